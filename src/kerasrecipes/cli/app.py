@@ -1,0 +1,43 @@
+"""The commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from kerasrecipes.cli.ls import ls
+from kerasrecipes.cli.report import report
+from kerasrecipes.cli.show import show
+from kerasrecipes.cli.train import train
+from kerasrecipes.cli.validate import validate
+from kerasrecipes.errors import KerasRecipesError
+
+app = typer.Typer(
+    name="kerasrecipes",
+    help="YAML recipes that become trained, evaluated and reported Keras models.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(train)
+app.command("fit", hidden=True, help="The same as train.")(train)
+app.command()(validate)
+app.command()(show)
+app.command()(ls)
+app.command()(report)
+
+
+def main() -> None:
+    """Run the command line; errors of ours are told without a traceback."""
+    try:
+        app()
+    except KerasRecipesError as error:
+        Console(stderr=True).print(Text(str(error)), soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Interrupted.")
+        sys.exit(130)

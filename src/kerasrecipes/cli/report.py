@@ -1,0 +1,32 @@
+"""``kerasrecipes report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from kerasrecipes.runs import find_run
+
+
+def report(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="A run's folder; runs/NAME alone means its newest run.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Draw a run's report again, from its files alone."""
+    from kerasrecipes.report import make_report
+    from kerasrecipes.terminal import print_warnings
+
+    found = find_run(run)
+    console = Console(highlight=False)
+    print_warnings(console, make_report(found, found.info.get("plots", [])))
+    console.print(Text(str(found.report_path)), soft_wrap=True)

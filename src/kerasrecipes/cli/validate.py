@@ -1,0 +1,44 @@
+"""``kerasrecipes validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from kerasrecipes.errors import Problem, RecipeError
+from kerasrecipes.recipe import load_recipe
+
+
+def validate(
+    recipes: Annotated[
+        list[Path],
+        typer.Argument(metavar="RECIPE...", help="Recipe files.", show_default=False),
+    ],
+    build: Annotated[
+        bool,
+        typer.Option("--build", help="Also load the data and build the model (slower)."),
+    ] = False,
+) -> None:
+    """Check recipes, without importing TensorFlow; every problem at once."""
+    console = Console(highlight=False)
+    problems: list[Problem] = []
+    for file in recipes:
+        try:
+            recipe = load_recipe(file)
+            if build:
+                from kerasrecipes.cli.show import build_quietly
+
+                build_quietly(recipe)
+        except RecipeError as error:
+            problems += error.problems
+            console.print(Text(f"✗ {file}", style="red"), soft_wrap=True)
+        else:
+            console.print(Text(f"✓ {file}"), soft_wrap=True)
+            for warning in recipe.warnings:
+                console.print(Text(f"  warning  {warning}", style="yellow"), soft_wrap=True)
+    if problems:
+        raise RecipeError(problems)

@@ -1,0 +1,86 @@
+"""What must hold of the data before training, told by name and row.
+
+Keras trains on a NaN without a word, and every weight becomes NaN.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasrecipes.data.dataset import Dataset, Part
+from kerasrecipes.errors import DataError
+
+ROWS_SHOWN = 5
+
+
+def check_dataset(dataset: Dataset) -> Dataset:
+    """Return the data set, with warnings for what training can live with.
+
+    Raises:
+        DataError: A part is empty, or holds NaN or infinite values; every such place is listed.
+    """
+    problems = [*_find_empty_parts(dataset), *_find_non_finite(dataset)]
+    if problems:
+        raise DataError(dataset.name, problems)
+    warnings = (*dataset.warnings, *_find_constant_columns(dataset.parts["train"]))
+    return dataclasses.replace(dataset, warnings=warnings)
+
+
+def _find_empty_parts(dataset: Dataset) -> Iterator[str]:
+    for name, part in dataset.parts.items():
+        if not len(part):
+            yield f"the {name} part has no rows. Add rows, or hold out fewer elsewhere."
+
+
+def _find_non_finite(dataset: Dataset) -> Iterator[str]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, part in dataset.parts.items():
+        for place, values in _name_values(dataset, part):
+            if text := _describe_non_finite(values, part.rows):
+                found.setdefault(place, []).append(f"{name} part: {text}")
+    for (label, remedy), texts in found.items():
+        yield f"{label} has values that are not finite ({'; '.join(texts)}). {remedy}"
+
+
+def _name_values(
+    dataset: Dataset, part: Part
+) -> Iterator[tuple[tuple[str, str], NDArray[np.generic]]]:
+    """Pair each array of a part with its label and the remedy if it is not finite."""
+    mend = "Mend or remove these rows"
+    if isinstance(part.inputs, dict):
+        for name, column in part.inputs.items():
+            yield (f"column {name}", f"{mend}, or leave it out with drop: [{name}]."), column
+    else:
+        yield ("inputs", f"{mend}."), part.inputs
+    yield (f"target {dataset.target_name}", f"{mend}."), part.target
+
+
+def _describe_non_finite(values: NDArray[np.generic], rows: NDArray[np.int64]) -> str:
+    """Count what is not finite and name its rows; empty if there is none."""
+    if not np.issubdtype(values.dtype, np.inexact):
+        return ""
+    nan, infinite = np.isnan(values), np.isinf(values)
+    if not (nan.any() or infinite.any()):
+        return ""
+    bad = np.sort(rows[(nan | infinite).reshape(len(rows), -1).any(axis=1)])
+    counts = [f"{mask.sum()} {what}" for mask, what in ((nan, "NaN"), (infinite, "infinite"))]
+    shown = ", ".join(str(row) for row in bad[:ROWS_SHOWN])
+    more = f" and {len(bad) - ROWS_SHOWN} more" if len(bad) > ROWS_SHOWN else ""
+    kinds = " and ".join(count for count in counts if not count.startswith("0 "))
+    return f"{kinds}, in row{'s' if len(bad) > 1 else ''} {shown}{more}"
+
+
+def _find_constant_columns(train: Part) -> Iterator[str]:
+    if not isinstance(train.inputs, dict):
+        return
+    constant = [name for name, values in train.inputs.items() if (values == values[0]).all()]
+    if constant:
+        names = ", ".join(constant)
+        yield (
+            f"in all {len(train)} training rows there is one value only of: {names}. A network "
+            f"learns nothing from that; leave it out with drop: [{names}]."
+        )

@@ -1,0 +1,95 @@
+"""Rules between a recipe and its data, checked before TensorFlow is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kerasrecipes.data.dataset import Dataset
+from kerasrecipes.errors import KeyPath, RecipeError
+from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe.rules import LossKind, OutputLayer, find_loss_kind, find_output_layer
+
+_CHANCE_ACTIVATIONS = ("softmax", "sigmoid")
+
+
+def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
+    """Check that output layer and loss suit the target.
+
+    Raises:
+        RecipeError: With every problem, each at its line of the recipe.
+    """
+    layers = [{layer.name: layer.arguments} for layer in recipe.layers]
+    output = find_output_layer(layers)
+    kind = find_loss_kind({recipe.loss.name: recipe.loss.arguments})
+    check = _check_classes if dataset.task == "classification" else _check_numbers
+    found = [recipe.problem(path, message) for path, message in check(dataset, output, kind)]
+    if recipe.dataset.standardize_target and dataset.task == "classification":
+        place = ("dataset", "standardize_target")
+        message = f"{dataset.name}'s target is a class, not a number: remove standardize_target."
+        found.append(recipe.problem(place, message))
+    if found:
+        raise RecipeError(found)
+
+
+def _check_classes(
+    dataset: Dataset, output: OutputLayer | None, kind: LossKind
+) -> Iterator[tuple[KeyPath, str]]:
+    n_classes, units = dataset.n_classes, output.units if output else None
+    if output is None or units is None:
+        return
+    place = (*output.path, "units")
+    if kind is LossKind.BINARY or (units == 1 and n_classes == 2):
+        if n_classes != 2:
+            yield (
+                ("loss",),
+                (
+                    f"A binary loss tells two classes apart; {dataset.name} has {n_classes}. Use "
+                    f"loss: sparse_categorical_crossentropy with {n_classes} softmax units."
+                ),
+            )
+        elif units != 1:
+            yield (
+                place,
+                (
+                    f"A binary loss wants one output unit (received: {units}). Write units: 1, or "
+                    "use loss: sparse_categorical_crossentropy."
+                ),
+            )
+        elif kind in (LossKind.INTEGERS, LossKind.ONE_HOT):
+            yield (
+                place,
+                (
+                    "This loss wants a unit per class (received: 1). Write units: 2 with "
+                    "activation: softmax, or use loss: binary_crossentropy."
+                ),
+            )
+    elif units != n_classes:
+        largest = max(int(np.max(part.target)) for part in dataset.parts.values())
+        yield (
+            place,
+            (
+                f"The output layer needs one unit for each of {dataset.name}'s {n_classes} classes "
+                f"(labels 0 to {largest}; received: units={units}). Write units: {n_classes}."
+            ),
+        )
+
+
+def _check_numbers(
+    dataset: Dataset, output: OutputLayer | None, kind: LossKind
+) -> Iterator[tuple[KeyPath, str]]:
+    what = f"{dataset.target_name} of {dataset.name} is a number"
+    if kind is not LossKind.NUMBERS:
+        yield ("loss",), f"{what}, and this loss wants {kind}. Use loss: mse."
+    if output is None:
+        return
+    if output.units not in (None, 1):
+        place = (*output.path, "units")
+        yield place, f"{what}: the output layer needs one unit (received: units={output.units})."
+    if output.activation in _CHANCE_ACTIVATIONS:
+        place = (*output.path, "activation")
+        yield (
+            place,
+            f"{what}, and {output.activation} stays between 0 and 1. Remove the activation.",
+        )

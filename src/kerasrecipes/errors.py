@@ -1,0 +1,136 @@
+"""Every error that kerasrecipes raises on purpose.
+
+    KerasRecipesError         a message for a person: the command line shows it without a traceback
+    ├── InputError            what the user gave is wrong                      (exit code 2)
+    │   ├── RecipeError       a recipe or an override; carries every Problem found
+    │   ├── DataError         the data break a rule; carries every broken rule
+    │   ├── DataUnavailable   a data set could not be had; carries what was tried
+    │   └── RunNotFound       no such run folder
+    └── RunFailed             the run itself went wrong                        (exit code 1)
+
+Anything else that escapes is a bug, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+KeyPath = tuple[str | int, ...]
+"""Where a value stands in a recipe: ``("layers", 2, "Dense", "units")``."""
+
+
+class KerasRecipesError(Exception):
+    """Base of every error that is meant for a person to read."""
+
+    exit_code = 1
+
+
+class InputError(KerasRecipesError):
+    """What the user gave is wrong; the message says where, what rule, and what to do."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place that a person can go to: a file's line and column, or the command line."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One broken rule of a recipe.
+
+    Attributes:
+        path: Where the value stands in the recipe.
+        message: The rule, what was received, and the remedy.
+        location: The file's line and column, or None where the value stands in no file.
+    """
+
+    path: KeyPath
+    message: str
+    location: Location | None = None
+
+    def __str__(self) -> str:
+        head = "  ".join(str(part) for part in (self.location, format_path(self.path)) if part)
+        body = self.message.replace("\n", "\n  ")
+        return f"{head}\n  {body}" if head else body
+
+
+def format_path(path: KeyPath) -> str:
+    """Write a key path the way people do: ``layers[2].Dense.units``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+class RecipeError(InputError):
+    """A recipe breaks one or more rules.
+
+    Attributes:
+        problems: Every problem found, in the order of the file.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class DataError(InputError):
+    """The data break one or more rules that hold before training.
+
+    Attributes:
+        dataset: The data set's name.
+        problems: One message per broken rule, each naming columns and rows.
+    """
+
+    def __init__(self, dataset: str, problems: Sequence[str]) -> None:
+        self.dataset = dataset
+        self.problems = tuple(problems)
+        super().__init__(dataset, self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(f"dataset {self.dataset}\n  {problem}" for problem in self.problems)
+
+
+class DataUnavailable(InputError):
+    """A data set could not be had on this machine.
+
+    Attributes:
+        dataset: The data set's name.
+        attempts: Pairs of what was tried and why it failed, in the order tried.
+        remedies: What the user can do, best first.
+    """
+
+    def __init__(
+        self, dataset: str, attempts: Sequence[tuple[str, str]], remedies: Sequence[str]
+    ) -> None:
+        self.dataset = dataset
+        self.attempts = tuple(attempts)
+        self.remedies = tuple(remedies)
+        super().__init__(dataset, self.attempts, self.remedies)
+
+    def __str__(self) -> str:
+        lines = [f"dataset {self.dataset} could not be had. Tried:"]
+        lines += [f"  {i}. {what}: {why}" for i, (what, why) in enumerate(self.attempts, 1)]
+        lines += ["What you can do:", *(f"  - {remedy}" for remedy in self.remedies)]
+        return "\n".join(lines)
+
+
+class RunNotFound(InputError):
+    """No run folder stands where the user pointed."""
+
+
+class RunFailed(KerasRecipesError):
+    """The run itself went wrong: the loss became NaN, or the saved model differs."""

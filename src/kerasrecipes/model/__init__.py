@@ -1,0 +1,1 @@
+"""Dataset and Recipe to encoder, Sequential model, and the model that is saved."""

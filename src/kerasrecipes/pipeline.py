@@ -1,0 +1,331 @@
+"""The way of a run: recipe → data → model → fit → evaluate → predict → run folder → report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shlex
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+
+from kerasrecipes import terminal
+from kerasrecipes.data import Dataset, load_dataset
+from kerasrecipes.data.compatibility import check_compatibility
+from kerasrecipes.errors import InputError, KerasRecipesError
+from kerasrecipes.native_log import redirect_stderr
+from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe.names import make_folder_name
+from kerasrecipes.report import choose_plots, choose_samples, make_report
+from kerasrecipes.runs import Run, create_run
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasrecipes.model.encoder import Encoder
+    from kerasrecipes.model.target import TargetCodec
+
+
+@dataclass
+class Stopwatch:
+    """Seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the seconds that the block takes to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            passed = time.perf_counter() - started
+            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + passed, 3)
+
+
+@dataclass
+class Built:
+    """A model ready to fit, and what stands around it."""
+
+    model: keras.Sequential
+    serving: keras.Sequential
+    encoder: Encoder
+    codec: TargetCodec
+    layers: list[dict[str, Any]]
+
+    def encode(self, dataset: Dataset, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """A part's rows as the model's own input and target."""
+        rows = dataset.parts[part]
+        return self.encoder.encode(rows.inputs), self.codec.encode(rows.target)
+
+
+def train(
+    recipe: Recipe,
+    output_dir: Path = Path("runs"),
+    console: Console | None = None,
+    command: Sequence[str] = (),
+) -> Run:
+    """Train a recipe, and leave a run folder with its report.
+
+    Args:
+        recipe: A checked recipe.
+        output_dir: The folder of all runs.
+        console: Where progress goes; None keeps quiet.
+        command: The command line that asked for this run.
+
+    Raises:
+        InputError: Recipe or data break a rule; no run folder is left behind.
+        RunFailed: The loss became NaN, or the saved model answers differently.
+        KeyboardInterrupt: The user stopped it; the run folder keeps what was learnt.
+    """
+    console = console or Console(quiet=True)
+    watch = Stopwatch()
+    with watch.measure("data"):
+        dataset = load_dataset(recipe.dataset, say=lambda text: console.print(text, style="dim"))
+        check_compatibility(recipe, dataset)
+    started_at = datetime.now()
+    run = create_run(output_dir, make_folder_name(recipe.name), started_at)
+    run.write_recipe(recipe.to_yaml())
+    run.update(
+        status="running",
+        name=recipe.name,
+        description=recipe.description,
+        command=shlex.join(command),
+        seed=recipe.seed,
+        started_at=started_at.isoformat(timespec="seconds"),
+        git_commit=_find_git_commit(),
+        dataset=_describe_dataset(recipe, dataset),
+    )
+    try:
+        with redirect_stderr(run.log_path):
+            _train_into(run, recipe, dataset, console, watch)
+    except InputError:
+        run.discard()
+        raise
+    except BaseException as error:
+        stopped = isinstance(error, KeyboardInterrupt)
+        run.update(
+            status="interrupted" if stopped else "failed",
+            error="" if stopped else str(error) or type(error).__name__,
+            seconds=watch.seconds,
+        )
+        if stopped or isinstance(error, KerasRecipesError):
+            make_report(run, [])
+        raise
+    return run
+
+
+def _train_into(
+    run: Run, recipe: Recipe, dataset: Dataset, console: Console, watch: Stopwatch
+) -> None:
+    """The run itself, once its folder stands."""
+    with watch.measure("import"), console.status("importing TensorFlow"):
+        from kerasrecipes.training.device import choose_device
+        from kerasrecipes.training.fit import evaluate_model
+    device = choose_device(recipe.device)
+    with watch.measure("build"), device.strategy.scope():
+        built = build(recipe, dataset)
+    warnings = [*map(str, recipe.warnings), *dataset.warnings]
+    warnings += [device.warning] if device.warning else []
+    run.update(
+        device=device.description,
+        warnings=warnings,
+        versions=_find_versions(),
+        plots=list(recipe.report or choose_plots(dataset.task, _is_image(dataset))),
+        **describe_model(recipe, built),
+    )
+    terminal.print_header(console, run.info)
+
+    # The report's libraries take seconds to import; that is done while TensorFlow computes.
+    threading.Thread(target=import_module, args=("kerasrecipes.report.plots",), daemon=True).start()
+    with watch.measure("fit"):
+        _fit(run, recipe, dataset, built, console)
+    with watch.measure("save"), run.replacing(run.model_path) as file:
+        built.serving.save(file)
+    with watch.measure("evaluate"):
+        metrics = {
+            part: evaluate_model(built.model, built.encode(dataset, part)) for part in dataset.parts
+        }
+    with watch.measure("predict"):
+        _predict(run, recipe, dataset, built, metrics)
+    run.write_metrics(metrics)
+    with watch.measure("report"):
+        run.update(seconds=watch.seconds)
+        remarks = make_report(run, run.info["plots"])
+    run.update(
+        status="finished",
+        finished_at=datetime.now().isoformat(timespec="seconds"),
+        seconds=watch.seconds,
+    )
+    terminal.print_results(console, run)
+    terminal.print_warnings(console, remarks)
+
+
+def build(recipe: Recipe, dataset: Dataset) -> Built:
+    """Build and compile the recipe's model for its data; imports TensorFlow.
+
+    Raises:
+        RecipeError: Keras refuses a part of the recipe.
+    """
+    import keras
+
+    from kerasrecipes.model.build import build_model, compile_model, describe_layers
+    from kerasrecipes.model.encoder import fit_encoder
+    from kerasrecipes.model.serving import make_serving_model
+    from kerasrecipes.model.target import fit_target
+
+    keras.utils.set_random_seed(recipe.seed)
+    train_part = dataset.parts["train"]
+    encoder = fit_encoder(train_part)
+    model = build_model(recipe, encoder.encode(train_part.inputs))
+    compile_model(recipe, model)
+    codec = fit_target(recipe, dataset, int(model.output_shape[-1]))
+    input_shape = encoder.stack(train_part.inputs).shape[1:]
+    serving = make_serving_model(model, encoder, codec, input_shape)
+    return Built(model, serving, encoder, codec, describe_layers(recipe, model))
+
+
+def describe_model(recipe: Recipe, built: Built) -> dict[str, Any]:
+    """Facts of a built model for run.json: layers, sizes, and how it is trained."""
+    multiply_adds = [row["multiply_adds"] for row in built.layers]
+    return {
+        "layers": built.layers,
+        "parameters": built.model.count_params(),
+        "parameters_bytes": sum(
+            int(np.prod(weight.shape)) * np.dtype(weight.dtype).itemsize
+            for weight in built.model.weights
+        ),
+        "multiply_adds": None if None in multiply_adds else sum(multiply_adds),
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "optimizer": recipe.optimizer.name,
+        "loss": recipe.loss.name,
+    }
+
+
+def _fit(run: Run, recipe: Recipe, dataset: Dataset, built: Built, console: Console) -> None:
+    """Fit, and keep the history however the fit ends."""
+    from kerasrecipes.model.build import build_callbacks
+    from kerasrecipes.training.batches import count_steps
+    from kerasrecipes.training.fit import fit_model
+    from kerasrecipes.training.progress import ProgressLine
+
+    rows = built.encode(dataset, "train")
+    steps = count_steps(len(rows[0]), recipe.batch_size)
+    progress = ProgressLine(console, recipe.epochs, steps)
+    known = [row["multiply_adds"] or 0 for row in built.layers]
+    try:
+        fit_model(
+            built.model,
+            rows,
+            built.encode(dataset, "validation") if "validation" in dataset.parts else None,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            multiply_adds=sum(known),
+            callbacks=[*build_callbacks(recipe, run.path), progress],
+        )
+    except KeyboardInterrupt:
+        with run.replacing(run.model_path) as file:
+            built.serving.save(file)
+        raise
+    finally:
+        progress.stop()
+        history = built.model.history.history if built.model.history else {}
+        run.write_history(history)
+        run.update(epochs_run=len(history.get("loss", ())))
+
+
+def _predict(
+    run: Run,
+    recipe: Recipe,
+    dataset: Dataset,
+    built: Built,
+    metrics: dict[str, dict[str, float]],
+) -> None:
+    """Predict raw rows, hold the saved model to it, and keep what the report needs."""
+    from kerasrecipes.model.serving import predict, verify_saved
+    from kerasrecipes.training.scores import score_numbers
+
+    test = dataset.parts["test"]
+    raw = built.encoder.stack(test.inputs)
+    outputs = predict(built.serving, raw)
+    verify_saved(run.model_path, raw, outputs)
+    actual: Any = test.target
+    if dataset.class_names:
+        actual = np.asarray(dataset.class_names)[test.target.astype(np.int64)]
+    columns = built.codec.decode(outputs)
+    run.write_predictions({"row": test.rows, "actual": actual, **columns})
+    if dataset.task == "regression":
+        suffix = "_original_units" if recipe.dataset.standardize_target else ""
+        for name, part in dataset.parts.items():
+            answers = (
+                outputs
+                if part is test
+                else predict(built.serving, built.encoder.stack(part.inputs))
+            )
+            metrics[name] |= score_numbers(part.target, answers[:, 0], suffix)
+    if _is_image(dataset):
+        likeliest = np.max([v for k, v in columns.items() if k.startswith("probability_")], axis=0)
+        positions = choose_samples(columns["predicted"] == actual, likeliest)
+        run.write_samples(images=raw[positions], positions=positions)
+
+
+def _is_image(dataset: Dataset) -> bool:
+    """Whether the inputs can be drawn: (height, width) or (height, width, 1 or 3)."""
+    inputs = dataset.parts["train"].inputs
+    if isinstance(inputs, dict):
+        return False
+    return inputs.ndim == 3 or (inputs.ndim == 4 and inputs.shape[-1] in (1, 3))
+
+
+def _describe_dataset(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    inputs = dataset.parts["train"].inputs
+    facts: dict[str, Any] = {
+        "name": dataset.name,
+        "origin": dataset.origin,
+        "task": dataset.task,
+        "target": dataset.target_name,
+        "target_unit": dataset.target_unit,
+        "class_names": list(dataset.class_names),
+        "fingerprint": dataset.fingerprint,
+        "standardized": recipe.dataset.standardize_target,
+        "rows": {name: len(part) for name, part in dataset.parts.items()},
+    }
+    if isinstance(inputs, dict):
+        facts["columns"] = list(inputs)
+    else:
+        facts["shape"] = list(inputs.shape[1:])
+    if dataset.class_names:
+        facts["class_counts"] = {
+            name: np.bincount(part.target.astype(np.int64), minlength=dataset.n_classes).tolist()
+            for name, part in dataset.parts.items()
+        }
+    return facts
+
+
+def _find_versions() -> dict[str, str]:
+    packages = ("kerasrecipes", "tensorflow", "keras", "numpy")
+    versions = {package: importlib.metadata.version(package) for package in packages}
+    return versions | {"python": platform.python_version()}
+
+
+def _find_git_commit() -> str | None:
+    """The commit of the folder that the command ran in, or None outside a repository."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,229 @@
+"""Names and signatures of the installed Keras, read from its source with ``ast``.
+
+Importing Keras takes seconds, since it imports TensorFlow; reading the few files that a recipe
+names takes milliseconds. ``keras/layers/__init__.py`` and its like consist of lines such as
+``from keras.src.layers.core.dense import Dense as Dense``, which lead to the class.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from kerasrecipes.errors import KerasRecipesError
+
+CATEGORIES = (
+    "layers",
+    "optimizers",
+    "optimizers.schedules",
+    "losses",
+    "metrics",
+    "callbacks",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "activations",
+)
+COMPILE_METRICS = ("accuracy", "acc", "crossentropy", "ce")
+"""Words that ``compile`` turns into the metric that fits the loss.
+
+Source: keras/src/trainers/compile_utils.py, ``get_metric``.
+"""
+
+_NOT_COMPONENTS = {"get", "serialize", "deserialize", "legacy", "schedules"}
+
+
+class Required:
+    """The default of an argument that has none."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A class or function of Keras's, as its source defines it.
+
+    Attributes:
+        name: The name under which Keras exports it.
+        is_class: Whether it is a class; functions take no arguments in a recipe.
+        arguments: Defaults by argument name; ``Required`` where there is none, and the
+            default's source text where it is no literal.
+        docstring: The class's docstring.
+    """
+
+    name: str
+    is_class: bool
+    arguments: dict[str, Any]
+    docstring: str
+
+
+@cache
+def keras_folder() -> Path:
+    """The installed Keras's folder, found without importing it.
+
+    Raises:
+        KerasRecipesError: Keras is not installed.
+    """
+    spec = importlib.util.find_spec("keras")
+    if spec is None or not spec.submodule_search_locations:
+        raise KerasRecipesError("Keras is not installed. Install it with: pip install tensorflow")
+    return Path(spec.submodule_search_locations[0])
+
+
+@cache
+def list_names(category: str) -> dict[str, tuple[str, str]]:
+    """The public names of a category, each with the module and symbol it comes from."""
+    return {
+        name: origin
+        for name, origin in _imports(f"keras.{category}").items()
+        if name not in _NOT_COMPONENTS and not name.startswith("_")
+    }
+
+
+@cache
+def list_aliases(category: str) -> dict[str, str]:
+    """Short names that Keras knows beside the public ones, such as ``mse``, and what they mean.
+
+    Keras keeps them in ``ALL_OBJECTS_DICT.update({...})`` of ``keras/src/<category>``.
+    """
+    aliases = {}
+    for node in ast.walk(_parse(f"keras.src.{category}")):
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(value, ast.Name):
+                    aliases[str(key.value)] = value.id
+    return aliases
+
+
+def find_canonical_name(category: str, name: str) -> str | None:
+    """The spelling that Keras accepts for a name, or None where it knows no such name.
+
+    Keras reads optimizers' names in any case; all others must be spelt as they are.
+    """
+    names = list_names(category)
+    if name in names or name in list_aliases(category):
+        return name
+    if category == "metrics" and name in COMPILE_METRICS:
+        return name
+    if category == "optimizers":
+        return next((known for known in names if known.lower() == name.lower()), None)
+    return None
+
+
+@cache
+def find_definition(category: str, name: str) -> Definition:
+    """Read the definition of a name that ``find_canonical_name`` has found."""
+    if category == "metrics" and name in COMPILE_METRICS:
+        return Definition(name, False, {}, "")
+    names = list_names(category)
+    module, symbol = names[name] if name in names else names[list_aliases(category)[name]]
+    found = _find_symbol(module, symbol)
+    if found is None:
+        raise KerasRecipesError(f"The installed Keras exports {category}.{name} from nowhere.")
+    module, node = found
+    docstring = ast.get_docstring(node) or ""
+    if isinstance(node, ast.FunctionDef):
+        return Definition(name, False, _read_arguments(node)[0], docstring)
+    return Definition(name, True, _collect_arguments(module, node), docstring)
+
+
+def find_choices(definition: Definition, argument: str) -> tuple[str, ...]:
+    """The words that an argument's docstring offers, such as "valid" and "same".
+
+    Only where the default is one of them: a docstring is prose, and this reads it sparingly.
+    """
+    default = definition.arguments.get(argument)
+    if not isinstance(default, str):
+        return ()
+    paragraph = re.search(
+        rf"^\s*{argument}:(.*?)(?=^\s*\w+:|\Z)", definition.docstring, re.MULTILINE | re.DOTALL
+    )
+    words = re.findall(r"`?[\"']([\w-]+)[\"']`?", paragraph.group(1)) if paragraph else []
+    return tuple(dict.fromkeys(words)) if default in words else ()
+
+
+def _collect_arguments(module: str, node: ast.ClassDef) -> dict[str, Any]:
+    """Arguments of ``__init__``, and of the base classes' as far as ``**kwargs`` passes on.
+
+    Bases outside Keras, and those chosen by backend, add no arguments of their own.
+    """
+    arguments: dict[str, Any] = {}
+    passes_on = True
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+            arguments, passes_on = _read_arguments(statement)
+    if passes_on:
+        for base in node.bases:
+            found = _find_base(module, base)
+            if found:
+                arguments = _collect_arguments(*found) | arguments
+    return arguments
+
+
+def _read_arguments(node: ast.FunctionDef) -> tuple[dict[str, Any], bool]:
+    """A function's arguments but ``self``, and whether it takes ``**kwargs``."""
+    given = node.args
+    positional = given.posonlyargs + given.args
+    padding = [None] * (len(positional) - len(given.defaults))
+    pairs = [
+        *zip(positional, [*padding, *given.defaults], strict=True),
+        *zip(given.kwonlyargs, given.kw_defaults, strict=True),
+    ]
+    arguments = {
+        argument.arg: Required if default is None else _read_literal(default)
+        for argument, default in pairs
+        if argument.arg != "self"
+    }
+    return arguments, given.kwarg is not None
+
+
+def _read_literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ast.unparse(node)
+
+
+def _find_base(module: str, base: ast.expr) -> tuple[str, ast.ClassDef] | None:
+    """Follow a base class, written ``Layer`` or ``optimizer.Optimizer``, to its definition."""
+    if isinstance(base, ast.Name):
+        found = _find_symbol(module, base.id)
+    elif isinstance(base, ast.Attribute) and isinstance(base.value, ast.Name):
+        package, name = _imports(module).get(base.value.id, ("", ""))
+        found = _find_symbol(f"{package}.{name}", base.attr)
+    else:
+        return None
+    return (found[0], found[1]) if found and isinstance(found[1], ast.ClassDef) else None
+
+
+@cache
+def _find_symbol(module: str, symbol: str) -> tuple[str, ast.ClassDef | ast.FunctionDef] | None:
+    """Find where a symbol is defined, following imports inside Keras."""
+    if not module.startswith("keras"):
+        return None
+    for node in _parse(module).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == symbol:
+            return module, node
+    origin = _imports(module).get(symbol)
+    return _find_symbol(*origin) if origin else None
+
+
+@cache
+def _imports(module: str) -> dict[str, tuple[str, str]]:
+    """Names that a module imports, the first import of each counting."""
+    found: dict[str, tuple[str, str]] = {}
+    for node in ast.walk(_parse(module)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for name in node.names:
+                found.setdefault(name.asname or name.name, (node.module, name.name))
+    return found
+
+
+@cache
+def _parse(module: str) -> ast.Module:
+    path = keras_folder().joinpath(*module.split(".")[1:])
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(file.read_text(encoding="utf-8") if file.is_file() else "")

@@ -1,0 +1,48 @@
+"""The word that was meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_HABITS = {
+    "lr": "learning_rate",
+    "names": "name",
+    "nodes": "units",
+    "neurons": "units",
+    "kernel": "kernel_size",
+    "batch": "batch_size",
+    "epoch": "epochs",
+}
+"""Words that people bring along and that no measure of likeness leads to the right one."""
+
+
+def find_meant(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that a misspelt word is most like, or None where nothing comes near."""
+    choices = list(choices)
+    if _HABITS.get(word) in choices:
+        return _HABITS[word]
+    # Keras has many a name in two spellings: the one written like the word comes first.
+    by_folded: dict[str, str] = {}
+    for choice in sorted(choices, key=lambda choice: choice[:1].isupper() != word[:1].isupper()):
+        by_folded.setdefault(_fold(choice), choice)
+    folded = _fold(word)
+    if folded in by_folded:
+        return by_folded[folded]
+    near = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)
+    return by_folded[near[0]] if near else None
+
+
+def suggest(word: str, choices: Iterable[str]) -> str:
+    """End a message: the word that was meant, or the choices where they are few."""
+    choices = list(choices)
+    meant = find_meant(word, choices)
+    if meant:
+        return f"Did you mean '{meant}'?"
+    if len(choices) <= 20:
+        return f"Choose from: {', '.join(sorted(choices))}."
+    return ""
+
+
+def _fold(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "")

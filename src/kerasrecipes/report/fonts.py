@@ -1,0 +1,74 @@
+"""Fonts that have a glyph for every character that a picture shows."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+# It would report every family that lacks a bold face, although it then takes another.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+_PREFERRED = ("Inter", "Source Sans 3", "Helvetica Neue", "Arial", "Liberation Sans")
+_ALWAYS_THERE = "DejaVu Sans"  # matplotlib ships it
+_NOT_FOR_WORDS = re.compile(r"Last Resort|^STIX|^cm[a-z]+\d+$|Emoji")
+_SECOND_CHOICE = re.compile(r"Mono|Coding|Serif|Myeongjo|Mincho|Condensed|Narrow|Display")
+
+
+@dataclass(frozen=True)
+class Fonts:
+    """Families to draw with, in the order in which matplotlib looks for a glyph.
+
+    Attributes:
+        families: Names of installed families.
+        missing: Characters that no installed family has.
+    """
+
+    families: tuple[str, ...]
+    missing: frozenset[str]
+
+    def spell(self, text: str, instead: str) -> str:
+        """Give the text on one line, or what stands for it if a glyph is missing."""
+        line = _on_one_line(text)
+        return instead if self.missing & set(line) else line
+
+
+def choose_fonts(texts: Iterable[str]) -> Fonts:
+    """Choose as few installed families as have the glyphs of all texts."""
+    from matplotlib import font_manager
+
+    installed = set(font_manager.get_font_names())
+    base = next((name for name in _PREFERRED if name in installed), _ALWAYS_THERE)
+    families = list(dict.fromkeys((base, _ALWAYS_THERE)))
+    missing = set(_on_one_line("".join(texts))).difference(*map(_characters, families))
+    for family in _candidates(installed - {*families}):
+        if not missing:
+            break
+        if found := missing & _characters(family):
+            families.append(family)
+            missing -= found
+    return Fonts(tuple(families), frozenset(missing))
+
+
+def _candidates(families: Iterable[str]) -> Iterator[str]:
+    words = (name for name in families if not _NOT_FOR_WORDS.search(name))
+    yield from sorted(words, key=lambda name: (bool(_SECOND_CHOICE.search(name)), name))
+
+
+@cache
+def _characters(family: str) -> frozenset[str]:
+    """Characters that a family has in both of the weights that the pictures use."""
+    from matplotlib.font_manager import FontProperties, findfont
+    from matplotlib.ft2font import FT2Font
+
+    codes = [
+        set(FT2Font(findfont(FontProperties(family=family, weight=weight))).get_charmap())
+        for weight in ("normal", "bold")
+    ]
+    return frozenset(map(chr, set.intersection(*codes)))
+
+
+def _on_one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text).strip()

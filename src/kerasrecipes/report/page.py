@@ -1,0 +1,127 @@
+"""One self-contained HTML page from a run's results and its pictures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import ChainableUndefined, Environment, PackageLoader
+
+from kerasrecipes.report import words
+from kerasrecipes.report.results import Results
+from kerasrecipes.report.verdict import give_verdict
+
+if TYPE_CHECKING:
+    from kerasrecipes.report.pictures import Picture
+
+_BANNERS = {
+    "interrupted": "Interrupted. This run was stopped before its end, and what follows covers only "
+    "what it left. The model as it was then is kept in model.keras.",
+    "failed": "Failed. This run ended with an error, and what follows covers only what it left.",
+    "running": "Still running. This page shows the run as it was when the page was written.",
+}
+
+
+def render_page(
+    results: Results, pictures: Sequence[Picture] = (), warnings: Sequence[str] = ()
+) -> str:
+    """Write the report's page.
+
+    Args:
+        results: What is known about the run.
+        pictures: In the order in which they appear.
+        warnings: What came up while drawing, beside the run's own warnings.
+    """
+    return (
+        get_environment()
+        .get_template("report.html.j2")
+        .render(
+            results=results,
+            run=results.info,
+            verdict=give_verdict(results),
+            banner=_BANNERS.get(str(results.info.get("status")), ""),
+            tiles=_choose_tiles(results),
+            pictures=pictures,
+            scores=_arrange_scores(results),
+            facts=_list_facts(results),
+            warnings=[*results.info.get("warnings", ()), *warnings],
+        )
+    )
+
+
+@cache
+def get_environment() -> Environment:
+    """Jinja with this package's templates and the filters that write numbers; escapes all."""
+    environment = Environment(
+        loader=PackageLoader("kerasrecipes.report"),
+        autoescape=True,
+        undefined=ChainableUndefined,  # an interrupted run lacks facts that a finished one has
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": words.write_count,
+        "data_uri": _to_data_uri,
+        "duration": words.write_seconds,
+        "number": words.write_number,
+        "shape": _write_shape,
+        "size": words.write_bytes,
+    }
+    return environment
+
+
+def _choose_tiles(results: Results) -> list[tuple[str, str]]:
+    """Choose the few facts that stand in large type: pairs of a value and what it is."""
+    info, rows = results.info, results.dataset.get("rows", {})
+    asked, fit = info.get("epochs", 0), info.get("seconds", {}).get("fit")
+    of_asked = f" of {asked:,}" if asked > results.epochs_run else ""
+    tiles = {
+        f"training {results.noun}s": f"{rows['train']:,}" if "train" in rows else "",
+        "parameters": f"{info['parameters']:,}" if "parameters" in info else "",
+        "epochs": f"{results.epochs_run:,}{of_asked}",
+        "to fit": words.write_seconds(fit) if fit else "",
+    }
+    return [(value, what) for what, value in tiles.items() if value]
+
+
+def _list_facts(results: Results) -> list[tuple[str, str]]:
+    """List what a person needs to judge or repeat the run: pairs of a name and a value."""
+    info, data = results.info, results.dataset
+    rows = ", ".join(f"{n:,} {part}" for part, n in data.get("rows", {}).items())
+    facts = {
+        "Data": data.get("origin"),
+        "Rows": rows,
+        "Fingerprint": data.get("fingerprint"),
+        "Target": f"{results.target} ({results.unit})" if results.unit else results.target,
+        "Loss": info.get("loss"),
+        "Optimizer": info.get("optimizer"),
+        "Batch size": info.get("batch_size"),
+        "Seed": info.get("seed"),
+        "Device": info.get("device"),
+        "Versions": ", ".join(f"{name} {v}" for name, v in info.get("versions", {}).items()),
+        "Git commit": info.get("git_commit"),
+        "Started": str(info.get("started_at", "")).replace("T", " "),
+    }
+    return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+
+
+def _arrange_scores(results: Results) -> list[tuple[str, list[float | None]]]:
+    """Arrange metrics as rows of a table: a name, then a value or None for each part."""
+    keys = dict.fromkeys(key for part in results.metrics.values() for key in part)
+    return [
+        (
+            words.name_metric(key, results.unit),
+            [values.get(key) for values in results.metrics.values()],
+        )
+        for key in keys
+    ]
+
+
+def _to_data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _write_shape(shape: Sequence[Any]) -> str:
+    return " × ".join("any" if size is None else str(size) for size in shape)

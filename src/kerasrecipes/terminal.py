@@ -1,0 +1,137 @@
+"""What a run says in a terminal: a header before it trains, a table of scores at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from kerasrecipes.runs import Run
+
+PARTS = ("train", "validation", "test")
+
+
+def print_header(console: Console, info: Mapping[str, Any]) -> None:
+    """Say what is about to be trained: data, device, and the layers with their arithmetic."""
+    console.print(Text(info["name"], style="bold"), end="")
+    console.print(Text(f"  {info['description']}" if info["description"] else "", style="dim"))
+    console.print(_facts(info))
+    console.print(Padding(make_layer_table(info), (1, 0)))
+    print_warnings(console, info["warnings"])
+
+
+def print_warnings(console: Console, warnings: Iterable[str]) -> None:
+    """Say what training can go on with, and a careful person would want to know."""
+    for warning in warnings:
+        console.print(Text(f"warning  {warning}", style="yellow"), soft_wrap=True)
+
+
+def _facts(info: Mapping[str, Any]) -> Table:
+    data = info["dataset"]
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column()
+    rows = ", ".join(f"{n:,} {part}" for part, n in data["rows"].items())
+    shape = (
+        "×".join(map(str, data["shape"]))
+        if "shape" in data
+        else (f"{len(data['columns'])} columns")
+    )
+    classes = f", {len(data['class_names'])} classes" if data["class_names"] else ""
+    facts.add_row("data", f"{data['name']}: {rows} rows of {shape}{classes}")
+    facts.add_row("from", data["origin"])
+    facts.add_row("device", info["device"])
+    facts.add_row(
+        "train",
+        f"{info['optimizer']}, {info['loss']}, {info['epochs']:,} epochs in batches of "
+        f"{info['batch_size']}, seed {info['seed']}",
+    )
+    return facts
+
+
+def make_layer_table(info: Mapping[str, Any]) -> Group:
+    """One line a layer: output shape, parameters as arithmetic, multiply-adds; then totals."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("layer")
+    table.add_column("output", justify="right")
+    table.add_column("parameters", justify="right")
+    table.add_column("", justify="right", style="bold")
+    table.add_column("multiply-adds", justify="right")
+    for row in info["layers"]:
+        named = row["name"] if row["name"].lower() != row["type"].lower() else ""
+        layer = Text(row["type"])
+        if named and not _is_automatic(named, row["type"]):
+            layer.append(f" {named}", style="dim")
+        table.add_row(
+            layer,
+            "×".join(map(str, row["output_shape"])),
+            row["arithmetic"],
+            f"{row['parameters']:,}" if row["parameters"] else "",
+            "?"
+            if row["multiply_adds"] is None
+            else f"{row['multiply_adds'] or '':,}"
+            if row["multiply_adds"]
+            else "",
+        )
+    frozen = info["parameters"] - sum(row["trainable"] for row in info["layers"])
+    totals = f"{info['parameters']:,} parameters"
+    if frozen:
+        totals += f" ({frozen:,} of them not trained)"
+    totals += f", {_format_bytes(info['parameters_bytes'])}"
+    if info["multiply_adds"]:
+        totals += f", {info['multiply_adds']:,} multiply-adds a row"
+    return Group(table, Text(totals, style="bold"))
+
+
+def print_results(console: Console, run: Run) -> None:
+    """The table of scores, where the time went, and where the report is."""
+    info, metrics = run.info, run.metrics
+    parts = [part for part in PARTS if part in metrics]
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    table.add_column("")
+    for part in parts:
+        table.add_column(part, justify="right")
+    for name in dict.fromkeys(name for part in parts for name in metrics[part]):
+        table.add_row(
+            label_metric(name, info),
+            *(_format_score(metrics[part].get(name)) for part in parts),
+        )
+    console.print(Padding(table, (1, 0)))
+    seconds = info["seconds"]
+    stages = ", ".join(f"{stage} {s:.1f}" for stage, s in seconds.items() if s >= 0.05)
+    console.print(Text(f"{sum(seconds.values()):.1f} s: {stages}", style="dim"))
+    console.print(Text("report  ", style="dim").append(str(run.report_path), style="bold not dim"))
+
+
+def label_metric(name: str, info: Mapping[str, Any]) -> str:
+    """A metric's name with the unit that it is measured in."""
+    data = info["dataset"]
+    if name == "loss":
+        unit = ", standardised" if data["standardized"] else ""
+        return f"loss ({info['loss']}{unit})"
+    if name.endswith("_original_units"):
+        return f"{name.removesuffix('_original_units')} ({data['target_unit'] or 'original units'})"
+    return name
+
+
+def _is_automatic(name: str, layer_type: str) -> bool:
+    """Whether Keras made the name up: "dense_1" of Dense, "conv2d" of Conv2D."""
+    stem = name.rstrip("0123456789").rstrip("_").replace("_", "")
+    return stem.lower() in (layer_type.lower(), layer_type.lower().rstrip("0123456789"))
+
+
+def _format_score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+
+
+def _format_bytes(n_bytes: int) -> str:
+    size = float(n_bytes)
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

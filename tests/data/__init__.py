@@ -1,0 +1,1 @@
+"""The rows that train, validate and test."""
