@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # two pips must not work on one environment
-.PHONY: help boston cancer fashion test test-slow lint format clean
+.PHONY: help boston cancer fashion optimizers seeds-table test test-slow lint format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ cancer: .venv/.installed ## train the two-layer network on the breast-cancer tab
 
 fashion: .venv/.installed ## train relu + Adam on Fashion-MNIST
 	$(TRAIN) configs/fashion_relu_adam.yaml $(ARGS)
+
+optimizers: .venv/.installed ## train the six relu recipes and show them side by side
+	$(BIN)/python -m kerasrecipes compare configs/fashion_relu_*.yaml $(ARGS)
+
+seeds-table: .venv/.installed ## train every recipe with five seeds and write configs/README.md
+	$(BIN)/python -m benchmarks.seeds_table $(ARGS)
 
 test: .venv/.installed-dev ## run the tests, but for the slow ones
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)

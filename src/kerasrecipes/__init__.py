@@ -8,16 +8,35 @@ Example:
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from kerasrecipes.recipe import Recipe, load_recipe
-from kerasrecipes.runs import Run, find_run
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from kerasrecipes.recipe import Recipe, load_recipe
+    from kerasrecipes.runs import Run, find_run
+
 __all__ = ["Recipe", "Run", "find_run", "load_recipe", "train"]
+
+_HOMES = {
+    "Recipe": "kerasrecipes.recipe",
+    "load_recipe": "kerasrecipes.recipe",
+    "Run": "kerasrecipes.runs",
+    "find_run": "kerasrecipes.runs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, so that ``kerasrecipes --help`` pays for none of it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kerasrecipes' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def train(
@@ -39,6 +58,7 @@ def train(
         RunFailed: The loss became NaN, or the saved model answers differently.
     """
     from kerasrecipes import pipeline  # imports NumPy, and TensorFlow once it trains
+    from kerasrecipes.recipe import Recipe, load_recipe
 
     checked = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
     return pipeline.train(checked, Path(output_dir), console)

@@ -121,6 +121,7 @@ def train(
         )
         if stopped or isinstance(error, KerasRecipesError):
             make_report(run, [])
+            terminal.print_stopped(console, run)
         raise
     return run
 
@@ -141,7 +142,7 @@ def _train_into(
         device=device.description,
         warnings=warnings,
         versions=_find_versions(),
-        plots=list(recipe.report or choose_plots(dataset.task, _is_image(dataset))),
+        plots=_choose_plots(recipe, dataset),
         **describe_model(recipe, built),
     )
     terminal.print_header(console, run.info)
@@ -180,16 +181,21 @@ def build(recipe: Recipe, dataset: Dataset) -> Built:
     import keras
 
     from kerasrecipes.model.build import build_model, compile_model, describe_layers
+    from kerasrecipes.model.checks import check_batch, check_output
     from kerasrecipes.model.encoder import fit_encoder
     from kerasrecipes.model.serving import make_serving_model
     from kerasrecipes.model.target import fit_target
 
+    keras.utils.clear_session()  # layers are named alike, however many models were built before
     keras.utils.set_random_seed(recipe.seed)
     train_part = dataset.parts["train"]
     encoder = fit_encoder(train_part)
-    model = build_model(recipe, encoder.encode(train_part.inputs))
-    compile_model(recipe, model)
+    inputs = encoder.encode(train_part.inputs)
+    model = build_model(recipe, inputs)
+    check_output(recipe, dataset, model)
     codec = fit_target(recipe, dataset, int(model.output_shape[-1]))
+    check_batch(recipe, model, inputs[:2], codec.encode(train_part.target[:2]))
+    compile_model(recipe, model)
     input_shape = encoder.stack(train_part.inputs).shape[1:]
     serving = make_serving_model(model, encoder, codec, input_shape)
     return Built(model, serving, encoder, codec, describe_layers(recipe, model))
@@ -241,7 +247,8 @@ def _fit(run: Run, recipe: Recipe, dataset: Dataset, built: Built, console: Cons
         raise
     finally:
         progress.stop()
-        history = built.model.history.history if built.model.history else {}
+        # Keras gives a model its history at the end of the first epoch.
+        history = built.model.history.history if hasattr(built.model, "history") else {}
         run.write_history(history)
         run.update(epochs_run=len(history.get("loss", ())))
 
@@ -279,6 +286,12 @@ def _predict(
         likeliest = np.max([v for k, v in columns.items() if k.startswith("probability_")], axis=0)
         positions = choose_samples(columns["predicted"] == actual, likeliest)
         run.write_samples(images=raw[positions], positions=positions)
+
+
+def _choose_plots(recipe: Recipe, dataset: Dataset) -> list[str]:
+    if recipe.report is not None:
+        return list(recipe.report)
+    return list(choose_plots(dataset.task, _is_image(dataset)))
 
 
 def _is_image(dataset: Dataset) -> bool:

@@ -103,8 +103,23 @@ def print_results(console: Console, run: Run) -> None:
     console.print(Padding(table, (1, 0)))
     seconds = info["seconds"]
     stages = ", ".join(f"{stage} {s:.1f}" for stage, s in seconds.items() if s >= 0.05)
-    console.print(Text(f"{sum(seconds.values()):.1f} s: {stages}", style="dim"))
-    console.print(Text("report  ", style="dim").append(str(run.report_path), style="bold not dim"))
+    times = Text(f"{sum(seconds.values()):.1f} s: {stages}", style="dim")
+    console.print(times, soft_wrap=not console.is_terminal)
+    _print_report_path(console, run)
+
+
+def print_stopped(console: Console, run: Run) -> None:
+    """What is left of a run that was interrupted or failed, and where its report is."""
+    info = run.info
+    epochs = f"{info.get('epochs_run', 0):,} of {info.get('epochs', 0):,} epochs"
+    kept = " The model as it was then is kept." if run.model_path.exists() else ""
+    console.print(Text(f"{info['status'].capitalize()} after {epochs}.{kept}"), soft_wrap=True)
+    _print_report_path(console, run)
+
+
+def _print_report_path(console: Console, run: Run) -> None:
+    line = Text("report  ", style="dim").append(str(run.report_path), style="bold not dim")
+    console.print(line, soft_wrap=True)  # a path broken in two cannot be clicked or copied
 
 
 def label_metric(name: str, info: Mapping[str, Any]) -> str:

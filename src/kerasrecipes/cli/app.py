@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
+from kerasrecipes.cli.compare import compare
 from kerasrecipes.cli.ls import ls
 from kerasrecipes.cli.report import report
 from kerasrecipes.cli.show import show
@@ -25,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command("fit", hidden=True, help="The same as train.")(train)
+app.command()(compare)
 app.command()(validate)
 app.command()(show)
 app.command()(ls)
@@ -36,8 +36,8 @@ def main() -> None:
     try:
         app()
     except KerasRecipesError as error:
+        from rich.console import Console
+        from rich.text import Text
+
         Console(stderr=True).print(Text(str(error)), soft_wrap=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted.")
-        sys.exit(130)

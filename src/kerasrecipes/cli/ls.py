@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
-from rich.columns import Columns
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from kerasrecipes.cli.arguments import OutputDir
-from kerasrecipes.recipe.keras_names import list_names
-from kerasrecipes.recipe.schema import DatasetName
-from kerasrecipes.runs import list_runs
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class What(StrEnum):
@@ -42,20 +38,28 @@ def ls(
     output_dir: OutputDir = Path("runs"),
 ) -> None:
     """List recipes, data sets, runs, or what the installed Keras offers."""
+    from rich.console import Console
+
     console = Console(highlight=False)
     if what is What.RUNS:
         _print_runs(console, output_dir)
     elif what is What.RECIPES:
         _print_names(console, sorted(str(file) for file in Path("configs").glob("*.yaml")))
     elif what is What.DATASETS:
+        from kerasrecipes.recipe.schema import DatasetName
+
         _print_names(console, get_args(DatasetName))
     else:
+        from kerasrecipes.recipe.keras_names import list_names
+
         category = "optimizers.schedules" if what is What.SCHEDULES else what.value
         _print_names(console, sorted(list_names(category)))
 
 
 def _print_names(console: Console, names: Iterable[str]) -> None:
     if console.is_terminal:
+        from rich.columns import Columns
+
         console.print(Columns(names, padding=(0, 3), column_first=True))
     else:
         for name in names:
@@ -63,6 +67,11 @@ def _print_names(console: Console, names: Iterable[str]) -> None:
 
 
 def _print_runs(console: Console, output_dir: Path) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from kerasrecipes.runs import list_runs
+
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
     for heading in ("run", "status", "data", "epochs"):
         table.add_column(heading)

@@ -6,10 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
-
-from kerasrecipes.runs import find_run
 
 
 def report(
@@ -23,7 +19,11 @@ def report(
     ],
 ) -> None:
     """Draw a run's report again, from its files alone."""
+    from rich.console import Console
+    from rich.text import Text
+
     from kerasrecipes.report import make_report
+    from kerasrecipes.runs import find_run
     from kerasrecipes.terminal import print_warnings
 
     found = find_run(run)

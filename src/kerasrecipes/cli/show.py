@@ -6,18 +6,19 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.text import Text
-
 from kerasrecipes.cli.arguments import Overrides, RecipeFile
-from kerasrecipes.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
     from kerasrecipes.pipeline import Built
+    from kerasrecipes.recipe import Recipe
 
 
 def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
     """Show a recipe's layers: shapes, parameters as arithmetic, multiply-adds."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from kerasrecipes.recipe import load_recipe
     from kerasrecipes.terminal import make_layer_table, print_warnings
 
     checked = load_recipe(recipe, overrides or ())

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from kerasrecipes.cli.arguments import OutputDir, Overrides, RecipeFile
-from kerasrecipes.recipe import load_recipe
 
 
 def train(
@@ -24,6 +22,10 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Train a recipe, score it, and write a report."""
+    from rich.console import Console
+
+    from kerasrecipes.recipe import load_recipe
+
     changes = list(overrides or ())
     changes += [f"seed={seed}"] if seed is not None else []
     changes += [f"device={device}"] if device is not None else []

@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from kerasrecipes.errors import Problem, RecipeError
-from kerasrecipes.recipe import load_recipe
 
 
 def validate(
@@ -24,6 +21,11 @@ def validate(
     ] = False,
 ) -> None:
     """Check recipes, without importing TensorFlow; every problem at once."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from kerasrecipes.recipe import load_recipe
+
     console = Console(highlight=False)
     problems: list[Problem] = []
     for file in recipes:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.recipe import Component, Recipe
@@ -20,6 +22,19 @@ from kerasrecipes.recipe.names import make_keras_name
 _FILE_ARGUMENTS = {"filepath", "filename", "log_dir", "backup_dir"}
 _STATISTICS = {"mean", "variance", "bin_boundaries", "vocabulary", "idf_weights"}
 """What ``adapt()`` would find out, given by hand."""
+_SERVING_NAMES = {"standardize_columns", "original_units", "probabilities"}
+"""Layers that the saved model has beside the recipe's own."""
+_ADAPT_BATCH_SIZE = 1024
+_REFUSALS = (
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.UnimplementedError,
+)
+"""What Keras raises when it cannot do what a recipe asks."""
 
 
 def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
@@ -35,20 +50,29 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
     Raises:
         RecipeError: Keras refuses a layer, or its input shape; names the layer's line.
     """
-    names: set[str] = set()
     model = keras.Sequential(name=make_keras_name(recipe.name, "model"))
     model.add(keras.Input(inputs.shape[1:]))
     for i, component in enumerate(recipe.layers):
         path: KeyPath = ("layers", i)
 
-        def add_layer(component: Component = component) -> None:
-            layer = make_component("layers", component.name, _with_safe_name(component, names))
+        def add_layer(component: Component = component, i: int = i) -> None:
+            arguments = _with_safe_name(component, i)
+            layer = make_component("layers", component.name, arguments)
             if hasattr(layer, "adapt") and not component.arguments.keys() & _STATISTICS:
-                layer.adapt(model.predict(inputs, verbose=0) if model.layers else inputs)
+                layer.adapt(_predict_so_far(model, inputs))
             model.add(layer)
 
-        _call_keras(recipe, path, add_layer)
+        call_keras(recipe, path, add_layer)
     return model
+
+
+def _predict_so_far(model: keras.Sequential, inputs: np.ndarray) -> np.ndarray:
+    """What comes out of the layers added up to now."""
+    if not model.layers:
+        return inputs
+    # Sequential.predict keeps the function that it traced before later layers were added.
+    so_far = keras.Model(model.inputs, model.outputs)
+    return np.asarray(so_far.predict(inputs, batch_size=_ADAPT_BATCH_SIZE, verbose=0))
 
 
 def compile_model(recipe: Recipe, model: keras.Sequential) -> None:
@@ -60,7 +84,7 @@ def compile_model(recipe: Recipe, model: keras.Sequential) -> None:
 
     def make(place: KeyPath, category: str, component: Component) -> Any:
         make_it = partial(make_component, category, component.name, component.arguments)
-        return _call_keras(recipe, place, make_it)
+        return call_keras(recipe, place, make_it)
 
     model.compile(
         optimizer=make(("optimizer",), "optimizers", recipe.optimizer),
@@ -81,26 +105,38 @@ def build_callbacks(recipe: Recipe, folder: Path) -> list[keras.callbacks.Callba
     callbacks = []
     for i, component in enumerate(recipe.callbacks):
         path: KeyPath = ("callbacks", i)
-        arguments = dict(component.arguments)
-        for argument in arguments.keys() & _FILE_ARGUMENTS:
-            file = (folder / str(arguments[argument])).resolve()
-            if not file.is_relative_to(folder.resolve()):
-                place = (*path, component.name, argument)
-                message = (
-                    f"A callback writes inside the run's folder only (received: "
-                    f"{arguments[argument]!r}). Give a relative name without '..'."
-                )
-                raise RecipeError([recipe.problem(place, message)])
-            arguments[argument] = str(file)
+        arguments = _keep_files_inside(recipe, (*path, component.name), component, folder)
         make = partial(make_component, "callbacks", component.name, arguments)
-        callbacks.append(_call_keras(recipe, path, make))
+        callbacks.append(call_keras(recipe, path, make))
     return callbacks
+
+
+def _keep_files_inside(
+    recipe: Recipe, path: KeyPath, component: Component, folder: Path
+) -> dict[str, Any]:
+    """A callback's arguments, with the files that it writes, by default too, in ``folder``."""
+    defaults = find_definition("callbacks", component.name).arguments
+    arguments = dict(component.arguments)
+    for argument in _FILE_ARGUMENTS & defaults.keys():
+        name = str(arguments.get(argument, defaults[argument]))
+        file = (folder / name).resolve()
+        if not file.is_relative_to(folder.resolve()):
+            message = (
+                f"A callback writes inside the run's folder only (received: {name!r}). Give a "
+                "relative name without '..'."
+            )
+            raise RecipeError([recipe.problem((*path, argument), message)])
+        arguments[argument] = str(file)
+    return arguments
 
 
 def make_component(category: str, name: str, arguments: dict[str, Any]) -> Any:
     """Make a thing of Keras's, or leave its name to Keras where it has no arguments."""
     canonical = find_canonical_name(category, name) or name
     is_class = find_definition(category, canonical).is_class
+    if "name" in arguments and category != "metrics":  # a metric's name is what the history shows
+        safe_name = make_keras_name(str(arguments["name"]), canonical.lower())
+        arguments = arguments | {"name": safe_name}
     if not is_class or (not arguments and category in ("losses", "metrics", "activations")):
         return canonical
     namespace = operator.attrgetter(category)(keras)
@@ -110,35 +146,36 @@ def make_component(category: str, name: str, arguments: dict[str, Any]) -> Any:
 
 
 def _make_argument(argument: str, value: Any) -> Any:
-    category = find_category(argument)
-    if category is None:
-        return float(value) if isinstance(value, float) else value
     if isinstance(value, list):
         return [_make_argument(argument, item) for item in value]
-    component = split_component(value)
-    return make_component(category, *component) if component else value
+    category = find_category(argument)
+    component = split_component(value) if category else None
+    if category and component:
+        return make_component(category, *component)
+    return float(value) if isinstance(value, float) else value  # Keras cannot save a Fraction
 
 
-def _with_safe_name(component: Component, taken: set[str]) -> dict[str, Any]:
-    """The layer's arguments, with a name that TensorFlow accepts as a scope."""
-    arguments = component.arguments
-    if "name" not in arguments:
-        return arguments
-    base = name = make_keras_name(str(arguments["name"]), component.name.lower())
-    n = 1
-    while name in taken:
-        n += 1
-        name = f"{base}_{n}"
-    taken.add(name)
-    return arguments | {"name": name}
+def _with_safe_name(component: Component, position: int) -> dict[str, Any]:
+    """The layer's arguments, with a name that TensorFlow accepts as a scope and no other has.
+
+    A name that has to change ends in the layer's position, which Keras's own names never do.
+    """
+    words = component.arguments.get("name")
+    if words is None:
+        return component.arguments
+    name = make_keras_name(str(words), "layer")
+    if name != words or name in _SERVING_NAMES:
+        name = f"{name}-{position}"
+    return component.arguments | {"name": name}
 
 
-def _call_keras(recipe: Recipe, path: KeyPath, call: Callable[[], Any]) -> Any:
+def call_keras(recipe: Recipe, path: KeyPath, call: Callable[[], Any]) -> Any:
     """Call Keras on behalf of a place in the recipe, where its complaints belong."""
     try:
         return call()
-    except (TypeError, ValueError, ArithmeticError) as error:
-        said = str(error).split("\n\nArguments received by")[0].strip()
+    except _REFUSALS as error:
+        said = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n\nArguments received by")[0]
+        said = re.sub(r"^Exception encountered when calling .*\s+", "", said).strip()
         raise RecipeError([recipe.problem(path, f"Keras refuses this: {said}")]) from error
 
 
@@ -174,20 +211,21 @@ def count_multiply_adds(layer: keras.Layer) -> int | None:
     A matrix or kernel is applied once per output position: a convolution's places, a sequence's
     steps. Additions of a bias, activations and normalisation are not counted.
     """
-    kernels: Sequence[Any] = [weight for weight in layer.weights if len(weight.shape) > 1]
-    if not kernels or isinstance(layer, keras.layers.Embedding):
+    kernels = [weight for weight in layer.weights if "kernel" in weight.name]
+    if not kernels:
         return 0
     size = sum(int(np.prod(kernel.shape)) for kernel in kernels)
+    kind = type(layer).__name__
     if isinstance(layer, keras.layers.Dense):
         return size * int(np.prod(layer.output.shape[1:-1]))
-    if "Transpose" in type(layer).__name__:
-        return size * int(np.prod(layer.input.shape[1:-1]))
-    if "Conv" in type(layer).__name__ and "LSTM" not in type(layer).__name__:
-        places = layer.output.shape[1:-1]
-        if layer.data_format == "channels_first":
-            places = layer.output.shape[2:]
+    if "Conv" in kind and "LSTM" not in kind:
+        shape = layer.input.shape if "Transpose" in kind else layer.output.shape
+        places = shape[2:] if layer.data_format == "channels_first" else shape[1:-1]
         return size * int(np.prod(places))
-    recurrent = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed)
-    if isinstance(layer, recurrent) and layer.input.shape[1] and "Conv" not in type(layer).__name__:
+    inner = getattr(layer, "forward_layer", layer)  # Bidirectional's
+    if isinstance(layer, keras.layers.TimeDistributed):
+        inner = layer.layer
+    is_matrix = isinstance(inner, (keras.layers.RNN, keras.layers.Dense))
+    if is_matrix and "Conv" not in type(inner).__name__ and layer.input.shape[1]:
         return size * int(layer.input.shape[1])
     return None

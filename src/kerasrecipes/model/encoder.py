@@ -50,8 +50,10 @@ def fit_encoder(train: Part) -> Encoder:
     columns = tuple(train.inputs)
     stacked = np.column_stack([train.inputs[name] for name in columns]).astype(np.float64)
     variance = stacked.var(axis=0)
-    # A constant column has nothing to say; divided by its zero deviation it would shout.
-    variance[variance < np.finfo(np.float32).eps * np.square(stacked).mean(axis=0)] = 1.0
+    # A constant column has nothing to say; divided by a deviation below float32's resolution
+    # it would shout.
+    resolution = np.square(np.finfo(np.float32).eps) * np.square(stacked).mean(axis=0)
+    variance[variance <= resolution] = 1.0
     normalization = keras.layers.Normalization(
         mean=stacked.mean(axis=0).astype(np.float32),
         variance=variance.astype(np.float32),

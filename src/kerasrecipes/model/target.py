@@ -84,7 +84,7 @@ def fit_target(recipe: Recipe, dataset: Dataset, n_units: int) -> TargetCodec:
     mean, scale = 0.0, 1.0
     if recipe.dataset.standardize_target:
         target = dataset.parts["train"].target.astype(np.float64)
-        mean, scale = float(target.mean()), float(target.std())
+        mean, scale = float(target.mean()), float(target.std()) or 1.0
     return TargetCodec(
         find_loss_kind(loss), dataset.class_names, n_units, mean, scale, has_logits(loss)
     )

@@ -16,7 +16,7 @@ from kerasrecipes.recipe.keras_names import (
     list_names,
 )
 from kerasrecipes.recipe.suggest import find_meant, suggest
-from kerasrecipes.recipe.yaml_file import Document
+from kerasrecipes.recipe.yaml_file import Document, Fraction, write_value
 
 PLACES = {
     "layers": "layers",
@@ -49,6 +49,7 @@ _ARGUMENT_CATEGORIES = {
     "layer": "layers",
     "cell": "layers",
     "cells": "layers",
+    "optimizer": "optimizers",
 }
 _REFUSED = {
     "Lambda": "it holds Python code, which a recipe never runs.",
@@ -63,15 +64,34 @@ _REFUSED = {
     "InputLayer": "the input shape comes from the data. Remove this layer.",
     "Input": "the input shape comes from the data. Remove this layer.",
 }
+_EXAMPLES = {
+    "layers": "{Dense: {units: 10}}",
+    "optimizers": "{Adam: {learning_rate: 0.01}}",
+    "optimizers.schedules": "{ExponentialDecay: {...}}",
+    "losses": "{Huber: {delta: 1.0}}",
+    "metrics": "{AUC: {curve: PR}}",
+    "callbacks": "{EarlyStopping: {patience: 5}}",
+    "initializers": "{RandomNormal: {stddev: 0.01}}",
+    "regularizers": "{L2: {l2: 0.01}}",
+    "constraints": "{MaxNorm: {max_value: 2}}",
+    "activations": "relu",
+}
 _FROM_DATA = ("input_shape", "input_dim", "batch_input_shape")
 
 
 def find_category(argument: str) -> str | None:
     """The category that an argument's value belongs to, such as "kernel_initializer"'s."""
-    for ending, category in _ARGUMENT_CATEGORIES.items():
-        if argument == ending or argument.endswith(f"_{ending}"):
-            return category
-    return None
+    last_word = argument.rpartition("_")[2]
+    return _ARGUMENT_CATEGORIES.get(argument) or _ARGUMENT_CATEGORIES.get(last_word)
+
+
+def find_place_category(path: KeyPath) -> str | None:
+    """The category of the component that stands at a path, or None for any other value."""
+    place = str(path[0])
+    if len(path) <= 2:
+        is_component = place in PLACES and len(path) == (2 if place in _LISTS else 1)
+        return PLACES[place] if is_component else None
+    return find_category(str(path[-1]))
 
 
 def split_component(value: Any) -> tuple[str, dict[str, Any]] | None:
@@ -86,16 +106,15 @@ def split_component(value: Any) -> tuple[str, dict[str, Any]] | None:
 
 
 def check_components(document: Document) -> list[Problem]:
-    """Check every name and argument against the installed Keras.
-
-    Malformed components are left to the schema, which reports them.
-    """
+    """Check every name and argument against the installed Keras."""
     checker = _Checker(document)
     recipe = document.value if isinstance(document.value, dict) else {}
-    for place, category in PLACES.items():
-        value = recipe.get(place)
-        if isinstance(value, list) == (place in _LISTS):
-            checker.check_value(category, value, (place,))
+    for place in recipe.keys() & PLACES:
+        value = recipe[place]
+        if place not in _LISTS:
+            checker.check_component(PLACES[place], value, (place,))
+        elif isinstance(value, list):
+            checker.check_list(PLACES[place], value, (place,))
     return checker.problems
 
 
@@ -104,14 +123,14 @@ class _Checker:
         self.document = document
         self.problems: list[Problem] = []
 
-    def check_value(self, category: str, value: Any, path: KeyPath) -> None:
-        """Check a component, or each of a list of them."""
-        if isinstance(value, list):
-            for i, item in enumerate(value):
-                self.check_value(category, item, (*path, i))
-            return
+    def check_list(self, category: str, items: list[Any], path: KeyPath) -> None:
+        for i, item in enumerate(items):
+            self.check_component(category, item, (*path, i))
+
+    def check_component(self, category: str, value: Any, path: KeyPath) -> None:
         component = split_component(value)
         if component is None:
+            self._report(path, _describe_malformed(category, value))
             return
         name, arguments = component
         is_mapping = isinstance(value, dict)
@@ -124,28 +143,19 @@ class _Checker:
             choices = [*list_names(category), *list_aliases(category)]
             if category == "metrics":
                 choices += COMPILE_METRICS
-            message = f"Keras has no {_NOUNS[category]} '{name}'. {suggest(name, choices)}"
+            remedy = suggest(name, choices)
+            if "(" in name:
+                remedy = "Arguments go in braces: {Dense: {units: 10}}."
+            message = f"Keras has no {_NOUNS[category]} '{name}'. {remedy}"
             self._report(name_path, message.rstrip(), key=is_mapping)
             return
         definition = find_definition(category, canonical)
-        if not definition.is_class:
-            definition = self._find_class(category, definition, arguments, name_path) or definition
         if definition.is_class:
             self._check_arguments(definition, arguments, name_path, is_mapping)
-
-    def _find_class(
-        self, category: str, function: Definition, arguments: dict[str, Any], path: KeyPath
-    ) -> Definition | None:
-        """The class of the same name, for a function that was given arguments."""
-        if not arguments:
-            return None
-        known = (name for name in list_names(category) if name != function.name)
-        name = find_meant(function.name, known)
-        meant = find_definition(category, name) if name else None
-        hint = f" Write {meant.name} instead." if meant and meant.is_class else ""
-        message = f"{function.name} takes no arguments in a recipe.{hint}"
-        self._report(path, message, key=True)
-        return None
+        elif arguments:
+            remedy = _suggest_class(category, name)
+            message = f"{name} takes no arguments in a recipe. {remedy}"
+            self._report(name_path, message, key=True)
 
     def _check_arguments(
         self, definition: Definition, arguments: dict[str, Any], path: KeyPath, is_mapping: bool
@@ -153,13 +163,15 @@ class _Checker:
         name, known = definition.name, definition.arguments
         meant = {find_meant(str(argument), known) for argument in arguments.keys() - known}
         for argument, value in arguments.items():
-            here = (*path, argument)
+            here = (*path, str(argument))
             if argument not in known:
                 if argument in _FROM_DATA:
                     remedy = "The input shape comes from the data: remove it."
                 else:
                     remedy = suggest(str(argument), known)
-                received = f"{argument}={value!r}"
+                if value is None and ":" in str(argument):
+                    remedy = "Put a space behind the colon."
+                received = f"{argument}={write_value(value)}"
                 message = f"{name} has no argument '{argument}' (received: {received}). {remedy}"
                 self._report(here, message.rstrip(), key=True)
             else:
@@ -177,14 +189,19 @@ class _Checker:
     def _check_argument(
         self, definition: Definition, argument: str, value: Any, path: KeyPath
     ) -> None:
-        category = find_category(argument)
-        if category:
-            self.check_value(category, value, path)
-            return
-        default = definition.arguments[argument]
+        category, default = find_category(argument), definition.arguments[argument]
         what = f"{definition.name}'s argument '{argument}'"
-        received = f"(received: {value!r})"
-        if isinstance(default, bool):
+        received = f"(received: {write_value(value)})"
+        if value is None and (default is None or category == "initializers"):
+            return
+        if argument == "learning_rate" and split_component(value) is None:
+            if type(value) not in (int, float, Fraction):
+                self._report(path, f"{what} must be a number or a schedule {received}.")
+        elif argument == "cells" and isinstance(value, list):
+            self.check_list("layers", value, path)
+        elif category:
+            self.check_component(category, value, path)
+        elif isinstance(default, bool):
             if not isinstance(value, bool):
                 self._report(path, f"{what} must be true or false {received}.")
         elif isinstance(default, int | float) and isinstance(value, str | bool):
@@ -199,7 +216,61 @@ class _Checker:
 
     def _report(self, path: KeyPath, message: str, key: bool = False) -> None:
         location = self.document.keys.get(path) if key else None
-        self.problems.append(Problem(path, message, location or self.document.locate(path)))
+        location = location or self.document.locate(path)
+        self.problems.append(Problem(path, message.rstrip(), location))
+
+
+def _describe_malformed(category: str, value: Any) -> str:
+    """What is wrong with a value that is no component, and how to write one."""
+    noun = _NOUNS[category]
+    example = _EXAMPLES[category]
+    start = "Start each with its own '- '. " if category in _LISTS else ""
+    names = list(value) if isinstance(value, dict) else []
+    first = str(names[0]) if names else ""
+    if len(names) > 1 and not isinstance(value[first], dict) and _knows(category, first):
+        arguments = write_value({name: value[name] for name in names[1:]})
+        return (
+            f"{first}'s arguments must stand further right than its name. Indent them by two more "
+            f"spaces, or write {first}: {arguments}"
+        )
+    if len(names) > 1:
+        return (
+            f"Each {noun} is one name with its arguments (received {len(names)} names: "
+            f"{', '.join(map(str, names))}). {start}Write {example}"
+        )
+    if first and _knows(category, first):
+        known = find_definition(category, str(find_canonical_name(category, first))).arguments
+        argument = next(iter(known), "name")
+        return (
+            f"{first}'s arguments must have names (received: {write_value(value[names[0]])}). "
+            f"Write {first}: {{{argument}: ...}}"
+        )
+    received = write_value(value)
+    if category == "activations":
+        return f"An activation is a name, such as {example} (received: {received})."
+    return (
+        f"Give this {noun} as a name, or as a name with arguments: {example} "
+        f"(received: {received})."
+    )
+
+
+def _knows(category: str, name: str) -> bool:
+    return find_canonical_name(category, name) is not None
+
+
+def _suggest_class(category: str, function: str) -> str:
+    """The class of the same name, for a function that was given arguments."""
+    if function in COMPILE_METRICS:
+        kind = "Crossentropy" if function in ("crossentropy", "ce") else "Accuracy"
+        return f"Write SparseCategorical{kind}, Categorical{kind} or Binary{kind} instead."
+    meant = find_class(category, function)
+    return f"Write {meant} instead." if meant else "Write its name alone."
+
+
+def find_class(category: str, function: str) -> str | None:
+    """The class that does what a function such as ``mse`` does, and takes arguments."""
+    known = (name for name in list_names(category) if find_definition(category, name).is_class)
+    return find_meant(list_aliases(category).get(function, function), known)
 
 
 def _quote(words: list[str]) -> str:

@@ -35,7 +35,12 @@ COMPILE_METRICS = ("accuracy", "acc", "crossentropy", "ce")
 Source: keras/src/trainers/compile_utils.py, ``get_metric``.
 """
 
-_NOT_COMPONENTS = {"get", "serialize", "deserialize", "legacy", "schedules"}
+_NOT_COMPONENTS = {
+    *("get", "serialize", "deserialize", "legacy", "schedules"),
+    # Base classes, which only code can use.
+    *("Layer", "Optimizer", "LearningRateSchedule", "Loss", "Metric", "Callback", "CallbackList"),
+    *("Initializer", "Regularizer", "Constraint"),
+}
 
 
 class Required:
@@ -151,16 +156,30 @@ def _collect_arguments(module: str, node: ast.ClassDef) -> dict[str, Any]:
     Bases outside Keras, and those chosen by backend, add no arguments of their own.
     """
     arguments: dict[str, Any] = {}
-    passes_on = True
+    passes_on, n_given, given = True, 0, set[str]()
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
             arguments, passes_on = _read_arguments(statement)
+            n_given, given = _read_super_call(statement)
     if passes_on:
         for base in node.bases:
             found = _find_base(module, base)
-            if found:
-                arguments = _collect_arguments(*found) | arguments
+            inherited = _collect_arguments(*found) if found else {}
+            left = [name for name in list(inherited)[n_given:] if name not in given]
+            arguments |= {name: inherited[name] for name in left if name not in arguments}
     return arguments
+
+
+def _read_super_call(init: ast.FunctionDef) -> tuple[int, set[str]]:
+    """What ``super().__init__(...)`` is given: the number by position, and names by keyword.
+
+    Conv2D gives its base class ``rank=2``, and LSTM its own cell, so neither takes them.
+    """
+    for node in ast.walk(init):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "super().__init__":
+            by_position = [given for given in node.args if not isinstance(given, ast.Starred)]
+            return len(by_position), {given.arg for given in node.keywords if given.arg}
+    return 0, set()
 
 
 def _read_arguments(node: ast.FunctionDef) -> tuple[dict[str, Any], bool]:
@@ -215,7 +234,10 @@ def _find_symbol(module: str, symbol: str) -> tuple[str, ast.ClassDef | ast.Func
 def _imports(module: str) -> dict[str, tuple[str, str]]:
     """Names that a module imports, the first import of each counting."""
     found: dict[str, tuple[str, str]] = {}
-    for node in ast.walk(_parse(module)):
+    statements = list(_parse(module).body)
+    for node in statements:
+        if isinstance(node, ast.If | ast.Try):
+            statements += [*node.body, *node.orelse]
         if isinstance(node, ast.ImportFrom) and node.module:
             for name in node.names:
                 found.setdefault(name.asname or name.name, (node.module, name.name))

@@ -10,11 +10,16 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError, format_path
-from kerasrecipes.recipe.components import PLACES, check_components, split_component
+from kerasrecipes.recipe.components import (
+    check_components,
+    find_place_category,
+    split_component,
+)
+from kerasrecipes.recipe.keras_names import find_canonical_name
 from kerasrecipes.recipe.rules import check_rules
 from kerasrecipes.recipe.schema import DatasetSpec, Recipe
-from kerasrecipes.recipe.suggest import suggest
-from kerasrecipes.recipe.yaml_file import Document, parse_yaml, read_yaml
+from kerasrecipes.recipe.suggest import find_meant, suggest
+from kerasrecipes.recipe.yaml_file import Document, parse_yaml, read_yaml, write_value
 
 
 def load_recipe(file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -31,7 +36,7 @@ def load_recipe(file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     file = Path(file)
     document = _read_with_bases(file, ())
     problems: list[Problem] = []
-    for override in overrides:
+    for override in overrides if isinstance(document.value, dict) else ():
         try:
             _apply_override(document, override)
         except RecipeError as error:
@@ -46,11 +51,11 @@ def _check(document: Document, file: Path, problems: list[Problem]) -> Recipe:
         raise RecipeError([*problems, Problem((), message, Location(str(file), 1, 1))])
     tree.setdefault("name", file.stem)
     wrong, warnings = check_rules(document)
-    problems = [*problems, *check_components(document), *wrong]
+    problems = [*document.problems, *problems, *check_components(document), *wrong]
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
-        problems += [_describe(details, document) for details in error.errors()]
+        problems += filter(None, (_describe(details, document) for details in error.errors()))
     if problems:
         raise RecipeError(sorted(dict.fromkeys(problems), key=_in_order_of_file))
     recipe._document, recipe._warnings = document, warnings
@@ -71,7 +76,9 @@ def _read_with_bases(file: Path, readers: tuple[Path, ...]) -> Document:
     place = document.locate(("extends",))
     base_name = tree.pop("extends")
     if not isinstance(base_name, str):
-        message = f"extends must be the file name of another recipe (received: {base_name!r})."
+        message = (
+            f"extends must be the file name of another recipe (received: {write_value(base_name)})."
+        )
         raise RecipeError([Problem(("extends",), message, place)])
     base_file = file.parent / base_name
     chain = (*readers, file.resolve())
@@ -90,6 +97,7 @@ def _read_with_bases(file: Path, readers: tuple[Path, ...]) -> Document:
     for key in ("name", "description"):
         base.value.pop(key, None)
     _merge(base, document, ())
+    base.problems += document.problems
     return base
 
 
@@ -99,18 +107,15 @@ def _merge(base: Document, child: Document, path: KeyPath) -> None:
     for key, value in entries.items():
         here = (*path, key)
         old = into.get(key)
-        if isinstance(value, dict) and isinstance(old, dict) and not _is_other(here, old, value):
+        both_map = isinstance(value, dict) and isinstance(old, dict)
+        # Components of different names replace each other.
+        if both_map and (old.keys() == value.keys() or not find_place_category(here)):
             _merge(base, child, here)
         else:
             into[key] = value
             _replace_places(base, child, here)
         if here in child.keys:
             base.keys[here] = child.keys[here]
-
-
-def _is_other(path: KeyPath, old: dict[Any, Any], new: dict[Any, Any]) -> bool:
-    """Whether two mappings are components of different names, which replace each other."""
-    return len(path) == 1 and path[0] in PLACES and old.keys() != new.keys()
 
 
 def _replace_places(base: Document, child: Document, path: KeyPath) -> None:
@@ -125,52 +130,82 @@ def _apply_override(document: Document, override: str) -> None:
     place = Location(f"override {override}")
     key, equals, text = override.partition("=")
     path = tuple(
-        int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key.strip())
+        int(part) if i and part.isdigit() else part
+        for i, part in enumerate(re.findall(r"[^.\[\]]+", key.strip()))
     )
-    if not equals or not path:
-        message = "An override is written key=value, such as epochs=10."
-        raise RecipeError([Problem((), message, place)])
-    parsed = parse_yaml(text, place.file)
-    parent = document.value
-    for i, part in enumerate(path[:-1]):
-        parent = _step_into(parent, part, path[: i + 1], path[i + 1], place)
-    last = path[-1]
-    if isinstance(parent, list):
-        _check_index(parent, last, path, place)
-    parent[last] = parsed.value
+    try:
+        if not equals or not path:
+            raise _WrongOverride((), "An override is written key=value, such as epochs=10.")
+        if path == ("extends",):
+            raise _WrongOverride(path, "The recipe's file says what it extends. Write it there.")
+        parsed = parse_yaml(text, place.file)
+        parent = document.value
+        for i in range(len(path) - 1):
+            parent = _step_into(parent, path[: i + 1], path[i + 1 :], text)
+        _check_step(parent, path, (), text)
+    except _WrongOverride as error:
+        raise RecipeError([Problem(error.path, error.message, place)]) from None
+    except RecipeError as error:
+        raise RecipeError([Problem(p.path, p.message, place) for p in error.problems]) from None
+    parent[path[-1]] = parsed.value
     here = Document(None, {path: place}, {(*path, *inner): place for inner in parsed.values})
     here.keys |= {(*path, *inner): place for inner in parsed.keys}
     _replace_places(document, here, path)
+    for i in range(1, len(path) + 1):
+        document.values.setdefault(path[:i], place)
 
 
-def _step_into(
-    parent: Any, part: str | int, path: KeyPath, following: str | int, place: Location
-) -> Any:
+class _WrongOverride(Exception):
+    """An override that leads nowhere: the path where it strays, and what to write instead."""
+
+    def __init__(self, path: KeyPath, message: str) -> None:
+        self.path, self.message = path, message
+
+
+def _step_into(parent: Any, path: KeyPath, rest: KeyPath, text: str) -> Any:
     """Go one step down towards an overridden value, making room where the recipe has none."""
-    if isinstance(parent, list):
-        part = _check_index(parent, part, path, place)
-        child = parent[part]
-    else:
-        child = parent.get(part)
-    if child is None:
+    _check_step(parent, path, rest, text)
+    part: Any = path[-1]
+    following = rest[0]
+    child = parent[part] if isinstance(parent, list) else parent.get(part)
+    if child is None and isinstance(following, int):
+        child = []
+    elif child is None:
         child = parent[part] = {}
     elif isinstance(child, str) and str(following).lower() == child.lower():
         child = parent[part] = {child if following == child else following: {}}
+    elif isinstance(child, str) and find_place_category(path):
+        _check_step({child: {}}, (*path, following), rest[1:], text)
     if not isinstance(child, dict | list):
-        example = f"{format_path(path)}='{{{child}: {{{following}: ...}}}}'"
-        message = f"{format_path(path)} is '{child}', which has no keys. Write {example}"
-        raise RecipeError([Problem(path, message, place)])
+        message = f"{format_path(path)} is {write_value(child)}, which has no keys."
+        raise _WrongOverride(path, f"{message} Write {_dot(path)}=...")
     return child
 
 
-def _check_index(items: list[Any], index: str | int, path: KeyPath, place: Location) -> int:
-    if not isinstance(index, int) or index >= len(items):
-        message = (
-            f"{format_path(path[:-1])} is a list of {len(items)}: name one by its number, "
-            f"0 to {len(items) - 1} (received: {index})."
-        )
-        raise RecipeError([Problem(path, message, place)])
-    return index
+def _check_step(parent: Any, path: KeyPath, rest: KeyPath, text: str) -> None:
+    """Check that a list has the item, and that a component is entered by its own name."""
+    above, part = path[:-1], path[-1]
+    if isinstance(parent, list) and not (isinstance(part, int) and part < len(parent)):
+        if not parent:
+            message = f"{format_path(above)} is empty. Write {_dot(above)}='[...]'"
+        else:
+            message = (
+                f"{format_path(above)} is a list of {len(parent)}: name one by its number, "
+                f"0 to {len(parent) - 1} (received: {part})."
+            )
+        raise _WrongOverride(path, message)
+    category = find_place_category(above) if above else None
+    if category and isinstance(parent, dict) and len(parent) == 1 and part not in parent:
+        (name,) = parent
+        if find_canonical_name(category, str(part)):
+            remedy = f"To change that, write {_dot(above)}='{{{part}: {{...}}}}'"
+        else:
+            remedy = f"Write {_dot((*above, name, part, *rest))}={text}"
+        raise _WrongOverride(path, f"{format_path(above)} is {name}. {remedy}")
+
+
+def _dot(path: KeyPath) -> str:
+    return ".".join(map(str, path))
 
 
 def _get(value: Any, path: KeyPath) -> Any:
@@ -179,46 +214,77 @@ def _get(value: Any, path: KeyPath) -> Any:
     return value
 
 
-def _describe(error: Any, document: Document) -> Problem:
-    """Word one of pydantic's errors as ours."""
+def _describe(error: Any, document: Document) -> Problem | None:
+    """Word one of pydantic's errors as ours, or None where another message says it."""
     path = tuple(part for part in error["loc"] if not str(part).startswith("function-"))
     kind, received, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "value_error":
+        return None  # a malformed component: check_components has reported it
     # pydantic names the members of a union after the key that holds it.
     while len(path) > 1 and path not in document.values and kind not in _ABOUT_KEYS:
         path = path[:-1]
-    key = str(path[-1]) if path else ""
-    got = f"(received: {received!r})"
-    location = document.keys.get(path) if kind == "extra_forbidden" else None
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    location = None
     match kind:
         case "missing":
-            message = f"A recipe needs the key '{key}'{_EXAMPLES.get(key, '')}."
             path = path[:-1]
-        case "extra_forbidden":
+            if any(find_meant(str(given), [key]) for given in _get(document.value, path)):
+                return None  # misspelt, and reported as such
+            owner = format_path(path) or "A recipe"
+            message = f"{owner} needs the key '{key}'{_EXAMPLES.get(key, '')}."
+        case "extra_forbidden" | "invalid_key":
+            path = (*path[:-1], str(path[-1]))
             model = DatasetSpec if path[0] == "dataset" else Recipe
             names = [*model.model_fields, *(["extends"] if model is Recipe else [])]
-            message = f"There is no key '{key}' here. {suggest(key, names)}"
+            message = f"There is no key '{path[-1]}' here. {suggest(path[-1], names)}"
+            location = document.keys.get(path)
         case "literal_error" | "bool_type" if key in _WORDS:
-            message = f"{key} has no choice {received!r}. {suggest(str(received), _WORDS[key])}"
+            message = _describe_choice(key, received, _WORDS[key])
         case "literal_error":
             choices = [word.strip(" '") for word in re.split(",| or ", context["expected"])]
-            what = "report" if path[0] == "report" else key
-            message = f"{what} has no choice {received!r}. {suggest(str(received), choices)}"
+            message = _describe_choice(key, received, choices)
         case "list_type":
-            example = f"[{received}]" if split_component(received) else "[...]"
-            message = f"{key} must be a list {got}. Write {key}: {example}"
+            message = _describe_no_list(key, received)
         case "model_type" | "dict_type":
-            message = f"{key} must be a mapping {got}{_EXAMPLES.get(key, '')}."
-        case "int_type" | "int_from_float":
-            message = f"{key} must be a whole number {got}."
-        case "value_error":
-            message = f"{error['msg'].removeprefix('Value error, ')} {got}."
+            example = f". Write {key}: {{name: {received}}}" if isinstance(received, str) else ""
+            example = example or f"{_EXAMPLES.get(key, '')}."
+            message = f"{key} must be a mapping (received: {write_value(received)}){example}"
         case _:
-            message = f"{key}: {error['msg'].replace('Input should', 'it should')} {got}."
+            rule = _RULES.get(kind, "has a value that does not fit").format(**context)
+            message = f"{key} {rule} (received: {write_value(received)})."
     return Problem(path, message, location or document.locate(path))
 
 
-_ABOUT_KEYS = ("missing", "extra_forbidden")
+def _describe_choice(key: str, received: Any, choices: Sequence[str]) -> str:
+    word = str(received).lower() if isinstance(received, bool) else str(received)
+    return f"{key} has no choice {write_value(received)}. {suggest(word, choices)}"
+
+
+def _describe_no_list(key: str, received: Any) -> str:
+    if received is None:
+        remedy = f"Write {key}: [], or remove the key."
+        if key in _EXAMPLES:
+            remedy = f"Write {_EXAMPLES[key].removeprefix(', such as ')}"
+    elif split_component(received):
+        remedy = f"Write {key}: {write_value([received])}"
+    else:
+        remedy = "Start each item with '- '."
+    return f"{key} must be a list (received: {write_value(received)}). {remedy}"
+
+
+_ABOUT_KEYS = ("missing", "extra_forbidden", "invalid_key")
 _WORDS = {"jit_compile": ("auto", "true", "false")}
+_RULES = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "too_short": "must hold at least one item",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be less than {lt}",
+}
 _EXAMPLES = {
     "dataset": ", such as dataset: {name: fashion_mnist}",
     "layers": ", such as layers: [Flatten, Dense: {units: 10, activation: softmax}]",

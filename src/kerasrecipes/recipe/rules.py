@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from kerasrecipes.errors import KeyPath, Problem
-from kerasrecipes.recipe.components import split_component
+from kerasrecipes.recipe.components import find_class, split_component
 from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition, list_aliases
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.recipe.yaml_file import Document
@@ -121,9 +121,9 @@ def check_rules(document: Document) -> tuple[list[Problem], list[Problem]]:
 def _check_loss(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     loss, output = recipe.get("loss"), find_output_layer(recipe.get("layers"))
     name = find_loss_name(loss)
-    if output is None or output.activation is None:
+    if output is None or not find_canonical_name("activations", output.activation or ""):
         return
-    place, activation = (*output.path, "activation"), output.activation
+    place, activation = (*output.path, "activation"), str(output.activation)
     if activation == "softmax" and output.units == 1:
         yield (
             place,
@@ -146,18 +146,19 @@ def _check_loss(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
                 ),
             )
     elif activation != wanted:
-        other = {
-            ("sigmoid", "softmax"): " For one output unit use loss: binary_crossentropy.",
-            ("softmax", "sigmoid"): " For several classes use loss: "
-            "sparse_categorical_crossentropy.",
-            ("linear", "softmax"): " Or give the loss from_logits: true.",
-            ("linear", "sigmoid"): " Or give the loss from_logits: true.",
-        }.get((activation, wanted), "")
+        received, other = f"'{activation}'", ""
+        if activation == "linear":
+            received = "no activation"
+            other = f" Or write loss: {{{find_class('losses', name)}: {{from_logits: true}}}}."
+        elif (activation, wanted) == ("sigmoid", "softmax"):
+            other = " For one output unit use loss: binary_crossentropy."
+        elif (activation, wanted) == ("softmax", "sigmoid"):
+            other = " For several classes use loss: sparse_categorical_crossentropy."
         yield (
             place,
             (
-                f"{name} wants a last layer with activation '{wanted}' (received: "
-                f"'{activation}'). Write activation: {wanted}.{other}"
+                f"{name} wants a last layer with activation '{wanted}' (received: {received}). "
+                f"Write activation: {wanted}.{other}"
             ),
         )
 
@@ -206,7 +207,10 @@ def _check_monitors(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
             if monitor.startswith("val_") and not any(name.startswith("val_") for name in logged):
                 remedy = "There is no validation part: set dataset.validation_split."
             place = (name, "monitor") if "monitor" in arguments else (name,)
-            yield ("callbacks", i, *place), f"{name} watches '{monitor}', never logged. {remedy}"
+            yield (
+                ("callbacks", i, *place),
+                f"{name} watches '{monitor}', which is not logged. {remedy}",
+            )
 
 
 def _name_in_logs(name: str, arguments: dict[str, Any]) -> str:
@@ -239,4 +243,4 @@ def _check_widths(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
 
 def _name_activation(value: Any) -> str | None:
     component = split_component(value)
-    return component[0].lower() if component else None
+    return component[0] if component else None

@@ -39,7 +39,7 @@ def suggest(word: str, choices: Iterable[str]) -> str:
     meant = find_meant(word, choices)
     if meant:
         return f"Did you mean '{meant}'?"
-    if len(choices) <= 20:
+    if 0 < len(choices) <= 20:
         return f"Choose from: {', '.join(sorted(choices))}."
     return ""
 

@@ -16,19 +16,22 @@ from typing import Any
 import yaml
 
 from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError
+from kerasrecipes.recipe.suggest import suggest
 
 MAX_NODES = 10_000
 """More values than any recipe has; aliases that multiply each other stop here."""
 
 _FRACTION = "!fraction"
-_INT = re.compile(r"[-+]?[0-9]+$|0o[0-7]+$|0x[0-9a-fA-F]+$")
+_INT = re.compile(r"[-+]?[0-9]{1,4000}$|0o[0-7]+$|0x[0-9a-fA-F]+$")
 _FLOAT = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
     r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
 )
+_BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)$")
+_NULL = re.compile(r"(~|null|Null|NULL|)$")
 _RESOLVERS = (
-    ("tag:yaml.org,2002:bool", re.compile(r"(true|True|TRUE|false|False|FALSE)$"), "tTfF"),
-    ("tag:yaml.org,2002:null", re.compile(r"(~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
+    ("tag:yaml.org,2002:bool", _BOOL, "tTfF"),
+    ("tag:yaml.org,2002:null", _NULL, ["~", "n", "N", ""]),
     ("tag:yaml.org,2002:int", _INT, "-+0123456789"),
     ("tag:yaml.org,2002:float", _FLOAT, "-+.0123456789"),
     (_FRACTION, re.compile(r"[-+]?[0-9]+(\.[0-9]*)?/[0-9]+(\.[0-9]*)?$"), "-+0123456789"),
@@ -65,6 +68,9 @@ class _Loader(yaml.SafeLoader):
 class _Dumper(yaml.SafeDumper):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
 
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         return super().increase_indent(flow, False)
 
@@ -85,11 +91,13 @@ class Document:
         value: Mappings, lists, strings, numbers, booleans and None.
         keys: Where the key of each mapping entry stands.
         values: Where each value stands.
+        problems: Keys given twice; the first of each counts, so that all else can be checked.
     """
 
     value: Any
     keys: dict[KeyPath, Location] = field(default_factory=dict)
     values: dict[KeyPath, Location] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
 
     def locate(self, path: KeyPath) -> Location | None:
         """Find the value at a path, or the nearest thing around it that stands in a file."""
@@ -105,33 +113,42 @@ def read_yaml(file: Path) -> Document:
         RecipeError: The file cannot be read, or is not YAML; carries every problem found.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        return parse_yaml(file.read_text(encoding="utf-8-sig"), str(file))
     except FileNotFoundError:
-        raise RecipeError([Problem((), "There is no such file.", Location(str(file)))]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"The file cannot be read as UTF-8 text: {error}"
-        raise RecipeError([Problem((), message, Location(str(file)))]) from None
-    return parse_yaml(text, str(file))
+        nearby = [str(path) for path in file.parent.glob("*.y*ml")]
+        message = f"There is no such file. {suggest(str(file), nearby)}"
+    except IsADirectoryError:
+        message = "This is a folder. Give the recipe file in it."
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        message = f"Line {line} is not UTF-8 text. Save the file with the encoding UTF-8."
+    except OSError as error:
+        message = f"The file cannot be read: {error.strerror}."
+    raise RecipeError([Problem((), message.rstrip(), Location(str(file)))])
 
 
 def parse_yaml(text: str, file: str) -> Document:
     """Read YAML from a text; ``file`` is the name that locations give.
 
     Raises:
-        RecipeError: The text is not YAML, repeats a key, or asks for Python objects.
+        RecipeError: The text is not YAML, or asks for Python objects.
     """
+    document, builder = Document(None), _Builder(file)
     try:
         node = yaml.compose(text, Loader=_Loader)
+        if node is not None:
+            document.value = builder.build(node, (), document)
     except yaml.MarkedYAMLError as error:
         raise RecipeError([_syntax_problem(error, file)]) from None
-    except yaml.YAMLError as error:
-        raise RecipeError([Problem((), f"This is not YAML: {error}", Location(file))]) from None
-    builder = _Builder(file)
-    document = Document(None)
-    if node is not None:
-        document.value = builder.build(node, (), document)
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        message = f"The character {chr(error.character)!a} is not allowed here. Remove it."
+        raise RecipeError([Problem((), message, Location(file, line))]) from None
+    except RecursionError:
+        message = "Lists and mappings are nested too deeply."
+        raise RecipeError([Problem((), message, Location(file))]) from None
     if builder.problems:
-        raise RecipeError(builder.problems)
+        raise RecipeError([*document.problems, *builder.problems])
     return document
 
 
@@ -146,6 +163,25 @@ def dump_yaml(value: Any) -> str:
         width=100,
     )
     return text
+
+
+def write_value(value: Any, length: int = 60) -> str:
+    """A value as a recipe would hold it, in one line, for a message."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        text = f"'{value}'"
+    else:
+        text = yaml.dump(
+            value,
+            Dumper=_Dumper,
+            sort_keys=False,
+            allow_unicode=True,
+            default_flow_style=True,
+            width=float("inf"),
+        )
+        text = text.removesuffix("...\n").strip()
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 class _Builder:
@@ -169,6 +205,8 @@ class _Builder:
             return None
         self._open.add(id(node))
         try:
+            if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+                return self._refuse_tag(node, path)
             if isinstance(node, yaml.MappingNode):
                 return dict(self._entries(node, path, document))
             if isinstance(node, yaml.SequenceNode):
@@ -190,12 +228,11 @@ class _Builder:
             key = self._scalar(key_node, path)
             step = (*path, key if isinstance(key, str) else key_node.value)
             if key in first_seen:
-                self._report(
-                    key_node,
-                    step,
+                message = (
                     f"The key '{key_node.value}' is given twice (first in line "
-                    f"{first_seen[key]}). Keep one of them.",
+                    f"{first_seen[key]}). Keep one of them."
                 )
+                document.problems.append(Problem(step, message, self._location(key_node)))
                 continue
             first_seen[key] = key_node.start_mark.line + 1
             document.keys[step] = self._location(key_node)
@@ -206,9 +243,9 @@ class _Builder:
         match node.tag.removeprefix("tag:yaml.org,2002:"):
             case "str":
                 return text
-            case "null":
+            case "null" if _NULL.match(text):
                 return None
-            case "bool":
+            case "bool" if _BOOL.match(text):
                 return text.lower() == "true"
             case "int" if _INT.match(text):
                 return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
@@ -218,14 +255,14 @@ class _Builder:
                 try:
                     return Fraction(text)
                 except (ValueError, ZeroDivisionError):
-                    self._report(node, path, f"'{text}' is not a number.")
+                    self._report(node, path, f"'{text}' is not a number: write another fraction.")
                     return None
-        self._report(
-            node,
-            path,
-            f"A recipe holds plain values, no YAML tags (received: {node.tag}). Remove the tag.",
-        )
-        return None
+        return self._refuse_tag(node, path)
+
+    def _refuse_tag(self, node: yaml.Node, path: KeyPath) -> None:
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        message = f"A recipe holds plain values, no YAML tags (received: {tag}). Remove the tag."
+        self._report(node, path, message)
 
     def _location(self, node: yaml.Node) -> Location:
         return Location(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -235,18 +272,73 @@ class _Builder:
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    location = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file)
-    said = error.problem or str(error)
-    remedy = ""
-    if "expected ',' or" in said:
-        remedy = " A comma is missing before this place, or a bracket after it."
-    elif "\\t" in said:
-        remedy = " Indent with spaces instead of tabs."
-    elif "mapping values are not allowed" in said:
-        remedy = " Put the value on a line of its own, or in quotes, or mend the indentation."
-    elif "expected a single document" in said:
-        remedy = " A recipe is one document: remove the line '---'."
-    elif "block" in said or "block" in (error.context or ""):
-        remedy = " Lines of one list or mapping must start in the same column."
-    return Problem((), f"This is not YAML: {said}.{remedy}", location)
+    said, where = error.problem or str(error), error.problem_mark or error.context_mark
+    opened = error.context_mark.line + 1 if error.context_mark else 1
+    message = f"This is not YAML: {said}."
+    for words, meaning, at_start in _SYNTAX:
+        if words in said:
+            message = meaning.format(opened=opened)
+            where = error.context_mark if at_start and error.context_mark else where
+            break
+    location = Location(file, where.line + 1, where.column + 1) if where else Location(file)
+    return Problem((), message, location)
+
+
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_SYNTAX = (
+    (
+        "<stream end>",
+        "A bracket is opened and never closed. Close it.",
+        True,
+    ),
+    (
+        "expected ',' or",
+        "A comma is missing before this place, or the bracket opened in line {opened} is not "
+        "closed before it.",
+        False,
+    ),
+    (
+        "mapping values are not allowed",
+        "There is one ': ' too many in this line. Put text that holds ': ' in quotes; in a list, "
+        "start each item with '- ' in the same column.",
+        False,
+    ),
+    (
+        "could not find expected ':'",
+        "A key is followed by a colon and a space: 'key: value'. Write this line so.",
+        True,
+    ),
+    (
+        "'\\t'",
+        "This line is indented with a tab. Indent with spaces.",
+        False,
+    ),
+    (
+        "expected <block end>",
+        "This line does not fit the lines above. Lines of one list or mapping start in the same "
+        "column, and each item of a list with '- '.",
+        False,
+    ),
+    (
+        "another document",
+        "A recipe is one document. Remove the line '---'.",
+        False,
+    ),
+    (
+        "found unexpected end of stream",
+        "A quote is opened and never closed. Close it.",
+        True,
+    ),
+    (
+        "undefined alias",
+        "Text that starts with '*' goes in quotes. (To YAML '*' repeats a value marked with '&', "
+        "and there is none of this name.)",
+        False,
+    ),
+    (
+        "cannot start any token",
+        "Text that starts with this character goes in quotes.",
+        False,
+    ),
+)
+"""PyYAML's words for a slip, what it means for a person, and whether it lies where PyYAML began."""

@@ -65,6 +65,7 @@ def fit_model(
         validation_data=make_evaluation_batches(*validation, EVALUATION_BATCH_SIZE)
         if validation
         else None,
+        shuffle=False,  # the batches are shuffled already, and Keras warns otherwise
         callbacks=[_StopAtNaN(), *callbacks],
         verbose=0,
     )

@@ -1,0 +1,304 @@
+"""Recipe to Keras: every component by name, adapted on training rows, refused at its line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from kerasrecipes.errors import RecipeError
+from kerasrecipes.model.build import (
+    build_callbacks,
+    build_model,
+    compile_model,
+    count_multiply_adds,
+    describe_layers,
+    make_component,
+)
+
+SOFTMAX = {"Dense": {"units": 3, "activation": "softmax"}}
+INPUTS = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+
+
+def build(make_recipe: Any, *layers: Any, inputs: np.ndarray = INPUTS) -> keras.Sequential:
+    return build_model(make_recipe(layers=[*layers, SOFTMAX]), inputs)
+
+
+class TestComponentsByName:
+    @pytest.mark.parametrize(
+        ("category", "name", "arguments", "expected"),
+        [
+            ("layers", "Dense", {"units": 7}, keras.layers.Dense),
+            ("layers", "Bidirectional", {"layer": {"LSTM": {"units": 2}}}, keras.layers.LSTM),
+            ("optimizers", "rmsprop", {}, keras.optimizers.RMSprop),
+            ("optimizers", "SGD", {"momentum": 0.9, "nesterov": True}, keras.optimizers.SGD),
+            ("losses", "Huber", {"delta": 2.0}, keras.losses.Huber),
+            ("metrics", "TopKCategoricalAccuracy", {"k": 2}, keras.metrics.Metric),
+            ("callbacks", "EarlyStopping", {"monitor": "loss"}, keras.callbacks.EarlyStopping),
+            ("initializers", "he_normal", {}, keras.initializers.HeNormal),
+            ("regularizers", "L2", {"l2": 0.1}, keras.regularizers.L2),
+            ("constraints", "MaxNorm", {"max_value": 2}, keras.constraints.MaxNorm),
+        ],
+    )
+    def test_a_name_becomes_what_keras_calls_so(self, category, name, arguments, expected):
+        made = make_component(category, name, arguments)
+        assert isinstance(getattr(made, "forward_layer", made), expected)
+
+    @pytest.mark.parametrize("name", ["mse", "accuracy", "acc"])
+    def test_a_word_that_compile_interprets_is_left_to_it(self, name):
+        assert make_component("metrics", name, {}) == name
+
+    def test_components_nest(self):
+        layer = make_component(
+            "layers",
+            "Dense",
+            {
+                "units": 2,
+                "activation": "relu",
+                "kernel_initializer": {"HeNormal": {"seed": 1}},
+                "kernel_regularizer": {"L1L2": {"l1": 0.1, "l2": 0.2}},
+                "bias_constraint": "NonNeg",
+            },
+        )
+        assert layer.activation is keras.activations.relu
+        assert layer.kernel_initializer.get_config()["seed"] == 1
+        assert float(layer.kernel_regularizer.l2) == pytest.approx(0.2)
+        assert isinstance(layer.bias_constraint, keras.constraints.NonNeg)
+
+    def test_a_schedule_is_an_argument_like_any_other(self):
+        schedule = {"CosineDecay": {"initial_learning_rate": 0.5, "decay_steps": 10}}
+        optimizer = make_component("optimizers", "adam", {"learning_rate": schedule})
+        assert float(optimizer.learning_rate) == 0.5
+        optimizer.iterations.assign(10)
+        assert float(optimizer.learning_rate) == 0.0
+
+    def test_cells_of_a_recurrent_layer_may_be_a_list(self):
+        cells = [{"LSTMCell": {"units": 2}}, {"GRUCell": {"units": 3}}]
+        layer = make_component("layers", "RNN", {"cell": {"StackedRNNCells": {"cells": cells}}})
+        assert [cell.units for cell in layer.cell.cells] == [2, 3]
+
+    def test_each_layer_has_an_initializer_of_its_own(self, make_recipe):
+        dense = {"Dense": {"units": 4, "kernel_initializer": "HeNormal"}}
+        first, second, _ = build(make_recipe, dense, dense).layers
+        assert not np.array_equal(first.kernel, second.kernel)
+
+    def test_fractions_reach_keras_as_plain_numbers(self, make_recipe):
+        rates = {"boundaries": [1], "values": ["1/4", "1/8"]}
+        schedule = {"PiecewiseConstantDecay": rates}
+        recipe = make_recipe(
+            layers=[{"Rescaling": {"scale": "1/255"}}, SOFTMAX],
+            optimizer={"SGD": {"learning_rate": schedule}},
+        )
+        arguments = recipe.layers[0].arguments
+        assert type(make_component("layers", "Rescaling", arguments).scale) is float
+        optimizer = make_component("optimizers", "SGD", recipe.optimizer.arguments)
+        values = optimizer.get_config()["learning_rate"]["config"]["values"]
+        assert [type(value) for value in values] == [float, float]
+
+    def test_compile_takes_optimizer_loss_and_metrics(self, make_recipe):
+        recipe = make_recipe(
+            optimizer={"Adam": {"learning_rate": 0.25}},
+            metrics=["accuracy", {"SparseTopKCategoricalAccuracy": {"k": 2, "name": "둘"}}],
+        )
+        model = build_model(recipe, INPUTS)
+        compile_model(recipe, model)
+        assert float(model.optimizer.learning_rate) == 0.25
+        scores = model.evaluate(INPUTS, np.zeros(len(INPUTS)), verbose=0, return_dict=True)
+        assert scores.keys() == {"loss", "accuracy", "둘"}
+
+
+class TestAdapt:
+    def test_normalization_learns_from_the_inputs_it_is_given(self, make_recipe):
+        layer = build(make_recipe, "Normalization").layers[0]
+        np.testing.assert_allclose(np.ravel(layer.mean), INPUTS.mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(np.ravel(layer.variance), INPUTS.var(axis=0), rtol=1e-5)
+
+    def test_each_layer_learns_from_what_reaches_it(self, make_recipe):
+        scale = {"Rescaling": {"scale": 100.0, "offset": 7.0}}
+        model = build(make_recipe, "Normalization", scale, "Normalization")
+        last = model.layers[2]
+        np.testing.assert_allclose(np.ravel(last.mean), 7.0, atol=1e-3)
+        np.testing.assert_allclose(np.ravel(last.variance), 1e4, rtol=1e-3)
+
+    def test_discretization_learns_its_boundaries(self, make_recipe):
+        layer = build(make_recipe, {"Discretization": {"num_bins": 4}}).layers[0]
+        expected = np.quantile(INPUTS, [0.25, 0.5, 0.75])
+        np.testing.assert_allclose(layer.bin_boundaries, expected, atol=0.15)
+
+    def test_statistics_in_the_recipe_are_kept(self, make_recipe):
+        given = {"Normalization": {"mean": 3.0, "variance": 4.0}}
+        layer = build(make_recipe, given).layers[0]
+        assert float(np.ravel(layer.mean)[0]) == 3.0
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("layer", "says"),
+        [
+            ({"Reshape": {"target_shape": [3, 5]}}, "total size of the tensor must be unchanged"),
+            ({"Conv2D": {"filters": 2, "kernel_size": 3}}, "expected min_ndim=4"),
+            ({"Dropout": {"rate": 3}}, "between 0 and 1"),
+            ({"BatchNormalization": {"axis": 9}}, "index out of range"),
+            ({"Permute": {"dims": [1, 2, 3]}}, "expected ndim=4"),
+            ("Concatenate", "should be called on a list"),
+        ],
+    )
+    def test_a_layer_that_keras_refuses_is_named_with_its_line(self, make_recipe, layer, says):
+        recipe = make_recipe(layers=["Flatten", layer, "Flatten", SOFTMAX])
+        with pytest.raises(RecipeError) as caught:
+            build_model(recipe, INPUTS)
+        (problem,) = caught.value.problems
+        assert problem.path == ("layers", 1)
+        assert problem.location is not None
+        assert problem.location.line == 5
+        assert problem.message.startswith("Keras refuses this: ")
+        assert re.search(says, problem.message)
+        assert "\x1b" not in problem.message
+        assert "Exception encountered" not in problem.message
+
+    def test_an_optimizer_that_keras_refuses(self, make_recipe):
+        recipe = make_recipe(optimizer={"SGD": {"momentum": 3.0}})
+        with pytest.raises(RecipeError, match=r"optimizer\n  Keras refuses this: .*momentum"):
+            compile_model(recipe, build_model(recipe, INPUTS))
+
+
+class TestCallbacks:
+    def test_files_are_written_inside_the_run_folder(self, make_recipe, tmp_path: Path):
+        recipe = make_recipe(
+            callbacks=[{"CSVLogger": {"filename": "log.csv"}}, {"TensorBoard": {}}]
+        )
+        logger, board = build_callbacks(recipe, tmp_path)
+        assert Path(logger.filename) == tmp_path / "log.csv"
+        assert Path(board.log_dir) == tmp_path / "logs"
+
+    @pytest.mark.parametrize("name", ["../log.csv", "/etc/log.csv", "a/../../log.csv"])
+    def test_no_file_leaves_it(self, make_recipe, tmp_path: Path, name: str):
+        recipe = make_recipe(callbacks=[{"CSVLogger": {"filename": name}}])
+        with pytest.raises(RecipeError, match=r"callbacks\[0\].CSVLogger.filename\n.*inside"):
+            build_callbacks(recipe, tmp_path)
+
+
+class TestNames:
+    def test_korean_names_train_save_and_reload(self, make_recipe, tmp_path: Path):
+        recipe = make_recipe(
+            name="붓꽃 모델",
+            layers=[
+                {"Dense": {"units": 4, "name": "은닉 층"}},
+                {"Reshape": {"target_shape": [2, 2]}},
+                {
+                    "Bidirectional": {
+                        "layer": {"LSTM": {"units": 2, "name": "속"}},
+                        "name": "양방향",
+                    }
+                },
+                {"Dense": {"units": 3, "activation": "softmax", "name": "출력"}},
+            ],
+            optimizer={"SGD": {"learning_rate": 0.1, "name": "최적화"}},
+            loss={"SparseCategoricalCrossentropy": {"name": "손실"}},
+            metrics=[{"SparseCategoricalAccuracy": {"name": "정확도"}}],
+        )
+        model = build_model(recipe, INPUTS)
+        compile_model(recipe, model)
+        history = model.fit(INPUTS, np.zeros(len(INPUTS)), verbose=0).history
+        assert list(history) == ["loss", "정확도"]
+        model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        np.testing.assert_array_equal(loaded.predict(INPUTS, verbose=0), model(INPUTS))
+
+    def test_the_table_of_layers_shows_the_words(self, make_recipe):
+        recipe = make_recipe(layers=[{"Dense": {"units": 9, "name": "은닉 층"}}, SOFTMAX])
+        rows = describe_layers(recipe, build_model(recipe, INPUTS))
+        assert rows[0]["name"] == "은닉 층"
+
+    def test_safe_names_that_collide_are_told_apart(self, make_recipe):
+        names = ["dense 층", "dense 칸", "dense!", "probabilities"]
+        dense = [{"Dense": {"units": 4, "name": name}} for name in names]
+        model = build(make_recipe, *dense, {"Dense": {"units": 4}})
+        assert [layer.name for layer in model.layers[:4]] == [
+            "dense-0", "dense-1", "dense-2", "probabilities-3",
+        ]  # fmt: skip
+
+
+class TestDescribeLayers:
+    def test_parameters_as_arithmetic(self, make_recipe):
+        inputs = np.zeros((2, 12), np.float32)
+        recipe = make_recipe(
+            layers=[
+                {"Dense": {"units": 200}},
+                "BatchNormalization",
+                {"Dropout": {"rate": 0.5}},
+                SOFTMAX,
+            ]
+        )
+        rows = describe_layers(recipe, build_model(recipe, inputs))
+        table = [
+            [row[key] for key in ("type", "output_shape", "arithmetic", "parameters", "trainable")]
+            for row in rows
+        ]
+        assert table == [
+            ["Dense", [200], "12×200+200", 2600, 2600],
+            ["BatchNormalization", [200], "200+200+200+200", 800, 400],
+            ["Dropout", [200], "", 0, 0],
+            ["Dense", [3], "200×3+3", 603, 603],
+        ]
+
+    @pytest.mark.parametrize(
+        ("name", "arguments", "input_shape", "expected"),
+        [
+            ("Dense", {"units": 200}, (12,), 12 * 200),
+            ("Dense", {"units": 5}, (7, 12), 7 * 12 * 5),
+            # 3×3 windows of 2 channels to 4 filters, at 6×6, 8×8 and 4×4 places.
+            ("Conv2D", {"filters": 4, "kernel_size": 3}, (8, 8, 2), 9 * 2 * 4 * 36),
+            (
+                "Conv2D",
+                {"filters": 4, "kernel_size": 3, "padding": "same"},
+                (8, 8, 2),
+                9 * 2 * 4 * 64,
+            ),
+            (
+                "Conv2D",
+                {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"},
+                (8, 8, 2),
+                9 * 2 * 4 * 16,
+            ),
+            ("Conv2D", {"filters": 4, "kernel_size": 3, "groups": 2}, (8, 8, 2), 9 * 4 * 36),
+            (
+                "Conv2D",
+                {"filters": 4, "kernel_size": 3, "data_format": "channels_first"},
+                (2, 8, 8),
+                9 * 2 * 4 * 36,
+            ),
+            ("DepthwiseConv2D", {"kernel_size": 3}, (8, 8, 2), 9 * 2 * 36),
+            (
+                "SeparableConv2D",
+                {"filters": 4, "kernel_size": 3},
+                (8, 8, 2),
+                (9 * 2 + 2 * 4) * 36,
+            ),
+            ("Conv2DTranspose", {"filters": 4, "kernel_size": 3}, (8, 8, 2), 9 * 2 * 4 * 64),
+            # Four gates, each from 3 inputs and 5 states, at 10 steps.
+            ("LSTM", {"units": 5}, (10, 3), 4 * (3 + 5) * 5 * 10),
+            ("GRU", {"units": 5}, (10, 3), 3 * (3 + 5) * 5 * 10),
+            ("Bidirectional", {"layer": {"LSTM": {"units": 5}}}, (10, 3), 2 * 4 * 8 * 5 * 10),
+            ("TimeDistributed", {"layer": {"Dense": {"units": 5}}}, (10, 3), 3 * 5 * 10),
+            ("Embedding", {"input_dim": 100, "output_dim": 8}, (10,), 0),
+            ("BatchNormalization", {}, (8, 8, 2), 0),
+            ("PReLU", {}, (8, 8, 2), 0),
+            ("Flatten", {}, (8, 8, 2), 0),
+            ("ConvLSTM1D", {"filters": 2, "kernel_size": 3}, (5, 8, 2), None),
+            (
+                "TimeDistributed",
+                {"layer": {"Conv1D": {"filters": 2, "kernel_size": 3}}},
+                (5, 8, 2),
+                None,
+            ),
+        ],
+    )
+    def test_multiply_adds_of_one_row(self, name, arguments, input_shape, expected):
+        layer = make_component("layers", name, arguments)
+        keras.Sequential([keras.Input(input_shape), layer])
+        assert count_multiply_adds(layer) == expected

@@ -1,0 +1,56 @@
+"""What only a built model shows is still told at a line of the recipe."""
+
+from __future__ import annotations
+
+import pytest
+
+from kerasrecipes import pipeline
+from kerasrecipes.data import load_dataset
+from kerasrecipes.errors import RecipeError
+
+
+def refuse(recipe):
+    with pytest.raises(RecipeError) as caught:
+        pipeline.build(recipe, load_dataset(recipe.dataset))
+    (problem,) = caught.value.problems
+    assert problem.location.line
+    return str(problem).split("  ", 1)[1]
+
+
+def test_a_forgotten_flatten(make_recipe):
+    softmax = {"Dense": {"units": 10, "activation": "softmax"}}
+    said = refuse(make_recipe(dataset={"name": "digits"}, layers=[softmax]))
+    assert said == (
+        "layers[0]\n  The last layer must give a row of numbers for each example (received: an "
+        "output of 8×10). Put Flatten in front of it."
+    )
+
+
+def test_an_output_that_is_no_dense_layer(make_recipe):
+    layers = [{"Reshape": {"target_shape": [4, 1]}}, "GlobalMaxPooling1D"]
+    said = refuse(make_recipe(layers=layers))
+    assert said == (
+        "layers[1]\n  iris's 3 classes: the last layer must give 3 (received: an output of 1). "
+        "End with Dense: {units: 3}."
+    )
+
+
+def test_a_metric_that_does_not_suit_the_target(make_recipe):
+    said = refuse(make_recipe(metrics=["accuracy", "Precision"]))
+    assert said.startswith("metrics[1]\n  Keras refuses this: ")
+
+
+def test_metrics_that_suit_pass(make_recipe):
+    metrics = ["accuracy", "acc", "SparseCategoricalAccuracy", "sparse_categorical_crossentropy"]
+    recipe = make_recipe(metrics=metrics)
+    assert pipeline.build(recipe, load_dataset(recipe.dataset)).model.built
+
+
+def test_regression_metrics_pass(make_recipe):
+    recipe = make_recipe(
+        dataset={"name": "diabetes", "standardize_target": True},
+        layers=[{"Dense": {"units": 1}}],
+        loss={"Huber": {"delta": 2.0}},
+        metrics=["mae", "R2Score", {"RootMeanSquaredError": {"name": "오차"}}],
+    )
+    assert pipeline.build(recipe, load_dataset(recipe.dataset)).model.built
