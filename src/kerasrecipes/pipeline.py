@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,13 +27,16 @@ from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report import choose_plots, choose_samples, make_report
-from kerasrecipes.runs import Run, create_run
+from kerasrecipes.runs import Run, create_run, replacing
 
 if TYPE_CHECKING:
     import keras
 
     from kerasrecipes.model.encoder import Encoder
     from kerasrecipes.model.target import TargetCodec
+
+
+OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 
 @dataclass
@@ -74,6 +77,7 @@ def train(
     output_dir: Path = Path("runs"),
     console: Console | None = None,
     command: Sequence[str] = (),
+    on_epoch: OnEpoch | None = None,
 ) -> Run:
     """Train a recipe, and leave a run folder with its report.
 
@@ -82,6 +86,7 @@ def train(
         output_dir: The folder of all runs.
         console: Where progress goes; None keeps quiet.
         command: The command line that asked for this run.
+        on_epoch: Told of every finished epoch: its number, counted from 0, and Keras's logs.
 
     Raises:
         InputError: Recipe or data break a rule; no run folder is left behind.
@@ -108,7 +113,7 @@ def train(
     )
     try:
         with redirect_stderr(run.log_path):
-            _train_into(run, recipe, dataset, console, watch)
+            _train_into(run, recipe, dataset, console, watch, on_epoch)
     except InputError:
         run.discard()
         raise
@@ -127,7 +132,12 @@ def train(
 
 
 def _train_into(
-    run: Run, recipe: Recipe, dataset: Dataset, console: Console, watch: Stopwatch
+    run: Run,
+    recipe: Recipe,
+    dataset: Dataset,
+    console: Console,
+    watch: Stopwatch,
+    on_epoch: OnEpoch | None,
 ) -> None:
     """The run itself, once its folder stands."""
     with watch.measure("import"), console.status("importing TensorFlow"):
@@ -150,8 +160,8 @@ def _train_into(
     # The report's libraries take seconds to import; that is done while TensorFlow computes.
     threading.Thread(target=import_module, args=("kerasrecipes.report.plots",), daemon=True).start()
     with watch.measure("fit"):
-        _fit(run, recipe, dataset, built, console)
-    with watch.measure("save"), run.replacing(run.model_path) as file:
+        _fit(run, recipe, dataset, built, console, on_epoch)
+    with watch.measure("save"), replacing(run.model_path) as file:
         built.serving.save(file)
     with watch.measure("evaluate"):
         metrics = {
@@ -219,8 +229,17 @@ def describe_model(recipe: Recipe, built: Built) -> dict[str, Any]:
     }
 
 
-def _fit(run: Run, recipe: Recipe, dataset: Dataset, built: Built, console: Console) -> None:
+def _fit(
+    run: Run,
+    recipe: Recipe,
+    dataset: Dataset,
+    built: Built,
+    console: Console,
+    on_epoch: OnEpoch | None,
+) -> None:
     """Fit, and keep the history however the fit ends."""
+    import keras
+
     from kerasrecipes.model.build import build_callbacks
     from kerasrecipes.training.batches import count_steps
     from kerasrecipes.training.fit import fit_model
@@ -229,6 +248,9 @@ def _fit(run: Run, recipe: Recipe, dataset: Dataset, built: Built, console: Cons
     rows = built.encode(dataset, "train")
     steps = count_steps(len(rows[0]), recipe.batch_size)
     progress = ProgressLine(console, recipe.epochs, steps)
+    callbacks = [*build_callbacks(recipe, run.path), progress]
+    if on_epoch:
+        callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=on_epoch))
     known = [row["multiply_adds"] or 0 for row in built.layers]
     try:
         fit_model(
@@ -239,10 +261,10 @@ def _fit(run: Run, recipe: Recipe, dataset: Dataset, built: Built, console: Cons
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             multiply_adds=sum(known),
-            callbacks=[*build_callbacks(recipe, run.path), progress],
+            callbacks=callbacks,
         )
     except KeyboardInterrupt:
-        with run.replacing(run.model_path) as file:
+        with replacing(run.model_path) as file:
             built.serving.save(file)
         raise
     finally:

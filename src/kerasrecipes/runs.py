@@ -159,22 +159,8 @@ class Run:
         """Keep the report's page."""
         self._write_text("report.html", html)
 
-    @contextmanager
-    def replacing(self, file: Path) -> Iterator[Path]:
-        """Give a path to write to; on success it takes the place of ``file`` at once.
-
-        The suffix is kept, since Keras chooses its format by it.
-        """
-        partial = file.with_name(f".partial-{file.name}")
-        try:
-            yield partial
-            os.replace(partial, file)
-        finally:
-            partial.unlink(missing_ok=True)
-
     def _write_bytes(self, name: str, content: bytes) -> None:
-        with self.replacing(self.path / name) as partial:
-            partial.write_bytes(content)
+        write_file(self.path / name, content)
 
     def _write_text(self, name: str, text: str) -> None:
         self._write_bytes(name, text.encode("utf-8"))
@@ -195,6 +181,40 @@ class Run:
         return {key: [row[i] for row in rows] for i, key in enumerate(header)}
 
 
+def write_file(file: Path, content: bytes) -> None:
+    """Write a file that a reader finds whole or not at all."""
+    with replacing(file) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Give a path to write to; on success it takes the place of ``file`` at once.
+
+    The suffix is kept, since Keras chooses its format by it.
+    """
+    partial = file.with_name(f".partial-{file.name}")
+    try:
+        yield partial
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def create_folder(parent: Path, started_at: datetime) -> Path:
+    """Make a folder named after a local time that no other call was given, in the same second."""
+    stamp = started_at.strftime("%Y%m%d-%H%M%S")
+    n = 1
+    while True:
+        path = parent / (stamp if n == 1 else f"{stamp}-{n}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            n += 1
+        else:
+            return path
+
+
 def create_run(output_dir: Path, folder_name: str, started_at: datetime) -> Run:
     """Make a run folder that no other run has, even one started in the same second.
 
@@ -203,16 +223,7 @@ def create_run(output_dir: Path, folder_name: str, started_at: datetime) -> Run:
         folder_name: The recipe's name, safe for a file name.
         started_at: Local time.
     """
-    stamp = started_at.strftime("%Y%m%d-%H%M%S")
-    n = 1
-    while True:
-        path = output_dir / folder_name / (stamp if n == 1 else f"{stamp}-{n}")
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            n += 1
-        else:
-            return Run(path)
+    return Run(create_folder(output_dir / folder_name, started_at))
 
 
 def find_run(path: Path) -> Run:
@@ -223,7 +234,7 @@ def find_run(path: Path) -> Run:
     """
     if (path / RUN_JSON).is_file():
         return Run(path)
-    runs = _runs_in(path)
+    runs = list_runs_of(path)
     if runs:
         return runs[-1]
     what = "it holds no run" if path.is_dir() else "there is no such folder"
@@ -241,10 +252,11 @@ def list_runs(output_dir: Path) -> list[Run]:
         if (output_dir.is_dir())
         else []
     )
-    return [run for name in names for run in _runs_in(name)]
+    return [run for name in names for run in list_runs_of(name)]
 
 
-def _runs_in(folder: Path) -> list[Run]:
+def list_runs_of(folder: Path) -> list[Run]:
+    """Every run in ``runs/<name>``, oldest first."""
     if not folder.is_dir():
         return []
 

@@ -97,7 +97,7 @@ def test_fractions_are_numbers_that_print_as_written(text: str, number: float) -
     assert isinstance(value, Fraction)
     assert value == number
     assert repr(value) == str(value) == text
-    assert dump_yaml({"a": value}) == f"a: {text}\n"
+    assert dump_yaml({"a": value, "b": []}) == f"a: {text}\nb: []\n"
     for twin in (copy.deepcopy(value), pickle.loads(pickle.dumps(value))):  # noqa: S301
         assert (twin, repr(twin)) == (value, text)
 
@@ -198,7 +198,7 @@ def test_a_key_is_a_word_or_a_number() -> None:
     assert parse("{0: 1.0, 1: 2.0}").value == {0: 1.0, 1: 2.0}
 
 
-@pytest.mark.parametrize("text", ["[" * 5000, "[" * 5000 + "]" * 5000, "{a: " * 5000])
+@pytest.mark.parametrize("text", ["[" * 900, "[" * 900 + "]" * 900, "{a: " * 5000])
 def test_deep_nesting_is_refused(text: str) -> None:
     assert complain(text) == "f.yaml\n  Lists and mappings are nested too deeply."
 
@@ -275,7 +275,8 @@ class TestFiles:
 
 
 ODD_WORDS = ["on", "no", "1e-3", "1/255", "null", "~", "", "true", "0o7", ".inf", "a: b", "#x", "=",
-             "- x", "<<", "!x", "*x", "&x", "1_0", " x ", "\t", "x\n", "\ufeff", "\x85", "\u2028"]  # fmt: skip
+             "- x", "<<", "!x", "*x", "&x", "1_0", " x ", "\t", "x\n", "\ufeff", "\x85",
+             "\u2028"]  # fmt: skip
 words = st.one_of(
     st.sampled_from(ODD_WORDS), st.text(st.characters(exclude_categories=("Cs", "Cc")))
 )
@@ -291,7 +292,7 @@ plain = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(plain)
 def test_what_is_written_is_read_back(value: Any) -> None:
     read = parse(dump_yaml(value)).value

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,8 +16,15 @@ from rich.padding import Padding
 from rich.text import Text
 
 from kerasrecipes.cli.arguments import OutputDir
-from kerasrecipes.recipe import load_recipe
-from kerasrecipes.runs import Run, find_run
+
+if TYPE_CHECKING:
+    from kerasrecipes.compare import Comparison, Contender
+
+
+class Tunable(StrEnum):
+    """What ``--tune`` can choose."""
+
+    LEARNING_RATE = "learning_rate"
 
 
 def compare(
@@ -25,30 +36,82 @@ def compare(
             show_default=False,
         ),
     ],
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each recipe, on one split.")] = 3,
+    splits: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="Instead: a split and a seed for each training.", show_default=False
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What decides; else the first metric.", show_default=False)
+    ] = None,
+    tune: Annotated[
+        Tunable | None,
+        typer.Option(help="First let each find its own, on validation rows.", show_default=False),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trainings at once.", show_default="one per core")
+    ] = None,
     output_dir: OutputDir = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV only.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown only.")] = False,
 ) -> None:
-    """Train recipes with one seed each and show them side by side, best first."""
-    from kerasrecipes import pipeline
-    from kerasrecipes.compare import check_comparable, make_comparison_table
+    """Train recipes with several seeds each, and say what the differences prove."""
+    from kerasrecipes import compare as comparing
 
-    # All recipes are checked before the first is trained.
-    recipes = {path: load_recipe(path) for path in contenders if not path.is_dir()}
-    finished = {path: find_run(path) for path in contenders if path.is_dir()}
-    check_comparable([*recipes.values(), *(load_recipe(r.recipe_path) for r in finished.values())])
-    console = Console(highlight=False)
+    # With a format for other programs, nothing else goes to standard output.
+    is_for_programs = as_json or as_csv or as_markdown
+    console = Console(highlight=False, stderr=is_for_programs)
     command = ["kerasrecipes", *sys.argv[1:]]
-    runs: list[Run] = []
-    for i, recipe in enumerate(recipes.values(), 1):
-        with console.status(f"{i} of {len(recipes)}: {recipe.name}"):
-            runs.append(pipeline.train(recipe, output_dir, command=command))
-        seconds = sum(runs[-1].info["seconds"].values())
-        line = f"{i} of {len(recipes)}  {recipe.name}  {seconds:.1f} s  {runs[-1].report_path}"
-        console.print(Text(line, style="dim"), soft_wrap=True)
-    table, remark = make_comparison_table([*runs, *finished.values()])
-    console.print(Padding(table, (1, 0)))
-    if remark:
-        console.print(Text(remark))
+    recipes, ready = comparing.load_contenders(contenders, metric)
+    overrides = {}
+    if tune and recipes:
+        overrides = comparing.tune_learning_rates(
+            recipes, metric, output_dir, console, command, workers
+        )
+    if recipes:
+        first = next(iter(recipes.values()))
+        draws = comparing.make_draws(first.seed, first.dataset.split_seed, seeds, splits)
+        ready = [
+            *comparing.train_contenders(
+                recipes, overrides, draws, output_dir, console, command, workers
+            ),
+            *ready,
+        ]
+    paired, comparison, part = comparing.compare_contenders(ready, metric, splits is not None)
+    rows = comparing.make_rows(paired, comparison, part)
+    if as_json:
+        typer.echo(comparing.to_json(rows, comparison))
+    elif as_csv:
+        typer.echo(comparing.to_csv(rows), nl=False)
+    elif as_markdown:
+        typer.echo(comparing.to_markdown(rows), nl=False)
+    else:
+        table, remark = comparing.make_table(rows)
+        console.print(Padding(table, (1, 0)))
+        console.print(Text("\n".join(filter(None, (comparing.describe(comparison), remark)))))
+    page = _write_page(paired, comparison, part, output_dir, shlex.join(command), console)
     console.print(
-        "One seed each: train with others (--seed) before you believe a small difference.",
-        style="dim",
+        Text("page  ", style="dim").append(str(page), style="bold not dim"), soft_wrap=True
     )
+
+
+def _write_page(
+    paired: Sequence[Contender],
+    comparison: Comparison,
+    part: str,
+    output_dir: Path,
+    command: str,
+    console: Console,
+) -> Path:
+    from kerasrecipes.compare import render_comparison
+    from kerasrecipes.runs import create_folder, write_file
+    from kerasrecipes.terminal import print_warnings
+
+    html, warnings = render_comparison(paired, comparison, part, command)
+    print_warnings(console, warnings)
+    page = create_folder(output_dir / "comparisons", datetime.now()) / "report.html"
+    write_file(page, html.encode("utf-8"))
+    return page

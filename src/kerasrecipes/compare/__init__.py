@@ -1,10 +1,31 @@
-"""Several runs side by side: what their recipes differ in, and how they scored."""
+"""Several recipes side by side, with what the differences prove; reads runs, trains in workers."""
 
-from kerasrecipes.compare.table import (
-    check_comparable,
-    find_differences,
-    make_comparison_table,
-    rank_runs,
+from kerasrecipes.compare.comparison import (
+    compare_contenders,
+    load_contenders,
+    make_draws,
+    train_contenders,
+    tune_learning_rates,
 )
+from kerasrecipes.compare.contender import Contender
+from kerasrecipes.compare.page import render_comparison
+from kerasrecipes.compare.statistics import Comparison, compare_scores, describe
+from kerasrecipes.compare.table import make_rows, make_table, to_csv, to_json, to_markdown
 
-__all__ = ["check_comparable", "find_differences", "make_comparison_table", "rank_runs"]
+__all__ = [
+    "Comparison",
+    "Contender",
+    "compare_contenders",
+    "compare_scores",
+    "describe",
+    "load_contenders",
+    "make_draws",
+    "make_rows",
+    "make_table",
+    "render_comparison",
+    "to_csv",
+    "to_json",
+    "to_markdown",
+    "train_contenders",
+    "tune_learning_rates",
+]

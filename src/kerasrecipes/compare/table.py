@@ -1,30 +1,34 @@
-"""Runs as rows of one table."""
+"""Contenders as rows of one table, for a terminal or for other programs."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from statistics import mean
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from kerasrecipes.errors import InputError
-from kerasrecipes.recipe import Recipe
+from kerasrecipes.compare.contender import Contender
+from kerasrecipes.compare.statistics import Comparison, Standing, Verdict
 from kerasrecipes.recipe.components import PLACES, split_component
 from kerasrecipes.recipe.yaml_file import parse_yaml
-from kerasrecipes.runs import Run
 
 _NOT_COMPARED = ("name", "description", "seed", "report")
-_LONGEST_WORDS = 50
-_MOST_COLUMNS = 3
-_LOWER_IS_BETTER = ("loss", "mae", "rmse", "mse")
+_LONGEST_WORDS = 40
+_VERDICT_WIDTH = 17
+_STYLES = {Verdict.BETTER: "green", Verdict.WORSE: "red", Verdict.TOO_FEW: "yellow"}
 
 
 def find_differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """What resolved recipes differ in.
 
     Returns:
-        By key, such as "optimizer" or "dataset.split_seed", each recipe's value in words.
+        By key, such as "optimizer" or "dataset.drop", each recipe's value in words.
     """
     flat = [_flatten(recipe) for recipe in recipes]
     keys = dict.fromkeys(key for recipe in flat for key in recipe)
@@ -36,67 +40,128 @@ def find_differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[str
     }
 
 
-def rank_runs(runs: Sequence[Run]) -> tuple[str, str, list[Run]]:
-    """Order finished runs from best to worst.
-
-    The part is "validation" where every run has one, since test rows must not choose; the metric
-    is the first that all runs share and that is not the loss, or else the loss.
-
-    Returns:
-        The part, the metric, and the runs.
-    """
-    scores = {run.path: run.metrics for run in runs}
-    part = "validation" if all("validation" in of_run for of_run in scores.values()) else "test"
-    shared = set.intersection(*(set(of_run[part]) for of_run in scores.values()))
-    first = scores[runs[0].path][part]
-    metric = next((name for name in first if name in shared and name != "loss"), "loss")
-    sign = 1 if metric.startswith(_LOWER_IS_BETTER) else -1
-    return part, metric, sorted(runs, key=lambda run: sign * scores[run.path][part][metric])
+def read_recipe(contender: Contender) -> dict[str, Any]:
+    """A contender's resolved recipe, as its first run has it."""
+    run = contender.runs[0]
+    return dict(parse_yaml(run.recipe_text, str(run.recipe_path)).value)
 
 
-def check_comparable(recipes: Sequence[Recipe]) -> None:
-    """Refuse recipes of different data: their scores say nothing of each other.
-
-    Raises:
-        InputError: Names the data sets.
-    """
-    names = list(dict.fromkeys(recipe.dataset.name for recipe in recipes))
-    if len(names) > 1:
-        raise InputError(
-            f"Only recipes of the same data can be compared (received: {', '.join(names)})."
+def make_rows(
+    contenders: Sequence[Contender], comparison: Comparison, part: str
+) -> list[dict[str, Any]]:
+    """One mapping per contender, best first, with everything that is known of it."""
+    by_name = {contender.name: contender for contender in contenders}
+    ranked = [by_name[standing.name] for standing in comparison.standings]
+    differences = find_differences([read_recipe(contender) for contender in ranked])
+    rows = []
+    for i, (contender, standing) in enumerate(zip(ranked, comparison.standings, strict=True)):
+        facts = [run.info for run in contender.runs]
+        rows.append(
+            {
+                "rank": standing.rank,
+                "recipe": contender.name,
+                "differs": {key: words[i] for key, words in differences.items()},
+                "part": part,
+                "metric": comparison.metric,
+                "seeds": len(standing.scores),
+                "mean": standing.mean,
+                "sd": standing.sd,
+                **_read_epochs(contender, comparison, part),
+                "difference": standing.difference,
+                "difference_low": standing.difference_interval[0],
+                "difference_high": standing.difference_interval[1],
+                "p_value": standing.p_value,
+                "verdict": word_verdict(standing),
+                "epochs": mean(fact["epochs_run"] for fact in facts),
+                "parameters": facts[0]["parameters"],
+                "fit_s": mean(fact["seconds"]["fit"] for fact in facts),
+            }
         )
+    return rows
 
 
-def make_comparison_table(runs: Sequence[Run]) -> tuple[Table, str]:
-    """Runs from best to worst: what differs, their scores, and seconds of ``fit``.
+def make_table(rows: Sequence[Mapping[str, Any]]) -> tuple[Table, str]:
+    """The rows for a terminal of 80 columns.
 
     Returns:
         The table, and in words the differences that are too long for it.
     """
-    part, metric, ranked = rank_runs(runs)
-    recipes = [parse_yaml(run.recipe_text, str(run.recipe_path)).value for run in ranked]
-    differences = find_differences(recipes)
-    long = [key for key, words in differences.items() if max(map(len, words)) > _LONGEST_WORDS]
-    shown = {key: words for key, words in differences.items() if key not in long}
-    for key in list(shown)[_MOST_COLUMNS:]:
-        long.append(key)
-        del shown[key]
+    first = rows[0]
+    long = [
+        key
+        for key in first["differs"]
+        if max(len(row["differs"][key]) for row in rows) > _LONGEST_WORDS
+    ]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("recipe", overflow="fold")
-    for key in shown:
-        table.add_column(key, overflow="fold")
-    for heading in dict.fromkeys((f"{part}\n{metric}", f"{part}\nloss", "fit, s")):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for i, run in enumerate(ranked):
-        scores, info = run.metrics[part], run.info
-        values = [scores[metric], *([scores["loss"]] if metric != "loss" else [])]
+    table.add_column(f"{first['part']}\n{first['metric']}", justify="right", no_wrap=True)
+    table.add_column("difference,\n95% interval", justify="right", no_wrap=True)
+    table.add_column("verdict", min_width=_VERDICT_WIDTH)
+    table.add_column("fit, s", justify="right", no_wrap=True)
+    for row in rows:
+        recipe = Text(row["recipe"], style="bold" if row["rank"] == 1 else "")
+        words = [f"{key} {value}" for key, value in row["differs"].items() if key not in long]
+        recipe.append("".join(f"\n  {word}" for word in words), style="not bold dim")
+        verdict = row["verdict"]
+        style = next((s for start, s in _STYLES.items() if verdict.startswith(start)), "")
         table.add_row(
-            Text(info["name"], style="bold" if i == 0 else ""),
-            *(Text(words[i]) for words in shown.values()),
-            *(f"{value:.4f}" for value in values),
-            f"{info['seconds']['fit']:.1f}",
+            recipe,
+            _with_spread(row["mean"], row["sd"]),
+            "" if row is first else _with_interval(row),
+            Text(verdict, style=style),
+            f"{row['fit_s']:.1f}",
         )
-    return table, f"They also differ in {', '.join(long)}." if long else ""
+    return table, f"The recipes also differ in {', '.join(long)}." if long else ""
+
+
+def word_verdict(standing: Standing) -> str:
+    """A verdict in words, with the number of seeds that would settle it."""
+    if standing.verdict is Verdict.TOO_FEW and standing.seeds_needed:
+        return f"{standing.verdict} (run about {standing.seeds_needed})"
+    return str(standing.verdict)
+
+
+def to_json(rows: Sequence[Mapping[str, Any]], comparison: Comparison) -> str:
+    """The rows and every score, as JSON; what cannot be computed is null."""
+    facts = {"rows": list(rows), "comparison": asdict(comparison)}
+    return json.dumps(_without_nan(facts), indent=2, ensure_ascii=False)
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as CSV."""
+    flat = [_flatten_row(row) for row in rows]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(flat[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
+
+
+def to_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as a Markdown table."""
+    flat = [_flatten_row(row) for row in rows]
+    lines = [list(flat[0]), ["---"] * len(flat[0])]
+    lines += [
+        [f"{v:.4g}" if isinstance(v, float) else str(v).replace("|", "\\|") for v in row.values()]
+        for row in flat
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _read_epochs(contender: Contender, comparison: Comparison, part: str) -> dict[str, float]:
+    """The metric's best and last value over the epochs, on average over the runs."""
+    name = f"val_{comparison.metric}" if part == "validation" else comparison.metric
+    curves = [run.history[name] for run in contender.runs if name in run.history]
+    if not curves:
+        return {}
+    best = max if comparison.higher_is_better else min
+    return {"best_epoch": mean(map(best, curves)), "last_epoch": mean(c[-1] for c in curves)}
+
+
+def _flatten_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with a column for each thing that differs."""
+    differs = {f"recipe.{key}": words for key, words in row["differs"].items()}
+    return {key: value for key, value in row.items() if key != "differs"} | differs
 
 
 def _flatten(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,10 +169,10 @@ def _flatten(recipe: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in recipe.items():
         if key == "dataset":
             flat |= {f"dataset.{inner}": setting for inner, setting in value.items()}
+        elif key in PLACES and not isinstance(value, list):
+            flat[key] = split_component(value)
         else:
             flat[key] = value
-            if key in PLACES and not isinstance(value, list):
-                flat[key] = split_component(value)
     return flat
 
 
@@ -120,3 +185,21 @@ def _word(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_word(split_component(item) or item) for item in value)
     return "–" if value is None else str(value)
+
+
+def _with_spread(mean_value: float, sd: float) -> str:
+    return f"{mean_value:.4f}" if sd != sd else f"{mean_value:.4f} ± {sd:.4f}"
+
+
+def _with_interval(row: Mapping[str, Any]) -> str:
+    low, high = row["difference_low"], row["difference_high"]
+    interval = "" if low != low else f"\n{low:+.4f} to {high:+.4f}"
+    return f"{row['difference']:+.4f}{interval}"
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and value != value else value

@@ -24,17 +24,20 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
     output = find_output_layer(layers)
     kind = find_loss_kind({recipe.loss.name: recipe.loss.arguments})
     check = _check_classes if dataset.task == "classification" else _check_numbers
-    found = [recipe.problem(path, message) for path, message in check(dataset, output, kind)]
+    found = [
+        recipe.problem(path, message)
+        for path, message in check(dataset, output, kind, recipe.loss.name)
+    ]
     if recipe.dataset.standardize_target and dataset.task == "classification":
         place = ("dataset", "standardize_target")
-        message = f"{dataset.name}'s target is a class, not a number: remove standardize_target."
+        message = f"{dataset.name}'s target is a class, not a number. Remove standardize_target."
         found.append(recipe.problem(place, message))
     if found:
         raise RecipeError(found)
 
 
 def _check_classes(
-    dataset: Dataset, output: OutputLayer | None, kind: LossKind
+    dataset: Dataset, output: OutputLayer | None, kind: LossKind, loss: str
 ) -> Iterator[tuple[KeyPath, str]]:
     n_classes, units = dataset.n_classes, output.units if output else None
     if output is None or units is None:
@@ -53,16 +56,17 @@ def _check_classes(
             yield (
                 place,
                 (
-                    f"A binary loss wants one output unit (received: {units}). Write units: 1, or "
-                    "use loss: sparse_categorical_crossentropy."
+                    f"A binary loss wants one output unit (received: units={units}). "
+                    "Write units: 1, or use loss: sparse_categorical_crossentropy with "
+                    "activation: softmax."
                 ),
             )
         elif kind in (LossKind.INTEGERS, LossKind.ONE_HOT):
             yield (
                 place,
                 (
-                    "This loss wants a unit per class (received: 1). Write units: 2 with "
-                    "activation: softmax, or use loss: binary_crossentropy."
+                    "This loss wants a unit for each class (received: units=1). Write units: 2, or "
+                    "use loss: binary_crossentropy with activation: sigmoid."
                 ),
             )
     elif units != n_classes:
@@ -77,19 +81,25 @@ def _check_classes(
 
 
 def _check_numbers(
-    dataset: Dataset, output: OutputLayer | None, kind: LossKind
+    dataset: Dataset, output: OutputLayer | None, kind: LossKind, loss: str
 ) -> Iterator[tuple[KeyPath, str]]:
     what = f"{dataset.target_name} of {dataset.name} is a number"
     if kind is not LossKind.NUMBERS:
-        yield ("loss",), f"{what}, and this loss wants {kind}. Use loss: mse."
+        yield (
+            ("loss",),
+            f"{what}, and this loss wants {kind} (received: {loss}). Use loss: mse.",
+        )
     if output is None:
         return
     if output.units not in (None, 1):
         place = (*output.path, "units")
-        yield place, f"{what}: the output layer needs one unit (received: units={output.units})."
-    if output.activation in _CHANCE_ACTIVATIONS:
-        place = (*output.path, "activation")
         yield (
             place,
+            f"{what}: the output layer needs one unit (received: units={output.units}). "
+            "Write units: 1.",
+        )
+    if output.activation in _CHANCE_ACTIVATIONS:
+        yield (
+            output.activation_path,
             f"{what}, and {output.activation} stays between 0 and 1. Remove the activation.",
         )

@@ -52,15 +52,15 @@ _ARGUMENT_CATEGORIES = {
     "optimizer": "optimizers",
 }
 _REFUSED = {
-    "Lambda": "it holds Python code, which a recipe never runs.",
-    "LambdaCallback": "it holds Python code, which a recipe never runs.",
+    "Lambda": "it holds Python code, which a recipe never runs. Remove it.",
+    "LambdaCallback": "it holds Python code, which a recipe never runs. Remove it.",
     "LearningRateScheduler": "it holds Python code. Give the optimizer a schedule instead: "
     "learning_rate: {ExponentialDecay: {...}}.",
-    "RemoteMonitor": "it sends training data to another machine.",
-    "TFSMLayer": "it loads foreign code.",
-    "JaxLayer": "it loads foreign code.",
-    "FlaxLayer": "it loads foreign code.",
-    "TorchModuleWrapper": "it loads foreign code.",
+    "RemoteMonitor": "it sends training data to another machine. Remove it.",
+    "TFSMLayer": "it loads foreign code. Remove it.",
+    "JaxLayer": "it loads foreign code. Remove it.",
+    "FlaxLayer": "it loads foreign code. Remove it.",
+    "TorchModuleWrapper": "it loads foreign code. Remove it.",
     "InputLayer": "the input shape comes from the data. Remove this layer.",
     "Input": "the input shape comes from the data. Remove this layer.",
 }
@@ -140,12 +140,16 @@ class _Checker:
             return
         canonical = find_canonical_name(category, name)
         if canonical is None:
-            choices = [*list_names(category), *list_aliases(category)]
+            choices = [*list_names(category).keys() - _REFUSED, *list_aliases(category)]
             if category == "metrics":
                 choices += COMPILE_METRICS
             remedy = suggest(name, choices)
             if "(" in name:
                 remedy = "Arguments go in braces: {Dense: {units: 10}}."
+            elif " " in name:
+                remedy = "A name has no spaces: is a comma missing?"
+            elif not remedy:
+                remedy = f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
             message = f"Keras has no {_NOUNS[category]} '{name}'. {remedy}"
             self._report(name_path, message.rstrip(), key=is_mapping)
             return
@@ -168,7 +172,7 @@ class _Checker:
                 if argument in _FROM_DATA:
                     remedy = "The input shape comes from the data: remove it."
                 else:
-                    remedy = suggest(str(argument), known)
+                    remedy = suggest(str(argument), known) or "Remove it."
                 if value is None and ":" in str(argument):
                     remedy = "Put a space behind the colon."
                 received = f"{argument}={write_value(value)}"
@@ -261,8 +265,7 @@ def _knows(category: str, name: str) -> bool:
 def _suggest_class(category: str, function: str) -> str:
     """The class of the same name, for a function that was given arguments."""
     if function in COMPILE_METRICS:
-        kind = "Crossentropy" if function in ("crossentropy", "ce") else "Accuracy"
-        return f"Write SparseCategorical{kind}, Categorical{kind} or Binary{kind} instead."
+        return "Write SparseCategoricalAccuracy, CategoricalAccuracy or BinaryAccuracy instead."
     meant = find_class(category, function)
     return f"Write {meant} instead." if meant else "Write its name alone."
 

@@ -29,7 +29,7 @@ CATEGORIES = (
     "constraints",
     "activations",
 )
-COMPILE_METRICS = ("accuracy", "acc", "crossentropy", "ce")
+COMPILE_METRICS = ("accuracy", "acc")
 """Words that ``compile`` turns into the metric that fits the loss.
 
 Source: keras/src/trainers/compile_utils.py, ``get_metric``.

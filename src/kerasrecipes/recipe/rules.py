@@ -48,11 +48,13 @@ class OutputLayer:
         path: Where it stands in the recipe.
         units: Its number of units, or None where its layer has no such argument.
         activation: The name of the activation at the very end, or None where it is not known.
+        activation_path: Where that activation stands, or would.
     """
 
     path: KeyPath
     units: int | None
     activation: str | None
+    activation_path: KeyPath
 
 
 def find_loss_name(loss: Any) -> str:
@@ -79,23 +81,24 @@ def has_logits(loss: Any) -> bool:
 def find_output_layer(layers: Any) -> OutputLayer | None:
     """Read the output layer off the recipe's list, from its end."""
     activation: str | None = None
+    place: KeyPath = ()
     for i, layer in reversed(list(enumerate(layers if isinstance(layers, list) else []))):
         component = split_component(layer)
         if component is None:
             return None
         name, arguments = component
-        if name == "Softmax":
-            activation = activation or "softmax"
-        elif name == "Activation":
-            activation = activation or _name_activation(arguments.get("activation"))
+        if name in ("Softmax", "Activation"):
+            if activation is None:
+                place = ("layers", i, name, "activation")
+                activation = _name_activation(arguments.get("activation", "softmax"))
         elif name == "Dense":
             units = arguments.get("units")
             own = _name_activation(arguments.get("activation") or "linear")
-            return OutputLayer(
-                ("layers", i, name), units if isinstance(units, int) else None, activation or own
-            )
+            path = ("layers", i, name)
+            units = units if isinstance(units, int) else None
+            return OutputLayer(path, units, activation or own, place or (*path, "activation"))
         elif name not in ("Dropout", "Flatten", "ActivityRegularization"):
-            return OutputLayer(("layers", i), None, activation)
+            return OutputLayer(("layers", i), None, activation, place)
     return None
 
 
@@ -123,7 +126,7 @@ def _check_loss(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     name = find_loss_name(loss)
     if output is None or not find_canonical_name("activations", output.activation or ""):
         return
-    place, activation = (*output.path, "activation"), str(output.activation)
+    place, activation = output.activation_path, str(output.activation)
     if activation == "softmax" and output.units == 1:
         yield (
             place,
@@ -190,7 +193,7 @@ def _check_monitors(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         component = split_component(metric)
         if component is None or find_canonical_name("metrics", component[0]) is None:
             return
-        logged.append(_name_in_logs(*component))
+        logged.append(name_in_logs(*component))
     dataset = recipe.get("dataset")
     if isinstance(dataset, dict) and dataset.get("validation_split"):
         logged += [f"val_{name}" for name in logged]
@@ -213,7 +216,7 @@ def _check_monitors(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
             )
 
 
-def _name_in_logs(name: str, arguments: dict[str, Any]) -> str:
+def name_in_logs(name: str, arguments: dict[str, Any]) -> str:
     """The name under which Keras logs a metric."""
     if isinstance(arguments.get("name"), str):
         return str(arguments["name"])

@@ -81,6 +81,15 @@ for _tag, _pattern, _first in _RESOLVERS:
 _Dumper.add_representer(
     Fraction, lambda dumper, value: dumper.represent_scalar(_FRACTION, value.text)
 )
+# PyYAML writes these line breaks unescaped unless in double quotes, and reads them as spaces.
+_Dumper.add_representer(
+    str,
+    lambda dumper, value: dumper.represent_scalar(
+        "tag:yaml.org,2002:str",
+        value,
+        style='"' if re.search("[\x85\u2028\u2029]", value) else None,
+    ),
+)
 
 
 @dataclass

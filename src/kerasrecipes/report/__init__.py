@@ -25,6 +25,6 @@ def make_report(run: Run, plots: Sequence[str]) -> list[str]:
     results = read_results(run)
     pictures, warnings = draw_pictures(results, plots)
     for picture in pictures:
-        run.write_plot(picture.name, picture.png)
+        run.write_plot(picture.name, picture.image)
     run.write_report(render_page(results, pictures, warnings))
     return warnings

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
-
-from jinja2 import ChainableUndefined, Environment, PackageLoader
 
 from kerasrecipes.report import words
+from kerasrecipes.report.picture import Picture
 from kerasrecipes.report.results import Results
+from kerasrecipes.report.template import get_environment
 from kerasrecipes.report.verdict import give_verdict
-
-if TYPE_CHECKING:
-    from kerasrecipes.report.pictures import Picture
 
 _BANNERS = {
     "interrupted": "Interrupted. This run was stopped before its end, and what follows covers only "
@@ -49,27 +43,6 @@ def render_page(
             warnings=[*results.info.get("warnings", ()), *warnings],
         )
     )
-
-
-@cache
-def get_environment() -> Environment:
-    """Jinja with this package's templates and the filters that write numbers; escapes all."""
-    environment = Environment(
-        loader=PackageLoader("kerasrecipes.report"),
-        autoescape=True,
-        undefined=ChainableUndefined,  # an interrupted run lacks facts that a finished one has
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "count": words.write_count,
-        "data_uri": _to_data_uri,
-        "duration": words.write_seconds,
-        "number": words.write_number,
-        "shape": _write_shape,
-        "size": words.write_bytes,
-    }
-    return environment
 
 
 def _choose_tiles(results: Results) -> list[tuple[str, str]]:
@@ -117,11 +90,3 @@ def _arrange_scores(results: Results) -> list[tuple[str, list[float | None]]]:
         )
         for key in keys
     ]
-
-
-def _to_data_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-
-
-def _write_shape(shape: Sequence[Any]) -> str:
-    return " × ".join("any" if size is None else str(size) for size in shape)

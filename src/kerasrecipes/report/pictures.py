@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from kerasrecipes.report import plots
 from kerasrecipes.report.choices import N_SAMPLES
 from kerasrecipes.report.fonts import Fonts, choose_fonts
+from kerasrecipes.report.picture import Picture, warn_of_missing_glyphs
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.style import new_figure, render_png, use_style
 from kerasrecipes.report.verdict import describe_most_confused, describe_score
@@ -18,29 +19,6 @@ from kerasrecipes.report.words import write_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture and its words.
-
-    Attributes:
-        name: As in the recipe's ``report`` key.
-        title: What it is.
-        alt: What is in it, for those who cannot see it.
-        caption: How to read it.
-        is_wide: Whether its details are lost on a narrow screen, so that it scrolls there.
-        width: In CSS pixels, 96 an inch.
-        png: The file's bytes.
-    """
-
-    name: str
-    title: str
-    alt: str
-    caption: str
-    is_wide: bool = False
-    width: int = 0
-    png: bytes = b""
 
 
 Drawing = tuple["Figure", Picture]
@@ -53,13 +31,13 @@ def draw_pictures(results: Results, names: Sequence[str]) -> tuple[list[Picture]
         The pictures, in the order of the names, and warnings for a person.
     """
     fonts = choose_fonts([results.target, results.unit, *results.class_names])
-    pictures, warnings = [], _warn_of_missing_glyphs(fonts)
+    pictures, warnings = [], warn_of_missing_glyphs(fonts)
     with use_style(fonts.families):
         for name in names:
             if drawing := _DRAWERS[name](results, fonts):
                 figure, picture = drawing
-                width, png = round(96 * figure.get_figwidth()), render_png(figure)
-                pictures.append(replace(picture, width=width, png=png))
+                width, image = round(96 * figure.get_figwidth()), render_png(figure)
+                pictures.append(replace(picture, width=width, image=image))
             else:
                 warnings.append(f"The picture {name} is left out: this run has no data for it.")
     return pictures, warnings
@@ -212,13 +190,3 @@ _DRAWERS: dict[str, Callable[[Results, Fonts], Drawing | None]] = {
 
 def _labels(results: Results, fonts: Fonts) -> list[str]:
     return [fonts.spell(name, f"class {i}") for i, name in enumerate(results.class_names)]
-
-
-def _warn_of_missing_glyphs(fonts: Fonts) -> list[str]:
-    if not fonts.missing:
-        return []
-    some = " ".join(sorted(fonts.missing)[:5])
-    return [
-        f"No installed font can draw {some}: the pictures show plain names instead, the page shows "
-        "the words. A font such as Noto Sans for that script, once installed, cures it."
-    ]

@@ -9,7 +9,7 @@ They know neither models nor run folders, and can be used alone::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from sklearn import metrics
 
+from kerasrecipes.report.axes import find_line_ends, scale_curves, spread_apart
 from kerasrecipes.report.style import COLORS, FAINT, INK, MUTED, WRONG
 from kerasrecipes.report.words import name_metric, write_number, write_with_unit
 
@@ -28,7 +29,6 @@ _FITTED = COLORS["validation"]
 _BOX = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": FAINT, "alpha": 0.92}
 _MOST_POINTS = 5000  # beyond, a scatter plot is a blot: evenly spaced rows stand for all
 _BAND_UP_TO = 2000  # rows; beyond, the band is thinner than its line, and its bootstrap is slow
-_LOG_FROM = 8  # times that the first value of a falling curve is its last
 _LONGEST_NAME = 14  # characters under an image
 _MARKERS_UP_TO = 30  # epochs
 _BIGGEST_ANNOTATED = 25  # classes
@@ -144,13 +144,7 @@ def plot_learning_curves(
     for part, values in curves.items():
         marker = "o" if len(epochs) <= _MARKERS_UP_TO else ""
         ax.plot(epochs, values, color=COLORS[part], label=part, lw=1.6, marker=marker, ms=4)
-    if _is_positive(curves.values()) and any(map(_falls_far, curves.values())):
-        ax.set_yscale("log")
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.yaxis.set_minor_formatter("")
-    ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
-    ax.set(xlabel="Epoch")
+    scale_curves(ax, curves.values())
     ax.set_title(name_metric(metric), pad=22)
     if best_epoch is not None and "validation" in curves:
         _mark_best_epoch(ax, best_epoch, curves["validation"][best_epoch - 1])
@@ -328,15 +322,6 @@ def _point_style(n_points: int) -> dict[str, Any]:
     return {"color": COLORS["train"], "s": 26 if n_points < 1000 else 10, "alpha": alpha, "lw": 0}
 
 
-def _is_positive(curves: Iterable[NDArray[np.float64]]) -> bool:
-    return all(np.nanmin(values, initial=np.inf) > 0 for values in curves)
-
-
-def _falls_far(values: NDArray[np.float64]) -> bool:
-    finite = values[np.isfinite(values)]
-    return bool(len(finite)) and bool(finite[0] > _LOG_FROM * finite[-1])
-
-
 def _mark_best_epoch(ax: Axes, epoch: int, value: float) -> None:
     ax.axvline(epoch, color=MUTED, lw=1, ls=":", zorder=1)
     ax.plot(epoch, value, "o", ms=7, mfc="white", mec=COLORS["validation"], mew=1.8, zorder=3)
@@ -355,21 +340,12 @@ def _mark_best_epoch(ax: Axes, epoch: int, value: float) -> None:
 
 def _label_line_ends(ax: Axes) -> None:
     """Write each line's name at its right end, apart from each other where the ends meet."""
-    to_axes = ax.transScale + ax.transLimits
-    ax.get_ylim()  # settles the limits that transLimits reads
-    ends = []
-    for line in ax.get_lines():
-        x, y = (np.asarray(values, dtype=float) for values in line.get_data())
-        if str(line.get_label()).startswith("_") or not np.isfinite(y).any():
-            continue
-        last = np.flatnonzero(np.isfinite(y))[-1]
-        ends.append((to_axes.transform((x[last], y[last]))[1], line))
-    lowest = -np.inf
-    for height, line in sorted(ends, key=lambda end: float(end[0])):
-        lowest = max(height, lowest + 0.065)
+    ends = find_line_ends(ax)
+    heights = spread_apart([height for *_, height in ends], 0.065)
+    for (line, *_), height in zip(ends, heights, strict=True):
         ax.text(
             1.02,
-            lowest,
+            height,
             str(line.get_label()),
             transform=ax.transAxes,
             color=line.get_color(),

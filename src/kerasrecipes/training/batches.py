@@ -52,6 +52,9 @@ def make_evaluation_batches(
 ) -> tf.data.Dataset:
     """Batches of every row once, in order; shapes as in ``make_training_batches``."""
     n_rows = len(inputs)
+    if n_rows <= batch_size:
+        # Keras makes an iterator per evaluation: of one tensor that takes a tenth of the time.
+        return _without_autotune(tf.data.Dataset.from_tensors((inputs, target)))
     with tf.device("CPU"):
         all_inputs, all_targets = tf.constant(inputs), tf.constant(target)
 

@@ -57,62 +57,91 @@ def fit_model(
     # Forward pass, and two passes of about the same cost back.
     step_s = _STEP_OVERHEAD_S + 3 * multiply_adds * rows / _MULTIPLY_ADDS_PER_S
     model.steps_per_execution = max(1, min(steps, round(_CALLBACK_INTERVAL_S / step_s)))
-    model.train_function = make_train_function(model, steps)
+    model.train_function = make_step_function(model, model.train_step, steps)
+    if model.distribute_strategy.num_replicas_in_sync > 1:
+        _build_metrics(model, train)
+    validation_batches, validation_steps = (
+        _prepare_evaluation(model, validation) if validation else (None, None)
+    )
     history = model.fit(
         batches,
         epochs=epochs,
         steps_per_epoch=steps,
-        validation_data=make_evaluation_batches(*validation, EVALUATION_BATCH_SIZE)
-        if validation
-        else None,
         shuffle=False,  # the batches are shuffled already, and Keras warns otherwise
         callbacks=[_StopAtNaN(), *callbacks],
         verbose=0,
+        validation_data=validation_batches,
+        validation_steps=validation_steps,
     )
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
-def make_train_function(
-    model: keras.Sequential, steps_per_epoch: int
-) -> Callable[[Any], dict[str, tf.Tensor]]:
-    """A train function that takes ``model.steps_per_execution`` batches in one call.
+def evaluate_model(model: keras.Sequential, rows: Rows) -> dict[str, float]:
+    """Loss and metrics of a compiled model on one part, by name."""
+    batches, steps = _prepare_evaluation(model, rows)
+    scores = model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
+    return {name: float(value) for name, value in scores.items()}
 
-    Keras's own one runs past the end of an epoch when the two numbers do not divide, and fails
-    under ``MirroredStrategy`` when it takes more than one (Keras 3.15: "must feed a value for
-    placeholder tensor"). This one is called by Keras's ``fit`` in its place, with the same
-    batches in the same order, and gives the same logs.
+
+def make_step_function(
+    model: keras.Sequential, step: Callable[[Any], Any], steps_per_pass: int
+) -> Callable[[Any], dict[str, tf.Tensor]]:
+    """A train or test function that takes ``model.steps_per_execution`` batches in one call.
+
+    Keras's own ones run past the end of an epoch when the two numbers do not divide, and fail
+    under ``MirroredStrategy`` when they take more than one (Keras 3.15: "must feed a value for
+    placeholder tensor"). Keras's ``fit`` and ``evaluate`` call this one in their place, with the
+    same batches in the same order, and get the same logs.
+
+    Args:
+        step: ``model.train_step`` or ``model.test_step``.
+        steps_per_pass: Batches of an epoch, or of the part that is evaluated.
     """
     strategy = model.distribute_strategy
-    train_step = model.train_step
     if model.jit_compile:
-        train_step = tf.function(train_step, jit_compile=True, reduce_retracing=True)
+        step = tf.function(step, jit_compile=True, reduce_retracing=True)
 
     @tf.function(reduce_retracing=True)
     @tf.autograph.experimental.do_not_convert
     def take_steps(iterator: Any, n_steps: tf.Tensor) -> dict[str, tf.Tensor]:
-        def take_step(step: tf.Tensor) -> tuple[tf.Tensor]:
-            strategy.run(train_step, args=(next(iterator),))
-            return (step + 1,)
+        def take_step(taken: tf.Tensor) -> tuple[tf.Tensor]:
+            strategy.run(step, args=(next(iterator),))
+            return (taken + 1,)
 
-        tf.while_loop(lambda step: step < n_steps, take_step, (tf.constant(0),))
+        tf.while_loop(lambda taken: taken < n_steps, take_step, (tf.constant(0),))
         return model.get_metrics_result()
 
     position = 0
 
-    def train_function(iterator: Any) -> dict[str, tf.Tensor]:
+    def step_function(iterator: Any) -> dict[str, tf.Tensor]:
         nonlocal position
-        n_steps = min(model.steps_per_execution, steps_per_epoch - position)
-        position = (position + n_steps) % steps_per_epoch
+        n_steps = min(model.steps_per_execution, steps_per_pass - position)
+        position = (position + n_steps) % steps_per_pass
         return take_steps(iterator, tf.constant(n_steps))
 
-    return train_function
+    return step_function
 
 
-def evaluate_model(model: keras.Sequential, rows: Rows) -> dict[str, float]:
-    """Loss and metrics of a compiled model on one part, by name."""
-    batches = make_evaluation_batches(*rows, EVALUATION_BATCH_SIZE)
-    scores = model.evaluate(batches, verbose=0, return_dict=True)
-    return {name: float(value) for name, value in scores.items()}
+def _prepare_evaluation(model: keras.Sequential, rows: Rows) -> tuple[tf.data.Dataset, int]:
+    """Batches that repeat, and how many of them make up all rows; sets the test function.
+
+    Of batches that end, Keras makes a second iterator at the end of every evaluation, which costs
+    small models more than their arithmetic.
+    """
+    steps = count_steps(len(rows[0]), EVALUATION_BATCH_SIZE)
+    model.test_function = make_step_function(model, model.test_step, steps)
+    return make_evaluation_batches(*rows, EVALUATION_BATCH_SIZE).repeat(), steps
+
+
+def _build_metrics(model: keras.Sequential, rows: Rows) -> None:
+    """Do what Keras 3.15 cannot do on several devices.
+
+    It builds the metrics from the mean of the devices' batches, which fails where a batch does
+    not divide evenly.
+    """
+    with model.distribute_strategy.scope():
+        model._symbolic_build(data_batch=(rows[0][:1], rows[1][:1]))
+    model._maybe_symbolic_build = lambda **_: None
 
 
 class _StopAtNaN(keras.callbacks.Callback):

@@ -8,6 +8,10 @@ from typing import Any
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
+
+_ROOM_BESIDE_SCORES = 40
+"""Columns of "epoch /", a bar of ten, the speed and the time that remains."""
 
 
 class ProgressLine(keras.callbacks.Callback):
@@ -25,10 +29,13 @@ class ProgressLine(keras.callbacks.Callback):
         self._epochs = epochs
         self._steps = steps_per_epoch
         self._bar = Progress(
-            TextColumn("epoch {task.fields[epoch]:>{task.fields[width]}}/{task.fields[epochs]}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[scores]}"),
-            TextColumn("{task.fields[speed]}"),
+            TextColumn(
+                "epoch {task.fields[epoch]:>{task.fields[width]}}/{task.fields[epochs]}",
+                table_column=Column(no_wrap=True, min_width=len(f"epoch {epochs}/{epochs}")),
+            ),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
+            TextColumn("{task.fields[scores]}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
@@ -58,22 +65,37 @@ class ProgressLine(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch + 1
         now_s = time.perf_counter()
-        speed = f"{self._epoch / (now_s - self._started_s):.1f} epochs/s"
-        scores = "  ".join(f"{name} {float(value):.4f}" for name, value in (logs or {}).items())
+        epoch_s = (now_s - self._started_s) / self._epoch
+        speed = f"{epoch_s:.1f} s/epoch" if epoch_s > 1 else f"{1 / epoch_s:.1f} epochs/s"
+        scores = [f"{name} {_format_score(float(value))}" for name, value in (logs or {}).items()]
         self._bar.update(
             self._task,
             epoch=min(self._epoch + 1, self._epochs),
             completed=self._epoch * self._steps,
-            scores=scores,
+            scores="  ".join(self._choose_scores(scores)),
             speed=speed,
         )
         is_due = now_s - self._last_line_s >= 1 or self._epoch in (1, self._epochs)
         if not self._console.is_terminal and is_due:
             width = len(str(self._epochs))
-            line = f"epoch {self._epoch:>{width}}/{self._epochs}  {scores}  {speed}"
+            line = f"epoch {self._epoch:>{width}}/{self._epochs}  {'  '.join(scores)}  {speed}"
             self._console.print(line, soft_wrap=True)
             self._last_line_s = now_s
+
+    def _choose_scores(self, scores: list[str]) -> list[str]:
+        """As many scores as leave room for the bar, the losses first."""
+        room = self._console.width - 2 * len(str(self._epochs)) - _ROOM_BESIDE_SCORES
+        chosen = []
+        for score in sorted(scores, key=lambda score: "loss " not in score):
+            room -= len(score) + 2
+            if room >= 0:
+                chosen.append(score)
+        return chosen
 
     def stop(self) -> None:
         """Take the live line away, also after an exception."""
         self._bar.stop()
+
+
+def _format_score(value: float) -> str:
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.2e}"

@@ -1,0 +1,78 @@
+"""A real Chromium, and pages as fake runs give them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from compare.fake_contenders import OPTIMIZERS, compare, write_contender
+from kerasrecipes.compare.page import render_comparison
+from kerasrecipes.report import choose_plots, make_report
+from kerasrecipes.runs import Run
+from report.fake_runs import draw_shapes, write_classification, write_regression
+
+SCRIPT = "<script>alert(1)</script>"
+_LONG = "a_name_without_end_" * 6
+_FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        missing = "Needs Debian's packages chromium and chromium-driver."
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    with webdriver.Chrome(options=options, service=Service(driver)) as chrome:
+        yield chrome
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Pages by name, each with words that try to break it."""
+    folder = tmp_path_factory.mktemp("pages")
+    names = [SCRIPT, "패션 MNIST 모델", _LONG, *(f"plain_{i}" for i in range(5))]
+    contenders = [
+        write_contender(folder / str(i), name, [*OPTIMIZERS][i % 6], lengths=(4, 9, 12))
+        for i, name in enumerate(names)
+    ]
+    comparison = folder / "comparison.html"
+    html, _ = render_comparison(contenders, compare(contenders), "validation", f"compare {_LONG}")
+    comparison.write_text(html, encoding="utf-8")
+    classification = write_classification(
+        folder / "classification",
+        (SCRIPT, *(f"class {i}" for i in range(8)), "패션"),
+        n_samples=400,
+        images=draw_shapes(),
+        name=SCRIPT,
+        description=SCRIPT,
+    )
+    classification.write_recipe(f"name: {SCRIPT}\ndescription: {_LONG}\n")
+    regression = write_regression(
+        folder / "regression", name=f"패션 {SCRIPT}", status="interrupted", warnings=[_LONG]
+    )
+    return {
+        "comparison": comparison,
+        "classification": _report(classification),
+        "regression": _report(regression),
+    }
+
+
+def _report(run: Run) -> Path:
+    make_report(run, choose_plots(run.info["dataset"]["task"], run.samples is not None))
+    return run.report_path

@@ -1,0 +1,131 @@
+"""The other commands, called in this process where nothing depends on it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kerasrecipes.cli.app import main
+from kerasrecipes.runs import list_runs
+
+RECIPE = """\
+dataset: {name: iris}
+layers:
+  - Dense: {units: 6, activation: relu}
+  - Dense: {units: 3, activation: softmax}
+loss: sparse_categorical_crossentropy
+report: [learning_curves]
+"""
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path: Path):
+    """Call the command line in a folder of its own, and return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "iris.yaml").write_text(RECIPE)
+
+    def call_main(*arguments: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kerasrecipes", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call_main
+
+
+def test_validate(call):
+    assert call("validate", "iris.yaml") == (0, "✓ iris.yaml\n", "")
+
+
+def test_validate_build_finds_what_only_a_built_model_shows(call, tmp_path: Path):
+    bad = RECIPE.replace("layers:\n", "layers:\n  - Reshape: {target_shape: [5]}\n")
+    (tmp_path / "bad.yaml").write_text(bad)
+    assert call("validate", "bad.yaml")[0] == 0
+    code, out, err = call("validate", "--build", "iris.yaml", "bad.yaml")
+    assert (code, out) == (2, "✓ iris.yaml\n✗ bad.yaml\n")
+    assert err.startswith("bad.yaml:3:5  layers[0]\n  Keras refuses this: ")
+
+
+def test_show_prints_the_arithmetic(call):
+    code, out, err = call("show", "iris.yaml", "layers.0.Dense.units=8")
+    assert (code, err) == (0, "")
+    assert "4×8+8" in out
+    assert "67 parameters, 268 bytes, 56 multiply-adds a row" in out
+
+
+def test_a_wrong_recipe_is_told_without_traceback_and_leaves_no_folder(call, tmp_path: Path):
+    code, out, err = call("train", "iris.yaml", "layers.1.Dense.units=4")
+    assert (code, out) == (2, "")
+    assert "layers[1].Dense.units" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_failed_run_exits_with_one_and_says_why(call, tmp_path: Path):
+    (tmp_path / "boston.yaml").write_text(
+        "dataset: {name: boston_housing}\nlayers: [Dense: {units: 1}]\nloss: mse\nepochs: 9\n"
+    )
+    optimizer = "optimizer={SGD: {learning_rate: 1e9}}"
+    code, out, err = call("train", "boston.yaml", optimizer)
+    assert code == 1
+    assert err.startswith("The loss became ")
+    assert "Lower the optimizer's learning_rate (now 1e+09)" in err
+    assert "Traceback" not in err
+    (run,) = list_runs(tmp_path / "runs")
+    assert run.info["status"] == "failed"
+    assert out.splitlines()[-1] == f"report  {run.report_path.relative_to(tmp_path)}"
+
+
+REPORT = """
+import sys
+from kerasrecipes.cli.app import main
+sys.argv = ["kerasrecipes", "report", sys.argv[1]]
+try:
+    main()
+finally:
+    assert not {"tensorflow", "keras"} & sys.modules.keys()
+"""
+
+
+def test_runs_are_listed_and_reports_drawn_again_without_tensorflow(call, tmp_path: Path):
+    assert call("ls", "runs") == (0, "There are no runs in runs.\n", "")
+    assert call("train", "iris.yaml", "--quiet") == (0, "", "")
+    (run,) = list_runs(tmp_path / "runs")
+    code, out, _ = call("ls", "runs")
+    assert code == 0
+    assert f"runs/iris/{run.path.name}" in out
+    assert "finished" in out
+
+    page = run.report_path.read_bytes()
+    run.report_path.unlink()
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT, "runs/iris"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{run.report_path.relative_to(tmp_path)}\n"
+    again = run.report_path.read_bytes()
+    assert abs(len(again) - len(page)) < 0.05 * len(page)
+
+
+def test_a_report_of_no_run(call):
+    code, out, err = call("report", "runs/nothing")
+    assert (code, out) == (2, "")
+    assert err.startswith("runs/nothing is not a run: there is no such folder.")
+
+
+@pytest.mark.parametrize("what", ["layers", "schedules", "optimizers", "datasets", "activations"])
+def test_what_there_is_comes_one_name_a_line_in_a_pipe(call, what: str):
+    code, out, _ = call("ls", what)
+    assert code == 0
+    names = out.splitlines()
+    assert names == sorted(names)
+    assert len(names) > 5

@@ -1,0 +1,117 @@
+"""Rules between a recipe and its data: a wrong output layer is told before TensorFlow starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasrecipes.data.compatibility import check_compatibility
+from kerasrecipes.data.dataset import Dataset, Part
+from kerasrecipes.errors import RecipeError
+from kerasrecipes.recipe import Recipe, load_recipe
+
+
+def classes(n: int) -> Dataset:
+    part = Part(np.zeros((n, 4), np.float32), np.arange(n), np.arange(n))
+    names = tuple(f"class {i}" for i in range(n))
+    return Dataset("flowers", {"train": part}, "classification", "kind", "", names, "here", "0")
+
+
+def numbers() -> Dataset:
+    part = Part(np.zeros((5, 4), np.float32), np.arange(5.0), np.arange(5))
+    return Dataset("houses", {"train": part}, "regression", "price", "$", (), "here", "0")
+
+
+def load(folder: Path, layer: str, loss: str, dataset: str = "name: iris") -> Recipe:
+    file = folder / "r.yaml"
+    file.write_text(f"dataset: {{{dataset}}}\nlayers:\n  - Flatten\n  - {layer}\nloss: {loss}\n")
+    return load_recipe(file)
+
+
+SPARSE, ONE_HOT, BINARY = (
+    f"{kind}_crossentropy" for kind in ("sparse_categorical", "categorical", "binary")
+)
+LOGITS = "{BinaryCrossentropy: {from_logits: true}}"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "layer", "loss"),
+    [
+        (classes(3), "Dense: {units: 3, activation: softmax}", SPARSE),
+        (classes(3), "Dense: {units: 3, activation: softmax}", ONE_HOT),
+        (classes(3), "Dense: {units: 3}", "{SparseCategoricalCrossentropy: {from_logits: true}}"),
+        (classes(2), "Dense: {units: 2, activation: softmax}", SPARSE),
+        (classes(2), "Dense: {units: 1, activation: sigmoid}", BINARY),
+        (classes(2), "Dense: {units: 1}", LOGITS),
+        (classes(2), "Dense: {units: 1, activation: tanh}", "hinge"),
+        (classes(3), "Conv2D: {filters: 9, kernel_size: 3}", SPARSE),  # its units are not known
+        (numbers(), "Dense: {units: 1}", "mse"),
+        (numbers(), "Dense: {units: 1, activation: softplus}", "{Huber: {delta: 2.0}}"),
+    ],
+)
+def test_what_fits_is_left_in_peace(
+    tmp_path: Path, dataset: Dataset, layer: str, loss: str
+) -> None:
+    check_compatibility(load(tmp_path, layer, loss), dataset)
+
+
+UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1].Dense.activation"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "layer", "loss", "messages"),
+    [
+        (classes(3), "Dense: {units: 4, activation: softmax}", SPARSE, [
+            f"{UNITS}\n  The output layer needs one unit for each of flowers's 3 classes "
+            "(labels 0 to 2; received: units=4). Write units: 3."]),
+        (classes(3), "Dense: {units: 1, activation: sigmoid}", BINARY, [
+            "r.yaml:5:7  loss\n  A binary loss tells two classes apart; flowers has 3. Use "
+            "loss: sparse_categorical_crossentropy with 3 softmax units."]),
+        (classes(2), "Dense: {units: 2, activation: sigmoid}", BINARY, [
+            f"{UNITS}\n  A binary loss wants one output unit (received: units=2). Write units: 1, "
+            "or use loss: sparse_categorical_crossentropy with activation: softmax."]),
+        (classes(2), "Dense: {units: 1}", "{SparseCategoricalCrossentropy: {from_logits: true}}", [
+            f"{UNITS}\n  This loss wants a unit for each class (received: units=1). "
+            "Write units: 2, or use loss: binary_crossentropy with activation: sigmoid."]),
+        (numbers(), "Dense: {units: 3, activation: softmax}", SPARSE, [
+            "r.yaml:5:7  loss\n  price of houses is a number, and this loss wants class indices "
+            "(received: sparse_categorical_crossentropy). Use loss: mse.",
+            f"{UNITS}\n  price of houses is a number: the output layer needs one unit "
+            "(received: units=3). Write units: 1.",
+            f"{ACTIVATION}\n  price of houses is a number, and softmax stays between 0 and 1. "
+            "Remove the activation."]),
+        (numbers(), "Dense: {units: 1, activation: sigmoid}", "mae", [
+            f"{ACTIVATION}\n  price of houses is a number, and sigmoid stays between 0 and 1. "
+            "Remove the activation."]),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit(
+    tmp_path: Path, dataset: Dataset, layer: str, loss: str, messages: list[str]
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        check_compatibility(load(tmp_path, layer, loss), dataset)
+    told = [str(problem).replace(f"{tmp_path}/", "") for problem in caught.value.problems]
+    assert told == messages
+
+
+def test_an_activation_layer_is_named_at_its_own_line(tmp_path: Path) -> None:
+    layers = "Dense: {units: 1}\n  - Activation: {activation: sigmoid}"
+    with pytest.raises(RecipeError, match=r"r\.yaml:5:30  layers\[2\]\.Activation\.activation"):
+        check_compatibility(load(tmp_path, layers, "mse"), numbers())
+
+
+def test_classes_are_not_standardised(tmp_path: Path) -> None:
+    recipe = load(
+        tmp_path,
+        "Dense: {units: 3, activation: softmax}",
+        SPARSE,
+        "name: iris, standardize_target: true",
+    )
+    with pytest.raises(RecipeError) as caught:
+        check_compatibility(recipe, classes(3))
+    assert str(caught.value).replace(f"{tmp_path}/", "") == (
+        "r.yaml:1:43  dataset.standardize_target\n"
+        "  flowers's target is a class, not a number. Remove standardize_target."
+    )

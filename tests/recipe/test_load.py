@@ -1,0 +1,223 @@
+"""A recipe file, its bases and its overrides become one Recipe that knows where all of it stood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kerasrecipes.errors import RecipeError
+from kerasrecipes.recipe import Component, Recipe, load_recipe
+from kerasrecipes.recipe.yaml_file import Fraction, parse_yaml
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+BASE = """\
+name: the base
+description: says nothing of those built on it
+dataset: {name: iris, validation_split: 0.2}
+layers:
+  - Dense: {units: 8, activation: relu}
+  - Dense: {units: 3, activation: softmax}
+optimizer: {SGD: {learning_rate: 0.1, momentum: 0.9}}
+loss: sparse_categorical_crossentropy
+metrics: [accuracy]
+epochs: 5
+"""
+Load = Callable[..., Recipe]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Write files, and load the last of them with overrides."""
+
+    def load_last(*overrides: str, **files: str) -> Recipe:
+        for name, text in files.items():
+            (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+        return load_recipe(tmp_path / f"{name}.yaml", overrides)
+
+    return load_last
+
+
+class TestDefaults:
+    def test_what_a_recipe_leaves_out(self, load: Load) -> None:
+        recipe = load(short="dataset: {name: wine}\nlayers: [Flatten]\nloss: mse\n")
+        assert recipe.name == "short"  # the file's
+        assert recipe.seed == recipe.dataset.split_seed == 42
+        assert (recipe.epochs, recipe.batch_size) == (1, 32)
+        assert recipe.optimizer == Component(name="rmsprop", arguments={})
+        assert (recipe.metrics, recipe.callbacks, recipe.report) == ([], [], None)
+        assert (recipe.device, recipe.jit_compile) == ("auto", "auto")
+        assert recipe.warnings == []
+
+    def test_a_name_in_any_script(self, load: Load) -> None:
+        assert load(a=BASE.replace("the base", "패션 MNIST 모델")).name == "패션 MNIST 모델"
+
+    def test_components_with_and_without_arguments(self, load: Load) -> None:
+        text = BASE.replace(
+            "layers:\n", "layers:\n  - Flatten\n  - Dropout: {rate: 1/4}\n  - ReLU:\n"
+        )
+        layers = load(a=text).layers
+        assert layers[0] == Component(name="Flatten", arguments={})
+        assert layers[1] == Component(name="Dropout", arguments={"rate": 0.25})
+        assert layers[2] == Component(name="ReLU", arguments={})
+        assert isinstance(layers[1].arguments["rate"], Fraction)
+
+
+class TestExtends:
+    def test_mappings_merge(self, load: Load) -> None:
+        child = (
+            "extends: base.yaml\ndataset: {split_seed: 7}\noptimizer: {SGD: {learning_rate: 1}}\n"
+        )
+        recipe = load(base=BASE, child=child)
+        assert recipe.dataset.model_dump(exclude_unset=True) == {
+            "name": "iris",
+            "validation_split": 0.2,
+            "split_seed": 7,
+        }
+        assert recipe.optimizer.arguments == {"learning_rate": 1, "momentum": 0.9}
+        assert recipe.epochs == 5
+
+    def test_lists_replace(self, load: Load) -> None:
+        child = (
+            "extends: base.yaml\nlayers:\n  - Dense: {units: 3, activation: softmax}\nmetrics: []\n"
+        )
+        recipe = load(base=BASE, child=child)
+        assert len(recipe.layers) == 1
+        assert recipe.metrics == []
+
+    @pytest.mark.parametrize(
+        ("written", "arguments"),
+        [("adam", {}), ("{Adam: {beta_1: 0.8}}", {"beta_1": 0.8}), ("{Adam: }", {})],
+    )
+    def test_a_component_of_another_name_replaces(
+        self, load: Load, written: str, arguments: dict[str, Any]
+    ) -> None:
+        recipe = load(base=BASE, child=f"extends: base.yaml\noptimizer: {written}\n")
+        assert recipe.optimizer.name.lower() == "adam"
+        assert recipe.optimizer.arguments == arguments
+
+    def test_a_nested_component_of_another_name_replaces(self, load: Load) -> None:
+        cosine = "{CosineDecay: {initial_learning_rate: 1, decay_steps: 9}}"
+        inverse = "{InverseTimeDecay: {initial_learning_rate: 1, decay_steps: 9, decay_rate: 2}}"
+        recipe = load(
+            base=BASE.replace("learning_rate: 0.1", f"learning_rate: {cosine}"),
+            child=f"extends: base.yaml\noptimizer: {{SGD: {{learning_rate: {inverse}}}}}\n",
+        )
+        assert list(recipe.optimizer.arguments["learning_rate"]) == ["InverseTimeDecay"]
+        assert recipe.optimizer.arguments["momentum"] == 0.9
+
+    def test_name_and_description_are_the_childs_own(self, load: Load) -> None:
+        recipe = load(base=BASE, child="extends: base.yaml\n")
+        assert (recipe.name, recipe.description) == ("child", "")
+        recipe = load(base=BASE, child="extends: base.yaml\nname: mine\ndescription: too\n")
+        assert (recipe.name, recipe.description) == ("mine", "too")
+
+    def test_a_chain_of_three_in_other_folders(self, load: Load, tmp_path: Path) -> None:
+        (tmp_path / "deep").mkdir()
+        (tmp_path / "deep" / "base.yaml").write_text(BASE)
+        middle = "extends: deep/base.yaml\nepochs: 6\nbatch_size: 16\n"
+        recipe = load(middle=middle, child="extends: middle.yaml\nepochs: 7\n")
+        assert (recipe.epochs, recipe.batch_size, recipe.dataset.name) == (7, 16, "iris")
+
+    def test_places_are_those_of_the_file_that_says_it(self, load: Load, tmp_path: Path) -> None:
+        child = "extends: base.yaml\ndataset:\n  split_seed: 7\nlayers:\n  - Dense: {units: 3}\n"
+        child += "loss: hinge\n"
+        recipe = load("batch_size=8", base=BASE, child=child)
+
+        def place(*path: str | int) -> str:
+            return str(recipe.problem(path, "").location).replace(f"{tmp_path}/", "")
+
+        assert place("epochs") == "base.yaml:10:9"
+        assert place("dataset", "name") == "base.yaml:3:17"
+        assert place("dataset", "split_seed") == "child.yaml:3:15"
+        assert place("layers", 0, "Dense", "units") == "child.yaml:5:20"
+        assert place("layers", 1) == "child.yaml:5:3"  # the list that has no such item
+        assert place("batch_size") == "override batch_size=8"
+
+    def test_problems_of_base_and_child_come_together(self, load: Load, tmp_path: Path) -> None:
+        with pytest.raises(RecipeError) as caught:
+            load(
+                base=BASE.replace("epochs: 5", "epochs: 0"),
+                child="extends: base.yaml\ndevice: GPU\nseed: 1\nseed: 2\n",
+            )
+        places = [str(problem.location) for problem in caught.value.problems]
+        assert places == [
+            f"{tmp_path}/{p}" for p in ("base.yaml:10:9", "child.yaml:2:9", "child.yaml:4:1")
+        ]
+
+
+OVERRIDES: list[tuple[str, tuple[str | int, ...], Any]] = [
+    ("epochs=10", ("epochs",), 10),
+    ("epochs = 10", ("epochs",), 10),
+    ("layers.1.Dense.activation=softmax", ("layers", 1, "Dense", "activation"), "softmax"),
+    ("layers[0].Dense.units=200", ("layers", 0, "Dense", "units"), 200),
+    ("layers.0=Flatten", ("layers", 0), "Flatten"),
+    ("layers.0.Dense.use_bias=false", ("layers", 0, "Dense", "use_bias"), False),
+    ("layers.0.Dense.kernel_regularizer.L2.l2=1e-3",
+     ("layers", 0, "Dense", "kernel_regularizer"), {"L2": {"l2": 0.001}}),
+    ("optimizer=rmsprop", ("optimizer",), "rmsprop"),
+    ("optimizer={Adam: {learning_rate: 1/100}}", ("optimizer",), {"Adam": {"learning_rate": 0.01}}),
+    ("optimizer.SGD.nesterov=true", ("optimizer", "SGD", "nesterov"), True),
+    ("metrics.0={AUC: }", ("metrics", 0), {"AUC": None}),
+    ("metrics=[accuracy, mse]", ("metrics",), ["accuracy", "mse"]),
+    ("dataset.drop=[a]", ("dataset", "drop"), ["a"]),
+    ("dataset.validation_split=1/3", ("dataset", "validation_split"), 1 / 3),
+    ('name="a: b=c"', ("name",), "a: b=c"),
+    ("name='007'", ("name",), "007"),
+    ("description=a=b", ("description",), "a=b"),
+    ("report=[]", ("report",), []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("override", "path", "value"), OVERRIDES)
+def test_overrides(load: Load, override: str, path: tuple[str | int, ...], value: Any) -> None:
+    tree: Any = load(override, base=BASE).to_dict()
+    for part in path:
+        tree = tree[part]
+    assert tree == value
+
+
+def test_a_component_named_alone_takes_arguments_by_override(load: Load) -> None:
+    text = BASE.replace("{SGD: {learning_rate: 0.1, momentum: 0.9}}", "adam")
+    for override in ("optimizer.adam.learning_rate=0.5", "optimizer.Adam.learning_rate=0.5"):
+        assert load(override, base=text).optimizer.arguments == {"learning_rate": 0.5}
+
+
+def test_overrides_reach_what_the_base_says(load: Load) -> None:
+    recipe = load("optimizer.SGD.momentum=0", "epochs=1", base=BASE, child="extends: base.yaml\n")
+    assert recipe.optimizer.arguments == {"learning_rate": 0.1, "momentum": 0}
+    assert recipe.epochs == 1
+
+
+def test_of_two_overrides_the_last_counts(load: Load) -> None:
+    assert load("epochs=1", "epochs=2", base=BASE).epochs == 2
+
+
+def test_an_override_mends_what_the_file_has_wrong(load: Load) -> None:
+    assert load("epochs=1", base=BASE.replace("epochs: 5", "epochs: 0")).epochs == 1
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=[file.stem for file in CONFIGS])
+def test_a_resolved_recipe_loads_again_as_the_same(file: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(file, ["seed=7", "batch_size=17"])
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(recipe.to_yaml(), encoding="utf-8")
+    again = load_recipe(copy)
+    assert again.model_dump() == recipe.model_dump()
+    assert again.to_yaml() == recipe.to_yaml()
+    assert "extends" not in recipe.to_dict()
+    assert (again.seed, again.batch_size, again.name) == (7, 17, recipe.name)
+
+
+def test_a_resolved_recipe_keeps_the_form_and_writes_defaults_out(load: Load) -> None:
+    text = BASE.replace("units: 8", "units: 8, kernel_regularizer: {L2: {l2: 1/100}}")
+    resolved = load("name='1e3'", base=text).to_yaml()
+    assert "l2: 1/100" in resolved
+    assert "name: '1e3'" in resolved
+    tree = parse_yaml(resolved, "").value
+    assert tree["optimizer"] == {"SGD": {"learning_rate": 0.1, "momentum": 0.9}}
+    assert tree["batch_size"] == 32
+    assert tree["dataset"]["split_seed"] == 42
+    assert list(tree)[:4] == ["name", "description", "seed", "dataset"]

@@ -1,0 +1,145 @@
+"""The way of a run, from recipe to report, and what is left when it goes wrong."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+from kerasrecipes import load_recipe, pipeline
+from kerasrecipes.errors import RecipeError, RunFailed
+from kerasrecipes.runs import list_runs
+
+IRIS = {
+    "name": "붓꽃",
+    "dataset": {"name": "iris", "validation_split": 0.2},
+    "layers": [
+        {"Dense": {"units": 5, "activation": "relu"}},
+        {"Dropout": {"rate": 0.2}},
+        {"Dense": {"units": 3, "activation": "softmax"}},
+    ],
+    "metrics": ["accuracy"],
+    "optimizer": "adam",
+    "epochs": 3,
+    "report": ["learning_curves"],
+}
+BOSTON = {
+    "dataset": {"name": "boston_housing", "standardize_target": True},
+    "layers": [{"Dense": {"units": 1}}],
+    "loss": "mse",
+    "report": ["residuals"],
+}
+
+
+@pytest.fixture
+def make_iris(make_recipe):
+    return lambda **keys: make_recipe(**(IRIS | keys))
+
+
+def read_weights(run) -> list[bytes]:
+    model = keras.saving.load_model(run.model_path, compile=False)
+    return [np.asarray(weight).tobytes() for weight in model.weights]
+
+
+def test_the_same_recipe_and_seed_give_the_same_bits(make_iris, tmp_path: Path):
+    """The third run is of the resolved recipe.yaml that the first one left."""
+    first = pipeline.train(make_iris(), tmp_path / "runs")
+    again = pipeline.train(make_iris(), tmp_path / "runs")
+    resolved = pipeline.train(load_recipe(first.recipe_path), tmp_path / "runs")
+    other = pipeline.train(make_iris(seed=7), tmp_path / "runs")
+    assert len({run.path for run in (first, again, resolved, other)}) == 4
+    for run in (again, resolved):
+        assert (run.path / "history.csv").read_bytes() == (first.path / "history.csv").read_bytes()
+        assert read_weights(run) == read_weights(first)
+        assert run.metrics == first.metrics
+        assert run.recipe_text == first.recipe_text
+    assert other.history["loss"] != first.history["loss"]
+    # Rows held out depend on split_seed, not on the run's seed.
+    assert other.predictions["row"] == first.predictions["row"]
+
+
+def test_scores_of_a_standardised_target_are_in_its_own_units(make_recipe, tmp_path: Path):
+    run = pipeline.train(make_recipe(**BOSTON, epochs=2), tmp_path)
+    actual = np.array(run.predictions["actual"], float)
+    errors = np.array(run.predictions["predicted"], float) - actual
+    test = run.metrics["test"]
+    assert test["mae_original_units"] == pytest.approx(np.abs(errors).mean(), rel=1e-4)
+    assert test["rmse_original_units"] == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-4)
+    assert test["r2"] == pytest.approx(1 - (errors**2).mean() / actual.var(), rel=1e-4)
+    assert test.keys() == run.metrics["train"].keys()
+
+
+def test_images_leave_samples_for_the_report(make_recipe, tmp_path: Path):
+    softmax = {"Dense": {"units": 10, "activation": "softmax"}}
+    recipe = make_recipe(
+        dataset={"name": "digits"}, layers=["Flatten", softmax], report=["samples"]
+    )
+    run = pipeline.train(recipe, tmp_path)
+    assert run.samples is not None
+    assert run.samples["images"].dtype == np.uint8
+    assert run.samples["images"].shape[1:] == (8, 8)
+    assert run.info["dataset"]["shape"] == [8, 8]
+
+
+class PressCtrlC(keras.callbacks.Callback):
+    """Interrupts at the beginning of the epoch of this number, counted from 0."""
+
+    epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("n_epochs", [0, 2])
+def test_an_interrupted_run_keeps_what_it_learnt(make_iris, tmp_path, monkeypatch, n_epochs: int):
+    """Also in its first epoch, when Keras has no history yet."""
+    monkeypatch.setattr(PressCtrlC, "epoch", n_epochs)
+    build_callbacks = "kerasrecipes.model.build.build_callbacks"
+    monkeypatch.setattr(build_callbacks, lambda recipe, folder: [PressCtrlC()])
+    out = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(make_iris(), tmp_path / "runs", Console(file=out, width=80))
+    (run,) = list_runs(tmp_path / "runs")
+    assert run.info["status"] == "interrupted"
+    assert run.info["error"] == ""
+    assert run.info["epochs_run"] == n_epochs
+    assert len(run.history["epoch"]) == n_epochs
+    loaded = keras.saving.load_model(run.model_path, compile=False)
+    assert loaded.predict(np.ones((2, 4)), verbose=0).shape == (2, 3)
+    assert "Interrupted" in run.report_path.read_text(encoding="utf-8")
+    *_, said, report = out.getvalue().splitlines()
+    assert said == f"Interrupted after {n_epochs} of 3 epochs. The model as it was then is kept."
+    assert report == f"report  {run.report_path}"
+
+
+def test_a_diverging_run_is_kept_as_failed(make_recipe, tmp_path: Path):
+    recipe = make_recipe(**BOSTON, optimizer={"SGD": {"learning_rate": 1e9}}, epochs=20)
+    with pytest.raises(RunFailed, match=r"became (nan|inf) in epoch \d+"):
+        pipeline.train(recipe, tmp_path / "runs")
+    (run,) = list_runs(tmp_path / "runs")
+    assert run.info["status"] == "failed"
+    assert "learning_rate (now 1e+09)" in run.info["error"]
+    assert "Failed" in run.report_path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"layers": [{"Dense": {"units": 4, "activation": "softmax"}}]},
+        {"layers": ["Flatten", {"Reshape": {"target_shape": [99]}}, *IRIS["layers"]]},
+        {"metrics": ["Precision"]},
+        {"callbacks": [{"CSVLogger": {"filename": "../../escaped.csv"}}]},
+    ],
+    ids=["labels", "layer", "metric", "callback"],
+)
+def test_a_recipe_that_cannot_be_trained_leaves_no_folder(make_iris, tmp_path: Path, keys):
+    with pytest.raises(RecipeError) as caught:
+        pipeline.train(make_iris(**keys), tmp_path / "runs")
+    assert caught.value.problems[0].location is not None
+    assert list_runs(tmp_path / "runs") == []
+    assert list(tmp_path.glob("runs/*")) == []

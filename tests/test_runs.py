@@ -1,0 +1,194 @@
+"""The run folder: never reused, never half-written, never outside the output folder."""
+
+from __future__ import annotations
+
+import re
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasrecipes.errors import RunNotFound
+from kerasrecipes.recipe.names import make_folder_name
+from kerasrecipes.runs import Run, create_run, find_run, list_runs, replacing
+
+NOON = datetime(2026, 1, 31, 12, 0, 0)
+
+
+def start_run(folder: Path, name: str = "boston", when: datetime = NOON) -> Run:
+    run = create_run(folder, name, when)
+    run.update(status="running")
+    return run
+
+
+class TestCreateRun:
+    def test_a_folder_is_named_by_recipe_and_time(self, tmp_path: Path):
+        run = create_run(tmp_path / "deep" / "runs", "boston", NOON)
+        assert run.path == tmp_path / "deep/runs/boston/20260131-120000"
+        assert run.path.is_dir()
+
+    def test_runs_of_the_same_second_get_folders_of_their_own(self, tmp_path: Path):
+        names = [create_run(tmp_path, "boston", NOON).path.name for _ in range(3)]
+        assert names == ["20260131-120000", "20260131-120000-2", "20260131-120000-3"]
+
+    def test_even_when_they_start_at_once(self, tmp_path: Path):
+        paths: list[Path] = []
+
+        def start() -> None:
+            paths.append(create_run(tmp_path, "boston", NOON).path)
+
+        threads = [threading.Thread(target=start) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(set(paths)) == 16
+
+    @pytest.mark.parametrize(
+        "words",
+        ["../../x", "a/b", "/etc/passwd", "..", ".", "", "CON", "x" * 5000, "말" * 500, "a\0b\n"],
+    )
+    def test_no_name_leads_out_of_the_output_folder(self, tmp_path: Path, words: str):
+        run = create_run(tmp_path / "runs", make_folder_name(words), NOON)
+        assert run.path.resolve().parent.parent == (tmp_path / "runs").resolve()
+        assert run.path.parent.name not in ("", ".", "..")
+
+    def test_words_stay_in_their_script(self, tmp_path: Path):
+        run = create_run(tmp_path, make_folder_name("패션 MNIST 모델"), NOON)
+        assert run.path.parent.name == "패션_MNIST_모델"
+
+
+class TestFindRun:
+    def test_a_run_is_found_by_its_own_folder(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        assert find_run(run.path).path == run.path
+
+    def test_a_name_alone_means_its_newest_run(self, tmp_path: Path):
+        start_run(tmp_path, when=datetime(2026, 1, 31, 12, 0, 1))
+        newest = start_run(tmp_path, when=datetime(2026, 2, 1))
+        start_run(tmp_path, when=datetime(2025, 12, 31))
+        assert find_run(tmp_path / "boston").path == newest.path
+
+    def test_ten_comes_after_nine(self, tmp_path: Path):
+        runs = [start_run(tmp_path) for _ in range(11)]
+        assert find_run(tmp_path / "boston").path == runs[-1].path
+        assert [run.path for run in list_runs(tmp_path)] == [run.path for run in runs]
+
+    def test_folders_that_are_no_runs_are_passed_over(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        (tmp_path / "boston" / "zzz").mkdir()
+        (tmp_path / "boston" / "note.txt").touch()
+        assert find_run(tmp_path / "boston").path == run.path
+
+    @pytest.mark.parametrize(
+        ("name", "what"), [("missing", "there is no such folder"), ("empty", "it holds no run")]
+    )
+    def test_what_is_no_run_is_refused_with_a_remedy(self, tmp_path: Path, name, what):
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(RunNotFound) as caught:
+            find_run(tmp_path / name)
+        said = str(caught.value)
+        assert said.startswith(f"{tmp_path / name} is not a run: {what}.")
+        assert "kerasrecipes ls runs" in said
+
+    def test_runs_are_listed_by_name_then_oldest_first(self, tmp_path: Path):
+        for name, day in (("b", 2), ("a", 3), ("b", 1)):
+            start_run(tmp_path, name, datetime(2026, 1, day))
+        found = [str(run.path.relative_to(tmp_path)) for run in list_runs(tmp_path)]
+        assert found == ["a/20260103-000000", "b/20260101-000000", "b/20260102-000000"]
+        assert list_runs(tmp_path / "missing") == []
+
+
+class TestFiles:
+    def test_facts_are_merged(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        run.update(seed=1, name="패션")
+        run.update(status="finished")
+        assert run.info == {"status": "finished", "seed": 1, "name": "패션"}
+        assert "패션" in (run.path / "run.json").read_text(encoding="utf-8")
+        assert "finished" in repr(run)
+
+    def test_history_has_a_row_an_epoch_counted_from_one(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        run.write_history({"loss": [0.1 + 0.2, 1e-9], "val_loss": [2.0, float("nan")]})
+        text = (run.path / "history.csv").read_text(encoding="utf-8")
+        assert text == "epoch,loss,val_loss\n1,0.30000000000000004,2.0\n2,1e-09,nan\n"
+        assert run.history["epoch"] == [1, 2]
+        assert run.history["loss"] == [0.1 + 0.2, 1e-9]
+
+    def test_a_history_of_no_epochs_can_be_read(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        run.write_history({})
+        assert run.history == {"epoch": []}
+
+    def test_metrics_predictions_recipe_and_samples_come_back(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        run.write_metrics({"test": {"loss": 0.5}})
+        run.write_predictions(
+            {"row": [3, 1], "actual": ['a,"b"', "말"], "predicted": ["x", "y\nz"]}
+        )
+        run.write_recipe("name: 패션\n")
+        assert run.samples is None
+        run.write_samples(images=np.ones((1, 2, 2)), positions=np.array([4]))
+        assert run.metrics == {"test": {"loss": 0.5}}
+        assert run.predictions == {
+            "row": ["3", "1"],
+            "actual": ['a,"b"', "말"],
+            "predicted": ["x", "y\nz"],
+        }
+        assert run.recipe_text == "name: 패션\n"
+        assert run.samples is not None
+        assert run.samples["positions"].tolist() == [4]
+
+    def test_columns_of_unequal_length_are_a_bug_and_leave_no_file(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        with pytest.raises(ValueError, match="shorter"):
+            run.write_predictions({"row": [1, 2], "actual": [1]})
+        assert not (run.path / "predictions.csv").exists()
+
+    def test_pictures_are_listed_by_name(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        assert run.plots() == {}
+        run.write_plot("b", b"2")
+        run.write_plot("a", b"1")
+        assert [(name, file.read_bytes()) for name, file in run.plots().items()] == [
+            ("a", b"1"),
+            ("b", b"2"),
+        ]
+
+    def test_a_write_that_dies_leaves_the_old_file(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        run.write_report("old")
+
+        def die() -> None:
+            with replacing(run.report_path) as partial:
+                partial.write_text("half")
+                assert run.report_path.read_text() == "old"
+                raise OSError("disk full")
+
+        with pytest.raises(OSError, match="disk full"):
+            die()
+        assert run.report_path.read_text() == "old"
+        assert sorted(file.name for file in run.path.iterdir()) == ["report.html", "run.json"]
+
+    def test_a_partial_file_keeps_the_suffix_that_keras_looks_at(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        with replacing(run.model_path) as partial:
+            assert partial.suffix == ".keras"
+            partial.write_bytes(b"whole")
+        assert run.model_path.read_bytes() == b"whole"
+
+    def test_the_docstring_names_every_file(self, tmp_path: Path):
+        import kerasrecipes.runs
+
+        listed = re.findall(r"^ {8}(\S+\.\w+) ", kerasrecipes.runs.__doc__ or "", re.MULTILINE)
+        assert {"run.json", "history.csv", "model.keras", "report.html", "log.txt"} <= set(listed)
+
+    def test_a_discarded_run_leaves_nothing_and_other_runs_alone(self, tmp_path: Path):
+        first, second = start_run(tmp_path), start_run(tmp_path)
+        second.discard()
+        assert first.path.is_dir()
+        first.discard()
+        assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,97 @@
+"""Which device trains, on machines that we do not have."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+
+from kerasrecipes.errors import InputError
+from kerasrecipes.training import device as device_module
+from kerasrecipes.training.device import choose_device
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Pretend that TensorFlow sees so many GPUs, and tell what it was asked to do."""
+    asked = SimpleNamespace(hidden=False, grown=[])
+
+    def install(n_gpus: int, has_driver: bool = True, is_cuda_build: bool = True) -> None:
+        gpus = [SimpleNamespace(name=f"gpu:{i}") for i in range(n_gpus)]
+        config = SimpleNamespace(
+            list_physical_devices=lambda kind: gpus,
+            set_visible_devices=lambda devices, kind: setattr(asked, "hidden", devices == []),
+            experimental=SimpleNamespace(
+                set_memory_growth=lambda gpu, on: asked.grown.append((gpu.name, on)),
+                get_device_details=lambda gpu: {"device_name": "RTX"} if gpu is gpus[0] else {},
+            ),
+        )
+        fake = SimpleNamespace(
+            config=config,
+            distribute=SimpleNamespace(
+                get_strategy=tf.distribute.get_strategy, MirroredStrategy=lambda: "mirrored"
+            ),
+            sysconfig=SimpleNamespace(get_build_info=lambda: {"is_cuda_build": is_cuda_build}),
+        )
+        monkeypatch.setattr(device_module, "tf", fake)
+        signs = lambda path: SimpleNamespace(exists=lambda: has_driver)  # noqa: E731
+        monkeypatch.setattr(device_module, "Path", signs)
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    asked.install = install
+    return asked
+
+
+def test_a_machine_without_gpu_trains_on_the_cpu_without_a_word(machine):
+    machine.install(0, has_driver=False)
+    device = choose_device("auto")
+    assert (device.description, device.warning) == ("CPU (2 cores)", "")
+
+
+@pytest.mark.parametrize("n_gpus", [0, 1, 2])
+def test_cpu_hides_every_gpu(machine, n_gpus: int):
+    machine.install(n_gpus)
+    device = choose_device("cpu")
+    assert (device.description, device.warning, machine.hidden) == ("CPU (2 cores)", "", True)
+
+
+@pytest.mark.parametrize("wanted", ["auto", "gpu"])
+def test_one_gpu_is_taken_and_takes_memory_as_it_needs_it(machine, wanted):
+    machine.install(1)
+    assert choose_device(wanted).description == "GPU (RTX)"
+    assert machine.grown == [("gpu:0", True)]
+
+
+def test_several_gpus_share_the_work(machine):
+    machine.install(2)
+    device = choose_device("auto")
+    assert device.description == "2 GPUs (RTX, gpu:1)"
+    assert device.strategy == "mirrored"
+    assert len(machine.grown) == 2
+
+
+@pytest.mark.parametrize(
+    ("hidden", "is_cuda_build", "why"),
+    [
+        ("-1", True, "unset CUDA_VISIBLE_DEVICES"),
+        (None, False, "built without CUDA"),
+        (None, True, "pip install 'kerasrecipes[cuda]'"),
+    ],
+)
+def test_a_gpu_that_cannot_be_used_is_explained(machine, monkeypatch, hidden, is_cuda_build, why):
+    machine.install(0, is_cuda_build=is_cuda_build)
+    if hidden:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    assert why in choose_device("auto").warning
+    with pytest.raises(InputError) as caught:
+        choose_device("gpu")
+    assert why in str(caught.value)
+    assert "To train on the CPU: device=auto" in str(caught.value)
+
+
+def test_demanding_a_gpu_that_is_not_there(machine):
+    machine.install(0, has_driver=False)
+    with pytest.raises(InputError, match=r"can use none\. This machine has none\."):
+        choose_device("gpu")
