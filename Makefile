@@ -6,7 +6,7 @@ ARGS ?=
 
 BIN := .venv/bin
 TRAIN := $(BIN)/python -m kerasrecipes train
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # two pips must not work on one environment
@@ -33,10 +33,10 @@ seeds-table: .venv/.installed ## train every recipe with five seeds and write co
 	$(BIN)/python -m benchmarks.seeds_table $(ARGS)
 
 test: .venv/.installed-dev ## run the tests, but for the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 test-slow: .venv/.installed-dev ## train the shipped recipes in full and hold them to their bands
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist load -m slow $(ARGS)
 
 lint: .venv/.installed-dev ## check style, format, types and import contracts
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def write_contender(
             parameters=79_510,
             seconds={"import": 10.2, "fit": round(float(rng.normal(3.9, 0.2)), 2)},
         )
-        run.write_recipe(RECIPE.format(name=name, seed=42 + i, optimizer=optimizer))
+        run.write_recipe(RECIPE.format(name=json.dumps(name), seed=42 + i, optimizer=optimizer))
         run.write_history(curves)
         part = {"loss": float(loss[-1]), "accuracy": float(accuracy[-1])}
         parts = ("train", "validation", "test") if with_validation else ("train", "test")

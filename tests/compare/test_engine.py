@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from kerasrecipes.compare import comparison
 from kerasrecipes.compare.comparison import (
     compare_contenders,
     load_contenders,
@@ -18,6 +19,7 @@ from kerasrecipes.compare.comparison import (
 )
 from kerasrecipes.compare.engine import Outcome, train_many
 from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.runs import list_runs_of
 
 RECIPE = """
 dataset: {{name: iris, validation_split: 0.3, stratify: true}}
@@ -37,7 +39,7 @@ report: []
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("recipes")
     made = {}
-    for activation, rate in (("relu", 0.1), ("tanh", 0.1), ("sigmoid", 1e30)):
+    for activation, rate in (("relu", 0.1), ("tanh", 0.1), ("exponential", 1e30)):
         made[activation] = folder / f"{activation}.yaml"
         text = RECIPE.format(activation=activation, rate=rate)
         made[activation].write_text(text, encoding="utf-8")
@@ -51,7 +53,7 @@ def output_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def recipes(files: dict[str, Path]) -> list[Recipe]:
-    kinds = [("relu", 1), ("relu", 2), ("tanh", 1), ("tanh", 2), ("sigmoid", 1)]
+    kinds = [("relu", 1), ("relu", 2), ("tanh", 1), ("tanh", 2), ("exponential", 1)]
     return [load_recipe(files[name], [f"seed={seed}"]) for name, seed in kinds]
 
 
@@ -124,25 +126,38 @@ def test_contenders_are_paired_by_seed_and_judged_on_validation_rows(
     outcomes: list[Outcome], output_dir: Path
 ) -> None:
     _, finished = load_contenders([output_dir / "relu", output_dir / "tanh"])
-    paired, comparison, part = compare_contenders(finished, None, varies_split=False)
+    paired, found, part = compare_contenders(finished, None, varies_split=False)
     assert part == "validation"
-    assert comparison.metric == "accuracy"
-    assert comparison.n == 2
+    assert found.metric == "accuracy"
+    assert found.n == 2
     assert {contender.name for contender in paired} == {"relu", "tanh"}
     for contender in paired:
         assert [run.info["seed"] for run in contender.runs] == [1, 2]
 
 
+def test_tuning_tries_rates_from_a_30th_to_30_times_of_the_recipe_s_own() -> None:
+    assert pytest.approx([0.0316, 0.1, 0.316, 1, 3.16, 10, 31.6], 2e-3) == comparison.TUNING_FACTORS
+
+
 def test_tuning_gives_every_recipe_the_same_budget_on_a_seed_of_its_own(
-    files: dict[str, Path], tmp_path: Path
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths, _ = load_contenders([files["relu"], files["sigmoid"]])
+    monkeypatch.setattr(comparison, "TUNING_FACTORS", (0.01, 1, 10))
+    paths, _ = load_contenders([files["relu"], files["tanh"]])
     said = io.StringIO()
     found = tune_learning_rates(paths, None, tmp_path, Console(file=said), [], None)
     assert "relu: learning_rate" in said.getvalue()
-    (relu,) = found[files["relu"]]
-    assert relu.startswith("optimizer.SGD.learning_rate=")
-    tried = [path for path in (tmp_path / "relu").iterdir() if path.is_dir()]
-    assert len(tried) == 7
-    seeds = {json.loads((path / "run.json").read_text())["seed"] for path in tried}
-    assert seeds == {1_000_042}
+    for name in ("relu", "tanh"):
+        tried = list_runs_of(tmp_path / name)
+        scores = {
+            load_recipe(run.recipe_path).optimizer.arguments["learning_rate"]: run.metrics[
+                "validation"
+            ]["accuracy"]
+            for run in tried
+        }
+        assert sorted(scores) == pytest.approx([0.001, 0.1, 1])
+        assert {run.info["seed"] for run in tried} == {1_000_042}
+        (override,) = found[files[name]]
+        key, _, rate = override.partition("=")
+        assert key == "optimizer.SGD.learning_rate"
+        assert scores[float(rate)] == max(scores.values())

@@ -19,7 +19,7 @@ loss: sparse_categorical_crossentropy
 metrics: [accuracy]
 batch_size: 64
 """
-N_TRAININGS = 60
+N_TRAININGS = 24
 N_SEEDS = 5
 N_COMPARISONS = 1000
 
@@ -47,7 +47,7 @@ def accuracies(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
 
 def test_seeds_scatter(accuracies: np.ndarray) -> None:
     assert accuracies.std() > 0.003
-    assert accuracies.min() > 0.5
+    assert accuracies.min() > 0.3
 
 
 def test_a_recipe_is_rarely_better_or_worse_than_itself(accuracies: np.ndarray) -> None:
@@ -65,8 +65,9 @@ def test_a_recipe_is_rarely_better_or_worse_than_itself(accuracies: np.ndarray) 
 
 
 def test_a_difference_of_two_standard_deviations_is_found(accuracies: np.ndarray) -> None:
+    """Two standard deviations of the paired difference, as one pair of seeds shows it."""
     rng = np.random.default_rng(1)
-    shift = 2 * accuracies.std(ddof=1)
+    shift = 2 * np.sqrt(2) * accuracies.std(ddof=1)
     n_found = 0
     for _ in range(N_COMPARISONS):
         drawn = rng.choice(accuracies, size=(2, N_SEEDS), replace=False)
@@ -76,4 +77,4 @@ def test_a_difference_of_two_standard_deviations_is_found(accuracies: np.ndarray
             higher_is_better=True,
         )
         n_found += comparison.standings[0].verdict is Verdict.BETTER
-    assert n_found / N_COMPARISONS >= 0.6
+    assert n_found / N_COMPARISONS >= 0.8

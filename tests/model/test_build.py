@@ -302,3 +302,9 @@ class TestDescribeLayers:
         layer = make_component("layers", name, arguments)
         keras.Sequential([keras.Input(input_shape), layer])
         assert count_multiply_adds(layer) == expected
+
+
+def test_a_whole_number_is_a_learning_rate_too(make_recipe: Any) -> None:
+    recipe = make_recipe(optimizer={"SGD": {"learning_rate": 1}})
+    optimizer = make_component("optimizers", "SGD", recipe.optimizer.arguments)
+    assert float(optimizer.learning_rate) == 1.0

@@ -44,7 +44,7 @@ def ls(
     if what is What.RUNS:
         _print_runs(console, output_dir)
     elif what is What.RECIPES:
-        _print_names(console, sorted(str(file) for file in Path("configs").glob("*.yaml")))
+        _print_names(console, _find_recipes())
     elif what is What.DATASETS:
         from kerasrecipes.recipe.schema import DatasetName
 
@@ -54,6 +54,13 @@ def ls(
 
         category = "optimizers.schedules" if what is What.SCHEDULES else what.value
         _print_names(console, sorted(list_names(category)))
+
+
+def _find_recipes() -> list[str]:
+    """The recipes in ./configs, or else those that the installed package carries."""
+    folders = (Path("configs"), Path(__file__).parents[1] / "configs")
+    found = (sorted(map(str, folder.glob("*.yaml"))) for folder in folders)
+    return next(filter(None, found), [])
 
 
 def _print_names(console: Console, names: Iterable[str]) -> None:

@@ -54,9 +54,9 @@ def load_contenders(
             f"Only what was trained on the same data can be compared (received: "
             f"{', '.join(datasets)})."
         )
-    for recipe in recipes.values() if metric else ():
+    for recipe in recipes.values():
         logged = [name_in_logs(m.name, m.arguments) for m in recipe.metrics]
-        if metric not in (choices := ["loss", *logged, *REGRESSION_SCORES]):
+        if metric and metric not in (choices := ["loss", *logged, *REGRESSION_SCORES]):
             raise InputError(f"{recipe.name} has no metric '{metric}'. {suggest(metric, choices)}")
     names = [recipe.name for recipe in known]
     for name in names:

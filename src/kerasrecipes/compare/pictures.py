@@ -83,7 +83,7 @@ def _draw_scores(names: Sequence[str], comparison: Comparison, what: str) -> Pic
         alt=f"Dot plot of the {what} of {write_count(comparison.n, draw_name)}, best recipe on "
         f"top. Means: {told}.",
         caption=f"Each dot is one {draw_name}; the diamond is their mean, and the line through it "
-        "the mean's 95% interval. The dotted line is the best mean."
+        f"the mean's {100 * comparison.confidence:g}% interval. The dotted line is the best mean."
         if comparison.n > 1
         else f"One {draw_name} each, so nothing tells how far the dots would move with another.",
         width=round(96 * 11.2),
@@ -113,9 +113,7 @@ def _draw_curves(
         title=title,
         alt=f"{title}, over up to {write_count(n_epochs, 'epoch')}: a line for each of "
         f"{', '.join(names)}.",
-        caption=(
-            "A line is the mean of the seeds, its band reaches from the lowest to the highest."
-        )
+        caption="A line is the mean of the seeds, its band reaches from lowest to highest."
         + has_stopped * " It goes on dotted where some seeds had stopped."
         if len(of_seeds[0]) > 1
         else "A line is one seed.",

@@ -60,9 +60,7 @@ def plot_scores(
     return ax
 
 
-def plot_seed_curves(
-    curves: Mapping[str, Sequence[Sequence[float]]], ax: Axes, *, title: str = ""
-) -> Axes:
+def plot_seed_curves(curves: Mapping[str, Sequence[Sequence[float]]], ax: Axes) -> Axes:
     """Plot each name's mean over its seeds by epoch, in a band from its lowest to its highest seed.
 
     Where some of its seeds have ended, the line goes on dotted: the mean of the others.
@@ -70,7 +68,6 @@ def plot_seed_curves(
     Args:
         curves: By name, a curve per seed, each of shape (n_epochs_of_that_seed,).
         ax: Where to draw.
-        title: The picture's title.
     """
     means = []
     for i, (name, of_seeds) in enumerate(curves.items()):
@@ -99,7 +96,6 @@ def plot_seed_curves(
             ax.plot(rest + 1, mean[rest], color=color, ls=":", lw=1.4)
         ax.lines[-1].set_label(name)
     scale_curves(ax, means)
-    ax.set_title(title)
     _label_line_ends(ax)
     return ax
 

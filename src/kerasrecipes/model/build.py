@@ -152,7 +152,9 @@ def _make_argument(argument: str, value: Any) -> Any:
     component = split_component(value) if category else None
     if category and component:
         return make_component(category, *component)
-    return float(value) if isinstance(value, float) else value  # Keras cannot save a Fraction
+    is_rate = category == "optimizers.schedules" and isinstance(value, int)
+    # Keras refuses learning_rate=1, which is a number to everyone else, and cannot save a Fraction.
+    return float(value) if is_rate or isinstance(value, float) else value
 
 
 def _with_safe_name(component: Component, position: int) -> dict[str, Any]:
