@@ -128,6 +128,11 @@ def train(
             make_report(run, [])
             terminal.print_stopped(console, run)
         raise
+    with watch.measure("report"), redirect_stderr(run.log_path):
+        remarks = make_report(run, run.info["plots"])
+    run.update(seconds=watch.seconds)
+    terminal.print_warnings(console, remarks)
+    terminal.print_results(console, run)
     return run
 
 
@@ -170,16 +175,11 @@ def _train_into(
     with watch.measure("predict"):
         _predict(run, recipe, dataset, built, metrics)
     run.write_metrics(metrics)
-    with watch.measure("report"):
-        run.update(seconds=watch.seconds)
-        remarks = make_report(run, run.info["plots"])
     run.update(
         status="finished",
         finished_at=datetime.now().isoformat(timespec="seconds"),
         seconds=watch.seconds,
     )
-    terminal.print_results(console, run)
-    terminal.print_warnings(console, remarks)
 
 
 def build(recipe: Recipe, dataset: Dataset) -> Built:

@@ -62,6 +62,8 @@ def test_a_run_says_what_it_trains_then_its_scores_then_where_its_report_is(trai
     assert re.search(r"^epoch 1/4  accuracy 0\.\d{4}  loss ", text, re.MULTILINE)
     assert re.search(r"^epoch 4/4  ", text, re.MULTILINE)
     assert re.search(r"^ +train +validation +test$", text, re.MULTILINE)
+    page = run.report_path.read_text(encoding="utf-8")
+    assert "Still running" not in page
     assert lines[-1] == f"report  {run.path.relative_to(trained[1])}/report.html"
 
 

@@ -89,9 +89,9 @@ def compare(
     elif as_markdown:
         typer.echo(comparing.to_markdown(rows), nl=False)
     else:
-        table, remark = comparing.make_table(rows)
-        console.print(Padding(table, (1, 0)))
-        console.print(Text("\n".join(filter(None, (comparing.describe(comparison), remark)))))
+        console.print(Padding(comparing.make_table(rows), (1, 0)))
+        console.print(Text(comparing.describe(comparison)))
+        console.print(Padding(comparing.make_differences(rows), (1, 0)))
     page = _write_page(paired, comparison, part, output_dir, shlex.join(command), console)
     console.print(
         Text("page  ", style="dim").append(str(page), style="bold not dim"), soft_wrap=True

@@ -10,7 +10,14 @@ from kerasrecipes.compare.comparison import (
 from kerasrecipes.compare.contender import Contender
 from kerasrecipes.compare.page import render_comparison
 from kerasrecipes.compare.statistics import Comparison, compare_scores, describe
-from kerasrecipes.compare.table import make_rows, make_table, to_csv, to_json, to_markdown
+from kerasrecipes.compare.table import (
+    make_differences,
+    make_rows,
+    make_table,
+    to_csv,
+    to_json,
+    to_markdown,
+)
 
 __all__ = [
     "Comparison",
@@ -19,6 +26,7 @@ __all__ = [
     "compare_scores",
     "describe",
     "load_contenders",
+    "make_differences",
     "make_draws",
     "make_rows",
     "make_table",

@@ -15,11 +15,11 @@ from rich.text import Text
 
 from kerasrecipes.compare.contender import Contender
 from kerasrecipes.compare.statistics import Comparison, Standing, Verdict
+from kerasrecipes.compare.words import find_prefix
 from kerasrecipes.recipe.components import PLACES, split_component
 from kerasrecipes.recipe.yaml_file import parse_yaml
 
 _NOT_COMPARED = ("name", "description", "seed", "report")
-_LONGEST_WORDS = 40
 _VERDICT_WIDTH = 17
 _STYLES = {Verdict.BETTER: "green", Verdict.WORSE: "red", Verdict.TOO_FEW: "yellow"}
 
@@ -80,38 +80,44 @@ def make_rows(
     return rows
 
 
-def make_table(rows: Sequence[Mapping[str, Any]]) -> tuple[Table, str]:
-    """The rows for a terminal of 80 columns.
-
-    Returns:
-        The table, and in words the differences that are too long for it.
-    """
-    first = rows[0]
-    long = [
-        key
-        for key in first["differs"]
-        if max(len(row["differs"][key]) for row in rows) > _LONGEST_WORDS
-    ]
+def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Scores and verdicts for a terminal of 80 columns."""
+    first, names = rows[0], _shorten_names(rows)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("recipe", overflow="fold")
     table.add_column(f"{first['part']}\n{first['metric']}", justify="right", no_wrap=True)
     table.add_column("difference,\n95% interval", justify="right", no_wrap=True)
     table.add_column("verdict", min_width=_VERDICT_WIDTH)
     table.add_column("fit, s", justify="right", no_wrap=True)
-    for row in rows:
-        recipe = Text(row["recipe"], style="bold" if row["rank"] == 1 else "")
-        words = [f"{key} {value}" for key, value in row["differs"].items() if key not in long]
-        recipe.append("".join(f"\n  {word}" for word in words), style="not bold dim")
+    for row, name in zip(rows, names, strict=True):
         verdict = row["verdict"]
         style = next((s for start, s in _STYLES.items() if verdict.startswith(start)), "")
         table.add_row(
-            recipe,
+            Text(name, style="bold" if row["rank"] == 1 else ""),
             _with_spread(row["mean"], row["sd"]),
             "" if row is first else _with_interval(row),
             Text(verdict, style=style),
             f"{row['fit_s']:.1f}",
         )
-    return table, f"The recipes also differ in {', '.join(long)}." if long else ""
+    return table
+
+
+def make_differences(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What the recipes differ in, each value in words."""
+    names = _shorten_names(rows)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for key in rows[0]["differs"]:
+        table.add_row(Text(key, style="dim"), "")
+        for row, name in zip(rows, names, strict=True):
+            table.add_row(f"  {name}", Text(row["differs"][key]))
+    return table
+
+
+def _shorten_names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    prefix = find_prefix([row["recipe"] for row in rows])
+    return [row["recipe"].removeprefix(prefix) for row in rows]
 
 
 def word_verdict(standing: Standing) -> str:
