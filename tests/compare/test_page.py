@@ -14,8 +14,9 @@ import pytest
 from matplotlib import font_manager
 
 from kerasrecipes.compare.contender import Contender
+from kerasrecipes.compare.description import describe
 from kerasrecipes.compare.page import render_comparison
-from kerasrecipes.compare.statistics import compare_scores, describe
+from kerasrecipes.compare.statistics import compare_scores
 
 from .fake_contenders import OPTIMIZERS, compare, write_contender, write_optimizers
 

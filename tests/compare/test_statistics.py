@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from kerasrecipes.compare.statistics import Comparison, Standing, Verdict, compare_scores, describe
+from kerasrecipes.compare.description import describe
+from kerasrecipes.compare.statistics import Comparison, Standing, Verdict, compare_scores
 from kerasrecipes.errors import InputError
 
 ADAM = [0.883, 0.879, 0.886, 0.881, 0.884]

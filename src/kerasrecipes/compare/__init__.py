@@ -8,8 +8,9 @@ from kerasrecipes.compare.comparison import (
     tune_learning_rates,
 )
 from kerasrecipes.compare.contender import Contender
+from kerasrecipes.compare.description import describe
 from kerasrecipes.compare.page import render_comparison
-from kerasrecipes.compare.statistics import Comparison, compare_scores, describe
+from kerasrecipes.compare.statistics import Comparison, compare_scores
 from kerasrecipes.compare.table import (
     make_differences,
     make_rows,

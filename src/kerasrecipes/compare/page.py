@@ -7,8 +7,9 @@ from math import nan
 from typing import Any
 
 from kerasrecipes.compare.contender import Contender
+from kerasrecipes.compare.description import describe
 from kerasrecipes.compare.diff import diff_recipes, write_settings
-from kerasrecipes.compare.statistics import Comparison, Standing, Verdict, describe
+from kerasrecipes.compare.statistics import Comparison, Standing, Verdict
 from kerasrecipes.compare.table import find_differences, make_rows, read_recipe
 from kerasrecipes.compare.words import (
     choose_decimals,
