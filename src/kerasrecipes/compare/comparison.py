@@ -45,6 +45,9 @@ def load_contenders(
         InputError: A recipe is wrong, a folder holds no run, the data differ, or a recipe to be
             trained will not have the metric.
     """
+    for path in paths:
+        if paths.count(path) > 1:
+            raise InputError(f"{path} is given twice.")
     recipes = {path: load_recipe(path) for path in paths if not path.is_dir()}
     finished = [_read_contender(path) for path in paths if path.is_dir()]
     known = [*recipes.values(), *(load_recipe(c.runs[0].recipe_path) for c in finished)]
