@@ -58,7 +58,10 @@ def train(
         RunFailed: The loss became NaN, or the saved model answers differently.
     """
     from kerasrecipes import pipeline  # imports NumPy, and TensorFlow once it trains
+    from kerasrecipes.errors import InputError
     from kerasrecipes.recipe import Recipe, load_recipe
 
+    if isinstance(recipe, Recipe) and overrides:
+        raise InputError("Overrides belong to a file: give them to load_recipe instead.")
     checked = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
     return pipeline.train(checked, Path(output_dir), console)

@@ -27,7 +27,7 @@ from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report import choose_plots, choose_samples, make_report
-from kerasrecipes.runs import Run, create_run, replacing
+from kerasrecipes.runs import OWN_FILES, Run, create_run, replacing
 
 if TYPE_CHECKING:
     import keras
@@ -93,7 +93,7 @@ def train(
         RunFailed: The loss became NaN, or the saved model answers differently.
         KeyboardInterrupt: The user stopped it; the run folder keeps what was learnt.
     """
-    console = console or Console(quiet=True)
+    console = console or Console(quiet=True, markup=False)
     watch = Stopwatch()
     with watch.measure("data"):
         dataset = load_dataset(recipe.dataset, say=lambda text: console.print(text, style="dim"))
@@ -109,6 +109,7 @@ def train(
         seed=recipe.seed,
         started_at=started_at.isoformat(timespec="seconds"),
         git_commit=_find_git_commit(),
+        epochs=recipe.epochs,
         dataset=_describe_dataset(recipe, dataset),
     )
     try:
@@ -156,7 +157,7 @@ def _train_into(
     run.update(
         device=device.description,
         warnings=warnings,
-        versions=_find_versions(),
+        versions=find_versions(),
         plots=_choose_plots(recipe, dataset),
         **describe_model(recipe, built),
     )
@@ -248,7 +249,7 @@ def _fit(
     rows = built.encode(dataset, "train")
     steps = count_steps(len(rows[0]), recipe.batch_size)
     progress = ProgressLine(console, recipe.epochs, steps)
-    callbacks = [*build_callbacks(recipe, run.path), progress]
+    callbacks = [*build_callbacks(recipe, run.path, OWN_FILES), progress]
     if on_epoch:
         callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=on_epoch))
     known = [row["multiply_adds"] or 0 for row in built.layers]
@@ -349,7 +350,8 @@ def _describe_dataset(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     return facts
 
 
-def _find_versions() -> dict[str, str]:
+def find_versions() -> dict[str, str]:
+    """The installed versions that results depend on."""
     packages = ("kerasrecipes", "tensorflow", "keras", "numpy")
     versions = {package: importlib.metadata.version(package) for package in packages}
     return versions | {"python": platform.python_version()}

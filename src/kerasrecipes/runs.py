@@ -29,9 +29,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kerasrecipes.errors import RunNotFound
+from kerasrecipes.errors import InputError, RunNotFound
 
 RUN_JSON = "run.json"
+OWN_FILES = frozenset(
+    {
+        RUN_JSON,
+        "recipe.yaml",
+        "history.csv",
+        "metrics.json",
+        "predictions.csv",
+        "samples.npz",
+        "model.keras",
+        "report.html",
+        "log.txt",
+    }
+)
+"""What every run writes into its folder, and nobody else may."""
 
 
 class Run:
@@ -211,6 +225,8 @@ def create_folder(parent: Path, started_at: datetime) -> Path:
             path.mkdir(parents=True)
         except FileExistsError:
             n += 1
+        except OSError as error:
+            raise InputError(f"No folder can be made in {parent}: {error.strerror}.") from error
         else:
             return path
 

@@ -111,7 +111,7 @@ def print_results(console: Console, run: Run) -> None:
 def print_stopped(console: Console, run: Run) -> None:
     """What is left of a run that was interrupted or failed, and where its report is."""
     info = run.info
-    epochs = f"{info.get('epochs_run', 0):,} of {info.get('epochs', 0):,} epochs"
+    epochs = f"{info.get('epochs_run', 0):,} of {info['epochs']:,} epochs"
     kept = " The model as it was then is kept." if run.model_path.exists() else ""
     console.print(Text(f"{info['status'].capitalize()} after {epochs}.{kept}"), soft_wrap=True)
     _print_report_path(console, run)

@@ -88,7 +88,8 @@ def test_csv_and_markdown_have_a_column_for_each_difference(first: Done, folder:
         (["slow.yaml", "slow.yaml"], "slow.yaml is given twice."),
         (
             ["slow.yaml", "w.yaml"],
-            "Only what was trained on the same data can be compared (received: iris, wine).",
+            "Only what was trained and scored on the same rows can be compared: the recipes "
+            "differ in dataset.name (received: iris, wine).",
         ),
         (
             ["slow.yaml", "fast.yaml", "--metric", "acuracy"],

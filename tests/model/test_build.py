@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from kerasrecipes.errors import RecipeError
+from kerasrecipes.model import build as build_module
 from kerasrecipes.model.build import (
     build_callbacks,
     build_model,
@@ -167,13 +168,21 @@ class TestRefusals:
 
 
 class TestCallbacks:
-    def test_files_are_written_inside_the_run_folder(self, make_recipe, tmp_path: Path):
+    def test_files_are_written_inside_the_run_folder(
+        self, make_recipe, tmp_path: Path, monkeypatch
+    ):
+        monkeypatch.setattr(build_module, "find_spec", lambda name: object())
         recipe = make_recipe(
             callbacks=[{"CSVLogger": {"filename": "log.csv"}}, {"TensorBoard": {}}]
         )
         logger, board = build_callbacks(recipe, tmp_path)
         assert Path(logger.filename) == tmp_path / "log.csv"
         assert Path(board.log_dir) == tmp_path / "logs"
+
+    def test_tensorboard_wants_its_package(self, make_recipe, tmp_path: Path, monkeypatch):
+        monkeypatch.setattr(build_module, "find_spec", lambda name: None)
+        with pytest.raises(RecipeError, match="Install it with: pip install tensorboard"):
+            build_callbacks(make_recipe(callbacks=["TensorBoard"]), tmp_path)
 
     @pytest.mark.parametrize("name", ["../log.csv", "/etc/log.csv", "a/../../log.csv"])
     def test_no_file_leaves_it(self, make_recipe, tmp_path: Path, name: str):
@@ -308,3 +317,25 @@ def test_a_whole_number_is_a_learning_rate_too(make_recipe: Any) -> None:
     recipe = make_recipe(optimizer={"SGD": {"learning_rate": 1}})
     optimizer = make_component("optimizers", "SGD", recipe.optimizer.arguments)
     assert float(optimizer.learning_rate) == 1.0
+
+
+def test_accuracy_of_one_logit_is_that_of_its_probability(make_recipe: Any) -> None:
+    recipe = make_recipe(
+        dataset={"name": "breast_cancer"},
+        layers=[{"Dense": {"units": 1, "use_bias": False, "kernel_initializer": "ones"}}],
+        loss={"BinaryCrossentropy": {"from_logits": True}},
+        metrics=["accuracy"],
+    )
+    rows = np.array([[0.2], [-3.0], [0.4], [0.3]], np.float32)
+    target = np.array([[1], [0], [1], [0]], np.float32)
+    model = build_model(recipe, rows)
+    compile_model(recipe, model)
+    scores = model.evaluate(rows, target, verbose=0, return_dict=True)
+    assert scores["accuracy"] == 0.75
+
+
+@pytest.mark.parametrize("name", ["model.keras", "./history.csv"])
+def test_callbacks_leave_the_run_s_own_files_alone(make_recipe: Any, tmp_path: Path, name) -> None:
+    recipe = make_recipe(callbacks=[{"ModelCheckpoint": {"filepath": name}}])
+    with pytest.raises(RecipeError, match="is a file that every run writes itself"):
+        build_callbacks(recipe, tmp_path, {"model.keras", "history.csv"})

@@ -45,7 +45,7 @@ LOGITS = "{BinaryCrossentropy: {from_logits: true}}"
         (classes(2), "Dense: {units: 2, activation: softmax}", SPARSE),
         (classes(2), "Dense: {units: 1, activation: sigmoid}", BINARY),
         (classes(2), "Dense: {units: 1}", LOGITS),
-        (classes(2), "Dense: {units: 1, activation: tanh}", "hinge"),
+        (classes(2), "Dense: {units: 1, activation: sigmoid}", "mse"),
         (classes(3), "Conv2D: {filters: 9, kernel_size: 3}", SPARSE),  # its units are not known
         (numbers(), "Dense: {units: 1}", "mse"),
         (numbers(), "Dense: {units: 1, activation: softplus}", "{Huber: {delta: 2.0}}"),
@@ -75,6 +75,10 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
         (classes(2), "Dense: {units: 1}", "{SparseCategoricalCrossentropy: {from_logits: true}}", [
             f"{UNITS}\n  This loss wants a unit for each class (received: units=1). "
             "Write units: 2, or use loss: binary_crossentropy with activation: sigmoid."]),
+        (classes(2), "Dense: {units: 1, activation: tanh}", "hinge", [
+            f"{ACTIVATION}\n  flowers has classes, and a network that answers with tanh numbers "
+            "gives no chances of them. Write activation: softmax with a unit for each class, or "
+            "activation: sigmoid with one."]),
         (numbers(), "Dense: {units: 3, activation: softmax}", SPARSE, [
             "r.yaml:5:7  loss\n  price of houses is a number, and this loss wants class indices "
             "(received: sparse_categorical_crossentropy). Use loss: mse.",

@@ -63,7 +63,7 @@ def compare(
 
     # With a format for other programs, nothing else goes to standard output.
     is_for_programs = as_json or as_csv or as_markdown
-    console = Console(highlight=False, stderr=is_for_programs)
+    console = Console(highlight=False, markup=False, stderr=is_for_programs)
     command = ["kerasrecipes", *sys.argv[1:]]
     recipes, ready = comparing.load_contenders(contenders, metric)
     overrides = {}
@@ -80,7 +80,9 @@ def compare(
             ),
             *ready,
         ]
-    paired, comparison, part = comparing.compare_contenders(ready, metric, splits is not None)
+    paired, comparison, part = comparing.compare_contenders(
+        ready, metric, splits is not None, was_tuned=bool(overrides)
+    )
     rows = comparing.make_rows(paired, comparison, part)
     if as_json:
         typer.echo(comparing.to_json(rows, comparison))

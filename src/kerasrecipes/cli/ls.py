@@ -40,7 +40,7 @@ def ls(
     """List recipes, data sets, runs, or what the installed Keras offers."""
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if what is What.RUNS:
         _print_runs(console, output_dir)
     elif what is What.RECIPES:
@@ -50,10 +50,11 @@ def ls(
 
         _print_names(console, get_args(DatasetName))
     else:
+        from kerasrecipes.recipe.components import REFUSED
         from kerasrecipes.recipe.keras_names import list_names
 
         category = "optimizers.schedules" if what is What.SCHEDULES else what.value
-        _print_names(console, sorted(list_names(category)))
+        _print_names(console, sorted(list_names(category).keys() - REFUSED.keys()))
 
 
 def _find_recipes() -> list[str]:

@@ -27,6 +27,6 @@ def report(
     from kerasrecipes.terminal import print_warnings
 
     found = find_run(run)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     print_warnings(console, make_report(found, found.info.get("plots", [])))
     console.print(Text(str(found.report_path)), soft_wrap=True)

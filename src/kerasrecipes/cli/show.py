@@ -22,7 +22,7 @@ def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
     from kerasrecipes.terminal import make_layer_table, print_warnings
 
     checked = load_recipe(recipe, overrides or ())
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     with console.status("importing TensorFlow"):
         info = build_quietly(checked)
     console.print(Text(checked.name, style="bold"))

@@ -34,4 +34,6 @@ def train(
     from kerasrecipes import pipeline
 
     command = ["kerasrecipes", *sys.argv[1:]]
-    pipeline.train(checked, output_dir, Console(quiet=quiet, highlight=False), command)
+    pipeline.train(
+        checked, output_dir, Console(quiet=quiet, highlight=False, markup=False), command
+    )

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from kerasrecipes.errors import Problem, RecipeError
-
 
 def validate(
     recipes: Annotated[
@@ -24,10 +22,11 @@ def validate(
     from rich.console import Console
     from rich.text import Text
 
+    from kerasrecipes.errors import InputError
     from kerasrecipes.recipe import load_recipe
 
-    console = Console(highlight=False)
-    problems: list[Problem] = []
+    console = Console(highlight=False, markup=False)
+    problems: list[str] = []
     for file in recipes:
         try:
             recipe = load_recipe(file)
@@ -35,12 +34,12 @@ def validate(
                 from kerasrecipes.cli.show import build_quietly
 
                 build_quietly(recipe)
-        except RecipeError as error:
-            problems += error.problems
+        except InputError as error:
+            problems.append(str(error))
             console.print(Text(f"✗ {file}", style="red"), soft_wrap=True)
         else:
             console.print(Text(f"✓ {file}"), soft_wrap=True)
             for warning in recipe.warnings:
                 console.print(Text(f"  warning  {warning}", style="yellow"), soft_wrap=True)
     if problems:
-        raise RecipeError(problems)
+        raise InputError("\n".join(problems))

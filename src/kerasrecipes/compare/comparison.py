@@ -29,7 +29,8 @@ REGRESSION_SCORES = ("r2", "mae", "rmse", "mae_original_units", "rmse_original_u
 
 _HIGHER_IS_BETTER = re.compile(
     r"acc|auc|precision|recall|r2|f1|fbeta|iou|similarity|sensitivity|specificity|correlation"
-    r"|true_(positives|negatives)"
+    r"|true_?(positives|negatives)",
+    re.IGNORECASE,
 )
 
 
@@ -51,12 +52,8 @@ def load_contenders(
     recipes = {path: load_recipe(path) for path in paths if not path.is_dir()}
     finished = [_read_contender(path) for path in paths if path.is_dir()]
     known = [*recipes.values(), *(load_recipe(c.runs[0].recipe_path) for c in finished)]
-    datasets = list(dict.fromkeys(recipe.dataset.name for recipe in known))
-    if len(datasets) > 1:
-        raise InputError(
-            f"Only what was trained on the same data can be compared (received: "
-            f"{', '.join(datasets)})."
-        )
+    _check_same_rows(known)
+    _check_same_loss(known, metric)
     for recipe in recipes.values():
         logged = [name_in_logs(m.name, m.arguments) for m in recipe.metrics]
         if metric and metric not in (choices := ["loss", *logged, *REGRESSION_SCORES]):
@@ -68,6 +65,29 @@ def load_contenders(
     if len(names) < 2:
         raise InputError("A comparison needs two contenders at least, recipes or runs.")
     return recipes, finished
+
+
+def _check_same_rows(recipes: Sequence[Recipe]) -> None:
+    """Scores of different rows say nothing of each other, and are not paired."""
+    for key in ("name", "test_split", "validation_split", "stratify", "split_seed"):
+        values = list(dict.fromkeys(str(getattr(recipe.dataset, key)) for recipe in recipes))
+        if len(values) > 1:
+            raise InputError(
+                f"Only what was trained and scored on the same rows can be compared: the recipes "
+                f"differ in dataset.{key} (received: {', '.join(values)})."
+            )
+
+
+def _check_same_loss(recipes: Sequence[Recipe], metric: str | None) -> None:
+    """Values of different losses, or of a target in different units, cannot be ranked."""
+    if metric != "loss" and not (metric is None and all(not r.metrics for r in recipes)):
+        return
+    settings = [(r.loss.name, r.dataset.standardize_target) for r in recipes]
+    if len(set(settings)) > 1:
+        raise InputError(
+            "Recipes with different losses, or a differently scaled target, cannot be compared by "
+            "loss. Choose another with --metric, or give the recipes a metric in common."
+        )
 
 
 def make_draws(
@@ -135,6 +155,8 @@ def tune_learning_rates(
     Returns:
         By recipe file, the override that sets the rate found.
     """
+    if not all(recipe.dataset.validation_split for recipe in recipes.values()):
+        raise InputError("--tune chooses on validation rows: set dataset.validation_split.")
     trials: dict[Path, list[str]] = {
         path: [
             f"optimizer.{recipe.optimizer.name}.learning_rate={rate * factor:.6g}"
@@ -153,9 +175,7 @@ def tune_learning_rates(
     if not trained:
         raise RunFailed(f"No learning rate trained. {outcomes[0].error}")
     part, name = choose_metric(trained, metric)
-    if part != "validation":
-        raise InputError("--tune chooses on validation rows: set dataset.validation_split.")
-    sign = 1 if is_higher_better(name) else -1
+    sign = 1 if is_higher_better(name, next(iter(recipes.values()))) else -1
     found = {}
     for i, (path, tried) in enumerate(trials.items()):
         mine = outcomes[i * len(tried) : (i + 1) * len(tried)]
@@ -188,15 +208,29 @@ def choose_metric(runs: Sequence[Run], wanted: str | None) -> tuple[str, str]:
     return part, wanted or next((name for name in shared if name != "loss"), "loss")
 
 
-def is_higher_better(metric: str) -> bool:
-    """The direction of a metric, by the name under which Keras or we log it."""
-    return bool(_HIGHER_IS_BETTER.search(metric))
+def is_higher_better(metric: str, recipe: Recipe) -> bool:
+    """The direction of a metric: by its class in the recipe, or by the name under which we log it.
+
+    A metric may be logged under any name, such as {AUC: {name: prc}}.
+    """
+    of_recipe = {name_in_logs(m.name, m.arguments): m.name for m in recipe.metrics}
+    return bool(_HIGHER_IS_BETTER.search(of_recipe.get(metric, metric)))
 
 
 def compare_contenders(
-    contenders: Sequence[Contender], wanted: str | None, varies_split: bool
+    contenders: Sequence[Contender],
+    wanted: str | None,
+    varies_split: bool,
+    was_tuned: bool = False,
 ) -> tuple[Sequence[Contender], Comparison, str]:
     """Score contenders by their common draws.
+
+    Args:
+        contenders: Each with its finished runs.
+        wanted: The metric, or None for the first that all share.
+        varies_split: Whether every draw has a split of its own.
+        was_tuned: Whether validation rows chose a setting: they cannot judge it then, so that
+            the test part does.
 
     Returns:
         The contenders with the runs that were compared, the comparison, and the part.
@@ -213,11 +247,15 @@ def compare_contenders(
         for contender, of_one in zip(contenders, draws, strict=True)
     ]
     part, metric = choose_metric([run for contender in paired for run in contender.runs], wanted)
-    rows = paired[0].runs[0].info["dataset"]["rows"]
+    part = "test" if was_tuned else part
+    data = [run.info["dataset"] for contender in paired for run in contender.runs]
+    if len({facts["fingerprint"] for facts in data}) > 1:
+        raise InputError(f"The rows of {data[0]['name']} changed between these runs: train again.")
+    rows = data[0]["rows"]
     comparison = compare_scores(
         {c.name: [run.metrics[part][metric] for run in c.runs] for c in paired},
         metric,
-        higher_is_better=is_higher_better(metric),
+        higher_is_better=is_higher_better(metric, load_recipe(paired[0].runs[0].recipe_path)),
         test_share=rows[part] / rows["train"] if varies_split else None,
     )
     return paired, comparison, part

@@ -70,7 +70,12 @@ def train_many(
             i: pool.submit(_train_one, i, recipes[i], output_dir, tuple(command), messages)
             for i in waiting
         }
-        _show_progress(console, recipes, futures, messages)
+        try:
+            _show_progress(console, recipes, futures, messages)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            console.print("Interrupted: finished runs are kept, and will not be trained again.")
+            raise
         for i, future in futures.items():
             found = future.result()
             if isinstance(found, Path):
@@ -98,7 +103,9 @@ def _train_one(
 
 
 def _find_finished(recipes: Sequence[Recipe], output_dir: Path) -> Iterator[tuple[int, Outcome]]:
-    """Runs that need no training: same resolved recipe, seed included, and same data."""
+    """Runs that need no training: same resolved recipe, seed included, same data and versions."""
+    from kerasrecipes.pipeline import find_versions
+
     finished = {run.recipe_text: run for run in list_runs(output_dir) if _is_finished(run)}
     fingerprints: dict[str, str] = {}
     for i, recipe in enumerate(recipes):
@@ -110,7 +117,9 @@ def _find_finished(recipes: Sequence[Recipe], output_dir: Path) -> Iterator[tupl
             from kerasrecipes.data import load_dataset
 
             fingerprints[name] = load_dataset(recipe.dataset).fingerprint
-        if run.info["dataset"]["fingerprint"] == fingerprints[name]:
+        info = run.info
+        is_same_data = info["dataset"]["fingerprint"] == fingerprints[name]
+        if is_same_data and info["versions"] == find_versions():
             yield i, Outcome(recipe, run, was_reused=True)
 
 
@@ -148,9 +157,9 @@ def _show_progress(
 ) -> None:
     """One line a run while it trains, and one for all; plain lines where there is no terminal."""
     bars = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[scores]}", style="dim"),
+        TextColumn("{task.fields[scores]}", style="dim", markup=False),
         TimeElapsedColumn(),
         console=console,
         transient=True,

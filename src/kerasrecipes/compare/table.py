@@ -156,9 +156,9 @@ def to_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _read_epochs(contender: Contender, comparison: Comparison, part: str) -> dict[str, float]:
     """The metric's best and last value over the epochs, on average over the runs."""
-    name = f"val_{comparison.metric}" if part == "validation" else comparison.metric
+    name = f"val_{comparison.metric}"
     curves = [run.history[name] for run in contender.runs if name in run.history]
-    if not curves:
+    if part != "validation" or not curves:  # no other part is scored after every epoch
         return {}
     best = max if comparison.higher_is_better else min
     return {"best_epoch": mean(map(best, curves)), "last_epoch": mean(c[-1] for c in curves)}
@@ -190,6 +190,8 @@ def _word(value: Any) -> str:
         return f"{name}({words})" if words else str(name)
     if isinstance(value, list):
         return ", ".join(_word(split_component(item) or item) for item in value)
+    if isinstance(value, dict):
+        return _word(split_component(value)) if split_component(value) else str(value)
     return "–" if value is None else str(value)
 
 

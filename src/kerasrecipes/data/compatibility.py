@@ -43,6 +43,15 @@ def _check_classes(
     if output is None or units is None:
         return
     place = (*output.path, "units")
+    if kind is LossKind.NUMBERS and output.activation not in (None, *_CHANCE_ACTIVATIONS):
+        yield (
+            output.activation_path,
+            (
+                f"{dataset.name} has classes, and a network that answers with {output.activation} "
+                "numbers gives no chances of them. Write activation: softmax with a unit for each "
+                "class, or activation: sigmoid with one."
+            ),
+        )
     if kind is LossKind.BINARY or (units == 1 and n_classes == 2):
         if n_classes != 2:
             yield (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.components import find_category, split_component
 from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
 from kerasrecipes.recipe.names import make_keras_name
+from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits
 
-_FILE_ARGUMENTS = {"filepath", "filename", "log_dir", "backup_dir"}
+_ACCURACIES = ("accuracy", "acc")
+_FILE_ARGUMENTS = {"directory", "filepath", "filename", "log_dir", "backup_dir"}
 _STATISTICS = {"mean", "variance", "bin_boundaries", "vocabulary", "idf_weights"}
 """What ``adapt()`` would find out, given by hand."""
 _SERVING_NAMES = {"standardize_columns", "original_units", "probabilities"}
@@ -31,6 +34,7 @@ _REFUSALS = (
     ArithmeticError,
     LookupError,
     AttributeError,
+    ImportError,
     tf.errors.InvalidArgumentError,
     tf.errors.UnimplementedError,
 )
@@ -86,33 +90,59 @@ def compile_model(recipe: Recipe, model: keras.Sequential) -> None:
         make_it = partial(make_component, category, component.name, component.arguments)
         return call_keras(recipe, place, make_it)
 
+    loss = {recipe.loss.name: recipe.loss.arguments}
+    gives_logits = find_loss_kind(loss) is LossKind.BINARY and has_logits(loss)
     model.compile(
         optimizer=make(("optimizer",), "optimizers", recipe.optimizer),
         loss=make(("loss",), "losses", recipe.loss),
         metrics=[
-            make(("metrics", i), "metrics", metric) for i, metric in enumerate(recipe.metrics)
+            _make_logit_accuracy(metric.name)
+            if gives_logits and metric.name in _ACCURACIES and not metric.arguments
+            else make(("metrics", i), "metrics", metric)
+            for i, metric in enumerate(recipe.metrics)
         ],
         jit_compile=recipe.jit_compile,
     )
 
 
-def build_callbacks(recipe: Recipe, folder: Path) -> list[keras.callbacks.Callback]:
+def _make_logit_accuracy(name: str) -> keras.metrics.Metric:
+    """Accuracy of a single logit: Keras's own compares it with 0.5, as if it were a chance."""
+    return keras.metrics.BinaryAccuracy(threshold=0.0, name=name)
+
+
+def build_callbacks(
+    recipe: Recipe, folder: Path, own_files: Collection[str] = ()
+) -> list[keras.callbacks.Callback]:
     """Make the recipe's callbacks; files that they write stay inside ``folder``.
 
+    Args:
+        recipe: A checked recipe.
+        folder: The run's folder.
+        own_files: Names in it that callbacks may not take.
+
     Raises:
-        RecipeError: Keras refuses one, or its file lies outside the run's folder.
+        RecipeError: Keras refuses one, or its file lies outside the run's folder or in the way.
     """
     callbacks = []
     for i, component in enumerate(recipe.callbacks):
         path: KeyPath = ("callbacks", i)
-        arguments = _keep_files_inside(recipe, (*path, component.name), component, folder)
+        if component.name == "TensorBoard" and find_spec("tensorboard") is None:
+            message = "TensorBoard is not installed. Install it with: pip install tensorboard"
+            raise RecipeError([recipe.problem((*path, component.name), message)])
+        arguments = _keep_files_inside(
+            recipe, (*path, component.name), component, folder, own_files
+        )
         make = partial(make_component, "callbacks", component.name, arguments)
         callbacks.append(call_keras(recipe, path, make))
     return callbacks
 
 
 def _keep_files_inside(
-    recipe: Recipe, path: KeyPath, component: Component, folder: Path
+    recipe: Recipe,
+    path: KeyPath,
+    component: Component,
+    folder: Path,
+    own_files: Collection[str],
 ) -> dict[str, Any]:
     """A callback's arguments, with the files that it writes, by default too, in ``folder``."""
     defaults = find_definition("callbacks", component.name).arguments
@@ -120,6 +150,9 @@ def _keep_files_inside(
     for argument in _FILE_ARGUMENTS & defaults.keys():
         name = str(arguments.get(argument, defaults[argument]))
         file = (folder / name).resolve()
+        if file.name in own_files and file.parent == folder.resolve():
+            message = f"{name} is a file that every run writes itself. Give another name."
+            raise RecipeError([recipe.problem((*path, argument), message)])
         if not file.is_relative_to(folder.resolve()):
             message = (
                 f"A callback writes inside the run's folder only (received: {name!r}). Give a "

@@ -51,7 +51,7 @@ _ARGUMENT_CATEGORIES = {
     "cells": "layers",
     "optimizer": "optimizers",
 }
-_REFUSED = {
+REFUSED = {
     "Lambda": "it holds Python code, which a recipe never runs. Remove it.",
     "LambdaCallback": "it holds Python code, which a recipe never runs. Remove it.",
     "LearningRateScheduler": "it holds Python code. Give the optimizer a schedule instead: "
@@ -135,12 +135,12 @@ class _Checker:
         name, arguments = component
         is_mapping = isinstance(value, dict)
         name_path = (*path, name) if is_mapping else path
-        if name in _REFUSED:
-            self._report(name_path, f"{name} is refused: {_REFUSED[name]}", key=is_mapping)
+        if name in REFUSED:
+            self._report(name_path, f"{name} is refused: {REFUSED[name]}", key=is_mapping)
             return
         canonical = find_canonical_name(category, name)
         if canonical is None:
-            choices = [*list_names(category).keys() - _REFUSED, *list_aliases(category)]
+            choices = [*list_names(category).keys() - REFUSED, *list_aliases(category)]
             if category == "metrics":
                 choices += COMPILE_METRICS
             remedy = suggest(name, choices)

@@ -283,6 +283,7 @@ _RULES = {
     "string_too_short": "must not be empty",
     "too_short": "must hold at least one item",
     "greater_than_equal": "must be {ge} or more",
+    "greater_than": "must be more than {gt}",
     "less_than": "must be less than {lt}",
 }
 _EXAMPLES = {

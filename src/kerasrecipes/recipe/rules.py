@@ -205,6 +205,8 @@ def _check_monitors(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         name, arguments = component
         default = find_definition("callbacks", name).arguments.get("monitor")
         monitor = arguments.get("monitor", default)
+        if name == "ModelCheckpoint" and not arguments.get("save_best_only"):
+            continue  # it saves every epoch, whatever it is told to watch
         if isinstance(monitor, str) and monitor not in logged:
             remedy = suggest(monitor, logged)
             if monitor.startswith("val_") and not any(name.startswith("val_") for name in logged):

@@ -72,7 +72,7 @@ class DatasetSpec(_Model):
     name: DatasetName
     drop: list[str] = []
     validation_split: Share = 0.0
-    test_split: Share | None = None
+    test_split: Annotated[float, Field(gt=0, lt=1)] | None = None
     split_seed: Seed = 42
     stratify: bool = False
     standardize_target: bool = False

@@ -12,7 +12,7 @@ from kerasrecipes.report.verdict import give_verdict
 
 _BANNERS = {
     "interrupted": "Interrupted. This run was stopped before its end, and what follows covers only "
-    "what it left. The model as it was then is kept in model.keras.",
+    "what it left.",
     "failed": "Failed. This run ended with an error, and what follows covers only what it left.",
     "running": "Still running. This page shows the run as it was when the page was written.",
 }

@@ -47,6 +47,7 @@ def choose_device(wanted: Literal["auto", "cpu", "gpu"]) -> Device:
                 "  To train on the CPU: device=auto"
             )
         return _describe_cpu(reason)
+    tf.config.experimental.enable_op_determinism()  # CPUs are, without it
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     names = [
