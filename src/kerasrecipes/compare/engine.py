@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -63,7 +64,7 @@ def train_many(
     with (
         SyncManager(ctx=context) as manager,
         _one_thread_each(),
-        ProcessPoolExecutor(n_workers, mp_context=context) as pool,
+        ProcessPoolExecutor(n_workers, mp_context=context, initializer=_ignore_interrupts) as pool,
     ):
         messages = manager.Queue()
         futures = {
@@ -96,10 +97,20 @@ def _train_one(
         messages.put((number, epoch + 1, scores))
 
     messages.put((number, 0, "starting"))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return pipeline.train(recipe, output_dir, command=command, on_epoch=tell).path
     except KerasRecipesError as error:
         return str(error)
+    except KeyboardInterrupt:
+        os._exit(130)  # the run is kept; the pool would go on and complain of a parent that left
+    finally:
+        _ignore_interrupts()
+
+
+def _ignore_interrupts() -> None:
+    """A worker that waits has nothing to keep, and Ctrl-C reaches it beside its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _find_finished(recipes: Sequence[Recipe], output_dir: Path) -> Iterator[tuple[int, Outcome]]:
