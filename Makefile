@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # two pips must not work on one environment
-.PHONY: help boston cancer fashion optimizers seeds-table test test-slow lint format clean
+.PHONY: help boston cancer fashion optimizers seeds-table bench test test-slow lint format clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ optimizers: .venv/.installed ## train the six relu recipes and show them side by
 
 seeds-table: .venv/.installed ## train every recipe with five seeds and write configs/README.md
 	$(BIN)/python -m benchmarks.seeds_table $(ARGS)
+
+bench: .venv/.installed ## time fit against the notes' own code, and print the ratios
+	$(BIN)/python -m benchmarks $(ARGS)
 
 test: .venv/.installed-dev ## run the tests, but for the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)

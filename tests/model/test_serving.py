@@ -84,6 +84,7 @@ def save_model(file: Path) -> np.ndarray:
 def test_a_saved_model_that_answers_alike_passes(tmp_path: Path):
     answers = save_model(tmp_path / "model.keras")
     verify_saved(tmp_path / "model.keras", np.ones((3, 2), np.float32), answers)
+    assert (tmp_path / "model.keras").exists()  # looked at, not moved
 
 
 @pytest.mark.parametrize("answer", [0.01, np.nan])

@@ -106,6 +106,7 @@ def test_names_at_the_ends_of_curves_stay_apart(ax: Axes) -> None:
 def test_learning_curves_that_diverge_are_drawn(ax: Axes, values: list[float]) -> None:
     plots.plot_learning_curves(values, values, ax)
     ax.figure.draw_without_rendering()
+    assert len(ax.lines) >= 2
 
 
 @pytest.mark.parametrize(("n_classes", "is_annotated"), [(2, True), (10, True), (100, False)])

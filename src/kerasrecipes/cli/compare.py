@@ -91,7 +91,7 @@ def compare(
     elif as_markdown:
         typer.echo(comparing.to_markdown(rows), nl=False)
     else:
-        console.print(Padding(comparing.make_table(rows), (1, 0)))
+        console.print(Padding(comparing.make_table(rows, is_wide=console.width >= 120), (1, 0)))
         console.print(Text(comparing.describe(comparison)))
         console.print(Padding(comparing.make_differences(rows), (1, 0)))
     page = _write_page(paired, comparison, part, output_dir, shlex.join(command), console)

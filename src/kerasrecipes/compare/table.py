@@ -21,6 +21,12 @@ from kerasrecipes.recipe.yaml_file import parse_yaml
 
 _NOT_COMPARED = ("name", "description", "seed", "report")
 _VERDICT_WIDTH = 17
+_WIDE_COLUMNS = {
+    "best_epoch": "in best\nepoch",
+    "last_epoch": "in last\nepoch",
+    "epochs": "epochs",
+    "parameters": "parameters",
+}
 _STYLES = {Verdict.BETTER: "green", Verdict.WORSE: "red", Verdict.TOO_FEW: "yellow"}
 
 
@@ -80,8 +86,8 @@ def make_rows(
     return rows
 
 
-def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Scores and verdicts for a terminal of 80 columns."""
+def make_table(rows: Sequence[Mapping[str, Any]], is_wide: bool = False) -> Table:
+    """Scores and verdicts for a terminal of 80 columns, or more facts for one of 120."""
     first, names = rows[0], _shorten_names(rows)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("recipe", overflow="fold")
@@ -89,6 +95,9 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("difference,\n95% interval", justify="right", no_wrap=True)
     table.add_column("verdict", min_width=_VERDICT_WIDTH)
     table.add_column("fit, s", justify="right", no_wrap=True)
+    facts = [key for key in _WIDE_COLUMNS if is_wide and key in first]
+    for key in facts:
+        table.add_column(_WIDE_COLUMNS[key], justify="right", no_wrap=True)
     for row, name in zip(rows, names, strict=True):
         verdict = row["verdict"]
         style = next((s for start, s in _STYLES.items() if verdict.startswith(start)), "")
@@ -98,6 +107,7 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             "" if row is first else _with_interval(row),
             Text(verdict, style=style),
             f"{row['fit_s']:.1f}",
+            *(f"{row[key]:.4f}" if key.endswith("_epoch") else f"{row[key]:,g}" for key in facts),
         )
     return table
 
