@@ -2,8 +2,9 @@
 
     python -m benchmarks [--rounds 3]
 
-Both train the same network on the same rows with the same optimizer, batch size and epochs. Absolute
-times depend on the machine and on what else it does; the ratio of times taken in turn does so less.
+Both train the same network on the same rows with the same optimizer, batch size and epochs.
+Absolute times depend on the machine and on what else it does; the ratio of times taken in turn
+does so less.
 """
 
 from __future__ import annotations
