@@ -100,7 +100,7 @@ def test_an_interrupted_run_keeps_what_it_learnt(make_iris, tmp_path, monkeypatc
     """Also in its first epoch, when Keras has no history yet."""
     monkeypatch.setattr(PressCtrlC, "epoch", n_epochs)
     build_callbacks = "kerasrecipes.model.build.build_callbacks"
-    monkeypatch.setattr(build_callbacks, lambda recipe, folder: [PressCtrlC()])
+    monkeypatch.setattr(build_callbacks, lambda recipe, folder, own_files: [PressCtrlC()])
     out = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
         pipeline.train(make_iris(), tmp_path / "runs", Console(file=out, width=80))

@@ -33,7 +33,7 @@ def count_rows(source: Source, **keys: Any) -> dict[str, int]:
             {"train": 364, "validation": 91, "test": 114},
         ),
         ("digits", {}, {"train": 1437, "test": 360}),
-        ("iris", {"test_split": 0.0}, {"train": 150}),
+        ("iris", {}, {"train": 120, "test": 30}),
     ],
 )
 def test_parts_have_the_published_sizes(name: str, keys: Any, rows: dict[str, int]) -> None:

@@ -15,7 +15,7 @@ from kerasrecipes.training.device import choose_device
 @pytest.fixture
 def machine(monkeypatch):
     """Pretend that TensorFlow sees so many GPUs, and tell what it was asked to do."""
-    asked = SimpleNamespace(hidden=False, grown=[])
+    asked = SimpleNamespace(hidden=False, grown=[], is_deterministic=False)
 
     def install(n_gpus: int, has_driver: bool = True, is_cuda_build: bool = True) -> None:
         gpus = [SimpleNamespace(name=f"gpu:{i}") for i in range(n_gpus)]
@@ -23,6 +23,7 @@ def machine(monkeypatch):
             list_physical_devices=lambda kind: gpus,
             set_visible_devices=lambda devices, kind: setattr(asked, "hidden", devices == []),
             experimental=SimpleNamespace(
+                enable_op_determinism=lambda: setattr(asked, "is_deterministic", True),
                 set_memory_growth=lambda gpu, on: asked.grown.append((gpu.name, on)),
                 get_device_details=lambda gpu: {"device_name": "RTX"} if gpu is gpus[0] else {},
             ),
@@ -61,6 +62,7 @@ def test_cpu_hides_every_gpu(machine, n_gpus: int):
 def test_one_gpu_is_taken_and_takes_memory_as_it_needs_it(machine, wanted):
     machine.install(1)
     assert choose_device(wanted).description == "GPU (RTX)"
+    assert machine.is_deterministic
     assert machine.grown == [("gpu:0", True)]
 
 
