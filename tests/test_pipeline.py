@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from kerasrecipes import load_recipe, pipeline
-from kerasrecipes.errors import RecipeError, RunFailed
+from kerasrecipes.data import Column, load_for
+from kerasrecipes.errors import InputError, RecipeError, RunFailed
 from kerasrecipes.runs import list_runs
 
 IRIS = {
@@ -143,3 +144,93 @@ def test_a_recipe_that_cannot_be_trained_leaves_no_folder(make_iris, tmp_path: P
     assert caught.value.problems[0].location is not None
     assert list_runs(tmp_path / "runs") == []
     assert list(tmp_path.glob("runs/*")) == []
+
+
+def write_flats(file: Path) -> None:
+    """80 flats: numbers, words, dates, a few of them missing; names with spaces and Korean."""
+    rng = np.random.default_rng(0)
+    lines = ["area (m²),동,built,price,rent,kind"]
+    for i in range(80):
+        area = rng.normal(70, 20)
+        town = rng.choice(["마포", "강남", ""])
+        kind = "villa" if i % 5 == 0 else "flat"
+        built = f"{2000 + i % 20}-0{1 + i % 9}-15"
+        shown = "" if i % 17 == 3 else f"{area:.1f}"
+        lines.append(f"{shown},{town},{built},{area * 10:.0f},{area / 2:.1f},{kind}")
+    file.write_text("\n".join(lines), encoding="utf-8")
+
+
+@pytest.fixture
+def make_flats(make_recipe, tmp_path: Path):
+    """A recipe over a CSV file, which stands beside it."""
+    write_flats(tmp_path / "flats.csv")
+
+    def make(keys, **dataset):
+        described = {"path": "flats.csv", "missing": "median", "validation_split": 0.2, **dataset}
+        return make_recipe(**{"dataset": described, "report": [], "epochs": 2, **keys})
+
+    return make
+
+
+SEVERAL = {"layers": [{"Dense": {"units": 2}}], "loss": "mse"}
+KIND = {
+    "layers": [{"Dense": {"units": 2, "activation": "softmax"}}],
+    "loss": "sparse_categorical_crossentropy",
+    "metrics": ["accuracy"],
+}
+
+
+def test_a_resolved_recipe_of_ones_own_data_trains_to_the_same_bits(make_flats, tmp_path: Path):
+    recipe = make_flats(
+        {**KIND, "class_weight": "balanced"},
+        target="kind",
+        features={"area (m²)": {"float_rescaled": {"scale": 0.01}}},
+        missing_indicator=True,
+    )
+    first = pipeline.train(recipe, tmp_path / "runs")
+    again = pipeline.train(load_recipe(first.recipe_path), tmp_path / "runs")
+    assert again.recipe_text == first.recipe_text
+    assert again.history == first.history
+    assert again.metrics == first.metrics
+    assert read_weights(again) == read_weights(first)
+    assert again.info["dataset"]["fingerprint"] == first.info["dataset"]["fingerprint"]
+
+
+def test_several_targets_are_scored_and_predicted_by_name(make_flats, tmp_path: Path):
+    recipe = make_flats(SEVERAL, target=["price", "rent"], standardize_target=True, drop=["kind"])
+    run = pipeline.train(recipe, tmp_path / "runs")
+    assert list(run.predictions) == [
+        *("row", "actual_price", "actual_rent", "predicted_price", "predicted_rent")
+    ]
+    for name in ("price", "rent"):
+        actual, predicted = (
+            np.array(run.predictions[f"{what}_{name}"], float) for what in ("actual", "predicted")
+        )
+        expected = np.abs(predicted - actual).mean()
+        assert run.metrics["test"][f"mae_{name}_original_units"] == pytest.approx(
+            expected, rel=1e-4
+        )
+    assert run.info["dataset"]["target"] == "price, rent"
+
+
+def test_weights_of_classes_change_what_is_learnt(make_flats, tmp_path: Path):
+    plain = pipeline.train(make_flats(KIND, target="kind"), tmp_path / "runs")
+    weighted = make_flats({**KIND, "class_weight": {"villa": 4}}, target="kind")
+    assert pipeline.train(weighted, tmp_path / "runs").history["loss"] != plain.history["loss"]
+
+
+def test_the_run_says_how_each_column_was_taken(make_flats, tmp_path: Path):
+    run = pipeline.train(make_flats(KIND, target="kind", drop=["rent"]), tmp_path / "runs")
+    columns = {column["name"]: column for column in run.info["dataset"]["columns"]}
+    assert list(columns) == ["area (m²)", "동", "built", "price"]
+    kinds = [column["kind"] for column in columns.values()]
+    assert kinds == ["number", "category", "date", "number"]
+    assert [Column(**column).name for column in columns.values()] == list(columns)
+
+
+def test_only_categories_are_crossed(make_flats):
+    """A cross of numbers is refused in words, not by Keras's traceback."""
+    crosses = [{"feature_names": ["area (m²)", "동"], "crossing_dim": 8}]
+    recipe = make_flats(KIND, target="kind", crosses=crosses)
+    with pytest.raises(InputError, match="crosses"):
+        load_for(recipe)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -20,8 +20,8 @@ import numpy as np
 from rich.console import Console
 
 from kerasrecipes import terminal
-from kerasrecipes.data import Dataset, load_dataset
-from kerasrecipes.data.compatibility import check_compatibility
+from kerasrecipes.data import Column, Dataset, load_for
+from kerasrecipes.data.dataset import take_rows
 from kerasrecipes.errors import InputError, KerasRecipesError
 from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.recipe import Recipe
@@ -31,6 +31,7 @@ from kerasrecipes.runs import OWN_FILES, Run, create_run, replacing
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
     from kerasrecipes.model.encoder import Encoder
     from kerasrecipes.model.target import TargetCodec
@@ -61,7 +62,7 @@ class Built:
     """A model ready to fit, and what stands around it."""
 
     model: keras.Sequential
-    serving: keras.Sequential
+    serving: keras.Model
     encoder: Encoder
     codec: TargetCodec
     layers: list[dict[str, Any]]
@@ -78,6 +79,7 @@ def train(
     console: Console | None = None,
     command: Sequence[str] = (),
     on_epoch: OnEpoch | None = None,
+    data: pd.DataFrame | None = None,
 ) -> Run:
     """Train a recipe, and leave a run folder with its report.
 
@@ -87,6 +89,7 @@ def train(
         console: Where progress goes; None keeps quiet.
         command: The command line that asked for this run.
         on_epoch: Told of every finished epoch: its number, counted from 0, and Keras's logs.
+        data: Rows on hand, in place of those that the recipe names.
 
     Raises:
         InputError: Recipe or data break a rule; no run folder is left behind.
@@ -96,8 +99,7 @@ def train(
     console = console or Console(quiet=True, markup=False)
     watch = Stopwatch()
     with watch.measure("data"):
-        dataset = load_dataset(recipe.dataset, say=lambda text: console.print(text, style="dim"))
-        check_compatibility(recipe, dataset)
+        dataset = load_for(recipe, lambda text: console.print(text, style="dim"), data)
     started_at = datetime.now()
     run = create_run(output_dir, make_folder_name(recipe.name), started_at)
     run.write_recipe(recipe.to_yaml())
@@ -149,30 +151,35 @@ def _train_into(
     with watch.measure("import"), console.status("importing TensorFlow"):
         from kerasrecipes.training.device import choose_device
         from kerasrecipes.training.fit import evaluate_model
+        from kerasrecipes.training.weights import weigh_rows
     device = choose_device(recipe.device)
     with watch.measure("build"), device.strategy.scope():
         built = build(recipe, dataset)
     warnings = [*map(str, recipe.warnings), *dataset.warnings]
     warnings += [device.warning] if device.warning else []
+    if recipe.precision == "mixed_float16" and device.description.startswith("CPU"):
+        warnings.append("mixed_float16 is for GPUs: a CPU computes float16 many times slower.")
     run.update(
         device=device.description,
         warnings=warnings,
         versions=find_versions(),
         plots=_choose_plots(recipe, dataset),
+        codec=built.codec.to_dict(),
         **describe_model(recipe, built),
     )
     terminal.print_header(console, run.info)
 
     # The report's libraries take seconds to import; that is done while TensorFlow computes.
     threading.Thread(target=import_module, args=("kerasrecipes.report.plots",), daemon=True).start()
+    with watch.measure("encode"):
+        encoded = {part: built.encode(dataset, part) for part in dataset.parts}
     with watch.measure("fit"):
-        _fit(run, recipe, dataset, built, console, on_epoch)
+        _fit(run, recipe, encoded, weigh_rows(recipe, dataset), built, console, on_epoch)
     with watch.measure("save"), replacing(run.model_path) as file:
         built.serving.save(file)
     with watch.measure("evaluate"):
-        metrics = {
-            part: evaluate_model(built.model, built.encode(dataset, part)) for part in dataset.parts
-        }
+        metrics = {part: evaluate_model(built.model, rows) for part, rows in encoded.items()}
+    del encoded
     with watch.measure("predict"):
         _predict(run, recipe, dataset, built, metrics)
     run.write_metrics(metrics)
@@ -191,7 +198,12 @@ def build(recipe: Recipe, dataset: Dataset) -> Built:
     """
     import keras
 
-    from kerasrecipes.model.build import build_model, compile_model, describe_layers
+    from kerasrecipes.model.build import (
+        build_model,
+        compile_model,
+        describe_layers,
+        needs_adapting,
+    )
     from kerasrecipes.model.checks import check_batch, check_output
     from kerasrecipes.model.encoder import fit_encoder
     from kerasrecipes.model.serving import make_serving_model
@@ -200,15 +212,15 @@ def build(recipe: Recipe, dataset: Dataset) -> Built:
     keras.utils.clear_session()  # layers are named alike, however many models were built before
     keras.utils.set_random_seed(recipe.seed)
     train_part = dataset.parts["train"]
-    encoder = fit_encoder(train_part)
-    inputs = encoder.encode(train_part.inputs)
+    encoder = fit_encoder(dataset, recipe.dataset)
+    sees_all = any(map(needs_adapting, recipe.layers))
+    inputs = encoder.encode(take_rows(train_part.inputs, slice(None if sees_all else 2)))
     model = build_model(recipe, inputs)
     check_output(recipe, dataset, model)
     codec = fit_target(recipe, dataset, int(model.output_shape[-1]))
     check_batch(recipe, model, inputs[:2], codec.encode(train_part.target[:2]))
     compile_model(recipe, model)
-    input_shape = encoder.stack(train_part.inputs).shape[1:]
-    serving = make_serving_model(model, encoder, codec, input_shape)
+    serving = make_serving_model(model, encoder, codec, inputs.shape[1:])
     return Built(model, serving, encoder, codec, describe_layers(recipe, model))
 
 
@@ -233,7 +245,8 @@ def describe_model(recipe: Recipe, built: Built) -> dict[str, Any]:
 def _fit(
     run: Run,
     recipe: Recipe,
-    dataset: Dataset,
+    encoded: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    row_weights: np.ndarray | None,
     built: Built,
     console: Console,
     on_epoch: OnEpoch | None,
@@ -246,8 +259,7 @@ def _fit(
     from kerasrecipes.training.fit import fit_model
     from kerasrecipes.training.progress import ProgressLine
 
-    rows = built.encode(dataset, "train")
-    steps = count_steps(len(rows[0]), recipe.batch_size)
+    steps = count_steps(len(encoded["train"][0]), recipe.batch_size)
     progress = ProgressLine(console, recipe.epochs, steps)
     callbacks = [*build_callbacks(recipe, run.path, OWN_FILES), progress]
     if on_epoch:
@@ -256,12 +268,13 @@ def _fit(
     try:
         fit_model(
             built.model,
-            rows,
-            built.encode(dataset, "validation") if "validation" in dataset.parts else None,
+            encoded["train"],
+            encoded.get("validation"),
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             multiply_adds=sum(known),
+            row_weights=row_weights,
             callbacks=callbacks,
         )
     except KeyboardInterrupt:
@@ -284,31 +297,25 @@ def _predict(
     metrics: dict[str, dict[str, float]],
 ) -> None:
     """Predict raw rows, hold the saved model to it, and keep what the report needs."""
-    from kerasrecipes.model.serving import predict, verify_saved
+    from kerasrecipes.model.serving import make_predictor, verify_saved
     from kerasrecipes.training.scores import score_numbers
 
     test = dataset.parts["test"]
-    raw = built.encoder.stack(test.inputs)
-    outputs = predict(built.serving, raw)
-    verify_saved(run.model_path, raw, outputs)
-    actual: Any = test.target
-    if dataset.class_names:
-        actual = np.asarray(dataset.class_names)[test.target.astype(np.int64)]
+    predict = make_predictor(built.serving, built.encoder)
+    outputs = predict(test.inputs)
+    verify_saved(run.model_path, built.encoder, test.inputs, outputs)
     columns = built.codec.decode(outputs)
-    run.write_predictions({"row": test.rows, "actual": actual, **columns})
+    run.write_predictions({"row": test.rows} | built.codec.name_actual(test.target) | columns)
     if dataset.task == "regression":
         suffix = "_original_units" if recipe.dataset.standardize_target else ""
         for name, part in dataset.parts.items():
-            answers = (
-                outputs
-                if part is test
-                else predict(built.serving, built.encoder.stack(part.inputs))
-            )
-            metrics[name] |= score_numbers(part.target, answers[:, 0], suffix)
+            answers = outputs if part is test else predict(part.inputs)
+            metrics[name] |= score_numbers(part.target, answers, dataset.target_names, suffix)
     if _is_image(dataset):
+        actual = built.codec.name_actual(test.target)["actual"]
         likeliest = np.max([v for k, v in columns.items() if k.startswith("probability_")], axis=0)
         positions = choose_samples(columns["predicted"] == actual, likeliest)
-        run.write_samples(images=raw[positions], positions=positions)
+        run.write_samples(images=np.asarray(test.inputs)[positions], positions=positions)
 
 
 def _choose_plots(recipe: Recipe, dataset: Dataset) -> list[str]:
@@ -332,6 +339,7 @@ def _describe_dataset(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
         "origin": dataset.origin,
         "task": dataset.task,
         "target": dataset.target_name,
+        "targets": list(dataset.target_names),
         "target_unit": dataset.target_unit,
         "class_names": list(dataset.class_names),
         "fingerprint": dataset.fingerprint,
@@ -339,7 +347,8 @@ def _describe_dataset(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
         "rows": {name: len(part) for name, part in dataset.parts.items()},
     }
     if isinstance(inputs, dict):
-        facts["columns"] = list(inputs)
+        facts["columns"] = [asdict(c) for c in dataset.columns or map(Column, inputs)]
+        facts["left_out"] = [list(pair) for pair in dataset.left_out]
     else:
         facts["shape"] = list(inputs.shape[1:])
     if dataset.class_names:

@@ -13,6 +13,7 @@ from rich.text import Text
 from kerasrecipes.runs import Run
 
 PARTS = ("train", "validation", "test")
+_MOST_CLASSES = 50
 
 
 def print_header(console: Console, info: Mapping[str, Any]) -> None:
@@ -20,6 +21,8 @@ def print_header(console: Console, info: Mapping[str, Any]) -> None:
     console.print(Text(info["name"], style="bold"), end="")
     console.print(Text(f"  {info['description']}" if info["description"] else "", style="dim"))
     console.print(_facts(info))
+    if columns := make_column_table(info["dataset"]):
+        console.print(Padding(columns, (1, 0, 0, 0)))
     console.print(Padding(make_layer_table(info), (1, 0)))
     print_warnings(console, info["warnings"])
 
@@ -51,6 +54,26 @@ def _facts(info: Mapping[str, Any]) -> Table:
         f"{info['batch_size']}, seed {info['seed']}",
     )
     return facts
+
+
+def make_column_table(dataset: Mapping[str, Any]) -> Table | None:
+    """How each column of a table was taken; None where all are plain numbers, or none has a name.
+
+    Columns that are taken alike for the same reason share a line.
+    """
+    columns = dataset.get("columns", ())
+    if all(column["feature"] == "float_normalized" and not column["reason"] for column in columns):
+        return None
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("column", "taken as", "why"):
+        table.add_column(heading, overflow="fold")
+    alike: dict[tuple[str, str], list[str]] = {}
+    for column in columns:
+        feature = ", ".join(column["parts"]) or column["feature"]
+        alike.setdefault((feature, column["reason"]), []).append(column["name"])
+    for (feature, reason), names in alike.items():
+        table.add_row(Text(", ".join(names)), feature, Text(reason, style="dim"))
+    return table
 
 
 def make_layer_table(info: Mapping[str, Any]) -> Group:
@@ -106,6 +129,44 @@ def print_results(console: Console, run: Run) -> None:
     times = Text(f"{sum(seconds.values()):.1f} s: {stages}", style="dim")
     console.print(times, soft_wrap=not console.is_terminal)
     _print_report_path(console, run)
+
+
+def print_evaluation(console: Console, run: Run) -> None:
+    """The scores of a saved model on rows with known answers, by class where it tells classes."""
+    info, (part, scores) = run.info, next(iter(run.metrics.items()))
+    n_rows = info["dataset"]["rows"][part]
+    rows = f"{n_rows:,} row{'s' if n_rows != 1 else ''} of {info['evaluated']}"
+    title = Text(info["name"], style="bold").append(f"  {rows}", style="not bold dim")
+    console.print(title, soft_wrap=True)
+    table = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    for name, value in scores.items():
+        table.add_row(label_metric(name, info), _format_score(value))
+    console.print(Padding(table, (1, 0)))
+    if classes := _make_class_table(run):
+        console.print(Padding(classes, (0, 0, 1, 0)))
+    print_warnings(console, info["warnings"])
+    _print_report_path(console, run)
+
+
+def _make_class_table(run: Run) -> Table | None:
+    """Precision, recall and F1 of each class; None of too many classes, or of numbers."""
+    from kerasrecipes.report.results import read_results
+    from kerasrecipes.report.tables import score_classes
+
+    rows = score_classes(read_results(run))
+    if not 0 < len(rows) <= _MOST_CLASSES:
+        return None
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    table.add_column("class", overflow="fold")
+    for heading in ("precision", "recall", "F1", "rows"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        scores = ("–" if score is None else f"{score:.4f}" for score in row.scores)
+        style = "dim" if row is rows[-1] else ""
+        table.add_row(Text(row.name), *scores, f"{row.n_rows:,}", style=style)
+    return table
 
 
 def print_stopped(console: Console, run: Run) -> None:

@@ -13,9 +13,17 @@ from selenium.webdriver.chrome.service import Service
 
 from compare.fake_contenders import OPTIMIZERS, compare, write_contender
 from kerasrecipes.compare.page import render_comparison
+from kerasrecipes.data import Column
 from kerasrecipes.report import choose_plots, make_report
 from kerasrecipes.runs import Run
-from report.fake_runs import draw_shapes, write_classification, write_regression
+from report.fake_runs import (
+    COLUMNS,
+    draw_shapes,
+    write_classification,
+    write_evaluation,
+    write_regression,
+    write_table,
+)
 
 SCRIPT = "<script>alert(1)</script>"
 _LONG = "a_name_without_end_" * 6
@@ -66,7 +74,22 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     regression = write_regression(
         folder / "regression", name=f"패션 {SCRIPT}", status="interrupted", warnings=[_LONG]
     )
+    nasty = (Column(SCRIPT, reason=SCRIPT), Column(_LONG, reason=_LONG), Column('패션 \n"x"'))
+    many = tuple(Column(f"x{i}", reason="number") for i in range(40))
+    table = write_table(
+        folder / "table",
+        ("price", SCRIPT, _LONG),
+        columns=(*nasty, *COLUMNS, *many),
+        left_out=((f"{SCRIPT}2", SCRIPT), (f"{_LONG}2", _LONG)),
+    )
+    evaluation = write_evaluation(
+        write_classification(folder / "classes", (SCRIPT, _LONG, *"abcdefghijklmnopqrstuvwxyz")),
+        f"{SCRIPT}{_LONG}.csv",
+    )
+    make_report(evaluation, ["confusion_matrix", "class_counts"])
     return {
+        "evaluation": evaluation.report_path,
+        "table": _report(table),
         "comparison": comparison,
         "classification": _report(classification),
         "regression": _report(regression),

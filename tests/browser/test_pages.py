@@ -20,6 +20,7 @@ from selenium.webdriver.common.keys import Keys
 
 from .conftest import SCRIPT
 
+PAGES = ("comparison", "classification", "regression", "table", "evaluation")
 WIDTHS = {"desktop": 1280, "phone": 390}
 ENOUGH_CONTRAST = 4.5
 """Of text, at level AA: https://www.w3.org/TR/WCAG22/#contrast-minimum."""
@@ -83,7 +84,7 @@ class View:
 
 @pytest.fixture(
     scope="module",
-    params=product(("comparison", "classification", "regression"), WIDTHS, ("light", "dark")),
+    params=product(PAGES, WIDTHS, ("light", "dark")),
     ids="-".join,
 )
 def view(request: pytest.FixtureRequest, browser: WebDriver, pages: dict[str, Path]) -> View:
@@ -95,6 +96,7 @@ def view(request: pytest.FixtureRequest, browser: WebDriver, pages: dict[str, Pa
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     browser.get_log("performance")
     browser.get(pages[page].as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach((d) => d.open = true)")
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     requested = [
         message["params"]["request"]["url"]
@@ -115,7 +117,7 @@ def test_all_pictures_load_and_say_what_they_show(view: View) -> None:
     pictures = view.run(
         "return [...document.images].map((i) => [i.complete && i.naturalWidth, i.alt])"
     )
-    assert len(pictures) >= 3
+    assert len(pictures) >= 2
     assert all(width > 0 and alt for width, alt in pictures)
 
 

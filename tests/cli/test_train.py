@@ -104,7 +104,7 @@ def test_run_json_says_how_the_run_came_about(run: Run):
     assert info["device"].startswith(("CPU", "GPU"))
     assert info["versions"].keys() == {"kerasrecipes", "tensorflow", "keras", "numpy", "python"}
     assert info["started_at"] <= info["finished_at"]
-    stages = ["data", "import", "build", "fit", "save", "evaluate", "predict", "report"]
+    stages = ["data", "import", "build", "encode", "fit", "save", "evaluate", "predict", "report"]
     assert list(info["seconds"]) == stages
 
 

@@ -35,7 +35,7 @@ def table() -> Source:
         },
         target=np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1]),
         task="classification",
-        target_name="kind",
+        target_names=("kind",),
         class_names=("cat", "dog"),
     )
 
@@ -47,7 +47,7 @@ def images() -> Source:
         inputs=np.arange(24, dtype=np.uint8).reshape(6, 2, 2),
         target=np.array([0, 1, 0, 1, 0, 1]),
         task="classification",
-        target_name="class",
+        target_names=("class",),
         class_names=("cat", "dog"),
         test_inputs=np.arange(8, dtype=np.uint8).reshape(2, 2, 2),
         test_target=np.array([1, 0]),

@@ -8,13 +8,13 @@ import pytest
 
 from kerasrecipes.data.builtin import CIFAR100_CLASSES, DOWNLOADED, EMBEDDED, load_source
 from kerasrecipes.errors import DataUnavailable
-from kerasrecipes.recipe.schema import DatasetName, DatasetSpec
+from kerasrecipes.recipe.schema import DatasetName
 
 from .conftest import FakeKeras
 
 
 def load(name: Any) -> Any:
-    return load_source(DatasetSpec(name=name))
+    return load_source(name)
 
 
 def test_every_name_that_a_recipe_may_use_has_a_loader() -> None:
@@ -69,7 +69,7 @@ def test_embedded_tables(
     for column in source.inputs.values():
         assert (column.shape, column.dtype) == ((n_rows,), np.float32)
     assert {column: source.inputs[column][0] for column in first} == pytest.approx(first)
-    assert (source.target_name, source.target_unit) == (target, unit)
+    assert (source.target_names, source.target_unit) == ((target,), unit)
     assert source.class_names == class_names
     assert source.task == ("classification" if class_names else "regression")
     assert source.target.dtype == (np.int64 if class_names else np.float32)
@@ -130,7 +130,7 @@ def test_california_housing_is_one_table_of_all_rows(fake_keras: FakeKeras) -> N
 
     fake_keras(california_housing=load_data)
     source = load("california_housing")
-    assert (source.target_name, source.target_unit) == ("median_house_value", "$")
+    assert (source.target_names, source.target_unit) == (("median_house_value",), "$")
     assert source.inputs["longitude"] == pytest.approx(-122.23)
     assert source.inputs["total_rooms"] == 880.0
     assert source.inputs["median_income"] == pytest.approx(8.3252)

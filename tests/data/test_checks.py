@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,35 @@ def make_part(inputs: Any, target: Any, first_row: int = 0) -> Part:
 
 
 def make_dataset(**parts: Part) -> Dataset:
-    return Dataset("some", parts, "regression", "price", "$", (), "", "0" * 64)
+    return Dataset("some", parts, "regression", ("price",), "$", (), "", "0" * 64)
+
+
+def test_missing_values_that_are_filled_later_pass_but_nothing_else_does() -> None:
+    inputs = {"size": np.array([1.0, NAN]), "town": np.array(["", "a"], object)}
+    dataset = make_dataset(train=make_part(inputs, [1.0, 2.0]))
+    assert check_dataset(dataset, fills_missing=True) == dataset
+    with pytest.raises(DataError) as caught:
+        check_dataset(
+            make_dataset(train=make_part({"size": np.array([INF, NAN])}, [1.0, NAN])),
+            fills_missing=True,
+        )
+    assert list(caught.value.problems) == [
+        "column size has values that are not finite (train part: 1 infinite, in row 0). Mend or "
+        "remove these rows, or leave it out with drop: [size].",
+        "target price has values that are not finite (train part: 1 NaN, in row 1). Mend or "
+        "remove these rows.",
+    ]
+
+
+def test_several_targets_are_told_by_row() -> None:
+    part = make_part({"size": np.array([1.0, 2.0, 3.0])}, [[1.0, 2], [NAN, 1], [INF, NAN]])
+    dataset = dataclasses.replace(make_dataset(train=part), target_names=("price", "rent"))
+    with pytest.raises(DataError) as caught:
+        check_dataset(dataset)
+    assert list(caught.value.problems) == [
+        "target price, rent has values that are not finite (train part: 2 NaN and 1 infinite, in "
+        "rows 1, 2). Mend or remove these rows."
+    ]
 
 
 def check(**parts: Part) -> list[str]:

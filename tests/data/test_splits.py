@@ -8,7 +8,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from kerasrecipes.data.builtin import load_source
-from kerasrecipes.data.dataset import Source
+from kerasrecipes.data.dataset import Column, Source
 from kerasrecipes.data.splits import compute_fingerprint, split_source
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
@@ -38,13 +38,13 @@ def count_rows(source: Source, **keys: Any) -> dict[str, int]:
 )
 def test_parts_have_the_published_sizes(name: str, keys: Any, rows: dict[str, int]) -> None:
     spec = make_spec(name, **keys)
-    dataset = split_source(name, load_source(spec), spec)
+    dataset = split_source(name, load_source(spec.name), spec)
     assert {part: len(dataset.parts[part]) for part in dataset.parts} == rows
 
 
 def test_the_default_is_train_test_split_as_everyone_writes_it() -> None:
     spec = make_spec("boston_housing")
-    source = load_source(spec)
+    source = load_source(spec.name)
     assert isinstance(source.inputs, dict)
     X = np.stack(list(source.inputs.values()), axis=1)
     X_train, X_test, y_train, y_test = train_test_split(
@@ -98,6 +98,31 @@ def test_every_part_keeps_its_bytes_and_nothing_held_out_means_no_copy(images: S
     whole = split_source("some", images, make_spec()).parts
     assert np.shares_memory(whole["train"].inputs, images.inputs)
     assert np.shares_memory(whole["test"].inputs, images.test_inputs)
+
+
+def test_several_targets_stay_beside_their_rows(table: Source) -> None:
+    target = np.stack([np.arange(10), np.arange(10) * 2], axis=1).astype(np.float32)
+    source = dataclasses.replace(
+        table, target=target, task="regression", target_names=("a", "b"), class_names=()
+    )
+    dataset = split_source("some", source, make_spec(validation_split=0.25))
+    assert dataset.target_names == ("a", "b")
+    assert dataset.target_name == "a, b"
+    for part in dataset.parts.values():
+        np.testing.assert_array_equal(part.target, target[part.rows])
+
+
+def test_what_is_known_of_the_columns_comes_along(table: Source) -> None:
+    source = dataclasses.replace(
+        table,
+        columns=(Column("width"), Column("height", reason="a number")),
+        left_out=(("id", "a row number"),),
+        warnings=("3 rows are left out.",),
+    )
+    dataset = split_source("some", source, make_spec(drop=["width"]))
+    assert [column.name for column in dataset.columns] == ["height"]
+    assert dataset.left_out == (("id", "a row number"),)
+    assert dataset.warnings == ("3 rows are left out.",)
 
 
 def test_dropped_columns_are_gone_from_every_part(table: Source) -> None:

@@ -224,12 +224,14 @@ class TestNames:
         assert rows[0]["name"] == "은닉 층"
 
     def test_safe_names_that_collide_are_told_apart(self, make_recipe):
-        names = ["dense 층", "dense 칸", "dense!", "probabilities"]
+        names = ["dense 층", "dense 칸", "dense!"]
         dense = [{"Dense": {"units": 4, "name": name}} for name in names]
         model = build(make_recipe, *dense, {"Dense": {"units": 4}})
-        assert [layer.name for layer in model.layers[:4]] == [
-            "dense-0", "dense-1", "dense-2", "probabilities-3",
-        ]  # fmt: skip
+        assert [layer.name for layer in model.layers[:3]] == ["dense-0", "dense-1", "dense-2"]
+
+    @pytest.mark.parametrize("name", ["numbers", "encode_columns", "original_units", "inputs"])
+    def test_a_recipe_may_be_called_like_a_layer_of_the_saved_model(self, make_recipe, name):
+        assert build_model(make_recipe(name=name), INPUTS).name == f"{name}-model"
 
 
 class TestDescribeLayers:

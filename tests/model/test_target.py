@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
-from kerasrecipes.data import load_dataset
+from kerasrecipes.data import Dataset, Part, load_dataset
 from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe.rules import LossKind
 
@@ -112,3 +113,79 @@ def test_one_unit_answers_for_both_classes():
 def test_numbers_are_answered_as_numbers():
     columns = TargetCodec(LossKind.NUMBERS, (), 1).decode(np.array([[3.5], [4.5]]))
     assert {name: values.tolist() for name, values in columns.items()} == {"predicted": [3.5, 4.5]}
+
+
+class TestSeveralTargets:
+    NAMES = ("price", "집세 (원)")
+    PRICES = np.float32([[1, 1000], [3, 1000], [5, 4000], [7, 6000]])
+
+    def make(self, make_recipe, *, standardize: bool, prices: np.ndarray = PRICES) -> TargetCodec:
+        part = Part({"size": np.zeros(4, np.float32)}, prices, np.arange(4))
+        dataset = Dataset("flats", {"train": part}, "regression", self.NAMES, "", (), "", "0")
+        recipe = make_recipe(
+            dataset={"path": "flats.csv", "standardize_target": standardize},
+            layers=[{"Dense": {"units": 2}}],
+            loss="mse",
+        )
+        return fit_target(recipe, dataset, 2)
+
+    def test_each_is_standardised_on_its_own(self, make_recipe):
+        encoded = self.make(make_recipe, standardize=True).encode(self.PRICES)
+        assert (encoded.shape, encoded.dtype) == ((4, 2), np.float32)
+        np.testing.assert_allclose(encoded.mean(axis=0), 0, atol=1e-6)
+        np.testing.assert_allclose(encoded.std(axis=0), 1, rtol=1e-6)
+
+    def test_layers_bring_each_back_into_its_unit(self, make_recipe):
+        codec = self.make(make_recipe, standardize=True)
+        (inverse,) = codec.make_layers()
+        np.testing.assert_allclose(inverse(codec.encode(self.PRICES)), self.PRICES, rtol=1e-5)
+
+    def test_left_alone_they_pass_unchanged(self, make_recipe):
+        codec = self.make(make_recipe, standardize=False)
+        np.testing.assert_array_equal(codec.encode(self.PRICES), self.PRICES)
+        assert codec.make_layers() == []
+
+    def test_a_constant_one_beside_another_gives_no_nan(self, make_recipe):
+        prices = self.PRICES * [1, 0] + np.float32([0, 5])
+        codec = self.make(make_recipe, standardize=True, prices=prices)
+        encoded = codec.encode(prices)
+        assert encoded[:, 1].tolist() == [0] * 4
+        (inverse,) = codec.make_layers()
+        np.testing.assert_allclose(inverse(encoded), prices, rtol=1e-6)
+
+    def test_answers_and_targets_are_named_alike(self, make_recipe):
+        codec = self.make(make_recipe, standardize=True)
+        predicted = {k: v.tolist() for k, v in codec.decode(self.PRICES).items()}
+        actual = {k: v.tolist() for k, v in codec.name_actual(self.PRICES).items()}
+        columns = [[1, 3, 5, 7], [1000, 1000, 4000, 6000]]
+        assert list(predicted) == ["predicted_price", "predicted_집세 (원)"]
+        assert list(actual) == ["actual_price", "actual_집세 (원)"]
+        assert list(predicted.values()) == list(actual.values()) == columns
+
+
+def test_a_single_target_is_named_without_its_name():
+    codec = TargetCodec(LossKind.NUMBERS, (), 1, ("price",))
+    assert list(codec.decode(np.array([[3.5]]))) == ["predicted"]
+    assert codec.name_actual(np.array([3.5])) == {"actual": np.array([3.5])}
+
+
+def test_classes_are_named_by_their_names():
+    codec = TargetCodec(LossKind.INTEGERS, CLASSES, 3, ("kind",))
+    assert codec.name_actual(LABELS)["actual"].tolist() == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [
+        TargetCodec(LossKind.NUMBERS, (), 2, ("a", "b"), (1.5, -2.0), (0.1, 3e9)),
+        TargetCodec(LossKind.NUMBERS, (), 1, ("a",)),
+        TargetCodec(LossKind.BINARY, ("no", "예"), 1, ("답",), from_logits=True),
+        TargetCodec(LossKind.ONE_HOT, CLASSES, 3, ("kind",)),
+    ],
+)
+def test_a_codec_comes_back_from_json_as_it_was(codec: TargetCodec):
+    text = json.dumps(codec.to_dict(), ensure_ascii=False, allow_nan=False)
+    again = TargetCodec.from_dict(json.loads(text))
+    assert again == codec
+    assert again.kind is codec.kind
+    assert TargetCodec.from_dict(codec.to_dict()) == codec

@@ -189,14 +189,14 @@ override name=  name
         "1=2",
         """\
 override 1=2  1
-  There is no key '1' here. Choose from: batch_size, callbacks, dataset, description, device, epochs, extends, jit_compile, layers, loss, metrics, name, optimizer, report, seed.
+  There is no key '1' here. Choose from: batch_size, callbacks, class_weight, dataset, description, device, epochs, extends, jit_compile, layers, loss, metrics, name, optimizer, precision, report, seed.
 """,
     ),
     (
         "a.b=1",
         """\
 override a.b=1  a
-  There is no key 'a' here. Choose from: batch_size, callbacks, dataset, description, device, epochs, extends, jit_compile, layers, loss, metrics, name, optimizer, report, seed.
+  There is no key 'a' here. Choose from: batch_size, callbacks, class_weight, dataset, description, device, epochs, extends, jit_compile, layers, loss, metrics, name, optimizer, precision, report, seed.
 """,
     ),
 ]

@@ -16,17 +16,26 @@ from kerasrecipes.recipe import Recipe, load_recipe
 def classes(n: int) -> Dataset:
     part = Part(np.zeros((n, 4), np.float32), np.arange(n), np.arange(n))
     names = tuple(f"class {i}" for i in range(n))
-    return Dataset("flowers", {"train": part}, "classification", "kind", "", names, "here", "0")
+    return Dataset("flowers", {"train": part}, "classification", ("kind",), "", names, "here", "0")
 
 
 def numbers() -> Dataset:
     part = Part(np.zeros((5, 4), np.float32), np.arange(5.0), np.arange(5))
-    return Dataset("houses", {"train": part}, "regression", "price", "$", (), "here", "0")
+    return Dataset("houses", {"train": part}, "regression", ("price",), "$", (), "here", "0")
 
 
-def load(folder: Path, layer: str, loss: str, dataset: str = "name: iris") -> Recipe:
+def several() -> Dataset:
+    part = Part(np.zeros((5, 4), np.float32), np.zeros((5, 2), np.float32), np.arange(5))
+    names = ("price", "rent")
+    return Dataset("houses", {"train": part}, "regression", names, "$", (), "here", "0")
+
+
+def load(
+    folder: Path, layer: str, loss: str, dataset: str = "name: iris", more: str = ""
+) -> Recipe:
     file = folder / "r.yaml"
-    file.write_text(f"dataset: {{{dataset}}}\nlayers:\n  - Flatten\n  - {layer}\nloss: {loss}\n")
+    text = f"dataset: {{{dataset}}}\nlayers:\n  - Flatten\n  - {layer}\nloss: {loss}\n{more}"
+    file.write_text(text)
     return load_recipe(file)
 
 
@@ -49,6 +58,7 @@ LOGITS = "{BinaryCrossentropy: {from_logits: true}}"
         (classes(3), "Conv2D: {filters: 9, kernel_size: 3}", SPARSE),  # its units are not known
         (numbers(), "Dense: {units: 1}", "mse"),
         (numbers(), "Dense: {units: 1, activation: softplus}", "{Huber: {delta: 2.0}}"),
+        (several(), "Dense: {units: 2}", "mse"),
     ],
 )
 def test_what_fits_is_left_in_peace(
@@ -86,6 +96,14 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
             "(received: units=3). Write units: 1.",
             f"{ACTIVATION}\n  price of houses is a number, and softmax stays between 0 and 1. "
             "Remove the activation."]),
+        (several(), "Dense: {units: 1}", "mse", [
+            f"{UNITS}\n  price, rent of houses are numbers: the output layer needs a unit for each "
+            "of 2 (received: units=1). Write units: 2."]),
+        (several(), "Dense: {units: 2, activation: sigmoid}", BINARY, [
+            "r.yaml:5:7  loss\n  price, rent of houses are numbers, and this loss wants zeros and "
+            "ones (received: binary_crossentropy). Use loss: mse.",
+            f"{ACTIVATION}\n  price, rent of houses are numbers, and sigmoid stays between 0 and "
+            "1. Remove the activation."]),
         (numbers(), "Dense: {units: 1, activation: sigmoid}", "mae", [
             f"{ACTIVATION}\n  price of houses is a number, and sigmoid stays between 0 and 1. "
             "Remove the activation."]),
@@ -118,4 +136,48 @@ def test_classes_are_not_standardised(tmp_path: Path) -> None:
     assert str(caught.value).replace(f"{tmp_path}/", "") == (
         "r.yaml:1:43  dataset.standardize_target\n"
         "  flowers's target is a class, not a number. Remove standardize_target."
+    )
+
+
+SOFTMAX = "Dense: {units: 3, activation: softmax}"
+
+
+@pytest.mark.parametrize("weights", ["balanced", "{class 0: 2, class 2: 1/2}", "{}"])
+def test_weights_of_classes_that_there_are(tmp_path: Path, weights: str) -> None:
+    recipe = load(tmp_path, SOFTMAX, SPARSE, more=f"class_weight: {weights}\n")
+    check_compatibility(recipe, classes(3))
+
+
+@pytest.mark.parametrize(
+    ("weights", "messages"),
+    [
+        ("{class 0: 2, clas 1: 3, ape: 1}", [
+            "r.yaml:6:36  class_weight.clas 1\n  There is no class 'clas 1'. "
+            "Did you mean 'class 1'?",
+            "r.yaml:6:44  class_weight.ape\n  There is no class 'ape'. "
+            "Choose from: class 0, class 1, class 2."]),
+        ("{7: 2}", [
+            "r.yaml:6:19  class_weight.7\n  There is no class '7'. "
+            "Choose from: class 0, class 1, class 2."]),
+    ],
+)  # fmt: skip
+def test_weights_of_classes_that_there_are_not(
+    tmp_path: Path, weights: str, messages: list[str]
+) -> None:
+    recipe = load(tmp_path, SOFTMAX, SPARSE, more=f"class_weight: {weights}\n")
+    with pytest.raises(RecipeError) as caught:
+        check_compatibility(recipe, classes(3))
+    told = [str(problem).replace(f"{tmp_path}/", "") for problem in caught.value.problems]
+    assert told == messages
+
+
+@pytest.mark.parametrize("dataset", [numbers(), several()])
+def test_numbers_have_no_classes_to_weigh(tmp_path: Path, dataset: Dataset) -> None:
+    units = len(dataset.target_names)
+    recipe = load(tmp_path, f"Dense: {{units: {units}}}", "mse", more="class_weight: balanced\n")
+    with pytest.raises(RecipeError) as caught:
+        check_compatibility(recipe, dataset)
+    assert str(caught.value).replace(f"{tmp_path}/", "") == (
+        "r.yaml:6:15  class_weight\n"
+        "  houses's target is a number, without classes. Remove class_weight."
     )

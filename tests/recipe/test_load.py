@@ -49,6 +49,7 @@ class TestDefaults:
         assert recipe.optimizer == Component(name="rmsprop", arguments={})
         assert (recipe.metrics, recipe.callbacks, recipe.report) == ([], [], None)
         assert (recipe.device, recipe.jit_compile) == ("auto", "auto")
+        assert (recipe.precision, recipe.class_weight) == ("float32", None)
         assert recipe.warnings == []
 
     def test_a_name_in_any_script(self, load: Load) -> None:
@@ -148,6 +149,143 @@ class TestExtends:
         ]
 
 
+OWN = """\
+dataset: {path: data/houses.csv, target: price}
+layers: [Dense: {units: 1}]
+loss: mse
+"""
+
+
+class TestDataPath:
+    """A file's path is seen from that file; one typed at the prompt, from where it is typed."""
+
+    @pytest.fixture(autouse=True)
+    def elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        folder = tmp_path / "elsewhere"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        return folder
+
+    def test_it_is_relative_to_the_recipe(self, load: Load, tmp_path: Path) -> None:
+        assert load(a=OWN).dataset.path == f"{tmp_path}/data/houses.csv"
+
+    def test_a_recipe_named_relatively_gives_an_absolute_path_too(
+        self, load: Load, tmp_path: Path
+    ) -> None:
+        load(a=OWN)
+        path = load_recipe("../a.yaml").dataset.path
+        assert path is not None
+        assert Path(path).is_absolute()
+        assert Path(path).resolve() == tmp_path / "data" / "houses.csv"
+
+    def test_from_a_base_it_is_relative_to_the_base(self, load: Load, tmp_path: Path) -> None:
+        (tmp_path / "deep").mkdir()
+        (tmp_path / "deep" / "base.yaml").write_text(OWN)
+        child = "extends: deep/base.yaml\ndataset: {target: rent}\n"
+        recipe = load(child=child)
+        assert recipe.dataset.path == f"{tmp_path}/deep/data/houses.csv"
+        assert recipe.dataset.target == "rent"
+
+    def test_a_childs_own_is_relative_to_the_child(self, load: Load, tmp_path: Path) -> None:
+        (tmp_path / "deep").mkdir()
+        (tmp_path / "deep" / "base.yaml").write_text(OWN)
+        recipe = load(child="extends: deep/base.yaml\ndataset: {path: flats.csv}\n")
+        assert recipe.dataset.path == f"{tmp_path}/flats.csv"
+
+    @pytest.mark.parametrize(
+        "override", ["dataset.path=flats.csv", "dataset={path: flats.csv, target: rent}"]
+    )
+    def test_an_overrides_is_relative_to_the_working_folder(
+        self, load: Load, elsewhere: Path, override: str
+    ) -> None:
+        assert load(override, a=OWN).dataset.path == f"{elsewhere}/flats.csv"
+
+    @pytest.mark.parametrize("written", ["/abs/houses.csv", "~/houses.csv"])
+    def test_absolute_and_home_paths_stay(
+        self, load: Load, monkeypatch: pytest.MonkeyPatch, written: str
+    ) -> None:
+        monkeypatch.setenv("HOME", "/abs")
+        recipe = load(a=OWN.replace("data/houses.csv", written))
+        assert recipe.dataset.path == "/abs/houses.csv"
+
+    def test_a_tilde_that_is_nobodys_home_is_a_name(self, load: Load, tmp_path: Path) -> None:
+        recipe = load(a=OWN.replace("data/houses.csv", "~nobody-here/a.csv"))
+        assert recipe.dataset.path == f"{tmp_path}/~nobody-here/a.csv"
+
+    def test_patterns_spaces_and_korean_are_left_as_they_are(
+        self, load: Load, tmp_path: Path
+    ) -> None:
+        recipe = load(a=OWN.replace("data/houses.csv", "'서울 집값/*.csv'"))
+        assert recipe.dataset.path == f"{tmp_path}/서울 집값/*.csv"
+
+
+class TestSource:
+    def test_rows_on_hand_need_no_source(self, tmp_path: Path) -> None:
+        file = tmp_path / "a.yaml"
+        file.write_text(OWN.replace("path: data/houses.csv, ", ""))
+        with pytest.raises(RecipeError, match="dataset needs one of the keys name, path"):
+            load_recipe(file)
+        dataset = load_recipe(file, needs_source=False).dataset
+        assert (dataset.path, dataset.target) == (None, "price")
+
+    def test_rows_on_hand_excuse_no_other_mistake(self, tmp_path: Path) -> None:
+        file = tmp_path / "a.yaml"
+        file.write_text(OWN.replace("path: data/houses.csv", "features: {a: flot}"))
+        with pytest.raises(RecipeError, match="There is no feature 'flot'"):
+            load_recipe(file, needs_source=False)
+
+    def test_a_base_s_source_is_put_aside_by_null(self, load: Load, tmp_path: Path) -> None:
+        child = "extends: base.yaml\ndataset: {name: null, path: a.csv, target: b}\n"
+        dataset = load(base=BASE, child=child).dataset
+        assert (dataset.name, dataset.path) == (None, f"{tmp_path}/a.csv")
+        dataset = load("dataset.name=", "dataset.path=/a.csv", base=BASE).dataset
+        assert (dataset.name, dataset.path) == (None, "/a.csv")
+
+    @pytest.mark.parametrize(
+        ("written", "source"),
+        [("openml: 1590", 1590), ("openml: adult", "adult"), ("sklearn: wine", "wine")],
+    )
+    def test_collections(self, load: Load, written: str, source: str | int) -> None:
+        dataset = load(a=OWN.replace("path: data/houses.csv", written)).dataset
+        assert source in (dataset.openml, dataset.sklearn)
+
+
+def test_everything_that_a_table_can_be_told(load: Load) -> None:
+    text = """\
+dataset:
+  path: a.csv
+  target: [price, rent]
+  features:
+    rooms: {float_rescaled: {scale: 1/255}}
+    우편 번호: {string_categorical: {max_tokens: 50}}
+    day: {date: {format: '%d/%m/%Y'}}
+    garden: boolean
+    '2019': float
+  crosses: [{feature_names: [우편 번호, garden], crossing_dim: 16}]
+  missing: median
+  missing_values: ['?', -1, 9.5]
+  csv: {delimiter: "\t", decimal: ','}
+layers: [Dense: {units: 2}]
+loss: mse
+class_weight: {cat: 1/2, 3: 2}
+"""
+    recipe = load(a=text)
+    dataset = recipe.dataset
+    assert dataset.target == ["price", "rent"]
+    assert {name: use.name for name, use in dataset.features.items()} == {
+        "rooms": "float_rescaled",
+        "우편 번호": "string_categorical",
+        "day": "date",
+        "garden": "boolean",
+        "2019": "float",
+    }
+    assert dataset.features["rooms"].arguments == {"scale": 1 / 255}
+    assert dataset.crosses[0].feature_names == ["우편 번호", "garden"]
+    assert dataset.missing_values == ["?", -1, 9.5]
+    assert (dataset.csv.delimiter, dataset.csv.decimal, dataset.csv.encoding) == ("\t", ",", None)
+    assert recipe.class_weight == {"cat": 0.5, 3: 2}
+
+
 OVERRIDES: list[tuple[str, tuple[str | int, ...], Any]] = [
     ("epochs=10", ("epochs",), 10),
     ("epochs = 10", ("epochs",), 10),
@@ -221,3 +359,42 @@ def test_a_resolved_recipe_keeps_the_form_and_writes_defaults_out(load: Load) ->
     assert tree["batch_size"] == 32
     assert tree["dataset"]["split_seed"] == 42
     assert list(tree)[:4] == ["name", "description", "seed", "dataset"]
+
+
+def test_a_resolved_recipe_of_ones_own_data_loads_anywhere(load: Load, tmp_path: Path) -> None:
+    text = OWN.replace("price}", "price, missing: drop, csv: {decimal: ','}, features: {a: float}}")
+    recipe = load(a=f"{text}precision: mixed_bfloat16\n")
+    copy = tmp_path / "runs" / "7" / "recipe.yaml"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(recipe.to_yaml(), encoding="utf-8")
+    again = load_recipe(copy)
+    assert again.model_dump() == recipe.model_dump()
+    assert again.to_yaml() == recipe.to_yaml()
+    assert again.dataset.path == f"{tmp_path}/data/houses.csv"
+    assert again.to_dict()["dataset"] == {
+        "path": f"{tmp_path}/data/houses.csv",
+        "target": "price",
+        "features": {"a": "float"},
+        "missing": "drop",
+        "csv": {"decimal": ","},
+        "split_seed": 42,
+    }
+
+
+def test_a_resolved_recipe_leaves_out_defaults_that_say_nothing(load: Load) -> None:
+    assert load(a=OWN).to_dict().keys() == {
+        *("name", "seed", "dataset", "layers", "optimizer", "loss"),
+        *("epochs", "batch_size", "device", "jit_compile"),
+    }
+    assert load(a=BASE).to_dict()["dataset"] == {
+        "name": "iris",
+        "validation_split": 0.2,
+        "split_seed": 42,
+    }
+
+
+@pytest.mark.parametrize("written", ["missing: error", "csv: {}", "color_mode: rgb"])
+def test_a_default_that_was_written_is_kept(load: Load, written: str) -> None:
+    key = written.partition(":")[0]
+    recipe = load(a=OWN.replace("target: price", f"target: price, {written}"))
+    assert key in recipe.to_dict()["dataset"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.data import Column
 from kerasrecipes.report import choose_samples
 from kerasrecipes.runs import Run
 
@@ -38,6 +40,18 @@ loss: mse
 epochs: 500
 batch_size: 64
 """
+
+COLUMNS = (
+    Column("size", reason="number"),
+    Column("rooms", "number", "float", reason="as features says"),
+    Column("garden", "boolean", "boolean", reason="true or false"),
+    Column("age", "number", "float_discretized", {"num_bins": 8}, reason="as features says"),
+    Column("lot", "number", "float_rescaled", {"scale": 0.5}, reason="as features says"),
+    Column("city", "category", "string_categorical", {"max_tokens": 100}, (), "3 distinct values"),
+    Column("street", "category", "string_hashed", {"num_bins": 32}, (), "as features says"),
+    Column("sold", "date", "date", {"format": "%Y-%m-%d"}, ("year", "month"), "dates of 2 years"),
+)
+"""One of each way in which a column can be taken."""
 
 
 def write_run(folder: Path, dataset: dict[str, Any], n_epochs: int, **facts: Any) -> Run:
@@ -167,3 +181,68 @@ def draw_shapes(n_classes: int = 10, n_channels: int = 0) -> NDArray[np.uint8]:
         return images
     tint = np.linspace(0.3, 1, n_channels)
     return (images[..., None] * tint).astype(np.uint8)
+
+
+def write_table(
+    folder: Path,
+    targets: tuple[str, ...] = ("price",),
+    columns: tuple[Column, ...] = COLUMNS,
+    left_out: tuple[tuple[str, str], ...] = (("id", "a row number, counted from 1"),),
+    n_samples: int = 60,
+    **facts: Any,
+) -> Run:
+    """A regression of one's own mixed table, each target harder to predict than the one before."""
+    rng = np.random.default_rng(3)
+    dataset = {
+        "name": "houses.csv",
+        "task": "regression",
+        "target": ", ".join(targets),
+        "targets": list(targets),
+        "class_names": [],
+        "standardized": True,
+        "rows": {"train": 180, "validation": 60, "test": n_samples},
+        "columns": [asdict(column) for column in columns],
+        "left_out": [list(pair) for pair in left_out],
+    }
+    run = write_run(folder, dataset, 3, **{"name": "houses", **facts})
+    run.write_history({"loss": [0.9, 0.5, 0.3], "val_loss": [0.8, 0.5, 0.4]})
+    actual = rng.normal(20, 5, (len(targets), n_samples))
+    noise = rng.normal(0, 1, actual.shape) * np.arange(1, len(targets) + 1)[:, None]
+    of = [f"_{name}" for name in targets] if len(targets) > 1 else [""]
+    run.write_predictions(
+        {"row": np.arange(n_samples)}
+        | {f"actual{name}": values for name, values in zip(of, actual, strict=True)}
+        | {f"predicted{name}": values for name, values in zip(of, actual + noise, strict=True)}
+    )
+    scores = {"loss": 0.3} | {f"mae{name}_original_units": i + 0.8 for i, name in enumerate(of)}
+    scores |= {f"r2{name}": 0.9 for name in of}
+    run.write_metrics({"train": scores, "validation": scores, "test": scores})
+    return run
+
+
+def write_evaluation(run: Run, evaluated: str = "houses_new.csv") -> Run:
+    """What ``prediction.evaluate`` leaves inside a run's folder, with the run's own predictions."""
+    facts, predictions = run.info, run.predictions
+    n_rows = len(predictions["row"])
+    dataset = facts["dataset"] | {"origin": evaluated, "rows": {"evaluated": n_rows}}
+    if class_names := dataset["class_names"]:
+        counts = [predictions["actual"].count(name) for name in class_names]
+        dataset["class_counts"] = {"evaluated": counts}
+    kept = ("name", "description", "seed", "versions", "device", "loss", "optimizer", "parameters")
+    folder = run.path / "evaluations" / "20260201-120000"
+    folder.mkdir(parents=True)
+    evaluation = Run(folder)
+    evaluation.update(
+        **{key: facts[key] for key in kept},
+        status="finished",
+        evaluated=evaluated,
+        command=f"kerasrecipes evaluate houses --data {evaluated}",
+        dataset=dataset,
+        started_at="2026-02-01T12:00:00",
+        warnings=[],
+        plots=["regplot", "residuals"],
+    )
+    evaluation.write_recipe(run.recipe_text)
+    evaluation.write_predictions(predictions)
+    evaluation.write_metrics({"evaluated": run.metrics["test"]})
+    return evaluation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
@@ -11,12 +12,22 @@ import numpy as np
 import pytest
 from matplotlib import image as mpl_image
 from scipy.stats import binomtest
-from sklearn.metrics import mean_absolute_error, r2_score
+from sklearn.metrics import classification_report, mean_absolute_error, r2_score
 
+from kerasrecipes.data import Column
+from kerasrecipes.recipe.schema import FEATURES
 from kerasrecipes.report import choose_plots, choose_samples, make_report
+from kerasrecipes.report.tables import _TAKEN_AS
 from kerasrecipes.runs import Run
 
-from .fake_runs import FASHION, draw_shapes, write_classification, write_regression
+from .fake_runs import (
+    FASHION,
+    draw_shapes,
+    write_classification,
+    write_evaluation,
+    write_regression,
+    write_table,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -26,6 +37,15 @@ def report(run: Run) -> str:
     task = run.info["dataset"]["task"]
     make_report(run, choose_plots(task, run.samples is not None))
     return run.report_path.read_text(encoding="utf-8")
+
+
+def read_table(page: str, section: str) -> list[list[str]]:
+    """The text of the cells of a section's first table, by row, the head included."""
+    _, _, rest = page.partition(f'<h2 id="{section}">')
+    return [
+        [html.unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+        for row in re.findall(r"<tr>(.*?)</tr>", rest.partition("</table>")[0], re.DOTALL)
+    ]
 
 
 def test_each_task_has_its_pictures() -> None:
@@ -129,6 +149,160 @@ def test_words_of_the_user_are_text_and_never_markup(tmp_path: Path) -> None:
     page = report(run)
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 5
+
+
+def test_each_of_several_targets_has_its_error_and_its_pictures(tmp_path: Path) -> None:
+    run = write_table(tmp_path / "run", ("price", "rent/m²"))
+    page = report(run)
+    columns = {name: np.array(values, dtype=float) for name, values in run.predictions.items()}
+    price, rent = (
+        mean_absolute_error(columns[f"actual_{name}"], columns[f"predicted_{name}"])
+        for name in ("price", "rent/m²")
+    )
+    errors = f"price ±{price:.3g}, rent/m² ±{rent:.3g}"
+    assert f"Predicts 2 targets; typical errors on 60 rows it never saw: {errors}." in page
+    assert "A typical error is a mean absolute error." in page
+    r2 = r2_score(columns["actual_price"], columns["predicted_price"])
+    assert re.search(
+        rf"<p>price: 95% interval [\d.]+–[\d.]+; guessing .*explains {r2:.0%} of", page
+    )
+    files = ["regplot_price", "regplot_rent_m²", "residuals_price", "residuals_rent_m²"]
+    assert list(run.plots()) == ["learning_curves", *files]
+    assert "<h3>Residuals: rent/m²</h3>" in page
+    assert "MAE of rent/m² (original units)" in page
+    assert "R² of price" in page
+
+
+def test_targets_whose_names_make_one_file_name_are_numbered(tmp_path: Path) -> None:
+    run = write_table(tmp_path / "run", ("a?b", "A b"))
+    make_report(run, ["regplot"])
+    assert list(run.plots()) == ["regplot_1", "regplot_2"]
+
+
+def test_of_many_targets_the_first_are_told_and_drawn(tmp_path: Path) -> None:
+    run = write_table(tmp_path / "run", tuple(f"y{i}" for i in range(10)))
+    assert make_report(run, ["residuals"]) == [
+        "The picture residuals is drawn for the first 8 of 10 targets."
+    ]
+    assert len(run.plots()) == 8
+    assert re.search(r"y5 ±[\d.]+ and 4 targets more\.", run.report_path.read_text())
+
+
+def test_several_targets_without_predictions_have_no_verdict(tmp_path: Path) -> None:
+    run = write_table(tmp_path / "run", ("a", "b"), status="interrupted")
+    (run.path / "predictions.csv").unlink()
+    assert "No verdict yet: 3 epochs finished" in report(run)
+    assert "regplot_a" not in run.plots()
+
+
+def test_columns_are_told_in_plain_words_with_their_reasons(tmp_path: Path) -> None:
+    page = report(write_table(tmp_path / "run"))
+    assert read_table(page, "columns") == [
+        ["Column", "Taken as", "Why"],
+        ["size", "number, standardised", "number"],
+        ["rooms", "number, as it is", "as features says"],
+        ["garden", "true or false", "true or false"],
+        ["age", "number, in 8 bins", "as features says"],
+        ["lot", "number, times 0.5 plus 0", "as features says"],
+        ["city", "category, up to 100 values", "3 distinct values"],
+        ["street", "category, hashed to 32 values", "as features says"],
+        ["sold", "date: year, month", "dates of 2 years"],
+        ["id", "left out", "a row number, counted from 1"],
+    ]
+    assert "8 used, 1 left out; to predict price" in page
+    assert "<details>" not in page
+
+
+def test_every_feature_has_plain_words() -> None:
+    assert {*_TAKEN_AS} == {*FEATURES}
+
+
+def test_many_columns_are_folded(tmp_path: Path) -> None:
+    columns = tuple(Column(f"x{i}") for i in range(41))
+    page = report(write_table(tmp_path / "run", columns=columns, left_out=()))
+    assert "<summary>All 41 columns</summary>" in page
+    assert read_table(page, "columns")[0] == ["Column", "Taken as"]
+
+
+def test_a_run_whose_columns_are_plain_names_is_still_shown(tmp_path: Path) -> None:
+    run = write_table(tmp_path / "run")
+    dataset = run.info["dataset"] | {"columns": ["CRIM", "ZN"]}
+    for unknown in ("left_out", "targets"):
+        del dataset[unknown]
+    run.update(dataset=dataset)
+    page = report(run)
+    assert read_table(page, "columns")[1:] == [["CRIM", "number"], ["ZN", "number"]]
+    assert "Predicts price with a typical error" in page
+
+
+def test_arrays_have_no_columns(tmp_path: Path) -> None:
+    assert 'id="columns"' not in report(write_classification(tmp_path / "run", n_samples=100))
+
+
+def test_each_class_has_scikit_learns_scores(tmp_path: Path) -> None:
+    run = write_classification(tmp_path / "run", n_samples=500)
+    table = read_table(report(run), "classes")
+    columns = run.predictions
+    expected = classification_report(columns["actual"], columns["predicted"], output_dict=True)
+    rows = [*FASHION, "macro avg"]
+    assert [row[0] for row in table[1:]] == [*FASHION, "Mean of the classes"]
+    for name, (_, *values) in zip(rows, table[1:], strict=True):
+        of_class = expected[name]
+        scores = [f"{of_class[key]:.3f}" for key in ("precision", "recall", "f1-score")]
+        assert values == [*scores, f"{of_class['support']:.0f}"]
+
+
+def test_a_class_without_rows_has_no_scores(tmp_path: Path) -> None:
+    run = write_classification(tmp_path / "run", ("a", "b", "c"), n_samples=4)
+    run.write_predictions({"row": range(2), "actual": ["a", "b"], "predicted": ["a", "a"]})
+    assert read_table(report(run), "classes")[1:] == [
+        ["a", "0.500", "1.000", "0.667", "1"],
+        ["b", "–", "0.000", "0.000", "1"],
+        ["c", "–", "–", "–", "0"],
+        ["Mean of the classes", "0.500", "0.500", "0.333", "2"],
+    ]
+
+
+@pytest.mark.parametrize(("n_classes", "is_there"), [(200, True), (201, False)])
+def test_so_many_classes_that_nobody_reads_them_have_no_table(
+    tmp_path: Path, n_classes: int, is_there: bool
+) -> None:
+    names = tuple(f"c{i}" for i in range(n_classes))
+    run = write_classification(tmp_path / "run", names, n_samples=500)
+    make_report(run, [])
+    assert ('id="classes"' in run.report_path.read_text(encoding="utf-8")) is is_there
+
+
+CLAIMS_OF_A_RUN = ("never saw", "test row", "test image", "verfitting", "held out", "epochs</dt>")
+
+
+def test_an_evaluation_of_numbers_claims_only_what_is_known(tmp_path: Path) -> None:
+    evaluation = write_evaluation(write_table(tmp_path / "run"))
+    make_report(evaluation, evaluation.info["plots"])
+    page = evaluation.report_path.read_text(encoding="utf-8")
+    assert "Evaluation of houses_new.csv · regression · 2026-02-01 12:00" in page
+    assert '<h1 dir="auto">houses</h1>' in page
+    assert re.search(r"typical error of ±[\d.]+ on 60 rows of houses_new.csv; explains", page)
+    assert "trained on some of them, these numbers flatter it" in page
+    assert "<dt>rows</dt><dd>60</dd>" in page
+    assert "Each point is a row of houses_new.csv." in page
+    assert "The finished model on houses_new.csv" in page
+    assert [claim for claim in CLAIMS_OF_A_RUN if claim in page] == []
+    assert "fingerprint" not in page.lower()
+    assert "left out" not in page
+    assert list(evaluation.plots()) == ["regplot", "residuals"]
+
+
+def test_an_evaluation_of_classes_claims_only_what_is_known(tmp_path: Path) -> None:
+    run = write_classification(tmp_path / "run", ("malignant", "benign"), n_samples=200)
+    evaluation = write_evaluation(run, "patients.csv")
+    make_report(evaluation, ["confusion_matrix", "class_counts"])
+    page = evaluation.report_path.read_text(encoding="utf-8")
+    assert re.search(r"Names the right class for [\d.]+% of 200 rows of patients.csv \(95%", page)
+    assert "Guessing these rows&#39; most frequent class would give" in page
+    assert "<dt>classes</dt><dd>2</dd>" in page
+    assert "in the evaluated part a class has" in page
+    assert [claim for claim in CLAIMS_OF_A_RUN if claim in page] == []
 
 
 @pytest.mark.parametrize("status", ["interrupted", "failed", "running"])

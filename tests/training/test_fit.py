@@ -54,13 +54,16 @@ def fit(model: keras.Sequential, *callbacks: Any, epochs: int = 3, seed: int = 1
     )
 
 
-def fit_as_keras_does(model: keras.Sequential, *callbacks: Any, epochs: int = 3):
+def fit_as_keras_does(
+    model: keras.Sequential, *callbacks: Any, epochs: int = 3, class_weight: Any = None
+):
     return model.fit(
-        make_training_batches(*TRAIN, BATCH_SIZE, seed=1),
+        make_training_batches(TRAIN, BATCH_SIZE, seed=1),
         epochs=epochs,
         steps_per_epoch=count_steps(len(X[:70]), BATCH_SIZE),
         validation_data=make_evaluation_batches(*VALIDATION, 1024),
         callbacks=list(callbacks),
+        class_weight=class_weight,
         shuffle=False,
         verbose=0,
     ).history
@@ -116,6 +119,28 @@ def keras_run():
     model, recorder = make_model(), Recorder()
     history = fit_as_keras_does(model, recorder)
     return model.get_weights(), history, recorder.list_epoch_events()
+
+
+@pytest.mark.parametrize("weighs", [{0: 1.0, 1: 3.0}, {0: 0.2, 1: 0.9}])
+def test_weighted_rows_count_as_keras_s_class_weight_does(weighs: dict[int, float]):
+    theirs, ours, unweighted = make_model(), make_model(), make_model()
+    expected = fit_as_keras_does(theirs, class_weight=weighs)
+    weights = np.float32([weighs[int(label)] for label in TRAIN[1][:, 0]])
+    history = fit(ours, row_weights=weights)
+    assert history.keys() == expected.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-6, atol=1e-6, err_msg=name)
+    for our, their in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(our, their, rtol=1e-6, atol=1e-6)
+    assert fit(unweighted)["loss"] != history["loss"]
+
+
+def test_weights_of_one_change_nothing():
+    plain, weighted = make_model(), make_model()
+    expected = fit(plain)
+    history = fit(weighted, row_weights=np.ones(len(TRAIN[0]), np.float32))
+    for name, values in history.items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("n_steps", [4, 100])

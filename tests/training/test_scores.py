@@ -9,7 +9,7 @@ from kerasrecipes.training.scores import score_numbers
 def test_scores_of_a_regression_worked_by_hand():
     """Errors 1, -1, 2, 0 around a mean of 2: squares 6, of 8 in all."""
     y_true, y_pred = np.array([0.0, 2.0, 2.0, 4.0]), np.array([1.0, 1.0, 4.0, 4.0])
-    scores = score_numbers(y_true, y_pred, "_original_units")
+    scores = score_numbers(y_true, y_pred, suffix="_original_units")
     assert scores == pytest.approx(
         {"mae_original_units": 1.0, "rmse_original_units": np.sqrt(1.5), "r2": 0.25}
     )
@@ -17,3 +17,25 @@ def test_scores_of_a_regression_worked_by_hand():
 
 def test_one_row_has_no_r2():
     assert score_numbers(np.array([1.0]), np.array([3.0])) == {"mae": 2.0, "rmse": 2.0}
+
+
+def test_each_of_several_targets_is_scored_in_its_own_unit():
+    y_true = np.array([[0.0, 100], [2, 200], [2, 300], [4, 400]])
+    y_pred = np.array([[1.0, 110], [1, 190], [4, 310], [4, 390]])
+    scores = score_numbers(y_true, y_pred, ("price", "rent"), "_original_units")
+    assert list(scores) == [
+        *("mae_price_original_units", "rmse_price_original_units", "r2_price"),
+        *("mae_rent_original_units", "rmse_rent_original_units", "r2_rent"),
+    ]
+    assert scores["mae_price_original_units"] == 1.0
+    assert scores["r2_price"] == 0.25
+    assert scores["rmse_rent_original_units"] == pytest.approx(10)
+    assert scores["r2_rent"] == pytest.approx(1 - 400 / 50_000)
+
+
+def test_a_column_and_a_row_of_numbers_are_scored_alike():
+    y_true, y_pred = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 3.0])
+    expected = score_numbers(y_true, y_pred, ("price",))
+    assert score_numbers(y_true, y_pred[:, None], ("price",)) == expected
+    assert score_numbers(y_true[:, None], y_pred[:, None], ("price",)) == expected
+    assert list(expected) == ["mae", "rmse", "r2"]

@@ -7,7 +7,10 @@ import sys
 import typer
 
 from kerasrecipes.cli.compare import compare
+from kerasrecipes.cli.evaluate import evaluate
+from kerasrecipes.cli.init import init
 from kerasrecipes.cli.ls import ls
+from kerasrecipes.cli.predict import predict
 from kerasrecipes.cli.report import report
 from kerasrecipes.cli.show import show
 from kerasrecipes.cli.train import train
@@ -24,6 +27,9 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command("fit", hidden=True, help="The same as train.")(train)
+app.command()(init)
+app.command()(predict)
+app.command()(evaluate)
 app.command()(compare)
 app.command()(validate)
 app.command()(show)

@@ -18,4 +18,12 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
+RunFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's folder; runs/NAME alone means its newest run.",
+        show_default=False,
+    ),
+]
 OutputDir = Annotated[Path, typer.Option(help="The folder of all runs.")]

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
+from kerasrecipes.cli.arguments import RunFolder
 
 
-def report(
-    run: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN",
-            help="A run's folder; runs/NAME alone means its newest run.",
-            show_default=False,
-        ),
-    ],
-) -> None:
+def report(run: RunFolder) -> None:
     """Draw a run's report again, from its files alone."""
     from rich.console import Console
     from rich.text import Text

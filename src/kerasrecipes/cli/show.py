@@ -37,12 +37,10 @@ def build_quietly(recipe: Recipe) -> dict[str, Any]:
         What run.json would say of the model.
     """
     from kerasrecipes import pipeline
-    from kerasrecipes.data import load_dataset
-    from kerasrecipes.data.compatibility import check_compatibility
+    from kerasrecipes.data import load_for
     from kerasrecipes.native_log import redirect_stderr
 
-    dataset = load_dataset(recipe.dataset)
-    check_compatibility(recipe, dataset)
+    dataset = load_for(recipe)
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(Path(folder) / "log.txt"):
         built: Built = pipeline.build(recipe, dataset)
         return pipeline.describe_model(recipe, built)

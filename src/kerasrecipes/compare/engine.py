@@ -123,11 +123,11 @@ def _find_finished(recipes: Sequence[Recipe], output_dir: Path) -> Iterator[tupl
         run = finished.get(recipe.to_yaml())
         if run is None:
             continue
-        name = recipe.dataset.name
+        name = recipe.dataset.model_dump_json()
         if name not in fingerprints:
-            from kerasrecipes.data import load_dataset
+            from kerasrecipes.data import load_for
 
-            fingerprints[name] = load_dataset(recipe.dataset).fingerprint
+            fingerprints[name] = load_for(recipe).fingerprint
         info = run.info
         is_same_data = info["dataset"]["fingerprint"] == fingerprints[name]
         if is_same_data and info["versions"] == find_versions():

@@ -1,23 +1,63 @@
-"""From a recipe's ``dataset`` to rows that train, validate and test. Imports NumPy, no more."""
+"""From a recipe's ``dataset`` to rows that train, validate and test; never imports TensorFlow."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from kerasrecipes.data.builtin import load_source
 from kerasrecipes.data.checks import check_dataset
-from kerasrecipes.data.dataset import Dataset, Part
+from kerasrecipes.data.compatibility import check_compatibility
+from kerasrecipes.data.dataset import Column, Dataset, Part, Source
 from kerasrecipes.data.keras_cache import Say, say_nothing
 from kerasrecipes.data.splits import split_source
-from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe.rules import LossKind, find_loss_kind
+from kerasrecipes.recipe.schema import DatasetSpec, Task
 
-__all__ = ["Dataset", "Part", "load_dataset"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Column", "Dataset", "Part", "load_dataset", "load_for", "name_dataset"]
 
 
-def load_dataset(spec: DatasetSpec, say: Say = say_nothing) -> Dataset:
+def load_for(recipe: Recipe, say: Say = say_nothing, data: pd.DataFrame | None = None) -> Dataset:
+    """Load a recipe's data, and check recipe and data against each other.
+
+    Args:
+        recipe: A checked recipe.
+        say: Told line by line what is being looked for or downloaded.
+        data: Rows on hand, in place of those that the recipe names.
+
+    Raises:
+        DataUnavailable: The data could not be had.
+        DataError: The data break a rule.
+        RecipeError: Output layer, loss or class weights do not suit the target.
+    """
+    loss = {recipe.loss.name: recipe.loss.arguments}
+    is_number = find_loss_kind(loss) is LossKind.NUMBERS
+    task: Task = "regression" if is_number else "classification"
+    dataset = load_dataset(recipe.dataset, say, task=task, data=data)
+    check_compatibility(recipe, dataset)
+    return dataset
+
+
+def load_dataset(
+    spec: DatasetSpec,
+    say: Say = say_nothing,
+    *,
+    task: Task | None = None,
+    data: pd.DataFrame | None = None,
+) -> Dataset:
     """Load, split and check the data set that a recipe asks for.
 
     Args:
         spec: The recipe's ``dataset``.
         say: Told line by line what is being looked for or downloaded.
+        task: What a target of whole numbers is taken for where ``spec`` does not say.
+        data: Rows on hand, in place of those that ``spec`` names.
 
     Returns:
         The parts "train", and "validation" and "test" where rows are held out.
@@ -26,4 +66,65 @@ def load_dataset(spec: DatasetSpec, say: Say = say_nothing) -> Dataset:
         DataUnavailable: The data are not on this machine and could not be downloaded.
         DataError: The data break a rule, or the recipe asks for what they do not have.
     """
-    return check_dataset(split_source(spec.name, load_source(spec, say), spec))
+    name = name_dataset(spec)
+    if data is None and spec.name is not None:
+        source = _read_features(load_source(spec.name, say), spec)
+    else:
+        source = _load_own(spec, name, spec.task or task, data, say)
+        if source.columns:  # what is dropped from a table was never read
+            spec = spec.model_copy(update={"drop": []})
+    fills_missing = spec.missing in ("median", "mean", "most_frequent")
+    return check_dataset(split_source(name, source, spec), fills_missing)
+
+
+def name_dataset(spec: DatasetSpec) -> str:
+    """What a data set is called in messages and reports."""
+    given = spec.name or spec.openml or spec.sklearn or (spec.path and Path(spec.path).name)
+    return str(given or "data")
+
+
+def _load_own(
+    spec: DatasetSpec, name: str, task: Task | None, data: pd.DataFrame | None, say: Say
+) -> Source:
+    """Load data that are the user's own, or another collection's."""
+    from kerasrecipes.data import arrays, files, images, remote
+    from kerasrecipes.data.frames import read_frame
+    from kerasrecipes.data.table import make_source
+
+    # A table is handed on without a name, so that each column can be let go once it was read.
+    if data is not None:
+        rows = files.mark_missing(read_frame(data), spec)
+        return make_source(rows, spec, name, "a DataFrame", task)
+    if spec.openml is not None or spec.sklearn is not None:
+        load = remote.load_openml if spec.openml is not None else remote.load_sklearn
+        rows, target = load(spec, say)
+        origin = "openml.org, through scikit-learn" if spec.openml else "scikit-learn"
+        return make_source(files.mark_missing(rows, spec), spec, name, origin, task, target)
+    if spec.path is None:
+        problem = "it has no source. Give it name, path, openml or sklearn, or data to train on."
+        raise DataError(name, [problem])
+    if Path(spec.path).is_dir():
+        return images.load_image_folder(spec.path, spec)
+    if spec.path.endswith((".npz", ".npy")):
+        loaded = arrays.read_arrays(spec.path, spec, spec.task or task)
+        if isinstance(loaded, Source):
+            return loaded
+        return make_source(loaded, spec, name, spec.path, task)
+    return make_source(files.read_table(spec.path, spec), spec, name, spec.path, task)
+
+
+def _read_features(source: Source, spec: DatasetSpec) -> Source:
+    """A built-in table, with ``features`` and ``crosses`` as the recipe has them."""
+    if not (spec.features or spec.crosses) or not isinstance(source.inputs, dict):
+        return source
+    import pyarrow as pa
+
+    from kerasrecipes.data.columns import infer_columns, read_columns
+
+    name = name_dataset(spec)
+    rows = pa.table(source.inputs)
+    # Columns that are dropped are dropped later, and named as this table's own.
+    undropped = spec.model_copy(update={"drop": []})
+    columns, left_out = infer_columns(rows, undropped, (), name)
+    inputs = read_columns(rows, columns, name)
+    return replace(source, inputs=inputs, columns=columns, left_out=left_out)

@@ -20,7 +20,6 @@ from kerasrecipes.data.keras_cache import (
     say_nothing,
 )
 from kerasrecipes.errors import DataUnavailable
-from kerasrecipes.recipe.schema import DatasetSpec
 
 BOSTON_COLUMNS = (
     "CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B", "LSTAT",
@@ -68,22 +67,20 @@ KERAS_FILES = {
 }
 
 
-def load_source(spec: DatasetSpec, say: Say = say_nothing) -> Source:
+def load_source(name: str, say: Say = say_nothing) -> Source:
     """Load the data set that a recipe names: every row, not yet split.
 
     Tables come as float32 columns of shape (n_samples,) by name, images as uint8 arrays of
     shape (n_samples, height, width[, channels]) in 0 to 255 (digits: 0 to 16).
 
     Args:
-        spec: The recipe's ``dataset``.
+        name: The data set's name.
         say: Told what is being downloaded, line by line.
 
     Raises:
         DataUnavailable: The data set is not on this machine and could not be downloaded.
     """
-    if spec.name in EMBEDDED:
-        return EMBEDDED[spec.name]()
-    return DOWNLOADED[spec.name](say)
+    return EMBEDDED[name]() if name in EMBEDDED else DOWNLOADED[name](say)
 
 
 def _load_boston_housing() -> Source:
@@ -94,7 +91,7 @@ def _load_boston_housing() -> Source:
         inputs=_name_columns(X, BOSTON_COLUMNS),
         target=y.astype(np.float32),
         task="regression",
-        target_name="MEDV",
+        target_names=("MEDV",),
         target_unit="$1000s",
         origin="embedded in mlxtend",
     )
@@ -110,7 +107,7 @@ def _load_sklearn_table(loader: str, target_name: str, **arguments: Any) -> Sour
         inputs=_name_columns(table.data, [n.replace("/", "_") for n in table.feature_names]),
         target=table.target.astype(np.int64 if class_names else np.float32),
         task="classification" if class_names else "regression",
-        target_name=target_name,
+        target_names=(target_name,),
         class_names=class_names,
         origin="embedded in scikit-learn",
     )
@@ -124,7 +121,7 @@ def _load_digits() -> Source:
         inputs=digits.images.astype(np.uint8),
         target=digits.target.astype(np.int64),
         task="classification",
-        target_name="digit",
+        target_names=("digit",),
         class_names=DIGITS,
         origin="embedded in scikit-learn",
     )
@@ -136,7 +133,7 @@ def _load_images(name: str, target_name: str, class_names: tuple[str, ...], say:
         inputs=np.ascontiguousarray(X_train),
         target=y_train.reshape(-1).astype(np.int64),
         task="classification",
-        target_name=target_name,
+        target_names=(target_name,),
         class_names=class_names,
         test_inputs=np.ascontiguousarray(X_test),
         test_target=y_test.reshape(-1).astype(np.int64),
@@ -150,7 +147,7 @@ def _load_california_housing(say: Say) -> Source:
         inputs=_name_columns(X, CALIFORNIA_COLUMNS),
         target=y.astype(np.float32),
         task="regression",
-        target_name="median_house_value",
+        target_names=("median_house_value",),
         target_unit="$",
         origin="downloaded through Keras, rows in its order",
     )

@@ -17,13 +17,16 @@ from kerasrecipes.errors import DataError
 ROWS_SHOWN = 5
 
 
-def check_dataset(dataset: Dataset) -> Dataset:
+def check_dataset(dataset: Dataset, fills_missing: bool = False) -> Dataset:
     """Return the data set, with warnings for what training can live with.
+
+    Args:
+        fills_missing: Whether missing values of a table's columns are filled in later.
 
     Raises:
         DataError: A part is empty, or holds NaN or infinite values; every such place is listed.
     """
-    problems = [*_find_empty_parts(dataset), *_find_non_finite(dataset)]
+    problems = [*_find_empty_parts(dataset), *_find_non_finite(dataset, fills_missing)]
     if problems:
         raise DataError(dataset.name, problems)
     warnings = (*dataset.warnings, *_find_constant_columns(dataset.parts["train"]))
@@ -36,11 +39,12 @@ def _find_empty_parts(dataset: Dataset) -> Iterator[str]:
             yield f"the {name} part has no rows. Add rows, or hold out fewer elsewhere."
 
 
-def _find_non_finite(dataset: Dataset) -> Iterator[str]:
+def _find_non_finite(dataset: Dataset, fills_missing: bool) -> Iterator[str]:
     found: dict[tuple[str, str], list[str]] = {}
     for name, part in dataset.parts.items():
         for place, values in _name_values(dataset, part):
-            if text := _describe_non_finite(values, part.rows):
+            may_miss = fills_missing and place[0].startswith("column ")
+            if text := _describe_non_finite(values, part.rows, may_miss):
                 found.setdefault(place, []).append(f"{name} part: {text}")
     for (label, remedy), texts in found.items():
         yield f"{label} has values that are not finite ({'; '.join(texts)}). {remedy}"
@@ -59,11 +63,13 @@ def _name_values(
     yield (f"target {dataset.target_name}", f"{mend}."), part.target
 
 
-def _describe_non_finite(values: NDArray[np.generic], rows: NDArray[np.int64]) -> str:
+def _describe_non_finite(
+    values: NDArray[np.generic], rows: NDArray[np.int64], may_miss: bool
+) -> str:
     """Count what is not finite and name its rows; empty if there is none."""
     if not np.issubdtype(values.dtype, np.inexact):
         return ""
-    nan, infinite = np.isnan(values), np.isinf(values)
+    nan, infinite = np.isnan(values) & (not may_miss), np.isinf(values)
     if not (nan.any() or infinite.any()):
         return ""
     bad = np.sort(rows[(nan | infinite).reshape(len(rows), -1).any(axis=1)])

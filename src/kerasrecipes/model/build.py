@@ -25,8 +25,15 @@ _ACCURACIES = ("accuracy", "acc")
 _FILE_ARGUMENTS = {"directory", "filepath", "filename", "log_dir", "backup_dir"}
 _STATISTICS = {"mean", "variance", "bin_boundaries", "vocabulary", "idf_weights"}
 """What ``adapt()`` would find out, given by hand."""
-_SERVING_NAMES = {"standardize_columns", "original_units", "probabilities"}
-"""Layers that the saved model has beside the recipe's own."""
+_SERVING_NAMES = {
+    "categories",
+    "encode_columns",
+    "inputs",
+    "numbers",
+    "original_units",
+    "probabilities",
+}
+"""Layers that the saved model has beside the recipe's own, which are one layer of it."""
 _ADAPT_BATCH_SIZE = 1024
 _REFUSALS = (
     TypeError,
@@ -49,25 +56,46 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
 
     Args:
         recipe: A checked recipe.
-        inputs: Encoded training inputs of shape (n_samples, ...).
+        inputs: Encoded training inputs of shape (n_samples, ...): all rows where a layer needs
+            adapting, else as many as give the shape.
 
     Raises:
         RecipeError: Keras refuses a layer, or its input shape; names the layer's line.
     """
-    model = keras.Sequential(name=make_keras_name(recipe.name, "model"))
+    name = make_keras_name(recipe.name, "model")
+    model = keras.Sequential(name=f"{name}-model" if name in _SERVING_NAMES else name)
     model.add(keras.Input(inputs.shape[1:]))
     for i, component in enumerate(recipe.layers):
         path: KeyPath = ("layers", i)
 
         def add_layer(component: Component = component, i: int = i) -> None:
-            arguments = _with_safe_name(component, i)
+            arguments = _with_policy(recipe, i) | _with_safe_name(component, i)
             layer = make_component("layers", component.name, arguments)
-            if hasattr(layer, "adapt") and not component.arguments.keys() & _STATISTICS:
+            if needs_adapting(component):
                 layer.adapt(_predict_so_far(model, inputs))
             model.add(layer)
 
         call_keras(recipe, path, add_layer)
+    model.dtype_policy = keras.dtype_policies.get(recipe.precision)  # decides about loss scaling
     return model
+
+
+def needs_adapting(layer: Component) -> bool:
+    """Whether a layer finds out about the training rows before it is trained."""
+    return hasattr(getattr(keras.layers, layer.name, None), "adapt") and not (
+        layer.arguments.keys() & _STATISTICS
+    )
+
+
+def _with_policy(recipe: Recipe, position: int) -> dict[str, Any]:
+    """The arguments that give a layer the recipe's precision; the last one answers in float32.
+
+    Losses of float16 answers overflow, see https://keras.io/api/mixed_precision/.
+    """
+    if recipe.precision == "float32":
+        return {}
+    is_last = position == len(recipe.layers) - 1
+    return {"dtype": "float32" if is_last else recipe.precision}
 
 
 def _predict_so_far(model: keras.Sequential, inputs: np.ndarray) -> np.ndarray:
@@ -199,7 +227,7 @@ def _with_safe_name(component: Component, position: int) -> dict[str, Any]:
     if words is None:
         return component.arguments
     name = make_keras_name(str(words), "layer")
-    if name != words or name in _SERVING_NAMES:
+    if name != words:
         name = f"{name}-{position}"
     return component.arguments | {"name": name}
 

@@ -24,7 +24,7 @@ def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> N
     """
     shape = model.output_shape[1:]
     received = f"(received: an output of {'×'.join(map(str, shape))})"
-    wanted = {1, 2} if dataset.n_classes == 2 else {max(1, dataset.n_classes)}
+    wanted = {1, 2} if dataset.n_classes == 2 else {dataset.n_classes or len(dataset.target_names)}
     message = ""
     if len(shape) != 1:
         message = (
@@ -32,7 +32,9 @@ def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> N
             "in front of it."
         )
     elif shape[0] not in wanted:
-        what = f"{dataset.n_classes} classes" if dataset.n_classes else "target, a number"
+        n_targets = len(dataset.target_names)
+        what = "target, a number" if n_targets == 1 else f"{n_targets} targets"
+        what = f"{dataset.n_classes} classes" if dataset.n_classes else what
         message = (
             f"{dataset.name}'s {what}: the last layer must give {max(wanted)} {received}. End "
             f"with Dense: {{units: {max(wanted)}}}."

@@ -2,51 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
 
+from kerasrecipes.data.dataset import Inputs, count_rows, take_rows
 from kerasrecipes.errors import RunFailed
-from kerasrecipes.model.encoder import Encoder
+from kerasrecipes.model.encoder import ROWS_AT_ONCE, Encoder, to_tensors
 from kerasrecipes.model.target import TargetCodec
 
-PREDICT_BATCH_SIZE = 1024
 TOLERANCE = 1e-5
 """How far a reloaded model's answers may lie from the trained one's, relative to their size."""
+
+_VALUES_AT_ONCE = 16_000_000
+"""Numbers that the widest layer may give in one call: 64 MB."""
 
 
 def make_serving_model(
     model: keras.Sequential, encoder: Encoder, codec: TargetCodec, input_shape: tuple[int, ...]
-) -> keras.Sequential:
+) -> keras.Model:
     """Join encoder, trained layers and the target's inverse; the layers are shared, not copied.
 
     Args:
-        input_shape: Of one raw row, as ``Encoder.stack`` gives it.
+        input_shape: Of one row of an array; a table's encoder knows its own.
     """
-    return keras.Sequential(
-        [keras.Input(input_shape), *encoder.layers, *model.layers, *codec.make_layers()],
-        name=model.name,
-    )
+    if encoder.model is None:
+        inputs: Any = keras.Input(input_shape, name="inputs")
+        outputs = inputs
+    else:
+        inputs = encoder.model.input
+        outputs = encoder.model(inputs)
+    for layer in (model, *codec.make_layers()):
+        outputs = layer(outputs)
+    return keras.Model(inputs, outputs, name=model.name)
 
 
-def predict(model: keras.Sequential, inputs: np.ndarray) -> np.ndarray:
-    """Predict in large batches; inputs as ``Encoder.stack`` gives them.
+def make_predictor(model: keras.Model, encoder: Encoder) -> Callable[[Inputs], NDArray[Any]]:
+    """A function that answers raw rows, any number of them in little memory.
+
+    Args:
+        model: Takes what ``Encoder.stack`` gives.
+        encoder: Of the same run.
 
     Returns:
-        Shape (n_samples, n_units).
+        A function from raw rows to answers of shape (n_samples, n_units).
     """
-    return np.asarray(model.predict(inputs, batch_size=PREDICT_BATCH_SIZE, verbose=0))
+    answer = tf.function(lambda rows: model(rows, training=False), reduce_retracing=True)
+    shapes = [layer.output.shape[1:] for layer in find_trained(model).layers]
+    widest = max(int(np.prod([size or 1 for size in shape])) for shape in shapes)
+    n_at_once = int(np.clip(_VALUES_AT_ONCE // widest, 32, ROWS_AT_ONCE))
+
+    def predict(inputs: Inputs) -> NDArray[Any]:
+        n_rows = count_rows(inputs)
+        answers = np.empty((n_rows, *model.output_shape[1:]), np.float32)
+        for start in range(0, n_rows, n_at_once):
+            rows = slice(start, start + n_at_once)
+            answers[rows] = answer(to_tensors(encoder.stack(take_rows(inputs, rows))))
+        return answers
+
+    return predict
 
 
-def verify_saved(file: Path, inputs: np.ndarray, expected: np.ndarray) -> None:
+def find_trained(serving: keras.Model) -> keras.Sequential:
+    """The recipe's own layers inside a serving model."""
+    nested = (layer for layer in serving.layers if isinstance(layer, keras.Sequential))
+    return next(nested, serving)
+
+
+def load_model(file: Path) -> keras.Model:
+    """Load a saved model; code in it is refused."""
+    return keras.saving.load_model(file, compile=False, safe_mode=True)
+
+
+def verify_saved(file: Path, encoder: Encoder, inputs: Inputs, expected: NDArray[Any]) -> None:
     """Load a saved model and hold its answers to raw rows against those it gave before saving.
 
     Raises:
         RunFailed: They differ by more than TOLERANCE of the largest answer.
     """
-    loaded = keras.saving.load_model(file, compile=False, safe_mode=True)
-    difference = float(np.abs(predict(loaded, inputs) - expected).max(initial=0.0))
+    answers = make_predictor(load_model(file), encoder)(inputs)
+    difference = float(np.abs(answers - expected).max(initial=0.0))
     allowed = TOLERANCE * max(1.0, float(np.abs(expected).max(initial=0.0)))
     if not difference <= allowed:
         raise RunFailed(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,28 +22,32 @@ class TargetCodec:
         kind: What the loss wants.
         class_names: By class index; empty for regression.
         n_units: Units of the output layer.
-        mean: Of the training target; 0 where it is not standardised.
-        scale: Standard deviation of the training target; 1 where it is not standardised.
+        names: The target's name, or those of several.
+        mean: Of each target's training rows; empty where they are not standardised.
+        scale: Their standard deviation.
         from_logits: Whether the output layer gives logits.
     """
 
     kind: LossKind
     class_names: tuple[str, ...]
     n_units: int
-    mean: float = 0.0
-    scale: float = 1.0
+    names: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
     from_logits: bool = False
 
     def encode(self, target: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Encode a target of shape (n_samples,).
+        """Encode a target of shape (n_samples,) or (n_samples, n_targets).
 
         Returns:
-            Class indices or numbers of shape (n_samples, 1), or one-hot rows of shape
-            (n_samples, n_classes).
+            Class indices of shape (n_samples, 1), numbers of shape (n_samples, n_targets), or
+            one-hot rows of shape (n_samples, n_classes).
         """
         if not self.class_names:
-            standardized = (np.asarray(target, np.float64) - self.mean) / self.scale
-            return standardized.astype(np.float32)[:, None]
+            numbers = np.asarray(target, np.float64).reshape(len(target), -1)
+            if self.mean:
+                numbers = (numbers - self.mean) / self.scale
+            return numbers.astype(np.float32)
         if self.kind is LossKind.INTEGERS:
             return target.astype(np.int32)[:, None]
         if self.n_units == 1:
@@ -52,9 +57,14 @@ class TargetCodec:
     def make_layers(self) -> list[keras.Layer]:
         """Layers that turn the output into the user's units, or logits into probabilities."""
         if not self.class_names:
-            if (self.mean, self.scale) == (0.0, 1.0):
+            if not self.mean:
                 return []
-            return [keras.layers.Rescaling(self.scale, offset=self.mean, name="original_units")]
+            variance = np.square(self.scale)
+            return [
+                keras.layers.Normalization(
+                    mean=list(self.mean), variance=variance, invert=True, name="original_units"
+                )
+            ]
         if not self.from_logits:
             return []
         activation = "sigmoid" if self.n_units == 1 else "softmax"
@@ -64,11 +74,13 @@ class TargetCodec:
         """Name the columns of a saved model's outputs, of shape (n_samples, n_units).
 
         Returns:
-            Columns of shape (n_samples,): "predicted" in the user's units, or as class names
-            with one column "probability_<class>" each.
+            Columns of shape (n_samples,): "predicted" in the user's units, or "predicted_<name>"
+            for each of several targets; or "predicted" as class names, with one column
+            "probability_<class>" each.
         """
         if not self.class_names:
-            return {"predicted": outputs[:, 0]}
+            answers = (name_column("predicted", self.names, i) for i in range(self.n_units))
+            return dict(zip(answers, outputs.T, strict=True))
         if self.n_units == 1:
             outputs = np.column_stack([1 - outputs[:, 0], outputs[:, 0]])
         names = np.asarray(self.class_names)
@@ -77,14 +89,46 @@ class TargetCodec:
             columns[f"probability_{name}"] = outputs[:, i]
         return columns
 
+    def name_actual(self, target: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
+        """Name the columns of a target as ``decode`` names those of the answers, "actual" first."""
+        if self.class_names:
+            return {"actual": np.asarray(self.class_names)[target.astype(np.int64)]}
+        numbers = target.reshape(len(target), -1)
+        columns = (name_column("actual", self.names, i) for i in range(numbers.shape[1]))
+        return dict(zip(columns, numbers.T, strict=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for run.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> TargetCodec:
+        """What ``to_dict`` gave."""
+        lists = {name: tuple(value) for name, value in facts.items() if isinstance(value, list)}
+        return cls(**{**facts, **lists, "kind": LossKind(facts["kind"])})
+
+
+def name_column(what: str, names: tuple[str, ...], i: int = 0) -> str:
+    """The name of a column of predictions: of several targets, each has its own."""
+    return f"{what}_{names[i]}" if len(names) > 1 else what
+
 
 def fit_target(recipe: Recipe, dataset: Dataset, n_units: int) -> TargetCodec:
     """Choose the encoding that the recipe's loss wants; standardise by the training rows."""
     loss = {recipe.loss.name: recipe.loss.arguments}
-    mean, scale = 0.0, 1.0
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
     if recipe.dataset.standardize_target:
         target = dataset.parts["train"].target.astype(np.float64)
-        mean, scale = float(target.mean()), float(target.std()) or 1.0
+        target = target.reshape(len(target), -1)
+        mean = tuple(map(float, target.mean(axis=0)))
+        scale = tuple(float(sd) or 1.0 for sd in target.std(axis=0))
     return TargetCodec(
-        find_loss_kind(loss), dataset.class_names, n_units, mean, scale, has_logits(loss)
+        kind=find_loss_kind(loss),
+        class_names=dataset.class_names,
+        n_units=n_units,
+        names=dataset.target_names,
+        mean=mean,
+        scale=scale,
+        from_logits=has_logits(loss),
     )

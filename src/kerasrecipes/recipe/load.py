@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError, format_path
 from kerasrecipes.recipe.components import (
@@ -15,20 +16,24 @@ from kerasrecipes.recipe.components import (
     find_place_category,
     split_component,
 )
+from kerasrecipes.recipe.dataset_rules import SOURCES, check_dataset_keys
 from kerasrecipes.recipe.keras_names import find_canonical_name
 from kerasrecipes.recipe.rules import check_rules
-from kerasrecipes.recipe.schema import DatasetSpec, Recipe
+from kerasrecipes.recipe.schema import CrossSpec, CsvSpec, DatasetName, DatasetSpec, Recipe
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import Document, parse_yaml, read_yaml, write_value
 
 
-def load_recipe(file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(
+    file: str | Path, overrides: Sequence[str] = (), *, needs_source: bool = True
+) -> Recipe:
     """Load a recipe and check all of it, without importing TensorFlow.
 
     Args:
         file: A YAML file.
         overrides: Changes such as "epochs=10" or "layers.2.Dense.units=200", checked like the
             file itself.
+        needs_source: Whether ``dataset`` must say where the rows come from.
 
     Raises:
         RecipeError: With every problem of the file and of the overrides, in order.
@@ -41,10 +46,10 @@ def load_recipe(file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             _apply_override(document, override)
         except RecipeError as error:
             problems += error.problems
-    return _check(document, file, problems)
+    return _check(document, file, problems, needs_source)
 
 
-def _check(document: Document, file: Path, problems: list[Problem]) -> Recipe:
+def _check(document: Document, file: Path, problems: list[Problem], needs_source: bool) -> Recipe:
     tree = document.value
     if not isinstance(tree, dict):
         message = "A recipe is a mapping with the keys dataset, layers, loss, ... at its top level."
@@ -52,6 +57,8 @@ def _check(document: Document, file: Path, problems: list[Problem]) -> Recipe:
     tree.setdefault("name", file.stem)
     wrong, warnings = check_rules(document)
     problems = [*document.problems, *problems, *check_components(document), *wrong]
+    problems += check_dataset_keys(document, needs_source)
+    _resolve_data_path(document)
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
@@ -60,6 +67,16 @@ def _check(document: Document, file: Path, problems: list[Problem]) -> Recipe:
         raise RecipeError(sorted(dict.fromkeys(problems), key=_in_order_of_file))
     recipe._document, recipe._warnings = document, warnings
     return recipe
+
+
+def _resolve_data_path(document: Document) -> None:
+    """Make ``dataset.path`` absolute: the file's is relative to it, an override's to the shell."""
+    dataset = document.value.get("dataset")
+    if isinstance(dataset, dict) and isinstance(dataset.get("path"), str) and dataset["path"]:
+        place = document.locate(("dataset", "path"))
+        is_from_file = place is not None and place.line is not None
+        folder = Path(place.file).parent if place and is_from_file else Path()
+        dataset["path"] = str((folder / os.path.expanduser(dataset["path"])).absolute())
 
 
 def _in_order_of_file(problem: Problem) -> tuple[str, int, int]:
@@ -96,9 +113,18 @@ def _read_with_bases(file: Path, readers: tuple[Path, ...]) -> Document:
     # A base's own name and description say nothing of a recipe built on it.
     for key in ("name", "description"):
         base.value.pop(key, None)
+    _leave_one_source(base, document.value.get("dataset"))
     _merge(base, document, ())
     base.problems += document.problems
     return base
+
+
+def _leave_one_source(document: Document, change: Any) -> None:
+    """Remove where the rows came from, if a change of ``dataset`` says where else."""
+    dataset = document.value.get("dataset")
+    if isinstance(dataset, dict) and isinstance(change, dict) and change.keys() & set(SOURCES):
+        for key in set(SOURCES) - change.keys():
+            dataset.pop(key, None)
 
 
 def _merge(base: Document, child: Document, path: KeyPath) -> None:
@@ -147,6 +173,8 @@ def _apply_override(document: Document, override: str) -> None:
         raise RecipeError([Problem(error.path, error.message, place)]) from None
     except RecipeError as error:
         raise RecipeError([Problem(p.path, p.message, place) for p in error.problems]) from None
+    if path[:-1] == ("dataset",):
+        _leave_one_source(document, {path[-1]: parsed.value})
     parent[path[-1]] = parsed.value
     here = Document(None, {path: place}, {(*path, *inner): place for inner in parsed.values})
     here.keys |= {(*path, *inner): place for inner in parsed.keys}
@@ -220,9 +248,13 @@ def _describe(error: Any, document: Document) -> Problem | None:
     kind, received, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "value_error":
         return None  # a malformed component: check_components has reported it
-    # pydantic names the members of a union after the key that holds it.
-    while len(path) > 1 and path not in document.values and kind not in _ABOUT_KEYS:
-        path = path[:-1]
+    is_name = "[key]" in path
+    # pydantic names the members of a union between its key and what stands in it.
+    if kind not in _ABOUT_KEYS:
+        known: KeyPath = ()
+        for part in path[: path.index("[key]") - 1] if is_name else path:
+            known = (*known, part) if (*known, part) in document.values else known
+        path = known or path[:1]
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
     location = None
     match kind:
@@ -234,10 +266,20 @@ def _describe(error: Any, document: Document) -> Problem | None:
             message = f"{owner} needs the key '{key}'{_EXAMPLES.get(key, '')}."
         case "extra_forbidden" | "invalid_key":
             path = (*path[:-1], str(path[-1]))
-            model = DatasetSpec if path[0] == "dataset" else Recipe
+            model = _find_model(path)
             names = [*model.model_fields, *(["extends"] if model is Recipe else [])]
             message = f"There is no key '{path[-1]}' here. {suggest(path[-1], names)}"
             location = document.keys.get(path)
+        case "literal_error" if key == "class_weight" and isinstance(received, dict):
+            return None  # the weight that is wrong has an error of its own
+        case "string_type" if key == "target" and isinstance(received, list) and received:
+            return None  # the name that is wrong has an error of its own
+        case _ if is_name:
+            text = write_value(received)
+            message = f"{key} needs names that are text (received: {text}). Write '{text}'."
+            location = document.keys.get((*path, str(received)))
+        case _ if key in _UNIONS:
+            message = f"{key} must be {_UNIONS[key]} (received: {write_value(received)})."
         case "literal_error" | "bool_type" if key in _WORDS:
             message = _describe_choice(key, received, _WORDS[key])
         case "literal_error":
@@ -246,13 +288,26 @@ def _describe(error: Any, document: Document) -> Problem | None:
         case "list_type":
             message = _describe_no_list(key, received)
         case "model_type" | "dict_type":
-            example = f". Write {key}: {{name: {received}}}" if isinstance(received, str) else ""
-            example = example or f"{_EXAMPLES.get(key, '')}."
+            example = f"{_EXAMPLES.get(key, '')}."
+            if key == "dataset" and isinstance(received, str):
+                example = f". Write {key}: {{name: {received}}}"
             message = f"{key} must be a mapping (received: {write_value(received)}){example}"
         case _:
             rule = _RULES.get(kind, "has a value that does not fit").format(**context)
             message = f"{key} {rule} (received: {write_value(received)})."
     return Problem(path, message, location or document.locate(path))
+
+
+def _find_model(path: KeyPath) -> type[BaseModel]:
+    """The model whose key stands at the end of a path."""
+    match path:
+        case ("dataset", "csv", _):
+            return CsvSpec
+        case ("dataset", "crosses", int(), _):
+            return CrossSpec
+        case ("dataset", _):
+            return DatasetSpec
+    return Recipe
 
 
 def _describe_choice(key: str, received: Any, choices: Sequence[str]) -> str:
@@ -274,6 +329,14 @@ def _describe_no_list(key: str, received: Any) -> str:
 
 _ABOUT_KEYS = ("missing", "extra_forbidden", "invalid_key")
 _WORDS = {"jit_compile": ("auto", "true", "false")}
+_UNIONS = {
+    "class_weight": "balanced, or a weight by class such as {cat: 1, dog: 2.5}",
+    "target": "a column's name, or a list of names",
+    "decimal": "'.' or ','",
+    "openml": "a data set's name or number",
+    "missing_values": "a list of texts and numbers",
+}
+"""Keys whose value has several forms, of each of which pydantic complains separately."""
 _RULES = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -281,14 +344,21 @@ _RULES = {
     "bool_type": "must be true or false",
     "string_type": "must be text",
     "string_too_short": "must not be empty",
-    "too_short": "must hold at least one item",
+    "string_too_long": "must be {max_length} character long",
+    "too_short": "must hold {min_length} or more",
+    "too_long": "must hold {max_length} at most",
     "greater_than_equal": "must be {ge} or more",
     "greater_than": "must be more than {gt}",
     "less_than": "must be less than {lt}",
+    "finite_number": "must be a finite number",
 }
 _EXAMPLES = {
     "dataset": ", such as dataset: {name: fashion_mnist}",
     "layers": ", such as layers: [Flatten, Dense: {units: 10, activation: softmax}]",
     "loss": ", such as loss: sparse_categorical_crossentropy",
-    "name": f", one of {', '.join(get_args(DatasetSpec.model_fields['name'].annotation))}",
+    "features": ", such as features: {zip: string_categorical}",
+    "crosses": ", such as crosses: [{feature_names: [make, colour], crossing_dim: 32}]",
+    "crossing_dim": ", such as crossing_dim: 32",
+    "csv": ", such as csv: {delimiter: ';'}",
+    "name": f", one of {', '.join(get_args(DatasetName))}",
 }

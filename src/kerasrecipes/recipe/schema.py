@@ -31,8 +31,12 @@ PlotName = Literal[
     "samples",
     "class_counts",
 ]
+Task = Literal["regression", "classification"]
+Missing = Literal["error", "drop", "median", "mean", "most_frequent"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Name = Annotated[str, Field(min_length=1)]
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Model(BaseModel):
@@ -56,12 +60,68 @@ def _read_component(value: Any) -> Component:
 ComponentField = Annotated[Component, BeforeValidator(_read_component)]
 
 
+FEATURES: dict[str, dict[str, Any]] = {
+    "float": {},
+    "float_normalized": {},
+    "float_rescaled": {"scale": 1.0, "offset": 0.0},
+    "float_discretized": {"num_bins": 10},
+    "string_categorical": {"max_tokens": 100},
+    "string_hashed": {"num_bins": 32},
+    "integer_categorical": {"max_tokens": 100},
+    "integer_hashed": {"num_bins": 32},
+    "boolean": {},
+    "date": {"format": None},
+}
+"""What a column can become, with the arguments that each word takes and their defaults: those of
+``keras.utils.FeatureSpace``, and two of ours, boolean and date."""
+
+
+class CsvSpec(_Model):
+    """How a CSV file is written, where it is not found out right.
+
+    Attributes:
+        delimiter: What stands between two values; one character.
+        encoding: A codec that Python knows, such as "cp949".
+        decimal: What stands before the fraction of a number.
+    """
+
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    encoding: str | None = None
+    decimal: Literal[".", ","] | None = None
+
+
+class CrossSpec(_Model):
+    """Columns whose values together are one category, as in ``FeatureSpace.cross``.
+
+    Attributes:
+        feature_names: Two columns; Keras 3.15's HashedCrossing takes no more.
+        crossing_dim: How many categories the combinations are hashed into.
+    """
+
+    feature_names: list[str] = Field(min_length=2, max_length=2)
+    crossing_dim: int = Field(ge=2)
+
+
 class DatasetSpec(_Model):
-    """Which data, and which of their rows are held out.
+    """Which data, what their columns mean, and which of their rows are held out.
 
     Attributes:
         name: A built-in data set.
+        path: A file, a pattern such as "data/*.csv", or a folder of images; absolute once loaded.
+        openml: A data set of openml.org, by name or number.
+        sklearn: A data set that scikit-learn carries or fetches, by its loader's name: "wine".
+        target: The column that is to be predicted, or several of numbers.
+        task: What the target asks for; None means that its values say so.
+        features: By column, how it becomes the model's input, in ``keras.utils.FeatureSpace``'s
+            words.
+        crosses: Combinations of columns.
         drop: Columns of a table to leave out.
+        missing: What becomes of missing values; the words are scikit-learn's.
+        missing_indicator: Whether the model is told which values were missing.
+        missing_values: Texts or numbers that mean "missing" beside the usual ones.
+        csv: How CSV files are written.
+        image_size: Height and width that images are brought to.
+        color_mode: Channels of images read from files.
         validation_split: Share of the rows left after the test part was taken.
         test_split: Share of all rows; None means 0.2, or the data set's own test part.
         split_seed: Chooses the rows; stays put when the recipe's seed varies.
@@ -69,8 +129,23 @@ class DatasetSpec(_Model):
         standardize_target: Whether training sees (target - mean) / sd of the training rows.
     """
 
-    name: DatasetName
+    name: DatasetName | None = None
+    path: str | None = Field(default=None, min_length=1)
+    openml: str | int | None = None
+    sklearn: str | None = Field(default=None, min_length=1)
+    target: Name | Annotated[list[Name], Field(min_length=1)] | None = None
+    task: Task | None = None
+    features: dict[str, ComponentField] = {}
+    crosses: list[CrossSpec] = []
     drop: list[str] = []
+    missing: Missing = "error"
+    missing_indicator: bool = False
+    missing_values: list[str | int | float] = []
+    csv: CsvSpec = CsvSpec()
+    image_size: list[Annotated[int, Field(ge=1)]] | None = Field(
+        default=None, min_length=2, max_length=2
+    )
+    color_mode: Literal["rgb", "grayscale"] = "rgb"
     validation_split: Share = 0.0
     test_split: Annotated[float, Field(gt=0, lt=1)] | None = None
     split_seed: Seed = 42
@@ -83,6 +158,9 @@ class Recipe(_Model):
 
     Attributes:
         seed: Chooses initial weights, row order and dropout.
+        class_weight: How much the loss of a row counts, by its class's name; "balanced" counts
+            every class alike, however many rows it has.
+        precision: In what the layers compute, a policy of Keras's.
         report: The pictures of the report; None means those that suit the task.
     """
 
@@ -96,8 +174,10 @@ class Recipe(_Model):
     metrics: list[ComponentField] = []
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=32, ge=1)
+    class_weight: Literal["balanced"] | dict[str | int, Weight] | None = None
     callbacks: list[ComponentField] = []
     device: Literal["auto", "cpu", "gpu"] = "auto"
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit_compile: Literal["auto"] | bool = "auto"
     report: list[PlotName] | None = None
 
@@ -125,6 +205,10 @@ class Recipe(_Model):
         return _resolve(self, self._document.value)
 
 
+_ONLY_WHERE_GIVEN = {"missing", "csv", "color_mode", "precision"}
+"""Keys whose defaults say nothing of most recipes, and are not written out."""
+
+
 def _resolve(model: _Model, written: dict[str, Any]) -> dict[str, Any]:
     resolved: dict[str, Any] = {}
     for name, field in type(model).model_fields.items():
@@ -135,6 +219,6 @@ def _resolve(model: _Model, written: dict[str, Any]) -> dict[str, Any]:
             resolved[name] = written[name]
         elif isinstance(value, Component):
             resolved[name] = value.name
-        elif value or value != field.default:
+        elif value != field.default or (value and name not in _ONLY_WHERE_GIVEN):
             resolved[name] = value
     return resolved

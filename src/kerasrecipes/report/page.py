@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kerasrecipes.report import words
 from kerasrecipes.report.picture import Picture
 from kerasrecipes.report.results import Results
+from kerasrecipes.report.tables import list_columns, list_scores, score_classes
 from kerasrecipes.report.template import get_environment
 from kerasrecipes.report.verdict import give_verdict
 
@@ -16,6 +17,8 @@ _BANNERS = {
     "failed": "Failed. This run ended with an error, and what follows covers only what it left.",
     "running": "Still running. This page shows the run as it was when the page was written.",
 }
+
+_OF_TRAINING = {"Fingerprint", "Device", "Versions"}
 
 
 def render_page(
@@ -38,7 +41,9 @@ def render_page(
             banner=_BANNERS.get(str(results.info.get("status")), ""),
             tiles=_choose_tiles(results),
             pictures=pictures,
-            scores=_arrange_scores(results),
+            scores=list_scores(results),
+            classes=score_classes(results),
+            columns=list_columns(results),
             facts=_list_facts(results),
             warnings=[*results.info.get("warnings", ()), *warnings],
         )
@@ -48,11 +53,21 @@ def render_page(
 def _choose_tiles(results: Results) -> list[tuple[str, str]]:
     """Choose the few facts that stand in large type: pairs of a value and what it is."""
     info, rows = results.info, results.dataset.get("rows", {})
+    parameters = f"{info['parameters']:,}" if "parameters" in info else ""
+    if results.evaluated:
+        scored, n_classes = rows.get(results.part, 0), len(results.class_names)
+        tiles = {
+            f"{results.noun}s": f"{scored:,}",
+            "classes": f"{n_classes:,}" if n_classes else "",
+            "targets": f"{len(results.targets):,}" if len(results.targets) > 1 else "",
+            "parameters": parameters,
+        }
+        return [(value, what) for what, value in tiles.items() if value]
     asked, fit = info.get("epochs", 0), info.get("seconds", {}).get("fit")
     of_asked = f" of {asked:,}" if asked > results.epochs_run else ""
     tiles = {
         f"training {results.noun}s": f"{rows['train']:,}" if "train" in rows else "",
-        "parameters": f"{info['parameters']:,}" if "parameters" in info else "",
+        "parameters": parameters,
         "epochs": f"{results.epochs_run:,}{of_asked}",
         "to fit": words.write_seconds(fit) if fit else "",
     }
@@ -60,7 +75,10 @@ def _choose_tiles(results: Results) -> list[tuple[str, str]]:
 
 
 def _list_facts(results: Results) -> list[tuple[str, str]]:
-    """List what a person needs to judge or repeat the run: pairs of a name and a value."""
+    """List what a person needs to judge or repeat the run: pairs of a name and a value.
+
+    Of an evaluation, run.json repeats facts of the training, which are not its own.
+    """
     info, data = results.info, results.dataset
     rows = ", ".join(f"{n:,} {part}" for part, n in data.get("rows", {}).items())
     facts = {
@@ -77,16 +95,8 @@ def _list_facts(results: Results) -> list[tuple[str, str]]:
         "Git commit": info.get("git_commit"),
         "Started": str(info.get("started_at", "")).replace("T", " "),
     }
-    return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
-
-
-def _arrange_scores(results: Results) -> list[tuple[str, list[float | None]]]:
-    """Arrange metrics as rows of a table: a name, then a value or None for each part."""
-    keys = dict.fromkeys(key for part in results.metrics.values() for key in part)
     return [
-        (
-            words.name_metric(key, results.unit),
-            [values.get(key) for values in results.metrics.values()],
-        )
-        for key in keys
+        (name, str(value))
+        for name, value in facts.items()
+        if value not in (None, "") and not (results.evaluated and name in _OF_TRAINING)
     ]

@@ -12,7 +12,7 @@ class Picture:
     """A picture and its words.
 
     Attributes:
-        name: As in the recipe's ``report`` key.
+        name: As in the recipe's ``report`` key, with the target's behind it if there are several.
         title: What it is.
         alt: What is in it, for those who cannot see it.
         caption: How to read it.

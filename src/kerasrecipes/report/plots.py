@@ -23,7 +23,7 @@ from sklearn import metrics
 
 from kerasrecipes.report.axes import find_line_ends, scale_curves, spread_apart
 from kerasrecipes.report.style import COLORS, FAINT, INK, MUTED, WRONG
-from kerasrecipes.report.words import name_metric, write_number, write_with_unit
+from kerasrecipes.report.words import name_metric, shorten, write_number, write_with_unit
 
 _FITTED = COLORS["validation"]
 _BOX = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": FAINT, "alpha": 0.92}
@@ -233,11 +233,11 @@ def plot_samples(
         if is_wrong:
             frame.set(ec=WRONG, lw=2)
         ax.add_patch(frame)
-        lines = [("✗ " * is_wrong + _shorten(y_pred[i]), WRONG if is_wrong else INK)]
+        lines = [("✗ " * is_wrong + shorten(y_pred[i], _LONGEST_NAME), WRONG if is_wrong else INK)]
         if confidence is not None and np.isfinite(confidence[i]):
             lines.append((f"{confidence[i]:.0%}", MUTED))
         if is_wrong:
-            lines.append((f"is {_shorten(y_true[i])}", MUTED))
+            lines.append((f"is {shorten(y_true[i], _LONGEST_NAME)}", MUTED))
         for n, (line, color) in enumerate(lines):
             ax.text(i + 0.5, -0.16 - 0.15 * n, line, color=color, size=8.5, ha="center")
     ax.set(xlim=(0, max(len(pixels), 10)), ylim=(-0.62, 0.94), aspect="equal", title=title)
@@ -257,7 +257,7 @@ def plot_class_counts(
         part: The part's name, which gives the colour.
     """
     positions = np.arange(len(counts))
-    bars = ax.barh(positions, counts, height=0.66, color=COLORS.get(part, MUTED))
+    bars = ax.barh(positions, counts, height=0.66, color=COLORS.get(part, COLORS["test"]))
     if len(counts) <= _BIGGEST_ANNOTATED:
         ax.bar_label(bars, [f"{count:,}" for count in counts], padding=4, color=INK, size=9)
         ax.set_xticks([])
@@ -356,7 +356,3 @@ def _label_line_ends(ax: Axes) -> None:
 
 def _label_size(n_classes: int) -> float:
     return float(np.clip(420 / n_classes, 4.2, 10))
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

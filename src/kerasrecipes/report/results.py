@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -18,13 +18,13 @@ _NOT_METRICS = {"epoch", "learning_rate"}
 
 @dataclass(frozen=True)
 class Results:
-    """A run's files, where a file that an interrupted run never wrote is an empty value.
+    """The files of a run, or of an evaluation inside one; a file that is not there is empty.
 
     Attributes:
         info: What run.json says.
         history: Values by column, one an epoch.
         metrics: Metric values by name, by part.
-        predictions: The test rows' columns, as text.
+        predictions: The predicted rows' columns, as text.
         samples: Images as in ``Run.samples``, or None.
         recipe: The resolved recipe, as YAML.
     """
@@ -47,14 +47,29 @@ class Results:
         return str(self.info.get("name", ""))
 
     @property
+    def evaluated(self) -> str:
+        """Whose rows an evaluation scored, such as a file's name; empty for a run."""
+        return str(self.info.get("evaluated") or "")
+
+    @property
+    def part(self) -> str:
+        """The part whose rows were predicted."""
+        return "evaluated" if self.evaluated else "test"
+
+    @property
     def is_classification(self) -> bool:
         """Whether the target is a class."""
         return bool(self.dataset.get("task") == "classification")
 
     @property
     def target(self) -> str:
-        """The target's name, or a word for it."""
+        """The target's name, or the names of several, or a word for it."""
         return str(self.dataset.get("target") or "the target")
+
+    @property
+    def targets(self) -> list[str]:
+        """The target's name, or those of several."""
+        return [str(name) for name in self.dataset.get("targets") or (self.target,)]
 
     @property
     def unit(self) -> str:
@@ -73,18 +88,20 @@ class Results:
 
     @property
     def has_predictions(self) -> bool:
-        """Whether any test row was predicted."""
-        return bool(self.predictions.get("predicted"))
+        """Whether any row was predicted whose answer is known, each target of several."""
+        if len(self.targets) > 1:
+            return all(each.has_predictions for each in self.split_targets())
+        return bool(self.predictions.get("actual") and self.predictions.get("predicted"))
 
     @cached_property
     def y_true(self) -> NDArray[Any]:
-        """Shape (n_samples,): class indices, or numbers in original units, of the test rows."""
-        return self._targets("actual")
+        """Shape (n_samples,): class indices, or numbers in original units; of a single target."""
+        return self._read_target("actual")
 
     @cached_property
     def y_pred(self) -> NDArray[Any]:
         """Shape (n_samples,): what the model predicted, as in ``y_true``."""
-        return self._targets("predicted")
+        return self._read_target("predicted")
 
     @cached_property
     def confidence(self) -> NDArray[np.float64]:
@@ -115,7 +132,23 @@ class Results:
         losses = np.array(self.history.get("val_loss", ()), dtype=float)
         return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
 
-    def _targets(self, column: str) -> NDArray[Any]:
+    def split_targets(self) -> list[Results]:
+        """The same for each of several targets by itself, as a run with that target has it."""
+        if len(self.targets) == 1:
+            return [self]
+        return [
+            replace(
+                self,
+                info=self.info | {"dataset": self.dataset | {"target": name, "targets": [name]}},
+                predictions={
+                    what: self.predictions.get(f"{what}_{name}", [])
+                    for what in ("actual", "predicted")
+                },
+            )
+            for name in self.targets
+        ]
+
+    def _read_target(self, column: str) -> NDArray[Any]:
         values = self.predictions[column]
         if not self.is_classification:
             return np.array(values, dtype=float)

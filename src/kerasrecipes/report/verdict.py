@@ -15,13 +15,16 @@ _FAR = 1.2
 _WORSE = 1.05
 """From this ratio of the last to the lowest validation loss on, training went on for too long."""
 
+_MOST_TARGETS = 6
+"""So many of several targets are told one by one; the table of scores has them all."""
+
 
 @dataclass(frozen=True)
 class Verdict:
     """The report's first words.
 
     Attributes:
-        headline: What the model achieves on rows that it never saw, or how far the run came.
+        headline: What the model achieves on the rows it was tested on, or how far the run came.
         notes: What qualifies it, a sentence or two each.
     """
 
@@ -32,42 +35,46 @@ class Verdict:
 def give_verdict(results: Results) -> Verdict:
     """Say what the run amounts to."""
     if not results.has_predictions:
-        epochs = write_count(results.epochs_run, "epoch")
-        return Verdict(
-            f"No verdict yet: {epochs} finished, and no test {results.noun} was predicted.",
-            _drop_empty(describe_fit(results)),
-        )
-    compared = (
-        (describe_baseline(results), describe_most_confused(results))
-        if results.is_classification
-        else (describe_baseline(results),)
-    )
+        return Verdict(_describe_nothing(results), _drop_empty(describe_fit(results)))
+    if results.is_classification:
+        compared = [f"{describe_baseline(results)} {describe_most_confused(results)}"]
+    elif len(results.targets) > 1:
+        compared = _describe_baselines(results)
+    else:
+        compared = [describe_baseline(results)]
     return Verdict(
         describe_score(results),
-        _drop_empty(" ".join(compared), describe_fit(results), _describe_draw(results)),
+        _drop_empty(*compared, describe_fit(results), _describe_draw(results)),
     )
 
 
 def describe_score(results: Results) -> str:
-    """Say how good the predictions of the test rows are, with a 95% interval."""
-    return _describe_accuracy(results) if results.is_classification else _describe_errors(results)
+    """Say how good the predictions are, with a 95% interval for classes."""
+    if results.is_classification:
+        return _describe_accuracy(results)
+    if len(results.targets) > 1:
+        return _describe_several(results)
+    sentence = (
+        f"Predicts {results.target} with a typical error of {_write_error(results)} "
+        f"on {_count_rows(results)}"
+    )
+    r2 = _describe_r2(results)
+    return f"{sentence}; {r2}." if r2 else f"{sentence}."
 
 
 def describe_baseline(results: Results) -> str:
-    """Say what a guess that ignores the inputs would score on the same test rows."""
+    """Say what a guess that ignores the inputs would score on the same rows."""
     if not results.is_classification:
-        errors = np.abs(results.y_true - results.y_pred)
-        guess = np.abs(results.y_true - results.y_true.mean()).mean()
-        interval = _mean_interval(errors) if len(errors) > 1 else ()
-        ends = "–".join(write_number(end) for end in interval)
+        interval = _write_interval(results)
         return (
-            f"The typical error is the mean absolute error{ends and f' (95% interval {ends})'}; "
-            f"guessing these {results.noun}s' mean every time would be off by "
-            f"{write_with_unit(guess, results.unit)}."
+            f"The typical error is the mean absolute error{interval and f' ({interval})'}; "
+            f"{_describe_guess(results)}."
         )
-    counts = results.dataset.get("class_counts", {}).get("train") or np.bincount(results.y_true)
+    trained = results.dataset.get("class_counts", {}).get("train")
+    counts = trained or np.bincount(results.y_true)
     share = float(np.mean(results.y_true == np.argmax(counts)))
-    sentence = f"Guessing the most frequent class would give {write_percent(share)}"
+    whose = "the" if trained else f"these {results.noun}s'"
+    sentence = f"Guessing {whose} most frequent class would give {write_percent(share)}"
     n_correct, n_samples = _count_correct(results)
     if _wilson_interval(n_correct, n_samples)[0] > share:
         return f"{sentence}."
@@ -78,7 +85,7 @@ def describe_most_confused(results: Results) -> str:
     """Say which class was most often taken for which other."""
     wrong = results.y_true != results.y_pred
     if not wrong.any():
-        return f"Not one test {results.noun} got the wrong class."
+        return f"Not one {results.part} {results.noun} got the wrong class."
     pairs, counts = np.unique(
         np.stack([results.y_true[wrong], results.y_pred[wrong]]), axis=1, return_counts=True
     )
@@ -88,7 +95,12 @@ def describe_most_confused(results: Results) -> str:
 
 
 def describe_fit(results: Results) -> str:
-    """Say what the losses on the training and validation parts tell about overfitting."""
+    """Say what the losses on the training and validation parts tell about overfitting.
+
+    An evaluation has no such parts, and says nothing.
+    """
+    if results.evaluated:
+        return ""
     curve = results.history.get("val_loss", [])
     train, validation = (
         results.metrics.get(part, {}).get("loss", next(reversed(column), float("nan")))
@@ -115,7 +127,19 @@ def describe_fit(results: Results) -> str:
     return sentence
 
 
+def _describe_nothing(results: Results) -> str:
+    if results.evaluated:
+        return f"No verdict: no {results.noun} of {results.evaluated} was predicted."
+    epochs = write_count(results.epochs_run, "epoch")
+    return f"No verdict yet: {epochs} finished, and no test {results.noun} was predicted."
+
+
 def _describe_draw(results: Results) -> str:
+    if results.evaluated:
+        return (
+            f"An interval covers only which {results.noun}s were evaluated. If the model was "
+            "trained on some of them, these numbers flatter it."
+        )
     seed = results.info.get("seed")
     of_seed = "One seed" if seed is None else f"One seed ({seed})"
     return (
@@ -130,27 +154,73 @@ def _describe_accuracy(results: Results) -> str:
     low, high = _wilson_interval(n_correct, n_samples)
     return (
         f"Names the right class for {write_percent(n_correct / n_samples)} of "
-        f"{write_count(n_samples, f'test {results.noun}')} "
+        f"{_count_rows(results)} "
         f"(95% interval {100 * low:.1f}–{write_percent(high)}, Wilson)."
     )
 
 
-def _describe_errors(results: Results) -> str:
+def _describe_several(results: Results) -> str:
+    targets = results.split_targets()
+    errors = [f"{each.target} {_write_error(each)}" for each in targets[:_MOST_TARGETS]]
+    return (
+        f"Predicts {len(targets)} targets; typical errors on {_count_rows(targets[0])}: "
+        f"{', '.join(errors)}{_write_rest(results)}."
+    )
+
+
+def _describe_baselines(results: Results) -> list[str]:
+    """A sentence on each of several targets, as ``describe_baseline`` has it for one."""
+    sentences = ["A typical error is a mean absolute error."]
+    for each in results.split_targets()[:_MOST_TARGETS]:
+        facts = _drop_empty(_write_interval(each), _describe_guess(each), _describe_r2(each))
+        sentences.append(f"{each.target}: {'; '.join(facts)}.")
+    return sentences
+
+
+def _write_rest(results: Results) -> str:
+    rest = len(results.targets) - _MOST_TARGETS
+    return f" and {write_count(rest, 'target')} more" if rest > 0 else ""
+
+
+def _count_rows(results: Results) -> str:
+    """The predicted rows in words, claiming of an evaluation's no more than where they are from."""
+    n_samples = len(results.y_true)
+    if results.evaluated:
+        return f"{write_count(n_samples, results.noun)} of {results.evaluated}"
+    if results.is_classification:
+        return write_count(n_samples, f"test {results.noun}")
+    return f"{write_count(n_samples, results.noun)} it never saw"
+
+
+def _write_error(results: Results) -> str:
+    error = np.abs(results.y_true - results.y_pred).mean()
+    return f"±{write_with_unit(error, results.unit)}"
+
+
+def _write_interval(results: Results) -> str:
+    if len(results.y_true) < 2:
+        return ""
+    ends = _mean_interval(np.abs(results.y_true - results.y_pred))
+    return f"95% interval {'–'.join(write_number(end) for end in ends)}"
+
+
+def _describe_guess(results: Results) -> str:
+    guess = np.abs(results.y_true - results.y_true.mean()).mean()
+    return (
+        f"guessing these {results.noun}s' mean every time would be off by "
+        f"{write_with_unit(guess, results.unit)}"
+    )
+
+
+def _describe_r2(results: Results) -> str:
     from sklearn.metrics import r2_score
 
-    n_samples = len(results.y_true)
-    error = np.abs(results.y_true - results.y_pred).mean()
-    sentence = (
-        f"Predicts {results.target} with a typical error of "
-        f"±{write_with_unit(error, results.unit)} on "
-        f"{write_count(n_samples, results.noun)} it never saw"
-    )
-    if n_samples < 2:
-        return f"{sentence}."
+    if len(results.y_true) < 2:
+        return ""
     r2 = r2_score(results.y_true, results.y_pred)
     if r2 > 0:
-        return f"{sentence}; explains {r2:.0%} of the variance (R²)."
-    return f"{sentence}; explains none of the variance (R² {write_number(r2)})."
+        return f"explains {r2:.0%} of the variance (R²)"
+    return f"explains none of the variance (R² {write_number(r2)})"
 
 
 def _count_correct(results: Results) -> tuple[int, int]:

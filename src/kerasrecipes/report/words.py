@@ -12,6 +12,12 @@ _METRIC_WORDS = {
     "r2": "R²",
     "rmse": "RMSE",
 }
+_SCORES_BY_TARGET = ("mae", "r2", "rmse")
+
+
+def shorten(name: str, n_characters: int) -> str:
+    """Cut a name that is too long for its place, and say so: ``a rather long n…``."""
+    return name if len(name) <= n_characters else f"{name[: n_characters - 1]}…"
 
 
 def write_number(value: float, digits: int = 3) -> str:
@@ -56,7 +62,11 @@ def write_seconds(seconds: float) -> str:
 
 
 def name_metric(key: str, unit: str = "") -> str:
-    """Name a metric of Keras's: ``mae_original_units`` becomes ``MAE ($1000s)``."""
+    """Name a metric: ``mae_original_units`` is ``MAE ($1000s)``, ``r2_rent`` is ``R² of rent``."""
     base = key.removesuffix("_original_units")
-    words = _METRIC_WORDS.get(base, base.replace("_", " ").capitalize())
+    score, _, target = base.partition("_")
+    if target and score in _SCORES_BY_TARGET:
+        words = f"{_METRIC_WORDS[score]} of {target}"
+    else:
+        words = _METRIC_WORDS.get(base, base.replace("_", " ").capitalize())
     return words if base == key else f"{words} ({unit or 'original units'})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -10,7 +12,7 @@ BATCHES_PER_GATHER = 50
 
 
 def make_training_batches(
-    inputs: np.ndarray, target: np.ndarray, batch_size: int, seed: int, first_epoch: int = 0
+    rows: Sequence[np.ndarray], batch_size: int, seed: int, first_epoch: int = 0
 ) -> tf.data.Dataset:
     """Batches without end; epoch after epoch, each in an order of its own.
 
@@ -19,17 +21,19 @@ def make_training_batches(
     with a smaller batch where the rows do not divide evenly, as in Keras.
 
     Args:
-        inputs: Shape (n_samples, ...); kept in its own dtype until it is inside the model.
-        target: Encoded, of shape (n_samples, n_units).
+        rows: Encoded inputs of shape (n_samples, ...), kept in their own dtype until they are
+            inside the model; target of shape (n_samples, n_units); and weights of shape
+            (n_samples,), where rows have them.
 
     Returns:
-        Pairs of shapes (batch_size, ...) and (batch_size, n_units), ``count_steps`` an epoch.
+        Tuples of (batch_size, ...), (batch_size, n_units) and (batch_size,), ``count_steps`` an
+        epoch.
     """
-    n_rows = len(inputs)
+    n_rows = len(rows[0])
     batch_size = min(batch_size, n_rows)
     n_full = n_rows // batch_size
     with tf.device("CPU"):
-        all_inputs, all_targets = tf.constant(inputs), tf.constant(target)
+        tensors = tuple(make_tensor(array) for array in rows)
 
     def order_rows(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(n_rows), seed=[seed, epoch])
@@ -40,11 +44,11 @@ def make_training_batches(
             groups = groups.concatenate(tf.data.Dataset.from_tensors(rest[tf.newaxis]))
         return groups
 
-    def gather(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.gather(all_inputs, rows), tf.gather(all_targets, rows)
+    def gather(places: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return tuple(tf.gather(tensor, places) for tensor in tensors)
 
     epochs = tf.data.Dataset.counter(first_epoch)
-    return _without_autotune(epochs.flat_map(order_rows).map(gather).unbatch().prefetch(2))
+    return _as_written(epochs.flat_map(order_rows).map(gather).unbatch().prefetch(2))
 
 
 def make_evaluation_batches(
@@ -54,21 +58,38 @@ def make_evaluation_batches(
     n_rows = len(inputs)
     if n_rows <= batch_size:
         # Keras makes an iterator per evaluation: of one tensor that takes a tenth of the time.
-        return _without_autotune(tf.data.Dataset.from_tensors((inputs, target)))
+        return _as_written(tf.data.Dataset.from_tensors((inputs, target)))
     with tf.device("CPU"):
-        all_inputs, all_targets = tf.constant(inputs), tf.constant(target)
+        all_inputs, all_targets = make_tensor(inputs), make_tensor(target)
 
     def slice_rows(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return all_inputs[start : start + batch_size], all_targets[start : start + batch_size]
 
     starts = tf.data.Dataset.range(0, n_rows, batch_size, output_type=tf.int32)
-    return _without_autotune(starts.map(slice_rows).prefetch(1))
+    return _as_written(starts.map(slice_rows).prefetch(1))
 
 
-def _without_autotune(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Nothing here is left to tune, and giving up a tuned iterator took up to 10 s (2.21)."""
+def make_tensor(array: np.ndarray) -> tf.Tensor:
+    """An array as a tensor on the CPU, without a copy where its memory allows.
+
+    ``tf.constant`` copies, and needs twice the array's memory while it does. TensorFlow stops the
+    whole process at memory that does not begin at a multiple of 64 bytes.
+    """
+    is_ready = array.flags.c_contiguous and array.flags.writeable and not array.ctypes.data % 64
+    if is_ready and array.dtype.kind in "fiu" and array.dtype.isnative and array.size:
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.constant(array)
+
+
+def _as_written(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Keep TensorFlow 2.21 from rewriting what is written here for a reason.
+
+    Nothing is left to tune, and giving up a tuned iterator took up to 10 s. Rewriting the graph
+    copies every array that it holds, and the copies outlive the iterator.
+    """
     options = tf.data.Options()
     options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
     return batches.with_options(options)
 
 

@@ -37,12 +37,14 @@ def fit_model(
     batch_size: int,
     seed: int,
     multiply_adds: int,
+    row_weights: np.ndarray | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
     """Train a compiled model; it keeps what it learnt when interrupted.
 
     Args:
         multiply_adds: Of one row through the model: tells short steps from long ones.
+        row_weights: How much the loss of each training row counts, of shape (n_samples,).
 
     Returns:
         Keras's history: a value an epoch, by name.
@@ -52,7 +54,8 @@ def fit_model(
         KeyboardInterrupt: The user stopped it; ``model.history`` holds the finished epochs.
     """
     steps = count_steps(len(train[0]), batch_size)
-    batches = make_training_batches(*train, batch_size, seed)
+    weighted = train if row_weights is None else (*train, row_weights)
+    batches = make_training_batches(weighted, batch_size, seed)
     rows = min(batch_size, len(train[0]))
     # Forward pass, and two passes of about the same cost back.
     step_s = _STEP_OVERHEAD_S + 3 * multiply_adds * rows / _MULTIPLY_ADDS_PER_S

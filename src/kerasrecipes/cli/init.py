@@ -1,0 +1,52 @@
+"""``kerasrecipes init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="A table's file, an .npz file, or a folder of images by class.",
+            show_default=False,
+        ),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column to predict.",
+            show_default="the one called target, label, class or y; else the last",
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="How a CSV file is written, such as cp949.", show_default="UTF-8"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The recipe to write.",
+            show_default="named after DATA, in this folder",
+        ),
+    ] = None,
+) -> None:
+    """Look at your data, and write a commented recipe that trains on them."""
+    from rich.console import Console
+
+    from kerasrecipes.drafting import draft_recipe
+    from kerasrecipes.drafting.summary import print_draft
+
+    console = Console(highlight=False, markup=False)
+    with console.status(f"reading {data}"):
+        draft = draft_recipe(data, target, output, encoding)
+    print_draft(console, draft)

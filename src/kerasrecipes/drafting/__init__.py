@@ -1,0 +1,99 @@
+"""Recipes for somebody's own data, drafted from a look at them; never imports TensorFlow."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasrecipes.data import Dataset, load_for
+from kerasrecipes.data.checks import check_dataset
+from kerasrecipes.data.compatibility import check_compatibility
+from kerasrecipes.data.splits import split_source
+from kerasrecipes.drafting.findings import Findings, look_at
+from kerasrecipes.drafting.plan import plan_recipe
+from kerasrecipes.errors import InputError
+from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.recipe.names import make_folder_name
+
+__all__ = ["Draft", "draft_recipe"]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A recipe that was written, and what it rests on.
+
+    Attributes:
+        file: The recipe.
+        recipe: The same, checked.
+        found: What was found in the data.
+        dataset: The data as the recipe's first run will have them.
+    """
+
+    file: Path
+    recipe: Recipe
+    found: Findings
+    dataset: Dataset
+
+
+def draft_recipe(
+    data: str, target: str | None = None, file: Path | None = None, encoding: str | None = None
+) -> Draft:
+    """Look at data, and write a commented recipe that trains on them as it stands.
+
+    Args:
+        data: A table's file, or a pattern of several; a file of arrays; a folder of images.
+        target: The column to predict; None lets its name or its place say so.
+        file: The recipe's file; None is named after the data, in the working folder.
+        encoding: Of a CSV file, a codec that Python knows.
+
+    Raises:
+        InputError: The file is there already, or no recipe would train on the data; no file is
+            left behind.
+    """
+    path = Path(data).expanduser().absolute()
+    file = file or Path(f"{make_folder_name(_find_stem(path))}.yaml")
+    _check_file(file)
+    found = look_at(path, target, encoding)
+    text = plan_recipe(found, file).write()
+    try:
+        with file.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise _make_taken(file) from None
+    try:
+        recipe = load_recipe(file)
+        dataset = _check_draft(recipe, found)
+    except BaseException:
+        file.unlink()
+        raise
+    return Draft(file, recipe, found, dataset)
+
+
+def _check_draft(recipe: Recipe, found: Findings) -> Dataset:
+    """Hold the recipe to its data, as its first run will."""
+    if found.source.columns:  # its columns' words may lead the reader to other types
+        return load_for(recipe)
+    dataset = check_dataset(split_source(found.path.name, found.source, recipe.dataset))
+    check_compatibility(recipe, dataset)
+    return dataset
+
+
+def _find_stem(path: Path) -> str:
+    if glob.has_magic(path.name) and not path.exists():
+        return path.parent.name
+    return path.name if path.is_dir() else Path(path.name.removesuffix(".gz")).stem
+
+
+def _check_file(file: Path) -> None:
+    if file.exists():
+        raise _make_taken(file)
+    if not file.parent.is_dir():
+        raise InputError(
+            f"There is no folder {file.parent} for the recipe. Make it, or name another file "
+            "with -o."
+        )
+
+
+def _make_taken(file: Path) -> InputError:
+    return InputError(f"{file} is there already, and stays. Name another file with -o.")

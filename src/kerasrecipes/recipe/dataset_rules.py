@@ -1,0 +1,93 @@
+"""Rules of ``dataset`` that no single key shows: where the rows come from, what columns become."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from kerasrecipes.errors import KeyPath, Problem
+from kerasrecipes.recipe.components import split_component
+from kerasrecipes.recipe.schema import FEATURES
+from kerasrecipes.recipe.suggest import find_meant, suggest
+from kerasrecipes.recipe.yaml_file import Document, write_value
+
+SOURCES = ("name", "path", "openml", "sklearn")
+_OWN_KEYS = (
+    *("target", "task", "missing", "missing_indicator", "missing_values", "csv"),
+    *("image_size", "color_mode"),
+)
+"""What only rows need that come without their own meaning."""
+
+
+def check_dataset_keys(document: Document, needs_source: bool = True) -> list[Problem]:
+    """Check the keys of ``dataset`` against each other.
+
+    Args:
+        document: A whole recipe.
+        needs_source: Whether ``dataset`` must say where the rows come from.
+    """
+    dataset = document.value.get("dataset")
+    if not isinstance(dataset, dict):
+        return []
+    found = [*_check_source(dataset, needs_source), *_check_features(dataset)]
+    return [Problem(path, message, document.locate(path)) for path, message in found]
+
+
+def _check_source(dataset: dict[str, Any], needs_source: bool) -> Iterator[tuple[KeyPath, str]]:
+    given = [key for key in SOURCES if dataset.get(key) is not None]
+    is_misspelt = any(find_meant(str(key), SOURCES) for key in dataset if key not in SOURCES)
+    if needs_source and not given and not is_misspelt:
+        yield (
+            ("dataset",),
+            (
+                "dataset needs one of the keys name, path, openml and sklearn: such as "
+                "{name: fashion_mnist} or {path: houses.csv, target: price}."
+            ),
+        )
+    for key in given[1:]:
+        yield (
+            ("dataset", key),
+            f"The rows come from one place (received: {' and '.join(given)}). Keep one of these.",
+        )
+    if given == ["name"]:
+        for key in _OWN_KEYS:
+            if dataset.get(key):
+                yield (
+                    ("dataset", key),
+                    f"{key} is for data of one's own; {dataset['name']} has its own. Remove it.",
+                )
+
+
+def _check_features(dataset: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    features = dataset.get("features")
+    for column, written in features.items() if isinstance(features, dict) else ():
+        path: KeyPath = ("dataset", "features", column)
+        component = split_component(written)
+        if component is None:
+            example = "such as string_categorical or {string_hashed: {num_bins: 32}}"
+            yield path, f"A feature is a word, {example} (received: {write_value(written)})."
+            continue
+        word, arguments = component
+        if word not in FEATURES:
+            yield path, f"There is no feature '{word}'. {suggest(word, FEATURES)}"
+            continue
+        for argument, value in arguments.items():
+            here: KeyPath = (*path, word, argument)
+            default = FEATURES[word].get(argument)
+            received = f"(received: {argument}={write_value(value)})"
+            if argument not in FEATURES[word]:
+                remedy = suggest(str(argument), FEATURES[word]) or "It takes none."
+                yield here, f"{word} has no argument '{argument}' {received}. {remedy}"
+            elif argument == "format" and not isinstance(value, str):
+                yield here, f"format must be text such as '%d/%m/%Y' {received}."
+            elif isinstance(default, int) and not (type(value) is int and value >= 2):
+                yield here, f"{argument} must be a whole number of 2 or more {received}."
+            elif isinstance(default, float) and not _is_number(value):
+                yield here, f"{argument} must be a number {received}."
+            elif argument == "scale" and not value:
+                yield here, f"scale must not be 0: every value would become the same {received}."
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,79 @@
+"""``evaluate`` as a person runs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from kerasrecipes.cli.app import main
+from prediction.saved_runs import make_houses, train_runs
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return train_runs(tmp_path_factory.getbasetemp() / "saved_runs")
+
+
+@pytest.fixture
+def call(monkeypatch, capfd, tmp_path: Path):
+    """Call the command line, 80 columns wide; return exit code, lines of stdout, and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call_main(*arguments: object) -> tuple[object, list[str], str]:
+        monkeypatch.setattr(sys, "argv", ["kerasrecipes", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capfd.readouterr()
+        lines = [line.rstrip() for line in captured.out.splitlines()]
+        return caught.value.code, lines, captured.err
+
+    return call_main
+
+
+def test_numbers(call, runs) -> None:
+    code, lines, err = call("evaluate", runs["houses"])
+    assert (code, err) == (0, "")
+    assert lines[0] == "houses  20 rows of the run's own test part"
+    labels = [line.rsplit("  ", 1)[0].rstrip() for line in lines[2:7]]
+    assert sorted(labels) == [
+        "loss (mse, standardised)",
+        "mae",
+        "mae (original units)",
+        "r2",
+        "rmse (original units)",
+    ]
+    report = Path(lines[-1].removeprefix("report  "))
+    assert report.is_file()
+    assert report.parents[1] == runs["houses"] / "evaluations"
+
+
+def test_classes_have_a_table_of_their_own(call, runs) -> None:
+    rows = make_houses().dropna().assign(town="Rom")
+    rows.to_csv("known.csv", index=False)
+    code, lines, err = call("evaluate", runs["classes"], "--data", "known.csv")
+    assert (code, err) == (0, "")
+    assert lines[0] == "classes  75 rows of known.csv"
+    header = next(i for i, line in enumerate(lines) if line.startswith("class  "))
+    assert lines[header].split() == ["class", "precision", "recall", "F1", "rows"]
+    table = {line.split("   ")[0].strip(): line.split()[-1] for line in lines[header + 1 :][:3]}
+    counts = rows["dear"].value_counts()
+    assert table == {
+        "cheap": str(counts["cheap"]),
+        "dear": str(counts["dear"]),
+        "Mean of the classes": "75",
+    }
+    assert lines[-2] == (
+        "warning  town: 75 rows have a category that the model does not know ('Rom'); it is taken "
+        "as unknown."
+    )
+    assert all(len(line) <= 80 for line in lines[:-2])
+
+
+def test_a_refusal(call, runs) -> None:
+    make_houses().drop(columns="dear").to_csv("known.csv", index=False)
+    code, lines, err = call("evaluate", runs["houses"], "--data", "none.csv")
+    assert (code, lines) == (2, [])
+    assert err.startswith("dataset none.csv\n  path: there is no file ")

@@ -1,0 +1,112 @@
+"""What the terminal says when init has written a recipe, or could not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kerasrecipes.cli.app import main
+
+HEAD = "id,colour,size,kind\n"
+ROWS = "".join(
+    f"{i},{'red' if i % 2 else ''},{i * 7 % 11},{'big' if i % 3 else 'small'}\n" for i in range(60)
+)
+
+SAID = """\
+things.yaml  a recipe for things.csv
+
+rows     38 train, 10 validation, 12 test
+target   kind, chosen as the last column: none is called target, label, class or
+         y (another: --target)
+task     classification, 2 classes: big 40, small 20
+missing  colour 30: filled by missing: median
+layers   Dense 16, Dense 1
+
+column  taken as            why
+colour  string_categorical  1 distinct value
+size    float_normalized    number
+
+left out  why
+id        a row number, counted from 0
+
+Train it, or change it first: its comments say what is what.
+  kerasrecipes train things.yaml
+"""
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path: Path):
+    """Call init in a folder with a small table; return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "things.csv").write_text(HEAD + ROWS)
+
+    def call_main(*arguments: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kerasrecipes", "init", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        lines = [line.rstrip() for line in captured.out.splitlines()]
+        return caught.value.code, "".join(f"{line}\n" for line in lines), captured.err
+
+    return call_main
+
+
+def test_it_says_what_was_found_chosen_and_comes_next(call, tmp_path: Path):
+    assert call("things.csv") == (0, SAID, "")
+    assert (tmp_path / "things.yaml").read_text().startswith("# kerasrecipes train things.yaml\n")
+
+
+def test_target_and_file_can_be_told(call, tmp_path: Path):
+    code, out, err = call("things.csv", "--target", "size", "-o", "my recipe.yaml")
+    assert (code, err) == (0, "")
+    assert "target   size\n" in out
+    assert out.endswith("  kerasrecipes train 'my recipe.yaml'\n")
+    assert (tmp_path / "my recipe.yaml").exists()
+
+
+def test_a_recipe_is_never_overwritten(call, tmp_path: Path):
+    (tmp_path / "things.yaml").write_text("mine")
+    code, out, err = call("things.csv")
+    assert (code, out) == (2, "")
+    assert err == "things.yaml is there already, and stays. Name another file with -o.\n"
+    assert (tmp_path / "things.yaml").read_text() == "mine"
+
+
+def test_an_unknown_target_is_told_with_the_one_that_was_meant(call, tmp_path: Path):
+    code, out, err = call("things.csv", "--target", "knid")
+    assert (code, out) == (2, "")
+    assert err == (
+        "dataset things.csv\n  --target: no column 'knid'. Did you mean 'kind'? "
+        "The columns: id, colour, size, kind.\n"
+    )
+    assert not (tmp_path / "things.yaml").exists()
+
+
+def test_names_cannot_break_the_screen(call, tmp_path: Path):
+    (tmp_path / "odd.csv").write_text('"a\nb",[red]c\n' + "1,2.5\n2,3.5\n" * 20)
+    code, out, err = call("odd.csv")
+    assert (code, err) == (0, "")
+    assert "target  [red]c, chosen" in out
+    assert "a\\nb    float_normalized  number\n" in out
+
+
+LIGHT = """
+import sys
+from kerasrecipes.cli.app import main
+sys.argv = ["kerasrecipes", "init", "things.csv"]
+try:
+    main()
+finally:
+    assert not {"tensorflow", "keras"} & sys.modules.keys()
+"""
+
+
+def test_tensorflow_is_not_imported(call, tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,105 @@
+"""``predict`` as a person runs it."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kerasrecipes.cli.app import main
+from kerasrecipes.runs import Run
+from prediction.saved_runs import make_houses, train_runs
+
+ROWS = 40_000
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_runs(tmp_path_factory.getbasetemp() / "saved_runs")["houses"]
+
+
+@pytest.fixture
+def call(monkeypatch, capfd, tmp_path: Path):
+    """Call the command line in a folder of its own; return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    make_houses().to_csv("rows.csv", index=False)
+
+    def call_main(*arguments: object) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kerasrecipes", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capfd.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call_main
+
+
+def test_answers_to_a_file(call, run: Path) -> None:
+    code, out, err = call("predict", run, "--data", "rows.csv", "-o", "answers.csv", "--id", "id")
+    assert (code, out) == (0, "")
+    assert err.startswith("answers  answers.csv  80 rows in ")
+    assert pd.read_csv("answers.csv", dtype=str)["id"].tolist() == make_houses()["id"].tolist()
+
+
+def test_standard_output_is_answers_and_nothing_else(call, run: Path) -> None:
+    make_houses().assign(town="Rom").to_csv("rows.csv", index=False)
+    code, out, err = call("predict", run, "--data", "rows.csv", "--id", "id", "--id", "town")
+    answers = pd.read_csv(io.StringIO(out), dtype=str)
+    assert (code, len(answers), [*answers]) == (0, 80, ["id", "town", "predicted"])
+    assert err == (
+        "warning  town: 80 rows have a category that the model does not know ('Rom'); it is taken "
+        "as unknown.\n"
+    )
+
+
+def test_refusals_leave_by_standard_error(call, run: Path, tmp_path: Path) -> None:
+    make_houses().rename(columns={"area": "aera"}).to_csv("rows.csv", index=False)
+    code, out, err = call("predict", run, "--data", "rows.csv", "-o", "answers.csv")
+    assert (code, out) == (2, "")
+    assert err.startswith("dataset rows.csv\n  1 column is missing: area (is it 'aera'?). ")
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_what_can_be_told_early_is_told_before_tensorflow_is_imported(
+    call, run: Path, tmp_path: Path
+) -> None:
+    failed = Run(tmp_path / "failed")
+    failed.path.mkdir()
+    failed.update(status="failed")
+    for arguments, message in [
+        (["nowhere", "--data", "rows.csv"], "nowhere is not a run: there is no such folder."),
+        ([failed.path, "--data", "rows.csv"], f"{failed.path} has no saved model to use: it fail"),
+        ([run, "--data", "rows.csv", "-o", "answers.xls"], "Answers are written to .csv, .parquet"),
+    ]:
+        command = [sys.executable, "-c", LIGHT, "predict", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(message)
+
+
+LIGHT = """
+import sys
+sys.modules["tensorflow"] = sys.modules["keras"] = None
+from kerasrecipes.cli.app import main
+main()
+"""
+
+
+def test_a_pipe_may_close_early_and_rows_may_come_by_one(run: Path, tmp_path: Path) -> None:
+    rows = pd.concat([make_houses()] * (ROWS // 80))
+    kerasrecipes = f"{sys.executable} -m kerasrecipes predict '{run}' --data -"
+    done = subprocess.run(
+        ["bash", "-c", f"{kerasrecipes} --id id | head -n 2; exit ${{PIPESTATUS[0]}}"],
+        input=rows.to_csv(index=False),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    first, second = done.stdout.splitlines()
+    assert (first, second[:5]) == ("id,predicted", "0000,")
+    assert (done.stderr, done.returncode) == ("", 1)

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from kerasrecipes.data.arrays import load_arrays, load_inputs, read_arrays
+from kerasrecipes.data.dataset import Source
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.schema import DatasetSpec
+
+IMAGES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
+CODES = np.array([2, 0, 2, 0, 2, 0])
+
+
+def save(folder: Path, **arrays: Any) -> str:
+    np.savez(folder / "data.npz", **arrays)
+    return str(folder / "data.npz")
+
+
+def load(folder: Path, spec: DatasetSpec | None = None, **arrays: Any) -> Source:
+    return load_arrays(save(folder, **arrays), spec or DatasetSpec())
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [("x", "y"), ("X", "Y"), ("inputs", "target"), ("data", "labels"), ("images", "label")],
+)
+def test_inputs_and_target_are_known_by_their_names(tmp_path: Path, x: str, y: str) -> None:
+    source = load(tmp_path, **{y: CODES, x: IMAGES})
+    assert source.inputs.dtype == np.uint8
+    np.testing.assert_array_equal(source.inputs, IMAGES)
+    assert source.target.tolist() == [1, 0, 1, 0, 1, 0]
+    assert (source.task, source.class_names) == ("classification", ("0", "2"))
+    assert source.target_names == (y,)
+    assert source.test_inputs is None
+    assert source.origin == str(tmp_path / "data.npz")
+
+
+def test_the_file_s_own_test_part(tmp_path: Path) -> None:
+    source = load(
+        tmp_path, x_train=IMAGES, y_train=CODES, x_test=IMAGES[:2], y_test=np.array([0, 1])
+    )
+    assert source.class_names == ("0", "1", "2")
+    assert source.target.tolist() == CODES.tolist()
+    np.testing.assert_array_equal(source.test_inputs, IMAGES[:2])
+    assert source.test_target.tolist() == [0, 1]
+
+
+def test_target_may_name_an_array(tmp_path: Path) -> None:
+    spec = DatasetSpec(target="age")
+    source = load(tmp_path, spec, photos=IMAGES, age=np.linspace(0, 1, 6), ids=CODES)
+    assert source.task == "regression"
+    assert source.target.dtype == np.float32
+    assert (source.target_names, source.left_out) == (("age",), (("ids", "not named x or y"),))
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "expected", "class_names"),
+    [
+        (np.array(["b", "a"] * 3), "classification", [1, 0, 1, 0, 1, 0], ("a", "b")),
+        (CODES.reshape(-1, 1), "classification", [1, 0, 1, 0, 1, 0], ("0", "2")),
+        (CODES / 4, "regression", [0.5, 0, 0.5, 0, 0.5, 0], ()),
+        (np.eye(3)[CODES], "classification", CODES.tolist(), ("0", "1", "2")),
+        (np.eye(3)[CODES] * 2, "regression", (np.eye(3)[CODES] * 2).tolist(), ()),
+    ],
+)  # fmt: skip
+def test_what_the_target_is(
+    tmp_path: Path, y: Any, task: str, expected: Any, class_names: tuple[str, ...]
+) -> None:
+    source = load(tmp_path, x=IMAGES / 2, y=y)
+    assert (source.task, source.class_names) == (task, class_names)
+    assert source.target.tolist() == expected
+    assert source.inputs.dtype == np.float32
+
+
+def test_whole_numbers_are_what_the_task_says(tmp_path: Path) -> None:
+    path = save(tmp_path, x=IMAGES, y=CODES)
+    assert load_arrays(path, DatasetSpec(task="regression")).task == "regression"
+    assert load_arrays(path, DatasetSpec(), "regression").target.tolist() == CODES.tolist()
+
+
+def test_class_names_may_be_in_the_file(tmp_path: Path) -> None:
+    source = load(tmp_path, x=IMAGES, y=CODES // 2, class_names=np.array(["cat", "dog"]))
+    assert (source.class_names, source.left_out) == (("cat", "dog"), ())
+
+
+def test_a_one_hot_target_is_told(tmp_path: Path) -> None:
+    source = load(tmp_path, x=IMAGES, y=np.eye(3)[CODES])
+    assert source.warnings == ("y is one-hot: its 3 columns are taken as classes 0, 1, …",)
+
+
+def test_columns_of_one_length_are_a_table(tmp_path: Path) -> None:
+    path = save(
+        tmp_path,
+        x=np.array([1.5, np.nan]),
+        word=np.array(["a", "b"]),
+        code=np.array([b"u", b"v"]),
+        day=np.array(["2024-01-01", "2024-01-02"], "M8[D]"),
+    )
+    table = read_arrays(path, DatasetSpec())
+    assert isinstance(table, pa.Table)
+    assert table.slice(0, 1).to_pydict() == {
+        "x": [1.5],
+        "word": ["a"],
+        "code": ["u"],
+        "day": [date(2024, 1, 1)],
+    }
+
+
+def test_rows_of_numbers_are_a_table_of_numbered_columns(tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", np.array([[1, 2], [3, 4]]))
+    table = read_arrays(str(tmp_path / "data.npy"), DatasetSpec())
+    assert isinstance(table, pa.Table)
+    assert table.to_pydict() == {"0": [1, 3], "1": [2, 4]}
+
+
+def test_inputs_alone(tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", IMAGES)
+    np.testing.assert_array_equal(load_inputs(str(tmp_path / "data.npy")), IMAGES)
+    np.testing.assert_array_equal(load_inputs(save(tmp_path, anything=IMAGES)), IMAGES)
+    np.testing.assert_array_equal(load_inputs(save(tmp_path, y=CODES, x=IMAGES)), IMAGES)
+    with pytest.raises(DataError, match="an array must hold inputs"):
+        load_inputs(save(tmp_path, a=IMAGES, b=IMAGES))
+
+
+BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    (
+        {"a": IMAGES, "b": CODES},
+        {},
+        [
+            "an array must hold inputs: x, inputs, data, features, images, x_train (received: a of "
+            "shape (6, 2, 2), b of shape (6,)). Rename one when it is saved: numpy.savez(path, "
+            "x=…, y=…).",
+            "an array must hold the target: y, target, targets, label, labels, y_train (received: "
+            "a of shape (6, 2, 2), b of shape (6,)). Rename one when it is saved: "
+            "numpy.savez(path, x=…, y=…).",
+        ],
+    ),
+    (
+        {"x": IMAGES, "label": CODES},
+        {"target": "labels"},
+        [
+            "target: no array 'labels'. Did you mean 'label'? The arrays: x of shape (6, 2, 2), "
+            "label of shape (6,)."
+        ],
+    ),
+    (
+        {"x": IMAGES, "y": CODES[:5]},
+        {},
+        ["inputs and target must be equally long (received: x of 6, y of 5). Save them anew."],
+    ),
+    ({"x": IMAGES[:0], "y": CODES[:0]}, {}, ["x and y have no rows. Add rows."]),
+    (
+        {"x": np.array([["a", "b"]]), "y": CODES[:1]},
+        {},
+        [
+            "x must hold numbers, of shape (rows, …) (received: shape (1, 2) of <U1). Save text "
+            "and columns in a table, such as a CSV file."
+        ],
+    ),
+    (
+        {"x": IMAGES, "y": IMAGES},
+        {},
+        [
+            "target y must hold a number or text for each row (received: shape (6, 2, 2) of "
+            "uint8). Save it anew."
+        ],
+    ),
+    (
+        {"x": IMAGES, "y": np.ones((6, 2))},
+        {"task": "classification"},
+        [
+            "target y must hold one class for each row (received: shape (6, 2), not one-hot). Save "
+            "class numbers or names, of shape (rows,)."
+        ],
+    ),
+    (
+        {"x": IMAGES, "y": np.array(["a", None] * 3, dtype=object)},
+        {},
+        [
+            "path: array 'y' holds Python objects, which are not loaded, as they can run code. "
+            "Save numbers or texts: numpy.asarray(…, dtype='float32') or dtype='str'."
+        ],
+    ),
+    (
+        {"a": CODES, "b": CODES},
+        {},
+        ["the file must hold inputs and a target: x or inputs, and y."],
+    ),
+]
+
+
+@pytest.mark.parametrize(("arrays", "keys", "problems"), BAD_ARRAYS)
+def test_bad_arrays(
+    tmp_path: Path, arrays: dict[str, Any], keys: dict[str, Any], problems: list[str]
+) -> None:
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, DatasetSpec(**keys), **arrays)
+    assert list(caught.value.problems) == problems
+    assert caught.value.dataset == "data.npz"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.npz", None, "path: there is no file {path}. Did you mean 'nine.npz'?"),
+        ("data.npz", b"", "path: {path} is empty (0 bytes). Write the file anew."),
+        (
+            "data.npz",
+            b"PK\x03\x04",
+            "path: {path} cannot be read: File is not a zip file. Write it anew.",
+        ),
+        (
+            "data.npy",
+            b"hello",
+            "path: it holds Python objects, which are not loaded, as they can run code. Save "
+            "numbers or texts: numpy.asarray(…, dtype='float32') or dtype='str'.",
+        ),
+    ],
+)
+def test_bad_array_files(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+    (tmp_path / "nine.npz").touch()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_arrays(str(tmp_path / name), DatasetSpec())
+    assert caught.value.problems == (message.format(path=tmp_path / name),)
+
+
+def test_an_npy_file_of_images_has_no_target(tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", IMAGES)
+    with pytest.raises(DataError) as caught:
+        read_arrays(str(tmp_path / "data.npy"), DatasetSpec())
+    assert caught.value.problems == (
+        "a .npy file must hold rows of numbers, of shape (rows, columns) (received: shape (6, 2, "
+        "2) of uint8). Save inputs and target in one file: numpy.savez(path, x=…, y=…).",
+    )

@@ -1,0 +1,374 @@
+"""Files of raw rows to files of answers, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from kerasrecipes.errors import InputError
+from kerasrecipes.prediction import rows
+from kerasrecipes.prediction.predict import predict_file, predict_frame
+
+Frame = pd.DataFrame
+OUT = Path("out.csv")
+
+
+def answer(saved, frame: Frame, ids=(), suffix: str = ".csv", output: Path = OUT) -> Frame:
+    file = Path(f"in{suffix}")
+    if suffix == ".csv":
+        frame.to_csv(file, index=False)
+    elif suffix == ".parquet":
+        frame.to_parquet(file, index=False)
+    else:
+        frame.to_json(file, orient="records", lines=True, force_ascii=False)
+    assert predict_file(saved, str(file), output, ids) == len(frame)
+    if output.suffix == ".parquet":
+        return pd.read_parquet(output)
+    if output.suffix == ".jsonl":
+        return pd.read_json(output, lines=True, dtype=False)
+    return pd.read_csv(output, dtype={"id": str})
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_columns_may_stand_in_any_order_and_beside_others(load, houses: Frame, suffix: str) -> None:
+    expected = predict_frame(load("houses"), houses)
+    mixed = houses[["town", "price", "garden", "sold", "area", "rooms"]].assign(other="x")
+    answers = answer(load("houses"), mixed, suffix=suffix)
+    np.testing.assert_allclose(answers["predicted"], expected["predicted"], rtol=1e-5)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("output", ["out.csv", "out.parquet", "out.jsonl", "OUT.CSV"])
+def test_ids_are_handed_on_as_they_are(load, houses: Frame, output: str) -> None:
+    houses.loc[3, "town"] = 'say "so", Köln'
+    for text in ("old", None):  # a file that is there is replaced
+        if text:
+            Path(output).write_text(text)
+        answers = answer(load("houses"), houses, ["id", "town", "id"], output=Path(output))
+        assert [*answers] == ["id", "town", "predicted"]
+        assert answers["id"].tolist() == houses["id"].tolist()
+        assert answers["town"].tolist() == houses["town"].tolist()
+
+
+@pytest.mark.usefixtures("here")
+def test_csv_is_plain_where_it_can_be(load, houses: Frame) -> None:
+    answer(load("classes"), houses.dropna().head(1), ["id"])
+    header, row = OUT.read_text().splitlines()
+    assert header == "id,predicted,probability_cheap,probability_dear"
+    assert row.split(",")[:2] in (["0001", "cheap"], ["0001", "dear"])
+
+
+@pytest.mark.usefixtures("here")
+def test_json_lines_hold_the_digits_that_count(load, houses: Frame) -> None:
+    answer(load("houses"), houses.head(3), output=Path("out.jsonl"))
+    for line in Path("out.jsonl").read_text().splitlines():
+        value = json.loads(line)["predicted"]
+        assert value == float(str(np.float32(value)))
+
+
+def test_an_id_may_be_an_input_too(load, houses: Frame, here: Path) -> None:
+    answers = answer(load("houses"), houses.assign(area="0100.50"), ["area"], output=here / "o.csv")
+    assert (here / "o.csv").read_text().splitlines()[1].startswith("0100.50,")
+    expected = predict_frame(load("houses"), houses.assign(area=100.5))
+    np.testing.assert_allclose(answers["predicted"], expected["predicted"], rtol=1e-5)
+
+
+@pytest.mark.usefixtures("here")
+def test_rows_are_answered_a_chunk_at_a_time(load, houses: Frame, monkeypatch) -> None:
+    monkeypatch.setattr(rows, "CHUNK_ROWS", 32)
+    told: list[int] = []
+    held: list[int] = []
+    saved = load("houses")
+    read_table = type(saved).read_table
+    monkeypatch.setattr(
+        type(saved),
+        "read_table",
+        lambda self, table, *rest: (held.append(len(told)), read_table(self, table, *rest))[1],
+    )
+    houses.to_csv("in.csv", index=False)
+    predict_file(saved, "in.csv", OUT, ["id"], told.append)
+    # Each chunk is read only once the one before it was answered.
+    assert (told, held) == ([32, 64, 80], [0, 1, 2])
+    assert pd.read_csv(OUT, dtype=str)["id"].tolist() == houses["id"].tolist()
+
+
+def test_an_error_in_a_late_chunk_leaves_no_file(
+    load, houses: Frame, here: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(rows, "CHUNK_ROWS", 32)
+    houses["rooms"] = houses["rooms"].astype(object)
+    houses.loc[77, "rooms"] = "many"
+    houses.to_csv("in.csv", index=False)
+    with pytest.raises(InputError, match=r"1 value is none: 'many' \(row 77\)"):
+        predict_file(load("houses"), "in.csv", OUT)
+    assert [file.name for file in here.iterdir()] == ["in.csv"]
+    OUT.write_text("of before")
+    with pytest.raises(InputError):
+        predict_file(load("houses"), "in.csv", OUT)
+    assert OUT.read_text() == "of before"
+
+
+@pytest.mark.usefixtures("here")
+def test_unseen_categories_are_counted(load, houses: Frame) -> None:
+    saved = load("houses")
+    answer(saved, houses.assign(town=["Rom", "Oslo", "Rom", "Ulm"] * 20))
+    assert saved.warn_of_unseen() == [
+        "town: 60 rows have a category that the model does not know ('Rom', 'Oslo'); it is taken "
+        "as unknown."
+    ]
+    answer(saved, houses.assign(town=["Rom"] + ["Ulm"] * 79))
+    assert saved.warn_of_unseen() == [
+        "town: 1 row has a category that the model does not know ('Rom'); it is taken as unknown."
+    ]
+    answer(saved, houses.assign(town=None))
+    assert saved.warn_of_unseen() == []
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    "write", [Frame.to_csv, lambda frame, **_: frame.to_json(orient="records", lines=True)]
+)
+def test_standard_input_to_standard_output(
+    load, houses: Frame, monkeypatch, capfdbinary, write: Callable
+) -> None:
+    content = write(houses, index=False).encode()
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert predict_file(load("houses"), "-", None) == 80
+    printed = pd.read_csv(io.BytesIO(capfdbinary.readouterr().out))
+    expected = predict_frame(load("houses"), houses)
+    np.testing.assert_allclose(printed["predicted"], expected["predicted"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("run", "classes"), [("images", {"0", "1", "2"}), ("truths", {"True", "False"})]
+)
+def test_classes_are_called_as_in_the_file(load, runs, run: str, classes: set[str]) -> None:
+    file = runs["images"].parents[2] / ("images.npz" if run == "images" else "truths.csv")
+    answers = predict_frame(load(run), str(file))
+    assert {*answers["predicted"]} <= classes
+    assert {*answers.columns[1:]} == {f"probability_{name}" for name in classes}
+    np.testing.assert_allclose(answers.iloc[:, 1:].sum(axis=1), 1, rtol=1e-5)
+
+
+def test_images_come_as_a_file_a_folder_a_pattern_or_arrays(load, runs, here: Path) -> None:
+    saved = load("images")
+    with np.load(runs["images"].parents[2] / "images.npz") as arrays:
+        pixels = arrays["x"]
+    expected = predict_frame(saved, pixels)
+    assert len(expected) == 60
+    (here / "some" / "deep").mkdir(parents=True)
+    for i, name in enumerate(["a.png", "b.png", "deep/c.png"]):
+        Image.fromarray(pixels[i]).save(here / "some" / name)
+    np.save("some.npy", pixels[..., None])
+    for data, n_rows, files in [
+        ("some/b.png", 1, ["b.png"]),
+        ("some", 3, ["a.png", "b.png", "deep/c.png"]),
+        ("some/*.png", 2, ["a.png", "b.png"]),
+        ("some.npy", 60, None),
+    ]:
+        answers = predict_frame(saved, data)
+        assert len(answers) == n_rows
+        assert "file" not in answers if files is None else answers.pop("file").tolist() == files
+        first = 1 if data == "some/b.png" else 0
+        wanted = expected.iloc[first : first + n_rows].reset_index(drop=True)
+        pd.testing.assert_frame_equal(answers, wanted, rtol=1e-5)
+
+
+def test_images_are_read_some_at_once(load, here: Path, monkeypatch) -> None:
+    monkeypatch.setattr(rows, "_VALUES_AT_ONCE", 2 * 16)
+    for i in range(5):
+        Image.new("L", (9, 9), i).save(here / f"{i}.png")
+    chunks = [len(pixels) for _, pixels in rows.iterate_rows(load("images"), ".")]
+    assert chunks == [2, 2, 1]
+
+
+def change(**columns) -> Callable[[Frame], Frame]:
+    return lambda frame: frame.assign(**columns)
+
+
+TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
+    (
+        "houses",
+        lambda frame: frame.drop(columns=["area", "town"]),
+        [],
+        [
+            "2 columns are missing: area, town. Add them, or rename those that are meant. The "
+            "columns: id, rooms, sold, garden, price, rent, dear."
+        ],
+    ),
+    (
+        "houses",
+        lambda frame: frame.rename(columns={"rooms": "Rooms", "town": "twon"}),
+        ["ids"],
+        [
+            "--id: there is no column 'ids'. Did you mean 'id'?",
+            "2 columns are missing: rooms (is it 'Rooms'?), town (is it 'twon'?). Add them, or "
+            "rename those that are meant. The columns: id, Rooms, area, twon, sold, garden, price, "
+            "rent, dear.",
+        ],
+    ),
+    (
+        "houses",
+        change(rooms="many", sold="gestern", garden=["ja", *["no"] * 79]),
+        [],
+        [
+            "column rooms must hold numbers; 80 values are none: 'many' (row 0), 'many' (row 1), "
+            "'many' (row 2), 'many' (row 3), 'many' (row 4) and 75 more. Mend them, or name in "
+            "missing_values what means that a value is missing.",
+            "column sold must hold dates, such as 2024-12-31; 80 values are none: 'gestern' (row "
+            "0), 'gestern' (row 1), 'gestern' (row 2), 'gestern' (row 3), 'gestern' (row 4) and 75 "
+            "more. Mend them, or name in missing_values what means that a value is missing.",
+            "column garden must hold true or false (or yes and no, 1 and 0); 1 value is none: 'ja' "
+            "(row 0). Mend it, or name in missing_values what means that a value is missing.",
+        ],
+    ),
+    (
+        "classes",
+        change(rooms=[None, *[3] * 79], town=[*["Ulm"] * 79, None]),
+        [],
+        [
+            "values are missing: rooms 1 (row 0), area 5 (rows 0, 17, 34, 51, 68), town 1 (row 79)."
+            " The recipe's missing is error, so the model never learnt what to make of that. Fill "
+            "or remove these rows, or train with missing: median."
+        ],
+    ),
+    (
+        "two",
+        lambda frame: frame,
+        [],
+        [
+            "values are missing: area 5 (rows 0, 17, 34, 51, 68). The recipe's missing is drop, so "
+            "the model never learnt what to make of that. Fill or remove these rows, or train with "
+            "missing: median."
+        ],
+    ),
+    (
+        "houses",
+        change(area=[1e300, *[1.0] * 78, np.inf]),
+        [],
+        ["column area: no finite number in rows 0, 79. Mend or remove these rows."],
+    ),
+    (
+        "houses",
+        lambda frame: frame.head(0),
+        [],
+        ["the file has column names (id, rooms, area, town, sold, …) and no rows. Add rows."],
+    ),
+    (
+        "houses",
+        change(predicted=1),
+        ["predicted"],
+        [
+            "--id: 'predicted' is what a column of the answers is called. Rename it in the file, "
+            "or leave it out."
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("run", "spoil", "ids", "problems"), TABLES)
+def test_refused_tables(
+    load, houses: Frame, here: Path, run: str, spoil: Callable, ids, problems
+) -> None:
+    spoil(houses).to_csv("in.csv", index=False)
+    with pytest.raises(InputError) as caught:
+        predict_file(load(run), "in.csv", OUT, ids)
+    assert str(caught.value) == "\n".join(f"dataset in.csv\n  {text}" for text in problems)
+    assert not OUT.exists()
+
+
+IMAGES = "images or arrays of shape (4, 4)"
+GIVE = "Give an image, a folder of images, or a .npy or .npz file."
+FILES = [
+    ("houses", "none.csv", "dataset none.csv\n  path: there is no file {here}/none.csv. Choose "
+     "from: caret.csv, empty.csv, houses.csv."),
+    ("houses", "hauses.csv", "dataset hauses.csv\n  path: there is no file {here}/hauses.csv. Did "
+     "you mean 'houses.csv'?"),
+    ("houses", "empty.csv", "dataset empty.csv\n  path: {here}/empty.csv is empty (0 bytes). Write "
+     "the file anew."),
+    ("houses", "caret.csv", "dataset caret.csv\n  5 columns are missing: rooms, area, town, sold, "
+     "garden. Add them, or rename those that are meant. The columns: rooms^area^town."),
+    ("houses", "flat.npy", "dataset flat.npy\n  5 columns are missing: rooms, area, town, sold, "
+     "garden. Add them, or rename those that are meant. The columns: 0, 1, 2."),
+    ("houses", "image.npz", "dataset image.npz\n  the arrays must be columns, of shape (rows,) and "
+     "equally long (received: x of shape (2, 4, 5)). Save one for each column that the model was "
+     "trained on."),
+    ("images", "houses.csv", f"dataset houses.csv\n  this run takes {IMAGES} (received: "
+     f"houses.csv). {GIVE}"),
+    ("images", "-", f"dataset standard input\n  this run takes {IMAGES} (received: standard "
+     f"input). {GIVE}"),
+    ("images", "none.png", "dataset none.png\n  there is no file none.png. Check the path."),
+    ("images", "picture.pgn", "dataset picture.pgn\n  there is no file picture.pgn. Did you mean "
+     "'picture.png'?"),
+    ("images", "*.gif", "dataset *.gif\n  there is no file like *.gif. Check the path."),
+    ("images", "picture.png", "dataset picture.png\n  images cannot be read: picture.png (no "
+     "image). Mend or remove them."),
+    ("images", "flat.npy", "dataset flat.npy\n  the model takes rows of shape (4, 4) (received: "
+     "(3,))."),
+    ("images", "image.npz", "dataset image.npz\n  the model takes rows of shape (4, 4) (received: "
+     "(4, 5))."),
+    ("images", "nan.npy", "dataset nan.npy\n  values are not finite in row 1. Mend or remove these "
+     "rows."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("run", "data", "message"), FILES)
+def test_refused_files(load, houses: Frame, here: Path, run: str, data: str, message: str) -> None:
+    houses.to_csv("houses.csv")
+    Path("empty.csv").touch()
+    Path("caret.csv").write_text("rooms^area^town\n1^2^3\n")
+    Path("picture.png").write_text("text")
+    np.save("flat.npy", np.zeros((2, 3)))
+    np.savez("image.npz", x=np.zeros((2, 4, 5)))
+    np.save("nan.npy", np.array([np.zeros((4, 4)), np.full((4, 4), np.nan)]))
+    with pytest.raises(InputError) as caught:
+        predict_file(load(run), data, OUT)
+    assert str(caught.value) == message.replace("{here}", str(here))
+    assert not OUT.exists()
+
+
+def test_ids_are_single_values(load, houses: Frame, here: Path) -> None:
+    houses["id"] = [[1, 2]] * 80
+    houses.to_parquet("in.parquet")
+    with pytest.raises(InputError) as caught:
+        predict_file(load("houses"), "in.parquet", OUT, ["id"])
+    assert str(caught.value) == (
+        "dataset in.parquet\n  --id: column id holds lists or objects, which are not handed on. "
+        "Remove it."
+    )
+
+
+OUTPUTS = [
+    ("out.xls", "Answers are written to .csv, .parquet, .jsonl files (received: out.xls). Give the "
+     "file one of these endings."),
+    ("nowhere/out.csv", "There is no folder nowhere to write out.csv to. Make it."),
+    ("folder.csv", "folder.csv is a folder. Give the answers a file of their own."),
+    ("./in.csv", "in.csv holds the rows to answer. Give the answers a file of their own."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("output", "message"), OUTPUTS)
+def test_refused_outputs(load, houses: Frame, here: Path, output: str, message: str) -> None:
+    houses.to_csv("in.csv")
+    (here / "folder.csv").mkdir()
+    with pytest.raises(InputError) as caught:
+        predict_file(load("houses"), "in.csv", Path(output))
+    assert str(caught.value) == message
+
+
+def test_ids_are_of_tables(load, runs) -> None:
+    with pytest.raises(InputError) as caught:
+        predict_file(load("images"), str(runs["images"].parents[2] / "images.npz"), None, ["id"])
+    assert str(caught.value) == (
+        f"--id names columns of a table, and this run takes {IMAGES}. Remove it."
+    )

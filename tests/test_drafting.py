@@ -1,0 +1,529 @@
+"""What init writes: for each kind of data a recipe that explains itself, loads, and trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from rich.cells import cell_len
+
+from kerasrecipes import pipeline
+from kerasrecipes.drafting import Draft, draft_recipe
+from kerasrecipes.drafting.commented import CommentedRecipe, make_printable, write_flow
+from kerasrecipes.drafting.network import choose_batch_size, choose_widths, make_convolutions
+from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.recipe import load_recipe
+from kerasrecipes.recipe.yaml_file import parse_yaml
+
+NASTY = [
+    "a: b",
+    "q\"uo'te",
+    "# hash",
+    "line\nbreak",
+    "- x, {y} [z]",
+    "123",
+    "null",
+    "이름",
+    "😀",
+    "~",
+]
+N_ROWS = 120
+
+
+@pytest.fixture(autouse=True)
+def _in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def write_houses(random: np.random.Generator) -> Path:
+    days = pd.Timestamp("2001-01-01") + pd.to_timedelta(random.integers(0, 7000, N_ROWS), "D")
+    area = random.normal(100, 20, N_ROWS)
+    table = pd.DataFrame(
+        {
+            "id": range(1, N_ROWS + 1),
+            "area": area,
+            "city": random.choice(["Seoul", "Busan", "Jeju"], N_ROWS),
+            "built": days.strftime("%d.%m.%Y"),
+            "garage": random.choice([True, False], N_ROWS),
+            "note": [f"house {i}" for i in range(N_ROWS)],
+            "country": "KR",
+            "price": 3 * area + random.normal(size=N_ROWS),
+        }
+    )
+    table.loc[4:9, "area"] = None
+    table.loc[7:8, "city"] = None
+    table.to_csv("houses.csv", index=False)
+    return Path("houses.csv")
+
+
+def write_churn(random: np.random.Generator) -> Path:
+    x = random.normal(size=N_ROWS)
+    leaves = np.where(x > 1, "leaves", "stays")
+    pd.DataFrame({"y": leaves, "x": x, "z": -x}).to_csv("churn.csv", index=False)
+    return Path("churn.csv")
+
+
+def write_korean(random: np.random.Generator) -> Path:
+    counts = [60, 30, 15, 10, 5]
+    table = pd.DataFrame(
+        {
+            "정답": np.repeat(["가", "나", "다", "라", "마"], counts),
+            "나이": random.integers(20, 60, N_ROWS),
+            "도시": random.choice(["서울", "부산"], N_ROWS),
+        }
+    )
+    table.loc[0, "정답"] = None
+    table.to_csv("한국 자료.csv", index=False)
+    return Path("한국 자료.csv")
+
+
+def write_nasty(random: np.random.Generator) -> Path:
+    table = pd.DataFrame(random.normal(size=(N_ROWS, len(NASTY))), columns=NASTY)
+    table["답: '#1'\n?"] = random.choice(['yes: "it" #1', "no\nway"], N_ROWS)
+    table.to_csv("nasty: # names.csv", index=False)
+    return Path("nasty: # names.csv")
+
+
+def write_images(random: np.random.Generator) -> Path:
+    for shade, name in enumerate(["dark", "bright"]):
+        Path("shades", name).mkdir(parents=True)
+        for i in range(12):
+            height, width = 24 + i, 36 + i
+            pixels = random.integers(150 * shade, 150 * shade + 50, (height, width))
+            Image.fromarray(pixels.astype(np.uint8)).save(f"shades/{name}/{i}.png")
+    return Path("shades")
+
+
+def write_arrays(random: np.random.Generator) -> Path:
+    x = random.normal(3, 2, (N_ROWS, 5))
+    np.savez("arrays.npz", x=x, y=x[:, :2] + 1)
+    return Path("arrays.npz")
+
+
+def write_digits(random: np.random.Generator) -> Path:
+    x = random.integers(0, 17, (N_ROWS, 8, 8)).astype(np.uint8)
+    y = np.arange(N_ROWS) % 3
+    np.savez("digits.npz", x_train=x[:90], y_train=y[:90], x_test=x[90:], y_test=y[90:])
+    return Path("digits.npz")
+
+
+def write_columns(random: np.random.Generator) -> Path:
+    kinds = np.arange(N_ROWS, dtype=float) % 3
+    np.save("columns.npy", np.column_stack([random.normal(size=(N_ROWS, 2)), kinds]))
+    return Path("columns.npy")
+
+
+ALL = [
+    write_houses,
+    write_churn,
+    write_korean,
+    write_nasty,
+    write_images,
+    write_arrays,
+    write_digits,
+    write_columns,
+]
+
+
+@pytest.mark.parametrize("write", ALL)
+def test_the_recipe_trains_as_it_stands(write: Callable[..., Path], random, tmp_path: Path) -> None:
+    draft = draft_recipe(str(write(random)))
+    assert draft.recipe.warnings == []
+    recipe = load_recipe(draft.file, ["epochs=1"])
+    run = pipeline.train(recipe, tmp_path / "runs")
+    assert run.info["status"] == "finished"
+    assert run.info["dataset"]["rows"] == {
+        name: len(part) for name, part in draft.dataset.parts.items()
+    }
+
+
+@pytest.mark.parametrize("write", ALL)
+def test_no_line_is_wider_than_a_terminal_unless_a_single_word_is(
+    write: Callable[..., Path], random
+) -> None:
+    file = draft_recipe(str(write(random))).file
+    for line in file.read_text(encoding="utf-8").splitlines():
+        assert cell_len(line) <= 80, line
+
+
+@pytest.mark.parametrize("write", ALL)
+def test_any_yaml_reader_reads_it_alike(write: Callable[..., Path], random) -> None:
+    text = draft_recipe(str(write(random))).file.read_text(encoding="utf-8")
+    ours = parse_yaml(text, "x").value
+    theirs = yaml.safe_load(text)
+    assert theirs["dataset"] == ours["dataset"]
+
+
+HOUSES = """\
+# kerasrecipes train houses.yaml
+# Drafted by kerasrecipes init for houses.csv: 120 rows, 4 columns to learn
+# from. All of it may be changed.
+name: houses
+description: Regression of price in houses.csv
+seed: 42                      # initial weights, row order, dropout
+
+dataset:
+  path: houses.csv            # relative to this file
+  # Chosen as the last column: none is called target, label, class or y; for
+  # another, init with --target COLUMN.
+  target: price               # the column to predict
+  task: regression            # a number from {low} to {high}
+  # 8 values are missing in 2 columns: numbers get the training rows' median,
+  # texts are a category of their own. Others: mean, most_frequent, or drop for
+  # whole rows.
+  missing: median
+  # What each column becomes, in the words of keras.utils.FeatureSpace.
+  features:
+    area: float_normalized               # number; 6 missing
+    city: string_categorical             # 3 distinct values; 2 missing
+    built: {{date: {{format: '%d.%m.%Y'}}}}  # dates from {first} to {last}:
+                                         # year, month, day, weekday
+    garage: boolean                      # true or false
+  # Columns that are left out.
+  drop:
+    - id                      # a row number, counted from 1
+    - note                    # 120 distinct texts in 120 rows: an identifier or
+                              # free text
+    - country                 # one value only: nothing to learn from
+  test_split: 0.2             # 24 rows that are never trained on
+  validation_split: 0.2       # 20 of the rest, scored after every epoch
+  split_seed: 42              # which rows; 76 train
+  standardize_target: true    # trains on (target - mean) / sd; answers come in
+                              # the target's own unit
+
+# Each row comes as 10 numbers: standardised, or 0 and 1 by category.
+layers:
+  - Dense: {{units: 16, activation: relu}}
+  - Dense: {{units: 1}}         # one unit for each number; no activation
+
+optimizer: {{Adam: {{learning_rate: 0.001}}}}  # a good first choice
+loss: mse                     # mean squared error, of the standardised target
+metrics: [mae]                # mean absolute error; the report adds R² and RMSE
+epochs: 200                   # at most; EarlyStopping ends it before
+batch_size: 8                 # 10 steps an epoch
+
+callbacks:
+  # Stops once the validation rows' loss has not fallen for 20 epochs, and goes
+  # back to the best.
+  - EarlyStopping: {{monitor: val_loss, patience: 20, restore_best_weights: true}}
+"""
+
+
+def test_a_whole_recipe(random) -> None:
+    file = draft_recipe(str(write_houses(random))).file
+    table = pd.read_csv("houses.csv")
+    days = pd.to_datetime(table["built"], format="%d.%m.%Y")
+    price = table["price"]
+    assert file.read_text(encoding="utf-8") == HOUSES.format(
+        low=f"{price.min():,.6g}",
+        high=f"{price.max():,.6g}",
+        first=days.min().date(),
+        last=days.max().date(),
+    )
+
+
+def test_features_are_taken_as_inference_takes_them(random) -> None:
+    draft = draft_recipe(str(write_houses(random)))
+    told = [(c.name, c.feature, c.parts, c.arguments) for c in draft.dataset.columns]
+    found = [(c.name, c.feature, c.parts, c.arguments) for c in draft.found.source.columns]
+    assert told == found
+
+
+def test_nasty_names_stay_what_they_are(random) -> None:
+    recipe = draft_recipe(str(write_nasty(random))).recipe
+    assert [*recipe.dataset.features] == NASTY
+    assert recipe.dataset.target == "답: '#1'\n?"
+
+
+def test_two_classes(random) -> None:
+    recipe = draft_recipe(str(write_churn(random))).recipe
+    assert recipe.dataset.target == "y"
+    assert recipe.dataset.task == "classification"
+    assert recipe.layers[-1].arguments == {"units": 1, "activation": "sigmoid"}
+    assert recipe.loss.name == "binary_crossentropy"
+    assert [metric.name for metric in recipe.metrics] == ["accuracy", "AUC"]
+    assert recipe.class_weight == "balanced"
+    assert recipe.dataset.stratify
+
+
+def test_five_uneven_classes(random) -> None:
+    draft = draft_recipe(str(write_korean(random)))
+    recipe, text = draft.recipe, draft.file.read_text(encoding="utf-8")
+    assert draft.file == Path("한국_자료.yaml")
+    assert recipe.dataset.target == "정답"
+    assert recipe.layers[-1].arguments == {"units": 5, "activation": "softmax"}
+    assert recipe.loss.name == "sparse_categorical_crossentropy"
+    assert recipe.class_weight == "balanced"
+    assert not recipe.dataset.stratify
+    assert (
+        "  # No stratify: it takes 8 rows of each class, and there are fewer of 마 (5).\n" in text
+    )
+    assert (
+        "  # 1 row has no 정답, and cannot be used: missing: error, the default, would\n"
+        "  # stop at it.\n"
+        "  missing: median\n"
+    ) in text
+    assert (
+        "class_weight: balanced        # 가 has 59 rows, 마 has 5: each class counts\n"
+        "                              # alike\n"
+    ) in text
+
+
+def test_images_of_several_sizes_are_brought_to_one(random) -> None:
+    recipe = draft_recipe(str(write_images(random))).recipe
+    assert recipe.dataset.image_size == [32, 40]
+    assert recipe.dataset.color_mode == "grayscale"
+    names = [layer.name for layer in recipe.layers]
+    assert names[:2] == ["Rescaling", "Reshape"]
+    assert names[-3:] == ["Flatten", "Dense", "Dense"]
+    assert names.count("Conv2D") == names.count("MaxPooling2D") == 3
+
+
+def test_images_of_one_small_size_keep_it() -> None:
+    for name in ("a", "b"):
+        Path("images", name).mkdir(parents=True)
+        for i in range(8):
+            Image.new("RGB", (16, 16), (i, 0, 0)).save(f"images/{name}/{i}.png")
+    recipe = draft_recipe("images").recipe
+    assert recipe.dataset.image_size is None
+    assert recipe.dataset.color_mode == "rgb"
+
+
+def test_large_images_are_made_smaller_and_keep_their_shape() -> None:
+    for name in ("a", "b"):
+        Path("images", name).mkdir(parents=True)
+        for i in range(5):
+            Image.new("RGB", (640, 320), (i, 0, 0)).save(f"images/{name}/{i}.jpg")
+    assert draft_recipe("images").recipe.dataset.image_size == [80, 160]
+
+
+def test_arrays_with_their_own_test_part(random) -> None:
+    recipe = draft_recipe(str(write_digits(random))).recipe
+    assert recipe.dataset.test_split is None
+    assert recipe.layers[0].arguments == {"scale": 1 / 16}
+    assert [layer.name for layer in recipe.layers[1:3]] == ["Reshape", "Conv2D"]
+
+
+def test_several_numbers_to_predict(random) -> None:
+    recipe = draft_recipe(str(write_arrays(random))).recipe
+    assert recipe.layers[0].name == "Normalization"
+    assert recipe.layers[-1].arguments == {"units": 2}
+    assert recipe.dataset.standardize_target
+
+
+# ---- the target that nobody named -------------------------------------------------------------
+
+
+def write_table(random: np.random.Generator, **columns: Any) -> Path:
+    number = {name: random.normal(size=N_ROWS) for name, made in columns.items() if made is None}
+    pd.DataFrame({name: number.get(name, made) for name, made in columns.items()}).to_csv(
+        "table.csv", index=False
+    )
+    return Path("table.csv")
+
+
+LAST = "as the last column: none is called target, label, class or y"
+LAST_USABLE = "as the last column that can be one: none is called target, label, class or y"
+
+
+@pytest.mark.parametrize(
+    ("columns", "target", "reason"),
+    [
+        ({"a": None, "b": None}, "b", LAST),
+        ({"Target": None, "b": None}, "Target", "by its name"),
+        ({"y": None, "LABEL": None, "c": None}, "LABEL", "by its name"),
+        ({"레이블": None, "b": None}, "레이블", "by its name"),
+        ({"a": None, "b": None, "when": "2024-01-01"}, "b", LAST_USABLE),
+        ({"a": None, "b": None, "one": 1}, "b", LAST_USABLE),
+        ({"a": None, "b": None, "row": range(N_ROWS)}, "b", LAST_USABLE),
+        ({"a": None, "b": None, "id": [f"k{i}" for i in range(N_ROWS)]}, "b", LAST_USABLE),
+        ({"y": 1, "a": None, "b": None}, "b", LAST),
+    ],
+)
+def test_the_target_is_guessed_and_said(columns, target: str, reason: str, random) -> None:
+    draft = draft_recipe(str(write_table(random, **columns)))
+    assert (draft.recipe.dataset.target, draft.found.target_reason) == (target, reason)
+    comment = " ".join(
+        line.strip(" #") for line in draft.file.read_text().splitlines() if line.startswith("  #")
+    )
+    assert f"Chosen {reason}; for another, init with --target COLUMN." in comment
+
+
+def test_a_target_that_was_named_needs_no_reason(random) -> None:
+    draft = draft_recipe(str(write_table(random, a=None, b=None)), "a")
+    assert draft.recipe.dataset.target == "a"
+    assert "Chosen" not in draft.file.read_text()
+
+
+def test_whole_numbers_that_missing_ones_made_floats_are_classes(random) -> None:
+    kinds = [None, *(i % 3 for i in range(N_ROWS - 1))]
+    draft = draft_recipe(str(write_table(random, a=None, kind=kinds)))
+    assert draft.dataset.class_names == ("0", "1", "2")
+    assert "# If these are amounts rather than kinds" in draft.file.read_text()
+
+
+# ---- columns ----------------------------------------------------------------------------------
+
+
+def test_of_many_columns_only_the_unusual_are_written_one_by_one(random) -> None:
+    columns = {f"x{i}": None for i in range(50)} | {"kind": ["a", "b"] * (N_ROWS // 2), "y": None}
+    draft = draft_recipe(str(write_table(random, **columns)))
+    assert [*draft.recipe.dataset.features] == ["kind"]
+    text = draft.file.read_text()
+    assert "# 50 columns are taken by their types: x0, x1, x2, … x49. Numbers are\n" in text
+
+
+def test_columns_that_would_stop_training_are_dropped(random) -> None:
+    values = random.normal(size=N_ROWS)
+    values[[3, 7]] = np.inf
+    y = random.normal(size=N_ROWS)
+    y[0] = np.nan
+    draft = draft_recipe(str(write_table(random, a=None, b=values, c=5, y=y)))
+    assert dict(draft.found.drop) == {
+        "b": "infinite values in rows 3, 7",
+        "c": "one value only: nothing to learn from",
+    }
+    assert draft.recipe.dataset.drop == ["b", "c"]
+
+
+# ---- where the file goes ----------------------------------------------------------------------
+
+
+def test_the_path_is_relative_to_the_recipe(random, tmp_path: Path) -> None:
+    write_churn(random)
+    (tmp_path / "recipes").mkdir()
+    draft = draft_recipe("churn.csv", file=Path("recipes/mine.yaml"))
+    assert "  path: ../churn.csv " in draft.file.read_text()
+    assert draft.recipe.name == "mine"
+
+
+def test_the_path_is_right_through_a_symbolic_link(random, tmp_path: Path) -> None:
+    write_churn(random)
+    (tmp_path / "deep" / "recipes").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "recipes")
+    draft = draft_recipe("churn.csv", file=Path("link/mine.yaml"))
+    assert "  path: ../../churn.csv " in draft.file.read_text()
+
+
+def test_several_files(random, tmp_path: Path) -> None:
+    (tmp_path / "years").mkdir()
+    for year in (2023, 2024):
+        write_churn(random).rename(f"years/{year}.csv")
+    draft = draft_recipe("years/*.csv")
+    assert draft.file == Path("years.yaml")
+    assert sum(map(len, draft.dataset.parts.values())) == 2 * N_ROWS
+
+
+BAD = [
+    ({}, "churn.csv", "z_", None, DataError,
+     "dataset churn.csv\n  --target: no column 'z_'. Did you mean 'z'? The columns: y, x, z."),
+    ({}, "churn.csv", None, "there.yaml", InputError,
+     "there.yaml is there already, and stays. Name another file with -o."),
+    ({}, "churn.csv", None, "nowhere/x.yaml", InputError,
+     "There is no folder nowhere for the recipe. Make it, or name another file with -o."),
+    ({"few": "a,b\n1,2\n3,4\n"}, "few.csv", None, None, DataError,
+     "dataset few.csv\n  a recipe needs 10 rows at least to train, validate and test on "
+     "(received: 2). Add some."),
+    ({"few": "a,b\n" + "1,\n" * 9 + "2,1\n3,2\n"}, "few.csv", None, None, DataError,
+     "dataset few.csv\n  a recipe needs 10 rows with a target at least to train, validate and test "
+     "on (received: 2). Add some."),
+    ({"same": "a,b\n" + "1,2.5\n" * 20}, "same.csv", "b", None, DataError,
+     "dataset same.csv\n  --target: b has one value only, 2.5: there is nothing to predict. Choose "
+     "another."),
+    ({"same": "a,b\n" + "1,2.5\n" * 20}, "same.csv", None, None, DataError,
+     "dataset same.csv\n  no column can be the target: each is a date, or has one value only. "
+     "The columns: a, b."),
+    ({"one": "a\n" + "1\n2\n" * 20}, "one.csv", None, None, DataError,
+     "dataset one.csv\n  no column is left to learn from. Keep at least one."),
+    ({}, "shades", "class", None, DataError,
+     "dataset shades\n  --target: the sub-folders of shades are the classes of its images "
+     "(received: 'class'). Leave --target out."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "data", "target", "file", "kind", "message"), BAD)
+def test_bad_input(
+    files: dict[str, str],
+    data: str,
+    target: str | None,
+    file: str | None,
+    kind: type[InputError],
+    message: str,
+    random,
+) -> None:
+    write_churn(random)
+    Path("shades").mkdir()
+    Path("there.yaml").write_text("mine")
+    for name, text in files.items():
+        Path(f"{name}.csv").write_text(text)
+    with pytest.raises(kind) as caught:
+        draft_recipe(data, target, Path(file) if file else None)
+    assert str(caught.value) == message
+    assert [path.read_text() for path in Path().glob("**/*.yaml")] == ["mine"]
+
+
+def test_a_recipe_that_would_not_train_leaves_no_file(random) -> None:
+    y = random.normal(size=N_ROWS)
+    y[5] = np.inf
+    with pytest.raises(DataError, match="target y has values that are not finite"):
+        draft_recipe(str(write_table(random, a=None, y=y)))
+    assert not Path("table.yaml").exists()
+
+
+# ---- sizes and writing ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_inputs", "n_outputs", "widths"),
+    [
+        (100, 10, 1, [16]),
+        (1_000, 10, 1, [32, 16]),
+        (10_000, 3, 1, [16, 8]),
+        (10_000, 30, 3, [64, 32]),
+        (1_000_000, 100, 1, [256, 128]),
+        (1_000, 10, 40, [64, 64]),
+    ],
+)
+def test_hidden_layers_grow_with_rows_and_inputs(n_rows, n_inputs, n_outputs, widths) -> None:
+    assert choose_widths(n_rows, n_inputs, n_outputs) == widths
+
+
+@pytest.mark.parametrize(("n_rows", "size"), [(50, 8), (800, 16), (5_000, 128), (10**6, 512)])
+def test_batches_are_a_power_of_two(n_rows: int, size: int) -> None:
+    assert choose_batch_size(n_rows) == size
+
+
+@pytest.mark.parametrize(("side", "n_blocks"), [(2, 0), (8, 1), (28, 3), (160, 4)])
+def test_images_are_halved_until_little_is_left(side: int, n_blocks: int) -> None:
+    assert len(make_convolutions((side, side, 3))) == 2 * n_blocks
+
+
+@pytest.mark.parametrize("text", [*NASTY, "", " ", "a\u2028b", "\a", "1/255", "true", "x" * 300])
+def test_any_text_is_written_in_one_line_and_read_back(text: str) -> None:
+    written = write_flow(text)
+    assert "\n" not in written
+    assert parse_yaml(f"{written}: 1\n", "x").value == {text: 1}
+    plan = CommentedRecipe()
+    plan.set(("name",), text, beside=f"a {text} b", above=text)
+    assert parse_yaml(plan.write(), "x").value == {"name": text}
+
+
+def test_a_comment_cannot_be_ended() -> None:
+    assert make_printable("a\nb\u2028c") == "a\\nb\\u2028c"
+
+
+def test_draft_is_what_it_says(random) -> None:
+    draft = draft_recipe(str(write_churn(random)))
+    assert isinstance(draft, Draft)
+    assert draft.recipe.to_yaml() == load_recipe(draft.file).to_yaml()

@@ -1,0 +1,167 @@
+"""The Python face of a run: predict, evaluate, and what a notebook shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import kerasrecipes as kr
+from kerasrecipes.errors import InputError, RunNotFound
+from prediction.saved_runs import make_houses, train_runs
+
+Runs = dict[str, kr.TrainedRun]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folders = train_runs(tmp_path_factory.getbasetemp() / "saved_runs")
+    return {name: kr.load_run(folder) for name, folder in folders.items()}
+
+
+@pytest.fixture
+def houses() -> pd.DataFrame:
+    return make_houses()
+
+
+def test_answers_keep_the_index(runs: Runs, houses: pd.DataFrame) -> None:
+    shuffled = houses.set_index("id").sample(frac=1, random_state=1)
+    answers = runs["houses"].predict(shuffled)
+    assert [*answers.columns] == ["predicted"]
+    assert answers.index.equals(shuffled.index)
+    plain = runs["houses"].predict(houses)
+    np.testing.assert_allclose(
+        answers.sort_index()["predicted"], plain["predicted"], rtol=1e-5, atol=1e-5
+    )
+    assert runs["houses"].predict(houses.head(0)).empty
+
+
+def test_several_targets_and_classes_have_columns_of_their_own(runs: Runs, houses) -> None:
+    whole = houses.dropna()
+    assert [*runs["two"].predict(whole)] == ["predicted_price", "predicted_rent"]
+    answers = runs["classes"].predict(whole)
+    assert [*answers] == ["predicted", "probability_cheap", "probability_dear"]
+    dear = answers["probability_dear"] > 0.5
+    assert ((answers["predicted"] == "dear") == dear).all()
+
+
+def test_types_of_pandas_are_taken_as_the_file_was(runs: Runs, houses: pd.DataFrame) -> None:
+    typed = houses.assign(
+        rooms=houses["rooms"].astype("Int64"),
+        town=houses["town"].astype("category"),
+        sold=pd.to_datetime(houses["sold"]),
+        garden=houses["garden"].astype(str),
+    )
+    pd.testing.assert_frame_equal(
+        runs["houses"].predict(typed), runs["houses"].predict(houses), rtol=1e-5
+    )
+
+
+def test_files_and_arrays(runs: Runs, houses: pd.DataFrame, tmp_path: Path) -> None:
+    houses.to_csv(tmp_path / "new.csv", index=False)
+    from_file = runs["houses"].predict(tmp_path / "new.csv")
+    pd.testing.assert_frame_equal(from_file, runs["houses"].predict(houses), rtol=1e-5)
+    assert len(runs["images"].predict(np.zeros((3, 4, 4)))) == 3
+    # The columns of an array are those of training, in its order.
+    named = runs["truths"].predict(pd.DataFrame({"a": [0.5, 2.0]}))
+    assert runs["truths"].predict(np.array([[0.5], [2.0]])).equals(named)
+
+
+def test_unseen_categories_warn_where_they_are_asked_about(runs: Runs, houses) -> None:
+    message = r"town: 80 rows have a category that the model does not know \('Rom'\)"
+    for ask in (runs["houses"].predict, runs["houses"].evaluate):
+        with pytest.warns(UserWarning, match=message) as caught:
+            ask(houses.assign(town="Rom"))
+        assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_evaluate_gives_scores_and_leaves_a_report(runs: Runs, houses, tmp_path: Path) -> None:
+    run = runs["houses"]
+    assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-6)
+    houses.to_csv(tmp_path / "known.csv", index=False)
+    assert run.evaluate(tmp_path / "known.csv") == pytest.approx(run.evaluate(houses), rel=1e-6)
+    assert len([*(run.path / "evaluations").glob("*/report.html")]) >= 3
+
+
+def test_what_else_a_run_has(runs: Runs) -> None:
+    run = runs["houses"]
+    assert isinstance(run.model, keras.Model)
+    assert run.history["epoch"] == [1, 2]
+    assert run.report == run.path / "report.html"
+    assert repr(run) == f"TrainedRun({str(run.path)!r}, status='finished')"
+
+
+def test_a_notebook_shows_the_report_in_a_frame(tmp_path: Path) -> None:
+    run = kr.TrainedRun(tmp_path)
+    run.update(name='<b>"x"', status="running")
+    assert run._repr_html_() == (
+        f"<code>TrainedRun(&#x27;{tmp_path}&#x27;, status=&#x27;running&#x27;)</code>"
+    )
+    run.write_report('<p title="a">&</p>')
+    shown = run._repr_html_()
+    assert 'srcdoc="&lt;p title=&quot;a&quot;&gt;&amp;&lt;/p&gt;"' in shown
+    assert 'title="Report of &lt;b&gt;&quot;x&quot;"' in shown
+    assert shown.count("<") == 2
+
+
+def test_load_run_takes_a_run_or_a_name(runs: Runs) -> None:
+    folder = runs["two"].path
+    assert kr.load_run(str(folder)).path == kr.load_run(folder.parent).path == folder
+    with pytest.raises(RunNotFound):
+        kr.load_run(folder.parent / "nothing")
+
+
+def test_train_takes_keys_and_a_frame(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(20.0) ** 2, "y": np.arange(20.0)})
+    file = tmp_path / "line.yaml"
+    file.write_text("dataset: {target: y}\nlayers: [Dense: {units: 1}]\nloss: mse\nreport: []\n")
+    run = kr.train(file, "batch_size=4", data=frame, epochs=3, output_dir=tmp_path / "runs")
+    assert (run.info["epochs_run"], run.info["batch_size"]) == (3, 4)
+    assert len(run.predict(frame)) == 20
+
+
+IMAGES = "images or arrays of shape (4, 4)"
+PREDICT = "predict takes a DataFrame, an array or a file (received: {})."
+REFUSED = [
+    ("houses", "predict", [[1, 2]], PREDICT.format("list")),
+    ("houses", "predict", {"a": 1}, PREDICT.format("dict")),
+    ("houses", "predict", make_houses().iloc[0], PREDICT.format("Series")
+     + " For one row, write data.to_frame().T."),
+    ("houses", "predict", np.zeros((2, 3)), "dataset array\n  the model takes rows of 5 columns: "
+     "rooms, area, town, sold, garden (received: shape (2, 3)). Give a DataFrame with columns of "
+     "these names."),
+    ("images", "predict", make_houses(), f"dataset DataFrame\n  this run takes {IMAGES}, not the "
+     "columns of a table."),
+    ("images", "predict", np.zeros((4, 4)), "dataset array\n  the model takes rows of shape (4, 4) "
+     "(received: (4,)). This is one row: write array[None]."),
+    ("images", "predict", np.full((1, 4, 4), "a"), "dataset array\n  the model takes numbers "
+     "(received: <U1)."),
+    ("houses", "evaluate", [[1, 2]], "evaluate takes a DataFrame or a file (received: list)."),
+    ("images", "evaluate", np.zeros((2, 4, 4)), f"This run takes {IMAGES}: evaluate it on an .npz "
+     "file of inputs and target, or on a folder of images by class."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("run", "verb", "data", "message"), REFUSED)
+def test_refused_data(runs: Runs, run: str, verb: str, data: object, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        getattr(runs[run], verb)(data)
+    assert str(caught.value) == message
+
+
+def test_changes_belong_to_a_file_and_data_are_a_frame(runs: Runs) -> None:
+    file = runs["houses"].path.parents[2] / "houses.yaml"
+    with pytest.raises(InputError) as caught:
+        kr.train(kr.load_recipe(file), epochs=3)
+    assert str(caught.value) == (
+        "Changes belong to a recipe file (received: a Recipe and epochs=3). Give them to "
+        "load_recipe instead."
+    )
+    with pytest.raises(InputError) as caught:
+        kr.train(file, data="houses.csv")
+    assert str(caught.value) == (
+        "data must be a DataFrame (received: str). Name a file in the recipe: dataset: {path: …}."
+    )
