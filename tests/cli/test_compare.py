@@ -54,7 +54,10 @@ def test_the_table_says_scores_differences_and_verdicts(first: Done, folder: Pat
     lines = first.stdout.splitlines()
     assert lines[0].startswith("1 of 6  ")
     assert max(map(len, lines)) <= 80
-    for words in ("validation", "95% interval", "fast", "slow", "best", "SGD(learning_rate=0.5)"):
+    for words in (
+        *("validation", "95% interval", "fast", "slow", "best", "SGD(learning_rate=0.5)"),
+        *("rank", "in best", "in last", "epochs", "parameters", "fit, s"),
+    ):
         assert words in first.stdout
     assert "The split stayed the same" in first.stdout
     page = folder / lines[-1].removeprefix("page  ")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from statistics import mean
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -20,14 +21,23 @@ from kerasrecipes.recipe.components import PLACES, split_component
 from kerasrecipes.recipe.yaml_file import parse_yaml
 
 _NOT_COMPARED = ("name", "description", "seed", "report")
-_VERDICT_WIDTH = 17
-_WIDE_COLUMNS = {
-    "best_epoch": "in best\nepoch",
-    "last_epoch": "in last\nepoch",
-    "epochs": "epochs",
-    "parameters": "parameters",
+_NUMBER = {"justify": "right", "no_wrap": True}
+_FACTS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "best_epoch": ("in best\nepoch", "{:.4f}".format),
+    "last_epoch": ("in last\nepoch", "{:.4f}".format),
+    "epochs": ("epochs\nrun", lambda mean_epochs: f"{mean_epochs:,.1f}".removesuffix(".0")),
+    "parameters": ("parameters", "{:,}".format),
+    "fit_s": ("fit, s", "{:.1f}".format),
 }
+"""By key of a row: the column's header, and how its numbers are written."""
 _STYLES = {Verdict.BETTER: "green", Verdict.WORSE: "red", Verdict.TOO_FEW: "yellow"}
+
+
+@dataclass(frozen=True)
+class _Column:
+    header: str
+    cells: Sequence[str | Text]
+    form: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -86,29 +96,60 @@ def make_rows(
     return rows
 
 
-def make_table(rows: Sequence[Mapping[str, Any]], is_wide: bool = False) -> Table:
-    """Scores and verdicts for a terminal of 80 columns, or more facts for one of 120."""
-    first, names = rows[0], _shorten_names(rows)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("recipe", overflow="fold")
-    table.add_column(f"{first['part']}\n{first['metric']}", justify="right", no_wrap=True)
-    table.add_column("difference,\n95% interval", justify="right", no_wrap=True)
-    table.add_column("verdict", min_width=_VERDICT_WIDTH)
-    table.add_column("fit, s", justify="right", no_wrap=True)
-    facts = [key for key in _WIDE_COLUMNS if is_wide and key in first]
-    for key in facts:
-        table.add_column(_WIDE_COLUMNS[key], justify="right", no_wrap=True)
-    for row, name in zip(rows, names, strict=True):
-        verdict = row["verdict"]
-        style = next((s for start, s in _STYLES.items() if verdict.startswith(start)), "")
-        table.add_row(
-            Text(name, style="bold" if row["rank"] == 1 else ""),
-            _with_spread(row["mean"], row["sd"]),
-            "" if row is first else _with_interval(row),
-            Text(verdict, style=style),
-            f"{row['fit_s']:.1f}",
-            *(f"{row[key]:.4f}" if key.endswith("_epoch") else f"{row[key]:,g}" for key in facts),
-        )
+def make_table(rows: Sequence[Mapping[str, Any]], is_wide: bool = False) -> RenderableType:
+    """Ranks, scores and verdicts, then facts: beside them in 120 columns, below them in 80."""
+    who, scores, facts = _list_who(rows), _list_scores(rows), _list_facts(rows)
+    if is_wide:
+        return _join([*who, *scores, *facts])
+    return Group(_join([*who, *scores]), "", _join([*who, *facts]))
+
+
+def _list_who(rows: Sequence[Mapping[str, Any]]) -> list[_Column]:
+    names = [
+        Text(name, style="bold" if row["rank"] == 1 else "")
+        for row, name in zip(rows, _shorten_names(rows), strict=True)
+    ]
+    ranks = [str(row["rank"]) for row in rows]
+    return [_Column("rank", ranks), _Column("recipe", names, {"overflow": "fold"})]
+
+
+def _list_scores(rows: Sequence[Mapping[str, Any]]) -> list[_Column]:
+    first = rows[0]
+    verdicts = []
+    for row in rows:
+        words = row["verdict"]
+        style = next((s for start, s in _STYLES.items() if words.startswith(start)), "")
+        # The interval beside it takes two lines as well.
+        verdicts.append(Text(words.replace(" (", "\n("), style=style))
+    return [
+        _Column(
+            f"{first['part']}\n{first['metric']}",
+            [_with_spread(row["mean"], row["sd"]) for row in rows],
+            _NUMBER,
+        ),
+        _Column(
+            "difference,\n95% interval",
+            ["" if row is first else _with_interval(row) for row in rows],
+            _NUMBER,
+        ),
+        _Column("verdict", verdicts),
+    ]
+
+
+def _list_facts(rows: Sequence[Mapping[str, Any]]) -> list[_Column]:
+    return [
+        _Column(header, [form(row[key]) for row in rows], _NUMBER)
+        for key, (header, form) in _FACTS.items()
+        if key in rows[0]
+    ]
+
+
+def _join(columns: Sequence[_Column]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column.header, **column.form)
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*cells)
     return table
 
 
