@@ -1,97 +1,71 @@
-"""How long ``fit`` takes: the notes' own Keras code against ours, in turn, in one process.
+"""Measures this project against what people would write themselves: docs/performance.md.
 
-    python -m benchmarks [--rounds 3]
+    python -m benchmarks [--rounds 3] [--only boston fashion:notes,command] [--write-only]
 
-Both train the same network on the same rows with the same optimizer, batch size and epochs.
-Absolute times depend on the machine and on what else it does; the ratio of times taken in turn
-does so less.
+Every measurement is kept in benchmarks/results/, from which the page and its pictures are written;
+what was not measured this time is taken from there.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
-import time
-from collections.abc import Callable
-from pathlib import Path
+import sys
+from collections.abc import Sequence
 
-import numpy as np
-
-import kerasrecipes as kr
-
-CONFIGS = Path(__file__).parent.parent / "configs"
-WORKLOADS = {"boston": ["epochs=100"], "fashion_relu_adam": ["epochs=2"]}
-"""Recipes, and the changes that keep a round short."""
+from benchmarks import results
+from benchmarks.workloads import WORKLOADS, Options, measure_workload
 
 
-def make_contenders(name: str, overrides: list[str]) -> dict[str, Callable[[], float]]:
-    """The notes' ``fit`` on arrays and ours, each giving the seconds that it took."""
-    from kerasrecipes import pipeline
-    from kerasrecipes.data import load_dataset
-    from kerasrecipes.training.fit import fit_model
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="turns of each contender (%(default)s)"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="WORKLOAD[:CONTENDER,...]",
+        default=list(WORKLOADS),
+        help=f"some of: {', '.join(WORKLOADS)}",
+    )
+    parser.add_argument("--quick", action="store_true", help="see that all of it runs, in minutes")
+    parser.add_argument("--largest", action="store_true", help="let rows grow to 10 million")
+    parser.add_argument("--write-only", action="store_true", help="measure nothing, write the page")
+    parser.add_argument(
+        "--torch-python",
+        default=sys.executable,
+        metavar="PYTHON",
+        help="a Python that has PyTorch and Lightning; else this one, with the extra 'bench'",
+    )
+    parsed = parser.parse_args(arguments)
+    for wanted in parsed.only:
+        if wanted.partition(":")[0] not in WORKLOADS:
+            parser.error(f"There is no workload '{wanted}'. There are: {', '.join(WORKLOADS)}.")
+    return parsed
 
-    recipe = kr.load_recipe(CONFIGS / f"{name}.yaml", overrides)
-    dataset = load_dataset(recipe.dataset)
 
-    def prepare() -> tuple[pipeline.Built, list[tuple[np.ndarray, np.ndarray]]]:
-        built = pipeline.build(recipe, dataset)
-        parts = [part for part in ("train", "validation") if part in dataset.parts]
-        return built, [built.encode(dataset, part) for part in parts]
-
-    def fit_as_in_the_notes() -> float:
-        built, (train, *validation) = prepare()
-        if train[0].dtype == np.uint8:
-            # The notes divide by 255 beforehand, which makes float64 rows.
-            train, *validation = [(rows[0] / 255.0, rows[1]) for rows in (train, *validation)]
-            built.model.layers[0].scale = 1.0
-        started = time.perf_counter()
-        built.model.fit(
-            *train,
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            validation_data=validation[0] if validation else None,
-            verbose=0,
-        )
-        return time.perf_counter() - started
-
-    def fit_as_we_do() -> float:
-        built, (train, *validation) = prepare()
-        multiply_adds = sum(row["multiply_adds"] for row in built.layers)
-        started = time.perf_counter()
-        fit_model(
-            built.model,
-            train,
-            validation[0] if validation else None,
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            multiply_adds=multiply_adds,
-        )
-        return time.perf_counter() - started
-
-    return {"notes": fit_as_in_the_notes, "ours": fit_as_we_do}
+def say(text: str) -> None:
+    print(text, flush=True)
 
 
 def main() -> None:
-    """Time every workload and print a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    print("| fit | notes, s | ours, s | notes / ours |\n|---|---:|---:|---:|")
-    for name, overrides in WORKLOADS.items():
-        contenders = make_contenders(name, overrides)
-        times: dict[str, list[float]] = {label: [] for label in contenders}
-        for _ in range(rounds):
-            for label, fit in contenders.items():
-                times[label].append(fit())
-        ratios = [a / b for a, b in zip(times["notes"], times["ours"], strict=True)]
-        notes, ours = (statistics.median(times[label]) for label in ("notes", "ours"))
-        what = f"{name} {' '.join(overrides)}"
-        print(
-            f"| {what} | {notes:.2f} | {ours:.2f} | {statistics.median(ratios):.1f} |", flush=True
-        )
+    """Measure, keep, write."""
+    arguments = parse_arguments()
+    options = Options(arguments.rounds, arguments.quick, arguments.largest, arguments.torch_python)
+    if not arguments.write_only:
+        for wanted in arguments.only:
+            name, _, contenders = wanted.partition(":")
+            only = contenders.split(",") if contenders else []
+            results.keep(name, measure_workload(name, options, only, say))
+    # Matplotlib comes in only now: what is measured must not begin in a large process.
+    from benchmarks.page import PAGE, write_page
+    from benchmarks.picture import draw
+
+    found = results.load_all()
+    write_page(found, draw(found))
+    say(f"wrote {PAGE.relative_to(results.ROOT)}")
 
 
 if __name__ == "__main__":
