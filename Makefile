@@ -32,7 +32,7 @@ optimizers: .venv/.installed ## train the six relu recipes and show them side by
 seeds-table: .venv/.installed ## train every recipe with five seeds and write configs/README.md
 	$(BIN)/python -m benchmarks.seeds_table $(ARGS)
 
-bench: .venv/.installed ## time fit against the notes' own code, and print the ratios
+bench: .venv/.installed ## time it against what people would write, and write docs/performance.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
 test: .venv/.installed-dev ## run the tests, but for the slow ones

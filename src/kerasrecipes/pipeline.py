@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib import import_module
@@ -80,6 +80,8 @@ def train(
     command: Sequence[str] = (),
     on_epoch: OnEpoch | None = None,
     data: pd.DataFrame | None = None,
+    owns_process: bool = False,
+    profile: bool = False,
 ) -> Run:
     """Train a recipe, and leave a run folder with its report.
 
@@ -90,6 +92,9 @@ def train(
         command: The command line that asked for this run.
         on_epoch: Told of every finished epoch: its number, counted from 0, and Keras's logs.
         data: Rows on hand, in place of those that the recipe names.
+        owns_process: Whether nothing else computes with TensorFlow in this process, so that its
+            threads may be counted for this model alone.
+        profile: Whether to say where the time of fit goes, and to leave a trace for TensorBoard.
 
     Raises:
         InputError: Recipe or data break a rule; no run folder is left behind.
@@ -116,7 +121,7 @@ def train(
     )
     try:
         with redirect_stderr(run.log_path):
-            _train_into(run, recipe, dataset, console, watch, on_epoch)
+            _train_into(run, recipe, dataset, console, watch, on_epoch, owns_process, profile)
     except InputError:
         run.discard()
         raise
@@ -146,13 +151,18 @@ def _train_into(
     console: Console,
     watch: Stopwatch,
     on_epoch: OnEpoch | None,
+    owns_process: bool,
+    profile: bool,
 ) -> None:
     """The run itself, once its folder stands."""
     with watch.measure("import"), console.status("importing TensorFlow"):
         from kerasrecipes.training.device import choose_device
         from kerasrecipes.training.fit import evaluate_model
+        from kerasrecipes.training.threads import needs_one_thread
         from kerasrecipes.training.weights import weigh_rows
-    device = choose_device(recipe.device)
+    device = choose_device(
+        recipe.device, one_thread=owns_process and needs_one_thread(recipe, dataset)
+    )
     with watch.measure("build"), device.strategy.scope():
         built = build(recipe, dataset)
     warnings = [*map(str, recipe.warnings), *dataset.warnings]
@@ -174,7 +184,8 @@ def _train_into(
     with watch.measure("encode"):
         encoded = {part: built.encode(dataset, part) for part in dataset.parts}
     with watch.measure("fit"):
-        _fit(run, recipe, encoded, weigh_rows(recipe, dataset), built, console, on_epoch)
+        weights = weigh_rows(recipe, dataset)
+        _fit(run, recipe, encoded, weights, built, console, on_epoch, profile)
     with watch.measure("save"), replacing(run.model_path) as file:
         built.serving.save(file)
     with watch.measure("evaluate"):
@@ -250,6 +261,7 @@ def _fit(
     built: Built,
     console: Console,
     on_epoch: OnEpoch | None,
+    profile: bool,
 ) -> None:
     """Fit, and keep the history however the fit ends."""
     import keras
@@ -257,6 +269,7 @@ def _fit(
     from kerasrecipes.model.build import build_callbacks
     from kerasrecipes.training.batches import count_steps
     from kerasrecipes.training.fit import fit_model
+    from kerasrecipes.training.profile import FitClock, trace_into
     from kerasrecipes.training.progress import ProgressLine
 
     steps = count_steps(len(encoded["train"][0]), recipe.batch_size)
@@ -264,19 +277,24 @@ def _fit(
     callbacks = [*build_callbacks(recipe, run.path, OWN_FILES), progress]
     if on_epoch:
         callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=on_epoch))
+    clock = FitClock()
+    callbacks += [clock] if profile else []
     known = [row["multiply_adds"] or 0 for row in built.layers]
     try:
-        fit_model(
-            built.model,
-            encoded["train"],
-            encoded.get("validation"),
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            multiply_adds=sum(known),
-            row_weights=row_weights,
-            callbacks=callbacks,
-        )
+        with trace_into(run.profile_path) if profile else nullcontext():
+            fit_model(
+                built.model,
+                encoded["train"],
+                encoded.get("validation"),
+                epochs=recipe.epochs,
+                batch_size=recipe.batch_size,
+                seed=recipe.seed,
+                multiply_adds=sum(known),
+                row_weights=row_weights,
+                callbacks=callbacks,
+            )
+        if profile:
+            run.update(profile=clock.describe())
     except KeyboardInterrupt:
         with replacing(run.model_path) as file:
             built.serving.save(file)

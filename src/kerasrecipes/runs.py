@@ -11,6 +11,7 @@
         plots/*.png      the report's pictures
         report.html      one file, opens anywhere
         log.txt          what TensorFlow said
+        profile/         a trace for TensorBoard (train --profile)
 
 Every file is written under another name and then renamed, so that a reader finds it whole or not
 at all. Nothing here imports TensorFlow.
@@ -154,6 +155,11 @@ class Run:
     def report_path(self) -> Path:
         """The report, one self-contained page."""
         return self.path / "report.html"
+
+    @property
+    def profile_path(self) -> Path:
+        """A trace of the fit for TensorBoard, where one was asked for."""
+        return self.path / "profile"
 
     @property
     def log_path(self) -> Path:

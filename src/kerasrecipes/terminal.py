@@ -128,6 +128,9 @@ def print_results(console: Console, run: Run) -> None:
     stages = ", ".join(f"{stage} {s:.1f}" for stage, s in seconds.items() if s >= 0.05)
     times = Text(f"{sum(seconds.values()):.1f} s: {stages}", style="dim")
     console.print(times, soft_wrap=not console.is_terminal)
+    if "profile" in info:
+        console.print(Text(info["profile"]), soft_wrap=not console.is_terminal)
+        console.print(Text(f"trace   {run.profile_path}", style="dim"), soft_wrap=True)
     _print_report_path(console, run)
 
 

@@ -18,6 +18,9 @@ def train(
     device: Annotated[
         str | None, typer.Option(help="Short for device=auto|cpu|gpu.", show_default=False)
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Say where fit's time goes; leave a trace of it.")
+    ] = False,
     output_dir: OutputDir = Path("runs"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
@@ -34,6 +37,5 @@ def train(
     from kerasrecipes import pipeline
 
     command = ["kerasrecipes", *sys.argv[1:]]
-    pipeline.train(
-        checked, output_dir, Console(quiet=quiet, highlight=False, markup=False), command
-    )
+    console = Console(quiet=quiet, highlight=False, markup=False)
+    pipeline.train(checked, output_dir, console, command, owns_process=True, profile=profile)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -35,8 +35,12 @@ def make_training_batches(
     with tf.device("CPU"):
         tensors = tuple(make_tensor(array) for array in rows)
 
+    shuffle = make_order(n_rows, seed)
+
+    # Nothing below needs AutoGraph, and its reading of the source takes longer than an epoch may.
+    @tf.autograph.experimental.do_not_convert
     def order_rows(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(n_rows), seed=[seed, epoch])
+        order = shuffle(epoch)
         full, rest = order[: n_full * batch_size], order[n_full * batch_size :]
         groups = tf.data.Dataset.from_tensor_slices(tf.reshape(full, (n_full, batch_size)))
         groups = groups.batch(BATCHES_PER_GATHER)
@@ -44,11 +48,12 @@ def make_training_batches(
             groups = groups.concatenate(tf.data.Dataset.from_tensors(rest[tf.newaxis]))
         return groups
 
+    @tf.autograph.experimental.do_not_convert
     def gather(places: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return tuple(tf.gather(tensor, places) for tensor in tensors)
 
     epochs = tf.data.Dataset.counter(first_epoch)
-    return _as_written(epochs.flat_map(order_rows).map(gather).unbatch().prefetch(2))
+    return as_written(epochs.flat_map(order_rows).map(gather).unbatch().prefetch(2))
 
 
 def make_evaluation_batches(
@@ -58,15 +63,28 @@ def make_evaluation_batches(
     n_rows = len(inputs)
     if n_rows <= batch_size:
         # Keras makes an iterator per evaluation: of one tensor that takes a tenth of the time.
-        return _as_written(tf.data.Dataset.from_tensors((inputs, target)))
+        return as_written(tf.data.Dataset.from_tensors((inputs, target)))
     with tf.device("CPU"):
         all_inputs, all_targets = make_tensor(inputs), make_tensor(target)
 
+    @tf.autograph.experimental.do_not_convert
     def slice_rows(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return all_inputs[start : start + batch_size], all_targets[start : start + batch_size]
 
     starts = tf.data.Dataset.range(0, n_rows, batch_size, output_type=tf.int32)
-    return _as_written(starts.map(slice_rows).prefetch(1))
+    return as_written(starts.map(slice_rows).prefetch(1))
+
+
+def make_order(n_rows: int, seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from an epoch's number to its order of the rows, which depends on nothing else."""
+
+    @tf.function
+    @tf.autograph.experimental.do_not_convert
+    def order_rows(epoch: tf.Tensor) -> tf.Tensor:
+        seeds = tf.stack([tf.constant(seed, epoch.dtype), epoch])
+        return tf.random.experimental.stateless_shuffle(tf.range(n_rows), seed=seeds)
+
+    return order_rows
 
 
 def make_tensor(array: np.ndarray) -> tf.Tensor:
@@ -81,7 +99,7 @@ def make_tensor(array: np.ndarray) -> tf.Tensor:
     return tf.constant(array)
 
 
-def _as_written(batches: tf.data.Dataset) -> tf.data.Dataset:
+def as_written(batches: tf.data.Dataset) -> tf.data.Dataset:
     """Keep TensorFlow 2.21 from rewriting what is written here for a reason.
 
     Nothing is left to tune, and giving up a tuned iterator took up to 10 s. Rewriting the graph

@@ -27,10 +27,13 @@ class Device:
     warning: str = ""
 
 
-def choose_device(wanted: Literal["auto", "cpu", "gpu"]) -> Device:
+def choose_device(wanted: Literal["auto", "cpu", "gpu"], one_thread: bool = False) -> Device:
     """Choose where to train; must come before TensorFlow's first operation.
 
     "auto" takes every GPU that TensorFlow sees, several of them through ``MirroredStrategy``.
+
+    Args:
+        one_thread: Whether a CPU computes in one thread, which holds for the whole process.
 
     Raises:
         InputError: A GPU is demanded and TensorFlow can use none.
@@ -38,7 +41,7 @@ def choose_device(wanted: Literal["auto", "cpu", "gpu"]) -> Device:
     gpus = tf.config.list_physical_devices("GPU")
     if wanted == "cpu":
         tf.config.set_visible_devices([], "GPU")
-        return _describe_cpu("")
+        return _prepare_cpu("", one_thread)
     if not gpus:
         reason = _explain_missing_gpu()
         if wanted == "gpu":
@@ -46,7 +49,7 @@ def choose_device(wanted: Literal["auto", "cpu", "gpu"]) -> Device:
                 f"device: gpu, but TensorFlow can use none. {reason or 'This machine has none.'}\n"
                 "  To train on the CPU: device=auto"
             )
-        return _describe_cpu(reason)
+        return _prepare_cpu(reason, one_thread)
     tf.config.experimental.enable_op_determinism()  # CPUs are, without it
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
@@ -58,9 +61,11 @@ def choose_device(wanted: Literal["auto", "cpu", "gpu"]) -> Device:
     return Device(f"{len(gpus)} GPUs ({', '.join(names)})", tf.distribute.MirroredStrategy())
 
 
-def _describe_cpu(warning: str) -> Device:
+def _prepare_cpu(warning: str, one_thread: bool) -> Device:
+    if one_thread:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores = f"{n_cores} core{'s' if n_cores != 1 else ''}"
+    cores = f"{n_cores} core{'s' if n_cores != 1 else ''}{', 1 thread' if one_thread else ''}"
     return Device(f"CPU ({cores})", tf.distribute.get_strategy(), warning)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -12,8 +14,11 @@ import tensorflow as tf
 
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.training.batches import (
+    as_written,
     count_steps,
     make_evaluation_batches,
+    make_order,
+    make_tensor,
     make_training_batches,
 )
 
@@ -55,27 +60,33 @@ def fit_model(
     """
     steps = count_steps(len(train[0]), batch_size)
     weighted = train if row_weights is None else (*train, row_weights)
-    batches = make_training_batches(weighted, batch_size, seed)
     rows = min(batch_size, len(train[0]))
     # Forward pass, and two passes of about the same cost back.
     step_s = _STEP_OVERHEAD_S + 3 * multiply_adds * rows / _MULTIPLY_ADDS_PER_S
     model.steps_per_execution = max(1, min(steps, round(_CALLBACK_INTERVAL_S / step_s)))
-    model.train_function = make_step_function(model, model.train_step, steps)
-    if model.distribute_strategy.num_replicas_in_sync > 1:
+    if _count_replicas(model) > 1:
+        batches = make_training_batches(weighted, batch_size, seed)
+        model.train_function = make_step_function(model, model.train_step, steps)
         _build_metrics(model, train)
+    else:
+        batches = _make_stand_in(weighted, batch_size)
+        order = make_order(len(train[0]), seed)
+        source = RowSource(weighted, batch_size, order)
+        model.train_function = make_step_function(model, model.train_step, steps, source)
     validation_batches, validation_steps = (
         _prepare_evaluation(model, validation) if validation else (None, None)
     )
-    history = model.fit(
-        batches,
-        epochs=epochs,
-        steps_per_epoch=steps,
-        shuffle=False,  # the batches are shuffled already, and Keras warns otherwise
-        callbacks=[_StopAtNaN(), *callbacks],
-        verbose=0,
-        validation_data=validation_batches,
-        validation_steps=validation_steps,
-    )
+    with _resetting_in_graph(model):
+        history = model.fit(
+            batches,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            shuffle=False,  # the rows are shuffled already, and Keras warns otherwise
+            callbacks=[_StopAtNaN(), *callbacks],
+            verbose=0,
+            validation_data=validation_batches,
+            validation_steps=validation_steps,
+        )
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
@@ -86,8 +97,28 @@ def evaluate_model(model: keras.Sequential, rows: Rows) -> dict[str, float]:
     return {name: float(value) for name, value in scores.items()}
 
 
+@dataclass(frozen=True)
+class RowSource:
+    """Rows in memory, of which batches are gathered where they are used.
+
+    Beside ``tf.data`` that saves a second thread, for which small models wait on a busy machine.
+
+    Attributes:
+        rows: Inputs, target and, where rows have them, weights, as in ``make_training_batches``.
+        batch_size: Rows of a batch; the last one of a pass may have fewer.
+        order: Gives the order of the rows in a pass, by its number; None is as they stand.
+    """
+
+    rows: Sequence[np.ndarray]
+    batch_size: int
+    order: Callable[[tf.Tensor], tf.Tensor] | None = None
+
+
 def make_step_function(
-    model: keras.Sequential, step: Callable[[Any], Any], steps_per_pass: int
+    model: keras.Sequential,
+    step: Callable[[Any], Any],
+    steps_per_pass: int,
+    source: RowSource | None = None,
 ) -> Callable[[Any], dict[str, tf.Tensor]]:
     """A train or test function that takes ``model.steps_per_execution`` batches in one call.
 
@@ -99,30 +130,86 @@ def make_step_function(
     Args:
         step: ``model.train_step`` or ``model.test_step``.
         steps_per_pass: Batches of an epoch, or of the part that is evaluated.
+        source: Where batches come from; None takes them from the iterator that Keras gives.
     """
     strategy = model.distribute_strategy
     if model.jit_compile:
         step = tf.function(step, jit_compile=True, reduce_retracing=True)
+    fetch = _make_fetch(source) if source else lambda iterator, _: next(iterator)
+    begin_metrics = model.reset_metrics
 
     @tf.function(reduce_retracing=True)
     @tf.autograph.experimental.do_not_convert
-    def take_steps(iterator: Any, n_steps: tf.Tensor) -> dict[str, tf.Tensor]:
-        def take_step(taken: tf.Tensor) -> tuple[tf.Tensor]:
-            strategy.run(step, args=(next(iterator),))
-            return (taken + 1,)
+    def take_steps(batches: Any, first: tf.Tensor, n_steps: tf.Tensor) -> dict[str, tf.Tensor]:
+        def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
+            strategy.run(step, args=(fetch(batches, number),))
+            return (number + 1,)
 
-        tf.while_loop(lambda taken: taken < n_steps, take_step, (tf.constant(0),))
+        if source:
+            _call_if(first == 0, begin_metrics)
+        tf.while_loop(lambda number: number < first + n_steps, take_step, (first,))
         return model.get_metrics_result()
 
-    position = 0
+    position, n_passes, order = 0, 0, tf.constant(0)
 
     def step_function(iterator: Any) -> dict[str, tf.Tensor]:
-        nonlocal position
+        nonlocal position, n_passes, order
+        if position == 0 and source and source.order:
+            order = source.order(tf.constant(n_passes))
         n_steps = min(model.steps_per_execution, steps_per_pass - position)
+        first = tf.constant(position)
         position = (position + n_steps) % steps_per_pass
-        return take_steps(iterator, tf.constant(n_steps))
+        n_passes += position == 0
+        return take_steps(order if source else iterator, first, tf.constant(n_steps))
 
     return step_function
+
+
+def _make_fetch(source: RowSource) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]:
+    """A function from a pass's order and a batch's number to the batch."""
+    size = source.batch_size
+    with tf.device("CPU"):
+        tensors = tuple(make_tensor(array) for array in source.rows)
+
+    def fetch(order: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        rows = slice(number * size, (number + 1) * size)
+        if source.order is None:
+            return tuple(tensor[rows] for tensor in tensors)
+        return tuple(tf.gather(tensor, order[rows]) for tensor in tensors)
+
+    return fetch
+
+
+def _call_if(condition: tf.Tensor, call: Callable[[], None]) -> None:
+    """Call inside a graph, where the condition holds when it runs."""
+
+    def call_it() -> tf.Tensor:
+        call()
+        return tf.constant(0)
+
+    tf.cond(condition, call_it, lambda: tf.constant(0))
+
+
+@contextmanager
+def _resetting_in_graph(model: keras.Sequential) -> Iterator[None]:
+    """Leave the metrics' reset to the step functions: by itself it takes 1 ms an epoch."""
+    if _count_replicas(model) == 1:
+        model.reset_metrics = lambda: None
+    try:
+        yield
+    finally:
+        if "reset_metrics" in vars(model):
+            del model.reset_metrics
+
+
+def _make_stand_in(rows: Sequence[np.ndarray], batch_size: int) -> tf.data.Dataset:
+    """Batches without end for Keras to build the model from; what it trains on is gathered."""
+    first = tuple(array[:batch_size] for array in rows)
+    return as_written(tf.data.Dataset.from_tensors(first).repeat())
+
+
+def _count_replicas(model: keras.Sequential) -> int:
+    return int(model.distribute_strategy.num_replicas_in_sync)
 
 
 def _prepare_evaluation(model: keras.Sequential, rows: Rows) -> tuple[tf.data.Dataset, int]:
@@ -131,9 +218,13 @@ def _prepare_evaluation(model: keras.Sequential, rows: Rows) -> tuple[tf.data.Da
     Of batches that end, Keras makes a second iterator at the end of every evaluation, which costs
     small models more than their arithmetic.
     """
-    steps = count_steps(len(rows[0]), EVALUATION_BATCH_SIZE)
-    model.test_function = make_step_function(model, model.test_step, steps)
-    return make_evaluation_batches(*rows, EVALUATION_BATCH_SIZE).repeat(), steps
+    size = EVALUATION_BATCH_SIZE
+    steps = count_steps(len(rows[0]), size)
+    if _count_replicas(model) > 1:
+        model.test_function = make_step_function(model, model.test_step, steps)
+        return make_evaluation_batches(*rows, size).repeat(), steps
+    model.test_function = make_step_function(model, model.test_step, steps, RowSource(rows, size))
+    return _make_stand_in(rows, size), steps
 
 
 def _build_metrics(model: keras.Sequential, rows: Rows) -> None:

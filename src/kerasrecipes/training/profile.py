@@ -1,0 +1,70 @@
+"""Where the time of a fit goes: a trace for TensorBoard, and one sentence for everybody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class FitClock(keras.callbacks.Callback):
+    """Seconds of a fit by what they were spent on.
+
+    Attributes:
+        seconds: "training steps", "validation", "tracing" (the first call of each, which builds
+            its graph and is not counted there), and "Keras's loop and callbacks".
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = dict.fromkeys(
+            ("training steps", "validation", "tracing", "Keras's loop and callbacks"), 0.0
+        )
+        self._traced: set[str] = set()
+        self._began_s = self._fit_began_s = 0.0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._fit_began_s = time.perf_counter()
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._began_s = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._add("training steps")
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._began_s = time.perf_counter()
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._add("validation")
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        total_s = time.perf_counter() - self._fit_began_s
+        self.seconds["Keras's loop and callbacks"] = total_s - sum(self.seconds.values())
+
+    def describe(self) -> str:
+        """The sentence: shares of the fit's time, the largest first."""
+        total_s = sum(self.seconds.values())
+        ranked = sorted(self.seconds.items(), key=lambda item: -item[1])
+        shares = [f"{s / total_s:.0%} {what}" for what, s in ranked if s >= 0.005 * total_s]
+        return f"Of {total_s:.1f} s in fit: {', '.join(shares)}."
+
+    def _add(self, what: str) -> None:
+        stage = what if what in self._traced else "tracing"
+        self._traced.add(what)
+        self.seconds[stage] += time.perf_counter() - self._began_s
+
+
+@contextmanager
+def trace_into(folder: Path) -> Iterator[None]:
+    """Leave a trace that TensorBoard's profiler opens."""
+    tf.profiler.experimental.start(str(folder))
+    try:
+        yield
+    finally:
+        tf.profiler.experimental.stop()
