@@ -329,7 +329,7 @@ def _predict(
         for name, part in dataset.parts.items():
             answers = outputs if part is test else predict(part.inputs)
             metrics[name] |= score_numbers(part.target, answers, dataset.target_names, suffix)
-    if _is_image(dataset):
+    if dataset.task == "classification" and _is_image(dataset):
         actual = built.codec.name_actual(test.target)["actual"]
         likeliest = np.max([v for k, v in columns.items() if k.startswith("probability_")], axis=0)
         positions = choose_samples(columns["predicted"] == actual, likeliest)

@@ -124,6 +124,7 @@ def test_every_format_gives_the_same_rows_whole_and_in_batches(tmp_path: Path, n
             {"d": [datetime(2024, 2, 29), datetime(1999, 12, 31, 10, 30)]},
         ),
         ("a,b\nMüller,1\n".encode("cp1252"), {"csv": {"encoding": "cp1252"}}, None),
+        ("a,b\nMüller,1\n".encode("utf-8-sig"), {"csv": {"encoding": "cp1252"}}, None),
         ("a,b\nMüller,1\n".encode("utf-16"), {}, None),
         ("a,b\nMüller,1\n".encode("utf-16-le"), {"csv": {"encoding": "utf-16-le"}}, None),
         ("a,b\n007,1\n", {"features": {"a": "string_categorical"}}, {"a": ["007"], "b": [1]}),
@@ -581,6 +582,48 @@ def test_json_lines_count_over_the_whole_file(tmp_path: Path) -> None:
     path.write_text('{"x": 1}\n' * 300 + '{"x": \n')
     with pytest.raises(DataError, match="line 301 is no JSON"):
         list(read_batches(str(path), DatasetSpec(), {"x": "number"}, 100))
+
+
+def test_types_are_not_inferred_of_columns_that_are_texts(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("a,b,c\n007,1.50,true\n")
+    (tmp_path / "2.csv").write_text("a,b,c\n008,x,false\n")
+    table = read_table(str(tmp_path / "*.csv"), DatasetSpec(), as_text=["a", "c"])
+    assert table.to_pydict() == {"a": ["007", "008"], "b": ["1.50", "x"], "c": ["true", "false"]}
+
+
+@pytest.mark.parametrize("before", ["", "\n\r\n"])
+def test_an_empty_line_is_a_row_of_a_single_column(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(f"{before}x\n1\n\n3\n".encode())
+    for source in (str(path), io.BytesIO(path.read_bytes())):
+        batches = read_batches(source, DatasetSpec(), {"x": "number"}, 10)
+        assert gather(batches) == {"x": [1, None, 3]}
+    assert read(path).to_pydict() == {"x": [1, None, 3]}
+
+
+@pytest.mark.parametrize("last", ["3", "2.5"])
+@pytest.mark.parametrize("word", ["integer_categorical", "integer_hashed"])
+def test_large_whole_numbers_keep_their_digits(tmp_path: Path, word: str, last: str) -> None:
+    large = 2**53 + 1
+    path = tmp_path / "data.csv"
+    path.write_text(f"a,b\n{large},1\n,2\n{last},3\n")
+    spec = DatasetSpec.model_validate({"features": {"a": word}})
+    values = gather(read_batches(str(path), spec, {"a": "category"}, 10))["a"]
+    assert values == ([large, None, 3] if last == "3" else [float(large), None, 2.5])
+    assert values == read_table(str(path), spec)["a"].to_pylist()
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.feather", "rows.arrow"])
+def test_a_binary_file_without_rows(tmp_path: Path, name: str) -> None:
+    path, table = tmp_path / name, pa.table({"x": pa.array([], pa.float64())})
+    if name == "rows.parquet":
+        parquet.write_table(table, path)
+    else:
+        with pa.ipc.new_file(str(path), table.schema) as sink:
+            sink.write_table(table)
+    with pytest.raises(DataError) as caught:
+        list(read_batches(str(path), DatasetSpec(), {"x": "number"}, 10))
+    assert caught.value.problems == ("the file has no rows. Add rows.",)
 
 
 def test_a_file_without_any_of_the_columns_still_gives_its_rows(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasrecipes.data.images import load_image_folder, read_images
+from kerasrecipes.data.images import load_image_folder, stream_images
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 
@@ -21,6 +21,10 @@ def draw(path: Path, size: tuple[int, int] = (4, 6), seed: int = 0, mode: str = 
     pixels = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
     Image.fromarray(pixels).save(path)
     return pixels
+
+
+def read_images(path: Any, image_size: Any, color_mode: Any) -> Any:
+    return next(stream_images(path, image_size, color_mode, n_at_once=100))
 
 
 def load(folder: Path, **keys: Any) -> Any:

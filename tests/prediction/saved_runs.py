@@ -22,6 +22,8 @@ RECIPES = {
     "standardize_target: true, test_split: 0.25}\n" + NUMBERS.format(2),
     "images": "dataset: {path: images.npz, test_split: 0.25}\nlayers: [Flatten, Dense: {units: 3, "
     "activation: softmax}]\nloss: categorical_crossentropy\nmetrics: [accuracy]\n",
+    "codes": "dataset: {path: codes.csv, target: y, test_split: 0.25}\nlayers: [Dense: {units: 3, "
+    "activation: softmax}]\nloss: sparse_categorical_crossentropy\n",
     "truths": "dataset: {path: truths.csv, target: y, test_split: 0.25}\nlayers: [Dense: {units: 1,"
     " activation: sigmoid}]\nloss: binary_crossentropy\nmetrics: [accuracy]\n",
 }
@@ -60,6 +62,9 @@ def train_runs(folder: Path) -> dict[str, Path]:
     np.savez(folder / "images.npz", x=images, y=codes)
     truths = pd.DataFrame({"a": rng.normal(size=60), "y": np.arange(60) % 2 == 0})
     truths.to_csv(folder / "truths.csv", index=False)
+    codes = pd.DataFrame({"code": ["007", "1.50", "abc"] * 20})
+    codes["y"] = codes["code"].map({"007": "true", "1.50": "false", "abc": "unknown"})
+    codes.to_csv(folder / "codes.csv", index=False)
     runs = {}
     for name, text in RECIPES.items():
         (folder / f"{name}.yaml").write_text(HEAD + text, encoding="utf-8")

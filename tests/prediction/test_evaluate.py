@@ -15,7 +15,7 @@ import kerasrecipes as kr
 from kerasrecipes.errors import InputError
 from kerasrecipes.prediction import evaluate as evaluate_module
 from kerasrecipes.prediction.evaluate import PART, evaluate
-from kerasrecipes.prediction.predict import predict_frame
+from kerasrecipes.prediction.predict import predict_file, predict_frame
 from kerasrecipes.runs import Run
 
 Frame = pd.DataFrame
@@ -65,6 +65,19 @@ def test_truth_values_are_known_however_they_are_written(load, here: Path) -> No
         Path("known.csv").write_text(f"y,a\n{yes},1\n{no},2\n")
         scores.append(evaluate(load("truths"), "known.csv").metrics[PART])
     assert scores[0] == scores[1]
+
+
+def test_a_file_is_read_as_predict_reads_it(load, here: Path) -> None:
+    frame = pd.DataFrame({"code": ["007", "1.50"] * 4, "y": ["true", "false"] * 4})
+    frame.to_csv("known.csv", index=False)
+    saved = load("codes")
+    run = evaluate(saved, "known.csv")
+    predict_file(saved, "known.csv", here / "answers.csv")
+    assert (
+        run.predictions["predicted"] == pd.read_csv("answers.csv", dtype=str)["predicted"].tolist()
+    )
+    assert run.predictions["actual"] == frame["y"].tolist()
+    assert saved.warn_of_unseen() == []
 
 
 def test_images_by_class_and_arrays_score_alike(load, runs, here: Path) -> None:

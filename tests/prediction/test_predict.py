@@ -15,6 +15,7 @@ from PIL import Image
 
 from kerasrecipes.errors import InputError
 from kerasrecipes.prediction import rows
+from kerasrecipes.prediction.answers import check_output
 from kerasrecipes.prediction.predict import predict_file, predict_frame
 
 Frame = pd.DataFrame
@@ -364,6 +365,21 @@ def test_refused_outputs(load, houses: Frame, here: Path, output: str, message: 
     with pytest.raises(InputError) as caught:
         predict_file(load("houses"), "in.csv", Path(output))
     assert str(caught.value) == message
+
+
+def test_the_input_is_known_by_its_home(houses: Frame, here: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    houses.to_csv("in.csv")
+    with pytest.raises(InputError) as caught:
+        check_output(Path("in.csv"), "~/in.csv")
+    assert str(caught.value) == OUTPUTS[-1][1]
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", ">f4", "f2", "i8", "u1", "?", "U4", "O"])
+def test_arrays_of_any_type_have_columns(load, dtype: str) -> None:
+    array = np.array([[1], [0]]).astype(dtype)
+    inputs = load("truths").read_table(rows.name_columns(load("truths"), array), "array")
+    assert inputs["a"].tolist() == [1, 0]
 
 
 def test_ids_are_of_tables(load, runs) -> None:

@@ -305,3 +305,28 @@ def test_two_devices_share_the_work_and_report_alike(tmp_path):
     for name, values in one["history"].items():
         np.testing.assert_allclose(two["history"][name], values, rtol=5e-3, err_msg=name)
     assert two["scores"] == pytest.approx(one["scores"], rel=5e-3)
+
+
+def test_metrics_that_are_objects_begin_every_epoch_anew():
+    """Plain SGD and a metric object make no variable when the step is traced: see _build_metrics."""
+
+    def make() -> keras.Sequential:
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")])
+        auc = keras.metrics.AUC(curve="PR", name="auc")
+        model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy", metrics=[auc])
+        return model
+
+    expected = fit_as_keras_does(make())
+    history = fit(make())
+    assert history.keys() == expected.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+def test_a_fitted_model_holds_no_rows():
+    model = make_model()
+    fit(model)
+    assert (model.train_function, model.test_function) == (None, None)
+    evaluate_model(model, VALIDATION)
+    assert model.test_function is None

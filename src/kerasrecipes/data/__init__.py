@@ -38,8 +38,8 @@ def load_for(recipe: Recipe, say: Say = say_nothing, data: pd.DataFrame | None =
     """
     loss = {recipe.loss.name: recipe.loss.arguments}
     is_number = find_loss_kind(loss) is LossKind.NUMBERS
-    task: Task = "regression" if is_number else "classification"
-    dataset = load_dataset(recipe.dataset, say, task=task, data=data)
+    hint: Task = "regression" if is_number else "classification"
+    dataset = load_dataset(recipe.dataset, say, hint=hint, data=data)
     check_compatibility(recipe, dataset)
     return dataset
 
@@ -48,7 +48,7 @@ def load_dataset(
     spec: DatasetSpec,
     say: Say = say_nothing,
     *,
-    task: Task | None = None,
+    hint: Task | None = None,
     data: pd.DataFrame | None = None,
 ) -> Dataset:
     """Load, split and check the data set that a recipe asks for.
@@ -56,7 +56,7 @@ def load_dataset(
     Args:
         spec: The recipe's ``dataset``.
         say: Told line by line what is being looked for or downloaded.
-        task: What a target of whole numbers is taken for where ``spec`` does not say.
+        hint: What a target of whole numbers is taken for where ``spec`` does not say.
         data: Rows on hand, in place of those that ``spec`` names.
 
     Returns:
@@ -66,11 +66,11 @@ def load_dataset(
         DataUnavailable: The data are not on this machine and could not be downloaded.
         DataError: The data break a rule, or the recipe asks for what they do not have.
     """
-    name = name_dataset(spec)
+    name = name_dataset(spec) if data is None else "DataFrame"
     if data is None and spec.name is not None:
         source = _read_features(load_source(spec.name, say), spec)
     else:
-        source = _load_own(spec, name, spec.task or task, data, say)
+        source = _load_own(spec, name, hint, data, say)
         if source.columns:  # what is dropped from a table was never read
             spec = spec.model_copy(update={"drop": []})
     fills_missing = spec.missing in ("median", "mean", "most_frequent")
@@ -84,7 +84,7 @@ def name_dataset(spec: DatasetSpec) -> str:
 
 
 def _load_own(
-    spec: DatasetSpec, name: str, task: Task | None, data: pd.DataFrame | None, say: Say
+    spec: DatasetSpec, name: str, hint: Task | None, data: pd.DataFrame | None, say: Say
 ) -> Source:
     """Load data that are the user's own, or another collection's."""
     from kerasrecipes.data import arrays, files, images, remote
@@ -94,23 +94,23 @@ def _load_own(
     # A table is handed on without a name, so that each column can be let go once it was read.
     if data is not None:
         rows = files.mark_missing(read_frame(data), spec)
-        return make_source(rows, spec, name, "a DataFrame", task)
+        return make_source(rows, spec, name, "a DataFrame", hint)
     if spec.openml is not None or spec.sklearn is not None:
         load = remote.load_openml if spec.openml is not None else remote.load_sklearn
         rows, target = load(spec, say)
         origin = "openml.org, through scikit-learn" if spec.openml else "scikit-learn"
-        return make_source(files.mark_missing(rows, spec), spec, name, origin, task, target)
+        return make_source(files.mark_missing(rows, spec), spec, name, origin, hint, target)
     if spec.path is None:
         problem = "it has no source. Give it name, path, openml or sklearn, or data to train on."
         raise DataError(name, [problem])
     if Path(spec.path).is_dir():
         return images.load_image_folder(spec.path, spec)
     if spec.path.endswith((".npz", ".npy")):
-        loaded = arrays.read_arrays(spec.path, spec, spec.task or task)
+        loaded = arrays.read_arrays(spec.path, spec, hint)
         if isinstance(loaded, Source):
             return loaded
-        return make_source(loaded, spec, name, spec.path, task)
-    return make_source(files.read_table(spec.path, spec), spec, name, spec.path, task)
+        return make_source(loaded, spec, name, spec.path, hint)
+    return make_source(files.read_table(spec.path, spec), spec, name, spec.path, hint)
 
 
 def _read_features(source: Source, spec: DatasetSpec) -> Source:
@@ -119,10 +119,12 @@ def _read_features(source: Source, spec: DatasetSpec) -> Source:
         return source
     import pyarrow as pa
 
-    from kerasrecipes.data.columns import infer_columns, read_columns
+    from kerasrecipes.data.columns import check_names, infer_columns, read_columns
 
     name = name_dataset(spec)
     rows = pa.table(source.inputs)
+    if problems := [*check_names(rows.column_names, spec, ())]:
+        raise DataError(name, problems)
     # Columns that are dropped are dropped later, and named as this table's own.
     undropped = spec.model_copy(update={"drop": []})
     columns, left_out = infer_columns(rows, undropped, (), name)

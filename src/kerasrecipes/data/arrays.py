@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.data.dataset import Source
-from kerasrecipes.data.target import encode_numbers, encode_target
+from kerasrecipes.data.target import choose_task, encode_numbers, encode_target
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.recipe.suggest import find_meant
@@ -26,7 +26,7 @@ TARGETS = ("y", "target", "targets", "label", "labels", "y_train")
 CLASS_NAMES = ("class_names", "target_names")
 
 
-def read_arrays(path: str, spec: DatasetSpec, task: Task | None = None) -> Source | pa.Table:
+def read_arrays(path: str, spec: DatasetSpec, hint: Task | None = None) -> Source | pa.Table:
     """Read inputs and a target, or a table of which the arrays are the columns.
 
     A .npz file holds x and y (or inputs, data, features, images; target, targets, label, labels),
@@ -36,7 +36,7 @@ def read_arrays(path: str, spec: DatasetSpec, task: Task | None = None) -> Sourc
     Args:
         path: Absolute.
         spec: The recipe's ``dataset``; its target may name an array.
-        task: What a target of whole numbers is taken for where ``spec`` does not say.
+        hint: What the recipe's loss asks for; see ``encode_target``.
 
     Raises:
         DataError: The file cannot be read, or its arrays do not fit together.
@@ -50,16 +50,7 @@ def read_arrays(path: str, spec: DatasetSpec, task: Task | None = None) -> Sourc
         and len(set(map(len, arrays.values()))) == 1
     ):
         return _make_table(arrays, file.name)
-    return _make_source(arrays, file, spec, task)
-
-
-def load_arrays(path: str, spec: DatasetSpec, task: Task | None = None) -> Source:
-    """Read inputs and a target as ``read_arrays`` does; a table is a DataError."""
-    source = read_arrays(path, spec, task)
-    if not isinstance(source, Source):
-        problem = f"the file must hold inputs and a target: {' or '.join(INPUTS[:2])}, and y."
-        raise DataError(Path(path).name, [problem])
-    return source
+    return _make_source(arrays, file, spec, hint)
 
 
 def load_inputs(path: str) -> NDArray[Any]:
@@ -109,8 +100,9 @@ def load_labelled(
     if task == "classification" and target.ndim == 2 and _is_one_hot(target):
         target = target.argmax(axis=1)
     target = target[:, 0] if target.ndim == 2 and target.shape[1] == 1 else target
-    if named and target.dtype.kind in "iu" and target.max(initial=0) < len(arrays[named]):
-        target = arrays[named][target]
+    if named and target.dtype.kind in "iu":
+        are_indices = target.min(initial=0) >= 0 and target.max(initial=0) < len(arrays[named])
+        target = arrays[named][target] if are_indices else target
     return _read_inputs(arrays[x], x, file.name), target, y
 
 
@@ -196,7 +188,7 @@ def _make_table(arrays: Arrays, dataset: str) -> pa.Table:
     return pa.table(columns)
 
 
-def _make_source(arrays: Arrays, file: Path, spec: DatasetSpec, task: Task | None) -> Source:
+def _make_source(arrays: Arrays, file: Path, spec: DatasetSpec, hint: Task | None) -> Source:
     told = spec.target if isinstance(spec.target, str) else None
     problems = []
     y = told if told in arrays else None if told else _find_key(arrays, TARGETS)
@@ -207,8 +199,8 @@ def _make_source(arrays: Arrays, file: Path, spec: DatasetSpec, task: Task | Non
         problems.append(_describe_keys(arrays, "inputs", INPUTS))
     if y is None and told:
         meant = find_meant(told, arrays)
-        hint = f"Did you mean '{meant}'? " if meant else ""
-        problems.append(f"target: no array '{told}'. {hint}The arrays: {_describe(arrays)}.")
+        guess = f"Did you mean '{meant}'? " if meant else ""
+        problems.append(f"target: no array '{told}'. {guess}The arrays: {_describe(arrays)}.")
     elif y is None:
         problems.append(_describe_keys(arrays, "the target", TARGETS))
     if x is None or y is None:
@@ -217,14 +209,20 @@ def _make_source(arrays: Arrays, file: Path, spec: DatasetSpec, task: Task | Non
     pairs = [(x, y)]
     if tests[0] is not None and tests[1] is not None:
         pairs.append((tests[0], tests[1]))
-    return _pair(arrays, pairs, file, spec.task or task)
+    return _pair(arrays, pairs, file, spec.task, hint)
 
 
 def _name_test(name: str) -> str:
     return name.lower().replace("_train", "") + "_test"
 
 
-def _pair(arrays: Arrays, pairs: list[tuple[str, str]], file: Path, task: Task | None) -> Source:
+def _pair(
+    arrays: Arrays,
+    pairs: list[tuple[str, str]],
+    file: Path,
+    told: Task | None,
+    hint: Task | None,
+) -> Source:
     """Make a source of inputs and target, and of those of the file's own test part."""
     problems = []
     for x, y in pairs:
@@ -244,7 +242,7 @@ def _pair(arrays: Arrays, pairs: list[tuple[str, str]], file: Path, task: Task |
     inputs = [_read_inputs(arrays[x], x, file.name) for x, _ in pairs]
     targets = [arrays[y] for _, y in pairs]
     y = pairs[0][1]
-    target, task, class_names, warnings = _encode(np.concatenate(targets), file.name, y, task)
+    target, task, class_names, warnings = _encode(np.concatenate(targets), file.name, y, told, hint)
     n_train = len(targets[0])
     used = {name for pair in pairs for name in pair}
     named = _find_key(arrays, CLASS_NAMES)
@@ -279,7 +277,7 @@ def _read_inputs(array: NDArray[Any], name: str, dataset: str) -> NDArray[Any]:
 
 
 def _encode(
-    target: NDArray[Any], dataset: str, name: str, task: Task | None
+    target: NDArray[Any], dataset: str, name: str, task: Task | None, hint: Task | None
 ) -> tuple[NDArray[Any], Task, tuple[str, ...], tuple[str, ...]]:
     if target.ndim == 2 and target.shape[1] == 1:
         target = target[:, 0]
@@ -290,7 +288,8 @@ def _encode(
         )
         raise DataError(dataset, [problem])
     if target.ndim == 1:
-        return *encode_target(target, dataset, name, task), ()
+        return *encode_target(target, dataset, name, task, hint=hint), ()
+    task = choose_task(target, task, hint)
     if task != "regression" and _is_one_hot(target):
         names = tuple(map(str, range(target.shape[1])))
         warning = f"{name} is one-hot: its {len(names)} columns are taken as classes 0, 1, …"

@@ -60,7 +60,7 @@ def stream_delimited(
     also: Sequence[str],
     dataset: str,
 ) -> Iterator[pa.Table]:
-    """Read columns block by block: numbers as float64, all else as text.
+    """Read columns block by block: numbers as float64, whole ones as int64, all else as text.
 
     From the first block on whose numbers are not all ones, columns of numbers are text too, with
     decimal points; ``columns.read_columns`` reads these, or says which values are none.
@@ -72,12 +72,13 @@ def stream_delimited(
     names = {raw: name for raw, name in file.names.items() if name in wanted}
     if not {*wanted} <= {*names.values()}:
         names = file.names  # for the caller to see what there is in place of the columns it wants
+    # A float64 would take two large whole numbers, such as two ids, for one.
     numbers = {
-        name
+        name: pa.int64() if _is_integer(name, spec) else pa.float64()
         for name, kind in column_kinds.items()
         if name not in also and (kind == "number" or _is_integer(name, spec))
     }
-    types = {raw: pa.float64() if names[raw] in numbers else pa.string() for raw in names}
+    types = {raw: numbers.get(name, pa.string()) for raw, name in names.items()}
     n_done = 0
     if file.is_rereadable:
         try:
@@ -112,7 +113,7 @@ def _is_integer(name: str, spec: DatasetSpec) -> bool:
 
 
 def _read_numbers(
-    table: pa.Table, numbers: Collection[str], spec: DatasetSpec, decimal: str
+    table: pa.Table, numbers: Mapping[str, pa.DataType], spec: DatasetSpec, decimal: str
 ) -> pa.Table:
     import pyarrow as pa
 
@@ -121,9 +122,17 @@ def _read_numbers(
         if name not in numbers:
             continue
         texts = point_numbers(mark_texts(table.column(i), tokens), decimal)
-        try:
-            values = texts.cast(pa.float64())
-        except pa.ArrowInvalid:
-            values = texts
-        table = table.set_column(i, name, values)
+        table = table.set_column(i, name, _cast(texts, (numbers[name], pa.float64())))
     return table
+
+
+def _cast(texts: pa.ChunkedArray, types: Sequence[pa.DataType]) -> pa.ChunkedArray:
+    """Texts as values of the first type that takes them all, or as they are."""
+    import pyarrow as pa
+
+    for kind in types:
+        try:
+            return texts.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return texts

@@ -56,6 +56,7 @@ class DelimitedFile:
         self._sample = text[:end] or text
         self._layout = find_layout(self._sample, spec.csv, dataset, wanted)
         self.decimal = self._layout.decimal
+        self._has_one_column = len(self._layout.names) == 1
         self.names = dict(zip(self._layout.raw_names, self._layout.names, strict=True))
 
     @property
@@ -97,7 +98,7 @@ class DelimitedFile:
             io.BytesIO(head),
             parse_options=self._write_parse_options(lambda row: "skip"),
             convert_options=self._write_convert_options({}),
-            read_options=arrow_csv.ReadOptions(block_size=len(head) + 1, use_threads=False),
+            read_options=self._write_read_options(len(head) + 1, use_threads=False),
         )
         return dict(zip(table.column_names, table.schema.types, strict=True))
 
@@ -114,7 +115,7 @@ class DelimitedFile:
                 file,
                 parse_options=options,
                 convert_options=self._write_convert_options(types),
-                read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES),
+                read_options=self._write_read_options(),
             )
 
     def read_twice(self, types: Types) -> pa.Table:
@@ -161,7 +162,7 @@ class DelimitedFile:
                 file,
                 parse_options=self._write_parse_options(),
                 convert_options=self._write_convert_options(types, only=True),
-                read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES),
+                read_options=self._write_read_options(),
             )
 
     def iterate_texts(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -187,7 +188,7 @@ class DelimitedFile:
                     parse_options=self._write_parse_options(note_row),
                     convert_options=self._write_convert_options(types, only=True),
                     # Rows have numbers only where a single thread reads them.
-                    read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+                    read_options=self._write_read_options(use_threads=False),
                 ):
                     if ragged:
                         break
@@ -227,12 +228,25 @@ class DelimitedFile:
         told = self._spec.csv.encoding is not None
         return Utf8Reader(file, self._encoding, told=told, dataset=self._dataset, is_whole=is_whole)
 
+    def _write_read_options(
+        self, block_size: int = _BLOCK_BYTES, *, use_threads: bool = True
+    ) -> Any:
+        from pyarrow import csv as arrow_csv
+
+        n_before = len(self._sample) - len(self._sample.lstrip("\r\n"))
+        n_empty = len(self._sample[:n_before].splitlines()) if self._has_one_column else 0
+        return arrow_csv.ReadOptions(
+            block_size=block_size, use_threads=use_threads, skip_rows=n_empty
+        )
+
     def _write_parse_options(self, handle_row: Callable[[Any], str] | None = None) -> Any:
         from pyarrow import csv as arrow_csv
 
         return arrow_csv.ParseOptions(
             delimiter=self._layout.delimiter,
             newlines_in_values=True,
+            # In a file of one column, it is how a row without a value is written.
+            ignore_empty_lines=not self._has_one_column,
             invalid_row_handler=handle_row,
         )
 

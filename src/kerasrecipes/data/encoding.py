@@ -18,7 +18,7 @@ _SNIPPET_CHARACTERS = 20
 
 
 def find_encoding(head: bytes, told: str | None, dataset: str) -> str:
-    """Name a file's codec: the one told, UTF-16 where its mark stands in front, else UTF-8.
+    """Name a file's codec: the one told, or UTF-8 or UTF-16 where its mark stands in front.
 
     Raises:
         DataError: Python knows no codec of the name told, or the file is no text.
@@ -32,7 +32,8 @@ def find_encoding(head: bytes, told: str | None, dataset: str) -> str:
             hint = f" Did you mean '{meant}'?" if meant else " Choose from: utf-8, cp949, cp1252, …"
             problem = f"csv.encoding: Python knows no encoding of that name (received: '{told}')."
             raise DataError(dataset, [problem + hint]) from None
-        return "utf-8" if found in ("ascii", "utf-8-sig") else found
+        is_utf8 = found in ("ascii", "utf-8-sig") or head.startswith(codecs.BOM_UTF8)
+        return "utf-8" if is_utf8 else found
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in head:

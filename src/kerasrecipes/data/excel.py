@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
+from kerasrecipes.data.frames import read_series
 from kerasrecipes.data.missing import list_tokens
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
@@ -42,20 +43,10 @@ def read_excel(file: Path, spec: DatasetSpec) -> pa.Table:
         raise DataError(file.name, ["the first sheet is empty. Move the table there."])
     names = [_name(value, i) for i, value in enumerate(sheet.iloc[0])]
     rows = sheet.iloc[1:].infer_objects()
-    return pa.table([_convert(rows.iloc[:, i]) for i in range(len(names))], names=names)
+    return pa.table([read_series(rows.iloc[:, i]) for i in range(len(names))], names=names)
 
 
 def _name(value: Any, place: int) -> str:
     """A column's name; pandas's for one without."""
     is_blank = value is None or value != value or not str(value).strip()
     return f"Unnamed: {place}" if is_blank else str(value).strip()
-
-
-def _convert(column: Any) -> pa.Array:
-    """A column of cells; one in which numbers and texts are mixed is text."""
-    import pyarrow as pa
-
-    try:
-        return pa.Array.from_pandas(column)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if cell != cell else str(cell) for cell in column], pa.string())

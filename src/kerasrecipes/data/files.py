@@ -33,15 +33,17 @@ _EXCEL = (".xlsx", ".xls")
 _SUFFIXES = (*_DELIMITED, *_JSON_LINES, ".json", *_PARQUET, *_ARROW, *_EXCEL)
 _ZIPPED = (*_DELIMITED, *_JSON_LINES, ".json")
 _NAMES_SHOWN = 10
+_NO_ROWS = "the file has no rows. Add rows."
 
 
-def read_table(path: str, spec: DatasetSpec) -> pa.Table:
+def read_table(path: str, spec: DatasetSpec, as_text: Collection[str] = ()) -> pa.Table:
     """Read a table's file, or several files of the same columns as one table.
 
     Args:
         path: Absolute; a file, or a pattern such as "/data/*.csv", whose files are put together in
             the order of their names.
         spec: The recipe's ``dataset``.
+        as_text: Columns whose types are not to be inferred where a file has none.
 
     Returns:
         Every row; what is missing is null.
@@ -50,12 +52,12 @@ def read_table(path: str, spec: DatasetSpec) -> pa.Table:
         DataError: There is no such file, or it cannot be read as a table.
     """
     files = _find_files(path)
-    tables = [_read_file(file, spec) for file in files]
+    tables = [_read_file(file, spec, as_text) for file in files]
     _check_same_columns(files, tables, Path(path).name)
     names = tables[0].column_names
     tables = [table.select(names) for table in tables]
     if len(files) > 1:
-        tables = _agree_on_types(files, tables, spec, Path(path).name)
+        tables = _agree_on_types(files, tables, spec, Path(path).name, as_text)
     return mark_missing(_concatenate(tables), spec)
 
 
@@ -195,7 +197,7 @@ def _check_table(table: pa.Table, dataset: str) -> None:
         if names.count(name) > 1
     ]
     if not table.num_rows:
-        problems.append("the file has no rows. Add rows.")
+        problems.append(_NO_ROWS)
     if problems:
         raise DataError(dataset, problems)
 
@@ -224,7 +226,11 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _agree_on_types(
-    files: Sequence[Path], tables: Sequence[pa.Table], spec: DatasetSpec, dataset: str
+    files: Sequence[Path],
+    tables: Sequence[pa.Table],
+    spec: DatasetSpec,
+    dataset: str,
+    as_text: Collection[str],
 ) -> list[pa.Table]:
     """Take a column as text in all delimited files where it is no number in one of them."""
     clashing = [name for name in tables[0].column_names if _clash(tables, name)]
@@ -239,7 +245,7 @@ def _agree_on_types(
             problems.append(f"column {name} must have one type in all files (received: {shown}).")
         raise DataError(dataset, problems)
     return [
-        _read_file(file, spec, clashing).select(table.column_names)
+        _read_file(file, spec, [*clashing, *as_text]).select(table.column_names)
         for file, table in zip(files, tables, strict=True)
     ]
 
@@ -282,10 +288,14 @@ def _iterate(
             yield from stream_json(file, file.name)
         elif suffix in (*_PARQUET, *_ARROW):
             try:
+                n_rows = 0
                 for batch in _iterate_binary(file, suffix, [*column_kinds, *also], chunk_rows):
                     yield pa.Table.from_batches([batch])
+                    n_rows += len(batch)
             except (pa.ArrowException, OSError) as error:
                 raise _make_unreadable(file, suffix, error) from error
+            if not n_rows:
+                raise DataError(file.name, [_NO_ROWS])
         else:
             yield _read_file(file, spec)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -65,35 +64,27 @@ def load_image_folder(path: str, spec: DatasetSpec) -> Source:
     )
 
 
-def read_images(
-    path: str | Path | Sequence[str | Path],
-    image_size: Sequence[int] | None,
-    color_mode: ColorMode,
-) -> tuple[Pixels, list[str]]:
-    """Read images without classes.
-
-    Args:
-        path: An image, several images, or a folder, whose images are read in the order of their
-            names, those of sub-folders too.
-        image_size: Height and width to bring them to; None means that they have one size.
-        color_mode: Channels.
-
-    Returns:
-        Pixels as in ``load_image_folder``; and the files' names, within the folder if it is one.
-
-    Raises:
-        DataError: As in ``load_image_folder``.
-    """
-    return next(stream_images(path, image_size, color_mode, sys.maxsize))
-
-
 def stream_images(
     path: str | Path | Sequence[str | Path],
     image_size: Sequence[int] | None,
     color_mode: ColorMode,
     n_at_once: int,
 ) -> Iterator[tuple[Pixels, list[str]]]:
-    """Read images as ``read_images`` does, ``n_at_once`` of them at most."""
+    """Read images without classes, some at once.
+
+    Args:
+        path: An image, several images, or a folder, whose images are read in the order of their
+            names, those of sub-folders too.
+        image_size: Height and width to bring them to; None means that they have one size.
+        color_mode: Channels.
+        n_at_once: How many to read at once, at most.
+
+    Yields:
+        Pixels as in ``load_image_folder``; and the files' names, within the folder if it is one.
+
+    Raises:
+        DataError: As in ``load_image_folder``.
+    """
     several = [path] if isinstance(path, str | Path) else path
     folder = Path(several[0]) if len(several) == 1 and Path(several[0]).is_dir() else None
     files = _find_images(folder) if folder else [Path(file) for file in several]

@@ -10,15 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.data.columns import (
-    check_names,
-    infer_columns,
-    list_columns,
-    read_columns,
-    show_rows,
-)
+from kerasrecipes.data.columns import check_names, infer_columns, list_columns, read_columns
 from kerasrecipes.data.dataset import Column, Source
 from kerasrecipes.data.target import encode_numbers, encode_target, read_target
+from kerasrecipes.data.values import find_missing, show_rows
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.recipe.yaml_file import write_value
@@ -41,7 +36,7 @@ def make_source(
     spec: DatasetSpec,
     dataset: str,
     origin: str,
-    task: Task | None = None,
+    hint: Task | None = None,
     default_target: str | None = None,
 ) -> Source:
     """Make a source of a table's rows.
@@ -54,8 +49,7 @@ def make_source(
         spec: The recipe's ``dataset``.
         dataset: The data set's name, for messages.
         origin: Where the rows came from, in words.
-        task: What the recipe's loss asks for: decides about whole numbers, which may be classes
-            or quantities, where ``spec.task`` does not say.
+        hint: What the recipe's loss asks for; see ``encode_target``.
         default_target: The target where the recipe names none.
 
     Returns:
@@ -90,7 +84,7 @@ def make_source(
         problems.append(_describe_nothing_left(known, gaps, targets))
     kept = [values[keep[has_value]] for values, has_value in raw_targets]
     with _collecting(problems):
-        encoded = _encode_targets(kept, targets, dataset, spec.task or _apply(task, kept), keep)
+        encoded = _encode_targets(kept, targets, dataset, spec.task, hint, keep)
     if problems:
         raise DataError(dataset, problems)
     if not keep.all():
@@ -143,13 +137,14 @@ def _encode_targets(
     names: Sequence[str],
     dataset: str,
     task: Task | None,
+    hint: Task | None,
     keep: NDArray[np.bool_],
 ) -> tuple[NDArray[Any], Task, tuple[str, ...]]:
     rows = np.flatnonzero(keep)
     if not len(rows):
         return rows, "regression", ()  # That no row is left is told already.
     if len(names) == 1:
-        return encode_target(values[0], dataset, names[0], task, rows)
+        return encode_target(values[0], dataset, names[0], task, rows, hint)
     problems: list[str] = []
     if task == "classification":
         problems.append(
@@ -166,13 +161,6 @@ def _encode_targets(
     return np.column_stack(numbers), "regression", ()
 
 
-def _apply(task: Task | None, values: Sequence[NDArray[Any]]) -> Task | None:
-    """The hint of the loss, where the values themselves leave it open."""
-    if len(values) != 1 or values[0].dtype.kind not in "iuf":
-        return None
-    return task if np.equal(np.trunc(values[0]), values[0]).all() else None
-
-
 def _find_gaps(
     inputs: dict[str, NDArray[Any]], columns: Sequence[Column], n_rows: int
 ) -> tuple[list[_Gap], NDArray[np.bool_]]:
@@ -182,8 +170,7 @@ def _find_gaps(
     for column in columns:
         if column.inputs[0] not in inputs:
             continue  # It could not be read, which is told already.
-        values = inputs[column.inputs[0]]
-        is_missing = (values == "").astype(bool) if values.dtype == object else np.isnan(values)
+        is_missing = find_missing(inputs[column.inputs[0]])
         if is_missing.any():
             rows = np.flatnonzero(is_missing)
             gaps.append(_Gap(column.name, len(rows), show_rows(rows)))

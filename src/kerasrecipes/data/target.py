@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.data.columns import (
+from kerasrecipes.data.values import (
     SHOWN,
     decode_values,
     encode_values,
@@ -66,8 +66,19 @@ def read_target(table: pa.Table, name: str, dataset: str) -> tuple[NDArray[Any],
     return texts[known], known
 
 
+def choose_task(values: NDArray[Any], task: Task | None, hint: Task | None) -> Task | None:
+    """The task told, or of whole numbers, which may be classes or quantities, the hint."""
+    are_whole = values.dtype.kind in "iuf" and bool((np.trunc(values) == values).all())
+    return task or (hint if are_whole else None)
+
+
 def encode_target(
-    values: NDArray[Any], dataset: str, name: str, task: Task | None, rows: Rows | None = None
+    values: NDArray[Any],
+    dataset: str,
+    name: str,
+    task: Task | None,
+    rows: Rows | None = None,
+    hint: Task | None = None,
 ) -> tuple[NDArray[Any], Task, tuple[str, ...]]:
     """Encode a target as training wants it.
 
@@ -78,6 +89,7 @@ def encode_target(
         task: What it asks for; None lets its values say: texts and truth values are classes, and
             so are whole numbers of at most 20 distinct values that each come twice on average.
         rows: Each value's row in the source, for messages.
+        hint: The task of whole numbers where ``task`` is None: what the recipe's loss asks for.
 
     Returns:
         Class numbers (int64) or numbers (float32), of shape (n_rows,); the task; and the class
@@ -86,6 +98,7 @@ def encode_target(
     Raises:
         DataError: The values do not suit the task.
     """
+    task = choose_task(values, task, hint)
     if task is None:
         task = "classification" if _are_classes(values) else "regression"
     if task == "regression":

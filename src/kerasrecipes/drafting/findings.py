@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.data.columns import infer_columns, list_columns, name_value, show_rows
+from kerasrecipes.data.columns import infer_columns, list_columns
 from kerasrecipes.data.dataset import Column, Source
 from kerasrecipes.data.files import read_table
 from kerasrecipes.data.missing import mark_missing
 from kerasrecipes.data.table import make_source
 from kerasrecipes.data.target import encode_target, read_target
+from kerasrecipes.data.values import find_missing, name_value, show_rows
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec, Task
 from kerasrecipes.recipe.suggest import find_meant
@@ -225,7 +226,5 @@ def _count_gaps(
     columns: tuple[Column, ...], inputs: Mapping[str, NDArray[Any]]
 ) -> Iterator[tuple[str, int]]:
     for column in columns:
-        values = inputs[column.inputs[0]]
-        missing = (values == "") if values.dtype == object else np.isnan(values)
-        if count := int(np.count_nonzero(missing)):
+        if count := int(np.count_nonzero(find_missing(inputs[column.inputs[0]]))):
             yield column.name, count

@@ -261,7 +261,7 @@ def _look_up(
         codes[0, len(kept)] = 1
     if n_missing:
         codes[-1, -1] = 1
-    if spec.missing == "most_frequent":
+    if spec.missing == "most_frequent" and kept:
         codes[-1] = codes[1]
         if n_missing and not spec.missing_indicator:
             codes = codes[:, :-1]

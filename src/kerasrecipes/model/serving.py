@@ -53,9 +53,7 @@ def make_predictor(model: keras.Model, encoder: Encoder) -> Callable[[Inputs], N
         A function from raw rows to answers of shape (n_samples, n_units).
     """
     answer = tf.function(lambda rows: model(rows, training=False), reduce_retracing=True)
-    shapes = [layer.output.shape[1:] for layer in find_trained(model).layers]
-    widest = max(int(np.prod([size or 1 for size in shape])) for shape in shapes)
-    n_at_once = int(np.clip(_VALUES_AT_ONCE // widest, 32, ROWS_AT_ONCE))
+    n_at_once = count_rows_at_once(find_trained(model))
 
     def predict(inputs: Inputs) -> NDArray[Any]:
         n_rows = count_rows(inputs)
@@ -66,6 +64,13 @@ def make_predictor(model: keras.Model, encoder: Encoder) -> Callable[[Inputs], N
         return answers
 
     return predict
+
+
+def count_rows_at_once(model: keras.Model) -> int:
+    """How many rows one call may take, so that its widest layer stays within bounds."""
+    shapes = [layer.output.shape[1:] for layer in model.layers]
+    widest = max(int(np.prod([size or 1 for size in shape])) for shape in shapes)
+    return int(np.clip(_VALUES_AT_ONCE // widest, 32, ROWS_AT_ONCE))
 
 
 def find_trained(serving: keras.Model) -> keras.Sequential:

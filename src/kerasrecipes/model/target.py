@@ -59,12 +59,8 @@ class TargetCodec:
         if not self.class_names:
             if not self.mean:
                 return []
-            variance = np.square(self.scale)
-            return [
-                keras.layers.Normalization(
-                    mean=list(self.mean), variance=variance, invert=True, name="original_units"
-                )
-            ]
+            scale, mean = list(self.scale), list(self.mean)
+            return [keras.layers.Rescaling(scale, offset=mean, name="original_units")]
         if not self.from_logits:
             return []
         activation = "sigmoid" if self.n_units == 1 else "softmax"

@@ -40,7 +40,8 @@ def check_output(output: Path | None, data: str) -> None:
         raise InputError(f"There is no folder {output.parent} to write {output.name} to. Make it.")
     if output.is_dir():
         raise InputError(f"{output} is a folder. Give the answers a file of their own.")
-    if output.exists() and Path(data).expanduser().exists() and output.samefile(data):
+    rows = Path(data).expanduser()
+    if output.exists() and rows.exists() and output.samefile(rows):
         raise InputError(
             f"{output} holds the rows to answer. Give the answers a file of their own."
         )

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.data import arrays, files, images, load_for
-from kerasrecipes.data.columns import show_rows
 from kerasrecipes.data.dataset import Inputs
 from kerasrecipes.data.target import encode_numbers, encode_with, read_target
+from kerasrecipes.data.values import name_value, show_rows
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.prediction.rows import ARRAYS, fit_shape, read_array_table, read_frame_table
 from kerasrecipes.prediction.saved import Saved
@@ -64,7 +64,29 @@ def read_labelled(saved: Saved, data: str | pd.DataFrame | None) -> Labelled:
         return _read_arrays(saved, path)
     if path.suffix in ARRAYS:
         return _read_table(saved, read_array_table(saved, str(path)), path.name)
-    return _read_table(saved, files.read_table(str(path), saved.recipe.dataset), path.name)
+    table = files.read_table(str(path), saved.recipe.dataset, _list_texts(saved))
+    return _read_table(saved, table, path.name)
+
+
+def _list_texts(saved: Saved) -> list[str]:
+    """The columns that predict reads as text, and a target of which the classes are texts."""
+    columns = [
+        column.name
+        for column in saved.encoder.columns
+        if column.kind != "number" and not column.feature.startswith("integer_")
+    ]
+    class_names = saved.codec.class_names
+    is_plain = {*class_names} <= {"True", "False"} or all(map(_is_number, class_names))
+    return columns if is_plain else [*columns, *saved.codec.names]
+
+
+def _is_number(class_name: str) -> bool:
+    """Whether a class is called as a number is, such as 7; 007 is a text."""
+    try:
+        number = int(class_name) if class_name.lstrip("-").isdigit() else float(class_name)
+    except ValueError:
+        return False
+    return name_value(number) == class_name
 
 
 def _check_frame(saved: Saved, data: object) -> None:

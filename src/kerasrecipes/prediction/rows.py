@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from kerasrecipes.data import images
 from kerasrecipes.data.arrays import load_columns, load_inputs
-from kerasrecipes.data.columns import show_rows
 from kerasrecipes.data.dataset import Inputs
 from kerasrecipes.data.files import STANDARD_INPUT, mark_missing, read_batches
 from kerasrecipes.data.frames import read_frame
+from kerasrecipes.data.values import show_rows
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.recipe.suggest import suggest
@@ -104,7 +104,11 @@ def name_columns(saved: Saved, array: NDArray[Any]) -> pa.Table:
         )
         raise DataError("array", [problem])
     try:
-        columns = [pa.array(column.tolist()) for column in array.T]
+        if array.dtype == object:  # Each column may have a type of its own.
+            columns = [pa.array(column.tolist()) for column in array.T]
+        else:
+            native = array.dtype.newbyteorder("=")
+            columns = [pa.array(np.ascontiguousarray(column, native)) for column in array.T]
     except pa.ArrowException as error:
         raise DataError("array", [f"a column's values must be of one type: {error}."]) from error
     return mark_missing(pa.table(columns, names=names), saved.recipe.dataset)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.data import Column
-from kerasrecipes.data.columns import read_columns, show_rows
+from kerasrecipes.data.columns import read_columns
 from kerasrecipes.data.dataset import Inputs
 from kerasrecipes.data.images import ColorMode
+from kerasrecipes.data.values import find_missing, show_rows
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.model.encoder import ENCODER_NAME, Encoder
 from kerasrecipes.model.serving import find_trained, load_model, make_predictor
@@ -137,8 +138,7 @@ class Saved:
                     f"column {column.name}: no finite number in {show_rows(rows + first_row)}. "
                     "Mend or remove these rows."
                 )
-            missing = values == "" if column.kind == "category" else np.isnan(values)
-            if strategy in ("error", "drop") and len(rows := np.flatnonzero(missing)):
+            if strategy in ("error", "drop") and len(rows := np.flatnonzero(find_missing(values))):
                 gaps.append(f"{column.name} {len(rows):,} ({show_rows(rows + first_row)})")
         if gaps:
             problems.append(
@@ -156,7 +156,7 @@ class Saved:
             counts = Counter(inputs[name].tolist())
             new = Counter({value: n for value, n in counts.items() if value not in known})
             if new:
-                self.unseen[name] = self.unseen.get(name, Counter()) + new
+                self.unseen.setdefault(name, Counter()).update(new)
 
 
 def load_saved(run: Run) -> Saved:

@@ -63,7 +63,10 @@ def choose_device(wanted: Literal["auto", "cpu", "gpu"], one_thread: bool = Fals
 
 def _prepare_cpu(warning: str, one_thread: bool) -> Device:
     if one_thread:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+        except RuntimeError:  # TensorFlow has computed before, and keeps the threads it has
+            one_thread = False
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = f"{n_cores} core{'s' if n_cores != 1 else ''}{', 1 thread' if one_thread else ''}"
     return Device(f"CPU ({cores})", tf.distribute.get_strategy(), warning)

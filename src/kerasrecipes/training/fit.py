@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasrecipes.errors import RunFailed
+from kerasrecipes.model.serving import count_rows_at_once
 from kerasrecipes.training.batches import (
     as_written,
     count_steps,
@@ -64,19 +65,19 @@ def fit_model(
     # Forward pass, and two passes of about the same cost back.
     step_s = _STEP_OVERHEAD_S + 3 * multiply_adds * rows / _MULTIPLY_ADDS_PER_S
     model.steps_per_execution = max(1, min(steps, round(_CALLBACK_INTERVAL_S / step_s)))
+    _build_metrics(model, train)
     if _count_replicas(model) > 1:
         batches = make_training_batches(weighted, batch_size, seed)
         model.train_function = make_step_function(model, model.train_step, steps)
-        _build_metrics(model, train)
     else:
-        batches = _make_stand_in(weighted, batch_size)
+        batches = _make_stand_in(weighted)
         order = make_order(len(train[0]), seed)
         source = RowSource(weighted, batch_size, order)
         model.train_function = make_step_function(model, model.train_step, steps, source)
     validation_batches, validation_steps = (
         _prepare_evaluation(model, validation) if validation else (None, None)
     )
-    with _resetting_in_graph(model):
+    with _resetting_in_graph(model), _letting_go(model):
         history = model.fit(
             batches,
             epochs=epochs,
@@ -93,7 +94,8 @@ def fit_model(
 def evaluate_model(model: keras.Sequential, rows: Rows) -> dict[str, float]:
     """Loss and metrics of a compiled model on one part, by name."""
     batches, steps = _prepare_evaluation(model, rows)
-    scores = model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
+    with _letting_go(model):
+        scores = model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
     return {name: float(value) for name, value in scores.items()}
 
 
@@ -136,6 +138,7 @@ def make_step_function(
     if model.jit_compile:
         step = tf.function(step, jit_compile=True, reduce_retracing=True)
     fetch = _make_fetch(source) if source else lambda iterator, _: next(iterator)
+    n_even = len(source.rows[0]) // source.batch_size if source else steps_per_pass
     begin_metrics = model.reset_metrics
 
     @tf.function(reduce_retracing=True)
@@ -145,9 +148,13 @@ def make_step_function(
             strategy.run(step, args=(fetch(batches, number),))
             return (number + 1,)
 
+        end = first + n_steps
         if source:
             _call_if(first == 0, begin_metrics)
-        tf.while_loop(lambda number: number < first + n_steps, take_step, (first,))
+        if n_even:
+            tf.while_loop(lambda number: number < tf.minimum(end, n_even), take_step, (first,))
+        if n_even < steps_per_pass:
+            _call_if(end > n_even, lambda: take_step(n_even))
         return model.get_metrics_result()
 
     position, n_passes, order = 0, 0, tf.constant(0)
@@ -171,16 +178,26 @@ def _make_fetch(source: RowSource) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.
     with tf.device("CPU"):
         tensors = tuple(make_tensor(array) for array in source.rows)
 
-    def fetch(order: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        rows = slice(number * size, (number + 1) * size)
-        if source.order is None:
-            return tuple(tensor[rows] for tensor in tensors)
-        return tuple(tf.gather(tensor, order[rows]) for tensor in tensors)
+    n_rows = len(source.rows[0])
+
+    def fetch(order: tf.Tensor, number: tf.Tensor | int) -> tuple[tf.Tensor, ...]:
+        # A size that is known when the graph is built saves computing shapes at every step.
+        n_taken = size if isinstance(number, tf.Tensor) else n_rows - number * size
+        with tf.device("CPU"):  # a GPU would fetch all rows to take some
+            if source.order is None:
+                return tuple(_take_in_a_row(tensor, number * size, n_taken) for tensor in tensors)
+            rows = tf.slice(order, [number * size], [n_taken])
+            return tuple(tf.gather(tensor, rows) for tensor in tensors)
 
     return fetch
 
 
-def _call_if(condition: tf.Tensor, call: Callable[[], None]) -> None:
+def _take_in_a_row(tensor: tf.Tensor, start: tf.Tensor | int, n_rows: int) -> tf.Tensor:
+    rest = tensor.shape.rank - 1
+    return tf.slice(tensor, [start, *[0] * rest], [n_rows, *tensor.shape[1:]])
+
+
+def _call_if(condition: tf.Tensor, call: Callable[[], Any]) -> None:
     """Call inside a graph, where the condition holds when it runs."""
 
     def call_it() -> tf.Tensor:
@@ -202,9 +219,18 @@ def _resetting_in_graph(model: keras.Sequential) -> Iterator[None]:
             del model.reset_metrics
 
 
-def _make_stand_in(rows: Sequence[np.ndarray], batch_size: int) -> tf.data.Dataset:
-    """Batches without end for Keras to build the model from; what it trains on is gathered."""
-    first = tuple(array[:batch_size] for array in rows)
+@contextmanager
+def _letting_go(model: keras.Sequential) -> Iterator[None]:
+    """Free the rows that the step functions hold, once they are done."""
+    try:
+        yield
+    finally:
+        model.train_function = model.test_function = None
+
+
+def _make_stand_in(rows: Sequence[np.ndarray]) -> tf.data.Dataset:
+    """A dataset without end, which Keras asks for; none of its rows is used."""
+    first = tuple(array[:1] for array in rows)
     return as_written(tf.data.Dataset.from_tensors(first).repeat())
 
 
@@ -218,20 +244,20 @@ def _prepare_evaluation(model: keras.Sequential, rows: Rows) -> tuple[tf.data.Da
     Of batches that end, Keras makes a second iterator at the end of every evaluation, which costs
     small models more than their arithmetic.
     """
-    size = EVALUATION_BATCH_SIZE
+    size = min(EVALUATION_BATCH_SIZE, count_rows_at_once(model))
     steps = count_steps(len(rows[0]), size)
     if _count_replicas(model) > 1:
         model.test_function = make_step_function(model, model.test_step, steps)
         return make_evaluation_batches(*rows, size).repeat(), steps
     model.test_function = make_step_function(model, model.test_step, steps, RowSource(rows, size))
-    return _make_stand_in(rows, size), steps
+    return _make_stand_in(rows), steps
 
 
 def _build_metrics(model: keras.Sequential, rows: Rows) -> None:
-    """Do what Keras 3.15 cannot do on several devices.
+    """Build metrics and optimizer before the graph is, in which metrics are reset.
 
-    It builds the metrics from the mean of the devices' batches, which fails where a batch does
-    not divide evenly.
+    On several devices Keras 3.15 cannot do so itself: it takes the mean of the devices' batches,
+    which fails where a batch does not divide evenly.
     """
     with model.distribute_strategy.scope():
         model._symbolic_build(data_batch=(rows[0][:1], rows[1][:1]))

@@ -55,4 +55,5 @@ def needs_one_thread(recipe: Recipe, dataset: Dataset) -> bool:
             width = units
         elif layer.name not in _LIKE_ITS_INPUT:
             return False  # convolutions and their like want every core
-    return multiply_adds * recipe.batch_size < _WORTH_SHARING
+    batch_size = min(recipe.batch_size, len(dataset.parts["train"]))
+    return multiply_adds * batch_size < _WORTH_SHARING

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kerasrecipes.data.files import mark_missing
+from kerasrecipes.data.frames import read_frame
+from kerasrecipes.recipe.schema import DatasetSpec
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([3, "3", 3.0, Decimal("3.0"), None], ["3", "3", "3", "3", None]),
+        (["a", 0.5, float("nan"), pd.NA, True], ["a", "0.5", None, None, "True"]),
+        ([date(2024, 1, 2), "x", pd.Timestamp("2024-01-02")], ["2024-01-02", "x", "2024-01-02"]),
+        ([[1, 2], "x"], ["[1, 2]", "x"]),
+        ([1 + 2j, 3j], ["(1+2j)", "3j"]),
+    ],
+)
+def test_values_that_have_no_type_in_common_are_texts(
+    values: list[Any], expected: list[str | None]
+) -> None:
+    table = read_frame(pd.DataFrame({"a": pd.Series(values)}))
+    assert table["a"].to_pylist() == expected
+
+
+def test_numbers_of_two_bytes_can_be_missing() -> None:
+    frame = pd.DataFrame({"a": np.array([1.5, np.nan, -9], np.float16)})
+    table = mark_missing(read_frame(frame), DatasetSpec(missing_values=[-9]))
+    assert table["a"].to_pylist() == [1.5, None, None]
