@@ -308,7 +308,7 @@ def test_two_devices_share_the_work_and_report_alike(tmp_path):
 
 
 def test_metrics_that_are_objects_begin_every_epoch_anew():
-    """Plain SGD and a metric object make no variable when the step is traced: see _build_metrics."""
+    """Plain SGD and a metric object make no variable while the step is traced."""
 
     def make() -> keras.Sequential:
         keras.utils.set_random_seed(3)
