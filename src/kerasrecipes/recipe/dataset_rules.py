@@ -30,7 +30,11 @@ def check_dataset_keys(document: Document, needs_source: bool = True) -> list[Pr
     dataset = document.value.get("dataset")
     if not isinstance(dataset, dict):
         return []
-    found = [*_check_source(dataset, needs_source), *_check_features(dataset)]
+    found = [
+        *_check_source(dataset, needs_source),
+        *_check_indicator(dataset),
+        *_check_features(dataset),
+    ]
     return [Problem(path, message, document.locate(path)) for path, message in found]
 
 
@@ -57,6 +61,17 @@ def _check_source(dataset: dict[str, Any], needs_source: bool) -> Iterator[tuple
                     ("dataset", key),
                     f"{key} is for data of one's own; {dataset['name']} has its own. Remove it.",
                 )
+
+
+def _check_indicator(dataset: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    missing = dataset.get("missing", "error")
+    is_asked = dataset.get("missing_indicator") is True and dataset.get("name") is None
+    if is_asked and missing in ("error", "drop"):
+        yield (
+            ("dataset", "missing_indicator"),
+            "It tells the model which values were filled in, and none is (received: "
+            f"missing={missing}). Set missing: median, or remove it.",
+        )
 
 
 def _check_features(dataset: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
