@@ -209,6 +209,8 @@ less."""
 _METHOD = """\
 ## How it is measured
 
+- Workloads may have been measured one after the other on one machine, with different rounds: a
+  workload's own table is what belongs together.
 - Each measurement is a process of its own. Rounds are interleaved: within a round everyone has a
   turn, and each round begins with another contender.
 - Everyone trains the same network on the same encoded rows, with the same optimizer, batch size

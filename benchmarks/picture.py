@@ -92,10 +92,18 @@ def _list_bars(name: str, results: Results) -> list[tuple[str, float, tuple[floa
 def _draw_growth(found: Mapping[str, Results]) -> Path:
     import matplotlib.pyplot as plt
 
+    measured = [what for what in SIZES if len(list_growth(found, what)[0]) > 1]
+    size = 1 + 2.25 * len(measured), 5
     figure, axes = plt.subplots(
-        2, len(SIZES), figsize=(10, 5), layout="constrained", sharex="col", sharey="row"
+        2,
+        len(measured),
+        figsize=size,
+        layout="constrained",
+        sharex="col",
+        sharey="row",
+        squeeze=False,
     )
-    for column, what in enumerate(SIZES):
+    for column, what in enumerate(measured):
         sizes, seconds, memory = list_growth(found, what)
         if not sizes:
             continue
