@@ -209,15 +209,15 @@ less."""
 _METHOD = """\
 ## How it is measured
 
-- Workloads may have been measured one after the other on one machine, with different rounds: a
-  workload's own table is what belongs together.
+- Workloads may have been measured one after the other on one machine, with different rounds and
+  with commits of this project between them: a workload's own table is what belongs together.
 - Each measurement is a process of its own. Rounds are interleaved: within a round everyone has a
   turn, and each round begins with another contender.
 - Everyone trains the same network on the same encoded rows, with the same optimizer, batch size
   and epochs. All score the validation rows after each epoch, but for *the notes' own code*, which
   does not, and scikit-learn, which cannot. Test losses tell that all trained the same thing.
 - *fit* is the training alone, with TensorFlow's tracing or XLA's compilation; imports, data and
-  building the model are outside. Ours also includes encoding the rows.
+  building the model are outside, and so is encoding the rows.
 - *memory* is the process's peak less what it held once its imports were done.
 - *the notes' own code* is `model.fit` on float64 arrays as the study notes prepare them, without
   the progress bars that they print.

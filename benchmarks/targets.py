@@ -97,7 +97,7 @@ def find_extra_memory(found: All, name: str) -> float | None:
     if name not in found:
         return None
     ours, imported = (found[name].find_median(key, read_peak) for key in ("command", "import"))
-    return (ours - imported) / 1024 if ours and imported else None
+    return (ours - imported) * 2**20 / 1e9 if ours and imported else None
 
 
 def list_growth(found: All, what: str) -> tuple[list[int], list[float], list[float]]:
