@@ -157,7 +157,7 @@ def _train_into(
     """The run itself, once its folder stands."""
     with watch.measure("import"), console.status("importing TensorFlow"):
         from kerasrecipes.training.device import choose_device
-        from kerasrecipes.training.fit import evaluate_model
+        from kerasrecipes.training.fit import make_scorer
         from kerasrecipes.training.threads import needs_one_thread
         from kerasrecipes.training.weights import weigh_rows
     device = choose_device(
@@ -179,18 +179,21 @@ def _train_into(
     )
     terminal.print_header(console, run.info)
 
-    # The report's libraries take seconds to import; that is done while TensorFlow computes.
-    threading.Thread(target=import_module, args=("kerasrecipes.report.plots",), daemon=True).start()
     with watch.measure("encode"):
-        encoded = {part: built.encode(dataset, part) for part in dataset.parts}
+        fitted = [part for part in dataset.parts if part != "test"]
+        encoded = {part: built.encode(dataset, part) for part in fitted}
     with watch.measure("fit"):
         weights = weigh_rows(recipe, dataset)
         _fit(run, recipe, encoded, weights, built, console, on_epoch, profile)
     with watch.measure("save"), replacing(run.model_path) as file:
         built.serving.save(file)
     with watch.measure("evaluate"):
-        metrics = {part: evaluate_model(built.model, rows) for part, rows in encoded.items()}
-    del encoded
+        score = make_scorer(built.model, encoded["train"])
+        # Each part is let go before the next: encoded rows are most of a large run's memory.
+        metrics = {
+            part: score(encoded.pop(part) if part in encoded else built.encode(dataset, part))
+            for part in dataset.parts
+        }
     with watch.measure("predict"):
         _predict(run, recipe, dataset, built, metrics)
     run.write_metrics(metrics)
@@ -275,6 +278,7 @@ def _fit(
     steps = count_steps(len(encoded["train"][0]), recipe.batch_size)
     progress = ProgressLine(console, recipe.epochs, steps)
     callbacks = [*build_callbacks(recipe, run.path, OWN_FILES), progress]
+    callbacks.append(_import_while_computing("kerasrecipes.report.plots"))
     if on_epoch:
         callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=on_epoch))
     clock = FitClock()
@@ -305,6 +309,20 @@ def _fit(
         history = built.model.history.history if hasattr(built.model, "history") else {}
         run.write_history(history)
         run.update(epochs_run=len(history.get("loss", ())))
+
+
+def _import_while_computing(module: str) -> keras.callbacks.Callback:
+    """A callback that imports a module in a thread, while TensorFlow needs no Python.
+
+    The report's libraries take seconds. They begin after the first steps, since until then
+    Python builds the graph.
+    """
+    import keras
+
+    thread = threading.Thread(target=import_module, args=(module,), daemon=True)
+    return keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: None if thread.ident else thread.start()
+    )
 
 
 def _predict(

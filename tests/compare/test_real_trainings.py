@@ -29,7 +29,7 @@ def accuracies(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """Validation accuracies after one epoch, one per seed."""
     from kerasrecipes import pipeline
     from kerasrecipes.data import load_dataset
-    from kerasrecipes.training.fit import evaluate_model, fit_model
+    from kerasrecipes.training.fit import fit_model, make_scorer
 
     file = tmp_path_factory.mktemp("recipes") / "digits.yaml"
     file.write_text(RECIPE, encoding="utf-8")
@@ -40,7 +40,8 @@ def accuracies(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
         built = pipeline.build(recipe, dataset)
         rows = built.encode(dataset, "train")
         fit_model(built.model, rows, None, epochs=1, batch_size=64, seed=seed, multiply_adds=640)
-        scores = evaluate_model(built.model, built.encode(dataset, "validation"))
+        validation = built.encode(dataset, "validation")
+        scores = make_scorer(built.model, validation)(validation)
         found.append(scores["accuracy"])
     return np.asarray(found)
 

@@ -12,7 +12,7 @@ from kerasrecipes.training.batches import (
     BATCHES_PER_GATHER,
     count_steps,
     make_evaluation_batches,
-    make_tensor,
+    make_tensors,
     make_training_batches,
 )
 
@@ -134,7 +134,7 @@ FORMS = {
 )
 def test_a_tensor_equals_its_array_wherever_that_lies(form: str, dtype: type):
     array = FORMS[form](NUMBERS.astype(dtype))
-    tensor = make_tensor(array)
+    (tensor,) = make_tensors([array])
     assert (tensor.shape, tensor.dtype) == (array.shape, tf.as_dtype(dtype))
     np.testing.assert_array_equal(tensor.numpy(), array)
     assert "CPU" in tensor.device
@@ -142,14 +142,14 @@ def test_a_tensor_equals_its_array_wherever_that_lies(form: str, dtype: type):
 
 def test_a_large_aligned_array_is_not_copied():
     array = place(np.zeros((1000, 10), np.float32), 0)
-    tensor = make_tensor(array)
+    (tensor,) = make_tensors([array])
     array[7, 7] = 5
     assert tensor.numpy()[7, 7] == 5
 
 
 def test_a_tensor_outlives_its_array():
     array = place(np.full((1000, 100), 7, np.float32), 0)
-    tensor = make_tensor(array)
+    (tensor,) = make_tensors([array])
     del array
     junk = [np.ones((1000, 100), np.float32) for _ in range(20)]
     assert tensor.numpy().min() == tensor.numpy().max() == 7

@@ -15,14 +15,15 @@ from kerasrecipes.training.device import choose_device
 @pytest.fixture
 def machine(monkeypatch):
     """Pretend that TensorFlow sees so many GPUs, and tell what it was asked to do."""
-    asked = SimpleNamespace(hidden=False, grown=[], is_deterministic=False, threads=None)
+    asked = SimpleNamespace(hidden=False, grown=[], is_deterministic=False, threads=[])
 
     def install(n_gpus: int, has_driver: bool = True, is_cuda_build: bool = True) -> None:
         gpus = [SimpleNamespace(name=f"gpu:{i}") for i in range(n_gpus)]
         config = SimpleNamespace(
             list_physical_devices=lambda kind: gpus,
             threading=SimpleNamespace(
-                set_intra_op_parallelism_threads=lambda n: setattr(asked, "threads", n)
+                set_intra_op_parallelism_threads=lambda n: asked.threads.append(("intra", n)),
+                set_inter_op_parallelism_threads=lambda n: asked.threads.append(("inter", n)),
             ),
             set_visible_devices=lambda devices, kind: setattr(asked, "hidden", devices == []),
             experimental=SimpleNamespace(
@@ -57,13 +58,13 @@ def test_a_machine_without_gpu_trains_on_the_cpu_without_a_word(machine):
 def test_a_small_model_gets_one_thread_of_the_cpu(machine):
     machine.install(0, has_driver=False)
     assert choose_device("auto", one_thread=True).description == "CPU (2 cores, 1 thread)"
-    assert machine.threads == 1
+    assert machine.threads == [("intra", 1), ("inter", 1)]
 
 
 def test_a_gpu_leaves_the_threads_alone(machine):
     machine.install(1)
     choose_device("auto", one_thread=True)
-    assert machine.threads is None
+    assert machine.threads == []
 
 
 def test_threads_stay_as_they_are_once_tensorflow_has_computed():

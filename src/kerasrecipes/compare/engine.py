@@ -147,7 +147,8 @@ def _count_workers() -> int:
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Children inherit the environment, and TensorFlow reads it when it is imported."""
-    settings = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    settings = dict.fromkeys(names, "1")
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:

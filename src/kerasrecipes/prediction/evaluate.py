@@ -14,7 +14,7 @@ from kerasrecipes.prediction.labelled import read_labelled
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import make_report
 from kerasrecipes.runs import Run, create_folder
-from kerasrecipes.training.fit import evaluate_model
+from kerasrecipes.training.fit import make_scorer
 from kerasrecipes.training.scores import score_numbers
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def evaluate(
     columns = saved.predict(labelled.inputs)
     compile_model(saved.recipe, saved.trained)
     rows = saved.encoder.encode(labelled.inputs), codec.encode(target)
-    metrics = evaluate_model(saved.trained, rows)
+    metrics = make_scorer(saved.trained, rows)(rows)
     if not codec.class_names:
         suffix = "_original_units" if codec.mean else ""
         answers = np.column_stack([*columns.values()])

@@ -32,8 +32,7 @@ def make_training_batches(
     n_rows = len(rows[0])
     batch_size = min(batch_size, n_rows)
     n_full = n_rows // batch_size
-    with tf.device("CPU"):
-        tensors = tuple(make_tensor(array) for array in rows)
+    tensors = make_tensors(rows)
 
     shuffle = make_order(n_rows, seed)
 
@@ -64,8 +63,7 @@ def make_evaluation_batches(
     if n_rows <= batch_size:
         # Keras makes an iterator per evaluation: of one tensor that takes a tenth of the time.
         return as_written(tf.data.Dataset.from_tensors((inputs, target)))
-    with tf.device("CPU"):
-        all_inputs, all_targets = make_tensor(inputs), make_tensor(target)
+    all_inputs, all_targets = make_tensors((inputs, target))
 
     @tf.autograph.experimental.do_not_convert
     def slice_rows(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -87,12 +85,17 @@ def make_order(n_rows: int, seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
     return order_rows
 
 
-def make_tensor(array: np.ndarray) -> tf.Tensor:
-    """An array as a tensor on the CPU, without a copy where its memory allows.
+def make_tensors(arrays: Sequence[np.ndarray]) -> tuple[tf.Tensor, ...]:
+    """Arrays as tensors on the CPU, without a copy where their memory allows.
 
     ``tf.constant`` copies, and needs twice the array's memory while it does. TensorFlow stops the
     whole process at memory that does not begin at a multiple of 64 bytes.
     """
+    with tf.device("CPU"):
+        return tuple(map(_make_tensor, arrays))
+
+
+def _make_tensor(array: np.ndarray) -> tf.Tensor:
     is_ready = array.flags.c_contiguous and array.flags.writeable and not array.ctypes.data % 64
     if is_ready and array.dtype.kind in "fiu" and array.dtype.isnative and array.size:
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

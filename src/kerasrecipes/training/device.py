@@ -65,6 +65,7 @@ def _prepare_cpu(warning: str, one_thread: bool) -> Device:
     if one_thread:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
         except RuntimeError:  # TensorFlow has computed before, and keeps the threads it has
             one_thread = False
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
