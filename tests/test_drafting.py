@@ -452,6 +452,19 @@ BAD = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("data", ["shades", "a.npz", "a.parquet"])
+def test_an_encoding_is_for_text(data: str) -> None:
+    Path("shades").mkdir()
+    np.savez("a.npz", x=np.zeros((20, 2)), y=np.arange(20))
+    pd.DataFrame({"x": np.arange(20.0), "y": np.arange(20.0)}).to_parquet("a.parquet")
+    with pytest.raises(DataError) as caught:
+        draft_recipe(data, encoding="cp949")
+    assert caught.value.problems == (
+        "--encoding is for delimited text such as CSV files (received: "
+        f"'cp949' for {data}). Leave it out.",
+    )
+
+
 @pytest.mark.parametrize(("files", "data", "target", "file", "kind", "message"), BAD)
 def test_bad_input(
     files: dict[str, str],

@@ -49,7 +49,8 @@ class TrainedRun(Run):
 
         Returns:
             A row for each, with ``data``'s index: "predicted", or "predicted_<target>" for each
-            of several targets; for classes "probability_<class>" beside it.
+            of several targets; for classes, which are texts, integers or truth values as in
+            the training data, "probability_<class>" beside it.
 
         Raises:
             DataError: Columns are missing, or hold what the model cannot take.

@@ -264,3 +264,34 @@ def test_an_npy_file_of_images_has_no_target(tmp_path: Path) -> None:
         "a .npy file must hold rows of numbers, of shape (rows, columns) (received: shape (6, 2, "
         "2) of uint8). Save inputs and target in one file: numpy.savez(path, x=…, y=…).",
     )
+
+
+TIMES = 1_700_000_000 + 60 * np.arange(60)
+
+
+def test_columns_that_float32_damages_are_told(tmp_path: Path) -> None:
+    x = np.stack([np.linspace(0, 1, 60), TIMES], axis=1)
+    source = load(tmp_path, hint="regression", x=x, y=TIMES)
+    assert source.warnings == (
+        "float32, in which networks compute, cannot tell numbers so large and so close together "
+        "apart: x[:, 1] (60 distinct values become 29), y (60 distinct values become 29). Subtract "
+        "its smallest value from each of them in the file.",
+    )
+    assert load(tmp_path, x=x[:, :1], y=np.arange(60) % 2).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("y", "more", "expected"),
+    [
+        (CODES, {}, "integer"),
+        (CODES.astype(np.float32)[:, None], {}, "integer"),
+        (CODES.astype(str), {}, "text"),
+        (CODES == 2, {}, "boolean"),
+        (np.eye(3, dtype=bool)[CODES], {}, "integer"),
+        (CODES // 2, {"class_names": ["no", "yes"]}, "text"),
+        (np.linspace(0, 1, 6), {}, "text"),
+    ],
+)
+def test_classes_keep_what_they_were(tmp_path: Path, y: Any, more: Any, expected: str) -> None:
+    hint: Task = "regression" if y.dtype == np.float64 else "classification"
+    assert load(tmp_path, hint=hint, x=IMAGES, y=y, **more).class_type == expected

@@ -231,3 +231,49 @@ def test_incomplete_rows_are_dropped_and_counted() -> None:
 )
 def test_what_is_refused(table: Any, keys: Any, problems: list[str]) -> None:
     assert find_problems(table, **keys) == problems
+
+
+TIMES = [1_700_000_000 + 60 * i for i in range(60)]
+MERGED = (
+    "float32, in which networks compute, cannot tell numbers so large and so close together apart: "
+    "{} (60 distinct values become 29). Subtract its smallest value from each of them in the "
+    "file{}."
+)
+
+
+def test_columns_that_float32_damages_are_told() -> None:
+    table = {"time": TIMES, "text": [*map(str, TIMES)], "y": [0.1 * i for i in range(60)]}
+    keys = {"features": {"text": "string_categorical"}, "target": "y"}
+    remedy = ", or leave these columns out with drop: [time]"
+    assert load(table, **keys).warnings == (MERGED.format("time", remedy),)
+    assert load(table, drop=["time"], **keys).warnings == ()
+    smaller = table | {"time": [time - TIMES[0] for time in TIMES]}
+    assert load(smaller, **keys).warnings == ()  # as the warning advises
+
+
+def test_targets_that_float32_damages_are_told() -> None:
+    table = {"x": [0.1 * i for i in range(60)], "time": TIMES, "other": TIMES}
+    keys = {"target": "time", "drop": ["other"], "task": "regression"}
+    assert load(table, **keys).warnings == (MERGED.format("target time", ""),)
+    codes = table | {"time": TIMES[:30] * 2}
+    assert load(codes, **keys | {"task": "classification"}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([3, 1] * 4, "integer"),
+        ([3.0, None, 1.0, 3.0], "integer"),
+        ([True, False] * 4, "boolean"),
+        (["007", "1"] * 4, "text"),
+        ([0.5, 1.5] * 4, "text"),
+    ],
+)
+def test_classes_keep_what_they_were(values: Any, expected: str) -> None:
+    table = {"x": [0.1 * i for i in range(len(values))], "y": values}
+    source = load(table, target="y", task="classification", missing="drop")
+    assert source.class_type == expected
+
+
+def test_numbers_have_no_type_of_classes() -> None:
+    assert load({"x": [0.5, 1.5], "y": [1, 2]}, target="y", task="regression").class_type == "text"

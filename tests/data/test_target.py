@@ -7,7 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from kerasrecipes.data.target import encode_numbers, encode_target, encode_with, read_target
+from kerasrecipes.data.target import (
+    encode_numbers,
+    encode_target,
+    encode_with,
+    find_class_type,
+    read_target,
+)
 from kerasrecipes.errors import DataError
 
 
@@ -163,3 +169,19 @@ def test_dates_are_no_target() -> None:
     assert find_problem(read_target, table, "y", "mine") == (
         "target y must hold numbers, texts or truth values; its type is date32[day]."
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([2, 10], "integer"),
+        ([2.0, -10.0], "integer"),
+        (np.array([0, 2**64 - 1], np.uint64), "text"),  # int64 cannot hold it
+        ([2.0, 1e300], "text"),
+        ([0.5, 1.0], "text"),
+        ([True, False], "boolean"),
+        (["2", "10"], "text"),
+    ],
+)
+def test_what_classes_are_in_the_file(values: Any, expected: str) -> None:
+    assert find_class_type(make_array(values)) == expected

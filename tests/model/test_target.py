@@ -181,6 +181,7 @@ def test_classes_are_named_by_their_names():
         TargetCodec(LossKind.NUMBERS, (), 1, ("a",)),
         TargetCodec(LossKind.BINARY, ("no", "예"), 1, ("답",), from_logits=True),
         TargetCodec(LossKind.ONE_HOT, CLASSES, 3, ("kind",)),
+        TargetCodec(LossKind.INTEGERS, ("3", "7"), 2, ("code",), class_type="integer"),
     ],
 )
 def test_a_codec_comes_back_from_json_as_it_was(codec: TargetCodec):
@@ -189,3 +190,28 @@ def test_a_codec_comes_back_from_json_as_it_was(codec: TargetCodec):
     assert again == codec
     assert again.kind is codec.kind
     assert TargetCodec.from_dict(codec.to_dict()) == codec
+
+
+@pytest.mark.parametrize(
+    ("class_names", "class_type", "predicted"),
+    [
+        (("-3", "7"), "integer", [7, -3]),
+        (("False", "True"), "boolean", [True, False]),
+        (("007", "7"), "text", ["7", "007"]),
+        (("False", "True"), "text", ["True", "False"]),
+    ],
+)
+def test_answers_are_what_the_classes_were(class_names, class_type, predicted: list):
+    codec = TargetCodec(LossKind.INTEGERS, class_names, 2, ("y",), class_type=class_type)
+    answers = codec.decode(np.array([[0.1, 0.9], [0.8, 0.2]]))
+    assert answers["predicted"].tolist() == predicted
+    assert [type(value) for value in answers["predicted"].tolist()] == [*map(type, predicted)]
+    assert [*answers] == ["predicted", *(f"probability_{name}" for name in class_names)]
+    assert codec.name_actual(np.array([1, 0]))["actual"].tolist() == predicted
+
+
+def test_a_run_of_old_answers_with_text():
+    facts = TargetCodec(LossKind.INTEGERS, ("3", "7"), 2, ("y",), class_type="integer").to_dict()
+    del facts["class_type"]
+    codec = TargetCodec.from_dict(facts)
+    assert codec.decode(np.array([[0.1, 0.9]]))["predicted"].tolist() == ["7"]

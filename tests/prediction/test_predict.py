@@ -150,15 +150,40 @@ def test_standard_input_to_standard_output(
     np.testing.assert_allclose(printed["predicted"], expected["predicted"], rtol=1e-5)
 
 
+KNOWN = {"images": "images.npz", "truths": "truths.csv", "codes": "codes.csv"}
+
+
 @pytest.mark.parametrize(
-    ("run", "classes"), [("images", {"0", "1", "2"}), ("truths", {"True", "False"})]
+    ("run", "classes"),
+    [("images", {0, 1, 2}), ("truths", {True, False}), ("codes", {"true", "false", "unknown"})],
 )
-def test_classes_are_called_as_in_the_file(load, runs, run: str, classes: set[str]) -> None:
-    file = runs["images"].parents[2] / ("images.npz" if run == "images" else "truths.csv")
+def test_classes_are_as_in_the_file(load, runs, run: str, classes: set[object]) -> None:
+    file = runs["images"].parents[2] / KNOWN[run]
     answers = predict_frame(load(run), str(file))
-    assert {*answers["predicted"]} <= classes
+    assert {*answers["predicted"].tolist()} <= classes
+    assert {*map(type, answers["predicted"].tolist())} == {*map(type, classes)}
     assert {*answers.columns[1:]} == {f"probability_{name}" for name in classes}
     np.testing.assert_allclose(answers.iloc[:, 1:].sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("run", "dtype"), [("images", "int64"), ("truths", "bool")])
+def test_files_of_answers_hold_classes_as_they_are(load, runs, run: str, dtype: str) -> None:
+    file = str(runs["images"].parents[2] / KNOWN[run])
+    expected = predict_frame(load(run), file)["predicted"].tolist()
+    for name in ("out.parquet", "out.jsonl", "out.csv"):
+        predict_file(load(run), file, Path(name))
+    parquet = pd.read_parquet("out.parquet")["predicted"]
+    assert (parquet.dtype, parquet.tolist()) == (dtype, expected)
+    lines = Path("out.jsonl").read_text().splitlines()
+    assert [json.loads(line)["predicted"] for line in lines] == expected
+    rows_of_text = Path("out.csv").read_text().splitlines()[1:]
+    assert [row.partition(",")[0] for row in rows_of_text] == [*map(str, expected)]
+
+
+def test_a_run_keeps_classes_by_their_names(load) -> None:
+    assert {*load("truths").run.predictions["predicted"]} <= {"True", "False"}
+    assert {*load("images").run.predictions["actual"]} <= {"0", "1", "2"}
 
 
 def test_images_come_as_a_file_a_folder_a_pattern_or_arrays(load, runs, here: Path) -> None:

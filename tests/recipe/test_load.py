@@ -396,5 +396,29 @@ def test_a_resolved_recipe_leaves_out_defaults_that_say_nothing(load: Load) -> N
 @pytest.mark.parametrize("written", ["missing: error", "csv: {}", "color_mode: rgb"])
 def test_a_default_that_was_written_is_kept(load: Load, written: str) -> None:
     key = written.partition(":")[0]
-    recipe = load(a=OWN.replace("target: price", f"target: price, {written}"))
+    recipe = load(a=OWN.replace("houses.csv, target: price", f"houses, {written}"))
     assert key in recipe.to_dict()["dataset"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "path: a.TSV, csv: {delimiter: ' '}",
+        "path: a.csv.gz, csv: {decimal: ','}, missing: median",
+        "path: a.parquet, csv: {}, missing_indicator: false, missing_values: ['?']",
+        "path: a.npz, features: {x: float}, missing: drop",  # its arrays may be columns
+        "path: a.npy, target: '3', crosses: []",
+        "path: pets, image_size: [8, 8], color_mode: grayscale",
+        "path: data/*, csv: {encoding: cp949}",
+        "path: pets.2024, color_mode: rgb",
+        "openml: credit-g, target: class, missing: drop, missing_values: ['?']",
+    ],
+)
+def test_what_data_of_a_kind_can_use_is_taken(load: Load, written: str) -> None:
+    load(a=OWN.replace("path: data/houses.csv, target: price", written))
+
+
+def test_rows_on_hand_may_come_with_what_files_for_predict_need(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(OWN.replace("path: data/houses.csv", "csv: {decimal: ','}"), encoding="utf-8")
+    assert load_recipe(file, needs_source=False).dataset.csv.decimal == ","

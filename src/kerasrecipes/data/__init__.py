@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kerasrecipes.data.builtin import load_source
-from kerasrecipes.data.checks import check_dataset
+from kerasrecipes.data.checks import check_dataset, check_keys
 from kerasrecipes.data.compatibility import check_compatibility
 from kerasrecipes.data.dataset import Column, Dataset, Part, Source
 from kerasrecipes.data.keras_cache import Say, say_nothing
 from kerasrecipes.data.splits import split_source
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe.dataset_rules import SOURCES, DataKind
+from kerasrecipes.recipe.endings import ARRAYS
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 
@@ -93,6 +98,9 @@ def _load_own(
 
     # A table is handed on without a name, so that each column can be let go once it was read.
     if data is not None:
+        if all(getattr(spec, key) is None for key in SOURCES):
+            # csv has a use all the same: predict reads files with this recipe.
+            check_keys(spec, name, "delimited", "a DataFrame")
         rows = files.mark_missing(read_frame(data), spec)
         return make_source(rows, spec, name, "a DataFrame", hint)
     if spec.openml is not None or spec.sklearn is not None:
@@ -104,18 +112,29 @@ def _load_own(
         problem = "it has no source. Give it name, path, openml or sklearn, or data to train on."
         raise DataError(name, [problem])
     if Path(spec.path).is_dir():
+        check_keys(spec, name, "images", "a folder of images")
         return images.load_image_folder(spec.path, spec)
-    if spec.path.endswith((".npz", ".npy")):
+    if spec.path.endswith(ARRAYS):
         loaded = arrays.read_arrays(spec.path, spec, hint)
         if isinstance(loaded, Source):
+            _check_array_keys(np.asarray(loaded.inputs), spec)
             return loaded
-        return make_source(loaded, spec, name, spec.path, hint)
+        return make_source(files.mark_missing(loaded, spec), spec, name, spec.path, hint)
+    kind: DataKind = "delimited" if files.has_delimited(spec.path) else "table"
+    check_keys(spec, name, kind, name)
     return make_source(files.read_table(spec.path, spec), spec, name, spec.path, hint)
+
+
+def _check_array_keys(inputs: NDArray[Any], spec: DatasetSpec) -> None:
+    check_keys(spec, name_dataset(spec), "arrays", f"arrays of shape {inputs.shape[1:]}")
 
 
 def _read_features(source: Source, spec: DatasetSpec) -> Source:
     """A built-in table, with ``features`` and ``crosses`` as the recipe has them."""
-    if not (spec.features or spec.crosses) or not isinstance(source.inputs, dict):
+    if not isinstance(source.inputs, dict):
+        _check_array_keys(source.inputs, spec)
+        return source
+    if not (spec.features or spec.crosses):
         return source
     import pyarrow as pa
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -10,8 +10,14 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.data.dataset import Source
-from kerasrecipes.data.target import choose_task, encode_numbers, encode_target
+from kerasrecipes.data.dataset import ClassType, Source
+from kerasrecipes.data.precision import describe_merged, find_merged_values
+from kerasrecipes.data.target import (
+    choose_task,
+    encode_numbers,
+    encode_target,
+    find_class_type,
+)
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.recipe.suggest import find_meant
@@ -240,15 +246,19 @@ def _pair(
     if problems:
         raise DataError(file.name, problems)
     inputs = [_read_inputs(arrays[x], x, file.name) for x, _ in pairs]
-    targets = [arrays[y] for _, y in pairs]
-    y = pairs[0][1]
-    target, task, class_names, warnings = _encode(np.concatenate(targets), file.name, y, told, hint)
-    n_train = len(targets[0])
+    x, y = pairs[0]
+    n_train = len(arrays[y])
+    targets = np.concatenate([arrays[y] for _, y in pairs])
+    target, task, class_names, warnings = _encode(targets, file.name, y, told, hint)
+    numbers = {x: arrays[x]} | ({y: targets} if task == "regression" else {})
+    # One-hot columns are numbered, whatever they hold.
+    class_type: ClassType = "integer" if targets[0].size > 1 else find_class_type(targets)
     used = {name for pair in pairs for name in pair}
     named = _find_key(arrays, CLASS_NAMES)
     if named is not None and class_names == tuple(map(str, range(len(arrays[named])))):
         class_names = tuple(map(str, arrays[named].tolist()))
         used.add(named)
+        class_type = "text"
     has_test = len(pairs) > 1
     n_targets = target.shape[1] if target.ndim > 1 else 1
     return Source(
@@ -261,8 +271,21 @@ def _pair(
         test_target=target[n_train:] if has_test else None,
         origin=str(file),
         left_out=tuple((name, "not named x or y") for name in arrays if name not in used),
-        warnings=warnings,
+        warnings=(*warnings, *_warn_of_merged(numbers)),
+        class_type=class_type if class_names else "text",
     )
+
+
+def _warn_of_merged(arrays: Arrays) -> Iterator[str]:
+    """Warn of columns that become float32, of arrays of shape (rows,) or (rows, columns)."""
+    found = {
+        f"{name}[:, {i}]" if array.ndim == 2 else name: find_merged_values(column)
+        for name, array in arrays.items()
+        if array.ndim <= 2 and not np.can_cast(array.dtype, np.float32)
+        for i, column in enumerate(array.reshape(len(array), -1).T)
+    }
+    if merged := {name: counts for name, counts in found.items() if counts}:
+        yield describe_merged(merged)
 
 
 def _read_inputs(array: NDArray[Any], name: str, dataset: str) -> NDArray[Any]:

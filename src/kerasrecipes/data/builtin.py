@@ -124,6 +124,7 @@ def _load_digits() -> Source:
         target_names=("digit",),
         class_names=DIGITS,
         origin="embedded in scikit-learn",
+        class_type="integer",
     )
 
 
@@ -138,6 +139,7 @@ def _load_images(name: str, target_name: str, class_names: tuple[str, ...], say:
         test_inputs=np.ascontiguousarray(X_test),
         test_target=y_test.reshape(-1).astype(np.int64),
         origin="downloaded through Keras",
+        class_type="integer" if class_names == DIGITS else "text",
     )
 
 

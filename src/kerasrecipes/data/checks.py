@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from kerasrecipes.data.dataset import Dataset, Part
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.dataset_rules import DataKind, find_unusable
+from kerasrecipes.recipe.schema import DatasetSpec
 
 ROWS_SHOWN = 5
 
@@ -31,6 +33,24 @@ def check_dataset(dataset: Dataset, fills_missing: bool = False) -> Dataset:
         raise DataError(dataset.name, problems)
     warnings = (*dataset.warnings, *_find_constant_columns(dataset.parts["train"]))
     return dataclasses.replace(dataset, warnings=warnings)
+
+
+def check_keys(spec: DatasetSpec, dataset: str, kind: DataKind, received: str) -> None:
+    """Check that a recipe asks of its data only what data of their kind can do.
+
+    Args:
+        spec: The recipe's ``dataset``.
+        dataset: The data set's name, for messages.
+        kind: What the data turned out to be.
+        received: The same in words.
+
+    Raises:
+        DataError: A key has no use; it lists all of them.
+    """
+    written = spec.model_dump(exclude_unset=True)
+    problems = [message for _, message in find_unusable(written, kind, received)]
+    if problems:
+        raise DataError(dataset, problems)
 
 
 def _find_empty_parts(dataset: Dataset) -> Iterator[str]:

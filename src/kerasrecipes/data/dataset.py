@@ -29,6 +29,8 @@ def take_rows(inputs: Inputs, rows: slice) -> Inputs:
 
 
 Kind = Literal["number", "boolean", "category", "date"]
+ClassType = Literal["text", "integer", "boolean"]
+"""What classes were before they had names, and what answers are again."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Source:
         columns: A table's columns, in the order of ``inputs``; empty means plain numbers.
         left_out: Pairs of a column that is not used and the reason.
         warnings: What was done to the rows that a careful person would want to know.
+        class_type: What the classes are in the file.
     """
 
     inputs: Inputs
@@ -91,6 +94,7 @@ class Source:
     columns: tuple[Column, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    class_type: ClassType = "text"
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class Dataset:
     columns: tuple[Column, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    class_type: ClassType = "text"
 
     @property
     def target_name(self) -> str:

@@ -15,23 +15,26 @@ from kerasrecipes.data.excel import read_excel
 from kerasrecipes.data.json_lines import read_json, stream_json
 from kerasrecipes.data.missing import mark_missing
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.endings import (
+    ARROW,
+    DELIMITED,
+    EXCEL,
+    JSON_LINES,
+    PARQUET,
+    TABLES,
+    ZIPPED,
+    find_ending,
+)
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import suggest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["mark_missing", "read_batches", "read_table"]
+__all__ = ["has_delimited", "mark_missing", "read_batches", "read_table"]
 
 STANDARD_INPUT = "-"
 
-_DELIMITED = (".csv", ".tsv", ".txt")
-_JSON_LINES = (".jsonl", ".ndjson")
-_PARQUET = (".parquet", ".pq")
-_ARROW = (".feather", ".arrow")
-_EXCEL = (".xlsx", ".xls")
-_SUFFIXES = (*_DELIMITED, *_JSON_LINES, ".json", *_PARQUET, *_ARROW, *_EXCEL)
-_ZIPPED = (*_DELIMITED, *_JSON_LINES, ".json")
 _NAMES_SHOWN = 10
 _NO_ROWS = "the file has no rows. Add rows."
 
@@ -94,6 +97,15 @@ def read_batches(
         yield mark_missing(_write_texts(table, also), spec, keep)
 
 
+def has_delimited(path: str) -> bool:
+    """Whether a file, or one of those that are like a pattern, is delimited text.
+
+    Raises:
+        DataError: There is no such file.
+    """
+    return any(find_ending(file) in DELIMITED for file in _find_files(path))
+
+
 def _find_files(path: str) -> list[Path]:
     file = Path(path)
     if file.is_file():
@@ -110,28 +122,21 @@ def _find_files(path: str) -> list[Path]:
     folder = file.parent
     if not folder.is_dir():
         raise DataError(file.name, [f"path: there is no folder {folder}. Check the path."])
-    others = [other.name for other in folder.iterdir() if _find_suffix(other) in _SUFFIXES]
+    others = [other.name for other in folder.iterdir() if find_ending(other) in TABLES]
     hint = suggest(file.name, others) or "Check the path."
     raise DataError(file.name, [f"path: there is no file {path}. {hint}"])
 
 
-def _find_suffix(file: Path) -> str:
-    suffix = file.suffix.lower()
-    if suffix == ".gz" and Path(file.stem).suffix.lower() in _ZIPPED:
-        return Path(file.stem).suffix.lower()
-    return suffix
-
-
 def _check_file(file: Path) -> str:
     """A file's suffix, once it is known that the file can be read."""
-    suffix = _find_suffix(file)
-    if suffix not in _SUFFIXES:
+    suffix = find_ending(file)
+    if suffix not in TABLES:
         raise DataError(
             file.name,
             [
                 "path: the ending of a file says how it is read (received: "
-                f"'{''.join(file.suffixes[-2:])}'). Choose from: {', '.join(sorted(_SUFFIXES))}; "
-                f"{', '.join(_ZIPPED)} may end in .gz too."
+                f"'{''.join(file.suffixes[-2:])}'). Choose from: {', '.join(sorted(TABLES))}; "
+                f"{', '.join(ZIPPED)} may end in .gz too."
             ],
         )
     if not file.stat().st_size:
@@ -143,16 +148,16 @@ def _read_file(file: Path, spec: DatasetSpec, as_text: Collection[str] = ()) -> 
     import pyarrow as pa
 
     suffix = _check_file(file)
-    if suffix in _DELIMITED:
+    if suffix in DELIMITED:
         return read_delimited(file, spec, as_text)
     try:
-        if suffix in _EXCEL:
+        if suffix in EXCEL:
             table = read_excel(file, spec)
-        elif suffix in _PARQUET:
+        elif suffix in PARQUET:
             from pyarrow import parquet
 
             table = parquet.ParquetFile(file).read()
-        elif suffix in _ARROW:
+        elif suffix in ARROW:
             table = pa.Table.from_batches(*_open_arrow(file))
         else:
             table = read_json(file)
@@ -236,7 +241,7 @@ def _agree_on_types(
     clashing = [name for name in tables[0].column_names if _clash(tables, name)]
     if not clashing:
         return list(tables)
-    if not all(_find_suffix(file) in _DELIMITED for file in files):
+    if not all(find_ending(file) in DELIMITED for file in files):
         problems = []
         for name in clashing:
             kinds = {str(table.schema.field(name).type): file.name
@@ -282,11 +287,11 @@ def _iterate(
         return
     for file in _find_files(path):
         suffix = _check_file(file)
-        if suffix in _DELIMITED:
+        if suffix in DELIMITED:
             yield from stream_delimited(file, spec, column_kinds, also, file.name)
-        elif suffix in _JSON_LINES:
+        elif suffix in JSON_LINES:
             yield from stream_json(file, file.name)
-        elif suffix in (*_PARQUET, *_ARROW):
+        elif suffix in (*PARQUET, *ARROW):
             try:
                 n_rows = 0
                 for batch in _iterate_binary(file, suffix, [*column_kinds, *also], chunk_rows):
@@ -303,7 +308,7 @@ def _iterate(
 def _iterate_binary(
     file: Path, suffix: str, wanted: Sequence[str], chunk_rows: int
 ) -> Iterator[pa.RecordBatch]:
-    if suffix in _ARROW:
+    if suffix in ARROW:
         yield from _open_arrow(file)[0]
         return
     from pyarrow import parquet

@@ -69,6 +69,7 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
         columns=tuple(column for column in source.columns if column.name not in spec.drop),
         left_out=source.left_out,
         warnings=source.warnings,
+        class_type=source.class_type,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from kerasrecipes.data.columns import check_names, infer_columns, list_columns, read_columns
 from kerasrecipes.data.dataset import Column, Source
-from kerasrecipes.data.target import encode_numbers, encode_target, read_target
+from kerasrecipes.data.precision import Merged, describe_merged, find_merged, find_merged_values
+from kerasrecipes.data.target import (
+    encode_numbers,
+    encode_target,
+    find_class_type,
+    read_target,
+)
 from kerasrecipes.data.values import find_missing, show_rows
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec, Task
@@ -68,9 +74,12 @@ def make_source(
         with _collecting(problems):
             raw_targets.append(read_target(table, name, dataset))
     inputs: dict[str, NDArray[Any]] = {}
+    merged: dict[str, Merged] = {}
     for column in columns:
         with _collecting(problems):
             inputs |= read_columns(table.select([column.name]), [column], dataset)
+        if column.kind == "number" and (found := find_merged(table.column(column.name))):
+            merged[column.name] = found
         table = table.drop_columns([column.name])
     pa.default_memory_pool().release_unused()  # or Arrow keeps for itself what it read into
     if len(raw_targets) < len(targets):
@@ -78,10 +87,7 @@ def make_source(
     known = np.logical_and.reduce([has_value for _, has_value in raw_targets])
     gaps, complete = _find_gaps(inputs, columns, len(known))
     keep = known & complete if spec.missing == "drop" else known
-    if spec.missing == "error":
-        problems += _describe_gaps(gaps, known, targets)
-    elif not keep.any():
-        problems.append(_describe_nothing_left(known, gaps, targets))
+    problems += _check_gaps(spec, known, keep, gaps, targets)
     kept = [values[keep[has_value]] for values, has_value in raw_targets]
     with _collecting(problems):
         encoded = _encode_targets(kept, targets, dataset, spec.task, hint, keep)
@@ -100,7 +106,12 @@ def make_source(
         rows=None if keep.all() else np.flatnonzero(keep),
         columns=columns,
         left_out=left_out,
-        warnings=(*_warn_of_columns(left_out), *_warn_of_rows(known, keep, gaps, targets)),
+        warnings=(
+            *_warn_of_columns(left_out),
+            *_warn_of_rows(known, keep, gaps, targets),
+            *_warn_of_merged(merged, {} if encoded[2] else dict(zip(targets, kept, strict=True))),
+        ),
+        class_type=find_class_type(kept[0]) if encoded[2] else "text",
     )
 
 
@@ -178,6 +189,19 @@ def _find_gaps(
     return gaps, complete
 
 
+def _check_gaps(
+    spec: DatasetSpec,
+    known: NDArray[np.bool_],
+    keep: NDArray[np.bool_],
+    gaps: Sequence[_Gap],
+    targets: Sequence[str],
+) -> Iterator[str]:
+    if spec.missing == "error":
+        yield from _describe_gaps(gaps, known, targets)
+    elif not keep.any():
+        yield _describe_nothing_left(known, gaps, targets)
+
+
 def _describe_gaps(
     gaps: Sequence[_Gap], known: NDArray[np.bool_], targets: Sequence[str]
 ) -> Iterator[str]:
@@ -235,3 +259,14 @@ def _warn_of_rows(
     if n_dropped:
         counts = ", ".join(f"{gap.name} {gap.count:,}" for gap in gaps)
         yield f"{n_dropped:,} of {n_rows:,} rows are left out: values are missing ({counts})."
+
+
+def _warn_of_merged(
+    columns: dict[str, Merged], targets: Mapping[str, NDArray[Any]]
+) -> Iterator[str]:
+    if columns:
+        names = write_value([*columns], 200)
+        yield describe_merged(columns, f", or leave these columns out with drop: {names}")
+    found = {f"target {name}": find_merged_values(values) for name, values in targets.items()}
+    if merged := {name: counts for name, counts in found.items() if counts}:
+        yield describe_merged(merged)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.data.dataset import ClassType
 from kerasrecipes.data.values import (
     SHOWN,
     decode_values,
@@ -70,6 +71,16 @@ def choose_task(values: NDArray[Any], task: Task | None, hint: Task | None) -> T
     """The task told, or of whole numbers, which may be classes or quantities, the hint."""
     are_whole = values.dtype.kind in "iuf" and bool((np.trunc(values) == values).all())
     return task or (hint if are_whole else None)
+
+
+def find_class_type(values: NDArray[Any]) -> ClassType:
+    """What classes are in the file: 3 and 3.0 are integers; "3" and 0.5 are texts as answers."""
+    if values.dtype.kind == "b":
+        return "boolean"
+    if values.dtype.kind in "iuf":
+        are_whole = np.trunc(values) == values
+        return "integer" if (are_whole & (np.abs(values) < 2.0**63)).all() else "text"
+    return "text"
 
 
 def encode_target(

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from kerasrecipes.data.columns import infer_columns, list_columns
 from kerasrecipes.data.dataset import Column, Source
-from kerasrecipes.data.files import read_table
+from kerasrecipes.data.files import has_delimited, read_table
 from kerasrecipes.data.missing import mark_missing
 from kerasrecipes.data.table import make_source
 from kerasrecipes.data.target import encode_target, read_target
 from kerasrecipes.data.values import find_missing, name_value, show_rows
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.endings import ARRAYS
 from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec, Task
 from kerasrecipes.recipe.suggest import find_meant
 
@@ -89,6 +90,14 @@ def look_at(path: Path, target: str | None, encoding: str | None = None) -> Find
     """
     spec = DatasetSpec(path=str(path), missing="median", csv=CsvSpec(encoding=encoding))
     is_folder = path.is_dir()
+    if encoding is not None and (
+        is_folder or path.suffix in ARRAYS or not has_delimited(str(path))
+    ):
+        problem = (
+            "--encoding is for delimited text such as CSV files (received: "
+            f"'{encoding}' for {path.name}). Leave it out."
+        )
+        raise DataError(path.name, [problem])
     found = _look_at_folder(path, target) if is_folder else _look_at_file(path, spec, target)
     found = replace(found, encoding=encoding)
     n_rows = len(found.source.target)
@@ -119,7 +128,7 @@ def _look_at_folder(path: Path, asked: str | None) -> Findings:
 
 
 def _look_at_file(path: Path, spec: DatasetSpec, asked: str | None) -> Findings:
-    if path.suffix not in (".npz", ".npy"):
+    if path.suffix not in ARRAYS:
         return _look_at_table(path, read_table(str(path), spec), spec, asked)
     from kerasrecipes.data.arrays import read_arrays
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.data import Dataset
+from kerasrecipes.data.dataset import ClassType
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits
 
@@ -26,6 +27,7 @@ class TargetCodec:
         mean: Of each target's training rows; empty where they are not standardised.
         scale: Their standard deviation.
         from_logits: Whether the output layer gives logits.
+        class_type: What the classes were in the file; runs of old do not say.
     """
 
     kind: LossKind
@@ -35,6 +37,16 @@ class TargetCodec:
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     from_logits: bool = False
+    class_type: ClassType = "text"
+
+    @property
+    def classes(self) -> NDArray[np.generic]:
+        """The classes by their index, as the file has them: text, integers or truth values."""
+        if self.class_type == "integer":
+            return np.array([int(name) for name in self.class_names], np.int64)
+        if self.class_type == "boolean":
+            return np.array([name == "True" for name in self.class_names])
+        return np.asarray(self.class_names)
 
     def encode(self, target: NDArray[np.generic]) -> NDArray[np.generic]:
         """Encode a target of shape (n_samples,) or (n_samples, n_targets).
@@ -71,7 +83,7 @@ class TargetCodec:
 
         Returns:
             Columns of shape (n_samples,): "predicted" in the user's units, or "predicted_<name>"
-            for each of several targets; or "predicted" as class names, with one column
+            for each of several targets; or "predicted" as classes, with one column
             "probability_<class>" each.
         """
         if not self.class_names:
@@ -79,8 +91,7 @@ class TargetCodec:
             return dict(zip(answers, outputs.T, strict=True))
         if self.n_units == 1:
             outputs = np.column_stack([1 - outputs[:, 0], outputs[:, 0]])
-        names = np.asarray(self.class_names)
-        columns: dict[str, NDArray[np.generic]] = {"predicted": names[outputs.argmax(axis=1)]}
+        columns = {"predicted": self.classes[outputs.argmax(axis=1)]}
         for i, name in enumerate(self.class_names):
             columns[f"probability_{name}"] = outputs[:, i]
         return columns
@@ -88,7 +99,7 @@ class TargetCodec:
     def name_actual(self, target: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
         """Name the columns of a target as ``decode`` names those of the answers, "actual" first."""
         if self.class_names:
-            return {"actual": np.asarray(self.class_names)[target.astype(np.int64)]}
+            return {"actual": self.classes[target.astype(np.int64)]}
         numbers = target.reshape(len(target), -1)
         columns = (name_column("actual", self.names, i) for i in range(numbers.shape[1]))
         return dict(zip(columns, numbers.T, strict=True))
@@ -127,4 +138,5 @@ def fit_target(recipe: Recipe, dataset: Dataset, n_units: int) -> TargetCodec:
         mean=mean,
         scale=scale,
         from_logits=has_logits(loss),
+        class_type=dataset.class_type,
     )

@@ -116,6 +116,7 @@ class _CsvWriter:
     def write_table(self, table: pa.Table) -> None:
         from pyarrow import csv as arrow_csv
 
+        table = _write_truths(table)
         needs_quotes = any(_needs_quotes(column) for column in table.columns)
         options = arrow_csv.WriteOptions(
             include_header=False,
@@ -126,6 +127,17 @@ class _CsvWriter:
 
     def close(self) -> None:
         """Nothing is held back."""
+
+
+def _write_truths(table: pa.Table) -> pa.Table:
+    """Truth values as the class names that they have elsewhere; Arrow would write "true"."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for i, field in enumerate(table.schema):
+        if pa.types.is_boolean(field.type):
+            table = table.set_column(i, field.name, pc.if_else(table.column(i), "True", "False"))
+    return table
 
 
 def _needs_quotes(column: pa.ChunkedArray) -> bool:

@@ -14,8 +14,9 @@ from kerasrecipes.data.dataset import Inputs
 from kerasrecipes.data.target import encode_numbers, encode_with, read_target
 from kerasrecipes.data.values import name_value, show_rows
 from kerasrecipes.errors import DataError, InputError
-from kerasrecipes.prediction.rows import ARRAYS, fit_shape, read_array_table, read_frame_table
+from kerasrecipes.prediction.rows import fit_shape, read_array_table, read_frame_table
 from kerasrecipes.prediction.saved import Saved
+from kerasrecipes.recipe.endings import ARRAYS
 from kerasrecipes.recipe.suggest import suggest
 
 if TYPE_CHECKING:

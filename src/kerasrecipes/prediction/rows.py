@@ -18,6 +18,7 @@ from kerasrecipes.data.frames import read_frame
 from kerasrecipes.data.values import show_rows
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.prediction.saved import Saved
+from kerasrecipes.recipe.endings import ARRAYS
 from kerasrecipes.recipe.suggest import suggest
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CHUNK_ROWS = 65_536
-ARRAYS = (".npy", ".npz")
 
 _VALUES_AT_ONCE = 1 << 26
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any, Literal
 
 from kerasrecipes.errors import KeyPath, Problem
 from kerasrecipes.recipe.components import split_component
+from kerasrecipes.recipe.endings import ARRAYS, DELIMITED, TABLES, find_ending
 from kerasrecipes.recipe.schema import FEATURES
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import Document, write_value
@@ -18,6 +20,22 @@ _OWN_KEYS = (
     *("image_size", "color_mode"),
 )
 """What only rows need that come without their own meaning."""
+
+DataKind = Literal["delimited", "table", "arrays", "images"]
+_IMAGE_KEYS = ("image_size", "color_mode")
+_TABLE_KEYS = ("features", "crosses", "missing", "missing_indicator", "missing_values")
+_USERS = {
+    "csv": "delimited text such as CSV files",
+    "target": "tables and arrays",
+    **dict.fromkeys(_IMAGE_KEYS, "folders of images"),
+    **dict.fromkeys(_TABLE_KEYS, "tables"),
+}
+_UNUSABLE: dict[DataKind, tuple[str, ...]] = {
+    "delimited": _IMAGE_KEYS,
+    "table": ("csv", *_IMAGE_KEYS),
+    "arrays": ("csv", *_IMAGE_KEYS, *_TABLE_KEYS),
+    "images": ("csv", "target", *_TABLE_KEYS),
+}
 
 
 def check_dataset_keys(document: Document, needs_source: bool = True) -> list[Problem]:
@@ -32,10 +50,29 @@ def check_dataset_keys(document: Document, needs_source: bool = True) -> list[Pr
         return []
     found = [
         *_check_source(dataset, needs_source),
+        *_check_usable(dataset),
         *_check_indicator(dataset),
         *_check_features(dataset),
     ]
     return [Problem(path, message, document.locate(path)) for path, message in found]
+
+
+def find_unusable(
+    written: Mapping[str, Any], kind: DataKind, received: str
+) -> Iterator[tuple[str, str]]:
+    """Find keys that ask for what data of a kind cannot do.
+
+    Args:
+        written: The keys of ``dataset`` that the recipe has, without defaults.
+        kind: What the data are.
+        received: The same in words.
+
+    Yields:
+        A key, and what is wrong with it.
+    """
+    for key, value in written.items():
+        if value and key in _UNUSABLE[kind]:
+            yield key, f"{key} is for {_USERS[key]} (received: {received}). Remove it."
 
 
 def _check_source(dataset: dict[str, Any], needs_source: bool) -> Iterator[tuple[KeyPath, str]]:
@@ -61,6 +98,20 @@ def _check_source(dataset: dict[str, Any], needs_source: bool) -> Iterator[tuple
                     ("dataset", key),
                     f"{key} is for data of one's own; {dataset['name']} has its own. Remove it.",
                 )
+
+
+def _check_usable(dataset: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """What can be told before the data are looked at: a folder has no ending that says so."""
+    given = [key for key in SOURCES if dataset.get(key) is not None]
+    if len(given) != 1 or given == ["name"]:
+        return
+    source = dataset[given[0]]
+    ending = find_ending(PurePath(str(source))) if given == ["path"] else ""
+    if given == ["path"] and ending not in (*TABLES, *ARRAYS):
+        return
+    kind: DataKind = "delimited" if ending in DELIMITED else "table"
+    for key, message in find_unusable(dataset, kind, f"{given[0]}={source}"):
+        yield ("dataset", key), message
 
 
 def _check_indicator(dataset: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
