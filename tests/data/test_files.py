@@ -633,6 +633,15 @@ def test_a_file_without_any_of_the_columns_still_gives_its_rows(tmp_path: Path) 
     assert (batch.num_rows, "x" in batch.column_names) == (2, False)
 
 
+def test_a_column_may_be_called_as_a_number_is(tmp_path: Path) -> None:
+    """The first line is one of names where it names the target, or what a saved run takes."""
+    file = tmp_path / "data.csv"
+    content = "0.5,+0.0,y\n1,2,3\n"
+    assert read(file, content, target="y").to_pydict() == {"0.5": [1], "+0.0": [2], "y": [3]}
+    (table,) = read_batches(str(file), DatasetSpec(path=str(file)), {"0.5": "number"}, 10)
+    assert table.to_pydict() == {"0.5": [1.0]}
+
+
 def test_columns_of_one_name_matter_only_where_they_are_read(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,a,x\n1,2,3\n")

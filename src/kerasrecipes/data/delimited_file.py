@@ -54,7 +54,8 @@ class DelimitedFile:
         # The last line may be cut.
         end = len(text) if is_whole else max(text.rfind("\n"), text.rfind("\r")) + 1
         self._sample = text[:end] or text
-        self._layout = find_layout(self._sample, spec.csv, dataset, wanted)
+        target = [spec.target] if isinstance(spec.target, str) else spec.target
+        self._layout = find_layout(self._sample, spec.csv, dataset, wanted, target or ())
         self.decimal = self._layout.decimal
         self._has_one_column = len(self._layout.names) == 1
         self.names = dict(zip(self._layout.raw_names, self._layout.names, strict=True))

@@ -44,7 +44,11 @@ class Layout:
 
 
 def find_layout(
-    sample: str, told: CsvSpec, dataset: str, wanted: Collection[str] | None = None
+    sample: str,
+    told: CsvSpec,
+    dataset: str,
+    wanted: Collection[str] | None = None,
+    target: Collection[str] = (),
 ) -> Layout:
     """Find how a file is laid out.
 
@@ -53,6 +57,7 @@ def find_layout(
         told: What the recipe says about it, which wins.
         dataset: The data set's name, for messages.
         wanted: The columns that will be read; None means all.
+        target: The columns to be predicted, which the file may have.
 
     Raises:
         DataError: The file is empty, or does not open with a line of different column names, or
@@ -64,7 +69,7 @@ def find_layout(
         raise DataError(dataset, ["the file is empty. It must open with a line of column names."])
     raw = tuple(lines[0])
     names = tuple(name.strip() or f"Unnamed: {i}" for i, name in enumerate(raw))
-    problems = _check_names(names, wanted)
+    problems = _check_names(names, wanted, {*(wanted or ()), *target})
     if told.decimal:
         return _finish(dataset, problems, Layout(raw, names, delimiter, told.decimal))
     decimal, problem = _find_decimal(lines[1:], delimiter)
@@ -104,9 +109,12 @@ def _split(sample: str, delimiter: str) -> list[list[str]]:
     return lines
 
 
-def _check_names(names: Sequence[str], wanted: Collection[str] | None) -> list[str]:
+def _check_names(
+    names: Sequence[str], wanted: Collection[str] | None, known: Collection[str]
+) -> list[str]:
     shown = ", ".join(names[:_NAMES_SHOWN]) + (", …" if len(names) > _NAMES_SHOWN else "")
-    if any(_FRACTION.fullmatch(name) for name in names):
+    # A column may be called 0.5: among names that are known, it is a name.
+    if not {*known} & {*names} and any(_FRACTION.fullmatch(name) for name in names):
         return [
             f"the first line must name the columns (received: {shown}). Write a line of names "
             "above it."
