@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from benchmarks import results
 from benchmarks.workloads import WORKLOADS, Options, measure_workload
@@ -54,11 +55,12 @@ def main() -> None:
     """Measure, keep, write."""
     arguments = parse_arguments()
     options = Options(arguments.rounds, arguments.quick, arguments.largest, arguments.torch_python)
+    run = datetime.now(UTC).isoformat()
     if not arguments.write_only:
         for wanted in arguments.only:
             name, _, contenders = wanted.partition(":")
             only = contenders.split(",") if contenders else []
-            results.keep(name, measure_workload(name, options, only, say))
+            results.keep(name, {"run": run} | measure_workload(name, options, only, say))
     # Matplotlib comes in only now: what is measured must not begin in a large process.
     from benchmarks.page import PAGE, write_page
     from benchmarks.picture import draw

@@ -50,14 +50,21 @@ def _describe_conditions(found: Mapping[str, Results]) -> str:
     for results in found.values():
         for figures in results.measurements.values():
             versions |= figures[0].get("versions", {})
+    runs = {results.run for results in found.values()}
+    in_one_run = ", in one run" if len(runs) == 1 and "" not in runs else ""
     lines = [
-        f"Measured on {' and '.join(machines)}; {' to '.join(dict.fromkeys((dates[0], dates[-1])))}"
-        f"; rounds: {' to '.join(map(str, dict.fromkeys((rounds[0], rounds[-1]))))}.",
+        f"Measured{in_one_run} on {' and '.join(machines)}; {_span(dates)}; "
+        f"rounds: {_span(rounds)}.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
     ]
     if any(results.is_quick for results in found.values()):
         lines.append("**With `--quick`: these figures only show that everything runs.**")
     return "  \n".join(lines)
+
+
+def _span(values: Sequence[object]) -> str:
+    """The first and the last of sorted values, or the one that there is."""
+    return " to ".join(map(str, dict.fromkeys((values[0], values[-1]))))
 
 
 def _make_targets(found: Mapping[str, Results]) -> str:
@@ -209,8 +216,8 @@ less."""
 _METHOD = """\
 ## How it is measured
 
-- Workloads may have been measured one after the other on one machine, with different rounds and
-  with commits of this project between them: a workload's own table is what belongs together.
+- Where the top of this page does not say "in one run", workloads were measured one after the
+  other on one machine: a workload's own table is what belongs together.
 - Each measurement is a process of its own. Rounds are interleaved: within a round everyone has a
   turn, and each round begins with another contender.
 - Everyone trains the same network on the same encoded rows, with the same optimizer, batch size

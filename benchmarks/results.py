@@ -18,8 +18,13 @@ Read = Callable[[Figures], float]
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured of one workload."""
+    """What was measured of one workload.
 
+    Attributes:
+        run: Tells which of them were measured by one command; empty where several were needed.
+    """
+
+    run: str
     date: str
     machine: dict[str, str]
     is_quick: bool
@@ -61,8 +66,10 @@ def keep(name: str, found: dict[str, Any]) -> None:
     file = FOLDER / f"{name}.json"
     if file.exists():
         before = json.loads(file.read_text(encoding="utf-8"))
-        if before["is_quick"] == found["is_quick"]:
+        others = before["measurements"].keys() - found["measurements"].keys()
+        if others and before["is_quick"] == found["is_quick"]:
             found["measurements"] = before["measurements"] | found["measurements"]
+            found["run"] = ""
     file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

@@ -21,7 +21,7 @@ def fit(*seconds: float) -> list[Figures]:
 def keep(**measurements: list[Figures]) -> dict[str, Results]:
     facts = {"steps": 3000}
     machine = {"processor": "Test", "cores": "2 cores"}
-    return {"boston": Results("2026-01-31", machine, False, 3, facts, measurements)}
+    return {"boston": Results("a", "2026-01-31", machine, False, 3, facts, measurements)}
 
 
 FOUND = keep(

@@ -360,6 +360,11 @@ def test_the_target_is_guessed_and_said(columns, target: str, reason: str, rando
     assert f"Chosen {reason}; for another, init with --target COLUMN." in comment
 
 
+def test_beside_a_target_that_was_named_a_column_may_be_called_as_a_number_is(random) -> None:
+    columns = {"0.5": None, "price": None}
+    assert draft_recipe(str(write_table(random, **columns)), "price").dataset.target_name == "price"
+
+
 def test_a_target_that_was_named_needs_no_reason(random) -> None:
     draft = draft_recipe(str(write_table(random, a=None, b=None)), "a")
     assert draft.recipe.dataset.target == "a"

@@ -6,13 +6,11 @@ import importlib.metadata
 import platform
 import shlex
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -272,13 +270,14 @@ def _fit(
     from kerasrecipes.model.build import build_callbacks
     from kerasrecipes.training.batches import count_steps
     from kerasrecipes.training.fit import fit_model
+    from kerasrecipes.training.imports import ImportMeanwhile
     from kerasrecipes.training.profile import FitClock, trace_into
     from kerasrecipes.training.progress import ProgressLine
 
     steps = count_steps(len(encoded["train"][0]), recipe.batch_size)
     progress = ProgressLine(console, recipe.epochs, steps)
     callbacks = [*build_callbacks(recipe, run.path, OWN_FILES), progress]
-    callbacks.append(_import_while_computing("kerasrecipes.report.plots"))
+    callbacks.append(ImportMeanwhile("kerasrecipes.report.plots"))
     if on_epoch:
         callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=on_epoch))
     clock = FitClock()
@@ -309,20 +308,6 @@ def _fit(
         history = built.model.history.history if hasattr(built.model, "history") else {}
         run.write_history(history)
         run.update(epochs_run=len(history.get("loss", ())))
-
-
-def _import_while_computing(module: str) -> keras.callbacks.Callback:
-    """A callback that imports a module in a thread, while TensorFlow needs no Python.
-
-    The report's libraries take seconds. They begin after the first steps, since until then
-    Python builds the graph.
-    """
-    import keras
-
-    thread = threading.Thread(target=import_module, args=(module,), daemon=True)
-    return keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: None if thread.ident else thread.start()
-    )
 
 
 def _predict(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from kerasrecipes.compare import comparison
+from kerasrecipes.compare import comparison, engine
 from kerasrecipes.compare.comparison import (
     compare_contenders,
     load_contenders,
@@ -70,6 +71,21 @@ def test_outcomes_come_in_the_order_of_the_recipes(
         info = outcome.run.info
         assert (info["name"], info["seed"]) == (recipe.name, recipe.seed)
         assert info["status"] == "finished"
+
+
+def test_workers_of_a_cpu_compute_in_one_thread_each(monkeypatch) -> None:
+    def list_settings() -> set[str]:
+        with engine._one_thread_each():
+            return {name for name in os.environ if os.environ[name] == "1" and "THREADS" in name}
+
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(engine, "_has_gpu", lambda: False)
+    cpu = {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"}
+    assert list_settings() == cpu
+    monkeypatch.setattr(engine, "_has_gpu", lambda: True)
+    assert list_settings() == cpu - {"TF_NUM_INTEROP_THREADS"}
+    assert not cpu & os.environ.keys()
 
 
 def test_a_run_that_fails_leaves_the_others_alone(outcomes: list[Outcome]) -> None:

@@ -45,6 +45,14 @@ def test_inputs_and_target_are_known_by_their_names(tmp_path: Path, x: str, y: s
     assert source.origin == str(tmp_path / "data.npz")
 
 
+def test_both_parts_have_one_type(tmp_path: Path) -> None:
+    arrays = {"x_train": IMAGES.astype(np.int64), "x_test": IMAGES[:2].astype(np.uint8)}
+    source = load(tmp_path, y_train=CODES, y_test=CODES[:2], **arrays)
+    assert isinstance(source.test_inputs, np.ndarray)
+    assert (source.inputs.dtype, source.test_inputs.dtype) == (np.float32, np.float32)
+    np.testing.assert_array_equal(source.test_inputs, IMAGES[:2])
+
+
 def test_the_file_s_own_test_part(tmp_path: Path) -> None:
     source = load(
         tmp_path, x_train=IMAGES, y_train=CODES, x_test=IMAGES[:2], y_test=np.array([0, 1])
@@ -275,7 +283,7 @@ def test_columns_that_float32_damages_are_told(tmp_path: Path) -> None:
     assert source.warnings == (
         "float32, in which networks compute, cannot tell numbers so large and so close together "
         "apart: x[:, 1] (60 distinct values become 29), y (60 distinct values become 29). Subtract "
-        "its smallest value from each of them in the file.",
+        "a fixed number from each, here and in rows to predict alike.",
     )
     assert load(tmp_path, x=x[:, :1], y=np.arange(60) % 2).warnings == ()
 

@@ -75,5 +75,5 @@ def test_the_warning_names_every_column() -> None:
     assert describe_merged(merged, ", or drop them") == (
         "float32, in which networks compute, cannot tell numbers so large and so close together "
         "apart: time (60 distinct values become 29), id (2 distinct values become 1). Subtract "
-        "its smallest value from each of them in the file, or drop them."
+        "a fixed number from each, here and in rows to predict alike, or drop them."
     )

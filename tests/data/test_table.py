@@ -236,8 +236,8 @@ def test_what_is_refused(table: Any, keys: Any, problems: list[str]) -> None:
 TIMES = [1_700_000_000 + 60 * i for i in range(60)]
 MERGED = (
     "float32, in which networks compute, cannot tell numbers so large and so close together apart: "
-    "{} (60 distinct values become 29). Subtract its smallest value from each of them in the "
-    "file{}."
+    "{} (60 distinct values become 29). Subtract a fixed number from each, here and in rows to "
+    "predict alike{}."
 )
 
 

@@ -411,11 +411,25 @@ def test_a_default_that_was_written_is_kept(load: Load, written: str) -> None:
         "path: pets, image_size: [8, 8], color_mode: grayscale",
         "path: data/*, csv: {encoding: cp949}",
         "path: pets.2024, color_mode: rgb",
+        "path: pets, missing: error",
         "openml: credit-g, target: class, missing: drop, missing_values: ['?']",
     ],
 )
 def test_what_data_of_a_kind_can_use_is_taken(load: Load, written: str) -> None:
     load(a=OWN.replace("path: data/houses.csv, target: price", written))
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        "EarlyStopping: {monitor: loss}",
+        "EarlyStopping: {monitor: mae}",
+        "ModelCheckpoint: {filepath: best.keras, monitor: mae, save_best_only: true}",
+        "TensorBoard: {log_dir: log}",
+    ],
+)
+def test_names_of_the_user_s_own_are_no_choices(load: Load, callback: str) -> None:
+    load(a=f"{OWN}metrics: [mae]\ncallbacks:\n  - {callback}\n")
 
 
 def test_rows_on_hand_may_come_with_what_files_for_predict_need(tmp_path: Path) -> None:

@@ -50,6 +50,9 @@ OPTIMIZERS = {
     "averaged": lambda: SGD(0.3, use_ema=True, ema_overwrite_frequency=3),
     "accumulated": lambda: SGD(0.3, momentum=0.9, gradient_accumulation_steps=2),
     "Adam": lambda: Adam(0.1),
+    "Adam, no mean": lambda: Adam(0.1, beta_1=0),
+    "Adam, accumulated": lambda: Adam(0.1, gradient_accumulation_steps=3, global_clipnorm=0.1),
+    "Adam, schedule": lambda: Adam(keras.optimizers.schedules.CosineDecay(0.1, 5)),
     "Adam, other moments": lambda: Adam(0.1, beta_1=0.7, beta_2=0.99, epsilon=1e-4),
     "AMSGrad": lambda: Adam(0.1, amsgrad=True),
     "AdamW": lambda: keras.optimizers.AdamW(0.1, weight_decay=0.05, clipvalue=0.1),
@@ -105,3 +108,10 @@ def test_a_kind_of_sgd_of_the_user_s_own_is_left_alone():
             super().update_step(gradient, variable, learning_rate / 2)
 
     assert "ResourceApplyGradientDescent" not in list_operations(Halved(0.3))
+
+
+def test_a_scaled_loss_has_the_kernels_too():
+    scaled = keras.optimizers.LossScaleOptimizer(SGD(0.3))
+    with updating_in_place(scaled):
+        assert "_backend_update_step" in vars(scaled.inner_optimizer)
+    assert "_backend_update_step" not in vars(scaled.inner_optimizer)

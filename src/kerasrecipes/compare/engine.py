@@ -138,8 +138,12 @@ def _is_finished(run: Run) -> bool:
     return run.info["status"] == "finished" and run.recipe_path.exists()
 
 
+def _has_gpu() -> bool:
+    return Path("/dev/nvidia0").exists()
+
+
 def _count_workers() -> int:
-    if Path("/dev/nvidia0").exists():
+    if _has_gpu():
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -147,7 +151,9 @@ def _count_workers() -> int:
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Children inherit the environment, and TensorFlow reads it when it is imported."""
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    names = ["TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"]
+    if not _has_gpu():
+        names.append("TF_NUM_INTEROP_THREADS")
     settings = dict.fromkeys(names, "1")
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)

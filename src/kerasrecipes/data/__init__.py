@@ -18,7 +18,7 @@ from kerasrecipes.data.splits import split_source
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.dataset_rules import SOURCES, DataKind
-from kerasrecipes.recipe.endings import ARRAYS
+from kerasrecipes.recipe.endings import has_arrays
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 
@@ -114,7 +114,7 @@ def _load_own(
     if Path(spec.path).is_dir():
         check_keys(spec, name, "images", "a folder of images")
         return images.load_image_folder(spec.path, spec)
-    if spec.path.endswith(ARRAYS):
+    if has_arrays(Path(spec.path)):
         loaded = arrays.read_arrays(spec.path, spec, hint)
         if isinstance(loaded, Source):
             _check_array_keys(np.asarray(loaded.inputs), spec)

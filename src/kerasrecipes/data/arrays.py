@@ -246,6 +246,8 @@ def _pair(
     if problems:
         raise DataError(file.name, problems)
     inputs = [_read_inputs(arrays[x], x, file.name) for x, _ in pairs]
+    if len({array.dtype for array in inputs}) > 1:  # pixels, and numbers of another kind
+        inputs = [array.astype(np.float32) for array in inputs]
     x, y = pairs[0]
     n_train = len(arrays[y])
     targets = np.concatenate([arrays[y] for _, y in pairs])

@@ -86,7 +86,8 @@ def describe_merged(merged: Mapping[str, Merged], remedy: str = "") -> str:
     )
     return (
         "float32, in which networks compute, cannot tell numbers so large and so close together "
-        f"apart: {counts}. Subtract its smallest value from each of them in the file{remedy}."
+        f"apart: {counts}. Subtract a fixed number from each, here and in rows to predict "
+        f"alike{remedy}."
     )
 
 

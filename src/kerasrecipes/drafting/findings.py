@@ -18,7 +18,7 @@ from kerasrecipes.data.table import make_source
 from kerasrecipes.data.target import encode_target, read_target
 from kerasrecipes.data.values import find_missing, name_value, show_rows
 from kerasrecipes.errors import DataError
-from kerasrecipes.recipe.endings import ARRAYS
+from kerasrecipes.recipe.endings import has_arrays
 from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec, Task
 from kerasrecipes.recipe.suggest import find_meant
 
@@ -88,11 +88,11 @@ def look_at(path: Path, target: str | None, encoding: str | None = None) -> Find
     Raises:
         DataError: The data cannot be read, or no recipe would train on them.
     """
-    spec = DatasetSpec(path=str(path), missing="median", csv=CsvSpec(encoding=encoding))
+    spec = DatasetSpec(
+        path=str(path), target=target, missing="median", csv=CsvSpec(encoding=encoding)
+    )
     is_folder = path.is_dir()
-    if encoding is not None and (
-        is_folder or path.suffix in ARRAYS or not has_delimited(str(path))
-    ):
+    if encoding is not None and (is_folder or has_arrays(path) or not has_delimited(str(path))):
         problem = (
             "--encoding is for delimited text such as CSV files (received: "
             f"'{encoding}' for {path.name}). Leave it out."
@@ -128,7 +128,7 @@ def _look_at_folder(path: Path, asked: str | None) -> Findings:
 
 
 def _look_at_file(path: Path, spec: DatasetSpec, asked: str | None) -> Findings:
-    if path.suffix not in ARRAYS:
+    if not has_arrays(path):
         return _look_at_table(path, read_table(str(path), spec), spec, asked)
     from kerasrecipes.data.arrays import read_arrays
 

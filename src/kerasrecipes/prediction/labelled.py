@@ -16,7 +16,7 @@ from kerasrecipes.data.values import name_value, show_rows
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.prediction.rows import fit_shape, read_array_table, read_frame_table
 from kerasrecipes.prediction.saved import Saved
-from kerasrecipes.recipe.endings import ARRAYS
+from kerasrecipes.recipe.endings import has_arrays
 from kerasrecipes.recipe.suggest import suggest
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def read_labelled(saved: Saved, data: str | pd.DataFrame | None) -> Labelled:
         raise InputError("evaluate reads a file, not standard input. Save the rows to one.")
     if not saved.is_table:
         return _read_arrays(saved, path)
-    if path.suffix in ARRAYS:
+    if has_arrays(path):
         return _read_table(saved, read_array_table(saved, str(path)), path.name)
     table = files.read_table(str(path), saved.recipe.dataset, _list_texts(saved))
     return _read_table(saved, table, path.name)

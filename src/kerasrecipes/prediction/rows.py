@@ -18,7 +18,7 @@ from kerasrecipes.data.frames import read_frame
 from kerasrecipes.data.values import show_rows
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.prediction.saved import Saved
-from kerasrecipes.recipe.endings import ARRAYS
+from kerasrecipes.recipe.endings import has_arrays
 from kerasrecipes.recipe.suggest import suggest
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _check_ids(table: pa.Table, ids: Sequence[str]) -> Iterator[str]:
 def _read_tables(saved: Saved, data: str, ids: Sequence[str]) -> Iterator[pa.Table]:
     is_piped = data == STANDARD_INPUT
     path = data if is_piped else str(Path(data).expanduser().absolute())
-    if path.endswith(ARRAYS):
+    if has_arrays(Path(path)):
         yield read_array_table(saved, path)
         return
     kinds = {column.name: column.kind for column in saved.encoder.columns}
@@ -165,7 +165,7 @@ def _read_tables(saved: Saved, data: str, ids: Sequence[str]) -> Iterator[pa.Tab
 
 def _iterate_arrays(saved: Saved, data: str) -> Iterator[Rows]:
     path = Path(data).expanduser()
-    if path.suffix in ARRAYS:
+    if has_arrays(path):
         rows = fit_shape(saved, load_inputs(str(path)), path.name)
         if not len(rows):
             raise DataError(path.name, ["the file has no rows. Add rows."])

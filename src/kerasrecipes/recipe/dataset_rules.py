@@ -71,7 +71,8 @@ def find_unusable(
         A key, and what is wrong with it.
     """
     for key, value in written.items():
-        if value and key in _UNUSABLE[kind]:
+        # missing: error asks for nothing.
+        if value and value != "error" and key in _UNUSABLE[kind]:
             yield key, f"{key} is for {_USERS[key]} (received: {received}). Remove it."
 
 
@@ -109,6 +110,7 @@ def _check_usable(dataset: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     ending = find_ending(PurePath(str(source))) if given == ["path"] else ""
     if given == ["path"] and ending not in (*TABLES, *ARRAYS):
         return
+    # Arrays may be the columns of a table, which is told when they are read.
     kind: DataKind = "delimited" if ending in DELIMITED else "table"
     for key, message in find_unusable(dataset, kind, f"{given[0]}={source}"):
         yield ("dataset", key), message

@@ -20,3 +20,8 @@ def find_ending(path: PurePath) -> str:
     ending = path.suffix.lower()
     inner = PurePath(path.stem).suffix.lower()
     return inner if ending == ".gz" and inner in ZIPPED else ending
+
+
+def has_arrays(path: PurePath) -> bool:
+    """Whether a file's ending says that it holds NumPy arrays."""
+    return find_ending(path) in ARRAYS

@@ -138,7 +138,8 @@ def find_definition(category: str, name: str) -> Definition:
 def find_choices(definition: Definition, argument: str) -> tuple[str, ...]:
     """The words that an argument's docstring offers, such as "valid" and "same".
 
-    Only where the default is one of them: a docstring is prose, and this reads it sparingly.
+    Only where there are several and the default is one of them: a docstring is prose, and this
+    reads it sparingly.
     """
     default = definition.arguments.get(argument)
     if not isinstance(default, str):
@@ -147,7 +148,8 @@ def find_choices(definition: Definition, argument: str) -> tuple[str, ...]:
         rf"^\s*{argument}:(.*?)(?=^\s*\w+:|\Z)", definition.docstring, re.MULTILINE | re.DOTALL
     )
     words = re.findall(r"`?[\"']([\w-]+)[\"']`?", paragraph.group(1)) if paragraph else []
-    return tuple(dict.fromkeys(words)) if default in words else ()
+    choices = tuple(dict.fromkeys(words))
+    return choices if default in choices and len(choices) > 1 else ()
 
 
 def _collect_arguments(module: str, node: ast.ClassDef) -> dict[str, Any]:

@@ -112,17 +112,17 @@ def _prepare_on_one_device(
 ) -> Iterator[dict[str, Any]]:
     """Step functions that fetch rows themselves, and what Keras's ``fit`` wants beside them."""
     source = RowSource(train, batch_size, make_order(len(train[0]), seed))
-    model.train_function = make_step_function(
-        model, model.train_step, count_steps(len(train[0]), batch_size), source
-    )
+    steps = count_steps(len(train[0]), batch_size)
     batches = {"x": _make_stand_in(train)}
-    if validation:
-        score = make_score_function(model, *validation, _count_scored(model))
-        tensors = make_tensors(validation)
-        model.test_function = lambda _: score(*tensors)
-        batches |= {"validation_data": _make_stand_in(validation), "validation_steps": 1}
-    with resetting_in_graph(model), updating_in_place(model.optimizer), _letting_go(model):
-        yield batches
+    with updating_in_place(model.optimizer), _letting_go(model):
+        model.train_function = make_step_function(model, model.train_step, steps, source)
+        if validation:
+            score = make_score_function(model, *validation, _count_scored(model))
+            tensors = make_tensors(validation)
+            model.test_function = lambda _: score(*tensors)
+            batches |= {"validation_data": _make_stand_in(validation), "validation_steps": 1}
+        with resetting_in_graph(model):
+            yield batches
 
 
 @contextmanager

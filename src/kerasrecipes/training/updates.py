@@ -22,9 +22,10 @@ def updating_in_place(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
     already. So no weight is changed before all gradients are known. SGD and Adam, which Keras
     writes as an operation for each sign of their formulas, get TensorFlow's kernels for them.
 
-    It is for one device: several are updated by their strategy. Optimizers that do more than one
-    update for each variable, such as Nadam, are left alone.
+    It is for one device: several are updated by their strategy. Optimizers with a way of their own
+    through the variables, such as Nadam, are left alone.
     """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
     if type(optimizer)._backend_update_step is not keras.optimizers.Optimizer._backend_update_step:
         yield
         return
@@ -87,7 +88,7 @@ def _make_adam(optimizer: keras.optimizers.Adam, rate: tf.Tensor) -> Update:
     both betas are 1, leaves them as they are and moves the variable alone.
     """
     step = tf.cast(optimizer.iterations + 1, tf.float32)
-    beta_1, beta_2 = optimizer.beta_1, optimizer.beta_2
+    beta_1, beta_2 = float(optimizer.beta_1), float(optimizer.beta_2)
     alpha = rate * tf.sqrt(1 - tf.pow(beta_2, step)) / (1 - tf.pow(beta_1, step))
     zero, one = tf.constant(0.0), tf.constant(1.0)
 
