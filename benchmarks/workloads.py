@@ -125,6 +125,6 @@ WORKLOADS: dict[str, Workload] = {
             growth.prepare(folder, options.is_quick, options.is_largest),
             growth.BASE,
         ),
-        max_rounds=3,
+        max_rounds=2,
     ),
 }

@@ -23,9 +23,9 @@ from kerasrecipes.training.batches import (
 )
 from kerasrecipes.training.steps import (
     RowSource,
+    keeping_metrics_in_graph,
     make_score_function,
     make_step_function,
-    resetting_in_graph,
 )
 from kerasrecipes.training.updates import updating_in_place
 
@@ -121,7 +121,7 @@ def _prepare_on_one_device(
             tensors = make_tensors(validation)
             model.test_function = lambda _: score(*tensors)
             batches |= {"validation_data": _make_stand_in(validation), "validation_steps": 1}
-        with resetting_in_graph(model):
+        with keeping_metrics_in_graph(model):
             yield batches
 
 
