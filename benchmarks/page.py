@@ -51,7 +51,7 @@ def _describe_conditions(found: Mapping[str, Results]) -> str:
         for figures in results.measurements.values():
             versions |= figures[0].get("versions", {})
     runs = {results.run for results in found.values()}
-    in_one_run = ", in one run" if len(runs) == 1 and "" not in runs else ""
+    in_one_run = " in one run" if len(runs) == 1 and "" not in runs else ""
     lines = [
         f"Measured{in_one_run} on {' and '.join(machines)}; {_span(dates)}; "
         f"rounds: {_span(rounds)}.",
@@ -226,6 +226,7 @@ _METHOD = """\
 - *fit* is the training alone, with TensorFlow's tracing or XLA's compilation; imports, data and
   building the model are outside, and so is encoding the rows.
 - *memory* is the process's peak less what it held once its imports were done.
+- Rows grow to 10 million with `make bench ARGS=--largest`.
 - *the notes' own code* is `model.fit` on float64 arrays as the study notes prepare them, without
   the progress bars that they print.
 - PyTorch *by hand* has its tensors ready and takes batches by index; its better number of threads
