@@ -144,8 +144,8 @@ def _describe_draw(results: Results) -> str:
     of_seed = "One seed" if seed is None else f"One seed ({seed})"
     return (
         f"{of_seed} and one split are one draw: another would give somewhat different numbers, and "
-        f"the interval covers only which {results.noun}s were tested. Train with other "
-        "seeds (--seed N) to see the spread."
+        f"the interval covers only which {results.noun}s were tested. Train again with seed=1, "
+        "seed=2 and so on to see the spread."
     )
 
 
