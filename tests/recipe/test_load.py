@@ -416,7 +416,9 @@ def test_a_default_that_was_written_is_kept(load: Load, written: str) -> None:
     ],
 )
 def test_what_data_of_a_kind_can_use_is_taken(load: Load, written: str) -> None:
-    load(a=OWN.replace("path: data/houses.csv, target: price", written))
+    dataset = load(a=OWN.replace("path: data/houses.csv, target: price", written)).dataset
+    source, _, value = written.partition(",")[0].partition(": ")
+    assert str(getattr(dataset, source)).endswith(value)
 
 
 @pytest.mark.parametrize(
@@ -429,7 +431,8 @@ def test_what_data_of_a_kind_can_use_is_taken(load: Load, written: str) -> None:
     ],
 )
 def test_names_of_the_user_s_own_are_no_choices(load: Load, callback: str) -> None:
-    load(a=f"{OWN}metrics: [mae]\ncallbacks:\n  - {callback}\n")
+    recipe = load(a=f"{OWN}metrics: [mae]\ncallbacks:\n  - {callback}\n")
+    assert [made.name for made in recipe.callbacks] == [callback.partition(":")[0]]
 
 
 def test_rows_on_hand_may_come_with_what_files_for_predict_need(tmp_path: Path) -> None:
