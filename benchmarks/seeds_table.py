@@ -135,7 +135,7 @@ seeds 1 to {n_seeds} and writes this page; the split stays put, weights and row 
   `make optimizers`.
 - *cancer*: the validation part has 91 rows, so one row more or less is 0.011.
 - *fit, s* is the median time of `fit`, two runs at a time on a machine of two cores, one thread
-  each. These runs shared the machine with other work: read them as upper bounds.
+  each.
 """
 
 
