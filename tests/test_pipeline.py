@@ -63,6 +63,20 @@ def test_the_same_recipe_and_seed_give_the_same_bits(make_iris, tmp_path: Path):
     assert other.predictions["row"] == first.predictions["row"]
 
 
+def test_the_test_part_is_encoded_only_when_it_is_scored(make_iris, tmp_path: Path, monkeypatch):
+    """Encoded rows are most of a large run's memory."""
+    seen: list[str] = []
+    encode = pipeline.Built.encode
+
+    def encode_and_tell(built, dataset, part):
+        seen.append(part)
+        return encode(built, dataset, part)
+
+    monkeypatch.setattr(pipeline.Built, "encode", encode_and_tell)
+    pipeline.train(make_iris(epochs=1), tmp_path, on_epoch=lambda *_: seen.append("an epoch"))
+    assert seen == ["train", "validation", "an epoch", "test"]
+
+
 def test_scores_of_a_standardised_target_are_in_its_own_units(make_recipe, tmp_path: Path):
     run = pipeline.train(make_recipe(**BOSTON, epochs=2), tmp_path)
     actual = np.array(run.predictions["actual"], float)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.model import build as build_module
@@ -341,3 +343,18 @@ def test_callbacks_leave_the_run_s_own_files_alone(make_recipe: Any, tmp_path: P
     recipe = make_recipe(callbacks=[{"ModelCheckpoint": {"filepath": name}}])
     with pytest.raises(RecipeError, match="is a file that every run writes itself"):
         build_callbacks(recipe, tmp_path, {"model.keras", "history.csv"})
+
+
+@pytest.mark.parametrize(
+    ("written", "is_compiled"), [("auto", False), (False, False), (True, True)]
+)
+def test_xla_compiles_where_the_recipe_says_so_and_nowhere_else(
+    make_recipe: Any, monkeypatch: pytest.MonkeyPatch, written: Any, is_compiled: bool
+) -> None:
+    """Also on a machine with a GPU, where Keras's own "auto" would."""
+    gpu = SimpleNamespace(device_type="GPU")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda *_: [gpu])
+    recipe = make_recipe(layers=[SOFTMAX], jit_compile=written)
+    model = build_model(recipe, INPUTS)
+    compile_model(recipe, model)
+    assert model.jit_compile is is_compiled

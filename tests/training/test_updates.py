@@ -96,6 +96,19 @@ def test_sgd_takes_one_operation_for_each_dense_weight():
     assert list_operations(SGD(0.3, momentum=0.9)).count("ResourceApplyKerasMomentum") == 4
 
 
+def test_no_weight_is_changed_before_all_gradients_are_known():
+    """Or TensorFlow copies a weight that the gradient of a layer's inputs still reads."""
+    model = make_model(SGD(0.3))
+    with updating_in_place(model.optimizer):
+        graph = tf.function(model.train_step).get_concrete_function((X, Y)).graph
+    updates = [op for op in graph.get_operations() if op.type == "ResourceApplyGradientDescent"]
+    assert len(updates) == 4
+    for update in updates:
+        gradient = update.inputs[2].op
+        waits_for = {*gradient.control_inputs, *(tensor.op for tensor in gradient.inputs)}
+        assert len(waits_for) == len(model.trainable_variables)
+
+
 def test_adam_takes_three():
     operations = list_operations(Adam(0.1))
     assert operations.count("ResourceApplyAdam") == 4
