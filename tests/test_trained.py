@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import keras
@@ -71,7 +72,7 @@ def test_files_and_arrays(runs: Runs, houses: pd.DataFrame, tmp_path: Path) -> N
 
 
 def test_unseen_categories_warn_where_they_are_asked_about(runs: Runs, houses) -> None:
-    message = r"town: 80 rows have a category that the model does not know \('Rom'\)"
+    message = r"town: 80 rows have a category that no training row had \('Rom'\)"
     for ask in (runs["houses"].predict, runs["houses"].evaluate):
         with pytest.warns(UserWarning, match=message) as caught:
             ask(houses.assign(town="Rom"))
@@ -124,24 +125,28 @@ def test_train_takes_keys_and_a_frame(tmp_path: Path) -> None:
 
 
 IMAGES = "images or arrays of shape (4, 4)"
-PREDICT = "predict takes a DataFrame, an array or a file (received: {})."
+ROWS = "Rows are a DataFrame, an array or a file (received: {})."
 REFUSED = [
-    ("houses", "predict", [[1, 2]], PREDICT.format("list")),
-    ("houses", "predict", {"a": 1}, PREDICT.format("dict")),
-    ("houses", "predict", make_houses().iloc[0], PREDICT.format("Series")
+    ("houses", "predict", [[1, 2]], ROWS.format("list")),
+    ("houses", "predict", {"a": 1}, ROWS.format("dict")),
+    ("houses", "predict", make_houses().iloc[0], ROWS.format("Series")
      + " For one row, write data.to_frame().T."),
+    ("houses", "predict", io.StringIO("rooms,area\n1,2"), "An open file must give bytes, not text "
+     "(received: StringIO). Open it with open(path, 'rb'), or give its path."),
     ("houses", "predict", np.zeros((2, 3)), "dataset array\n  the model takes rows of 5 columns: "
-     "rooms, area, town, sold, garden (received: shape (2, 3)). Give a DataFrame with columns of "
-     "these names."),
-    ("images", "predict", make_houses(), f"dataset DataFrame\n  this run takes {IMAGES}, not the "
-     "columns of a table."),
+     "rooms, area, town, sold, garden (received: 3 columns). Give a table with columns of these "
+     "names."),
+    ("houses", "predict", np.zeros(5), "dataset array\n  the model takes rows of 5 columns: rooms, "
+     "area, town, sold, garden (received: shape (5,)). Give a table with columns of these names."),
+    ("images", "predict", make_houses(), f"dataset DataFrame\n  this run takes {IMAGES} (received: "
+     "a table). Give a file of these."),
     ("images", "predict", np.zeros((4, 4)), "dataset array\n  the model takes rows of shape (4, 4) "
      "(received: (4,)). This is one row: write array[None]."),
     ("images", "predict", np.full((1, 4, 4), "a"), "dataset array\n  the model takes numbers "
      "(received: <U1)."),
-    ("houses", "evaluate", [[1, 2]], "evaluate takes a DataFrame or a file (received: list)."),
-    ("images", "evaluate", np.zeros((2, 4, 4)), f"This run takes {IMAGES}: evaluate it on an .npz "
-     "file of inputs and target, or on a folder of images by class."),
+    ("houses", "evaluate", [[1, 2]], ROWS.format("list")),
+    ("images", "evaluate", np.zeros((2, 4, 4)), f"dataset array\n  this run takes {IMAGES}, "
+     "with answers (received: array). Give an .npz file of inputs and target."),
 ]  # fmt: skip
 
 

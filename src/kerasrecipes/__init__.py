@@ -10,6 +10,7 @@ Example:
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,10 @@ def train(
     from kerasrecipes.recipe.yaml_file import write_value
     from kerasrecipes.trained import TrainedRun
 
-    changes = [*overrides, *(f"{key}={write_value(value)}" for key, value in keys.items())]
+    changes = [
+        *overrides,
+        *(f"{key}={write_value(value, sys.maxsize)}" for key, value in keys.items()),
+    ]
     if isinstance(recipe, Recipe) and changes:
         raise InputError(
             f"Changes belong to a recipe file (received: a Recipe and {', '.join(changes)}). Give "

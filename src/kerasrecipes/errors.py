@@ -4,7 +4,7 @@
     ├── InputError            what the user gave is wrong                      (exit code 2)
     │   ├── RecipeError       a recipe or an override; carries every Problem found
     │   ├── DataError         the data break a rule; carries every broken rule
-    │   ├── DataUnavailable   a data set could not be had; carries what was tried
+    │   ├── DataUnavailable   a data set is not available; carries what was tried
     │   └── RunNotFound       no such run folder
     └── RunFailed             the run itself went wrong                        (exit code 1)
 
@@ -105,7 +105,7 @@ class DataError(InputError):
 
 
 class DataUnavailable(InputError):
-    """A data set could not be had on this machine.
+    """A data set is not on this machine, and every way to get it failed.
 
     Attributes:
         dataset: The data set's name.
@@ -122,7 +122,7 @@ class DataUnavailable(InputError):
         super().__init__(dataset, self.attempts, self.remedies)
 
     def __str__(self) -> str:
-        lines = [f"dataset {self.dataset} could not be had. Tried:"]
+        lines = [f"dataset {self.dataset} is not available. Tried:"]
         lines += [f"  {i}. {what}: {why}" for i, (what, why) in enumerate(self.attempts, 1)]
         lines += ["What you can do:", *(f"  - {remedy}" for remedy in self.remedies)]
         return "\n".join(lines)

@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,14 @@ import numpy as np
 from rich.console import Console
 
 from kerasrecipes import terminal
-from kerasrecipes.data import Column, Dataset, load_for
-from kerasrecipes.data.dataset import take_rows
 from kerasrecipes.errors import InputError, KerasRecipesError
 from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report import choose_plots, choose_samples, make_report
+from kerasrecipes.rows import Dataset, load_for
+from kerasrecipes.rows.dataset import take_rows
+from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.runs import OWN_FILES, Run, create_run, replacing
 
 if TYPE_CHECKING:
@@ -173,6 +174,7 @@ def _train_into(
         versions=find_versions(),
         plots=_choose_plots(recipe, dataset),
         codec=built.codec.to_dict(),
+        rare_categories=dict(built.encoder.rare),
         **describe_model(recipe, built),
     )
     terminal.print_header(console, run.info)
@@ -368,7 +370,9 @@ def _describe_dataset(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
         "rows": {name: len(part) for name, part in dataset.parts.items()},
     }
     if isinstance(inputs, dict):
-        facts["columns"] = [asdict(c) for c in dataset.columns or map(Column, inputs)]
+        columns = dataset.columns or map(make_column, inputs)
+        facts["columns"] = [column.to_dict() for column in columns]
+        facts["target_columns"] = [column.to_dict() for column in dataset.target_columns]
         facts["left_out"] = [list(pair) for pair in dataset.left_out]
     else:
         facts["shape"] = list(inputs.shape[1:])

@@ -57,7 +57,7 @@ class TrainedRun(Run):
         """
         from kerasrecipes.prediction.predict import predict_frame
 
-        answers = predict_frame(self._saved, _name_file(data))
+        answers = predict_frame(self._saved, data)
         self._warn()
         return answers
 
@@ -75,7 +75,7 @@ class TrainedRun(Run):
         """
         from kerasrecipes.prediction.evaluate import PART, evaluate
 
-        evaluated = evaluate(self._saved, _name_file(data))
+        evaluated = evaluate(self._saved, str(data) if isinstance(data, Path) else data)
         self._warn()
         return evaluated.metrics[PART]
 
@@ -86,7 +86,7 @@ class TrainedRun(Run):
         return load_saved(self)
 
     def _warn(self) -> None:
-        for line in self._saved.warn_of_unseen():
+        for line in self._saved.list_warnings():
             warnings.warn(line, stacklevel=3)
 
     def _repr_html_(self) -> str:
@@ -108,7 +108,3 @@ def load_run(path: str | Path) -> TrainedRun:
         RunNotFound: Neither holds a run.
     """
     return TrainedRun(find_run(Path(path)).path)
-
-
-def _name_file(data: Any) -> Any:
-    return str(data) if isinstance(data, Path) else data

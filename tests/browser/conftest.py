@@ -13,8 +13,8 @@ from selenium.webdriver.chrome.service import Service
 
 from compare.fake_contenders import OPTIMIZERS, compare, write_contender
 from kerasrecipes.compare.page import render_comparison
-from kerasrecipes.data import Column
 from kerasrecipes.report import choose_plots, make_report
+from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.runs import Run
 from report.fake_runs import (
     COLUMNS,
@@ -74,8 +74,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     regression = write_regression(
         folder / "regression", name=f"패션 {SCRIPT}", status="interrupted", warnings=[_LONG]
     )
-    nasty = (Column(SCRIPT, reason=SCRIPT), Column(_LONG, reason=_LONG), Column('패션 \n"x"'))
-    many = tuple(Column(f"x{i}", reason="number") for i in range(40))
+    nasty = (
+        make_column(SCRIPT, reason=SCRIPT),
+        make_column(_LONG, reason=_LONG),
+        make_column('패션 \n"x"'),
+    )
+    many = tuple(make_column(f"x{i}", reason="number") for i in range(40))
     table = write_table(
         folder / "table",
         ("price", SCRIPT, _LONG),

@@ -66,10 +66,18 @@ def test_classes_have_a_table_of_their_own(call, runs) -> None:
         "Mean of the classes": "75",
     }
     assert lines[-2] == (
-        "warning  town: 75 rows have a category that the model does not know ('Rom'); it is taken "
+        "warning  town: 75 rows have a category that no training row had ('Rom'); it is taken "
         "as unknown."
     )
     assert all(len(line) <= 80 for line in lines[:-2])
+
+
+def test_an_encoding_of_its_own(call, runs) -> None:
+    make_houses().dropna().assign(town="Köln").to_csv("known.csv", encoding="cp850")
+    arguments = ["--data", "known.csv", "--encoding", "cp850"]
+    code, lines, err = call("evaluate", runs["classes"], *arguments)
+    assert (code, err) == (0, "")
+    assert not [line for line in lines if line.startswith("warning")]
 
 
 def test_a_refusal(call, runs) -> None:

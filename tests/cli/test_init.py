@@ -23,7 +23,7 @@ target   kind, chosen as the last column: none is called target, label, class or
          y (another: --target)
 task     classification, 2 classes: big 40, small 20
 missing  colour 30: filled by missing: median
-layers   Dense 16, Dense 1
+layers   Dense 128, Dense 64, Dense 1
 
 column  taken as            why
 colour  string_categorical  1 distinct value

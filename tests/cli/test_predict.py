@@ -51,9 +51,17 @@ def test_standard_output_is_answers_and_nothing_else(call, run: Path) -> None:
     answers = pd.read_csv(io.StringIO(out), dtype=str)
     assert (code, len(answers), [*answers]) == (0, 80, ["id", "town", "predicted"])
     assert err == (
-        "warning  town: 80 rows have a category that the model does not know ('Rom'); it is taken "
+        "warning  town: 80 rows have a category that no training row had ('Rom'); it is taken "
         "as unknown.\n"
     )
+
+
+def test_an_encoding_of_its_own(call, run: Path) -> None:
+    make_houses().replace({"town": {"서울": "Zürich"}}).to_csv("rows.csv", encoding="cp850")
+    arguments = ["--data", "rows.csv", "--encoding", "cp850", "--id", "town"]
+    code, out, err = call("predict", run, *arguments)
+    assert (code, pd.read_csv(io.StringIO(out))["town"][2]) == (0, "Zürich")
+    assert err.startswith("warning  town: 26 rows have a category that no training row had ('Zür")
 
 
 def test_refusals_leave_by_standard_error(call, run: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ N_COMPARISONS = 1000
 def accuracies(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """Validation accuracies after one epoch, one per seed."""
     from kerasrecipes import pipeline
-    from kerasrecipes.data import load_dataset
+    from kerasrecipes.rows import load_dataset
     from kerasrecipes.training.fit import fit_model, make_scorer
 
     file = tmp_path_factory.mktemp("recipes") / "digits.yaml"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kerasrecipes import pipeline
-from kerasrecipes.data import load_dataset
 from kerasrecipes.errors import RecipeError
+from kerasrecipes.rows import load_dataset
 
 
 def refuse(recipe):

@@ -13,8 +13,6 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import StandardScaler
 
 from kerasrecipes import pipeline
-from kerasrecipes.data import Column, Dataset, Part, load_dataset
-from kerasrecipes.data.dataset import Inputs
 from kerasrecipes.model import encoder as encoder_module
 from kerasrecipes.model.encoder import (
     ROWS_AT_ONCE,
@@ -24,6 +22,9 @@ from kerasrecipes.model.encoder import (
     to_tensors,
 )
 from kerasrecipes.recipe.schema import FEATURES, DatasetSpec
+from kerasrecipes.rows import Column, Dataset, Part, load_dataset
+from kerasrecipes.rows.dataset import Inputs
+from kerasrecipes.rows.kinds import make_column
 
 RNG = np.random.default_rng(0)
 NAN = float("nan")
@@ -31,9 +32,7 @@ NAN = float("nan")
 
 def column(name: str, word: str = "float_normalized", *parts: str, **arguments: Any) -> Column:
     """A column as the recipe's word takes it."""
-    kinds: dict[str, Any] = {"boolean": "boolean", "date": "date"}
-    kind = kinds.get(word) or ("number" if word.startswith("float") else "category")
-    return Column(name, kind, word, FEATURES[word] | arguments, parts)
+    return make_column(name, word, FEATURES[word] | arguments, parts)
 
 
 def make_inputs(columns: list[Column], rows: dict[str, Any]) -> dict[str, Any]:

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from kerasrecipes import pipeline
-from kerasrecipes.data import Column, Dataset, Part, load_dataset
-from kerasrecipes.data.dataset import take_rows
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model import serving
 from kerasrecipes.model.encoder import Encoder
 from kerasrecipes.model.serving import make_predictor, verify_saved
 from kerasrecipes.recipe.schema import FEATURES
+from kerasrecipes.rows import Dataset, Part, load_dataset
+from kerasrecipes.rows.dataset import take_rows
+from kerasrecipes.rows.kinds import make_column
 
 CASES = {
     "regression": {
@@ -91,10 +92,7 @@ def make_cars(name: str) -> Dataset:
     rng = np.random.default_rng(0)
     words = {**(NUMBERS if name != "categories alone" else {}), **CATEGORIES}
     words = NUMBERS if name == "several targets" else words
-    columns = tuple(
-        Column(name, "number" if name in NUMBERS else "category", word, FEATURES[word])
-        for name, word in words.items()
-    )
+    columns = tuple(make_column(name, word, FEATURES[word]) for name, word in words.items())
     is_classes = name == "categories alone"
     shape = (80, 2) if name == "several targets" else (80,)
     prices = np.float32(rng.normal(20_000, 5_000, shape) * ([1, 100] if len(shape) == 2 else 1))

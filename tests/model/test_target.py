@@ -8,9 +8,9 @@ import json
 import numpy as np
 import pytest
 
-from kerasrecipes.data import Dataset, Part, load_dataset
 from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe.rules import LossKind
+from kerasrecipes.rows import Dataset, Part, load_dataset
 
 LABELS = np.array([2, 0, 1])
 CLASSES = ("a", "b", "c")

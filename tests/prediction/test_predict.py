@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from kerasrecipes.errors import InputError
-from kerasrecipes.prediction import rows
 from kerasrecipes.prediction.answers import check_output
 from kerasrecipes.prediction.predict import predict_file, predict_frame
+from kerasrecipes.rows import images, table
 
 Frame = pd.DataFrame
 OUT = Path("out.csv")
@@ -85,19 +85,19 @@ def test_an_id_may_be_an_input_too(load, houses: Frame, here: Path) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_rows_are_answered_a_chunk_at_a_time(load, houses: Frame, monkeypatch) -> None:
-    monkeypatch.setattr(rows, "CHUNK_ROWS", 32)
+    monkeypatch.setattr(table, "ROWS_AT_ONCE", 32)
     told: list[int] = []
     held: list[int] = []
     saved = load("houses")
-    read_table = type(saved).read_table
+    predict = type(saved).predict
     monkeypatch.setattr(
         type(saved),
-        "read_table",
-        lambda self, table, *rest: (held.append(len(told)), read_table(self, table, *rest))[1],
+        "predict",
+        lambda self, inputs: (held.append(len(told)), predict(self, inputs))[1],
     )
     houses.to_csv("in.csv", index=False)
     predict_file(saved, "in.csv", OUT, ["id"], told.append)
-    # Each chunk is read only once the one before it was answered.
+    # Each chunk is answered only once the one before it was written.
     assert (told, held) == ([32, 64, 80], [0, 1, 2])
     assert pd.read_csv(OUT, dtype=str)["id"].tolist() == houses["id"].tolist()
 
@@ -105,11 +105,11 @@ def test_rows_are_answered_a_chunk_at_a_time(load, houses: Frame, monkeypatch) -
 def test_an_error_in_a_late_chunk_leaves_no_file(
     load, houses: Frame, here: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(rows, "CHUNK_ROWS", 32)
+    monkeypatch.setattr(table, "ROWS_AT_ONCE", 32)
     houses["rooms"] = houses["rooms"].astype(object)
     houses.loc[77, "rooms"] = "many"
     houses.to_csv("in.csv", index=False)
-    with pytest.raises(InputError, match=r"1 value is none: 'many' \(row 77\)"):
+    with pytest.raises(InputError, match=r"1 value is not: 'many' \(line 79\)"):
         predict_file(load("houses"), "in.csv", OUT)
     assert [file.name for file in here.iterdir()] == ["in.csv"]
     OUT.write_text("of before")
@@ -122,16 +122,16 @@ def test_an_error_in_a_late_chunk_leaves_no_file(
 def test_unseen_categories_are_counted(load, houses: Frame) -> None:
     saved = load("houses")
     answer(saved, houses.assign(town=["Rom", "Oslo", "Rom", "Ulm"] * 20))
-    assert saved.warn_of_unseen() == [
-        "town: 60 rows have a category that the model does not know ('Rom', 'Oslo'); it is taken "
+    assert saved.list_warnings() == [
+        "town: 60 rows have a category that no training row had ('Rom', 'Oslo'); it is taken "
         "as unknown."
     ]
     answer(saved, houses.assign(town=["Rom"] + ["Ulm"] * 79))
-    assert saved.warn_of_unseen() == [
-        "town: 1 row has a category that the model does not know ('Rom'); it is taken as unknown."
+    assert saved.list_warnings() == [
+        "town: 1 row has a category that no training row had ('Rom'); it is taken as unknown."
     ]
     answer(saved, houses.assign(town=None))
-    assert saved.warn_of_unseen() == []
+    assert saved.list_warnings() == []
 
 
 @pytest.mark.usefixtures("here")
@@ -211,10 +211,10 @@ def test_images_come_as_a_file_a_folder_a_pattern_or_arrays(load, runs, here: Pa
 
 
 def test_images_are_read_some_at_once(load, here: Path, monkeypatch) -> None:
-    monkeypatch.setattr(rows, "_VALUES_AT_ONCE", 2 * 16)
+    monkeypatch.setattr(images, "_VALUES_AT_ONCE", 2 * 16)
     for i in range(5):
         Image.new("L", (9, 9), i).save(here / f"{i}.png")
-    chunks = [len(pixels) for _, pixels in rows.iterate_rows(load("images"), ".")]
+    chunks = [len(piece.rows) for piece in load("images").read(".")]
     assert chunks == [2, 2, 1]
 
 
@@ -237,10 +237,10 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         lambda frame: frame.rename(columns={"rooms": "Rooms", "town": "twon"}),
         ["ids"],
         [
-            "--id: there is no column 'ids'. Did you mean 'id'?",
             "2 columns are missing: rooms (is it 'Rooms'?), town (is it 'twon'?). Add them, or "
             "rename those that are meant. The columns: id, Rooms, area, twon, sold, garden, price, "
             "rent, dear.",
+            "--id: there is no column 'ids'. Did you mean 'id'?",
         ],
     ),
     (
@@ -248,14 +248,14 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         change(rooms="many", sold="gestern", garden=["ja", *["no"] * 79]),
         [],
         [
-            "column rooms must hold numbers; 80 values are none: 'many' (row 0), 'many' (row 1), "
-            "'many' (row 2), 'many' (row 3), 'many' (row 4) and 75 more. Mend them, or name in "
+            "column rooms must hold numbers; 80 values are not: 'many' (line 2), 'many' (line 3), "
+            "'many' (line 4), 'many' (line 5), 'many' (line 6) and 75 more. Fix them, or list in "
             "missing_values what means that a value is missing.",
-            "column sold must hold dates, such as 2024-12-31; 80 values are none: 'gestern' (row "
-            "0), 'gestern' (row 1), 'gestern' (row 2), 'gestern' (row 3), 'gestern' (row 4) and 75 "
-            "more. Mend them, or name in missing_values what means that a value is missing.",
-            "column garden must hold true or false (or yes and no, 1 and 0); 1 value is none: 'ja' "
-            "(row 0). Mend it, or name in missing_values what means that a value is missing.",
+            "column sold must hold dates, such as 2024-12-31; 80 values are not: 'gestern' (line "
+            "2), 'gestern' (line 3), 'gestern' (line 4), 'gestern' (line 5), 'gestern' (line 6) "
+            "and 75 more. Fix them, or list in missing_values what means that a value is missing.",
+            "column garden must hold true or false (or yes and no, 1 and 0); 1 value is not: 'ja' "
+            "(line 2). Fix it, or list in missing_values what means that a value is missing.",
         ],
     ),
     (
@@ -263,9 +263,9 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         change(rooms=[None, *[3] * 79], town=[*["Ulm"] * 79, None]),
         [],
         [
-            "values are missing: rooms 1 (row 0), area 5 (rows 0, 17, 34, 51, 68), town 1 (row 79)."
-            " The recipe's missing is error, so the model never learnt what to make of that. Fill "
-            "or remove these rows, or train with missing: median."
+            "values are missing: rooms 1 (line 2), area 5 (lines 2, 19, 36, 53, 70), town 1 (line "
+            "81). The recipe's missing is error, so the model has not learnt what to do with them. "
+            "Fill or remove these rows, or train with missing: median."
         ],
     ),
     (
@@ -273,30 +273,33 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         lambda frame: frame,
         [],
         [
-            "values are missing: area 5 (rows 0, 17, 34, 51, 68). The recipe's missing is drop, so "
-            "the model never learnt what to make of that. Fill or remove these rows, or train with "
-            "missing: median."
+            "values are missing: area 5 (lines 2, 19, 36, 53, 70). The recipe's missing is drop, "
+            "so the model has not learnt what to do with them. Fill or remove these rows, or train "
+            "with missing: median."
         ],
     ),
     (
         "houses",
         change(area=[1e300, *[1.0] * 78, np.inf]),
         [],
-        ["column area: no finite number in rows 0, 79. Mend or remove these rows."],
+        ["column area: no finite number in lines 2, 81. Correct or remove these rows."],
     ),
     (
         "houses",
         lambda frame: frame.head(0),
         [],
-        ["the file has column names (id, rooms, area, town, sold, …) and no rows. Add rows."],
+        [
+            "the file has column names (id, rooms, area, town, sold and 4 more) and no rows. Add "
+            "rows."
+        ],
     ),
     (
         "houses",
         change(predicted=1),
         ["predicted"],
         [
-            "--id: 'predicted' is what a column of the answers is called. Rename it in the file, "
-            "or leave it out."
+            "--id: 'predicted' is the name of a column of the answers. Rename it in the file, or "
+            "leave it out."
         ],
     ),
 ]
@@ -314,37 +317,37 @@ def test_refused_tables(
 
 
 IMAGES = "images or arrays of shape (4, 4)"
-GIVE = "Give an image, a folder of images, or a .npy or .npz file."
 FILES = [
     ("houses", "none.csv", "dataset none.csv\n  path: there is no file {here}/none.csv. Choose "
-     "from: caret.csv, empty.csv, houses.csv."),
+     "from: caret.csv, empty.csv, flat.npy, houses.csv, image.npz, nan.npy, picture.png."),
     ("houses", "hauses.csv", "dataset hauses.csv\n  path: there is no file {here}/hauses.csv. Did "
      "you mean 'houses.csv'?"),
     ("houses", "empty.csv", "dataset empty.csv\n  path: {here}/empty.csv is empty (0 bytes). Write "
      "the file anew."),
-    ("houses", "caret.csv", "dataset caret.csv\n  5 columns are missing: rooms, area, town, sold, "
-     "garden. Add them, or rename those that are meant. The columns: rooms^area^town."),
-    ("houses", "flat.npy", "dataset flat.npy\n  5 columns are missing: rooms, area, town, sold, "
-     "garden. Add them, or rename those that are meant. The columns: 0, 1, 2."),
+    ("houses", "caret.csv", "dataset caret.csv\n  2 columns are missing: sold, garden. Add them, "
+     "or rename those that are meant. The columns: rooms, area, town."),
+    ("houses", "flat.npy", "dataset flat.npy\n  the model takes rows of 5 columns: rooms, area, "
+     "town, sold, garden (received: 3 columns). Give a table with columns of these names."),
     ("houses", "image.npz", "dataset image.npz\n  the arrays must be columns, of shape (rows,) and "
      "equally long (received: x of shape (2, 4, 5)). Save one for each column that the model was "
      "trained on."),
-    ("images", "houses.csv", f"dataset houses.csv\n  this run takes {IMAGES} (received: "
-     f"houses.csv). {GIVE}"),
-    ("images", "-", f"dataset standard input\n  this run takes {IMAGES} (received: standard "
-     f"input). {GIVE}"),
-    ("images", "none.png", "dataset none.png\n  there is no file none.png. Check the path."),
-    ("images", "picture.pgn", "dataset picture.pgn\n  there is no file picture.pgn. Did you mean "
-     "'picture.png'?"),
-    ("images", "*.gif", "dataset *.gif\n  there is no file like *.gif. Check the path."),
+    ("images", "houses.csv", f"dataset houses.csv\n  this run takes {IMAGES} (received: a "
+     "table). Give a file of these."),
+    ("images", "-", f"dataset standard input\n  this run takes {IMAGES} (received: a "
+     "table). Give a file of these."),
+    ("images", "none.png", "dataset none.png\n  path: there is no file {here}/none.png. Choose "
+     "from: caret.csv, empty.csv, flat.npy, houses.csv, image.npz, nan.npy, picture.png."),
+    ("images", "picture.pgn", "dataset picture.pgn\n  path: there is no file {here}/picture.pgn. "
+     "Did you mean 'picture.png'?"),
+    ("images", "*.gif", "dataset *.gif\n  path: no file is like {here}/*.gif. Check the pattern."),
     ("images", "picture.png", "dataset picture.png\n  images cannot be read: picture.png (no "
-     "image). Mend or remove them."),
+     "image). Correct or remove them."),
     ("images", "flat.npy", "dataset flat.npy\n  the model takes rows of shape (4, 4) (received: "
      "(3,))."),
     ("images", "image.npz", "dataset image.npz\n  the model takes rows of shape (4, 4) (received: "
      "(4, 5))."),
-    ("images", "nan.npy", "dataset nan.npy\n  values are not finite in row 1. Mend or remove these "
-     "rows."),
+    ("images", "nan.npy", "dataset nan.npy\n  values are not finite in row 1. Correct or remove "
+     "these rows."),
 ]  # fmt: skip
 
 
@@ -369,8 +372,7 @@ def test_ids_are_single_values(load, houses: Frame, here: Path) -> None:
     with pytest.raises(InputError) as caught:
         predict_file(load("houses"), "in.parquet", OUT, ["id"])
     assert str(caught.value) == (
-        "dataset in.parquet\n  --id: column id holds lists or objects, which are not handed on. "
-        "Remove it."
+        "dataset in.parquet\n  --id: column id holds lists or objects. Remove it."
     )
 
 
@@ -403,8 +405,8 @@ def test_the_input_is_known_by_its_home(houses: Frame, here: Path, monkeypatch) 
 @pytest.mark.parametrize("dtype", ["f8", "f4", ">f4", "f2", "i8", "u1", "?", "U4", "O"])
 def test_arrays_of_any_type_have_columns(load, dtype: str) -> None:
     array = np.array([[1], [0]]).astype(dtype)
-    inputs = load("truths").read_table(rows.name_columns(load("truths"), array), "array")
-    assert inputs["a"].tolist() == [1, 0]
+    (piece,) = load("truths").read(array)
+    assert piece.inputs["a"].tolist() == [1, 0]
 
 
 def test_ids_are_of_tables(load, runs) -> None:
@@ -413,3 +415,13 @@ def test_ids_are_of_tables(load, runs) -> None:
     assert str(caught.value) == (
         f"--id names columns of a table, and this run takes {IMAGES}. Remove it."
     )
+
+
+def test_answers_never_replace_the_rows_of_training(tmp_path: Path) -> None:
+    trained, others = tmp_path / "houses.csv", tmp_path / "new.csv"
+    for file in (trained, others):
+        file.write_text("x\n1\n", encoding="utf-8")
+    for trained_on in (str(trained), str(tmp_path / "h*.csv")):
+        with pytest.raises(InputError, match="holds rows that the run was trained on"):
+            check_output(trained, str(others), trained_on)
+    check_output(tmp_path / "answers.csv", str(others), str(trained))

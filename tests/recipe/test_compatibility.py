@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasrecipes.data.compatibility import check_compatibility
-from kerasrecipes.data.dataset import Dataset, Part
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.rows.compatibility import check_compatibility
+from kerasrecipes.rows.dataset import Dataset, Part
 
 
 def classes(n: int) -> Dataset:
@@ -77,20 +77,20 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
             f"{UNITS}\n  The output layer needs one unit for each of flowers's 3 classes "
             "(labels 0 to 2; received: units=4). Write units: 3."]),
         (classes(3), "Dense: {units: 1, activation: sigmoid}", BINARY, [
-            "r.yaml:5:7  loss\n  A binary loss tells two classes apart; flowers has 3. Use "
+            "r.yaml:5:7  loss\n  A binary loss separates two classes; flowers has 3. Use "
             "loss: sparse_categorical_crossentropy with 3 softmax units."]),
         (classes(2), "Dense: {units: 2, activation: sigmoid}", BINARY, [
-            f"{UNITS}\n  A binary loss wants one output unit (received: units=2). Write units: 1, "
+            f"{UNITS}\n  A binary loss needs one output unit (received: units=2). Write units: 1, "
             "or use loss: sparse_categorical_crossentropy with activation: softmax."]),
         (classes(2), "Dense: {units: 1}", "{SparseCategoricalCrossentropy: {from_logits: true}}", [
-            f"{UNITS}\n  This loss wants a unit for each class (received: units=1). "
+            f"{UNITS}\n  This loss needs a unit for each class (received: units=1). "
             "Write units: 2, or use loss: binary_crossentropy with activation: sigmoid."]),
         (classes(2), "Dense: {units: 1, activation: tanh}", "hinge", [
             f"{ACTIVATION}\n  flowers has classes, and a network that answers with tanh numbers "
             "gives no chances of them. Write activation: softmax with a unit for each class, or "
             "activation: sigmoid with one."]),
         (numbers(), "Dense: {units: 3, activation: softmax}", SPARSE, [
-            "r.yaml:5:7  loss\n  price of houses is a number, and this loss wants class indices "
+            "r.yaml:5:7  loss\n  price of houses is a number, and this loss needs class indices "
             "(received: sparse_categorical_crossentropy). Use loss: mse.",
             f"{UNITS}\n  price of houses is a number: the output layer needs one unit "
             "(received: units=3). Write units: 1.",
@@ -100,7 +100,7 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
             f"{UNITS}\n  price, rent of houses are numbers: the output layer needs a unit for each "
             "of 2 (received: units=1). Write units: 2."]),
         (several(), "Dense: {units: 2, activation: sigmoid}", BINARY, [
-            "r.yaml:5:7  loss\n  price, rent of houses are numbers, and this loss wants zeros and "
+            "r.yaml:5:7  loss\n  price, rent of houses are numbers, and this loss needs zeros and "
             "ones (received: binary_crossentropy). Use loss: mse.",
             f"{ACTIVATION}\n  price, rent of houses are numbers, and sigmoid stays between 0 and "
             "1. Remove the activation."]),

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import Component, Recipe, load_recipe
+from kerasrecipes.recipe.schema import CsvSpec, ExcelSpec, MissingValues
 from kerasrecipes.recipe.yaml_file import Fraction, parse_yaml
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -257,6 +259,7 @@ dataset:
   target: [price, rent]
   features:
     rooms: {float_rescaled: {scale: 1/255}}
+    area: {float: {unit: m², decimal: ',', thousands: .}}
     우편 번호: {string_categorical: {max_tokens: 50}}
     day: {date: {format: '%d/%m/%Y'}}
     garden: boolean
@@ -274,6 +277,7 @@ class_weight: {cat: 1/2, 3: 2}
     assert dataset.target == ["price", "rent"]
     assert {name: use.name for name, use in dataset.features.items()} == {
         "rooms": "float_rescaled",
+        "area": "float",
         "우편 번호": "string_categorical",
         "day": "date",
         "garden": "boolean",
@@ -281,9 +285,35 @@ class_weight: {cat: 1/2, 3: 2}
     }
     assert dataset.features["rooms"].arguments == {"scale": 1 / 255}
     assert dataset.crosses[0].feature_names == ["우편 번호", "garden"]
-    assert dataset.missing_values == ["?", -1, 9.5]
-    assert (dataset.csv.delimiter, dataset.csv.decimal, dataset.csv.encoding) == ("\t", ",", None)
+    assert dataset.missing_values == MissingValues(add=["?", -1, 9.5])
+    assert dataset.csv == CsvSpec(delimiter="\t", decimal=",")
     assert recipe.class_weight == {"cat": 0.5, 3: 2}
+
+
+@pytest.mark.parametrize(
+    ("keys", "name", "expected"),
+    [
+        (
+            "missing_values: {add: [-1], keep: [NA]}",
+            "missing_values",
+            MissingValues(add=[-1], keep=["NA"]),
+        ),
+        ("missing_values: {keep: [None]}", "missing_values", MissingValues(keep=["None"])),
+        ("csv: {header: none, skip_rows: 2}", "csv", CsvSpec(header="none", skip_rows=2)),
+        ("csv: {header: [a, b], comment: '#'}", "csv", CsvSpec(header=["a", "b"], comment="#")),
+        ("csv: {delimiter: whitespace}", "csv", CsvSpec(delimiter="whitespace")),
+        ("csv: {decimal: ',', thousands: .}", "csv", CsvSpec(decimal=",", thousands=".")),
+        ("excel: {sheet: 2, header_row: 3}", "excel", ExcelSpec(sheet=2, header_row=3)),
+        ("excel: {sheet: '2'}", "excel", ExcelSpec(sheet="2")),
+    ],
+)
+def test_how_a_file_is_written(load: Load, keys: str, name: str, expected: Any) -> None:
+    ending = "xlsx" if name == "excel" else "csv"
+    text = f"dataset:\n  path: a.{ending}\n  target: y\n  {keys}\nlayers: [Flatten]\nloss: mse\n"
+    recipe = load(a=text)
+    assert getattr(recipe.dataset, name) == expected
+    # The run's own copy of the recipe says it again.
+    assert yaml.safe_load(recipe.to_yaml())["dataset"][name] == yaml.safe_load(f"{{{keys}}}")[name]
 
 
 OVERRIDES: list[tuple[str, tuple[str | int, ...], Any]] = [

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.data import Column
 from kerasrecipes.report import choose_samples
+from kerasrecipes.rows import Column
+from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.runs import Run
 
 FASHION = (
@@ -42,14 +43,14 @@ batch_size: 64
 """
 
 COLUMNS = (
-    Column("size", reason="number"),
-    Column("rooms", "number", "float", reason="as features says"),
-    Column("garden", "boolean", "boolean", reason="true or false"),
-    Column("age", "number", "float_discretized", {"num_bins": 8}, reason="as features says"),
-    Column("lot", "number", "float_rescaled", {"scale": 0.5}, reason="as features says"),
-    Column("city", "category", "string_categorical", {"max_tokens": 100}, (), "3 distinct values"),
-    Column("street", "category", "string_hashed", {"num_bins": 32}, (), "as features says"),
-    Column("sold", "date", "date", {"format": "%Y-%m-%d"}, ("year", "month"), "dates of 2 years"),
+    make_column("size", reason="number"),
+    make_column("rooms", "float", reason="as features says"),
+    make_column("garden", "boolean", reason="true or false"),
+    make_column("age", "float_discretized", {"num_bins": 8}, reason="as features says"),
+    make_column("lot", "float_rescaled", {"scale": 0.5}, reason="as features says"),
+    make_column("city", "string_categorical", {"max_tokens": 100}, (), "3 distinct values"),
+    make_column("street", "string_hashed", {"num_bins": 32}, (), "as features says"),
+    make_column("sold", "date", {"format": "%Y-%m-%d"}, ("year", "month"), "dates of 2 years"),
 )
 """One of each way in which a column can be taken."""
 

@@ -14,10 +14,10 @@ from matplotlib import image as mpl_image
 from scipy.stats import binomtest
 from sklearn.metrics import classification_report, mean_absolute_error, r2_score
 
-from kerasrecipes.data import Column
 from kerasrecipes.recipe.schema import FEATURES
 from kerasrecipes.report import choose_plots, choose_samples, make_report
 from kerasrecipes.report.tables import _TAKEN_AS
+from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.runs import Run
 
 from .fake_runs import (
@@ -218,7 +218,7 @@ def test_every_feature_has_plain_words() -> None:
 
 
 def test_many_columns_are_folded(tmp_path: Path) -> None:
-    columns = tuple(Column(f"x{i}") for i in range(41))
+    columns = tuple(make_column(f"x{i}") for i in range(41))
     page = report(write_table(tmp_path / "run", columns=columns, left_out=()))
     assert "<summary>All 41 columns</summary>" in page
     assert read_table(page, "columns")[0] == ["Column", "Taken as"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kerasrecipes.data import load_for
+from kerasrecipes.rows import load_for
 from kerasrecipes.training.threads import needs_one_thread
 
 CONV = [

@@ -27,3 +27,9 @@ RunFolder = Annotated[
     ),
 ]
 OutputDir = Annotated[Path, typer.Option(help="The folder of all runs.")]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        help="The encoding of a CSV file, such as cp949.", show_default="UTF-8, or the recipe's"
+    ),
+]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from kerasrecipes.cli.arguments import RunFolder
+from kerasrecipes.cli.arguments import Encoding, RunFolder
 
 
 def evaluate(
@@ -21,6 +21,7 @@ def evaluate(
             show_default="the run's own test part",
         ),
     ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Score a run's saved model on rows with known answers, and write a small report."""
     from rich.console import Console
@@ -41,5 +42,5 @@ def evaluate(
         from kerasrecipes.prediction.evaluate import evaluate as evaluate_run
         from kerasrecipes.prediction.saved import load_saved
 
-        evaluated = evaluate_run(load_saved(found), data, ["kerasrecipes", *sys.argv[1:]])
+        evaluated = evaluate_run(load_saved(found), data, ["kerasrecipes", *sys.argv[1:]], encoding)
     print_evaluation(console, evaluated)

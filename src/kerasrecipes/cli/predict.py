@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from kerasrecipes.cli.arguments import RunFolder
+from kerasrecipes.cli.arguments import Encoding, RunFolder
 
 
 def predict(
@@ -37,6 +37,7 @@ def predict(
         list[str] | None,
         typer.Option("--id", help="A column to hand on beside the answers.", show_default=False),
     ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Answer raw rows with a run's saved model."""
     from rich.console import Console
@@ -70,9 +71,9 @@ def predict(
                 status.update(f"{n_rows:,} rows answered")
 
             started = time.perf_counter()
-            n_rows = predict_file(saved, data, output, ids or (), show_rows)
+            n_rows = predict_file(saved, data, output, ids or (), show_rows, encoding)
             seconds = time.perf_counter() - started
-        print_warnings(console, saved.warn_of_unseen())
+        print_warnings(console, saved.list_warnings())
         if output is not None:
             line = Text("answers  ", style="dim").append(str(output), style="not dim bold")
             line.append(f"  {n_rows:,} row{'s' if n_rows != 1 else ''} in {seconds:.1f} s")

@@ -37,8 +37,8 @@ def build_quietly(recipe: Recipe) -> dict[str, Any]:
         What run.json would say of the model.
     """
     from kerasrecipes import pipeline
-    from kerasrecipes.data import load_for
     from kerasrecipes.native_log import redirect_stderr
+    from kerasrecipes.rows import load_for
 
     dataset = load_for(recipe)
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(Path(folder) / "log.txt"):

@@ -125,7 +125,7 @@ def _find_finished(recipes: Sequence[Recipe], output_dir: Path) -> Iterator[tupl
             continue
         name = recipe.dataset.model_dump_json()
         if name not in fingerprints:
-            from kerasrecipes.data import load_for
+            from kerasrecipes.rows import load_for
 
             fingerprints[name] = load_for(recipe).fingerprint
         info = run.info

@@ -6,15 +6,15 @@ import glob
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasrecipes.data import Dataset, load_for
-from kerasrecipes.data.checks import check_dataset
-from kerasrecipes.data.compatibility import check_compatibility
-from kerasrecipes.data.splits import split_source
 from kerasrecipes.drafting.findings import Findings, look_at
 from kerasrecipes.drafting.plan import plan_recipe
 from kerasrecipes.errors import InputError
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
+from kerasrecipes.rows import Dataset, load_for
+from kerasrecipes.rows.checks import check_dataset
+from kerasrecipes.rows.compatibility import check_compatibility
+from kerasrecipes.rows.splits import split_source
 
 __all__ = ["Draft", "draft_recipe"]
 

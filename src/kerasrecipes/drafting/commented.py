@@ -88,7 +88,8 @@ class CommentedRecipe:
                 yield from _wrap(self.above[here], indent)
             start = max(column - 1, cell_len(text) + 2)
             comment = _wrap(beside, start) if beside else []
-            if len(comment) > _MOST_BESIDE or any(cell_len(line) > WIDTH for line in comment):
+            most = 1 if start > _FURTHEST_COLUMN else _MOST_BESIDE
+            if len(comment) > most or any(cell_len(line) > WIDTH for line in comment):
                 yield from _wrap(beside, indent)
                 comment = []
             yield text + comment[0][cell_len(text) :] if comment else text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -10,22 +10,28 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.data.columns import infer_columns, list_columns
-from kerasrecipes.data.dataset import Column, Source
-from kerasrecipes.data.files import has_delimited, read_table
-from kerasrecipes.data.missing import mark_missing
-from kerasrecipes.data.table import make_source
-from kerasrecipes.data.target import encode_target, read_target
-from kerasrecipes.data.values import find_missing, name_value, show_rows
+from kerasrecipes.drafting.hints import find_hints
 from kerasrecipes.errors import DataError
-from kerasrecipes.recipe.endings import has_arrays
-from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec, Task
-from kerasrecipes.recipe.suggest import find_meant
+from kerasrecipes.recipe.endings import DELIMITED, find_ending
+from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec, MissingValues
+from kerasrecipes.rows import open_rows
+from kerasrecipes.rows.cells import Cells, Missing
+from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.files.layout import HeaderMissing
+from kerasrecipes.rows.kinds import (
+    Column,
+    Finding,
+    NumberColumn,
+    find_row_number,
+    recognise_column,
+)
+from kerasrecipes.rows.table import describe_words
+from kerasrecipes.rows.target import check_type, judge_target
+from kerasrecipes.rows.words import ask_meant, list_columns, list_some, show_places
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from kerasrecipes.drafting.image_sizes import ImageFacts
+    from kerasrecipes.rows.table import Table, TableInHand
 
 FEWEST_ROWS = 10
 TARGET_NAMES = (
@@ -33,6 +39,9 @@ TARGET_NAMES = (
     *("정답", "레이블", "라벨", "목표", "타깃", "타겟"),
 )
 """What people call the column to predict; earlier names win."""
+
+_WORDS_AS_CLASSES = ("None", "NA")
+_FREQUENT = 0.05
 
 
 @dataclass(frozen=True)
@@ -42,24 +51,26 @@ class Findings:
     Attributes:
         path: The file, pattern or folder; absolute.
         source: The rows, as training with the recipe would have them before they are split.
+        spec: The recipe's ``dataset`` so far: how the file is read.
         target: The column to predict; empty where files and folders say it by themselves.
         target_reason: Why that one, where nobody named it.
         drop: Columns that are better left out, and why.
         gaps: How many values each column lacks, where it lacks any.
         n_unanswered: Rows without a target.
         images: Of a folder of images, what they are like.
-        encoding: Of a CSV file, where it was named.
+        hints: What a person should look at before training.
     """
 
     path: Path
     source: Source
+    spec: DatasetSpec
     target: str = ""
     target_reason: str = ""
     drop: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, int] = field(default_factory=dict)
     n_unanswered: int = 0
     images: ImageFacts | None = None
-    encoding: str | None = None
+    hints: tuple[str, ...] = ()
 
     @property
     def n_inputs(self) -> int:
@@ -88,18 +99,15 @@ def look_at(path: Path, target: str | None, encoding: str | None = None) -> Find
     Raises:
         DataError: The data cannot be read, or no recipe would train on them.
     """
-    spec = DatasetSpec(
-        path=str(path), target=target, missing="median", csv=CsvSpec(encoding=encoding)
-    )
-    is_folder = path.is_dir()
-    if encoding is not None and (is_folder or has_arrays(path) or not has_delimited(str(path))):
+    if encoding is not None and find_ending(path) not in DELIMITED:
         problem = (
             "--encoding is for delimited text such as CSV files (received: "
             f"'{encoding}' for {path.name}). Leave it out."
         )
         raise DataError(path.name, [problem])
-    found = _look_at_folder(path, target) if is_folder else _look_at_file(path, spec, target)
-    found = replace(found, encoding=encoding)
+    csv = CsvSpec(encoding=encoding) if encoding else CsvSpec()
+    spec = DatasetSpec(path=str(path), target=target, missing="median", csv=csv)
+    found = _look_at_folder(path, target) if path.is_dir() else _look_at_file(path, spec)
     n_rows = len(found.source.target)
     if n_rows < FEWEST_ROWS:
         what = "images" if found.images else "rows with a target" if found.n_unanswered else "rows"
@@ -112,7 +120,6 @@ def look_at(path: Path, target: str | None, encoding: str | None = None) -> Find
 
 
 def _look_at_folder(path: Path, asked: str | None) -> Findings:
-    from kerasrecipes.data.images import load_image_folder
     from kerasrecipes.drafting.image_sizes import look_at_images
 
     if asked is not None:
@@ -124,26 +131,49 @@ def _look_at_folder(path: Path, asked: str | None) -> Findings:
     facts = look_at_images(path)
     size = list(facts.image_size) if facts.image_size else None
     spec = DatasetSpec(path=str(path), image_size=size, color_mode=facts.color_mode)
-    return Findings(path, load_image_folder(str(path), spec), images=facts)
+    return Findings(path, open_rows(None, spec).load(spec), spec, images=facts)
 
 
-def _look_at_file(path: Path, spec: DatasetSpec, asked: str | None) -> Findings:
-    if not has_arrays(path):
-        return _look_at_table(path, read_table(str(path), spec), spec, asked)
-    from kerasrecipes.data.arrays import read_arrays
+def _look_at_file(path: Path, spec: DatasetSpec) -> Findings:
+    from kerasrecipes.rows.arrays import Arrays
+    from kerasrecipes.rows.table import Table
 
-    rows = read_arrays(str(path), spec.model_copy(update={"target": asked}))
-    if isinstance(rows, Source):
-        return Findings(path, rows, asked or "")
-    return _look_at_table(path, mark_missing(rows, spec), spec, asked)
+    rows = open_rows(None, spec)
+    if isinstance(rows, Arrays) and rows.are_columns:
+        rows = rows.as_table()
+    if isinstance(rows, Table):
+        return _look_at_table(path, rows, spec)
+    told = DatasetSpec(path=spec.path, target=spec.target)
+    return Findings(path, rows.load(told), told, str(spec.target or ""))
 
 
-def _look_at_table(path: Path, table: pa.Table, spec: DatasetSpec, asked: str | None) -> Findings:
-    n_rows = len(table)
-    target, reason = _choose_target(table, spec, path.name, asked)
-    task = _find_task(table, target, path.name)
-    spec = spec.model_copy(update={"target": target})
-    source = make_source(table, spec, path.name, str(path), task)
+def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
+    try:
+        table = rows.read(spec)
+    except HeaderMissing:
+        csv = spec.csv.model_copy(update={"header": "none"})
+        spec = spec.model_copy(update={"csv": csv})
+        table = rows.read(spec)
+    if table.notation.decimal == ",":
+        # One row to predict may not show what 1,234 means.
+        csv = spec.csv.model_copy(update={"decimal": ","})
+        spec = spec.model_copy(update={"csv": csv})
+    keep, kept_hints = _find_kept_words(table)
+    missing = MissingValues(keep=keep)
+    table = table.with_missing(Missing.read(spec.model_copy(update={"missing_values": missing})))
+    asked = str(spec.target) if spec.target else None
+    target, reason = _choose_target(table, path.name, asked)
+    added, more_kept, wrong_hints = _find_wrong_words(table, target)
+    missing = MissingValues(add=[*added], keep=[*keep, *more_kept])
+    spec = spec.model_copy(update={"target": target, "missing_values": missing})
+    table = table.with_missing(Missing.read(spec))
+    _check_target(table.take_cells(target), path.name)
+    column = judge_target(table.take_cells(target)).column
+    if column is not None and column.kind == "category":
+        words = describe_words([table.take_cells(target)])
+        kept_hints += [f"{target}:{words}"] if words else []
+    hints = [*wrong_hints, *kept_hints, *find_hints(table, spec, target)]
+    source = rows.judge(table, spec)
     inputs = cast(dict[str, NDArray[Any]], source.inputs)
     useless = dict(_find_useless(source, inputs))
     if len(useless) == len(source.columns):
@@ -153,32 +183,88 @@ def _look_at_table(path: Path, table: pa.Table, spec: DatasetSpec, asked: str | 
     return Findings(
         path,
         replace(source, inputs=inputs, columns=columns),
+        spec,
         target,
         reason,
         dict(source.left_out) | useless,
         dict(_count_gaps(columns, inputs)),
-        n_rows - len(source.target),
+        len(table) - len(source.target),
+        hints=tuple(hints),
     )
 
 
-def _choose_target(
-    table: pa.Table, spec: DatasetSpec, dataset: str, asked: str | None
-) -> tuple[str, str]:
+def _find_kept_words(table: TableInHand) -> tuple[list[str], list[str]]:
+    """Usual words for missing that are frequent enough to be categories, and hints on them."""
+    kept: dict[str, list[str]] = {}
+    for name in table.names:
+        cells = table.take_cells(name)
+        column = recognise_column(cells).column
+        if column is None or column.kind != "category":
+            continue
+        words = cells.words_for_missing
+        for word in _WORDS_AS_CLASSES:
+            n = words.get(word, 0)
+            if n >= max(2, _FREQUENT * len(table)) and 2 * n > cells.n_missing:
+                kept.setdefault(word, []).append(f"{name} ({n:,} rows)")
+    hints = [
+        f"'{word}' is taken as a category, as it is frequent in {', '.join(where)}; if it "
+        "means missing, remove it from missing_values.keep."
+        for word, where in kept.items()
+    ]
+    return [*kept], hints
+
+
+def _find_wrong_words(table: TableInHand, target: str) -> tuple[list[str], list[str], list[str]]:
+    """Words among numbers or dates: those that mean missing, values of other columns, and hints."""
+    hints: list[str] = []
+    added: dict[str, None] = {}
+    kept: dict[str, None] = {}
+    by_name = {name: table.take_cells(name) for name in table.names}
+    findings = {
+        name: judge_target(cells) if name == target else recognise_column(cells)
+        for name, cells in by_name.items()
+    }
+    for name, finding in findings.items():
+        if finding.wrong:
+            what = finding.hint.partition("; to have")[0]
+            hints.append(f"{name}: {what}; taken as missing, see missing_values.")
+        for word in finding.wrong:
+            are_values = (
+                word not in findings[other].wrong and _has_value(cells, findings[other], word)
+                for other, cells in by_name.items()
+                if other != name
+            )
+            (kept if any(are_values) else added)[word] = None
+    units = [
+        word for name, finding in findings.items() for word in finding.wrong
+        if finding.wrong == (word,) and by_name[name].find_first(word) == 0
+    ]  # fmt: skip
+    if len(units) > 1 and len(units) == len(hints):
+        where = by_name[target].locate(np.array([0]))
+        hints = [
+            f"The first row, {where}, looks like units ({list_some(units)}); taken as missing."
+        ]
+    return [word for word in added if word not in kept], [*kept], hints
+
+
+def _has_value(cells: Cells, finding: Finding, word: str) -> bool:
+    if isinstance(finding.column, NumberColumn):
+        try:
+            return bool((finding.column.read_exact(cells)[0] == float(word)).any())
+        except ValueError:  # no number as Python writes them
+            return cells.is_text and word in cells.names
+    return finding.column is not None and word in cells.names
+
+
+def _choose_target(table: TableInHand, dataset: str, asked: str | None) -> tuple[str, str]:
     """The column to predict, and why it was chosen where nobody named it."""
-    names = table.column_names
+    names = table.names
     if asked is not None:
         if asked not in names:
-            meant = find_meant(asked, names)
-            hint = f" Did you mean '{meant}'?" if meant else ""
-            problem = f"--target: no column '{asked}'.{hint} {list_columns(names)}"
-            raise DataError(dataset, [problem])
+            problem = f"--target: no column '{asked}'.{ask_meant(asked, names)}"
+            raise DataError(dataset, [f"{problem} {list_columns(names)}"])
         return asked, ""
-    columns, _ = infer_columns(table, spec, (), dataset)
-    usable = [
-        column.name
-        for column in columns
-        if column.kind != "date" and not _is_constant_column(table, column.name)
-    ]
+    usable = [name for name in names if _can_be_target(table.take_cells(name))]
     if not usable:
         problem = "no column can be the target: each is a date, or has one value only."
         raise DataError(dataset, [f"{problem} {list_columns(names)}"])
@@ -190,28 +276,24 @@ def _choose_target(
     return usable[-1], f"as the {which}: none is called target, label, class or y"
 
 
-def _is_constant_column(table: pa.Table, name: str) -> bool:
-    import pyarrow.compute as pc
+def _can_be_target(cells: Cells) -> bool:
+    column = recognise_column(cells).column
+    if column is None or column.kind == "date" or len(cells.distinct) < 2:
+        return False
+    return not find_row_number(cells)
 
-    return bool(pc.count_distinct(table.column(name), mode="only_valid").as_py() < 2)
 
-
-def _find_task(table: pa.Table, target: str, dataset: str) -> Task | None:
-    """The task of a target of whole numbers that its missing ones made floats; else None."""
-    values, _ = read_target(table, target, dataset)
-    if not len(values):
-        return None
-    if (values == values[0]).all():
+def _check_target(cells: Cells, dataset: str) -> None:
+    if problem := check_type(cells):
+        raise DataError(dataset, [f"--{problem}"])
+    if cells.n_values and len(cells.distinct) < 2:
+        words = [word for word in cells.words_for_missing if word]
+        missing = f", and the rest is missing ({list_some(words)})" if words else ""
         problem = (
-            f"--target: {target} has one value only, {name_value(values[0])}: there is nothing to "
-            "predict. Choose another."
+            f"--target: {cells.name} has one value only, {cells.names[0]}{missing}: there is "
+            "nothing to predict. Choose another."
         )
         raise DataError(dataset, [problem])
-    if values.dtype.kind != "f" or not (np.isfinite(values) & (values == np.rint(values))).all():
-        return None
-    if np.abs(values).max() > np.iinfo(np.int32).max:
-        return None
-    return encode_target(values.astype(np.int64), dataset, target, None)[1]
 
 
 def _find_useless(source: Source, inputs: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, str]]:
@@ -220,7 +302,7 @@ def _find_useless(source: Source, inputs: Mapping[str, NDArray[Any]]) -> Iterato
         arrays = [inputs[name] for name in column.inputs]
         infinite = [np.flatnonzero(np.isinf(a)) for a in arrays if a.dtype != object]
         if any(map(len, infinite)):
-            yield column.name, f"infinite values in {show_rows(rows[infinite[0]])}"
+            yield column.name, f"infinite values in {show_places(rows[infinite[0]].tolist())}"
         elif all(_has_one_value(values) for values in arrays):
             yield column.name, "one value only: nothing to learn from"
 
@@ -232,8 +314,8 @@ def _has_one_value(values: NDArray[Any]) -> bool:
 
 
 def _count_gaps(
-    columns: tuple[Column, ...], inputs: Mapping[str, NDArray[Any]]
+    columns: Sequence[Column], inputs: Mapping[str, NDArray[Any]]
 ) -> Iterator[tuple[str, int]]:
     for column in columns:
-        if count := int(np.count_nonzero(find_missing(inputs[column.inputs[0]]))):
-            yield column.name, count
+        if n := int(np.count_nonzero(column.find_missing(inputs[column.inputs[0]]))):
+            yield column.name, n

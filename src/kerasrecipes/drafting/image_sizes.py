@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from kerasrecipes.data.images import SUFFIXES
+from kerasrecipes.recipe.endings import IMAGES
 
 _GRAY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 _LARGEST_SIDE = 160
@@ -38,7 +38,7 @@ def look_at_images(folder: Path) -> ImageFacts:
     """Look at the heads of up to 2,000 images, spread evenly over a folder's sub-folders."""
     from PIL import Image, UnidentifiedImageError
 
-    files = sorted(file for file in folder.glob("*/**/*") if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in folder.glob("*/**/*") if file.suffix.lower() in IMAGES)
     sizes: Counter[tuple[int, int]] = Counter()
     is_gray = True
     for file in files[:: max(1, -(-len(files) // _MOST_LOOKED_AT))]:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from kerasrecipes.data.dataset import Column, Dataset
-from kerasrecipes.data.splits import split_source
 from kerasrecipes.drafting.commented import CommentedRecipe, is_writable_key
 from kerasrecipes.drafting.findings import Findings
 from kerasrecipes.drafting.network import (
     choose_batch_size,
+    choose_dropout,
     choose_epochs,
+    choose_optimizer,
     choose_patience,
     choose_widths,
     find_image_shape,
@@ -25,6 +25,12 @@ from kerasrecipes.drafting.network import (
     make_dense,
 )
 from kerasrecipes.recipe.schema import FEATURES, DatasetSpec
+from kerasrecipes.rows import Dataset
+from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.kinds import Column, NumberColumn
+from kerasrecipes.rows.splits import split_source
+from kerasrecipes.rows.target import MAX_CODES
+from kerasrecipes.rows.words import count, list_some
 
 MOST_FEATURES = 40
 """More columns than that are not written one by one."""
@@ -36,7 +42,16 @@ _CLASSES_SHOWN = 6
 _NAMES_SHOWN = 3
 _IF_AMOUNTS = (
     "If these are amounts rather than kinds, write task: regression, loss: mse and a last layer "
-    "Dense: {units: 1}, and remove stratify, metrics and class_weight."
+    "Dense: {units: 1}, and remove stratify and metrics."
+)
+_IF_KINDS = (
+    "If these are kinds rather than amounts, write task: classification, loss: "
+    "sparse_categorical_crossentropy and a last layer Dense: {{units: {n}, activation: softmax}}, "
+    "and remove standardize_target and metrics."
+)
+_CLASS_WEIGHT = (
+    "class_weight: balanced would give rows of rare classes more weight in the loss: the model "
+    "finds more of them, but calls more other rows by their name, and accuracy often falls."
 )
 
 
@@ -54,6 +69,7 @@ def plan_recipe(found: Findings, file: Path) -> CommentedRecipe:
     plan.heading = [
         f"kerasrecipes train {shlex.quote(str(file))}",
         f"Drafted by kerasrecipes init for {name}: {what}. All of it may be changed.",
+        *(f"Look at this first: {hint}" for hint in found.hints),
     ]
     plan.set(("name",), file.stem)
     answer = "the images" if found.images else ", ".join(source.target_names)
@@ -88,8 +104,7 @@ def _describe_size(found: Findings) -> str:
     source = found.source
     n_rows = len(source.target)
     if isinstance(source.inputs, dict):
-        n_columns = len(source.columns)
-        return f"{n_rows:,} rows, {n_columns:,} column{'s' if n_columns > 1 else ''} to learn from"
+        return f"{n_rows:,} rows, {count(len(source.columns), 'column')} to learn from"
     shape = "×".join(map(str, source.inputs.shape[1:]))
     return f"{n_rows:,} {'images' if find_image_shape(source) else 'rows'} of {shape}"
 
@@ -101,15 +116,17 @@ def _plan_source(plan: CommentedRecipe, found: Findings, file: Path) -> None:
     data = found.path.parent.resolve() / found.path.name
     relative = Path(os.path.relpath(data, file.absolute().parent.resolve())).as_posix()
     plan.set(("dataset", "path"), relative, "relative to this file")
-    if found.encoding:
-        plan.set(("dataset", "csv", "encoding"), found.encoding)
+    for key in sorted(found.spec.csv.model_fields_set):
+        plan.set(("dataset", "csv", key), getattr(found.spec.csv, key))
     if found.target:
         above = f"Chosen {found.target_reason}; for another, init with --target COLUMN."
         above = above if found.target_reason else ""
         plan.set(("dataset", "target"), found.target, "the column to predict", above)
     if found.images is None:
         are_codes = len(source.class_names) > 2 and all(map(_is_number, source.class_names))
-        above = _IF_AMOUNTS if are_codes and source.columns else ""
+        n_levels = _count_levels(source)
+        above = _IF_AMOUNTS if are_codes else _IF_KINDS.format(n=n_levels) if n_levels else ""
+        above = above if source.columns else ""
         plan.set(("dataset", "task"), source.task, _describe_task(found), above)
     elif found.images.image_size:
         plan.set(
@@ -121,16 +138,26 @@ def _plan_source(plan: CommentedRecipe, found: Findings, file: Path) -> None:
         plan.set(("dataset", "color_mode"), "grayscale", "no image has colours")
 
 
+def _count_levels(source: Source) -> int:
+    """How many classes the numbers to predict would be, if they may be any; else 0."""
+    if source.task != "regression" or source.target.ndim > 1:
+        return 0
+    levels = np.unique(source.target)
+    may_be_codes = len(levels) <= MAX_CODES and bool((levels == np.rint(levels)).all())
+    return len(levels) if may_be_codes else 0
+
+
 def _describe_task(found: Findings) -> str:
     source = found.source
     if source.task == "regression":
         low, high = float(source.target.min()), float(source.target.max())
         noun = "numbers" if source.target.ndim > 1 else "a number"
-        return f"{noun} from {low:,.6g} to {high:,.6g}"
-    counts = count_classes(found)
-    shown = ", ".join(f"{name} {n:,}" for name, n in [*counts.items()][:_CLASSES_SHOWN])
-    more = len(counts) - _CLASSES_SHOWN
-    return f"{len(counts)} classes by rows: {shown}{f' and {more} more' if more > 0 else ''}"
+        styles = [c.style for c in source.target_columns if isinstance(c, NumberColumn)]
+        marks = next((style.describe() for style in styles if not style.is_plain), "")
+        written = f", written with {marks}" if marks else ""
+        return f"{noun} from {low:,.6g} to {high:,.6g}{written}"
+    counts = [f"{name} {n:,}" for name, n in count_classes(found).items()]
+    return f"{len(counts)} classes by rows: {list_some(counts, _CLASSES_SHOWN)}"
 
 
 def _is_number(name: str) -> bool:
@@ -142,6 +169,14 @@ def _plan_columns(plan: CommentedRecipe, found: Findings) -> None:
     columns = found.source.columns
     if not columns:
         return
+    told = found.spec.missing_values
+    if told.add or told.keep:
+        value = {"add": told.add, "keep": told.keep} if told.keep else list(told.add)
+        value = {"keep": told.keep} if told.keep and not told.add else value
+        why = "what means missing beside the usual words" if told.add else ""
+        why += " and " if told.add and told.keep else ""
+        why += "categories, although these words usually mean missing" if told.keep else ""
+        plan.set(("dataset", "missing_values"), value, why)
     if found.gaps or found.n_unanswered:
         plan.set(("dataset", "missing"), "median", above=_describe_gaps(found))
     writable = [column for column in columns if is_writable_key(column.name)]
@@ -256,7 +291,7 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
         are_numbers = all(column.kind != "category" for column in source.columns)
         above = f"Each row comes as {n_inputs:,} number{'s' if n_inputs > 1 else ''}"
         above += ", standardised." if are_numbers else ": standardised, or 0 and 1 by category."
-        layers += make_dense(choose_widths(n_train, n_inputs, n_outputs))
+        layers += make_dense(choose_widths(n_train, n_outputs), choose_dropout(n_train))
     else:
         above = "The input shape comes from the data."
         image_shape = find_image_shape(source)
@@ -269,8 +304,10 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
             layers += make_convolutions(image_shape)
         if source.inputs.ndim > 2:
             add("Flatten")
-        widths = [64] if image_shape else choose_widths(n_train, found.n_inputs, n_outputs)
-        layers += make_dense([max(units, n_outputs) for units in widths])
+        if image_shape:
+            layers += make_dense([max(64, n_outputs)])
+        else:
+            layers += make_dense(choose_widths(n_train, n_outputs), choose_dropout(n_train))
     if is_regression:
         add({"Dense": {"units": n_outputs}}, "one unit for each number; no activation")
     elif n_outputs == 2:
@@ -279,6 +316,10 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
     else:
         add({"Dense": {"units": n_outputs, "activation": "softmax"}}, "a chance for each class")
     plan.set(("layers",), layers, above=above)
+    dropouts = [i for i, layer in enumerate(layers) if "Dropout" in layer]
+    if dropouts:
+        rate = layers[dropouts[0]]["Dropout"]["rate"]
+        beside[dropouts[0]] = f"training zeroes {rate:.0%} at random, against overfitting"
     for i, text in beside.items():
         plan.comment(("layers", i), text)
 
@@ -286,7 +327,8 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
 def _plan_training(plan: CommentedRecipe, found: Findings, split: Dataset) -> None:
     """Optimizer, loss, and how long."""
     source, n_train = found.source, len(split.parts["train"])
-    plan.set(("optimizer",), {"Adam": {"learning_rate": 0.001}}, "a good first choice")
+    is_image = find_image_shape(source) is not None
+    plan.set(("optimizer",), *choose_optimizer(is_image=is_image))
     if source.task == "regression":
         plan.set(("loss",), "mse", "mean squared error, of the standardised target")
         plan.set(("metrics",), ["mae"], "mean absolute error; the report adds R² and RMSE")
@@ -300,14 +342,12 @@ def _plan_training(plan: CommentedRecipe, found: Findings, split: Dataset) -> No
         share = counts[commonest] / sum(counts.values())
         baseline = f"always answering {commonest} gives {share:.0%}"
         metrics = ["accuracy", "AUC"] if is_binary and is_uneven else ["accuracy"]
-        plan.set(("metrics",), metrics, baseline)
-        if is_uneven:
-            why = (
-                f"{commonest} has {counts[commonest]:,} rows, {rarest} has {counts[rarest]:,}: "
-                "each class counts alike"
-            )
-            plan.set(("class_weight",), "balanced", why)
-    epochs = choose_epochs(n_train, is_image=find_image_shape(source) is not None)
+        above = (
+            f"{commonest} has {counts[commonest]:,} rows, {rarest} has {counts[rarest]:,}. "
+            f"{_CLASS_WEIGHT}"
+        )
+        plan.set(("metrics",), metrics, baseline, above if is_uneven else "")
+    epochs = choose_epochs(n_train, is_image=is_image)
     batch_size = choose_batch_size(n_train)
     plan.set(("epochs",), epochs, "at most; EarlyStopping ends it before")
     n_steps = -(-n_train // batch_size)
@@ -315,8 +355,7 @@ def _plan_training(plan: CommentedRecipe, found: Findings, split: Dataset) -> No
     patience = choose_patience(epochs)
     stopping = {"monitor": "val_loss", "patience": patience, "restore_best_weights": True}
     above = (
-        f"Stops once the validation rows' loss has not fallen for {patience} epochs, and goes back "
-        "to the best."
+        f"Stops when val_loss has not fallen for {patience} epochs, and restores the best weights."
     )
     plan.set(("callbacks",), [{"EarlyStopping": stopping}])
     plan.comment(("callbacks", 0), above=above)

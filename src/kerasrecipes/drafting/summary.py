@@ -10,13 +10,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kerasrecipes.data.dataset import Column
 from kerasrecipes.drafting import Draft
 from kerasrecipes.drafting.commented import make_printable
 from kerasrecipes.drafting.plan import count_classes
+from kerasrecipes.rows.kinds import Column
+from kerasrecipes.rows.words import count, list_some
 
 _NAMES_SHOWN = 4
-_CLASSES_SHOWN = 5
 
 
 def print_draft(console: Console, draft: Draft) -> None:
@@ -27,11 +27,15 @@ def print_draft(console: Console, draft: Draft) -> None:
         ),
         soft_wrap=True,
     )
-    console.print(Padding(_make_facts(draft), (1, 0, 0, 0)))
-    if draft.found.source.columns:
-        console.print(Padding(_make_columns(draft.found.source.columns), (1, 0, 0, 0)))
-    if draft.found.drop:
-        console.print(Padding(_make_left_out(draft), (1, 0, 0, 0)))
+    tables = (
+        _make_facts(draft),
+        _make_columns(draft.found.source.columns),
+        _make_left_out(draft),
+        _make_hints(draft.found.hints),
+    )
+    for table in tables:
+        if table.row_count:
+            console.print(Padding(table, (1, 0, 0, 0)))
     console.print()
     console.print(Text("Train it, or change it first: its comments say what is what.", style="dim"))
     file = shlex.quote(str(draft.file))
@@ -72,11 +76,8 @@ def _describe_task(draft: Draft) -> str:
     source = draft.found.source
     if source.task == "regression":
         return f"regression: {source.target.min():,.6g} to {source.target.max():,.6g}"
-    counts = [*count_classes(draft.found).items()]
-    shown = ", ".join(f"{name} {n:,}" for name, n in counts[:_CLASSES_SHOWN])
-    more = len(counts) - _CLASSES_SHOWN
-    more_text = f" and {more:,} more" if more > 0 else ""
-    return f"classification, {len(counts):,} classes: {shown}{more_text}"
+    counts = [f"{name} {n:,}" for name, n in count_classes(draft.found).items()]
+    return f"classification, {len(counts):,} classes: {list_some(counts)}"
 
 
 def _describe_gaps(draft: Draft) -> str:
@@ -86,16 +87,13 @@ def _describe_gaps(draft: Draft) -> str:
         texts.append(f"and {len(found.gaps) - _NAMES_SHOWN:,} columns more")
     filled = [f"{', '.join(texts)}: filled by missing: median"] if texts else []
     n = found.n_unanswered
-    unanswered = [f"{n:,} row{'s' if n > 1 else ''} without {found.target}: left out"] if n else []
+    unanswered = [f"{count(n, 'row')} without {found.target}: left out"] if n else []
     return "; ".join([*filled, *unanswered])
 
 
 def _make_columns(columns: Sequence[Column]) -> Table:
     """How each column is taken; those that are taken alike share a line."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("column", overflow="fold")
-    table.add_column("taken as", overflow="fold")
-    table.add_column("why", style="dim", overflow="fold")
+    table = _make_table("column", "taken as", "why")
     alike: dict[tuple[str, str], list[str]] = {}
     for column in columns:
         feature = ", ".join(column.parts) or column.feature
@@ -106,9 +104,7 @@ def _make_columns(columns: Sequence[Column]) -> Table:
 
 
 def _make_left_out(draft: Draft) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("left out", overflow="fold")
-    table.add_column("why", style="dim", overflow="fold")
+    table = _make_table("left out", "why")
     alike: dict[str, list[str]] = {}
     for name, reason in draft.found.drop.items():
         alike.setdefault(reason.split("; to use it")[0], []).append(name)
@@ -117,8 +113,19 @@ def _make_left_out(draft: Draft) -> Table:
     return table
 
 
+def _make_hints(hints: Sequence[str]) -> Table:
+    table = _make_table("look at this first")
+    for hint in hints:
+        table.add_row(Text(make_printable(hint)))
+    return table
+
+
+def _make_table(*headers: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for header in headers:
+        table.add_column(header, style="dim" if header == "why" else None, overflow="fold")
+    return table
+
+
 def _show_names(names: Sequence[str]) -> Text:
-    shown, more = names, ""
-    if len(names) > _NAMES_SHOWN + 1:
-        shown, more = names[:_NAMES_SHOWN], f" and {len(names) - _NAMES_SHOWN:,} more"
-    return Text(make_printable(", ".join(shown)) + more)
+    return Text(make_printable(list_some(names)))

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasrecipes.data import Dataset
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.model.build import call_keras, make_component
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.keras_names import COMPILE_METRICS
+from kerasrecipes.rows import Dataset
 
 
 def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> None:

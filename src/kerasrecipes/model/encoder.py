@@ -7,9 +7,8 @@ scopes; here all numbers go through one layer together, and columns are known by
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -18,9 +17,10 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
-from kerasrecipes.data import Column, Dataset
-from kerasrecipes.data.dataset import Inputs, count_rows, take_rows
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows import Column, Dataset
+from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
+from kerasrecipes.rows.kinds import CategoryColumn, NumberCode, find_fill, make_column
 
 Raw = NDArray[Any] | dict[str, NDArray[Any]]
 """What a saved model takes: an array of shape (n_samples, ...). Of a table: (n_samples, n_numbers)
@@ -38,10 +38,12 @@ class Encoder:
     Attributes:
         columns: A table's columns, in order; empty for an array, which passes unchanged.
         model: Keras layers that take what ``stack`` gives; None for an array.
+        rare: By category column, what training rows have too rarely to be told apart.
     """
 
     columns: tuple[Column, ...] = ()
     model: keras.Model | None = None
+    rare: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def numbers(self) -> list[str]:
@@ -101,11 +103,12 @@ def fit_encoder(dataset: Dataset, spec: DatasetSpec) -> Encoder:
     inputs = dataset.parts["train"].inputs
     if not isinstance(inputs, dict):
         return Encoder()
-    columns = dataset.columns or tuple(Column(name) for name in inputs)
+    columns = dataset.columns or tuple(map(make_column, inputs))
     # Without a name scope of its own, a saved model's inputs are named as its reader expects.
     made: dict[str, keras.KerasTensor] = {}
     outputs: list[keras.KerasTensor] = []
     encoder = Encoder(columns)
+    rare: dict[str, list[str]] = {}
     if encoder.numbers:
         made["numbers"] = keras.Input((len(encoder.numbers),), name="numbers")
         outputs += _encode_numbers(made["numbers"], columns, inputs, spec)
@@ -113,10 +116,10 @@ def fit_encoder(dataset: Dataset, spec: DatasetSpec) -> Encoder:
         made["categories"] = keras.Input(
             (len(encoder.categories),), dtype="string", name="categories"
         )
-        outputs += _encode_categories(made["categories"], columns, inputs, spec)
+        outputs += _encode_categories(made["categories"], columns, inputs, spec, rare)
     output = ops.concatenate(outputs, axis=1) if len(outputs) > 1 else outputs[0]
     wanted = made if len(made) == 2 else next(iter(made.values()))
-    return Encoder(columns, keras.Model(wanted, output, name=ENCODER_NAME))
+    return Encoder(columns, keras.Model(wanted, output, name=ENCODER_NAME), rare)
 
 
 def _list_number_inputs(column: Column) -> tuple[str, ...]:
@@ -135,26 +138,20 @@ def _encode_numbers(
 ) -> list[keras.KerasTensor]:
     """Fill missing numbers, standardise, and cut into bins what the recipe wants in bins."""
     described = [(column, name) for column in columns for name in _list_number_inputs(column)]
+    codes = [column.fit_numbers(inputs[name]) for column, name in described]
     outputs = []
     filled, missing = raw, ops.isnan(raw)
     if spec.missing in ("median", "mean", "most_frequent"):
-        fills = [_find_fill(inputs[name], spec.missing) for _, name in described]
+        fills = [find_fill(inputs[name], spec.missing) for _, name in described]
         filled = ops.where(missing, np.array([fills], np.float32), raw)
-    is_binned = [column.feature == "float_discretized" for column, _ in described]
-    if not all(is_binned):
-        places = [i for i, binned in enumerate(is_binned) if not binned]
-        outputs.append(_standardize(_pick(filled, places), [described[i] for i in places], inputs))
-    for i in np.flatnonzero(is_binned):
-        column, name = described[i]
-        values = inputs[name][np.isfinite(inputs[name])]
-        quantiles = np.linspace(0, 1, column.arguments["num_bins"] + 1)[1:-1]
-        bounds = np.unique(np.quantile(values, quantiles)) if len(values) else np.zeros(1)
-        # Below the least value no training row would ever fall.
-        bounds = bounds[bounds > values.min(initial=np.inf)]
+    places = [i for i, code in enumerate(codes) if code.bounds is None]
+    if places:
+        outputs.append(_standardize(_pick(filled, places), [codes[i] for i in places]))
+    for i, code in enumerate(codes):
+        if code.bounds is None:
+            continue
         bins = keras.layers.Discretization(
-            bin_boundaries=[float(bound) for bound in bounds],
-            output_mode="one_hot",
-            name=f"bins_{i}",
+            bin_boundaries=list(code.bounds), output_mode="one_hot", name=f"bins_{i}"
         )
         outputs.append(bins(filled[:, i : i + 1]))
     if spec.missing_indicator:
@@ -164,47 +161,15 @@ def _encode_numbers(
     return outputs
 
 
-def _standardize(
-    numbers: keras.KerasTensor,
-    described: Sequence[tuple[Column, str]],
-    inputs: Mapping[str, Any],
-) -> keras.KerasTensor:
+def _standardize(numbers: keras.KerasTensor, codes: Sequence[NumberCode]) -> keras.KerasTensor:
     """(x - centre) * factor + offset of all numbers at once.
 
     ``keras.layers.Normalization`` would lose the sign of a scale, and divides by 1e-7 at least.
     """
-    centres, factors, offsets = np.zeros((3, 1, len(described)))
-    factors += 1
-    for i, (column, name) in enumerate(described):
-        if column.feature == "float_rescaled":
-            factors[0, i], offsets[0, i] = column.arguments["scale"], column.arguments["offset"]
-        elif column.feature != "float":
-            centres[0, i], variance = _find_moments(inputs[name])
-            factors[0, i] = variance**-0.5
-    return (numbers - np.float32(centres)) * np.float32(factors) + np.float32(offsets)
-
-
-def _find_moments(values: NDArray[Any]) -> tuple[float, float]:
-    """Mean and variance of the values that are there, in float64."""
-    known = values[~np.isnan(values)].astype(np.float64)
-    if not len(known):
-        return 0.0, 1.0
-    variance = float(known.var())
-    # A constant column has nothing to say; divided by a deviation below float32's resolution
-    # it would shout.
-    resolution = float(np.square(np.finfo(np.float32).eps) * np.square(known).mean())
-    return float(known.mean()), variance if variance > resolution else 1.0
-
-
-def _find_fill(values: NDArray[Any], strategy: str) -> float:
-    """What stands in for a missing number, by the words of scikit-learn's SimpleImputer."""
-    known = values[~np.isnan(values)].astype(np.float64)
-    if not len(known):
-        return 0.0
-    if strategy == "most_frequent":
-        distinct, counts = np.unique(known, return_counts=True)
-        return float(distinct[counts.argmax()])
-    return float(np.median(known) if strategy == "median" else known.mean())
+    centres = np.array([[code.centre for code in codes]], np.float32)
+    factors = np.array([[code.factor for code in codes]], np.float32)
+    offsets = np.array([[code.offset for code in codes]], np.float32)
+    return (numbers - centres) * factors + offsets
 
 
 def _pick(tensor: keras.KerasTensor, places: Sequence[int]) -> keras.KerasTensor:
@@ -215,57 +180,34 @@ def _pick(tensor: keras.KerasTensor, places: Sequence[int]) -> keras.KerasTensor
 
 
 def _encode_categories(
-    raw: keras.KerasTensor, columns: Sequence[Column], inputs: Mapping[str, Any], spec: DatasetSpec
+    raw: keras.KerasTensor,
+    columns: Sequence[Column],
+    inputs: Mapping[str, Any],
+    spec: DatasetSpec,
+    rare: dict[str, list[str]],
 ) -> list[keras.KerasTensor]:
-    """One-hot rows of every category column, and of crossed ones."""
+    """One-hot rows of every category column, and of crossed ones; ``rare`` is filled."""
     outputs, texts = [], {}
-    for i, column in enumerate(column for column in columns if column.kind == "category"):
+    categories = [column for column in columns if isinstance(column, CategoryColumn)]
+    for i, column in enumerate(categories):
         texts[column.name] = text = raw[:, i : i + 1]
-        if column.feature.endswith("_hashed"):
+        if column.is_hashed:
             hashing = keras.layers.Hashing(
                 column.arguments["num_bins"], output_mode="one_hot", name=f"hash_{i}"
             )
             outputs.append(hashing(text))
-        else:
-            outputs.append(_look_up(text, column, inputs[column.name], spec, f"category_{i}"))
+            continue
+        code = column.fit_categories(inputs[column.name], spec)
+        if code.rare:
+            rare[column.name] = code.rare
+        vocabulary = [*code.vocabulary, ""]
+        lookup = keras.layers.StringLookup(
+            vocabulary=vocabulary, mask_token=None, name=f"category_{i}"
+        )
+        outputs.append(ops.take(code.rows, lookup(text)[:, 0], axis=0))
     for i, cross in enumerate(spec.crosses):
         crossing = keras.layers.HashedCrossing(
             cross.crossing_dim, output_mode="one_hot", name=f"cross_{i}"
         )
         outputs.append(crossing(tuple(texts[name] for name in cross.feature_names)))
     return [ops.cast(output, "float32") for output in outputs]
-
-
-def _look_up(
-    text: keras.KerasTensor,
-    column: Column,
-    values: NDArray[Any],
-    spec: DatasetSpec,
-    name: str,
-) -> keras.KerasTensor:
-    """One-hot rows with a place for each category that the training rows have.
-
-    A place that no training row fills would keep its random first weights, so that what was never
-    seen gives a row of zeros. Only where rare categories exceed the bound do they and the unseen
-    share a place.
-    """
-    counts = Counter(values.tolist())
-    n_missing = counts.pop("", 0)
-    ordered = sorted(counts, key=lambda value: (-counts[value], value))
-    kept = ordered[: column.arguments["max_tokens"]]
-    n_places = len(kept) + (len(ordered) > len(kept)) + (n_missing > 0)
-    # Rows: unknown, each category, missing. StringLookup gives 0 to what it does not know.
-    codes = np.zeros((len(kept) + 2, max(n_places, 1)), np.float32)
-    codes[1:-1, : len(kept)] = np.eye(len(kept))
-    if len(ordered) > len(kept):
-        codes[0, len(kept)] = 1
-    if n_missing:
-        codes[-1, -1] = 1
-    if spec.missing == "most_frequent" and kept:
-        codes[-1] = codes[1]
-        if n_missing and not spec.missing_indicator:
-            codes = codes[:, :-1]
-        elif n_missing:
-            codes[-1, -1] = 1
-    lookup = keras.layers.StringLookup(vocabulary=[*kept, ""], mask_token=None, name=name)
-    return ops.take(codes, lookup(text)[:, 0], axis=0)

@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from kerasrecipes.data.dataset import Inputs, count_rows, take_rows
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model.encoder import ROWS_AT_ONCE, Encoder, to_tensors
 from kerasrecipes.model.target import TargetCodec
+from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
 
 TOLERANCE = 1e-5
 """How far a reloaded model's answers may lie from the trained one's, relative to their size."""

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.data import Dataset
-from kerasrecipes.data.dataset import ClassType
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits
+from kerasrecipes.rows import Dataset
+from kerasrecipes.rows.target import ClassType
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""A finished run's model at work: raw rows to answers, and to scores."""
+"""A finished run's model predicts raw rows, and is scored on them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import json
 import sys
@@ -23,11 +24,16 @@ Answers = Mapping[str, Any]
 """Columns of equal length by name: NumPy arrays or Arrow's."""
 
 
-def check_output(output: Path | None, data: str) -> None:
+def check_output(output: Path | None, data: str, trained_on: str | None = None) -> None:
     """Make sure that answers can be written, before anything is computed.
 
+    Args:
+        output: Where they go; None is standard output.
+        data: The rows to answer.
+        trained_on: The file, or a pattern of files, that the run was trained on.
+
     Raises:
-        InputError: The file's ending is not known, its folder is not there, or it is the input.
+        InputError: The file's ending is not known, its folder is not there, or it holds rows.
     """
     if output is None:
         return
@@ -40,11 +46,12 @@ def check_output(output: Path | None, data: str) -> None:
         raise InputError(f"There is no folder {output.parent} to write {output.name} to. Make it.")
     if output.is_dir():
         raise InputError(f"{output} is a folder. Give the answers a file of their own.")
-    rows = Path(data).expanduser()
-    if output.exists() and rows.exists() and output.samefile(rows):
-        raise InputError(
-            f"{output} holds the rows to answer. Give the answers a file of their own."
-        )
+    held = {"the rows to answer": data, "rows that the run was trained on": trained_on}
+    for what, path in held.items():
+        file = str(Path(path or "").expanduser())
+        files = [name for name in (file, *glob.glob(file, recursive=True)) if Path(name).is_file()]
+        if output.exists() and any(map(output.samefile, files)):
+            raise InputError(f"{output} holds {what}. Give the answers a file of their own.")
 
 
 @contextmanager

@@ -5,20 +5,20 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kerasrecipes.errors import InputError
 from kerasrecipes.model.build import compile_model
-from kerasrecipes.prediction.labelled import read_labelled
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import make_report
+from kerasrecipes.rows import STANDARD_INPUT, Part, load_for
+from kerasrecipes.rows.dataset import Inputs
 from kerasrecipes.runs import Run, create_folder
 from kerasrecipes.training.fit import make_scorer
 from kerasrecipes.training.scores import score_numbers
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PART = "evaluated"
 
@@ -27,14 +27,16 @@ _NOT_DRAWN = ("learning_curves", "samples")
 
 
 def evaluate(
-    saved: Saved, data: str | pd.DataFrame | None = None, command: Sequence[str] = ()
+    saved: Saved, data: Any = None, command: Sequence[str] = (), encoding: str | None = None
 ) -> Run:
     """Score a saved model, and leave a small report inside its run's folder.
 
     Args:
         saved: The model.
-        data: A file or rows with the target's column; None takes the run's own test part.
+        data: A file or rows with the target's column, see ``rows.open_rows``; None takes the run's
+            own test part.
         command: The command line that asked for this.
+        encoding: Of delimited text, where it is not that of the training rows.
 
     Returns:
         ``evaluations/<time>`` in the run's folder: metrics of the part "evaluated", predictions
@@ -45,8 +47,7 @@ def evaluate(
         InputError: The run's own test part is not to be had.
     """
     started_at = datetime.now()
-    saved.unseen.clear()
-    labelled = read_labelled(saved, data)
+    labelled, origin = _read_labelled(saved, data, encoding)
     codec, target = saved.codec, labelled.target
     columns = saved.predict(labelled.inputs)
     compile_model(saved.recipe, saved.trained)
@@ -58,15 +59,15 @@ def evaluate(
         metrics |= score_numbers(target, answers, codec.names, suffix)
     run = Run(create_folder(saved.run.path / "evaluations", started_at))
     facts = saved.run.info
-    dataset = facts["dataset"] | {"origin": labelled.origin, "rows": {PART: len(target)}}
+    dataset = facts["dataset"] | {"origin": origin, "rows": {PART: len(target)}}
     if codec.class_names:
         counts = np.bincount(target.astype(np.int64), minlength=len(codec.class_names))
         dataset["class_counts"] = {PART: counts.tolist()}
-    warnings = saved.warn_of_unseen()
+    warnings = saved.list_warnings()
     run.update(
         **{key: facts[key] for key in _KEPT if key in facts},
         status="finished",
-        evaluated=labelled.origin,
+        evaluated=origin,
         command=shlex.join(command),
         dataset=dataset,
         started_at=started_at.isoformat(timespec="seconds"),
@@ -79,3 +80,43 @@ def evaluate(
     remarks = make_report(run, run.info["plots"])
     run.update(warnings=[*warnings, *remarks])
     return run
+
+
+def _read_labelled(saved: Saved, data: Any, encoding: str | None) -> tuple[Part, str]:
+    """Rows with their answers, and where they came from in words."""
+    if data is None:
+        return _load_test_part(saved), "the run's own test part"
+    if isinstance(data, str) and data == STANDARD_INPUT:
+        raise InputError("evaluate reads a file, not standard input. Save the rows to one.")
+    pieces = [*saved.read(data, with_target=True, encoding=encoding)]
+    values = [piece.values for piece in pieces if piece.values is not None]
+    inputs = _concatenate([piece.inputs for piece in pieces])
+    rows = np.concatenate([piece.rows for piece in pieces])
+    name = Path(data).name if isinstance(data, str) else type(data).__name__
+    if not len(rows):
+        raise InputError(f"{name} has no row with an answer to compare with. Add some.")
+    return Part(inputs, np.concatenate(values), rows), name
+
+
+def _concatenate(several: Sequence[Inputs]) -> Inputs:
+    tables = [inputs for inputs in several if isinstance(inputs, dict)]
+    if tables:
+        names = tables[0]
+        return {name: np.concatenate([table[name] for table in tables]) for name in names}
+    return np.concatenate([np.asarray(inputs) for inputs in several])
+
+
+def _load_test_part(saved: Saved) -> Part:
+    spec, facts = saved.recipe.dataset, saved.run.info["dataset"]
+    remedy = "Give rows with known answers: --data FILE, or evaluate(data) in Python."
+    if not (spec.name or spec.path or spec.openml or spec.sklearn):
+        raise InputError(f"This run was trained on a DataFrame, which is not saved. {remedy}")
+    dataset = load_for(saved.recipe)
+    if dataset.fingerprint != facts["fingerprint"]:
+        raise InputError(
+            f"{dataset.name} has changed since this run was trained, so its test part cannot be "
+            f"told from training rows. {remedy}"
+        )
+    saved.met.clear()
+    saved.warnings.clear()
+    return dataset.parts["test"]

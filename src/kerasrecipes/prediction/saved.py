@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 from zipfile import BadZipFile
 
 import keras
-import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.data import Column
-from kerasrecipes.data.columns import read_columns
-from kerasrecipes.data.dataset import Inputs
-from kerasrecipes.data.images import ColorMode
-from kerasrecipes.data.values import find_missing, show_rows
-from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.errors import InputError
 from kerasrecipes.model.encoder import ENCODER_NAME, Encoder
 from kerasrecipes.model.serving import find_trained, load_model, make_predictor
 from kerasrecipes.model.target import TargetCodec
 from kerasrecipes.prediction.ready import check_ready
 from kerasrecipes.recipe import Recipe, load_recipe
-from kerasrecipes.recipe.schema import Task
+from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.rows import Piece, Schema, open_rows
+from kerasrecipes.rows.dataset import Inputs
+from kerasrecipes.rows.kinds import make_column
+from kerasrecipes.rows.table import describe_left_out
+from kerasrecipes.rows.target import Target
+from kerasrecipes.rows.words import count, list_some
 from kerasrecipes.runs import Run
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
-VALUES_SHOWN = 5
+@dataclass
+class Met:
+    """Categories of one column that were met in rows, and that have no place of their own.
+
+    Attributes:
+        unseen: No training row had them.
+        rare: Training rows had them, too rarely to be told apart.
+    """
+
+    unseen: Counter[str] = field(default_factory=Counter)
+    rare: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A run's saved model and what stands around it.
+    """A run's saved model and what belongs to it.
 
     Attributes:
         run: Where it was read from.
@@ -42,9 +50,12 @@ class Saved:
         model: Takes raw rows.
         encoder: Between raw rows and the recipe's first layer.
         codec: Between the last layer and the user's units or classes.
+        schema: How rows are read.
         answer: From raw rows to answers of shape (n_samples, n_units).
-        vocabularies: By category column, what training had shown; a hashed column takes anything.
-        unseen: By column, categories that the model does not know, and how often they were met.
+        vocabularies: By category column, the categories that have a place of their own; a hashed
+            column has none.
+        met: By column, categories that have no place of their own.
+        warnings: What was done to the rows.
     """
 
     run: Run
@@ -52,111 +63,86 @@ class Saved:
     model: keras.Model
     encoder: Encoder
     codec: TargetCodec
+    schema: Schema
     answer: Callable[[Inputs], NDArray[Any]]
     vocabularies: dict[str, set[str]]
-    unseen: dict[str, Counter[str]] = field(default_factory=dict)
+    met: dict[str, Met] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def trained(self) -> keras.Sequential:
         """The recipe's own layers."""
         return find_trained(self.model)
 
-    @property
-    def task(self) -> Task:
-        """What the target asks for."""
-        return "classification" if self.codec.class_names else "regression"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one raw row where the data are an array."""
-        return tuple(self.model.input_shape[1:])
-
-    @property
-    def is_table(self) -> bool:
-        """Whether the data are named columns rather than one array."""
-        return self.encoder.model is not None
-
-    @property
-    def image_form(self) -> tuple[int, int, ColorMode]:
-        """Height, width and colours of the images that the model takes; no height for others."""
-        if len(self.shape) == 3 and self.shape[2] in (1, 3):
-            return self.shape[0], self.shape[1], "rgb" if self.shape[2] == 3 else "grayscale"
-        return (*self.shape, "grayscale") if len(self.shape) == 2 else (0, 0, "grayscale")
-
-    @property
-    def takes(self) -> str:
-        """What it takes, in words: "the columns x, y", "images or arrays of shape (8, 8)"."""
-        if self.is_table:
-            return f"the columns {', '.join(column.name for column in self.encoder.columns)}"
-        images = "images or " if self.image_form[0] else ""
-        return f"{images}arrays of shape {self.shape}"
-
-    def read_table(self, table: pa.Table, origin: str, first_row: int = 0) -> Inputs:
-        """Read the columns that the model knows; others are left aside, their order is free.
+    def read(
+        self,
+        data: Any,
+        ids: Sequence[str] = (),
+        *,
+        with_target: bool = False,
+        encoding: str | None = None,
+    ) -> Iterator[Piece]:
+        """Read rows, a bounded number at once.
 
         Args:
-            table: Missing values are null.
-            origin: The file's name, for messages.
-            first_row: The number of the table's first row in its file, counted from 0.
+            data: See ``rows.open_rows``.
+            ids: Columns of a table to copy beside the answers.
+            with_target: Whether to read the target too.
+            encoding: Of delimited text, where it is not that of the training rows.
 
         Raises:
-            DataError: Columns are missing or hold other values than in training, or values are
-                missing where the recipe fills none.
+            DataError: Rows lack columns, or hold what the model cannot take.
+            InputError: ``data`` are no rows.
         """
-        inputs = read_columns(table, self.encoder.columns, origin, first_row)
-        self._check_values(inputs, origin, first_row)
-        self._count_unseen(inputs)
-        return inputs
+        self.met.clear()
+        self.warnings.clear()
+        schema, spec = self.schema, self.schema.spec
+        if encoding is not None:
+            csv = spec.csv.model_copy(update={"encoding": encoding})
+            spec = spec.model_copy(update={"csv": csv})
+            schema = replace(schema, spec=spec)
+        rows = open_rows(data, DatasetSpec())
+        n_kept, left_out = 0, Counter[str]()
+        for piece in rows.iterate(schema, ids, with_target=with_target):
+            self._count_met(piece.inputs)
+            self.warnings.extend(text for text in piece.warnings if text not in self.warnings)
+            n_kept += len(piece.rows)
+            left_out.update(piece.left_out)
+            yield piece
+        n_rows = n_kept + left_out.total()
+        self.warnings.extend(describe_left_out(n, n_rows, reason) for reason, n in left_out.items())
 
     def predict(self, inputs: Inputs) -> dict[str, NDArray[Any]]:
         """Answer raw rows; columns as in predictions.csv, without "row" and "actual"."""
         return self.codec.decode(self.answer(inputs))
 
-    def warn_of_unseen(self) -> list[str]:
-        """A line for each column in which categories were met that the model does not know."""
-        lines = []
-        for column, counts in self.unseen.items():
-            shown = ", ".join(f"'{value}'" for value, _ in counts.most_common(VALUES_SHOWN))
-            more = f" and {len(counts) - VALUES_SHOWN:,} more" if len(counts) > VALUES_SHOWN else ""
-            rows = "1 row has" if counts.total() == 1 else f"{counts.total():,} rows have"
-            lines.append(
-                f"{column}: {rows} a category that the model does not know ({shown}{more}); it is "
-                "taken as unknown."
-            )
+    def list_warnings(self) -> list[str]:
+        """What was done to the rows, and the categories that the model cannot tell apart."""
+        lines = [*self.warnings]
+        for column, met in self.met.items():
+            for counts, what, effect in (
+                (met.unseen, "no training row had", "it is taken as unknown"),
+                (met.rare, "was rare in training", "rare ones share a place"),
+            ):
+                if n := counts.total():
+                    lines.append(
+                        f"{column}: {count(n, 'row')} {'has' if n == 1 else 'have'} a category "
+                        f"that {what} ({_show(counts)}); {effect}."
+                    )
         return lines
 
-    def _check_values(self, inputs: Inputs, origin: str, first_row: int) -> None:
-        """Hold values to what training held its own to."""
+    def _count_met(self, inputs: Inputs) -> None:
         if not isinstance(inputs, dict):
             return
-        strategy = self.recipe.dataset.missing
-        problems, gaps = [], []
-        for column in self.encoder.columns:
-            values = inputs[column.inputs[0]]
-            if column.kind == "number" and len(rows := np.flatnonzero(np.isinf(values))):
-                problems.append(
-                    f"column {column.name}: no finite number in {show_rows(rows + first_row)}. "
-                    "Mend or remove these rows."
-                )
-            if strategy in ("error", "drop") and len(rows := np.flatnonzero(find_missing(values))):
-                gaps.append(f"{column.name} {len(rows):,} ({show_rows(rows + first_row)})")
-        if gaps:
-            problems.append(
-                f"values are missing: {', '.join(gaps)}. The recipe's missing is {strategy}, so "
-                "the model never learnt what to make of that. Fill or remove these rows, or train "
-                "with missing: median."
-            )
-        if problems:
-            raise DataError(origin, problems)
-
-    def _count_unseen(self, inputs: Inputs) -> None:
-        if not isinstance(inputs, dict):
-            return
-        for name, known in self.vocabularies.items():
-            counts = Counter(inputs[name].tolist())
-            new = Counter({value: n for value, n in counts.items() if value not in known})
-            if new:
-                self.unseen.setdefault(name, Counter()).update(new)
+        for column in self.schema.columns:
+            if column.name not in self.vocabularies:
+                continue
+            known = self.vocabularies[column.name]
+            rare = set(self.run.info.get("rare_categories", {}).get(column.name, ()))
+            for value, n in Counter(inputs[column.name].tolist()).items():
+                if value not in known:
+                    met = self.met.setdefault(column.name, Met())
+                    (met.rare if value in rare else met.unseen)[value] += n
 
 
 def load_saved(run: Run) -> Saved:
@@ -175,12 +161,21 @@ def load_saved(run: Run) -> Saved:
             f"{run.model_path} cannot be loaded: {reason}. Train it again: kerasrecipes train "
             f"{run.recipe_path}"
         ) from error
-    columns = tuple(_read_column(facts) for facts in info["dataset"].get("columns", ()))
+    facts = info["dataset"]
+    columns = tuple(make_column(**column) for column in facts.get("columns", ()))
     encoder = Encoder(columns, model.get_layer(ENCODER_NAME) if columns else None)
     codec = TargetCodec.from_dict(info["codec"])
     recipe = load_recipe(run.recipe_path, needs_source=False)
+    task: Task = "classification" if codec.class_names else "regression"
+    word = "string_categorical" if codec.class_names else "float"
+    target_columns = tuple(
+        make_column(**column) for column in facts.get("target_columns", ())
+    ) or tuple(make_column(name, word) for name in codec.names)
+    target = Target(target_columns, task, codec.class_names, codec.class_type)
+    shape = () if columns else tuple(model.input_shape[1:])
+    schema = Schema(columns, target, codec.names, shape, recipe.dataset)
     answer = make_predictor(model, encoder)
-    return Saved(run, recipe, model, encoder, codec, answer, _read_vocabularies(encoder))
+    return Saved(run, recipe, model, encoder, codec, schema, answer, _read_vocabularies(encoder))
 
 
 def _read_vocabularies(encoder: Encoder) -> dict[str, set[str]]:
@@ -198,5 +193,5 @@ def _read_vocabularies(encoder: Encoder) -> dict[str, set[str]]:
     }
 
 
-def _read_column(facts: dict[str, Any]) -> Column:
-    return Column(**{**facts, "parts": tuple(facts["parts"])})
+def _show(counts: Counter[str]) -> str:
+    return list_some([f"'{value}'" for value, _ in counts.most_common()])

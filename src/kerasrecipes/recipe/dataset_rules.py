@@ -9,32 +9,35 @@ from typing import Any, Literal
 
 from kerasrecipes.errors import KeyPath, Problem
 from kerasrecipes.recipe.components import split_component
-from kerasrecipes.recipe.endings import ARRAYS, DELIMITED, TABLES, find_ending
+from kerasrecipes.recipe.endings import ARRAYS, DELIMITED, EXCEL, TABLES, find_ending
 from kerasrecipes.recipe.schema import FEATURES
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import Document, write_value
 
 SOURCES = ("name", "path", "openml", "sklearn")
 _OWN_KEYS = (
-    *("target", "task", "missing", "missing_indicator", "missing_values", "csv"),
+    *("target", "task", "missing", "missing_indicator", "missing_values", "csv", "excel"),
     *("image_size", "color_mode"),
 )
 """What only rows need that come without their own meaning."""
 
-DataKind = Literal["delimited", "table", "arrays", "images"]
+DataKind = Literal["delimited", "excel", "table", "arrays", "images"]
 _IMAGE_KEYS = ("image_size", "color_mode")
 _TABLE_KEYS = ("features", "crosses", "missing", "missing_indicator", "missing_values")
+_TEXTS = {"format": "%d/%m/%Y", "unit": "kg"}
 _USERS = {
     "csv": "delimited text such as CSV files",
+    "excel": "Excel files",
     "target": "tables and arrays",
     **dict.fromkeys(_IMAGE_KEYS, "folders of images"),
     **dict.fromkeys(_TABLE_KEYS, "tables"),
 }
 _UNUSABLE: dict[DataKind, tuple[str, ...]] = {
-    "delimited": _IMAGE_KEYS,
-    "table": ("csv", *_IMAGE_KEYS),
-    "arrays": ("csv", *_IMAGE_KEYS, *_TABLE_KEYS),
-    "images": ("csv", "target", *_TABLE_KEYS),
+    "delimited": ("excel", *_IMAGE_KEYS),
+    "excel": ("csv", *_IMAGE_KEYS),
+    "table": ("csv", "excel", *_IMAGE_KEYS),
+    "arrays": ("csv", "excel", *_IMAGE_KEYS, *_TABLE_KEYS),
+    "images": ("csv", "excel", "target", *_TABLE_KEYS),
 }
 
 
@@ -76,6 +79,11 @@ def find_unusable(
             yield key, f"{key} is for {_USERS[key]} (received: {received}). Remove it."
 
 
+def find_table_kind(ending: str) -> DataKind:
+    """The kind of a table's file by its ending."""
+    return "delimited" if ending in DELIMITED else "excel" if ending in EXCEL else "table"
+
+
 def _check_source(dataset: dict[str, Any], needs_source: bool) -> Iterator[tuple[KeyPath, str]]:
     given = [key for key in SOURCES if dataset.get(key) is not None]
     is_misspelt = any(find_meant(str(key), SOURCES) for key in dataset if key not in SOURCES)
@@ -111,7 +119,7 @@ def _check_usable(dataset: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     if given == ["path"] and ending not in (*TABLES, *ARRAYS):
         return
     # Arrays may be the columns of a table, which is told when they are read.
-    kind: DataKind = "delimited" if ending in DELIMITED else "table"
+    kind = find_table_kind(ending)
     for key, message in find_unusable(dataset, kind, f"{given[0]}={source}"):
         yield ("dataset", key), message
 
@@ -147,8 +155,15 @@ def _check_features(dataset: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
             if argument not in FEATURES[word]:
                 remedy = suggest(str(argument), FEATURES[word]) or "It takes none."
                 yield here, f"{word} has no argument '{argument}' {received}. {remedy}"
-            elif argument == "format" and not isinstance(value, str):
-                yield here, f"format must be text such as '%d/%m/%Y' {received}."
+            elif argument in _TEXTS and not isinstance(value, str):
+                yield here, f"{argument} must be text such as '{_TEXTS[argument]}' {received}."
+            elif argument == "decimal" and value not in (".", ","):
+                yield here, f"decimal must be '.' or ',' {received}."
+            elif argument == "thousands" and not (isinstance(value, str) and len(value) == 1):
+                yield here, f"thousands must be one character, such as ',' {received}."
+            elif argument == "thousands" and value == arguments.get("decimal", "."):
+                remedy = f"Write decimal: '{',' if value == '.' else '.'}'."
+                yield here, f"thousands and decimal must differ {received}. {remedy}"
             elif isinstance(default, int) and not (type(value) is int and value >= 2):
                 yield here, f"{argument} must be a whole number of 2 or more {received}."
             elif isinstance(default, float) and not _is_number(value):

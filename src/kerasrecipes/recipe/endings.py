@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-DELIMITED = (".csv", ".tsv", ".txt")
-JSON_LINES = (".jsonl", ".ndjson")
+DELIMITED = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
+JSON = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
 ARROW = (".feather", ".arrow")
 EXCEL = (".xlsx", ".xls")
-TABLES = (*DELIMITED, *JSON_LINES, ".json", *PARQUET, *ARROW, *EXCEL)
-ZIPPED = (*DELIMITED, *JSON_LINES, ".json")
-"""What may end in .gz too."""
+TABLES = (*DELIMITED, *JSON, *PARQUET, *ARROW, *EXCEL)
+ZIPPED = (*DELIMITED, *JSON)
+"""What may be compressed, with a second ending."""
+COMPRESSED = (".gz", ".bz2", ".zst", ".xz", ".zip")
 ARRAYS = (".npz", ".npy")
+IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 
 
 def find_ending(path: PurePath) -> str:
     """The ending of a file's name, in small letters; that of "houses.csv.gz" is ".csv"."""
     ending = path.suffix.lower()
     inner = PurePath(path.stem).suffix.lower()
-    return inner if ending == ".gz" and inner in ZIPPED else ending
+    return inner if ending in COMPRESSED and inner in ZIPPED else ending
 
 
 def has_arrays(path: PurePath) -> bool:

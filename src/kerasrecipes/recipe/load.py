@@ -19,7 +19,15 @@ from kerasrecipes.recipe.components import (
 from kerasrecipes.recipe.dataset_rules import SOURCES, check_dataset_keys
 from kerasrecipes.recipe.keras_names import find_canonical_name
 from kerasrecipes.recipe.rules import check_rules
-from kerasrecipes.recipe.schema import CrossSpec, CsvSpec, DatasetName, DatasetSpec, Recipe
+from kerasrecipes.recipe.schema import (
+    CrossSpec,
+    CsvSpec,
+    DatasetName,
+    DatasetSpec,
+    ExcelSpec,
+    MissingValues,
+    Recipe,
+)
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import Document, parse_yaml, read_yaml, write_value
 
@@ -272,6 +280,8 @@ def _describe(error: Any, document: Document) -> Problem | None:
             location = document.keys.get(path)
         case "literal_error" if key == "class_weight" and isinstance(received, dict):
             return None  # the weight that is wrong has an error of its own
+        case "literal_error" if key == "header" and isinstance(received, list) and received:
+            return None  # the name that is wrong has an error of its own
         case "string_type" if key == "target" and isinstance(received, list) and received:
             return None  # the name that is wrong has an error of its own
         case _ if is_name:
@@ -303,6 +313,10 @@ def _find_model(path: KeyPath) -> type[BaseModel]:
     match path:
         case ("dataset", "csv", _):
             return CsvSpec
+        case ("dataset", "excel", _):
+            return ExcelSpec
+        case ("dataset", "missing_values", _):
+            return MissingValues
         case ("dataset", "crosses", int(), _):
             return CrossSpec
         case ("dataset", _):
@@ -334,7 +348,11 @@ _UNIONS = {
     "target": "a column's name, or a list of names",
     "decimal": "'.' or ','",
     "openml": "a data set's name or number",
-    "missing_values": "a list of texts and numbers",
+    "missing_values": "a list of texts and numbers, or {add: [...], keep: [...]}",
+    "add": "a list of texts and numbers",
+    "delimiter": "one character, or whitespace",
+    "header": "none, first, or a list of column names",
+    "sheet": "a sheet's name, or its place counted from 1",
 }
 """Keys whose value has several forms, of each of which pydantic complains separately."""
 _RULES = {
@@ -360,5 +378,6 @@ _EXAMPLES = {
     "crosses": ", such as crosses: [{feature_names: [make, colour], crossing_dim: 32}]",
     "crossing_dim": ", such as crossing_dim: 32",
     "csv": ", such as csv: {delimiter: ';'}",
+    "excel": ", such as excel: {sheet: 2}",
     "name": f", one of {', '.join(get_args(DatasetName))}",
 }

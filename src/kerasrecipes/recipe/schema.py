@@ -60,11 +60,13 @@ def _read_component(value: Any) -> Component:
 ComponentField = Annotated[Component, BeforeValidator(_read_component)]
 
 
+_NUMBER_STYLE = {"unit": None, "decimal": None, "thousands": None}
+
 FEATURES: dict[str, dict[str, Any]] = {
-    "float": {},
-    "float_normalized": {},
-    "float_rescaled": {"scale": 1.0, "offset": 0.0},
-    "float_discretized": {"num_bins": 10},
+    "float": {**_NUMBER_STYLE},
+    "float_normalized": {**_NUMBER_STYLE},
+    "float_rescaled": {"scale": 1.0, "offset": 0.0, **_NUMBER_STYLE},
+    "float_discretized": {"num_bins": 10, **_NUMBER_STYLE},
     "string_categorical": {"max_tokens": 100},
     "string_hashed": {"num_bins": 32},
     "integer_categorical": {"max_tokens": 100},
@@ -73,7 +75,8 @@ FEATURES: dict[str, dict[str, Any]] = {
     "date": {"format": None},
 }
 """What a column can become, with the arguments that each word takes and their defaults: those of
-``keras.utils.FeatureSpace``, and two of ours, boolean and date."""
+``keras.utils.FeatureSpace``, and two of ours, boolean and date. Texts may be numbers with a unit
+(such as "$" or "kg"), a decimal comma, or marks between thousands."""
 
 
 class CsvSpec(_Model):
@@ -83,11 +86,51 @@ class CsvSpec(_Model):
         delimiter: What stands between two values; one character.
         encoding: A codec that Python knows, such as "cp949".
         decimal: What stands before the fraction of a number.
+        thousands: What stands between groups of three digits of a number.
+        header: "none" where the first line is a row, "first" where it names the columns although
+            it looks like a row, or the columns' names.
+        skip_rows: How many lines stand above the column names.
+        comment: What begins a comment, which ends with its line.
     """
 
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | Literal["whitespace"] | None = (
+        None
+    )
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None
+    thousands: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    header: Literal["none", "first"] | Annotated[list[Name], Field(min_length=1)] | None = None
+    skip_rows: Annotated[int, Field(ge=0)] = 0
+    comment: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+
+
+class ExcelSpec(_Model):
+    """Which part of an Excel file is the table, where it is not found out right.
+
+    Attributes:
+        sheet: A sheet's name, or its place counted from 1.
+        header_row: The line that names the columns, counted from 1.
+    """
+
+    sheet: str | Annotated[int, Field(ge=1)] | None = None
+    header_row: Annotated[int, Field(ge=1)] | None = None
+
+
+class MissingValues(_Model):
+    """What means "missing" beside the usual texts, and which of these are values after all.
+
+    Attributes:
+        add: Texts or numbers.
+        keep: Texts that are values, such as None or NA; among numbers and dates, words still mean
+            "missing".
+    """
+
+    add: list[str | int | float] = []
+    keep: list[str] = []
+
+
+def _read_missing_values(value: Any) -> Any:
+    return MissingValues(add=value) if isinstance(value, list) else value
 
 
 class CrossSpec(_Model):
@@ -120,6 +163,7 @@ class DatasetSpec(_Model):
         missing_indicator: Whether the model is told which values were missing.
         missing_values: Texts or numbers that mean "missing" beside the usual ones.
         csv: How CSV files are written.
+        excel: Which part of an Excel file is the table.
         image_size: Height and width that images are brought to.
         color_mode: Channels of images read from files.
         validation_split: Share of the rows left after the test part was taken.
@@ -140,8 +184,11 @@ class DatasetSpec(_Model):
     drop: list[str] = []
     missing: Missing = "error"
     missing_indicator: bool = False
-    missing_values: list[str | int | float] = []
+    missing_values: Annotated[MissingValues, BeforeValidator(_read_missing_values)] = (
+        MissingValues()
+    )
     csv: CsvSpec = CsvSpec()
+    excel: ExcelSpec = ExcelSpec()
     image_size: list[Annotated[int, Field(ge=1)]] | None = Field(
         default=None, min_length=2, max_length=2
     )
@@ -205,7 +252,7 @@ class Recipe(_Model):
         return _resolve(self, self._document.value)
 
 
-_ONLY_WHERE_GIVEN = {"missing", "csv", "color_mode", "precision"}
+_ONLY_WHERE_GIVEN = {"missing", "missing_values", "csv", "excel", "color_mode", "precision"}
 """Keys whose defaults say nothing of most recipes, and are not written out."""
 
 

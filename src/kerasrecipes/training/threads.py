@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasrecipes.data import Dataset
 from kerasrecipes.recipe import Recipe
+from kerasrecipes.rows import Dataset
 
 _LIKE_ITS_INPUT = {
     "Activation",

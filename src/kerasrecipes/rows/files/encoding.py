@@ -1,0 +1,178 @@
+"""The encoding of a text file: found from its first bytes, checked byte by byte, never guessed."""
+
+from __future__ import annotations
+
+import codecs
+import encodings.aliases
+import io
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.suggest import find_meant
+
+# The most common ones; those that accept the fewest bytes come first.
+CANDIDATES = ("cp949", "cp932", "gb18030", "cp1252")
+
+_CHARACTERS_BEFORE, _CHARACTERS_AFTER = 12, 10
+
+
+def find_encoding(head: bytes, told: str | None, dataset: str) -> str:
+    """Name a file's codec: the recipe's, or UTF-8, UTF-16 or UTF-32 by their marks.
+
+    Bytes beyond ASCII that are UTF-8 mean nothing sensible in another encoding: such a file is
+    UTF-8, whatever the recipe says.
+
+    Raises:
+        DataError: Python has no codec of that name, or the file is not text.
+    """
+    if told is not None:
+        try:
+            found = codecs.lookup(told).name
+            "".encode(found)  # which fails for base64 and other codecs that are not of text
+        except LookupError:
+            names = {name for pair in encodings.aliases.aliases.items()
+                     if not pair[1].endswith("_codec") for name in pair}  # fmt: skip
+            meant = find_meant(told, names)
+            hint = f" Did you mean '{meant}'?" if meant else " Choose from: utf-8, cp949, cp1252, …"
+            problem = f"csv.encoding: Python has no encoding of this name (received: '{told}')."
+            raise DataError(dataset, [problem + hint]) from None
+        is_utf8 = found in ("ascii", "utf-8-sig") or head.startswith(codecs.BOM_UTF8)
+        return "utf-8" if is_utf8 or _is_utf8_beyond_ascii(head) else found
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in head:
+        raise DataError(
+            dataset,
+            [
+                f"the file must be text (received: a zero byte at byte {head.index(0)}). Was it "
+                "renamed? If it is UTF-16, set dataset.csv.encoding: utf-16-le."
+            ],
+        )
+    return "utf-8"
+
+
+def _is_utf8_beyond_ascii(head: bytes) -> bool:
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the end may be cut
+    except UnicodeDecodeError:
+        return False
+    return not text.isascii()
+
+
+class ChunkReader(io.RawIOBase):
+    """A binary file of the bytes that an iterator gives."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._ready = chunks, memoryview(b"")
+
+    def readable(self) -> bool:
+        """Say that this file can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; 0 at the end."""
+        while not self._ready:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._ready = memoryview(chunk)
+        n = min(len(buffer), len(self._ready))
+        buffer[:n], self._ready = self._ready[:n], self._ready[n:]
+        return n
+
+
+class Utf8Reader(ChunkReader):
+    """A binary file as UTF-8, whatever its encoding; reading it raises DataError at a wrong byte.
+
+    Args:
+        file: The file, at its start.
+        encoding: Its codec.
+        told: Whether the recipe named the codec.
+        dataset: The data set's name.
+        is_whole: Whether the file may not end within a character.
+        is_choice: Whether the recipe may name another encoding.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        encoding: str,
+        *,
+        told: bool,
+        dataset: str,
+        is_whole: bool = True,
+        is_choice: bool = True,
+    ) -> None:
+        self._file, self._encoding, self._told, self._dataset = file, encoding, told, dataset
+        self._is_whole, self._is_choice = is_whole, is_choice
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._n_bytes = 0
+        self._n_lines = 1
+        self._is_start = True
+        super().__init__(self._transcode_all())
+
+    def _transcode_all(self) -> Iterator[bytes]:
+        while data := self._file.read(1 << 16):
+            yield self._transcode(bytes(data))
+        yield self._transcode(b"")
+
+    def _transcode(self, data: bytes) -> bytes:
+        self._n_bytes += len(data)
+        try:
+            text = self._decoder.decode(data, final=not data and self._is_whole)
+        except UnicodeDecodeError as error:
+            raise DataError(self._dataset, [self._describe(error)]) from None
+        except UnicodeError as error:  # It lacks the mark of UTF-16.
+            problem = f"csv.encoding: {error}. Name the encoding that the file was written in."
+            raise DataError(self._dataset, [problem]) from None
+        if self._is_start and text:
+            text, self._is_start = text.removeprefix("\ufeff"), False
+        self._n_lines += text.count("\n")
+        return text.encode()
+
+    def _describe(self, error: UnicodeDecodeError) -> str:
+        offset = self._n_bytes - len(error.object) + error.start
+        line = self._n_lines + error.object[: error.start].count(b"\n")
+        byte = error.object[error.start]
+        received = f"0x{byte:02x} in line {line}, at byte {offset} of the file"
+        if self._told:
+            return (
+                f"csv.encoding: the file is not {self._encoding} throughout (received: {received})."
+                " Name the encoding that it was written in."
+            )
+        if not self._is_choice:
+            return f"the file must be UTF-8 (received: {received}). Save it as UTF-8."
+        readings = _read_in_other_ways(error.object, error.start)
+        remedy = "name the file's encoding in dataset.csv.encoding"
+        if readings:
+            ways = ", ".join(f"{codec} reads '{text}'" for codec, text in readings.items())
+            which = "the one that is right" if len(readings) > 1 else "it if that is right"
+            remedy = f"there {ways}: set dataset.csv.encoding (or --encoding) to {which}"
+        rule = f"the file must be UTF-8 where no encoding is named (received: {received})."
+        return f"{rule} {remedy[0].upper()}{remedy[1:]}, or save the file as UTF-8."
+
+
+def _read_in_other_ways(data: bytes, start: int) -> dict[str, str]:
+    """The text around a place, by each codec that decodes the lines from there on."""
+    first = data.rfind(b"\n", 0, start) + 1
+    last = data.rfind(b"\n")
+    lines = data[first : last if last > start else len(data)]
+    cell = rb'[^,;\t"\r\n]*'
+    before = re.search(cell + rb"\Z", data[first:start])
+    after = re.match(cell, data[start:])
+    readings = {}
+    for codec in CANDIDATES:
+        try:
+            lines.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        left = (before[0] if before else b"").decode(codec, errors="replace").lstrip()
+        right = (after[0] if after else b"").decode(codec, errors="replace").rstrip()
+        cut_left = f"…{left[-_CHARACTERS_BEFORE:]}" if len(left) > _CHARACTERS_BEFORE else left
+        cut_right = f"{right[:_CHARACTERS_AFTER]}…" if len(right) > _CHARACTERS_AFTER else right
+        readings[codec] = cut_left + cut_right
+    return readings

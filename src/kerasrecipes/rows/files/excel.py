@@ -1,0 +1,130 @@
+"""Excel sheets, through pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import pyarrow as pa
+
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.cells import Missing, Notation, name_value
+from kerasrecipes.rows.files.base import TableFile, check_columns
+from kerasrecipes.rows.files.frames import read_series
+from kerasrecipes.rows.files.raw import describe_format, read_start
+from kerasrecipes.rows.words import ask_meant, count, list_some
+
+if TYPE_CHECKING:
+    import pandas as pd
+_OLD = b"\xd0\xcf\x11\xe0"
+_INSTALL = {
+    "openpyxl": "Install it with: pip install 'kerasrecipes[excel]'.",
+    "xlrd": "Save the file as .xlsx, or install xlrd with: pip install xlrd.",
+}
+_MOST_ABOVE = 20
+
+
+class ExcelFile(TableFile):
+    """A sheet of an Excel file: the one that the recipe names, or the first that holds a table.
+
+    Args:
+        file: Its path.
+        spec: The recipe's ``dataset``.
+    """
+
+    def __init__(self, file: Path, spec: DatasetSpec) -> None:
+        self._file, self._told, self.name = file, spec.excel, file.name
+        self.notation, self.notes = Notation(Missing.read(spec)), []
+
+    def read(self, as_text: Collection[str] = ()) -> pa.Table:
+        """Read every row below the line of column names."""
+        sheets = self._read_sheets()
+        name, sheet = self._choose_sheet(sheets)
+        names_at = self._find_names(sheet)
+        notes = []
+        if len(sheets) > 1:
+            others = [other for other in sheets if other != name]
+            notes.append(
+                f"sheet '{name}' is read, of {count(len(sheets), 'sheet')} ({list_some(others)} "
+                f"not); another: excel: {{sheet: {others[0]}}}"
+            )
+        if names_at and self._told.header_row is None:
+            notes.append(
+                f"the column names stand in line {names_at + 1}; the lines above are skipped"
+            )
+        self.notes = notes
+        names = [_name(value, i) for i, value in enumerate(sheet.iloc[names_at])]
+        rows = sheet.iloc[names_at + 1 :].infer_objects()
+        if not len(rows):
+            raise DataError(self.name, [f"sheet '{name}' has column names and no rows. Add rows."])
+        columns = [read_series(rows.iloc[:, i]) for i in range(len(names))]
+        return check_columns(pa.Table.from_arrays(columns, names=names), self.name)
+
+    def _read_sheets(self) -> dict[str, pd.DataFrame]:
+        import pandas as pd
+
+        engine = "xlrd" if read_start(self._file).startswith(_OLD) else "openpyxl"
+        try:
+            return pd.read_excel(
+                self._file, sheet_name=None, header=None, engine=engine, keep_default_na=False,
+                na_values=[""],
+            )  # fmt: skip
+        except ImportError as error:
+            what = "an old .xls file" if engine == "xlrd" else "an Excel file"
+            problem = (
+                f"path: {self._file.name} is {what}, which is read with {engine}, and {engine} is "
+                f"not installed. {_INSTALL[engine]}"
+            )
+            raise DataError(self.name, [problem]) from error
+        except (ValueError, KeyError, OSError, BadZipFile) as error:
+            found = describe_format(self._file)
+            reason = str(error).rstrip(".")
+            what = f"it is {found}" if found else f"{reason}. Save it anew."
+            problem = f"path: {self._file} is no Excel file that can be read: {what}"
+            raise DataError(self.name, [problem]) from error
+
+    def _choose_sheet(self, sheets: dict[str, pd.DataFrame]) -> tuple[str, pd.DataFrame]:
+        names = [*sheets]
+        asked = self._told.sheet
+        if isinstance(asked, int) and 1 <= asked <= len(names):
+            asked = names[asked - 1]
+        if asked is not None and asked not in sheets:
+            problem = (
+                f"excel.sheet: there is no sheet {asked!r}.{ask_meant(str(asked), names)} The "
+                f"sheets: {list_some(names)}."
+            )
+            raise DataError(self.name, [problem])
+        if asked is None:
+            tables = {name: sheet for name, sheet in sheets.items() if len(sheet) > 1}
+            wide = [name for name, sheet in tables.items() if sheet.shape[1] > 1]
+            asked = next(iter([*wide, *tables]), None)
+        if asked is None:
+            problem = f"no sheet holds a table ({list_some(names)}). Add column names and rows."
+            raise DataError(self.name, [problem])
+        return str(asked), sheets[str(asked)]
+
+    def _find_names(self, sheet: pd.DataFrame) -> int:
+        """Which line of a sheet names the columns, counted from 0."""
+        if self._told.header_row is not None:
+            return min(self._told.header_row, len(sheet)) - 1
+        n_filled = [
+            sum(not _is_blank(value) for value in row) for row in sheet.head(_MOST_ABOVE).values
+        ]
+        fullest = max(n_filled)
+        first = next((i for i, n in enumerate(n_filled) if n), 0)
+        # A column without a name is common; titles fill few cells.
+        if 2 * n_filled[first] > fullest or fullest <= 2:
+            return first
+        return next(i for i, n in enumerate(n_filled) if n >= fullest - 1)
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or value != value or not str(value).strip()
+
+
+def _name(value: Any, place: int) -> str:
+    """A column's name; pandas's for one without."""
+    return f"Unnamed: {place}" if _is_blank(value) else name_value(value).strip()

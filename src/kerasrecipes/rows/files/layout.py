@@ -1,0 +1,431 @@
+"""How a delimited file is laid out, found from its start: lines to skip, delimiter, names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.schema import CsvSpec
+from kerasrecipes.recipe.yaml_file import write_value
+from kerasrecipes.rows.cells import TOKENS
+from kerasrecipes.rows.kinds.date_formats import read_in_formats
+from kerasrecipes.rows.words import count, list_some
+
+SAMPLE_BYTES = 1 << 20
+WHITESPACE = "whitespace"
+"""The delimiter of files that align values in columns with one or more spaces between them."""
+
+# In this order where two divide the lines equally well: commas also stand within numbers.
+DELIMITERS = ("\t", ";", "|", ",")
+_RARER_DELIMITERS = ("^", "~", ":", " ", WHITESPACE)
+
+_SAMPLE_LINES = 500
+_MOST_ABOVE = 20
+_FEWEST_POINTS = 5
+_MOST_REPEATED = 0.1
+_MOSTLY = 0.95
+_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?\s*")
+_FRACTION = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
+_YEAR = re.compile(r"(18|19|20)\d\d")
+_POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
+_COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_COMMA_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+_POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+_POINT_THOUSANDS_AND_FRACTION = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
+
+
+class HeaderMissing(DataError):
+    """The first line looks like a row instead of column names."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a delimited file is laid out.
+
+    Attributes:
+        names: The column names without white space around them; one that is blank is "Unnamed: 0",
+            as pandas calls it, by its place.
+        n_lines_above: How many lines are above the first row.
+        delimiter: The text between two values.
+        decimal: The mark before the fraction of a number.
+        note: What was skipped or added, for a person; empty if nothing was.
+        has_spaces: Whether there are spaces between a delimiter and a quotation mark.
+    """
+
+    names: tuple[str, ...]
+    n_lines_above: int
+    delimiter: str
+    decimal: str = "."
+    note: str = ""
+    has_spaces: bool = False
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line's values, and the number of the file's line on which it ends."""
+
+    values: list[str]
+    end: int
+
+
+def find_layout(
+    sample: str,
+    told: CsvSpec,
+    dataset: str,
+    wanted: Collection[str] | None = None,
+    known: Collection[str] = (),
+) -> Layout:
+    """Find how a file is laid out.
+
+    Args:
+        sample: The file's first lines, whole.
+        told: What the recipe says about it, which wins.
+        dataset: The data set's name, for messages.
+        wanted: The columns that will be read; None means all.
+        known: Columns that the recipe names.
+
+    Raises:
+        DataError: The file is empty, or its first lines can be read in two ways.
+    """
+    if what := _find_other_format(sample):
+        raise DataError(dataset, [f"the file must be delimited text, and is {what}"])
+    texts = [*io.StringIO(sample, newline="")]
+    n_above, delimiter = told.skip_rows, told.delimiter
+    if wanted and n_above and _has_names(texts, n_above, delimiter, wanted):
+        n_above = 0  # Rows to predict may come without the lines that training's file had on top.
+    head = texts[n_above].strip().strip('"') if len(texts) > n_above else ""
+    if match := re.fullmatch(r"sep=(.)", head):
+        n_above, delimiter = n_above + 1, delimiter or match[1]
+    if told.comment is None:
+        n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
+    body = "".join(texts[n_above:])
+    delimiter = delimiter or _find_delimiter(body)
+    has_spaces = _has_spaces(_split(body, delimiter))
+    split = _split(body, delimiter, skips_spaces=has_spaces)
+    lines = [_Line(line.values, line.end + n_above) for line in split]
+    if not lines and sample.strip() and told.skip_rows:
+        problem = (
+            f"csv.skip_rows: there is nothing below the first {told.skip_rows} lines. Correct it."
+        )
+        raise DataError(dataset, [problem])
+    if not lines:
+        raise DataError(dataset, ["the file is empty. It must open with a line of column names."])
+    layout = _find_names(lines, delimiter, told, dataset, wanted or known)
+    decimal: str = told.decimal or "."
+    problem = ""
+    if not told.decimal:
+        rows = [line.values for line in lines if line.end > layout.n_lines_above]
+        decimal, problem = _find_decimal(rows, delimiter, told.thousands)
+        if wanted is not None:  # A few rows to predict show less than those of training did.
+            problem = ""
+        elif decimal == "." and delimiter != "," and told.thousands is None:
+            notes = [layout.note, _describe_points(rows)]
+            layout = replace(layout, note="; ".join(filter(None, notes)))
+    problems = [*_check_names(layout.names, wanted), *([problem] if problem else [])]
+    if problems:
+        raise DataError(dataset, problems)
+    return replace(layout, decimal=decimal, has_spaces=has_spaces)
+
+
+def _has_names(
+    texts: Sequence[str], n_above: int, delimiter: str | None, wanted: Collection[str]
+) -> bool:
+    """Whether the first line names most of the columns that will be read."""
+    delimiter = delimiter or _find_delimiter("".join(texts[n_above:]) or texts[0])
+    names = {value.strip() for line in _split(texts[0], delimiter) for value in line.values}
+    return 2 * len(names & {*wanted}) > len({*wanted})
+
+
+def _find_other_format(sample: str) -> str:
+    """Which other kind of text a file is; empty for delimited text."""
+    if re.match(r"\s*<(!doctype|html|\?xml|table)", sample, re.IGNORECASE):
+        return "HTML or XML. Download or export it anew, as CSV."
+    if re.match(r'\s*\{\s*"[^"]*"\s*:', sample):
+        return "JSON lines. Name it with the ending .jsonl."
+    if re.match(r"\s*\[\s*\{", sample):
+        return "a JSON array. Name it with the ending .json."
+    return ""
+
+
+def _has_spaces(lines: Sequence[_Line]) -> bool:
+    """Whether most lines have a quoted value behind a space: 1, "red"."""
+    spaced = [any(v[:1] == " " and v.strip()[:1] == '"' for v in line.values) for line in lines]
+    return 2 * sum(spaced) > len(spaced)
+
+
+def _split(sample: str, delimiter: str, *, skips_spaces: bool = False) -> list[_Line]:
+    """The first lines that are not blank, each split into its values."""
+    lines: list[_Line] = []
+    if delimiter == WHITESPACE:
+        numbered = enumerate([*io.StringIO(sample, newline="")][:_SAMPLE_LINES], 1)
+        return [_Line(text.split(), end) for end, text in numbered if text.strip()]
+    text = io.StringIO(sample, newline="")
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=skips_spaces)
+    try:
+        for values in reader:
+            if values:
+                lines.append(_Line(values, reader.line_num))
+            if len(lines) > _SAMPLE_LINES:
+                break
+    except csv.Error:  # a quotation mark that is never closed: what came before it must do
+        pass
+    return lines
+
+
+def _count_comments(texts: Sequence[str]) -> int:
+    """How many lines of comments the file begins with; a line of names may begin with # too."""
+    n = next((i for i, text in enumerate(texts) if not text.startswith("#")), 0)
+    if not n:
+        return 0
+    delimiter = _find_delimiter("".join(texts[n:]))
+    lines = [line.values for line in _split("".join(texts[n - 1 :]), delimiter)[:2]]
+    is_last_names = len(lines) == 2 and len(lines[0]) == len(lines[1]) > 1
+    has_number = any(_NUMBER.fullmatch(value) for value in lines[-1])
+    is_last_names &= has_number or not texts[n - 1].startswith("# ")
+    return n - is_last_names
+
+
+def _find_delimiter(sample: str) -> str:
+    """The delimiter that divides the lines most evenly; csv.Sniffer errs too often for that."""
+    scores = {}
+    for delimiter in DELIMITERS:
+        lines = _split(sample, delimiter)
+        n_values = _find_usual_length(lines)
+        if n_values > 1:
+            even = sum(len(line.values) == n_values for line in lines) / len(lines)
+            scores[delimiter] = (even > 0.8, n_values if even > 0.8 else even, even)
+    if scores:
+        return max(scores, key=lambda delimiter: scores[delimiter])
+    for delimiter in _RARER_DELIMITERS:
+        values = [line.values for line in _split(sample, delimiter)]
+        if len(values) > 1 and _is_even_table(values, delimiter):
+            return delimiter
+    return ","
+
+
+def _find_usual_length(lines: Sequence[_Line]) -> int:
+    """How many values most lines have; the first one's number where two are as frequent."""
+    lengths = Counter(len(line.values) for line in lines)
+    return lengths.most_common(1)[0][0] if lengths else 0
+
+
+def _is_even_table(lines: Sequence[Sequence[str]], delimiter: str) -> bool:
+    """Whether lines have equally many values, and a column of numbers below its name.
+
+    The names may be one fewer between spaces, as R writes them above names of rows.
+    """
+    n_values = len(lines[1])
+    is_from_r = delimiter in (" ", WHITESPACE) and len(lines[0]) == n_values - 1 > 1
+    if n_values < 2 or any(len(line) != n_values for line in lines[is_from_r:]):
+        return False
+    if any(not value.strip() for line in lines for value in line):
+        return False
+    return any(all(_NUMBER.fullmatch(line[i]) for line in lines[1:]) for i in range(n_values))
+
+
+def _find_names(
+    lines: Sequence[_Line], delimiter: str, told: CsvSpec, dataset: str, known: Collection[str]
+) -> Layout:
+    """Find the column names, and where rows begin."""
+    first, rows = [value.strip() for value in lines[0].values], lines[1:]
+    n_values = _find_usual_length(rows or lines)
+    start = next(i for i, line in enumerate(lines) if len(line.values) == n_values)
+    table = rows if start > _MOST_ABOVE else lines[max(1, start) :]
+    agree = sum(len(line.values) == n_values for line in table) >= _MOSTLY * max(1, len(table))
+    usual = Layout(_fill_names(first), lines[0].end, delimiter)
+    is_known = bool({*first} & {*known})
+    if isinstance(told.header, list) or (told.header == "none" and not is_known):
+        is_list = isinstance(told.header, list)
+        names = tuple(told.header) if is_list else _name_by_place(n_values if agree else len(first))
+        # Rows to predict may have names, without the target or in another order.
+        are_words = len({*first}) == len(first) and not any(map(_NUMBER.fullmatch, first))
+        if tuple(first) == names or (are_words and {*first} <= {*names}):
+            return usual
+        return replace(usual, names=names, n_lines_above=lines[0].end - 1)
+    last = [line.values[-1].strip() for line in rows if len(line.values) == n_values]
+    is_short = len(first) == n_values - 1 and start == 1
+    is_told = told.header is not None or is_known
+    if agree and len(first) == n_values + 1 and not first[-1]:
+        return replace(usual, names=usual.names[:-1])
+    if agree and is_short and not any(last):
+        return replace(usual, names=_fill_names([*first, ""]))
+    if not agree or len(first) == n_values or len(rows) < 2:
+        if not is_told and _is_row(first, [line.values for line in rows]):
+            raise HeaderMissing(dataset, [_describe_row(first)])
+        # A spreadsheet's titles, filled up with delimiters.
+        is_title = not is_told and agree and n_values > 2 and 2 * sum(map(bool, first)) <= n_values
+        places = range(min(_MOST_ABOVE, len(lines))) if is_title else ()
+        place = next((i for i in places if _are_names(lines[i:])), 0)
+        return _skip_titles(lines[place], delimiter) if place else usual
+    if is_short and not _is_title(lines):
+        note = "the first value of each row has no column name; it is read as a name of the row"
+        return replace(usual, names=_fill_names(["", *first]), note=note)
+    if 0 < start <= _MOST_ABOVE and _may_be_names(lines[start].values) and lines[start + 1 :]:
+        return _skip_titles(lines[start], delimiter)
+    problem = (
+        f"line {lines[0].end} must name the columns: it has {count(len(first), 'value')} "
+        f"({list_some(first)}), and the rows below have {n_values}. Correct this line, name the "
+        "columns in dataset.csv.header: [a, b, …], or skip lines with dataset.csv.skip_rows."
+    )
+    raise DataError(dataset, [problem])
+
+
+def _skip_titles(line: _Line, delimiter: str) -> Layout:
+    n_skipped = line.end - 1
+    verb = "is" if n_skipped == 1 else "are"
+    note = f"{count(n_skipped, 'line')} above the column names {verb} skipped"
+    return Layout(_fill_names(line.values), line.end, delimiter, note=note)
+
+
+def _is_title(lines: Sequence[_Line]) -> bool:
+    """Whether the first line, which is one value short, is no line of names above R's row names."""
+    if _are_names(lines[1:]):
+        return True
+    # Numbers of rows, or the whole part of numbers with a decimal comma.
+    is_single = len(lines[0].values) == 1
+    return is_single and all(_NUMBER.fullmatch(line.values[0]) for line in lines[1:])
+
+
+def _are_names(lines: Sequence[_Line]) -> bool:
+    """Whether the first line has no number, and a column below it has nothing else."""
+    first, *rows = [line.values for line in lines]
+    columns = zip(*(row for row in rows if len(row) == len(first) and row != first), strict=True)
+    return _may_be_names(first) and any(all(map(_NUMBER.fullmatch, one)) for one in columns)
+
+
+def _may_be_names(values: Sequence[str]) -> bool:
+    return all(value.strip() for value in values) and not any(map(_NUMBER.fullmatch, values))
+
+
+def _name_by_place(n_columns: int) -> tuple[str, ...]:
+    return tuple(f"column {i}" for i in range(1, n_columns + 1))
+
+
+def _fill_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names without white space around them, and some for those that are blank."""
+    filled = [name.strip() for name in names]
+    for i, name in enumerate(filled):
+        # A table that pandas wrote with its index, read and wrote again has "Unnamed: 0" already.
+        new = f"Unnamed: {i}"
+        filled[i] = name or (new if new not in filled else f"{new}.1")
+    return tuple(filled)
+
+
+def _is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first line holds values of its own columns instead of their names."""
+    rows = [row for row in rows if len(row) == len(names)]
+    others = [row for row in rows if [value.strip() for value in row] != [*names]]
+    if _MOST_REPEATED * len(rows) >= len(rows) - len(others):  # names, in files put together
+        rows = others
+    if any(map(_FRACTION.fullmatch, names)):
+        return True
+    if len(rows) < 2 or _are_consecutive(names) or _are_years(names, rows):
+        return False
+    fits = [_is_value(name, [row[i].strip() for row in rows]) for i, name in enumerate(names)]
+    return False not in fits and 2 * fits.count(True) > len(names)
+
+
+def _are_consecutive(names: Sequence[str]) -> bool:
+    """Whether names count 0, 1, 2, …: what a table of numbers alone is called."""
+    if not all(name.isdecimal() for name in names):
+        return False
+    numbers = [int(name) for name in names]
+    return numbers == [*range(numbers[0], numbers[0] + len(numbers))]
+
+
+def _are_years(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether names are words and then years, 1990, 1995, …, with other numbers below them."""
+    places = [i for i, name in enumerate(names) if name.isdecimal()]
+    years = [int(names[i]) for i in places]
+    if len(years) < 2 or years != sorted({*years}):
+        return False
+    is_named, *below = (
+        all(_YEAR.fullmatch(line[i].strip()) for i in places) for line in (names, *rows)
+    )
+    return is_named and 2 * sum(below) < len(below)
+
+
+def _is_value(name: str, values: Sequence[str]) -> bool | None:
+    """Whether a name is one of its column's values; None where it cannot be told."""
+    values = [value for value in values if value not in TOKENS]
+    if not values or name in TOKENS:
+        return None
+    n_numbers = sum(bool(_NUMBER.fullmatch(value)) for value in values)
+    if n_numbers >= _MOSTLY * len(values):
+        return bool(_NUMBER.fullmatch(name))
+    if any(char.isdigit() for char in name) and _is_like_dates(name, values):
+        return True
+    n_distinct = len({*values})
+    if name in values:
+        return 2 * n_distinct <= len(values) or None
+    return False if n_distinct <= 2 else None
+
+
+def _is_like_dates(name: str, values: Sequence[str]) -> bool:
+    usual = [reading.date_format for reading in read_in_formats(values[:50])]
+    return any(reading.date_format in usual for reading in read_in_formats([name]))
+
+
+def _describe_row(names: Sequence[str]) -> str:
+    return (
+        f"the first line must name the columns, and it looks like a row (received: "
+        f"{list_some(names)}). Write dataset.csv.header: none to name the columns column 1, "
+        "column 2, …, header: [a, b, …] to name them yourself, or header: first if these are their "
+        "names."
+    )
+
+
+def _check_names(names: Sequence[str], wanted: Collection[str] | None) -> list[str]:
+    problems = []
+    for name, n in Counter(names).items():
+        if n > 1 and (wanted is None or name in wanted):
+            places = [str(i) for i, other in enumerate(names, 1) if other == name]
+            problems.append(
+                f"column names must differ (received: {write_value(name)} for columns "
+                f"{', '.join(places)}). Rename all but one; if the first line is a row, set "
+                "dataset.csv.header: none."
+            )
+    return problems
+
+
+def _describe_points(rows: Sequence[Sequence[str]]) -> str:
+    """A note where all points may stand between thousands."""
+    values = [value.strip() for row in rows for value in row]
+    pointed = [value for value in values if _POINT_NUMBER.fullmatch(value)]
+    if len(pointed) < _FEWEST_POINTS or not all(map(_POINT_THOUSANDS.fullmatch, pointed)):
+        return ""
+    return (
+        f"numbers such as {pointed[0]} are read as fractions; if {pointed[0].replace('.', '')} is "
+        "meant, write csv: {thousands: .}"
+    )
+
+
+def _find_decimal(
+    rows: Sequence[Sequence[str]], delimiter: str, thousands: str | None
+) -> tuple[str, str]:
+    """The decimal mark, and a problem where it cannot be told."""
+    if delimiter == "," or thousands == ",":
+        return ".", ""
+    if thousands == ".":
+        return ",", ""
+    values = [value.strip() for row in rows for value in row]
+    commas = [value for value in values if _COMMA_NUMBER.fullmatch(value)]
+    n_points = sum(bool(_POINT_NUMBER.fullmatch(value)) for value in values)
+    n_grouped = sum(bool(_POINT_THOUSANDS.fullmatch(value)) for value in values)
+    commas += [value for value in values if _POINT_THOUSANDS_AND_FRACTION.fullmatch(value)]
+    n_fractions = sum(not _COMMA_THOUSANDS.fullmatch(value) for value in commas)
+    if n_fractions and (len(commas) > n_points or n_points == n_grouped):
+        return ",", ""
+    if len(commas) <= n_points:
+        return ".", ""
+    example = commas[0]
+    return ",", (
+        f"csv.decimal: numbers such as {example} can be read in two ways. Set "
+        f"dataset.csv.decimal: ',' if {example.replace(',', '.')} is meant, or "
+        f"dataset.csv.thousands: ',' if {example.replace(',', '')} is meant."
+    )

@@ -1,0 +1,272 @@
+"""Images from files: a folder of class sub-folders for training, any files for prediction."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.recipe.endings import IMAGES
+from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.rows.checks import check_keys
+from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.rows import ColorMode, Piece, Rows, Schema
+from kerasrecipes.rows.words import list_some
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Pixels = NDArray[np.uint8]
+
+_VALUES_AT_ONCE = 1 << 26
+_PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+
+
+class Images(Rows):
+    """Images: a folder with a sub-folder for each class, or any images to predict.
+
+    Classes and files are in the order of ``keras.utils.image_dataset_from_directory``: classes by
+    name, and files by name within them.
+
+    Args:
+        files: One folder, or the images themselves.
+        name: For messages.
+    """
+
+    def __init__(self, files: Sequence[Path], name: str) -> None:
+        self._files, self.name = files, name
+
+    def load(self, spec: DatasetSpec, hint: Task | None = None) -> Source:
+        """Read every image, with its folder as its class.
+
+        Returns:
+            Pixels of shape (n_images, height, width) where they are gray, else (n_images, height,
+            width, 3), as uint8; the class of each.
+        """
+        check_keys(spec, self.name, "images", "a folder of images")
+        if spec.task == "regression":
+            problem = (
+                "task: the folders of images are classes (received: task=regression). Write task: "
+                "classification."
+            )
+            raise DataError(self.name, [problem])
+        folder, classes = self._find_classes()
+        files = [file for images in classes.values() for file in images]
+        counts = [len(images) for images in classes.values()]
+        return Source(
+            inputs=_read(files, folder, spec.image_size, spec.color_mode),
+            target=np.repeat(np.arange(len(counts), dtype=np.int64), counts),
+            task="classification",
+            target_names=("class",),
+            class_names=tuple(classes),
+            origin=f"images in {folder}",
+        )
+
+    def iterate(
+        self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
+    ) -> Iterator[Piece]:
+        """Read images, brought to the size that the model takes; and the files' names."""
+        height, width, color_mode = schema.image_form
+        if schema.is_table or not height:
+            problem = f"this run takes {schema.takes} (received: images). Give a file of these."
+            raise DataError(self.name, [problem])
+        if ids:
+            raise InputError("--id names columns of a table, and images have none. Remove it.")
+        files, folder, values = self._list(schema, with_target)
+        n_at_once = max(1, _VALUES_AT_ONCE // int(np.prod(schema.shape)))
+        for start in range(0, len(files), n_at_once):
+            some = slice(start, start + n_at_once)
+            pixels = _read(files[some], folder, (height, width), color_mode, self.name)
+            rows = np.arange(start, start + len(pixels))
+            names = [str(f.relative_to(folder) if f.is_relative_to(folder) else f.name)
+                     for f in files[some]]  # fmt: skip
+            inputs = pixels.reshape(len(pixels), *schema.shape)
+            beside = {} if with_target else {"file": np.array(names)}
+            yield Piece(inputs, rows, None if values is None else values[some], beside)
+
+    def _list(
+        self, schema: Schema, with_target: bool
+    ) -> tuple[list[Path], Path, NDArray[np.int64] | None]:
+        """The images, the folder that they are in, and their classes where these are wanted."""
+        if with_target:
+            folder, classes = self._find_classes()
+            names = schema.target.class_names
+            if unknown := [name for name in classes if name not in names]:
+                problem = (
+                    f"{list_some(unknown)}: no class that the model was trained on. The classes: "
+                    f"{list_some(names, 20)}."
+                )
+                raise DataError(self.name, [problem])
+            pairs = [(f, names.index(name)) for name, found in classes.items() for f in found]
+            return [f for f, _ in pairs], folder, np.array([i for _, i in pairs], np.int64)
+        folder = self._files[0]
+        if not folder.is_dir():
+            return list(self._files), folder.parent, None
+        files = _find_images(folder)
+        if not files:
+            raise DataError(self.name, [f"there are no images in {folder}. {_list_suffixes()}"])
+        return files, folder, None
+
+    def _find_classes(self) -> tuple[Path, dict[str, list[Path]]]:
+        folder = self._files[0]
+        if not folder.is_dir():
+            problem = (
+                "images with answers must be in a folder with a sub-folder for each class "
+                f"(received: {folder.name}). Give such a folder."
+            )
+            raise DataError(self.name, [problem])
+        return folder, _find_classes(folder)
+
+
+def find_images(path: str) -> list[Path]:
+    """The folder or the images that a path or a pattern means; empty where it means none."""
+    file = Path(path)
+    if file.is_dir() or (file.is_file() and file.name.lower().endswith(IMAGES)):
+        return [file]
+    found = sorted(glob.glob(path, recursive=True)) if glob.has_magic(path) else []
+    return [Path(name) for name in found] if all(n.lower().endswith(IMAGES) for n in found) else []
+
+
+def _find_classes(folder: Path) -> dict[str, list[Path]]:
+    names = sorted(
+        entry.name for entry in folder.iterdir() if entry.is_dir() and not _is_hidden(entry.name)
+    )
+    if not names:
+        flat = "images, but no" if _find_images(folder) else "no"
+        problem = (
+            f"a folder of images must have a sub-folder for each class (received: {folder} with "
+            f"{flat} sub-folders). Sort the images into sub-folders that are named as the classes."
+        )
+        raise DataError(folder.name, [problem])
+    classes = {name: _find_images(folder / name) for name in names}
+    nested = [name for name in names if _holds_folders_only(folder / name, classes[name])]
+    if nested and (len(names) == 1 or {name.lower() for name in names} <= _PARTS):
+        problem = (
+            f"the sub-folders must be classes (received: {list_some(names)}, with sub-folders of "
+            f"images). Write path: {folder / nested[0]}."
+        )
+        raise DataError(folder.name, [problem])
+    empty = [name for name, files in classes.items() if not files]
+    if len(empty) == len(names):
+        raise DataError(
+            folder.name, [f"there are no images in {folder} and below. {_list_suffixes()}"]
+        )
+    if empty:
+        problem = (
+            "each sub-folder is a class and must hold images (received: none in "
+            f"{list_some(empty)}). Add some, or remove these folders. {_list_suffixes()}"
+        )
+        raise DataError(folder.name, [problem])
+    return classes
+
+
+def _holds_folders_only(folder: Path, images: Sequence[Path]) -> bool:
+    return bool(images) and all(image.parent != folder for image in images)
+
+
+def _find_images(folder: Path) -> list[Path]:
+    """The images of a folder and below, folder by folder, in the order of their names."""
+    found = []
+    for root, folders, names in sorted(os.walk(folder, followlinks=True), key=lambda step: step[0]):
+        inner = Path(root).relative_to(folder).parts
+        if any(map(_is_hidden, inner)):
+            continue
+        del folders
+        found += [
+            Path(root, name)
+            for name in sorted(names)
+            if name.lower().endswith(IMAGES) and not _is_hidden(name)
+        ]
+    return found
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _read(
+    files: Sequence[Path],
+    folder: Path,
+    image_size: Sequence[int] | None,
+    color_mode: ColorMode,
+    dataset: str | None = None,
+) -> Pixels:
+    """Read files of one size, or brought to one, in little more memory than their pixels take."""
+    dataset = dataset or folder.name
+    unreadable: list[str] = []
+    size: tuple[int, ...] = tuple(image_size or ())
+    first = other = ""
+    pixels: Pixels | None = None
+
+    def read(file: Path) -> Pixels | str:
+        return _read_image(file, image_size, color_mode)
+
+    with ThreadPoolExecutor() as pool:
+        for i, (file, image) in enumerate(zip(files, pool.map(read, files), strict=True)):
+            name = str(file.relative_to(folder) if file.is_relative_to(folder) else file)
+            if isinstance(image, str):
+                unreadable.append(f"{name} ({image})")
+                continue
+            if pixels is None:
+                pixels = np.empty((len(files), *image.shape), np.uint8)
+                size, first = image.shape[:2], name
+            if image.shape[:2] == size:
+                pixels[i] = image
+            elif not other:
+                other = f"{name} with {_write_size(image.shape)}"
+    problems = []
+    if unreadable:
+        problems.append(f"images cannot be read: {list_some(unreadable)}. Correct or remove them.")
+    if other:
+        problems.append(
+            f"images must have one size (received: {first} with {_write_size(size)}, {other}, as "
+            "height × width). Bring them to one with image_size: "
+            f"[{', '.join(str(length) for length in size)}]."
+        )
+    if problems or pixels is None:
+        raise DataError(dataset, problems)
+    return pixels
+
+
+def _read_image(
+    file: Path, image_size: Sequence[int] | None, color_mode: ColorMode
+) -> Pixels | str:
+    """An image's pixels, or why it cannot be read."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as opened:
+            image: Image.Image = ImageOps.exif_transpose(opened)
+            image = _convert(image, color_mode)
+    except UnidentifiedImageError:
+        return "no image"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return str(error).rstrip(".")
+    if image_size:
+        height, width = image_size
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image)
+
+
+def _convert(image: Image.Image, color_mode: ColorMode) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode == "I":
+        from PIL import Image
+
+        # Pillow would cut 16 bits off at 255.
+        image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
+    return image.convert("L" if color_mode == "grayscale" else "RGB")
+
+
+def _write_size(shape: Sequence[int]) -> str:
+    return f"{shape[0]} × {shape[1]}"
+
+
+def _list_suffixes() -> str:
+    return f"Images end in {', '.join(IMAGES)}."

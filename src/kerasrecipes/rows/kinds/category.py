@@ -1,0 +1,141 @@
+"""Columns of categories: a few distinct texts, numbers or codes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasrecipes.recipe.schema import FEATURES, DatasetSpec
+from kerasrecipes.rows.cells import Cells, name_value
+from kerasrecipes.rows.kinds.base import Column, Finding, Kind
+from kerasrecipes.rows.kinds.number import are_plain_numbers
+from kerasrecipes.rows.words import count, list_some
+
+FEW_VALUES = 100
+"""Texts of at most so many distinct values are categories, however few the rows."""
+
+
+@dataclass(frozen=True)
+class CategoryCode:
+    """How categories become the model's input.
+
+    Attributes:
+        vocabulary: Those with a place of their own, the most frequent first.
+        rare: Those that share one.
+        rows: The encoded row of an unknown category, of each of the vocabulary, and of a missing
+            one; of shape (n_vocabulary + 2, n_places).
+    """
+
+    vocabulary: list[str]
+    rare: list[str]
+    rows: NDArray[np.float32]
+
+
+class CategoryColumn(Column):
+    """Categories, as texts of dtype object; "" where a value is missing.
+
+    Where all values of the training rows are numbers, 10, 10.0 and "10" are one category.
+    """
+
+    kind: ClassVar[Kind] = "category"
+    expected: ClassVar[str] = "numbers, texts, truth values or dates"
+    words: ClassVar[tuple[str, ...]] = (
+        *("string_categorical", "string_hashed"),
+        *("integer_categorical", "integer_hashed"),
+    )
+
+    @classmethod
+    def recognise(cls, cells: Cells) -> Finding | None:
+        """Recognise texts that recur."""
+        if not (cells.is_text or cells.is_category):
+            return None
+        if not cells.is_category and len(cells.names) > max(FEW_VALUES, cells.n_values / 2):
+            return None
+        feature = "string_categorical"
+        column = cls.take(cells, feature, FEATURES[feature])
+        reason = count(len(cells.names), "distinct value")
+        if len(cells.names) > column.arguments["max_tokens"]:
+            reason += f", the {column.arguments['max_tokens']} most frequent of them distinguished"
+        return Finding(replace(column, reason=reason))
+
+    @classmethod
+    def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
+        column = super().take(cells, feature, arguments)
+        are_numbers = cells.is_number or (cells.is_text and are_plain_numbers(cells.distinct))
+        found = {"are_numbers": True} if are_numbers else {}
+        return replace(column, arguments={**column.arguments, **found})
+
+    def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
+        names = [_name_number(name) for name in cells.names] if self._are_numbers else cells.names
+        return [np.array([*names, ""], dtype=object)], np.zeros(len(names), dtype=bool)
+
+    def find_missing(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        return np.asarray(values == "", dtype=bool)
+
+    def remark(self, cells: Cells) -> str:
+        """Categories that differ in capital letters only."""
+        first: dict[str, str] = {}
+        pairs = [
+            f"'{other}' and '{name}'"
+            for name in cells.names
+            if (other := first.setdefault(name.casefold(), name)) != name
+        ]
+        if not pairs:
+            return ""
+        return (
+            f"{self.name}: {list_some(pairs)} differ in capital letters only, and are different "
+            "categories. Write them alike if they mean the same."
+        )
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether categories are hashed instead of looked up."""
+        return self.feature.endswith("_hashed")
+
+    def fit_categories(self, values: NDArray[Any], spec: DatasetSpec) -> CategoryCode:
+        """Learn a place for each category of the training rows.
+
+        A place that no training row fills would keep its random first weights, so a category that
+        was never seen gives a row of zeros. Only where rare categories exceed the bound do they and
+        the unseen share a place.
+
+        Args:
+            values: As ``read`` gave them, of shape (n_rows,).
+            spec: Says what becomes of missing ones.
+        """
+        counts = Counter(values.tolist())
+        n_missing = counts.pop("", 0)
+        ordered = sorted(counts, key=lambda value: (-counts[value], value))
+        n_kept = min(len(ordered), self.arguments["max_tokens"])
+        kept, rare = ordered[:n_kept], ordered[n_kept:]
+        # Rows: unknown, each category, missing.
+        rows = np.zeros((n_kept + 2, max(n_kept + bool(rare) + bool(n_missing), 1)), np.float32)
+        rows[1:-1, :n_kept] = np.eye(n_kept)
+        if rare:
+            rows[0, n_kept] = 1
+        if n_missing:
+            rows[-1, -1] = 1
+        if spec.missing == "most_frequent" and kept:
+            rows[-1] = rows[1]
+            if n_missing and not spec.missing_indicator:
+                rows = rows[:, :-1]
+            elif n_missing:
+                rows[-1, -1] = 1
+        return CategoryCode(kept, rare, rows)
+
+    @property
+    def _are_numbers(self) -> bool:
+        return bool(self.arguments.get("are_numbers"))
+
+
+def _name_number(text: str) -> str:
+    """A text as the category that its number is: "10.0" as "10"; other texts as they are."""
+    try:
+        return name_value(int(text) if text.lstrip("+-").isdecimal() else float(text))
+    except ValueError:
+        return text

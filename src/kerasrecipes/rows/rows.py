@@ -1,0 +1,118 @@
+"""What every kind of rows offers, and what training learns of them for prediction."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.rows.dataset import Inputs, Source
+from kerasrecipes.rows.kinds import Column
+from kerasrecipes.rows.target import Target
+
+ColorMode = Literal["rgb", "grayscale"]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a trained model takes and answers, by which other rows are read.
+
+    Attributes:
+        columns: A table's columns; empty for arrays and images.
+        target: What it predicts; arrays' targets have no columns.
+        target_names: The target's name, or those of several.
+        shape: Of one row of an array.
+        spec: The recipe's ``dataset``.
+    """
+
+    columns: tuple[Column, ...]
+    target: Target
+    target_names: tuple[str, ...]
+    shape: tuple[int, ...]
+    spec: DatasetSpec
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the data are named columns rather than one array."""
+        return bool(self.columns)
+
+    @property
+    def image_form(self) -> tuple[int, int, ColorMode]:
+        """Height, width and colours of the images that the model takes; no height for others."""
+        if len(self.shape) == 3 and self.shape[2] in (1, 3):
+            return self.shape[0], self.shape[1], "rgb" if self.shape[2] == 3 else "grayscale"
+        if len(self.shape) == 2:
+            return self.shape[0], self.shape[1], "grayscale"
+        return 0, 0, "grayscale"
+
+    @property
+    def takes(self) -> str:
+        """What it takes, in words: "the columns x, y", "images or arrays of shape (8, 8)"."""
+        if self.is_table:
+            return f"the columns {', '.join(column.name for column in self.columns)}"
+        images = "images or " if self.image_form[0] else ""
+        return f"{images}arrays of shape {self.shape}"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows, as a trained model takes them.
+
+    Attributes:
+        inputs: The rows.
+        rows: Each one's number, counted from 0 over all pieces.
+        values: The target's values, where they are asked for, as ``Source.target``.
+        beside: Columns to copy beside the answers, by name.
+        warnings: What was done to the rows.
+        left_out: How many rows are left out, by the reason: "target price is missing".
+    """
+
+    inputs: Inputs
+    rows: NDArray[np.int64]
+    values: NDArray[Any] | None = None
+    beside: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+class Rows(ABC):
+    """Rows that somebody has: a table, arrays, images or a built-in data set.
+
+    Attributes:
+        name: What they are called in messages and reports.
+    """
+
+    name: str
+
+    @abstractmethod
+    def load(self, spec: DatasetSpec, hint: Task | None = None) -> Source:
+        """Read every row, for training.
+
+        Args:
+            spec: The recipe's ``dataset``.
+            hint: What the recipe's loss asks for.
+
+        Raises:
+            DataError: The recipe and the rows do not fit; it lists everything.
+        """
+
+    @abstractmethod
+    def iterate(
+        self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
+    ) -> Iterator[Piece]:
+        """Read rows for a trained model, a bounded number at once.
+
+        Args:
+            schema: What training found.
+            ids: Columns of a table to copy beside the answers.
+            with_target: Whether to read the target too; rows without one are left out.
+
+        Raises:
+            DataError: Rows lack columns, or hold what the model cannot take.
+            InputError: Ids are asked of what is no table.
+        """

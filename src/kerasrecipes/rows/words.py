@@ -1,0 +1,46 @@
+"""Phrases that many messages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kerasrecipes.recipe.suggest import find_meant
+from kerasrecipes.recipe.yaml_file import write_value
+
+SHOWN = 5
+"""How many of many names, rows or values a message shows."""
+
+_COLUMNS_SHOWN = 30
+
+
+def list_some(names: Sequence[Any], most: int = SHOWN) -> str:
+    """The first few names: "a, b and 3 more"."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{', '.join(map(str, names[:most]))}{more}"
+
+
+def list_columns(names: Sequence[str]) -> str:
+    """The columns of a table, for the end of a message."""
+    return f"The columns: {list_some(names, _COLUMNS_SHOWN)}."
+
+
+def count(n: int, noun: str) -> str:
+    """A number with its noun: "1 row", "2 rows"."""
+    return f"{n:,} {noun if n == 1 else noun + 's'}"
+
+
+def ask_meant(name: str, choices: Iterable[str]) -> str:
+    """A question for the end of a sentence, such as "Did you mean 'price'?"; or nothing."""
+    meant = find_meant(name, choices)
+    return f" Did you mean '{meant}'?" if meant else ""
+
+
+def show_places(places: Sequence[Any], noun: str = "row") -> str:
+    """The first few row or line numbers: "row 3", "rows 1, 4 and 7 more"."""
+    return f"{noun}{'s' if len(places) > 1 else ''} {list_some(places)}"
+
+
+def write_use(name: str, use: Any) -> str:
+    """How a recipe takes a column: "features: {zip: string_categorical}"."""
+    return f"features: {write_value({name: use}, 200)}"

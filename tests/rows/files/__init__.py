@@ -1,0 +1,1 @@
+"""Files of tables, one test file a format."""

@@ -1,0 +1,421 @@
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from kerasrecipes.errors import DataError
+from kerasrecipes.rows.cells import Cells
+from kerasrecipes.rows.files import delimited
+from kerasrecipes.rows.kinds import NumberColumn, make_column
+
+from .reading import (
+    Source,
+    find_problems,
+    find_problems_of_pieces,
+    open_source,
+    read,
+    read_pieces,
+    write,
+)
+
+LONG = 300_000
+"""So many lines are more than the part of a file that types are first inferred from."""
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read files in small parts, so that a short one has what else only long ones have."""
+    monkeypatch.setattr(delimited, "_BLOCK_BYTES", 200)
+    monkeypatch.setattr(delimited, "SAMPLE_BYTES", 200)
+
+
+def read_text(folder: Path, content: str | bytes, **keys: Any) -> dict[str, list[Any]]:
+    return read(write(folder / "data.csv", content), **keys)
+
+
+@pytest.mark.parametrize(
+    ("content", "keys", "expected"),
+    [
+        ("a,b\n1,x\n", {}, {"a": [1], "b": ["x"]}),
+        ("a\n1", {}, {"a": [1]}),
+        ("a;b\n1,5;x\n2;y\n", {}, {"a": [1.5, 2.0], "b": ["x", "y"]}),
+        ("a;b\n1,234;x\n", {"csv": {"decimal": ","}}, {"a": [1.234], "b": ["x"]}),
+        ("a;b\n1,234;x\n", {"csv": {"decimal": "."}}, {"a": ["1,234"], "b": ["x"]}),
+        ('a,b\n"x, y\nz",2\n', {}, {"a": ["x, y\nz"], "b": [2]}),
+        ('a,b\n"say ""hi""",2\n', {}, {"a": ['say "hi"'], "b": [2]}),
+        ('a,b\n5" pipe,2\n', {}, {"a": ['5" pipe'], "b": [2]}),
+        (' a , b\n 1 , x y \n2, "z"\n', {}, {"a": [1, 2], "b": ["x y", '"z"']}),
+        ("a,b\r\n1,2\r\n3,4\r\n", {}, {"a": [1, 3], "b": [2, 4]}),
+        ("a,b\r1,2\r3,4", {}, {"a": [1, 3], "b": [2, 4]}),
+        ("a,b\n1,2\r\n3,4\r5,6\n", {}, {"a": [1, 3, 5], "b": [2, 4, 6]}),
+        ("\n\na,b\n\n1,2\n\n", {}, {"a": [1], "b": [2]}),
+        ("a,b\n1,\n3,\n", {}, {"a": [1, 3], "b": [None, None]}),
+        ("a,b\n1,   \n3,\n", {}, {"a": [1, 3], "b": [None, None]}),
+        ("a\n1.\n.5\n-2e3\n", {}, {"a": [1.0, 0.5, -2000.0]}),
+        ("a\n1_000\n2_000\n", {}, {"a": ["1_000", "2_000"]}),
+        ("a,b\n1,x # y\n# z\n3,w\n", {"csv": {"comment": "#"}}, {"a": [1, 3], "b": ["x", "w"]}),
+        ('a,b\n1,"x # y" # z\n', {"csv": {"comment": "#"}}, {"a": [1], "b": ["x # y"]}),
+    ],
+)
+def test_values_are_numbers_or_text(
+    tmp_path: Path, content: str, keys: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert read_text(tmp_path, content, **keys) == expected
+
+
+def test_what_a_text_means_is_left_to_the_columns_kind(tmp_path: Path) -> None:
+    content = "flag,day,time,code,hex,share,price\ntrue,2024-02-29,10:20,007,0x1F,5%,$5\n"
+    assert [*read_text(tmp_path, content).values()] == [
+        ["true"], ["2024-02-29"], ["10:20"], ["007"], ["0x1F"], ["5%"], ["$5"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "token", ["", "?", "NA", "N/A", "n/a", "nan", "NaN", "null", "NULL", "None", "<NA>", '""', " ?",
+              r"\N", "#DIV/0!", "(null)", "  "]
+)  # fmt: skip
+def test_usual_words_for_missing(tmp_path: Path, token: str) -> None:
+    content = f"number,text\n{token},{token}\n1,x\n"
+    assert read_text(tmp_path, content) == {"number": [None, 1], "text": [None, "x"]}
+
+
+def test_more_values_for_missing_are_told(tmp_path: Path) -> None:
+    content = "a,b,c\n-999,unknown,1.5\n-999.0,-999,9e9\n3,None,-999.00\n"
+    keys = {"missing_values": {"add": [-999, "unknown", 9e9], "keep": ["None"]}}
+    assert read_text(tmp_path, content, **keys) == {
+        "a": [None, None, 3.0],
+        "b": [None, None, "None"],
+        "c": [1.5, None, None],
+    }
+
+
+@pytest.mark.parametrize("before", ["", "\n\r\n"])
+def test_an_empty_line_is_a_row_of_a_single_column(tmp_path: Path, before: str) -> None:
+    content = f"{before}x\n1\n\n3\n"
+    path = write(tmp_path / "data.csv", content)
+    assert read(path) == {"x": [1, None, 3]}
+    assert read_pieces(path, ["x"], ["x"]) == {"x": [1, None, 3]}
+    assert read_pieces(content.encode(), ["x"]) == {"x": ["1", None, "3"]}
+
+
+# Types come from all rows, not from the first ones.
+
+
+@pytest.mark.parametrize(
+    ("usual", "last", "expected"),
+    [
+        ("12345", "2.5", 2.5),
+        ("1.5", "1", 1.0),
+        ("12345", "x", "x"),
+        ("12345", "12345678901234567890", 12345678901234567890.0),
+        ("12345", "007", "007"),
+        ("12345", '"007"', "007"),
+        ("12345", " 007", "007"),
+        ("12345", "-007", "-007"),
+        ("12345", "0x1F", "0x1F"),
+        ("12345", "0", 0),
+        ("12345", "   ?", None),
+        ("12345", '"one\ntwo"', "one\ntwo"),
+        ("", "7", 7),
+    ],
+)
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_last_line_decides_too(
+    tmp_path: Path, usual: str, last: str, expected: Any, end: str
+) -> None:
+    content = "a,b\n" + f"1,{usual}\n" * 300 + f"2,{last}{end}"
+    path = write(tmp_path / "data.csv", content)
+    values = read(path)
+    assert len(values["a"]) == len(values["b"]) == 301
+    assert (values["a"][-1], values["b"][-1]) == (2, expected)
+    is_text = isinstance(expected, str)
+    assert values["b"][0] == (usual if is_text else float(usual) if usual else None)
+    if is_text and usual:
+        assert read_pieces(path, ["b"]) == {"b": values["b"]}
+
+
+def test_a_code_past_the_first_megabyte(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "a,b\n" + "1,12345\n" * LONG + "2,007\n")
+    assert read(path)["b"][-2:] == ["12345", "007"]
+    assert read_pieces(path, ["a", "b"], ["a"])["b"][-2:] == ["12345", "007"]
+
+
+def test_a_whole_number_past_64_bits_is_a_fraction(tmp_path: Path) -> None:
+    content = "a,b\n9223372036854775807,1\n9223372036854775808,2\n"
+    assert read_text(tmp_path, content)["a"] == [2.0**63, 2.0**63]
+    assert read_text(tmp_path, content.replace("8,2", "7,2"))["a"] == [2**63 - 1] * 2
+
+
+def test_types_are_not_inferred_of_columns_that_are_texts(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "a,b,c\n1,1.50,1\n2,2,x\n")
+    file = open_source(path)
+    assert file.read(as_text=["a"]).to_pydict() == {
+        "a": ["1", "2"], "b": [1.5, 2.0], "c": ["1", "x"],
+    }  # fmt: skip
+
+
+# Repeated lines of column names.
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("values", ["1,x", "x,y"])
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_repeated_names_are_left_out(tmp_path: Path, values: str, is_stream: bool) -> None:
+    lines = ["a,b", *[values] * 300, " a ,b", *[values] * 99, "a,b", values]
+    content = "\n".join(lines).encode()
+    source: Source = content if is_stream else write(tmp_path / "data.csv", content)
+    file = open_source(source)
+    number = ["a"] if values == "1,x" else []
+    pieces = list(file.iterate(["a", "b"], number, 10))
+    assert sum(len(piece) for piece in pieces) == 400
+    places = ("row 300", "row 400") if is_stream else ("line 302", "line 402")
+    assert file.notes == [
+        f"1 row is left out: the column names are repeated in {place}" for place in places
+    ]
+    if is_stream:
+        return
+    assert file.notation.first_line is None
+    file = open_source(source)
+    assert len(file.read()) == 400
+    assert file.notes == [
+        "2 rows are left out: the column names are repeated in line 302 and 1 more"
+    ]
+
+
+def test_a_text_may_be_its_columns_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "kind,n,m\nkind,1,x\nb,2,y\n")
+    assert read(path)["kind"] == ["kind", "b"]
+    assert read_pieces(path, ["kind"]) == {"kind": ["kind", "b"]}
+    assert read_pieces(path.read_bytes(), ["kind"]) == {"kind": ["kind", "b"]}
+
+
+# Where a value stands.
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("a,b\n1,x\n2,y\n", "line 3"),
+        ("a,b\r\n1,x\r\n2,y", "line 3"),
+        ("# made\n# by\na,b\n1,x\n2,y\n", "line 5"),
+        ('a,b\n"1\n2",x\n2,y\n', "row 1"),
+        ("a,b\n1,x\n\n2,y\n", "row 1"),
+        ("a,b\r1,x\r\r2,y\r", "row 1"),
+        ("a  b\n1  2\n2  3\n", "row 1"),
+    ],
+)
+def test_lines_are_named_where_each_row_is_one(tmp_path: Path, content: str, place: str) -> None:
+    file = open_source(write(tmp_path / "data.csv", content))
+    table = file.read()
+    assert Cells("a", table["a"], file.notation).locate(np.array([1])) == place
+
+
+# Bad lines.
+
+
+def test_lines_with_too_many_or_too_few_values(tmp_path: Path) -> None:
+    content = 'a,b\n"x\ny",2\n1,2,3\n4\n5,6\n'
+    assert find_problems(write(tmp_path / "data.csv", content)) == [
+        "every line must have 2 values, one for each column name (received: line 4 has 3, line 5 "
+        "has 1). Fix these lines; put a value that contains ',' in quotation marks."
+    ]
+    content = "a\tb\n1\t2\n3\t4\n" + "1\t2\t3\n" * 7 + "1\t2\n" * 200
+    assert find_problems(write(tmp_path / "data.tsv", content)) == [
+        "every line must have 2 values, one for each column name (received: line 4 has 3, line 5 "
+        "has 3, line 6 has 3, line 7 has 3, line 8 has 3 and more). Fix these lines; put a value "
+        "that contains a tab in quotation marks."
+    ]
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize(
+    ("is_stream", "places"),
+    [(False, "line 302 has 3, line 304 has 1"), (True, "row 300 has 3, row 302 has 1")],
+)
+def test_ragged_lines_of_a_long_file(tmp_path: Path, is_stream: bool, places: str) -> None:
+    lines = ["a,x", *(f"a,{i}" for i in range(300)), "a,1,2", "a,1", "a", *["a,1"] * 100]
+    content = "\n".join(lines).encode()
+    source: Source = content if is_stream else write(tmp_path / "data.csv", content)
+    problem = (
+        f"every line must have 2 values, one for each column name (received: {places}). Fix these "
+        "lines; put a value that contains ',' in quotation marks."
+    )
+    assert find_problems_of_pieces(source, ["x"]) == [problem]
+
+
+@pytest.mark.parametrize(
+    "line", ['1,"2', '"1,2', '1,"2\n' + "3,4\n" * LONG], ids=["last", "first", "long"]
+)
+def test_a_quotation_mark_that_is_never_closed(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path / "data.csv", f"a,b\n1,2\n{line}\n3,4\n")
+    problem = "a quotation mark that is opened in line 3 is never closed. Close it, or remove it."
+    assert find_problems(path) == [problem]
+    for wanted in (["a"], ["a", "b"]):
+        assert find_problems_of_pieces(path, wanted) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("a,b\n", "the file has column names (a, b) and no rows. Add rows."),
+        ("a,b", "the file has column names (a, b) and no rows. Add rows."),
+        ("\n\n", "the file is empty. It must open with a line of column names."),
+    ],
+)
+def test_a_file_without_rows(tmp_path: Path, content: str, problem: str) -> None:
+    path = write(tmp_path / "data.csv", content)
+    for source in (path, content.encode()):
+        assert find_problems(source) == [problem]
+        assert find_problems_of_pieces(source, ["a"]) == [problem]
+
+
+# In pieces.
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_value_that_is_no_number_makes_text_of_all_that_follows(
+    tmp_path: Path, is_stream: bool
+) -> None:
+    values = [f"{i},5" for i in range(500)]
+    values[321] = "abc"
+    content = ("t;x\n" + "".join(f"t;{value}\n" for value in values)).encode()
+    source: Source = content if is_stream else write(tmp_path / "data.csv", content)
+    pieces = list(open_source(source).iterate(["x"], ["x"], 10))
+    read_values = [value for piece in pieces for value in piece["x"].to_pylist()]
+    n_numbers = sum(isinstance(value, float) for value in read_values)
+    assert n_numbers == 0 if is_stream else 250 < n_numbers < 321
+    assert read_values[:n_numbers] == [i + 0.5 for i in range(n_numbers)]
+    assert read_values[n_numbers:] == values[n_numbers:]
+
+
+def test_columns_that_are_not_numbers_keep_their_texts(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "id,t,x\n007,1.50,1\nNA,2,?\n")
+    assert read_pieces(path, ["id", "t", "x"], ["x"]) == {
+        "id": ["007", None], "t": ["1.50", "2"], "x": [1.0, None],
+    }  # fmt: skip
+
+
+def test_large_whole_numbers_keep_their_digits_as_text(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", f"a,b\n{2**53 + 1},1\n,2\n")
+    assert read_pieces(path, ["a"]) == {"a": [str(2**53 + 1), None]}
+    assert read(path)["a"] == [2**53 + 1, None]
+
+
+def test_all_columns_are_read_where_a_wanted_one_is_not_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "a,b\n1,x\n2,y\n")
+    assert read_pieces(path, ["absent"]) == {"a": ["1", "2"], "b": ["x", "y"]}
+
+
+def test_columns_of_one_name_matter_only_where_they_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "a,a,x\n1,2,3\n")
+    assert read_pieces(path, ["x"], ["x"]) == {"x": [3.0]}
+    with pytest.raises(DataError, match="column names must differ"):
+        open_source(path, ["a"])
+
+
+def test_a_column_may_be_called_as_a_number_is(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "0.5,+0.0,y\n1,2,3\n2,3,4\n")
+    assert read_pieces(path, ["0.5"], ["0.5"]) == {"0.5": [1.0, 2.0]}
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_runs_of_spaces_are_one_delimiter(tmp_path: Path) -> None:
+    lines = ["  a    b  c", *(f"  {i}{' ' * (1 + i % 3)}{i / 4}    x" for i in range(300))]
+    path = write(tmp_path / "data.dat", "\n".join(lines))
+    expected = {"a": [*range(300)], "b": [i / 4 for i in range(300)], "c": ["x"] * 300}
+    assert read(path) == expected
+    assert read_pieces(path, ["a", "b", "c"], ["a", "b"]) == expected
+    assert read_pieces(path.read_bytes(), ["c"]) == {"c": expected["c"]}
+
+
+# Whole, in pieces and from a stream, a file has the same values.
+
+NUMBERS = (
+    "1",
+    "-2.25",
+    "3",
+    "1e3",
+    ".5",
+    "1,5",
+    "1.234,5",
+    "1,234.5",
+    "0.0",
+    "12345678901234567890",
+)
+WORDS = ("red", "grün", "a b", "007", "0x1F", "2024-01-01", "true", "1%", "$1,000", 'say "hi"',
+         "one\ntwo", "a,b;c\td", "'", "1_000")  # fmt: skip
+MISSING = ("", "NA", "?", "  ", r"\N", " NA ")
+
+cells = st.sampled_from(NUMBERS) | st.sampled_from(WORDS) | st.sampled_from(MISSING)
+columns = st.one_of(
+    st.lists(st.sampled_from(NUMBERS + MISSING), min_size=1, max_size=25),
+    st.lists(st.sampled_from(WORDS + MISSING), min_size=1, max_size=25),
+    st.lists(cells, min_size=1, max_size=25),
+)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    columns=st.lists(columns, min_size=1, max_size=4),
+    delimiter=st.sampled_from([",", ";", "\t", "|"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    repeat=st.integers(0, 12),
+)
+@example([["1", "   "], ["", ""]], ",", "\n", csv.QUOTE_MINIMAL, 0)
+def test_however_a_file_is_read_its_values_are_the_same(
+    tmp_path: Path,
+    columns: list[list[str]],
+    delimiter: str,
+    end: str,
+    quoting: Any,
+    repeat: int,
+) -> None:
+    names = [f"column{chr(97 + i)}" for i in range(len(columns))]
+    n_rows = min(map(len, columns))
+    rows = [[column[i] for column in columns] for i in range(n_rows)]
+    rows.insert(repeat, names)  # in most files, the names are repeated
+    written = io.StringIO()
+    writer = csv.writer(written, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerows([names, *rows])
+    path = write(tmp_path / "data.csv", written.getvalue())
+    keys: dict[str, Any] = {"csv": {"header": "first", "delimiter": delimiter, "decimal": "."}}
+    file = open_source(path, **keys)
+    if len(rows) == 1:
+        return
+    whole = file.read()
+    assert len(whole) == n_rows
+    numbers = [name for name in names if not Cells(name, whole[name], file.notation).is_text]
+
+    def read_values(tables: list[pa.Table], name: str) -> list[Any]:
+        cells = [Cells(name, table[name], file.notation) for table in tables]
+        return [x for one in cells for x in _read_cells(one, name in numbers)]
+
+    expected = {name: read_values([whole], name) for name in names}
+    for source in (path, path.read_bytes()):
+        file = open_source(source, names, **keys)
+        pieces = list(file.iterate(names, numbers, 10))
+        assert {name: read_values(pieces, name) for name in names} == expected
+
+
+def _read_cells(cells: Cells, are_numbers: bool) -> list[Any]:
+    if not are_numbers:
+        return list(cells.values.to_pylist())
+    column = make_column(cells.name, "float_normalized")
+    assert isinstance(column, NumberColumn)
+    numbers, wrong = column.read_exact(cells)
+    assert not wrong.any()
+    return [None if x != x else x for x in numbers.tolist()]

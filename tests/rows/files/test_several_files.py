@@ -1,0 +1,203 @@
+"""Files by their paths: every format alike, several files as one table, and streams."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import feather, parquet
+
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.files import find_files, find_kind, open_stream
+
+from .reading import (
+    find_problems,
+    find_problems_of_pieces,
+    gather,
+    open_source,
+    read,
+    read_pieces,
+    write,
+)
+
+ROWS = {"n": [1, 2, None], "x": [1.5, -2.0, 1000.0], "t": ["red", None, "파랑"]}
+
+
+def write_rows(path: Path) -> None:
+    frame = pd.DataFrame(ROWS)
+    frame["n"] = frame["n"].astype("Int64")
+    table = pa.table(ROWS)
+    if path.suffix in (".jsonl", ".ndjson"):
+        frame.to_json(path, orient="records", lines=True, force_ascii=False)
+    elif path.suffix == ".json":
+        frame.to_json(path, orient="records")
+    elif path.suffix in (".parquet", ".pq"):
+        parquet.write_table(table, path)
+    elif path.suffix == ".feather":
+        feather.write_feather(table, str(path))
+    elif path.suffix == ".arrow":
+        with pa.ipc.new_stream(str(path), table.schema) as sink:
+            sink.write_table(table)
+    elif path.suffix == ".xlsx":
+        frame.to_excel(path, index=False)
+    else:
+        frame.to_csv(path, sep="\t" if path.suffix in (".tsv", ".tab") else ",", index=False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rows.csv", "ROWS.CSV", "rows.txt", "rows.tsv", "rows.tab", "rows.dat", "rows.data",
+        "rows.jsonl", "rows.ndjson", "rows.json", "rows.parquet", "rows.pq", "rows.feather",
+        "rows.arrow", "rows.xlsx",
+    ],
+)  # fmt: skip
+def test_every_format_gives_the_same_rows_whole_and_in_pieces(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_rows(path)
+    assert read(path) == ROWS
+    assert read_pieces(path, ["t", "n", "x"], ["n", "x"], 2) == ROWS
+
+
+@pytest.mark.parametrize("content", [b" x;t\n1,5;a\n", b'\n{"x": 1.5, "t": "a"}\n',
+                                     b'[{"t": "a", "x": 1.5}]'])  # fmt: skip
+def test_standard_input_is_csv_or_json_lines(
+    monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
+    monkeypatch.setattr(sys, "stdin", stdin)
+    file = open_stream(sys.stdin.buffer, DatasetSpec(), ["x", "t"])
+    assert file.name == "standard input"
+    values = gather(file.iterate(["x", "t"], ["x"], 10), file.notation)
+    assert values in ({"x": ["1,5"], "t": ["a"]}, {"x": [1.5], "t": ["a"]})
+
+
+def test_a_stream_may_be_read_whole() -> None:
+    assert read(b"x,t\n1,a\n2,b\n") == {"x": [1, 2], "t": ["a", "b"]}
+    assert read(b'{"x": 1}\n{"x": 2}\n') == {"x": [1, 2]}
+
+
+class Pipe(io.RawIOBase):
+    """A stream that gives a few bytes at once, as a pipe does."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part, self._data = self._data[:7], self._data[7:]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def test_a_stream_may_come_in_small_parts() -> None:
+    stream: Any = Pipe(b"x,t\n" + b"1,a\n" * 500)
+    file = open_stream(stream, DatasetSpec(), ["x", "t"])
+    values = gather(file.iterate(["x", "t"], ["x"], 10), file.notation)
+    assert values == {"x": ["1"] * 500, "t": ["a"] * 500}
+
+
+# Several files.
+
+
+def test_files_of_a_pattern_are_put_together_by_name(tmp_path: Path) -> None:
+    write(tmp_path / "b.csv", "y;x\nb;2,5\n")
+    write(tmp_path / "a.csv", "x,y\n1,7\n")
+    pattern = tmp_path / "*.csv"
+    assert [file.name for file in find_files(str(pattern))] == ["a.csv", "b.csv"]
+    assert read(pattern) == {"x": [1.0, 2.5], "y": ["7", "b"]}
+    assert read_pieces(pattern, ["x", "y"], ["x"]) == {"x": [1.0, 2.5], "y": ["7", "b"]}
+
+
+def test_a_column_is_text_in_all_files_where_it_is_no_number_in_one(tmp_path: Path) -> None:
+    write(tmp_path / "1.csv", "a,b,c\n007,1.50,1\n")
+    write(tmp_path / "2.csv", "a,b,c\n8,x,2\n")
+    pattern = tmp_path / "*.csv"
+    assert read(pattern) == {"a": ["007", "8"], "b": ["1.50", "x"], "c": [1, 2]}
+    assert open_source(pattern).read(as_text=["c"])["c"].to_pylist() == ["1", "2"]
+
+
+def test_a_column_without_values_in_one_file(tmp_path: Path) -> None:
+    write(tmp_path / "1.csv", "a,b\n1,NA\n2,NA\n")
+    write(tmp_path / "2.csv", "a,b\nNA,x\nNA,y\n")
+    assert read(tmp_path / "*.csv") == {"a": [1, 2, None, None], "b": [None, None, "x", "y"]}
+
+
+def test_the_kind_of_a_pattern_is_that_of_its_files(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "x\n1\n")
+    write_rows(tmp_path / "b.xlsx")
+    write_rows(tmp_path / "c.parquet")
+    kinds = {name: find_kind(str(tmp_path / name)) for name in ("*", "*.xlsx", "*.parquet")}
+    assert kinds == {"*": "delimited", "*.xlsx": "excel", "*.parquet": "table"}
+
+
+def test_notes_name_their_file(tmp_path: Path) -> None:
+    write(tmp_path / "1.csv", "a,b\n1,x\n")
+    write(tmp_path / "2.csv", "Title\na,b\n1,x\n2,y\na,b\n")
+    for read_all in (lambda file: file.read(), lambda file: [*file.iterate(["b"], [], 10)]):
+        file = open_source(tmp_path / "*.csv")
+        read_all(file)
+        assert file.notes == [
+            "2.csv: 1 line above the column names is skipped",
+            "2.csv: 1 row is left out: the column names are repeated in line 5",
+        ]
+        assert file.notation.first_line is None
+
+
+def test_every_file_of_a_pattern_is_held_against_the_first(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "x,y\n1,2\n")
+    write(tmp_path / "b.csv", "x,z\n1,2\n")
+    write(tmp_path / "c.csv", "x\n1\n")
+    assert find_problems(tmp_path / "*.csv") == [
+        "path: all files must have the columns of a.csv (received: b.csv lacks y and has z "
+        "besides). Correct the file, or leave it out of the pattern.",
+        "path: all files must have the columns of a.csv (received: c.csv lacks y). Correct the "
+        "file, or leave it out of the pattern.",
+    ]
+
+
+def test_columns_of_a_pattern_have_one_type(tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"x": ["u"]}), tmp_path / "b.parquet")
+    assert find_problems(tmp_path / "*.parquet") == [
+        "column x must have one type in all files (received: int64 in a.parquet, string in "
+        "b.parquet)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("data.csv", "there is no file {folder}/data.csv. Did you mean 'dat.csv'?"),
+        ("no/data.csv", "there is no folder {folder}/no. Check the path."),
+        ("*.tsv", "no file is like {folder}/*.tsv. Check the pattern."),
+        ("sub", "{folder}/sub is a folder. For the files in it, write {folder}/sub/*.csv."),
+        ("empty.csv", "{folder}/empty.csv is empty (0 bytes). Write the file anew."),
+        (
+            "notes.md",
+            "the ending of a file says how it is read (received: '.md'). Choose from: .arrow, "
+            ".csv, .dat, .data, .feather, .json, .jsonl, .ndjson, .parquet, .pq, .tab, .tsv, .txt, "
+            ".xls, .xlsx; .csv, .tsv, .tab, .txt, .data, .dat, .jsonl, .ndjson, .json may end in "
+            ".gz, .bz2, .zst, .xz, .zip too.",
+        ),
+    ],
+)
+def test_paths_that_are_no_table(tmp_path: Path, name: str, problem: str) -> None:
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "dat.csv", "a,b\n1,2\n")
+    write(tmp_path / "empty.csv", "")
+    write(tmp_path / "notes.md", "# a\n")
+    path = tmp_path / name
+    expected = [f"path: {problem.format(folder=tmp_path)}"]
+    assert find_problems(path) == find_problems_of_pieces(path, ["a"]) == expected
+    with pytest.raises(DataError) as caught:
+        open_source(path)
+    assert caught.value.dataset == Path(name).name

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from kerasrecipes.rows.kinds import make_column, recognise_column
+
+from .columns import find_problem, make_cells, read, recognise, take
+
+NUMBER = make_column("c")
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([1, 2, 2], "number"),
+        ([0.5, None, 2.0], "number"),
+        ([Decimal("1.50")], "number"),
+        (["1.5", "-2", "1e3"], "number, written as text"),
+        (["1", "2", "NA"], "number, written as text"),
+        (["1", "2", "\u22123"], "number, written as text"),
+    ],
+)
+def test_what_is_a_number(values: Any, reason: str) -> None:
+    column = recognise(values).column
+    assert column == make_column("c", reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("texts", "style", "numbers"),
+    [
+        # Money
+        (["$1,234.50", "$7", ""], {"unit": "$", "thousands": ","}, [1234.5, 7, None]),
+        (["-$5", "$5", "$-6"], {"unit": "$"}, [-5, 5, -6]),
+        (["($5.50)", "$(6)", "$7"], {"unit": "$"}, [-5.5, -6, 7]),
+        (["(705.60)", "678.45"], {}, [-705.6, 678.45]),
+        ([" $7,500 ", " $-   "], {"unit": "$", "thousands": ","}, [7500, 0]),
+        (["1.234,50 €", "4,49 €"], {"unit": "€", "decimal": ",", "thousands": "."}, [1234.5, 4.49]),
+        (["R$ 3.721,00", "R$ 9,50"], {"unit": "R$", "decimal": ",", "thousands": "."}, [3721, 9.5]),
+        (["75,259원", "1,000원"], {"unit": "원", "thousands": ","}, [75259, 1000]),
+        (["₩3,000", "₩12,500"], {"unit": "₩", "thousands": ","}, [3000, 12500]),
+        (["₹54,201", "₹1,23,45,678"], {"unit": "₹", "thousands": ","}, [54201, 12345678]),
+        (["Rs. 8,142", "Rs. 76"], {"unit": "Rs.", "thousands": ","}, [8142, 76]),
+        (["USD 12", "USD 9.5"], {"unit": "USD"}, [12, 9.5]),
+        (["12 USD", "9.5 USD"], {"unit": "USD"}, [12, 9.5]),
+        # Units
+        (["43.1%", "7%", "-0.5%"], {"unit": "%"}, [43.1, 7, -0.5]),
+        ([" 13.56%", "7 %"], {"unit": "%"}, [13.56, 7]),
+        (["51 kg", "72.5kg", "80"], {"unit": "kg"}, [51, 72.5, 80]),
+        (["20°C", "-4 °C"], {"unit": "°C"}, [20, -4]),
+        (["5,707 sqft", "900 sqft"], {"unit": "sqft", "thousands": ","}, [5707, 900]),
+        (['13.6"', '15"'], {"unit": '"'}, [13.6, 15]),
+        (["84.5㎡", "59㎡"], {"unit": "㎡"}, [84.5, 59]),
+        (["12 m2", "7 m2"], {"unit": "m2"}, [12, 7]),
+        (["31 µg/m3", "7 µg/m3"], {"unit": "µg/m3"}, [31, 7]),
+        (["5 km/h", "56 km/h"], {"unit": "km/h"}, [5, 56]),
+        (["1 day", "2 days", "3 days"], {"unit": "days"}, [1, 2, 3]),
+        (["30세", "45세"], {"unit": "세"}, [30, 45]),
+        # Decimal and thousands marks
+        (["35,8", "0,25"], {"decimal": ","}, [35.8, 0.25]),
+        (["0,182", "7,182"], {"decimal": ","}, [0.182, 7.182]),
+        (["7,182", "12,500"], {"thousands": ","}, [7182, 12500]),
+        (["8.420.423", "2.413"], {"decimal": ",", "thousands": "."}, [8420423, 2413]),
+        (["425\u00a0937", "6\u00a0582"], {"thousands": " "}, [425937, 6582]),
+        (["22\u202f863,5", "9,5"], {"decimal": ",", "thousands": " "}, [22863.5, 9.5]),
+        (["1 234 567", "89 000"], {"thousands": " "}, [1234567, 89000]),
+        (["266'000", "207’049"], {"thousands": "'"}, [266000, 207049]),
+    ],
+)  # fmt: skip
+def test_how_numbers_are_written(texts: list[str], style: Any, numbers: list[Any]) -> None:
+    column = recognise(texts).column
+    assert column is not None
+    assert (column.kind, column.arguments) == ("number", style)
+    assert read(column, texts) == pytest.approx(numbers)
+    # The recipe may say no more than that they are numbers.
+    assert read(take(texts, "float"), texts) == pytest.approx(numbers)
+
+
+def test_the_file_s_own_decimal_mark_decides_where_both_fit() -> None:
+    assert recognise(["1,234", "5,678"]).column.arguments == {"thousands": ","}
+    assert recognise(["1,234", "5,678"], decimal=",").column.arguments == {"decimal": ","}
+    assert read(NUMBER, ["1,5", "2"], decimal=",") == [1.5, 2]
+
+
+def test_what_is_written_beside_the_digits_is_told() -> None:
+    assert recognise(["1.234,50 €", "7 €"]).column.reason == (
+        "number, written with '€' and a decimal comma and points between thousands"
+    )
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["007", "012"],
+        ["0x1F", "0x2A"],
+        ["03252", "12345"],
+        ["SKU1008", "SKU1036"],
+        ["CSE209", "CSE408"],
+        ["1st", "2nd", "3rd"],
+        ["10K", "2M"],  # thousands and millions
+        ["3M", "4M"],
+        ["2x4", "3x4"],
+        ["18-25", "26-35"],
+        ["1/2", "3/4"],
+        ["A+", "B-"],
+        ["1.0.0", "1.2.0"],
+        ["192.168.0.1", "192.168.0.22"],
+        ["5'11\"", "6'2\""],
+        ["2h 54m", "1h 3m"],
+        ["10,000+", "500,000+"],
+        ["010-5350-7505", "010-2227-3791"],
+    ],
+)
+def test_what_only_looks_like_a_number(texts: list[str]) -> None:
+    finding = recognise(texts * 2)
+    assert finding.column is not None
+    assert (finding.column.kind, finding.hint) == ("category", "")
+
+
+def test_a_file_with_types_that_holds_texts_means_codes_where_they_are_few() -> None:
+    assert recognise(["10", "20"], has_types=True).column.kind == "category"
+    assert recognise([str(i) for i in range(101)] * 2, has_types=True).column.kind == "number"
+    finding = recognise(["10", "20", "30", "abc"], has_types=True)
+    assert (finding.column.kind, finding.problem) == ("category", "")
+    assert finding.hint == (
+        "1 of 4 values is not a number, such as 'abc' (row 3); to have numbers: write "
+        "missing_values: [abc]"
+    )
+
+
+# A few cells that are none.
+
+AGES = [str(i) for i in range(20, 50)]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem", "wrong"),
+    [
+        (
+            ["unknown"],
+            "column c holds numbers, but 1 of 31 values is not a number: 'unknown' (line 32). "
+            "Write missing_values: [unknown] and missing: median to fill it in, or features: {c: "
+            "string_categorical} to use categories.",
+            ("unknown",),
+        ),
+        (
+            ["-", "n, a", "-"],
+            "column c holds numbers, but 3 of 33 values are not numbers: '-' (line 32), 'n, a' "
+            "(line 33), '-' (line 34). Write missing_values: ['-', 'n, a'] and missing: median to "
+            "fill them in, or features: {c: string_categorical} to use categories.",
+            ("-", "n, a"),
+        ),
+        (
+            ["<0.5"] * 10,
+            "column c holds numbers, but 10 of 40 values are not numbers: '<0.5' (line 32), '<0.5' "
+            "(line 33), '<0.5' (line 34), '<0.5' (line 35), '<0.5' (line 36) and 5 more. Write "
+            "missing_values: [<0.5] and missing: median to fill them in, or features: {c: "
+            "string_categorical} to use categories.",
+            ("<0.5",),
+        ),
+    ],
+)
+def test_numbers_but_for_a_few_words(
+    words: list[str], problem: str, wrong: tuple[str, ...]
+) -> None:
+    finding = recognise([*AGES, *words], first_line=2)
+    assert finding.column.kind == "number"
+    assert (finding.problem, finding.wrong) == (problem, wrong)
+    told = recognise([*AGES, *words], missing_values=list(wrong))
+    assert (told.column.kind, told.problem) == ("number", "")
+
+
+@pytest.mark.parametrize(
+    ("texts", "hint"),
+    [
+        (
+            ["0", "1", "2", "3 or more"] * 9,
+            "9 of 36 values are not numbers, such as '3 or more' (row 3); to have numbers: write "
+            "missing_values: [3 or more]",
+        ),
+        (
+            ["20세", "30세", "65세 이상"] * 9,
+            "9 of 27 values are not numbers, such as '65세 이상' (row 2); to have numbers: write "
+            "all in 세",
+        ),
+        (
+            [*AGES, *"abcdef"] * 2,
+            "12 of 72 values are not numbers, such as 'a' (row 30); to have numbers: fix them",
+        ),
+        (
+            [*(f"{i} kg" for i in range(30)), "154 lb"] * 2,
+            "2 of 62 values are not numbers, such as '154 lb' (row 30); to have numbers: write all "
+            "in kg",
+        ),
+        (["1", "b", "c", "d"] * 2, ""),
+    ],
+)
+def test_numbers_and_words_are_categories_with_a_hint(texts: list[str], hint: str) -> None:
+    finding = recognise(texts)
+    assert finding.column.kind == "category"
+    assert (finding.hint, finding.wrong, finding.problem) == (hint, (), "")
+
+
+# How values are read.
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([3, None], [3.0, None]),
+        ([3.5, NAN, None], [3.5, None, None]),
+        ([True, False], [1.0, 0.0]),
+        ([Decimal("3.50"), None], [3.5, None]),
+        (pa.array([2**62], pa.uint64()), [float(2**62)]),
+        (pa.array([1.5, None], pa.float16()), [1.5, None]),
+        ([1e300, -1e300], [float("inf"), -float("inf")]),
+        (["3", " 4.5 ", "+1e2", ".5", "", "  ", None], [3.0, 4.5, 100.0, 0.5, None, None, None]),
+        (["1e300", "inf", "-Infinity"], [float("inf"), float("inf"), -float("inf")]),
+        (pa.array(["3"], pa.string_view()), [3.0]),
+        (pa.array(["3", None]).dictionary_encode(), [3.0, None]),
+        ([None, None], [None, None]),
+    ],
+)
+def test_numbers_become_float32(values: Any, expected: list[Any]) -> None:
+    assert read(NUMBER, values) == expected
+    (array,), _ = NUMBER.read(make_cells(values))
+    assert array.dtype == np.float32
+
+
+def test_numbers_that_mean_missing() -> None:
+    assert read(NUMBER, [3.0, -999.0, 0.5], missing_values=[-999]) == [3, None, 0.5]
+    assert read(NUMBER, ["3", "-999", "-999.0"], missing_values=[-999]) == [3, None, None]
+    one_tenth = pa.array([0.1, 0.2], pa.float32())
+    assert read(NUMBER, one_tenth, missing_values=[0.1]) == [None, pytest.approx(0.2)]
+    assert read(NUMBER, [2**53 + 1, 7], missing_values=[7]) == [float(2**53), None]
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        (
+            ["1", "abc", None, "1,5"],
+            "column c must hold numbers; 2 values are not: 'abc' (row 11), '1,5' (row 13). Fix "
+            "them, or list in missing_values what means that a value is missing.",
+        ),
+        (
+            [*"abcdefg"],
+            "column c must hold numbers; 7 values are not: 'a' (row 10), 'b' (row 11), 'c' "
+            "(row 12), 'd' (row 13), 'e' (row 14) and 2 more. Fix them, or list in "
+            "missing_values what means that a value is missing.",
+        ),
+        (
+            pa.array([0], pa.date32()),
+            "column c must hold numbers; its type is date32[day].",
+        ),
+    ],
+)
+def test_values_that_are_no_numbers(values: Any, problem: str) -> None:
+    assert find_problem(NUMBER, values, first_row=10) == problem
+
+
+def test_numbers_in_another_unit_are_refused() -> None:
+    column = recognise(["51 kg", "72 kg"]).column
+    assert find_problem(column, ["60 kg", "154 lb"]) == (
+        "column c must hold numbers, which may have 'kg'; 1 value is not: '154 lb' (row 1). "
+        "Fix it, or list in missing_values what means that a value is missing."
+    )
+
+
+# What stands out.
+
+
+@pytest.mark.parametrize(
+    ("values", "remark"),
+    [
+        (
+            [*range(18, 60), -999, -999],
+            "c: -999 is far from all other values (18 to 59) and occurs in 2 rows. If it means "
+            "missing, write missing_values: [-999] and missing: median.",
+        ),
+        (
+            [*(0.5 + i / 10 for i in range(20)), 99.9, 99.9],
+            "c: 99.9 is far from all other values (0.5 to 2.4) and occurs in 2 rows. If it means "
+            "missing, write missing_values: [99.9] and missing: median.",
+        ),
+        (
+            [20240101, 20240215, 20240320, 20240402, 20241231],
+            "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
+            "'%Y%m%d'}}}.",
+        ),
+        (
+            [202401, 202402, 202403, 202412, 202501],
+            "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
+            "'%Y%m'}}}.",
+        ),
+        ([*range(18, 60), -999], ""),  # one mistake is no code
+        ([0, 0, 1, 1, 1, 9], ""),
+        ([2019, 2020, 2021, 2022, 2023], ""),
+        ([20240101, 20240215, 20240320, 20240402, 20241399], ""),
+    ],
+)
+def test_values_that_stand_out(values: list[Any], remark: str) -> None:
+    cells = make_cells(values)
+    assert recognise_column(cells).column.remark(cells) == remark
+
+
+def test_a_unit_leaves_no_doubt_about_thousands() -> None:
+    column = recognise(["$64.10", "$70.50", "$12.00"]).column
+    assert read(column, ["$1,000.50", "$5"]) == [1000.5, 5.0]

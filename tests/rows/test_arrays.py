@@ -1,0 +1,404 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.rows import Schema
+from kerasrecipes.rows.arrays import load_arrays
+from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.kinds import make_column
+from kerasrecipes.rows.target import Target
+
+IMAGES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
+CODES = np.array([2, 0, 2, 0, 2, 0])
+
+
+def save(folder: Path, **arrays: Any) -> Path:
+    np.savez(folder / "data.npz", **arrays)
+    return folder / "data.npz"
+
+
+def load(
+    folder: Path, spec: DatasetSpec | None = None, hint: Task | None = None, **arrays: Any
+) -> Source:
+    return load_arrays(save(folder, **arrays)).load(spec or DatasetSpec(), hint)
+
+
+def make_schema(class_names: tuple[str, ...] = ("0", "2")) -> Schema:
+    """What a model takes that was trained on images of 2 × 2 pixels."""
+    target = Target((make_column("y", "string_categorical"),), "classification", class_names)
+    return Schema((), target, ("y",), (2, 2), DatasetSpec())
+
+
+def read_labels(path: Path, schema: Schema) -> list[int]:
+    (piece,) = load_arrays(path).iterate(schema, with_target=True)
+    assert piece.values is not None
+    return list(piece.values.tolist())
+
+
+def read_table(path: Path) -> dict[str, list[Any]]:
+    table = load_arrays(path).as_table().read(DatasetSpec())
+    return {name: table.take_cells(name).values.to_pylist() for name in table.names}
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [("x", "y"), ("X", "Y"), ("inputs", "target"), ("data", "labels"), ("images", "label")],
+)
+def test_inputs_and_target_are_known_by_their_names(tmp_path: Path, x: str, y: str) -> None:
+    source = load(tmp_path, **{y: CODES, x: IMAGES})
+    assert source.inputs.dtype == np.uint8
+    np.testing.assert_array_equal(source.inputs, IMAGES)
+    assert source.target.tolist() == [1, 0, 1, 0, 1, 0]
+    assert (source.task, source.class_names) == ("classification", ("0", "2"))
+    assert source.target_names == (y,)
+    assert source.test_inputs is None
+    assert source.origin == str(tmp_path / "data.npz")
+
+
+def test_both_parts_have_one_type(tmp_path: Path) -> None:
+    arrays = {"x_train": IMAGES.astype(np.int64), "x_test": IMAGES[:2].astype(np.uint8)}
+    source = load(tmp_path, y_train=CODES, y_test=CODES[:2], **arrays)
+    assert isinstance(source.test_inputs, np.ndarray)
+    assert (source.inputs.dtype, source.test_inputs.dtype) == (np.float32, np.float32)
+    np.testing.assert_array_equal(source.test_inputs, IMAGES[:2])
+
+
+def test_the_file_s_own_test_part(tmp_path: Path) -> None:
+    source = load(
+        tmp_path, x_train=IMAGES, y_train=CODES, x_test=IMAGES[:2], y_test=np.array([0, 1])
+    )
+    assert source.class_names == ("0", "1", "2")
+    assert source.target.tolist() == CODES.tolist()
+    np.testing.assert_array_equal(source.test_inputs, IMAGES[:2])
+    assert source.test_target.tolist() == [0, 1]
+
+
+def test_target_may_name_an_array(tmp_path: Path) -> None:
+    spec = DatasetSpec(target="age")
+    source = load(tmp_path, spec, photos=IMAGES, age=np.linspace(0, 1, 6), ids=CODES)
+    assert source.task == "regression"
+    assert source.target.dtype == np.float32
+    assert (source.target_names, source.left_out) == (("age",), (("ids", "not named x or y"),))
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "expected", "class_names"),
+    [
+        (np.array(["b", "a"] * 3), "classification", [1, 0, 1, 0, 1, 0], ("a", "b")),
+        (CODES.reshape(-1, 1), "classification", [1, 0, 1, 0, 1, 0], ("0", "2")),
+        (CODES / 4, "regression", [0.5, 0, 0.5, 0, 0.5, 0], ()),
+        (np.eye(3)[CODES], "classification", CODES.tolist(), ("0", "1", "2")),
+        (np.eye(3)[CODES] * 2, "regression", (np.eye(3)[CODES] * 2).tolist(), ()),
+    ],
+)  # fmt: skip
+def test_what_the_target_is(
+    tmp_path: Path, y: Any, task: str, expected: Any, class_names: tuple[str, ...]
+) -> None:
+    source = load(tmp_path, x=IMAGES / 2, y=y)
+    assert (source.task, source.class_names) == (task, class_names)
+    assert source.target.tolist() == expected
+    assert source.inputs.dtype == np.float32
+
+
+def test_whole_numbers_are_what_the_task_says(tmp_path: Path) -> None:
+    told = load(tmp_path, DatasetSpec(task="regression"), "classification", x=IMAGES, y=CODES)
+    assert told.task == "regression"
+
+
+@pytest.mark.parametrize(
+    ("y", "hint", "task"),
+    [
+        (CODES, "regression", "regression"),
+        (CODES / 1, "classification", "classification"),
+        (CODES / 4, "classification", "regression"),
+        (np.array(["b", "a"] * 3), "regression", "classification"),
+        (CODES > 0, "regression", "classification"),
+        (np.eye(3)[CODES], "regression", "regression"),
+        (np.eye(3)[CODES] / 2, "classification", "regression"),
+    ],
+)
+def test_the_loss_says_what_whole_numbers_are(
+    tmp_path: Path, y: Any, hint: Task, task: Task
+) -> None:
+    assert load(tmp_path, hint=hint, x=IMAGES, y=y).task == task
+
+
+@pytest.mark.parametrize(
+    ("y", "class_names"),
+    [
+        (np.array([1, 0]), ("cat", "dog")),
+        (np.array([0, -1]), ("-1", "0")),  # no places in class_names
+        (np.array(["dog", "cat"]), ("cat", "dog")),
+        (np.array([[0.0, 1.0], [1.0, 0.0]]), ("cat", "dog")),
+        (np.array([[1], [0]]), ("cat", "dog")),
+    ],
+)
+def test_answers_to_compare_with_are_class_numbers(
+    tmp_path: Path, y: Any, class_names: tuple[str, ...]
+) -> None:
+    path = save(tmp_path, x=IMAGES[:2], y=y, class_names=np.array(["cat", "dog"]))
+    assert read_labels(path, make_schema(class_names)) == [1, 0]
+
+
+def test_the_test_part_is_evaluated(tmp_path: Path) -> None:
+    parts = {"x_train": IMAGES, "y_train": CODES, "x_test": IMAGES[:2], "y_test": CODES[1:3]}
+    assert read_labels(save(tmp_path, **parts), make_schema()) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("y", "problem"),
+    [
+        (
+            [0, 3],
+            "target y: '3' (row 1) is no class that the model was trained on. The classes: 0, 2.",
+        ),
+        (
+            [0, np.nan],
+            "target y is missing (row 1). Fill it in, or remove these rows.",
+        ),
+        (
+            [[0, 2], [2, 2]],
+            "target y must hold a class for each row (received: shape (2, 2) of int64). Save it "
+            "anew.",
+        ),
+        (
+            [0],
+            "inputs and target must be equally long (received: x of 2, y of 1). Save them anew.",
+        ),
+    ],
+)
+def test_bad_answers_to_compare_with(tmp_path: Path, y: Any, problem: str) -> None:
+    path = save(tmp_path, x=IMAGES[:2], y=np.array(y))
+    with pytest.raises(DataError) as caught:
+        read_labels(path, make_schema())
+    assert caught.value.problems == (problem,)
+
+
+def test_class_names_may_be_in_the_file(tmp_path: Path) -> None:
+    source = load(tmp_path, x=IMAGES, y=CODES // 2, class_names=np.array(["cat", "dog"]))
+    assert (source.class_names, source.left_out) == (("cat", "dog"), ())
+
+
+def test_a_one_hot_target_is_told(tmp_path: Path) -> None:
+    source = load(tmp_path, x=IMAGES, y=np.eye(3)[CODES])
+    assert source.warnings == ("y is one-hot: its 3 columns are taken as classes 0, 1, …",)
+
+
+def test_columns_of_one_length_are_a_table(tmp_path: Path) -> None:
+    path = save(
+        tmp_path,
+        x=np.array([1.5, np.nan]),
+        word=np.array(["a", "b"]),
+        code=np.array([b"u", b"v"]),
+        day=np.array(["2024-01-01", "2024-01-02"], "M8[D]"),
+    )
+    assert read_table(path) == {
+        "x": [1.5, None],
+        "word": ["a", "b"],
+        "code": ["u", "v"],
+        "day": [date(2024, 1, 1), date(2024, 1, 2)],
+    }
+
+
+def test_rows_of_numbers_are_a_table_of_numbered_columns(tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", np.array([[1, 2], [3, 4]]))
+    assert read_table(tmp_path / "data.npy") == {"0": [1, 3], "1": [2, 4]}
+
+
+def test_rows_of_several_fields_are_a_table_of_named_columns(tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", np.array([(1, "a"), (2, "b")], [("n", "i8"), ("word", "U1")]))
+    assert read_table(tmp_path / "data.npy") == {"n": [1, 2], "word": ["a", "b"]}
+
+
+def test_inputs_alone(tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", IMAGES[..., None])  # a channel of one is no difference
+    others: list[dict[str, Any]] = [
+        {"anything": IMAGES},
+        {"y": CODES, "x": IMAGES},
+        {"x_train": IMAGES[:1], "x_test": IMAGES},
+    ]
+    files = [load_arrays(tmp_path / "data.npy")]
+    files += [load_arrays(save(tmp_path, **arrays)) for arrays in others]
+    for file in files:
+        (piece,) = file.iterate(make_schema())
+        np.testing.assert_array_equal(piece.inputs, IMAGES)
+        assert (piece.rows.tolist(), piece.values) == ([*range(6)], None)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "problem"),
+    [
+        (
+            {"a": IMAGES, "b": IMAGES},
+            "an array must hold inputs: x, inputs, data, features, images, x_train (received: a of "
+            "shape (6, 2, 2), b of shape (6, 2, 2)). Rename one when it is saved: "
+            "numpy.savez(path, x=…, y=…).",
+        ),
+        (
+            {"x": IMAGES[0]},
+            "the model takes rows of shape (2, 2) (received: (2,)). This is one row: write "
+            "array[None].",
+        ),
+        (
+            {"x": np.array([[[1, np.nan], [2, 3]]])},
+            "values are not finite in row 0. Correct or remove these rows.",
+        ),
+        ({"x": IMAGES[:0]}, "there are no rows. Add rows."),
+    ],
+)
+def test_bad_inputs_to_predict(tmp_path: Path, arrays: dict[str, Any], problem: str) -> None:
+    with pytest.raises(DataError) as caught:
+        next(load_arrays(save(tmp_path, **arrays)).iterate(make_schema()))
+    assert caught.value.problems == (problem,)
+
+
+def test_ids_are_columns_of_a_table(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--id names columns of a table, and this run takes imag"):
+        next(load_arrays(save(tmp_path, x=IMAGES)).iterate(make_schema(), ["y"]))
+
+
+BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    (
+        {"a": IMAGES, "b": CODES},
+        {},
+        [
+            "an array must hold inputs: x, inputs, data, features, images, x_train (received: a of "
+            "shape (6, 2, 2), b of shape (6,)). Rename one when it is saved: numpy.savez(path, "
+            "x=…, y=…).",
+            "an array must hold the target: y, target, targets, label, labels, y_train (received: "
+            "a of shape (6, 2, 2), b of shape (6,)). Rename one when it is saved: "
+            "numpy.savez(path, x=…, y=…).",
+        ],
+    ),
+    (
+        {"x": IMAGES, "label": CODES},
+        {"target": "labels"},
+        [
+            "target: no array 'labels'. Did you mean 'label'? The arrays: x of shape (6, 2, 2), "
+            "label of shape (6,)."
+        ],
+    ),
+    (
+        {"x": IMAGES, "y": CODES[:5]},
+        {},
+        ["inputs and target must be equally long (received: x of 6, y of 5). Save them anew."],
+    ),
+    ({"x": IMAGES[:0], "y": CODES[:0]}, {}, ["x and y have no rows. Add rows."]),
+    (
+        {"x": np.array([["a", "b"]]), "y": CODES[:1]},
+        {},
+        [
+            "x must hold numbers, of shape (rows, …) (received: shape (1, 2) of <U1). Save text "
+            "and columns in a table, such as a CSV file."
+        ],
+    ),
+    (
+        {"x": IMAGES, "y": IMAGES},
+        {},
+        [
+            "target y must hold a number or text for each row (received: shape (6, 2, 2) of "
+            "uint8). Save it anew."
+        ],
+    ),
+    (
+        {"x": IMAGES, "y": np.ones((6, 2))},
+        {"task": "classification"},
+        [
+            "target y must hold one class for each row (received: shape (6, 2), not one-hot). Save "
+            "class numbers or names, of shape (rows,)."
+        ],
+    ),
+    (
+        {"x": IMAGES, "y": np.array(["a", None] * 3, dtype=object)},
+        {},
+        [
+            "path: array 'y' holds Python objects, which are not loaded, as they can run code. "
+            "Save numbers or texts: numpy.asarray(…, dtype='float32') or dtype='str'."
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("arrays", "keys", "problems"), BAD_ARRAYS)
+def test_bad_arrays(
+    tmp_path: Path, arrays: dict[str, Any], keys: dict[str, Any], problems: list[str]
+) -> None:
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, DatasetSpec(**keys), **arrays)
+    assert list(caught.value.problems) == problems
+    assert caught.value.dataset == "data.npz"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.npz", None, "path: there is no file {path}. Did you mean 'nine.npz'?"),
+        ("data.npz", b"", "path: {path} is empty (0 bytes). Write the file anew."),
+        (
+            "data.npz",
+            b"PK\x03\x04",
+            "path: {path} cannot be read: File is not a zip file. Write it anew.",
+        ),
+        (
+            "data.npy",
+            b"hello",
+            "path: it holds Python objects, which are not loaded, as they can run code. Save "
+            "numbers or texts: numpy.asarray(…, dtype='float32') or dtype='str'.",
+        ),
+    ],
+)
+def test_bad_array_files(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+    (tmp_path / "nine.npz").touch()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        load_arrays(tmp_path / name)
+    assert caught.value.problems == (message.format(path=tmp_path / name),)
+
+
+def test_an_npy_file_of_images_has_no_target(tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", IMAGES)
+    with pytest.raises(DataError) as caught:
+        load_arrays(tmp_path / "data.npy").load(DatasetSpec())
+    assert caught.value.problems == (
+        "a .npy file must hold rows of numbers, of shape (rows, columns) (received: shape (6, 2, "
+        "2) of uint8). Save inputs and target in one file: numpy.savez(path, x=…, y=…).",
+    )
+
+
+TIMES = 1_700_000_000 + 60 * np.arange(60)
+
+
+def test_columns_that_float32_damages_are_told(tmp_path: Path) -> None:
+    x = np.stack([np.linspace(0, 1, 60), TIMES], axis=1)
+    source = load(tmp_path, hint="regression", x=x, y=TIMES)
+    assert source.warnings == (
+        "float32, in which networks compute, cannot tell numbers so large and so close together "
+        "apart: x[:, 1] (60 distinct values become 29), y (60 distinct values become 29). Subtract "
+        "a fixed number from each, here and in rows to predict alike.",
+    )
+    assert load(tmp_path, x=x[:, :1], y=np.arange(60) % 2).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("y", "more", "expected"),
+    [
+        (CODES, {}, "integer"),
+        (CODES.astype(np.float32)[:, None], {}, "integer"),
+        (CODES.astype(str), {}, "text"),
+        (CODES == 2, {}, "boolean"),
+        (np.eye(3, dtype=bool)[CODES], {}, "integer"),
+        (CODES // 2, {"class_names": ["no", "yes"]}, "text"),
+        (np.linspace(0, 1, 6), {}, "text"),
+    ],
+)
+def test_classes_keep_what_they_were(tmp_path: Path, y: Any, more: Any, expected: str) -> None:
+    hint: Task = "regression" if y.dtype == np.float64 else "classification"
+    assert load(tmp_path, hint=hint, x=IMAGES, y=y, **more).class_type == expected

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from kerasrecipes.errors import DataUnavailable
+from kerasrecipes.recipe.schema import DatasetName
+from kerasrecipes.rows.builtin import CIFAR100_CLASSES, DOWNLOADED, EMBEDDED, load_source
+
+from .conftest import FakeKeras
+
+
+def load(name: Any) -> Any:
+    return load_source(name)
+
+
+def test_every_name_that_a_recipe_may_use_has_a_loader() -> None:
+    assert {*EMBEDDED, *DOWNLOADED} == {*get_args(DatasetName)}
+
+
+@pytest.mark.parametrize(
+    ("name", "n_rows", "n_columns", "target", "unit", "first", "class_names"),
+    [
+        ("boston_housing", 506, 13, "MEDV", "$1000s", {"CRIM": 0.00632, "LSTAT": 4.98}, ()),
+        ("diabetes", 442, 10, "progression", "", {"age": 59.0, "bmi": 32.1}, ()),
+        (
+            "breast_cancer",
+            569,
+            30,
+            "diagnosis",
+            "",
+            {"mean radius": 17.99},
+            ("malignant", "benign"),
+        ),
+        (
+            "iris",
+            150,
+            4,
+            "species",
+            "",
+            {"sepal length (cm)": 5.1},
+            ("setosa", "versicolor", "virginica"),
+        ),
+        (
+            "wine",
+            178,
+            13,
+            "cultivar",
+            "",
+            {"alcohol": 14.23, "od280_od315_of_diluted_wines": 3.92},
+            ("class_0", "class_1", "class_2"),
+        ),
+    ],
+)
+def test_embedded_tables(
+    name: str,
+    n_rows: int,
+    n_columns: int,
+    target: str,
+    unit: str,
+    first: dict[str, float],
+    class_names: tuple[str, ...],
+) -> None:
+    source = load(name)
+    assert len(source.inputs) == n_columns
+    for column in source.inputs.values():
+        assert (column.shape, column.dtype) == ((n_rows,), np.float32)
+    assert {column: source.inputs[column][0] for column in first} == pytest.approx(first)
+    assert (source.target_names, source.target_unit) == ((target,), unit)
+    assert source.class_names == class_names
+    assert source.task == ("classification" if class_names else "regression")
+    assert source.target.dtype == (np.int64 if class_names else np.float32)
+    assert source.test_inputs is None
+
+
+def test_column_names_are_ones_that_keras_takes() -> None:
+    assert not [
+        column
+        for name in ("breast_cancer", "iris", "wine", "diabetes")
+        for column in load(name).inputs
+        if "/" in column
+    ]
+
+
+def test_digits_are_images() -> None:
+    source = load("digits")
+    assert (source.inputs.shape, source.inputs.dtype) == ((1797, 8, 8), np.uint8)
+    assert (source.inputs.max(), source.class_names) == (16, tuple("0123456789"))
+
+
+def test_cifar100_has_a_hundred_names_in_alphabetical_order() -> None:
+    assert len(set(CIFAR100_CLASSES)) == 100
+    assert sorted(CIFAR100_CLASSES) == list(CIFAR100_CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "n_classes"),
+    [("mnist", (28, 28), 10), ("cifar10", (32, 32, 3), 10), ("cifar100", (32, 32, 3), 100)],
+)
+def test_images_through_keras(
+    fake_keras: FakeKeras, name: str, shape: tuple[int, ...], n_classes: int
+) -> None:
+    labels = np.array([[3], [1]], np.uint8)
+    fake_keras(
+        **{
+            name: lambda: (
+                (np.ones((2, *shape), np.uint8), labels),
+                (np.ones((1, *shape), np.uint8), labels[:1]),
+            )
+        }
+    )
+    source = load(name)
+    assert source.inputs.shape == (2, *shape)
+    assert source.test_inputs.shape == (1, *shape)
+    assert source.inputs.dtype == source.test_inputs.dtype == np.uint8
+    assert source.target.tolist() == [3, 1]
+    assert source.test_target.tolist() == [3]
+    assert source.target.dtype == np.int64
+    assert len(source.class_names) == n_classes
+
+
+def test_california_housing_is_one_table_of_all_rows(fake_keras: FakeKeras) -> None:
+    def load_data(test_split: float) -> Any:
+        assert test_split == 0.0
+        x = np.array([[-122.23, 37.88, 41.0, 880.0, 129.0, 322.0, 126.0, 8.3252]], np.float32)
+        return (x, np.array([452600.0], np.float32)), (x[:0], x[:0, 0])
+
+    fake_keras(california_housing=load_data)
+    source = load("california_housing")
+    assert (source.target_names, source.target_unit) == (("median_house_value",), "$")
+    assert source.inputs["longitude"] == pytest.approx(-122.23)
+    assert source.inputs["total_rooms"] == 880.0
+    assert source.inputs["median_income"] == pytest.approx(8.3252)
+    assert source.target.tolist() == [452600.0]
+    assert source.test_inputs is None
+
+
+def fail(**arguments: Any) -> Any:
+    raise Exception("URL fetch failure on https://example.org: None -- no route to host")
+
+
+@pytest.mark.parametrize(
+    ("name", "stand_in"),
+    [
+        ("mnist", "digits"),
+        ("cifar10", "digits"),
+        ("cifar100", "digits"),
+        ("california_housing", "diabetes"),
+    ],
+)
+def test_a_failed_download_lists_remedies(
+    fake_keras: FakeKeras,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    stand_in: str,
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    fake_keras(**{name: fail})
+    with pytest.raises(DataUnavailable) as caught:
+        load(name)
+    cache = tmp_path / "datasets"
+    assert str(caught.value) == (
+        f"dataset {name} is not available. Tried:\n"
+        f"  1. Keras's cache {cache}, then download through Keras: "
+        "URL fetch failure on https://example.org: None -- no route to host\n"
+        "What you can do:\n"
+        f"  - copy {cache} from a machine that has {name} in it (KERAS_HOME moves it)\n"
+        f"  - to train without network, add dataset.name={stand_in} to the command: "
+        "the same layers work, because the input shape comes from the data"
+    )
+
+
+def test_keras_is_quiet_and_no_server_may_be_silent_for_ever(
+    fake_keras: FakeKeras, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load_data() -> Any:
+        print("Downloading")
+        assert socket.getdefaulttimeout() is not None
+        images, labels = np.ones((1, 28, 28), np.uint8), np.ones(1, np.uint8)
+        return (images, labels), (images, labels)
+
+    fake_keras(mnist=load_data)
+    load("mnist")
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.model_selection import train_test_split
+
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.builtin import load_source
+from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.kinds import make_column
+from kerasrecipes.rows.splits import compute_fingerprint, split_source
+
+
+def make_spec(name: str = "wine", **keys: Any) -> DatasetSpec:
+    return DatasetSpec.model_validate({"name": name, **keys})
+
+
+def count_rows(source: Source, **keys: Any) -> dict[str, int]:
+    parts = split_source("some", source, make_spec(**keys)).parts
+    return {name: len(part) for name, part in parts.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "rows"),
+    [
+        ("boston_housing", {"drop": ["B"], "test_split": 0.3}, {"train": 354, "test": 152}),
+        (
+            "breast_cancer",
+            {"test_split": 0.2, "validation_split": 0.2, "stratify": True},
+            {"train": 364, "validation": 91, "test": 114},
+        ),
+        ("digits", {}, {"train": 1437, "test": 360}),
+        ("iris", {}, {"train": 120, "test": 30}),
+    ],
+)
+def test_parts_have_the_published_sizes(name: str, keys: Any, rows: dict[str, int]) -> None:
+    spec = make_spec(name, **keys)
+    dataset = split_source(name, load_source(spec.name), spec)
+    assert {part: len(dataset.parts[part]) for part in dataset.parts} == rows
+
+
+def test_the_default_is_train_test_split_as_everyone_writes_it() -> None:
+    spec = make_spec("boston_housing")
+    source = load_source(spec.name)
+    assert isinstance(source.inputs, dict)
+    X = np.stack(list(source.inputs.values()), axis=1)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, source.target, test_size=0.2, random_state=42
+    )
+    parts = split_source("boston_housing", source, spec).parts
+    for part, X_part, y_part in (("train", X_train, y_train), ("test", X_test, y_test)):
+        inputs = parts[part].inputs
+        assert isinstance(inputs, dict)
+        np.testing.assert_array_equal(np.stack(list(inputs.values()), axis=1), X_part)
+        np.testing.assert_array_equal(parts[part].target, y_part)
+
+
+def test_validation_rows_come_from_what_the_test_part_leaves(table: Source) -> None:
+    parts = split_source("some", table, make_spec(validation_split=0.25)).parts
+    rest, test = train_test_split(np.arange(10), test_size=0.2, random_state=42)
+    train, validation = train_test_split(rest, test_size=0.25, random_state=42)
+    expected = {"train": train, "validation": validation, "test": test}
+    assert list(parts) == list(expected)
+    for name, rows in expected.items():
+        np.testing.assert_array_equal(parts[name].rows, rows)
+
+
+def test_stratified_parts_keep_the_share_of_each_class(table: Source) -> None:
+    parts = split_source("some", table, make_spec(test_split=0.5, stratify=True)).parts
+    assert [np.bincount(part.target).tolist() for part in parts.values()] == [[4, 1], [4, 1]]
+
+
+def test_split_seed_chooses_the_rows(table: Source) -> None:
+    def hold_out(seed: int) -> list[int]:
+        parts = split_source("some", table, make_spec(test_split=0.5, split_seed=seed)).parts
+        return parts["test"].rows.tolist()
+
+    assert hold_out(1) == hold_out(1) != hold_out(2)
+
+
+def test_a_test_part_of_its_own_is_left_alone(images: Source) -> None:
+    parts = split_source("some", images, make_spec(validation_split=0.5)).parts
+    assert {name: len(part) for name, part in parts.items()} == {
+        "train": 3,
+        "validation": 3,
+        "test": 2,
+    }
+    np.testing.assert_array_equal(parts["test"].inputs, images.test_inputs)
+    assert parts["test"].rows.tolist() == [0, 1]
+
+
+def test_every_part_keeps_its_bytes_and_nothing_held_out_means_no_copy(images: Source) -> None:
+    parts = split_source("some", images, make_spec(validation_split=0.5)).parts
+    assert all(part.inputs.dtype == np.uint8 for part in parts.values())
+    whole = split_source("some", images, make_spec()).parts
+    assert np.shares_memory(whole["train"].inputs, images.inputs)
+    assert np.shares_memory(whole["test"].inputs, images.test_inputs)
+
+
+def test_several_targets_stay_beside_their_rows(table: Source) -> None:
+    target = np.stack([np.arange(10), np.arange(10) * 2], axis=1).astype(np.float32)
+    source = dataclasses.replace(
+        table, target=target, task="regression", target_names=("a", "b"), class_names=()
+    )
+    dataset = split_source("some", source, make_spec(validation_split=0.25))
+    assert dataset.target_names == ("a", "b")
+    assert dataset.target_name == "a, b"
+    for part in dataset.parts.values():
+        np.testing.assert_array_equal(part.target, target[part.rows])
+
+
+def test_what_is_known_of_the_columns_comes_along(table: Source) -> None:
+    source = dataclasses.replace(
+        table,
+        columns=(make_column("width"), make_column("height", reason="a number")),
+        left_out=(("id", "a row number"),),
+        warnings=("3 rows are left out.",),
+    )
+    dataset = split_source("some", source, make_spec(drop=["width"]))
+    assert [column.name for column in dataset.columns] == ["height"]
+    assert dataset.left_out == (("id", "a row number"),)
+    assert dataset.warnings == ("3 rows are left out.",)
+
+
+def test_dropped_columns_are_gone_from_every_part(table: Source) -> None:
+    parts = split_source("some", table, make_spec(drop=["height"], validation_split=0.5)).parts
+    assert [list(part.inputs) for part in parts.values()] == [["width"]] * 3
+
+
+@pytest.mark.parametrize(
+    ("source", "keys", "problems"),
+    [
+        (
+            "table",
+            {"drop": ["Widht", "colour"]},
+            [
+                "drop: no column 'Widht'. Did you mean 'width'? The columns: width, height.",
+                "drop: no column 'colour'. The columns: width, height.",
+            ],
+        ),
+        (
+            "table",
+            {"drop": ["height", "width"]},
+            ["drop: no column is left to learn from. Keep at least one."],
+        ),
+        (
+            "images",
+            {"drop": ["width"], "test_split": 0.3},
+            [
+                "drop: its inputs are one array of shape (6, 2, 2), without named columns "
+                "(received: drop=['width']). Remove drop.",
+                "test_split: some has a test part of its own, of 2 rows "
+                "(received: test_split=0.3). Remove test_split.",
+            ],
+        ),
+        (
+            "regression",
+            {"stratify": True},
+            [
+                "stratify: keeps the share of each class, and the target kind is a number "
+                "(received: stratify=true). Remove stratify."
+            ],
+        ),
+        (
+            "lone",
+            {"stratify": True},
+            [
+                "stratify: needs at least 2 rows of each class for test_split, and there is 1 "
+                "of: dog. Add rows of these classes, or remove stratify."
+            ],
+        ),
+        (
+            "table",
+            {"stratify": True, "test_split": 0.5, "validation_split": 0.5},
+            [
+                "stratify: needs at least 2 rows of each class for validation_split, and there "
+                "is 1 of: dog. Add rows of these classes, or remove stratify."
+            ],
+        ),
+        (
+            "table",
+            {"stratify": True, "test_split": 0.1},
+            [
+                "test_split: 0.1 of 10 rows cannot be held out. The test_size = 1 should be "
+                "greater or equal to the number of classes = 2"
+            ],
+        ),
+    ],
+)
+def test_what_the_data_cannot_give_is_refused(
+    source: str, keys: Any, problems: list[str], table: Source, images: Source
+) -> None:
+    sources = {
+        "table": table,
+        "images": images,
+        "regression": dataclasses.replace(table, task="regression", class_names=()),
+        "lone": dataclasses.replace(table, target=np.array([0] * 9 + [1])),
+    }
+    with pytest.raises(DataError) as caught:
+        split_source("some", sources[source], make_spec(**keys))
+    assert list(caught.value.problems) == problems
+
+
+def test_too_few_rows_to_leave_any_for_training(table: Source) -> None:
+    one_row = dataclasses.replace(
+        table, inputs={"width": np.zeros(1, np.float32)}, target=np.zeros(1, np.int64)
+    )
+    with pytest.raises(DataError, match=r"test_split: 0\.2 of 1 rows cannot be held out\. "):
+        split_source("some", one_row, make_spec())
+
+
+FINGERPRINT = "48fa28303c46ff6e2c85d254a0281e8a6189a98f48ee3b7979c7f6d750c508f4"
+
+
+def test_the_fingerprint_is_the_same_on_every_machine(table: Source) -> None:
+    assert compute_fingerprint(table) == FINGERPRINT
+    big_endian = dataclasses.replace(table, target=table.target.astype(">i8"))
+    assert compute_fingerprint(big_endian) == FINGERPRINT
+
+
+def test_the_fingerprint_ignores_what_the_recipe_does_with_the_rows(table: Source) -> None:
+    plain = split_source("some", table, make_spec())
+    other = split_source("some", table, make_spec(drop=["width"], test_split=0.5, split_seed=7))
+    assert plain.fingerprint == other.fingerprint
+
+
+def test_the_fingerprint_sees_every_value_name_type_and_shape(
+    table: Source, images: Source
+) -> None:
+    assert isinstance(table.inputs, dict)
+    assert images.test_inputs is not None
+    width, height = table.inputs["width"], table.inputs["height"]
+    text = np.array(["a", "b"] * 5, dtype=object)
+    variants = [
+        table,
+        dataclasses.replace(table, inputs={"width": width + 1, "height": height}),
+        dataclasses.replace(table, inputs={"w": width, "height": height}),
+        dataclasses.replace(table, inputs={"width": width.astype(np.float64), "height": height}),
+        dataclasses.replace(table, inputs={"width": width, "height": text}),
+        dataclasses.replace(table, inputs={"width": width, "height": text[::-1]}),
+        dataclasses.replace(table, target=table.target[::-1]),
+        images,
+        dataclasses.replace(images, inputs=images.inputs.reshape(6, 4)),
+        dataclasses.replace(images, test_inputs=images.test_inputs[::-1]),
+        dataclasses.replace(images, test_inputs=None, test_target=None),
+    ]
+    assert len({compute_fingerprint(variant) for variant in variants}) == len(variants)
