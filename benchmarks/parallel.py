@@ -28,7 +28,7 @@ class Trainer:
     def __init__(self, epochs: int) -> None:
         import kerasrecipes as kr
         from kerasrecipes import pipeline
-        from kerasrecipes.data import load_for
+        from kerasrecipes.rows import load_for
 
         self.recipe = kr.load_recipe(CONFIG, [f"epochs={epochs}"])
         dataset = load_for(self.recipe)

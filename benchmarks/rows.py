@@ -14,7 +14,7 @@ def write_recipe_rows(recipe_file: str, overrides: list[str], folder: Path) -> N
     """Write ``rows.npz``, the parts as the first layer sees them, and ``settings.json``."""
     import kerasrecipes as kr
     from kerasrecipes import pipeline
-    from kerasrecipes.data import load_dataset
+    from kerasrecipes.rows import load_dataset
 
     recipe = kr.load_recipe(recipe_file, overrides)
     dataset = load_dataset(recipe.dataset)

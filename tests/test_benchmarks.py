@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from benchmarks import __main__ as command
 from benchmarks import page
+from benchmarks.draft_tables import TABLES, find_half
+from benchmarks.drafts import find_ranks
 from benchmarks.growth import find_slope
 from benchmarks.results import Results, read_fit
 from benchmarks.targets import TARGETS, compare_with_torch, find_speedup
@@ -76,3 +78,22 @@ def test_an_unknown_workload_is_refused(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         command.parse_arguments(["--only", "bosten"])
     assert "There is no workload 'bosten'." in capsys.readouterr().err
+
+
+# ---- drafts -----------------------------------------------------------------------------------
+
+
+def test_every_kind_of_table_is_in_both_halves() -> None:
+    for kind in ("number", "rating", "class"):
+        halves = [find_half(name) for name, table in TABLES.items() if table.kind == kind]
+        assert halves.count("tuning") - halves.count("reporting") in (0, 1)
+
+
+def test_equal_scores_share_a_rank_and_a_missing_one_is_last() -> None:
+    scores = {"draft": {"accuracy": 0.9}, "linear": {"accuracy": 0.90001}, "MLP": {"accuracy": 0.8}}
+    scores |= {"HGB": {"accuracy": 0.95}}
+    ranks = {"draft": 2.5, "linear": 2.5, "MLP": 4.0, "HGB": 1.0}
+    assert find_ranks(scores, "accuracy") == ranks
+    losses = {name: {"log_loss": loss} for name, loss in [("linear", 0.2), ("MLP", 0.1)]}
+    losses |= {"draft": {}, "HGB": {"log_loss": 0.3}}
+    assert find_ranks(losses, "log_loss")["draft"] == 4
