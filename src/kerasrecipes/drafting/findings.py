@@ -23,7 +23,6 @@ from kerasrecipes.rows.kinds import (
     Finding,
     NumberColumn,
     find_row_number,
-    recognise_column,
 )
 from kerasrecipes.rows.table import describe_words
 from kerasrecipes.rows.target import check_type, judge_target
@@ -198,7 +197,7 @@ def _find_kept_words(table: TableInHand) -> tuple[list[str], list[str]]:
     kept: dict[str, list[str]] = {}
     for name in table.names:
         cells = table.take_cells(name)
-        column = recognise_column(cells).column
+        column = table.recognise(name).column
         if column is None or column.kind != "category":
             continue
         words = cells.words_for_missing
@@ -221,7 +220,7 @@ def _find_wrong_words(table: TableInHand, target: str) -> tuple[list[str], list[
     kept: dict[str, None] = {}
     by_name = {name: table.take_cells(name) for name in table.names}
     findings = {
-        name: judge_target(cells) if name == target else recognise_column(cells)
+        name: judge_target(cells) if name == target else table.recognise(name)
         for name, cells in by_name.items()
     }
     for name, finding in findings.items():
@@ -264,7 +263,7 @@ def _choose_target(table: TableInHand, dataset: str, asked: str | None) -> tuple
             problem = f"--target: no column '{asked}'.{ask_meant(asked, names)}"
             raise DataError(dataset, [f"{problem} {list_columns(names)}"])
         return asked, ""
-    usable = [name for name in names if _can_be_target(table.take_cells(name))]
+    usable = [name for name in names if _can_be_target(table, name)]
     if not usable:
         problem = "no column can be the target: each is a date, or has one value only."
         raise DataError(dataset, [f"{problem} {list_columns(names)}"])
@@ -276,8 +275,8 @@ def _choose_target(table: TableInHand, dataset: str, asked: str | None) -> tuple
     return usable[-1], f"as the {which}: none is called target, label, class or y"
 
 
-def _can_be_target(cells: Cells) -> bool:
-    column = recognise_column(cells).column
+def _can_be_target(table: TableInHand, name: str) -> bool:
+    column, cells = table.recognise(name).column, table.take_cells(name)
     if column is None or column.kind == "date" or len(cells.distinct) < 2:
         return False
     return not find_row_number(cells)

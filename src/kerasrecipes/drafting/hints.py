@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
-from kerasrecipes.rows.kinds import Finding, NumberColumn, find_row_number, recognise_column
+from kerasrecipes.rows.kinds import NumberColumn, find_row_number
 from kerasrecipes.rows.words import list_some
 
 if TYPE_CHECKING:
@@ -40,12 +40,11 @@ def find_hints(table: TableInHand, spec: DatasetSpec, target: str) -> Iterator[s
             "The first line looks like a row, so the columns are named column 1, column 2, …; "
             "write csv: {header: [a, b, …]} to name them, or header: first if it names them."
         )
-    findings = {name: recognise_column(table.take_cells(name)) for name in table.names}
-    yield from _find_totals(table, findings)
+    yield from _find_totals(table)
     for name in table.names:
         if name in spec.drop:
             continue
-        cells, finding = table.take_cells(name), findings[name]
+        cells, finding = table.take_cells(name), table.recognise(name)
         if finding.column is None or (name != target and find_row_number(cells)):
             continue
         if remark := finding.column.remark(cells):
@@ -70,14 +69,14 @@ def _decides(cells: Cells, target: Cells) -> bool:
     return len(np.unique(pairs, axis=1).T) == len(np.unique(pairs[0]))
 
 
-def _find_totals(table: TableInHand, findings: Mapping[str, Finding]) -> Iterator[str]:
+def _find_totals(table: TableInHand) -> Iterator[str]:
     """A last row that sums up those above it."""
     n_rows = len(table)
     if n_rows < _FEWEST_ROWS:
         return
     label, summed, n_numbers = "", [], 0
     for name in table.names:
-        cells, column = table.take_cells(name), findings[name].column
+        cells, column = table.take_cells(name), table.recognise(name).column
         last = cells.take_text(n_rows - 1)
         label = last if last.strip(" :").casefold() in _TOTALS else label
         if isinstance(column, NumberColumn) and not find_row_number(cells):

@@ -118,7 +118,7 @@ def _check_usable(dataset: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     ending = find_ending(PurePath(str(source))) if given == ["path"] else ""
     if given == ["path"] and ending not in (*TABLES, *ARRAYS):
         return
-    # Arrays may be the columns of a table, which is told when they are read.
+    # Arrays may be the columns of a table: reading them shows that.
     kind = find_table_kind(ending)
     for key, message in find_unusable(dataset, kind, f"{given[0]}={source}"):
         yield ("dataset", key), message

@@ -80,7 +80,7 @@ FEATURES: dict[str, dict[str, Any]] = {
 
 
 class CsvSpec(_Model):
-    """How a CSV file is written, where it is not found out right.
+    """How a CSV file is written, where detection is wrong.
 
     Attributes:
         delimiter: What stands between two values; one character.
@@ -105,7 +105,7 @@ class CsvSpec(_Model):
 
 
 class ExcelSpec(_Model):
-    """Which part of an Excel file is the table, where it is not found out right.
+    """Which part of an Excel file is the table, where detection is wrong.
 
     Attributes:
         sheet: A sheet's name, or its place counted from 1.

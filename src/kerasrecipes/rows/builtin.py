@@ -92,7 +92,7 @@ class BuiltIn(Rows):
             raise DataError(self.name, problems)
         # Columns that are dropped are dropped later, and named as this table's own.
         undropped = spec.model_copy(update={"drop": []})
-        found = find_columns(table.names, table.take_cells, undropped, (), self.name)
+        found = find_columns(table, undropped, ())
         read = table.read_columns(found.columns)
         if read.problems:
             raise DataError(self.name, read.problems)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
-from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import (
     CategoryColumn,
     Column,
     find_row_number,
-    recognise_column,
     take_column,
 )
 from kerasrecipes.rows.kinds.date_formats import check_format
 from kerasrecipes.rows.words import ask_meant, list_columns, write_use
+
+if TYPE_CHECKING:
+    from kerasrecipes.rows.table import TableInHand
 
 _TOO_MANY_CATEGORIES = 20
 """Where numbers with a few wrong cells would be more categories than these, training stops."""
@@ -37,42 +39,35 @@ class Findings:
     left_out: tuple[tuple[str, str], ...]
 
 
-def find_columns(
-    names: Sequence[str],
-    take_cells: Callable[[str], Cells],
-    spec: DatasetSpec,
-    targets: Sequence[str],
-    dataset: str,
-) -> Findings:
+def find_columns(table: TableInHand, spec: DatasetSpec, targets: Sequence[str]) -> Findings:
     """Decide which columns are used, and how each is taken.
 
     ``features`` of the recipe wins; other columns are taken by their types and values. Columns of
     ``drop`` and targets are left aside.
 
     Args:
-        names: The table's columns.
-        take_cells: Gives the cells of one.
+        table: Every row.
         spec: The recipe's ``dataset``.
         targets: The columns that are to be predicted.
-        dataset: The data set's name, for messages.
 
     Raises:
         DataError: The recipe names columns that are not there, a column of numbers has a few cells
             that are none, or no column is left; it lists all.
     """
+    names = table.names
     if problems := [*check_names(names, spec, targets)]:
-        raise DataError(dataset, problems)
+        raise DataError(table.name, problems)
     used: list[Column] = []
     reasons: dict[str, str] = {}
     numbered: dict[str, str] = {}
     for name in names:
         if name in targets or name in spec.drop:
             continue
-        cells = take_cells(name)
+        cells = table.take_cells(name)
         if name in spec.features:
             used.append(take_column(cells, spec.features[name]))
             continue
-        finding = recognise_column(cells)
+        finding = table.recognise(name)
         if finding.problem:
             instead = CategoryColumn.recognise(cells)
             if instead is None or len(cells.names) > _TOO_MANY_CATEGORIES:
@@ -93,7 +88,7 @@ def find_columns(
     left_out = tuple((name, reasons[name]) for name in names if name in reasons)
     problems += [] if problems else _check_used(used, left_out, spec)
     if problems:
-        raise DataError(dataset, problems)
+        raise DataError(table.name, problems)
     return Findings(tuple(used), left_out)
 
 

@@ -19,7 +19,7 @@ from kerasrecipes.rows.cells import Cells, Missing, Notation
 from kerasrecipes.rows.columns import check_names, find_columns
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files.base import TableFile
-from kerasrecipes.rows.kinds import Column, NumberColumn
+from kerasrecipes.rows.kinds import Column, Finding, NumberColumn, recognise_column
 from kerasrecipes.rows.precision import Merged, describe_merged, find_merged
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.target import Target, check_type, find_target
@@ -68,7 +68,7 @@ class Table(Rows):
         targets = self._choose_targets(table.names, spec)
         if not len(table):
             raise DataError(self.name, ["there are no rows. Add some."])
-        found = find_columns(table.names, table.take_cells, spec, targets, self.name)
+        found = find_columns(table, spec, targets)
         for name, _ in found.left_out:
             table.free(name)
         target_cells = [table.take_cells(target) for target in targets]
@@ -248,9 +248,10 @@ class TableInHand:
         first_row: int = 0,
         notes: tuple[str, ...] = (),
     ) -> None:
-        self._table, self._name, self._n_rows = table, name, len(table)
+        self._table, self.name, self._n_rows = table, name, len(table)
         self.notation, self.first_row, self.notes = notation, first_row, notes
         self._cells: dict[str, Cells] = {}
+        self._findings: dict[str, Finding] = {}
 
     def __len__(self) -> int:
         return self._n_rows
@@ -264,8 +265,14 @@ class TableInHand:
         """The cells of one column, which keep what they compute."""
         if name not in self._cells:
             column = self._table.column(name)
-            self._cells[name] = Cells(name, column, self.notation, self.first_row, self._name)
+            self._cells[name] = Cells(name, column, self.notation, self.first_row, self.name)
         return self._cells[name]
+
+    def recognise(self, name: str) -> Finding:
+        """How one column is taken by its type and values, found once."""
+        if name not in self._findings:
+            self._findings[name] = recognise_column(self.take_cells(name))
+        return self._findings[name]
 
     def free(self, name: str) -> None:
         """Free a column's memory."""
@@ -290,7 +297,7 @@ class TableInHand:
                 hint = "" if n else suggest(name, others)
                 problems.append(f"{found}, the target, to compare answers with. {hint}".rstrip())
         if problems:
-            raise DataError(self._name, problems)
+            raise DataError(self.name, problems)
         return [self.take_cells(column.name) for column in schema.target.columns]
 
     def with_missing(self, missing: Missing) -> TableInHand:
@@ -298,7 +305,7 @@ class TableInHand:
         if missing == self.notation.missing:
             return self
         notation = replace(self.notation, missing=missing)
-        return TableInHand(self._table, notation, self._name, self.first_row, self.notes)
+        return TableInHand(self._table, notation, self.name, self.first_row, self.notes)
 
     def read_columns(self, columns: Sequence[Column], *, for_training: bool = False) -> ColumnsRead:
         """Read columns; for training, find what float32 loses, and free each once it was read."""

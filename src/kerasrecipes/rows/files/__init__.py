@@ -29,7 +29,7 @@ from kerasrecipes.recipe.endings import (
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.files.arrow import ArrowFile
-from kerasrecipes.rows.files.base import TableFile, concatenate, pa_errors
+from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import DelimitedFile
 from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
@@ -206,6 +206,6 @@ class _SeveralFiles(TableFile):
 def _clash(tables: Sequence[pa.Table], name: str) -> bool:
     try:
         concatenate([table.select([name]).slice(0, 0) for table in tables])
-    except pa_errors():
+    except TYPE_ERRORS:
         return True
     return False

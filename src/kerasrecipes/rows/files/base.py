@@ -11,6 +11,8 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.rows.cells import Notation
 
 NO_ROWS = "the file has no rows. Add rows."
+TYPE_ERRORS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
+"""What Arrow raises where ``concatenate`` finds types that have no common one."""
 
 
 class TableFile(ABC):
@@ -77,8 +79,3 @@ def check_columns(table: pa.Table, dataset: str) -> pa.Table:
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
     """Put tables of the same columns together; whole numbers and fractions become fractions."""
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
-
-
-def pa_errors() -> tuple[type[Exception], ...]:
-    """What Arrow raises where types cannot be brought together."""
-    return pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError

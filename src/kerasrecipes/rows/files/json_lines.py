@@ -15,7 +15,7 @@ from pyarrow import json as arrow_json
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Missing, Notation
-from kerasrecipes.rows.files.base import TableFile, check_columns, concatenate, pa_errors
+from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, check_columns, concatenate
 from kerasrecipes.rows.files.encoding import Utf8Reader
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
 
@@ -41,7 +41,7 @@ class JsonFile(TableFile):
         tables = [*self.iterate((), (), 0)]
         try:
             table = concatenate(tables)
-        except pa_errors() as error:
+        except TYPE_ERRORS as error:
             problem = f"the values of a name must be of one type in all rows: {error}."
             raise DataError(self.name, [problem]) from error
         return check_columns(table, self.name)
