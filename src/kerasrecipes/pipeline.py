@@ -189,7 +189,7 @@ def _train_into(
         built.serving.save(file)
     with watch.measure("evaluate"):
         score = make_scorer(built.model, encoded["train"])
-        # Each part is let go before the next: encoded rows are most of a large run's memory.
+        # Free each part before encoding the next: encoded rows dominate a large run's memory.
         metrics = {
             part: score(encoded.pop(part) if part in encoded else built.encode(dataset, part))
             for part in dataset.parts

@@ -44,12 +44,12 @@ batch_size: 64
 
 COLUMNS = (
     make_column("size", reason="number"),
-    make_column("rooms", "float", reason="as features says"),
+    make_column("rooms", "float", reason="set in features"),
     make_column("garden", "boolean", reason="true or false"),
-    make_column("age", "float_discretized", {"num_bins": 8}, reason="as features says"),
-    make_column("lot", "float_rescaled", {"scale": 0.5}, reason="as features says"),
+    make_column("age", "float_discretized", {"num_bins": 8}, reason="set in features"),
+    make_column("lot", "float_rescaled", {"scale": 0.5}, reason="set in features"),
     make_column("city", "string_categorical", {"max_tokens": 100}, (), "3 distinct values"),
-    make_column("street", "string_hashed", {"num_bins": 32}, (), "as features says"),
+    make_column("street", "string_hashed", {"num_bins": 32}, (), "set in features"),
     make_column("sold", "date", {"format": "%Y-%m-%d"}, ("year", "month"), "dates of 2 years"),
 )
 """One of each way in which a column can be taken."""

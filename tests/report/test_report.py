@@ -200,12 +200,12 @@ def test_columns_are_told_in_plain_words_with_their_reasons(tmp_path: Path) -> N
     assert read_table(page, "columns") == [
         ["Column", "Taken as", "Why"],
         ["size", "number, standardised", "number"],
-        ["rooms", "number, as it is", "as features says"],
+        ["rooms", "number, as it is", "set in features"],
         ["garden", "true or false", "true or false"],
-        ["age", "number, in 8 bins", "as features says"],
-        ["lot", "number, times 0.5 plus 0", "as features says"],
+        ["age", "number, in 8 bins", "set in features"],
+        ["lot", "number, times 0.5 plus 0", "set in features"],
         ["city", "category, up to 100 values", "3 distinct values"],
-        ["street", "category, hashed to 32 values", "as features says"],
+        ["street", "category, hashed to 32 values", "set in features"],
         ["sold", "date: year, month", "dates of 2 years"],
         ["id", "left out", "a row number, counted from 1"],
     ]

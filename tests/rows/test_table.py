@@ -147,8 +147,8 @@ def test_features_of_the_recipe_win_and_what_is_dropped_is_in_neither_answer() -
     ]
     assert ([*columns], left_out) == (["a", "b", "z"], {})
     assert [column.reason for column in columns.values()] == [
-        "as features says",
-        "as features says",
+        "set in features",
+        "set in features",
         "number",
     ]
 

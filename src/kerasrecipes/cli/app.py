@@ -38,7 +38,7 @@ app.command()(report)
 
 
 def main() -> None:
-    """Run the command line; errors of ours are told without a traceback."""
+    """Run the command line; our own errors are printed without a traceback."""
     try:
         app()
     except KerasRecipesError as error:

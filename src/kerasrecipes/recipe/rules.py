@@ -73,7 +73,7 @@ def find_loss_kind(loss: Any) -> LossKind:
 
 
 def has_logits(loss: Any) -> bool:
-    """Whether a loss is told that the last layer has no activation."""
+    """Whether a loss has from_logits: the last layer has no activation."""
     component = split_component(loss)
     return bool(component and component[1].get("from_logits"))
 
@@ -206,7 +206,7 @@ def _check_monitors(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         default = find_definition("callbacks", name).arguments.get("monitor")
         monitor = arguments.get("monitor", default)
         if name == "ModelCheckpoint" and not arguments.get("save_best_only"):
-            continue  # it saves every epoch, whatever it is told to watch
+            continue  # it saves every epoch, whatever its monitor
         if isinstance(monitor, str) and monitor not in logged:
             remedy = suggest(monitor, logged)
             if monitor.startswith("val_") and not any(name.startswith("val_") for name in logged):

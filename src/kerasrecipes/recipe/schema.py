@@ -160,7 +160,7 @@ class DatasetSpec(_Model):
         crosses: Combinations of columns.
         drop: Columns of a table to leave out.
         missing: What becomes of missing values; the words are scikit-learn's.
-        missing_indicator: Whether the model is told which values were missing.
+        missing_indicator: Whether the model gets an input for each column that had missing values.
         missing_values: Texts or numbers that mean "missing" beside the usual ones.
         csv: How CSV files are written.
         excel: Which part of an Excel file is the table.

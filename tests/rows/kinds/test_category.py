@@ -54,7 +54,7 @@ def test_a_table_may_say_itself_that_values_are_categories() -> None:
 def test_a_recipe_may_say_so(feature: str, arguments: Any, all_arguments: Any) -> None:
     column = take(["a", "b"], feature, **arguments)
     assert (column.feature, column.arguments) == (feature, all_arguments)
-    assert column.reason == "as features says"
+    assert column.reason == "set in features"
 
 
 @pytest.mark.parametrize(

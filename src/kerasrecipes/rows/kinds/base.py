@@ -72,7 +72,7 @@ class Column(ABC):
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
         """Take a column as the recipe says."""
         return cls(
-            cells.name, feature, {**FEATURES[feature], **arguments}, reason="as features says"
+            cells.name, feature, {**FEATURES[feature], **arguments}, reason="set in features"
         )
 
     def read(self, cells: Cells) -> tuple[list[NDArray[Any]], str]:

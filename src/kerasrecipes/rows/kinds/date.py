@@ -69,7 +69,7 @@ class DateColumn(Column):
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
         """Take a column as dates; format, zone and parts are found where nothing says them."""
         found = {**FEATURES["date"], **arguments}
-        column = cls(cells.name, "date", found, reason="as features says")
+        column = cls(cells.name, "date", found, reason="set in features")
         if not column.accepts(cells.type):
             return column
         if found["format"] is None and cells.is_text:
