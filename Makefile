@@ -1,45 +1,65 @@
-# On a fresh clone, with Python, make and a package index: `make boston`.
+# A fresh clone needs Python 3.11–3.13, make, and access to a package index. Start with `make boston`.
 
-# The first of these that fits makes .venv; name another one with `make PYTHON=…`.
+# The first of these that is Python 3.11–3.13 creates .venv; name another one with `make PYTHON=…`.
 PYTHON ?= python3 python3.13 python3.12 python3.11
+# The Python of test-lowest and test-newest, and the tests that they run: those that a dependency is
+# likeliest to break.
+TEST_PYTHON ?= $(BIN)/python
+VERSION_TESTS := tests/rows tests/model tests/training tests/report tests/cli/test_train.py \
+  tests/tables/test_formats_agree.py
 ARGS ?=
 
 BIN := .venv/bin
 TRAIN := $(BIN)/python -m kerasrecipes train
+TEST := $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.NOTPARALLEL:  # two pips must not work on one environment
-.PHONY: help boston cancer fashion optimizers seeds-table bench test test-slow lint format clean
+.NOTPARALLEL:  # two pips must not change one environment at a time
+.PHONY: help boston cancer fashion optimizers seeds-table bench
+.PHONY: test coverage test-slow test-lowest test-newest lint format clean
 
-help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo 'ARGS are handed on: make boston ARGS="epochs=10"; make test ARGS="-k splits"'
+	@echo 'ARGS passes further arguments: make boston ARGS="epochs=10"; make test ARGS="-k splits"'
 
-boston: .venv/.installed ## train the Boston housing regression and say where its report is
+boston: .venv/.installed ## train a regression on Boston housing and print the path of its report
 	$(TRAIN) configs/boston.yaml $(ARGS)
 
-cancer: .venv/.installed ## train the two-layer network on the breast-cancer table
+cancer: .venv/.installed ## train a two-layer network on the breast-cancer table
 	$(TRAIN) configs/cancer_dual.yaml $(ARGS)
 
-fashion: .venv/.installed ## train relu + Adam on Fashion-MNIST
+fashion: .venv/.installed ## train a network with relu and Adam on Fashion-MNIST
 	$(TRAIN) configs/fashion_relu_adam.yaml $(ARGS)
 
-optimizers: .venv/.installed ## train the six relu recipes and show them side by side
+optimizers: .venv/.installed ## train the six relu recipes and compare them
 	$(BIN)/python -m kerasrecipes compare configs/fashion_relu_*.yaml $(ARGS)
 
-seeds-table: .venv/.installed ## train every recipe with five seeds and write configs/README.md
+seeds-table: .venv/.installed ## train each shipped recipe with five seeds and write configs/README.md
 	$(BIN)/python -m benchmarks.seeds_table $(ARGS)
 
-bench: .venv/.installed ## time it against what people would write, and write docs/performance.md
+bench: .venv/.installed ## measure speed and memory beside other libraries and write docs/performance.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
-test: .venv/.installed-dev ## run the tests, but for the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+test: .venv/.installed-dev ## run the tests, except the slow ones
+	$(TEST) $(ARGS)
 
-test-slow: .venv/.installed-dev ## train the shipped recipes in full and hold them to their bands
+coverage: .venv/.installed-dev ## run the same tests and report how much of the code they cover
+	$(TEST) --cov --cov-report=html $(ARGS)
+	@echo "Coverage: $$($(BIN)/coverage report --format=total) %. By line: build/coverage/index.html"
+
+test-slow: .venv/.installed-dev ## train the shipped recipes in full and check their scores
 	$(BIN)/python -m pytest -n 2 --dist load -m slow $(ARGS)
+
+test-lowest: RESOLUTION := lowest-direct
+test-lowest: ## run a subset with the lowest releases that pyproject.toml allows
+test-newest: RESOLUTION := highest
+test-newest: ## run a subset with the newest releases that pyproject.toml allows
+test-lowest test-newest: test-%: .venv/.installed-dev
+	$(BIN)/uv venv --quiet --clear --python $(TEST_PYTHON) .venv-$*
+	$(BIN)/uv pip install --quiet --python .venv-$* --resolution $(RESOLUTION) -e '.[test]'
+	.venv-$*/bin/python -m pytest -n 2 --dist loadfile $(VERSION_TESTS) $(ARGS)
 
 lint: .venv/.installed-dev ## check style, format, types and import contracts
 	$(BIN)/ruff check .
@@ -47,21 +67,21 @@ lint: .venv/.installed-dev ## check style, format, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: .venv/.installed-dev ## format the code and apply the safe fixes
+format: .venv/.installed-dev ## format the code and apply safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean: ## remove the environment, builds and caches; runs/ stays
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## remove environments, builds and caches; runs/ is kept
+	rm -rf .venv .venv-lowest .venv-newest build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	@echo 'Installing TensorFlow and the rest into .venv: some minutes, once.'
+	@echo 'Installing into .venv, once: TensorFlow is large, so this takes some minutes.'
 	$(INSTALL) -e .
 	@touch $@
 
 .venv/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
-	@echo 'Installing TensorFlow and the rest into .venv: some minutes, once.'
+	@echo 'Installing into .venv, once: TensorFlow is large, so this takes some minutes.'
 	$(INSTALL) -e '.[dev]'
 	@touch .venv/.installed $@
 
@@ -71,6 +91,6 @@ $(BIN)/python:
 	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
 	  then exec $$python -m venv .venv; fi; \
 	done; \
-	echo 'kerasrecipes needs Python 3.11, 3.12 or 3.13, and none of these is one: $(PYTHON).' >&2; \
-	echo 'Name one that is: make PYTHON=/path/to/python3.12 …' >&2; \
+	echo 'kerasrecipes requires Python 3.11, 3.12 or 3.13. Found none of them as: $(PYTHON).' >&2; \
+	echo 'Name one: make PYTHON=/path/to/python3.12 …' >&2; \
 	exit 1

@@ -1,9 +1,9 @@
-"""Measures this project against what people would write themselves: docs/performance.md.
+"""Compares this project with hand-written training code: writes docs/performance.md.
 
     python -m benchmarks [--rounds 3] [--only boston fashion:notes,command] [--write-only]
 
-Every measurement is kept in benchmarks/results/, from which the page and its pictures are written;
-what was not measured this time is taken from there.
+Measurements are stored in benchmarks/results/. The page and its pictures are written from there, so
+they include what was not measured this time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         prog="python -m benchmarks", description=__doc__.splitlines()[0]
     )
     parser.add_argument(
-        "--rounds", type=int, default=3, help="turns of each contender (%(default)s)"
+        "--rounds", type=int, default=3, help="runs of each contender (%(default)s)"
     )
     parser.add_argument(
         "--only",
@@ -31,14 +31,14 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         default=list(WORKLOADS),
         help=f"some of: {', '.join(WORKLOADS)}",
     )
-    parser.add_argument("--quick", action="store_true", help="see that all of it runs, in minutes")
+    parser.add_argument("--quick", action="store_true", help="only check that everything runs")
     parser.add_argument("--largest", action="store_true", help="let rows grow to 10 million")
     parser.add_argument("--write-only", action="store_true", help="measure nothing, write the page")
     parser.add_argument(
         "--torch-python",
         default=sys.executable,
         metavar="PYTHON",
-        help="a Python that has PyTorch and Lightning; else this one, with the extra 'bench'",
+        help="a Python with PyTorch and Lightning, which the extra 'bench' installs",
     )
     parsed = parser.parse_args(arguments)
     for wanted in parsed.only:
@@ -52,7 +52,7 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    """Measure, keep, write."""
+    """Measure, store the figures, write the page."""
     arguments = parse_arguments()
     options = Options(arguments.rounds, arguments.quick, arguments.largest, arguments.torch_python)
     run = datetime.now(UTC).isoformat()
@@ -61,7 +61,7 @@ def main() -> None:
             name, _, contenders = wanted.partition(":")
             only = contenders.split(",") if contenders else []
             results.keep(name, {"run": run} | measure_workload(name, options, only, say))
-    # Matplotlib comes in only now: what is measured must not begin in a large process.
+    # Import Matplotlib only now: measured processes must not start from a large one.
     from benchmarks.page import PAGE, write_page
     from benchmarks.picture import draw
 

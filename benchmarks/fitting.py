@@ -33,7 +33,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class FitWorkload:
-    """A recipe and those who train it."""
+    """A recipe and its contenders."""
 
     title: str
     recipe: str
@@ -121,7 +121,7 @@ FIT_WORKLOADS = {
 
 
 def prepare(workload: FitWorkload, folder: Path, is_quick: bool) -> dict[str, Any]:
-    """Write the rows that all share; gives the settings that all are told."""
+    """Write the rows that all contenders share; return the settings of all."""
     wanted = {
         "kind": "recipe",
         "recipe_file": str(ROOT / workload.recipe),
@@ -133,7 +133,7 @@ def prepare(workload: FitWorkload, folder: Path, is_quick: bool) -> dict[str, An
 
 
 def run_rows(wanted: Mapping[str, Any]) -> None:
-    """Have ``benchmarks.rows`` write something, in a process of its own."""
+    """Call ``benchmarks.rows`` in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.rows", json.dumps(dict(wanted))]
     subprocess.run(command, cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
 

@@ -15,7 +15,7 @@ from benchmarks.measure import Figures
 from benchmarks.tables import write_recipe
 
 BASE = {"rows": 1000, "columns": 10, "epochs": 1, "layers": 2}
-"""What stays while one of them grows."""
+"""The sizes that stay fixed while one of them grows."""
 
 SIZES = {
     "rows": (1000, 10_000, 100_000, 1_000_000),
@@ -28,7 +28,7 @@ SIZES = {
 def prepare(
     folder: Path, is_quick: bool, largest: bool = False
 ) -> dict[str, Callable[[], Figures]]:
-    """Write tables and recipes; gives a training for each size, by "rows=1000" and so on.
+    """Write tables and recipes; returns a training for each size, by "rows=1000" and so on.
 
     Args:
         largest: Whether to go on to 10 million rows, a CSV of about 1 GB.

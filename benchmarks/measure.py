@@ -66,7 +66,7 @@ def run_command(arguments: Sequence[str], cwd: Path = ROOT) -> Figures:
 
 
 def run_train(recipe: Path | str, overrides: Sequence[str] = ()) -> Figures:
-    """Run ``kerasrecipes train`` into a folder that goes away, and read what the run wrote."""
+    """Run ``kerasrecipes train`` into a temporary folder, and read the files of the run."""
     with tempfile.TemporaryDirectory() as folder:
         figures = run_command(["train", str(recipe), *overrides, "--output-dir", folder])
         for file in Path(folder).glob("*/*/run.json"):

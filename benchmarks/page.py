@@ -1,4 +1,4 @@
-"""Kept measurements → docs/performance.md."""
+"""Writes docs/performance.md from stored measurements."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ FITS = ("boston", "fashion", "conv")
 
 
 def write_page(found: Mapping[str, Results], pictures: Mapping[str, Path]) -> None:
-    """Write the page; a workload that was never measured is said to be missing."""
+    """Write the page; workloads without measurements are marked as such."""
     sections = [_INTRODUCTION, _describe_conditions(found)]
-    sections += ["## What we hold ourselves to", _make_targets(found), *_list_reasons(found)]
+    sections += ["## Targets", _make_targets(found), *_list_reasons(found)]
     if "fits" in pictures:
         sections += [f"![Seconds of fit, by contender and workload]({pictures['fits'].name})"]
     for name, workload in WORKLOADS.items():
@@ -63,7 +63,7 @@ def _describe_conditions(found: Mapping[str, Results]) -> str:
 
 
 def _span(values: Sequence[object]) -> str:
-    """The first and the last of sorted values, or the one that there is."""
+    """The first and the last of sorted values, or the only one."""
     return " to ".join(map(str, dict.fromkeys((values[0], values[-1]))))
 
 
@@ -120,7 +120,7 @@ def _make_fits(name: str, results: Results) -> str:
 
 
 def _find_memory(results: Results, key: str) -> float | None:
-    """Peak memory above imports; the command's own import is not seen, another process's is."""
+    """Peak memory above imports; for the command, above the imports of another process."""
     above = results.find_median(key, lambda f: f["peak_above_import_mb"])
     if above is not None:
         return above
@@ -162,7 +162,7 @@ def _make_growth(found: Mapping[str, Results]) -> list[str]:
     parts = [
         f"`train` on a CSV, with {base}, of which one grows: hidden layers have 32 units, "
         "batches 32 rows. Seconds and memory are those above importing TensorFlow. A slope of 1 "
-        "means ten times as much for ten times as much work; what every run pays flattens it."
+        "means ten times as much for ten times as much work; fixed costs of a run lower the slope."
     ]
     rows, slopes = [], []
     for what in growth.SIZES:
@@ -190,7 +190,7 @@ def _read_stage(stage: str) -> Callable[[Figures], float]:
 
 
 def _find_stages(measurements: Iterable[Figures]) -> list[str]:
-    """Stages that any has: ours in their order, then others."""
+    """All stages that occur: ours in their order, then others."""
     seen = dict.fromkeys(stage for one in measurements for stage in one.get("seconds", ()))
     return [*(s for s in STAGES if s in seen), *(s for s in seen if s not in STAGES)]
 
@@ -209,27 +209,28 @@ def _make_table(header: Sequence[str], rows: Sequence[Sequence[str]], sides: str
 _INTRODUCTION = """\
 # Performance
 
-`make bench` measures everything here and writes this page, its tables and its pictures. Absolute
-times depend on the machine; ratios, taken within one round and then as a median over rounds, do so
-less."""
+`make bench` measures everything on this page and writes it, its tables and its pictures. Absolute
+times depend on the machine. Ratios depend on it less: each is computed within one round, and the
+median over rounds is given."""
 
 _METHOD = """\
 ## How it is measured
 
-- Where the top of this page does not say "in one run", workloads were measured one after the
-  other on one machine: a workload's own table is what belongs together.
-- Each measurement is a process of its own. Rounds are interleaved: within a round everyone has a
-  turn, and each round begins with another contender.
-- Everyone trains the same network on the same encoded rows, with the same optimizer, batch size
-  and epochs. All score the validation rows after each epoch, but for *the notes' own code*, which
-  does not, and scikit-learn, which cannot. Test losses tell that all trained the same thing.
-- *fit* is the training alone, with TensorFlow's tracing or XLA's compilation; imports, data and
-  building the model are outside, and so is encoding the rows.
-- *memory* is the process's peak less what it held once its imports were done.
+- Unless the top of this page says "in one run", the workloads were measured at different times on
+  one machine: compare figures within one table only.
+- Each measurement runs in a process of its own. Rounds are interleaved: each contender runs once
+  per round, and each round starts with another contender.
+- All contenders train the same network on the same encoded rows, with the same optimizer, batch
+  size and epochs. All score the validation rows after each epoch, except *the notes' own code*,
+  which does not, and scikit-learn, which cannot. Similar test losses show that all trained the same
+  network.
+- *fit* is the training alone, including TensorFlow's tracing or XLA's compilation, but not imports,
+  reading data, encoding rows or building the model.
+- *memory* is the peak of the process minus its memory after the imports.
 - Rows grow to 10 million with `make bench ARGS=--largest`.
 - *the notes' own code* is `model.fit` on float64 arrays as the study notes prepare them, without
-  the progress bars that they print.
-- PyTorch *by hand* has its tensors ready and takes batches by index; its better number of threads
-  counts.
-- The *bare* epochs are the floor: a whole epoch as one graph, without callbacks, metrics or Keras's
-  loop."""
+  progress bars.
+- PyTorch *by hand* keeps the rows as tensors and takes batches by index; targets use its faster
+  number of threads.
+- The *bare* epochs are a lower bound: a whole epoch as one graph, without callbacks, metrics or
+  Keras's loop."""

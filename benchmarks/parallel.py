@@ -27,16 +27,16 @@ class Trainer:
 
     def __init__(self, epochs: int) -> None:
         import kerasrecipes as kr
-        from kerasrecipes import pipeline
+        from kerasrecipes.model.built import build
         from kerasrecipes.rows import load_for
 
         self.recipe = kr.load_recipe(CONFIG, [f"epochs={epochs}"])
         dataset = load_for(self.recipe)
-        self.built = pipeline.build(self.recipe, dataset)
+        self.built = build(self.recipe, dataset)
         self.rows = self.built.encode(dataset, "train")
 
     def fit(self) -> None:
-        from kerasrecipes.training.fit import fit_model
+        from kerasrecipes.training.fit import Scorer, fit_model
 
         fit_model(
             self.built.model,
@@ -45,7 +45,7 @@ class Trainer:
             epochs=self.recipe.epochs,
             batch_size=self.recipe.batch_size,
             seed=self.recipe.seed,
-            multiply_adds=79_400,
+            scorer=Scorer(self.built.model, self.rows, self.recipe.batch_size),
         )
 
 

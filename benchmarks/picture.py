@@ -1,4 +1,4 @@
-"""Kept measurements → docs/performance.png and docs/performance_growth.png."""
+"""Draws docs/performance.png and docs/performance_growth.png from stored measurements."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INK, GRID = "#1f2328", "#d9dde2"
 
 
 def draw(found: Mapping[str, Results]) -> dict[str, Path]:
-    """Draw what there are results for; gives the files by "fits" and "growth"."""
+    """Draw the pictures that have results; gives the files by "fits" and "growth"."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -113,7 +113,7 @@ def _draw_growth(found: Mapping[str, Results]) -> Path:
         axes[1, column].set_xlabel(what)
     for ax in axes[:, 0]:
         low, high = ax.get_ylim()
-        ax.set_ylim(min(low, high / 30), high * 3)  # room for the slope, and no magnified noise
+        ax.set_ylim(min(low, high / 30), high * 3)  # room for the slope; do not magnify noise
     axes[0, 0].set_ylabel("seconds above import")
     axes[1, 0].set_ylabel("MB above import")
     file = ROOT / "docs" / "performance_growth.png"

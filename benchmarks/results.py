@@ -11,14 +11,14 @@ from typing import Any
 from benchmarks.measure import ROOT, Figures
 
 FOLDER = ROOT / "benchmarks" / "results"
-"""A file a workload; not in git."""
+"""One file for each workload; not in git."""
 
 Read = Callable[[Figures], float]
 
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured of one workload.
+    """The measurements of one workload.
 
     Attributes:
         run: Tells which of them were measured by one command; empty where several were needed.
@@ -48,7 +48,7 @@ class Results:
         return statistics.median(ratios) if ratios else None
 
     def find_error(self, key: str) -> str | None:
-        """Why a contender has no figures, if it has none."""
+        """The reason why a contender has no figures, if it has none."""
         figures = self.measurements[key]
         errors = [one["error"] for one in figures if "error" in one]
         return errors[0] if len(errors) == len(figures) else None
@@ -61,7 +61,7 @@ class Results:
 
 
 def keep(name: str, found: dict[str, Any]) -> None:
-    """Keep a workload's measurements; contenders that were not measured now stay as they were."""
+    """Store a workload's measurements; keep those of contenders that were not measured now."""
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{name}.json"
     if file.exists():
@@ -74,7 +74,7 @@ def keep(name: str, found: dict[str, Any]) -> None:
 
 
 def load_all() -> dict[str, Results]:
-    """What is kept, by workload."""
+    """The stored measurements, by workload."""
     return {
         file.stem: Results(**json.loads(file.read_text(encoding="utf-8")))
         for file in sorted(FOLDER.glob("*.json"))

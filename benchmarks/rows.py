@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from kerasrecipes.recipe import Component
+
 
 def write_recipe_rows(recipe_file: str, overrides: list[str], folder: Path) -> None:
     """Write ``rows.npz``, the parts as the first layer sees them, and ``settings.json``."""
     import kerasrecipes as kr
-    from kerasrecipes import pipeline
+    from kerasrecipes.model.built import build
     from kerasrecipes.rows import load_dataset
 
     recipe = kr.load_recipe(recipe_file, overrides)
     dataset = load_dataset(recipe.dataset)
-    built = pipeline.build(recipe, dataset)
+    built = build(recipe, dataset)
     rows = {}
     for part in dataset.parts:
         rows[f"x_{part}"], rows[f"y_{part}"], *_ = built.encode(dataset, part)
@@ -27,8 +29,8 @@ def write_recipe_rows(recipe_file: str, overrides: list[str], folder: Path) -> N
         "rows": str(folder / "rows.npz"),
         "recipe": recipe_file,
         "overrides": overrides,
-        "layers": [[layer.name, layer.arguments] for layer in recipe.layers],
-        "optimizer": [recipe.optimizer.name, recipe.optimizer.arguments],
+        "layers": [[layer.name, list_arguments(layer)] for layer in recipe.layers],
+        "optimizer": [recipe.optimizer.name, list_arguments(recipe.optimizer)],
         "loss": recipe.loss.name,
         "metrics": [metric.name for metric in recipe.metrics],
         "epochs": recipe.epochs,
@@ -37,6 +39,14 @@ def write_recipe_rows(recipe_file: str, overrides: list[str], folder: Path) -> N
         "n_train": len(rows["x_train"]),
     }
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def list_arguments(component: Component) -> dict[str, Any]:
+    """A component's arguments as plain values: of an activation, its name."""
+    return {
+        argument: value.name if isinstance(value, Component) else value
+        for argument, value in component.arguments.items()
+    }
 
 
 def write_numbers(file: Path, n_rows: int, n_columns: int, with_target: bool = True) -> None:
@@ -79,7 +89,7 @@ def write_mixed(file: Path, n_rows: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Write what a JSON argument asks for; a process of its own, which may grow large."""
+    """Write the rows that a JSON argument describes; run it as a process, as it may grow large."""
     wanted: dict[str, Any] = json.loads(arguments[0])
     kind = wanted.pop("kind")
     for key in ("file", "folder"):

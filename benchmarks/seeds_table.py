@@ -2,9 +2,9 @@
 
     python -m benchmarks.seeds_table [--seeds 5] [--write-only]
 
-Each run is a whole ``kerasrecipes.train``, report left out. The split stays as the recipe has it;
-weights and row order vary with the seed. The values go to tests/recipes/seeds.json, from which the
-slow tests derive their bands; seeds 1 to N are used, none of which is a recipe's own.
+Each run is a ``kerasrecipes.train`` without report. The split is the recipe's; weights and row
+order vary with the seed. The values are written to tests/recipes/seeds.json, from which the slow
+tests derive their bands. Seeds 1 to N are used; no recipe uses one of these itself.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 import kerasrecipes as kr
+from benchmarks.rows import list_arguments
 
 ROOT = Path(__file__).parent.parent
 PUBLISHED = ROOT / "benchmarks" / "published.yaml"
@@ -31,7 +32,7 @@ TABLE = ROOT / "configs" / "README.md"
 
 
 def read_figure(run: kr.Run, figure: str) -> float:
-    """The number of a run that stands beside the published one.
+    """The score of a run that is compared with the published one.
 
     "training accuracy" is what ``fit`` logs in the last epoch, as the notes print it: an average
     over the epoch's batches, while weights still change.
@@ -43,7 +44,7 @@ def read_figure(run: kr.Run, figure: str) -> float:
 
 
 def train_once(name: str, seed: int) -> dict[str, Any]:
-    """Train one recipe with one seed in a folder that goes away."""
+    """Train one recipe with one seed in a temporary folder."""
     figure = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))[name]["figure"]
     with tempfile.TemporaryDirectory() as folder:
         overrides = (f"seed={seed}", "report=[]")
@@ -82,7 +83,8 @@ def describe_network(name: str) -> str:
     for layer in kr.load_recipe(ROOT / "configs" / f"{name}.yaml").layers:
         if layer.name in ("Rescaling", "Flatten"):
             continue
-        details = [layer.arguments.get("units"), layer.arguments.get("activation")]
+        arguments = list_arguments(layer)
+        details = [arguments.get("units"), arguments.get("activation")]
         words.append(" ".join(str(word) for word in (layer.name, *details) if word))
     return " → ".join(words)
 
@@ -117,25 +119,25 @@ def write_table(published: dict[str, Any], found: dict[str, Any]) -> list[str]:
 _PAGE = """\
 # The recipes
 
-Every network of the study notes that this project grew from. `make seeds-table` trains each with
-seeds 1 to {n_seeds} and writes this page; the split stays put, weights and row order vary.
+All networks of the study notes on which this project is based. `make seeds-table` trains each with
+seeds 1 to {n_seeds} and writes this page. The split is fixed; initial weights and row order vary.
 
 | recipe | network | parameters | figure | published | ours, mean ± sd | band | fit, s |
 |---|---|---:|---|---:|---:|---|---:|
 {rows}
 
 - *Published* are the numbers that the notes, and the notebooks of the books they follow, print:
-  one run each. *Band* is how far our mean may lie from them; a dash means none was set.
+  one run each. *Band* is the range allowed for our mean; a dash means that no band was set.
 - *boston*: test loss is the mean squared error of the standardised target. The notes standardise
-  with all rows before they split, which leaks; here the training rows alone are used. Over ten
-  splits without the leak the figure ranged from 0.092 to 0.215, so the published 0.0958 is one
-  lucky split.
-- *training accuracy* is what `fit` prints for the last epoch, as in the notes.
-- *fashion_relu_\\** without a published figure are there to be compared with each other:
+  with all rows before they split, which leaks test rows into training; here only the training rows
+  are used. Over ten splits without the leak the loss ranged from 0.092 to 0.215, so the published
+  0.0958 comes from a lucky split.
+- *training accuracy* is the value that `fit` prints for the last epoch, as in the notes.
+- *fashion_relu_\\** without a published figure are for comparison with each other:
   `make optimizers`.
-- *cancer*: the validation part has 91 rows, so one row more or less is 0.011.
-- *fit, s* is the median time of `fit`, two runs at a time on a machine of two cores, one thread
-  each.
+- *cancer*: the validation part has 91 rows, so one row changes the accuracy by 0.011.
+- *fit, s* is the median time of `fit`, with two runs at a time on a machine with two cores, one
+  thread each.
 """
 
 

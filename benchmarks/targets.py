@@ -1,4 +1,4 @@
-"""The ratios that the project holds itself to, and where it stands."""
+"""The targets of docs/performance.md, and whether they are met."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Target:
 
 
 def find_speedup(found: All, name: str, other: str) -> float | None:
-    """How often another's ``fit`` lasts ours, in the same round."""
+    """The time of another's ``fit`` divided by ours, in the same round."""
     return found[name].find_ratio(other, "command", read_fit) if name in found else None
 
 
@@ -54,14 +54,14 @@ def compare_with_torch(found: All, name: str) -> float | None:
 
 
 def compare_memory(found: All) -> float | None:
-    """Our peak above what importing takes, as a share of the notes'."""
+    """Our peak memory above imports, as a share of the notes'."""
     if "fashion" not in found:
         return None
     return found["fashion"].find_ratio("ours", "notes", lambda f: f["peak_above_import_mb"])
 
 
 def find_overhead(found: All) -> float | None:
-    """The most seconds that a fit workload's command takes beside importing and fitting."""
+    """The largest time in seconds that the command takes outside importing and fitting."""
     overheads = []
     for name in ("boston", "fashion"):
         if name in found:
@@ -78,9 +78,10 @@ def find_startup(found: All, command: str) -> float | None:
 
 
 def compare_prediction(found: All) -> float | None:
-    """Rows a second of ``predict``, TensorFlow's import apart, as a multiple of the plain way's.
+    """Rows per second of ``predict``, as a multiple of pandas and ``model.predict``.
 
-    The plain way is only charged for reading and predicting, ours for everything.
+    TensorFlow's import is excluded. Of the plain way, only reading and predicting count; of
+    ours, everything.
     """
     if "predict" not in found:
         return None
@@ -93,7 +94,7 @@ def compare_prediction(found: All) -> float | None:
 
 
 def find_extra_memory(found: All, name: str) -> float | None:
-    """GB that a command needs at most, beyond importing TensorFlow."""
+    """Peak memory of a command above importing TensorFlow, in GB."""
     if name not in found:
         return None
     ours, imported = (found[name].find_median(key, read_peak) for key in ("command", "import"))
@@ -101,7 +102,7 @@ def find_extra_memory(found: All, name: str) -> float | None:
 
 
 def list_growth(found: All, what: str) -> tuple[list[int], list[float], list[float]]:
-    """Sizes, seconds and MB of a growth series, without what importing TensorFlow costs."""
+    """Sizes, seconds and MB of a growth series, without the cost of importing TensorFlow."""
     if "growth" not in found:
         return [], [], []
     results = found["growth"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,12 @@ import yaml
 from kerasrecipes.recipe import Recipe, load_recipe
 
 MakeRecipe = Callable[..., Recipe]
+
+
+def pytest_configure() -> None:
+    """A shell starts a background job with Ctrl-C ignored, and tests press it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from kerasrecipes.drafting.network import (
 )
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import load_recipe
-from kerasrecipes.recipe.schema import FEATURES
+from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.yaml_file import parse_yaml
 
 NASTY = [
@@ -181,15 +181,15 @@ seed: 42                      # initial weights, row order, dropout
 
 dataset:
   path: houses.csv            # relative to this file
-  # Chosen as the last column: none is called target, label, class or y; for
-  # another, init with --target COLUMN.
+  # The last column; no column is named target, label, class or y. Choose
+  # another with init --target.
   target: price               # the column to predict
   task: regression            # a number from {low} to {high}
   # 8 values are missing in 2 columns: numbers get the training rows' median,
   # texts are a category of their own. Others: mean, most_frequent, or drop for
   # whole rows.
   missing: median
-  # What each column becomes, in the words of keras.utils.FeatureSpace.
+  # The type of each column, as in keras.utils.FeatureSpace.
   features:
     area: float_normalized               # number; 6 missing
     city: string_categorical             # 3 distinct values; 2 missing
@@ -208,7 +208,7 @@ dataset:
   standardize_target: true    # trains on (target - mean) / sd; answers come in
                               # the target's own unit
 
-# Each row comes as 10 numbers: standardised, or 0 and 1 by category.
+# Each row becomes 10 numbers: standardised, or 0 and 1 by category.
 layers:
   - Dense: {{units: 128, activation: relu}}
   - Dropout: {{rate: 0.3}}      # training zeroes 30% at random, against
@@ -246,11 +246,14 @@ def test_a_whole_recipe(random) -> None:
 
 def test_features_are_taken_as_inference_takes_them(random) -> None:
     draft = draft_recipe(str(write_houses(random)))
-    told, found = (
-        [(c.name, c.feature, c.parts, FEATURES[c.feature] | {**c.arguments}) for c in columns]
+    trained, found = (
+        [
+            (c.name, c.feature, c.parts, c.reason, FEATURES[c.feature] | {**c.arguments})
+            for c in columns
+        ]
         for columns in (draft.dataset.columns, draft.found.source.columns)
     )
-    assert told == found
+    assert trained == found
 
 
 def test_nasty_names_stay_what_they_are(random) -> None:
@@ -263,7 +266,8 @@ def test_two_classes(random) -> None:
     recipe = draft_recipe(str(write_churn(random))).recipe
     assert recipe.dataset.target == "y"
     assert recipe.dataset.task == "classification"
-    assert recipe.layers[-1].arguments == {"units": 1, "activation": "sigmoid"}
+    assert recipe.layers[-1].arguments["units"] == 1
+    assert recipe.layers[-1].arguments["activation"].name == "sigmoid"
     assert recipe.loss.name == "binary_crossentropy"
     assert [metric.name for metric in recipe.metrics] == ["accuracy", "AUC"]
     assert recipe.class_weight is None
@@ -275,16 +279,18 @@ def test_five_uneven_classes(random) -> None:
     recipe, text = draft.recipe, draft.file.read_text(encoding="utf-8")
     assert draft.file == Path("한국_자료.yaml")
     assert recipe.dataset.target == "정답"
-    assert recipe.layers[-1].arguments == {"units": 5, "activation": "softmax"}
+    assert recipe.layers[-1].arguments["units"] == 5
+    assert recipe.layers[-1].arguments["activation"].name == "softmax"
     assert recipe.loss.name == "sparse_categorical_crossentropy"
     assert recipe.class_weight is None
     assert not recipe.dataset.stratify
+    assert "5 classes (가: 59, 나: " in text
     assert (
         "  # No stratify: it takes 8 rows of each class, and there are fewer of 마 (5).\n" in text
     )
     assert (
-        "  # 1 row has no 정답, and cannot be used: missing: error, the default, would\n"
-        "  # stop at it.\n"
+        "  # 1 row has no 정답 and is left out. The default, missing: error, would stop\n"
+        "  # here.\n"
         "  missing: median\n"
     ) in text
     assert (
@@ -348,17 +354,18 @@ def write_table(random: np.random.Generator, **columns: Any) -> Path:
     return Path("table.csv")
 
 
-LAST = "as the last column: none is called target, label, class or y"
-LAST_USABLE = "as the last column that can be one: none is called target, label, class or y"
+BY_NAME = "Chosen by its name."
+LAST = "The last column; no column is named target, label, class or y."
+LAST_USABLE = "The last usable column; no column is named target, label, class or y."
 
 
 @pytest.mark.parametrize(
     ("columns", "target", "reason"),
     [
         ({"a": None, "b": None}, "b", LAST),
-        ({"Target": None, "b": None}, "Target", "by its name"),
-        ({"y": None, "LABEL": None, "c": None}, "LABEL", "by its name"),
-        ({"레이블": None, "b": None}, "레이블", "by its name"),
+        ({"Target": None, "b": None}, "Target", BY_NAME),
+        ({"y": None, "LABEL": None, "c": None}, "LABEL", BY_NAME),
+        ({"레이블": None, "b": None}, "레이블", BY_NAME),
         ({"a": None, "b": None, "when": "2024-01-01"}, "b", LAST_USABLE),
         ({"a": None, "b": None, "one": 1}, "b", LAST_USABLE),
         ({"a": None, "b": None, "row": range(N_ROWS)}, "b", LAST_USABLE),
@@ -372,7 +379,7 @@ def test_the_target_is_guessed_and_said(columns, target: str, reason: str, rando
     comment = " ".join(
         line.strip(" #") for line in draft.file.read_text().splitlines() if line.startswith("  #")
     )
-    assert f"Chosen {reason}; for another, init with --target COLUMN." in comment
+    assert f"{reason} Choose another with init --target." in comment
 
 
 def test_beside_a_target_that_was_named_a_column_may_be_called_as_a_number_is(random) -> None:
@@ -383,7 +390,7 @@ def test_beside_a_target_that_was_named_a_column_may_be_called_as_a_number_is(ra
 def test_a_target_that_was_named_needs_no_reason(random) -> None:
     draft = draft_recipe(str(write_table(random, a=None, b=None)), "a")
     assert draft.recipe.dataset.target == "a"
-    assert "Chosen" not in draft.file.read_text()
+    assert "--target" not in draft.file.read_text()
 
 
 def test_whole_numbers_that_missing_ones_made_floats_are_classes(random) -> None:
@@ -476,7 +483,7 @@ BAD = [
     ({}, "churn.csv", "z_", None, DataError,
      "dataset churn.csv\n  --target: no column 'z_'. Did you mean 'z'? The columns: y, x, z."),
     ({}, "churn.csv", None, "there.yaml", InputError,
-     "there.yaml is there already, and stays. Name another file with -o."),
+     "there.yaml exists already and is not changed. Name another file with -o."),
     ({}, "churn.csv", None, "nowhere/x.yaml", InputError,
      "There is no folder nowhere for the recipe. Make it, or name another file with -o."),
     ({"few": "a,b\n1,2\n3,4\n"}, "few.csv", None, None, DataError,
@@ -536,7 +543,7 @@ def test_bad_input(
 def test_a_recipe_that_would_not_train_leaves_no_file(random) -> None:
     y = random.normal(size=N_ROWS)
     y[5] = np.inf
-    with pytest.raises(DataError, match="target y has values that are not finite"):
+    with pytest.raises(DataError, match="target y: no finite number in line 7"):
         draft_recipe(str(write_table(random, a=None, y=y)))
     assert not Path("table.yaml").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,8 @@ def bad(tmp_path: Path) -> Path:
     [
         (["--help"], "validate"),
         (["train", "--help"], "--seed"),
+        (["--version"], version("kerasrecipes")),
+        (["validate", "boston"], "✓ boston"),
         (["validate", *CONFIGS], "✓"),
         (["ls"], "configs/boston.yaml"),
         (["ls", "datasets"], "fashion_mnist"),
@@ -69,7 +72,7 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], said: str) ->
     assert said in done.stdout
 
 
-@pytest.mark.parametrize("command", ["train", "fit", "show", "validate"])
+@pytest.mark.parametrize("command", ["train", "show", "validate"])
 def test_a_bad_recipe_is_told_before_anything_heavy(command: str, bad: Path) -> None:
     done = run(command, str(bad))
     said = check_light(done)
@@ -85,6 +88,32 @@ def test_validate_tells_good_from_bad(bad: Path) -> None:
     assert check_light(done).startswith(f"{bad}:1:17  dataset.name\n")
     assert done.returncode == 2
     assert done.stdout == f"✓ {CONFIGS[0]}\n✗ {bad}\n"
+
+
+def test_validate_checks_the_file_and_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "houses.csv").write_text("rooms,price\n3,1\n4,2\n")
+    files = {
+        "good": "path: houses.csv\n  target: price",
+        "missing": "path: hauses.csv\n  target: price",
+        "misnamed": "path: houses.csv\n  target: prise\n  features: {room: float}",
+        "unnamed": "path: houses.csv",
+    }
+    for name, keys in files.items():
+        text = f"dataset:\n  {keys}\nlayers: [Dense: {{units: 1}}]\nloss: mse\n"
+        (tmp_path / f"{name}.yaml").write_text(text)
+    done = run("validate", *(f"{name}.yaml" for name in files), cwd=tmp_path)
+    assert check_light(done).replace(str(tmp_path), "") == (
+        "missing.yaml:2:9  dataset hauses.csv\n"
+        "  path: there is no file /hauses.csv. Did you mean 'houses.csv'?\n"
+        "misnamed.yaml:3:11  dataset houses.csv\n"
+        "  target: no column 'prise'. Did you mean 'price'? The columns: rooms, price.\n"
+        "misnamed.yaml:4:13  dataset houses.csv\n"
+        "  features: no column 'room'. Did you mean 'rooms'? The columns: rooms, price.\n"
+        "unnamed.yaml:2:3  dataset houses.csv\n"
+        "  dataset needs target: which column is to be predicted. The columns: rooms, price.\n"
+    )
+    assert done.stdout.splitlines()[0] == "✓ good.yaml"
+    assert done.returncode == 2
 
 
 def test_a_bad_override_is_told_before_anything_heavy() -> None:

@@ -1,20 +1,29 @@
-"""The way of a run, from recipe to report, and what is left when it goes wrong."""
+"""What a run does, from recipe to report, and what it leaves when it fails."""
 
 from __future__ import annotations
 
 import io
+import os
+import pickle
+import random
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from rich.console import Console
 
 from kerasrecipes import load_recipe, pipeline
 from kerasrecipes.errors import InputError, RecipeError, RunFailed
+from kerasrecipes.model.built import Built, build
 from kerasrecipes.rows import load_for
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.runs import list_runs
+from kerasrecipes.terminal import TerminalListener
 
 IRIS = {
     "name": "붓꽃",
@@ -64,17 +73,36 @@ def test_the_same_recipe_and_seed_give_the_same_bits(make_iris, tmp_path: Path):
     assert other.predictions["row"] == first.predictions["row"]
 
 
+def test_what_stopped_training_is_recorded_and_printed(make_iris, tmp_path: Path):
+    out = io.StringIO()
+    console = Console(file=out, width=80)
+    patience = {"EarlyStopping": {"patience": 1, "min_delta": 100}}
+    recipe = make_iris(epochs=9, callbacks=[patience])
+    run = pipeline.train(recipe, tmp_path, TerminalListener(console))
+    assert (run.info["epochs_run"], run.info["stopped_by"]) == (2, "EarlyStopping")
+    assert "stopped after epoch 2 of 9 (EarlyStopping)\n" in out.getvalue()
+    assert "weights_of_epoch" not in run.info
+
+
+def test_the_epoch_of_restored_weights_is_recorded(make_iris, tmp_path: Path):
+    restore = {"EarlyStopping": {"monitor": "loss", "mode": "max", "restore_best_weights": True}}
+    run = pipeline.train(make_iris(epochs=4, callbacks=[restore]), tmp_path)
+    losses = run.history["loss"]
+    assert run.info["weights_of_epoch"] == 1 + losses.index(max(losses))
+
+
 def test_the_test_part_is_encoded_only_when_it_is_scored(make_iris, tmp_path: Path, monkeypatch):
     """Encoded rows are most of a large run's memory."""
     seen: list[str] = []
-    encode = pipeline.Built.encode
+    encode = Built.encode
 
     def encode_and_tell(built, dataset, part):
         seen.append(part)
         return encode(built, dataset, part)
 
-    monkeypatch.setattr(pipeline.Built, "encode", encode_and_tell)
-    pipeline.train(make_iris(epochs=1), tmp_path, on_epoch=lambda *_: seen.append("an epoch"))
+    monkeypatch.setattr(Built, "encode", encode_and_tell)
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append("an epoch"))
+    pipeline.train(make_iris(epochs=1), tmp_path, callbacks=[note])
     assert seen == ["train", "validation", "an epoch", "test"]
 
 
@@ -119,7 +147,9 @@ def test_an_interrupted_run_keeps_what_it_learnt(make_iris, tmp_path, monkeypatc
     monkeypatch.setattr(build_callbacks, lambda recipe, folder, own_files: [PressCtrlC()])
     out = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
-        pipeline.train(make_iris(), tmp_path / "runs", Console(file=out, width=80))
+        pipeline.train(
+            make_iris(), tmp_path / "runs", TerminalListener(Console(file=out, width=80))
+        )
     (run,) = list_runs(tmp_path / "runs")
     assert run.info["status"] == "interrupted"
     assert run.info["error"] == ""
@@ -129,8 +159,25 @@ def test_an_interrupted_run_keeps_what_it_learnt(make_iris, tmp_path, monkeypatc
     assert loaded.predict(np.ones((2, 4)), verbose=0).shape == (2, 3)
     assert "Interrupted" in run.report_path.read_text(encoding="utf-8")
     *_, said, report = out.getvalue().splitlines()
-    assert said == f"Interrupted after {n_epochs} of 3 epochs. The model as it was then is kept."
+    kept = "The model was saved with the weights at that moment."
+    assert said == f"Interrupted after {n_epochs} of 3 epochs. {kept}"
     assert report == f"report  {run.report_path}"
+
+
+@pytest.mark.parametrize("error", [ValueError("a mistake"), InputError("a refusal")])
+def test_an_exception_of_a_callback_keeps_what_was_learned(make_iris, tmp_path, error):
+    class Raise(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                raise error
+
+    with pytest.raises(type(error)):
+        pipeline.train(make_iris(), tmp_path, callbacks=[Raise()])
+    (run,) = list_runs(tmp_path)
+    assert (run.info["status"], run.info["error"]) == ("failed", str(error))
+    assert len(run.history["loss"]) == 1
+    assert keras.saving.load_model(run.model_path, compile=False).layers
+    assert run.report_path.exists()
 
 
 def test_a_diverging_run_is_kept_as_failed(make_recipe, tmp_path: Path):
@@ -269,7 +316,7 @@ def test_mixed_precision_computes_in_16_bits_and_answers_in_32(
     make_iris, tmp_path: Path, precision: str
 ):
     recipe = make_iris(precision=precision)
-    built = pipeline.build(recipe, load_for(recipe))
+    built = build(recipe, load_for(recipe))
     hidden, _, last = built.model.layers
     assert (hidden.dtype_policy.name, last.dtype_policy.name) == (precision, "float32")
     assert hidden.kernel.dtype == "float32"
@@ -289,3 +336,78 @@ def test_a_number_is_learnt_from_arrays_shaped_like_images(make_recipe, tmp_path
     run = pipeline.train(recipe, tmp_path / "runs")
     assert run.info["status"] == "finished"
     assert len(run.predictions["predicted"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "layers", "expected"),
+    [
+        ((6, 6), np.uint8, ["Flatten"], True),
+        ((6, 9), np.uint8, ["Flatten"], True),
+        ((6, 6), np.float32, ["Flatten"], True),
+        ((6, 9), np.float32, ["Flatten"], False),
+        ((6, 6), np.float32, [{"LSTM": {"units": 2}}], False),
+        ((6, 6), np.float32, [{"Conv1D": {"filters": 2, "kernel_size": 3}}, "Flatten"], False),
+        ((6, 6, 3), np.float32, ["Flatten"], True),
+        ((6, 6, 5), np.float32, ["Flatten"], False),
+    ],
+)
+def test_series_are_not_drawn_as_images(make_recipe, tmp_path, shape, dtype, layers, expected):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 200, (40, *shape)).astype(dtype), np.arange(40) % 2
+    np.savez(tmp_path / "rows.npz", x_train=X, y_train=y)
+    sigmoid = {"Dense": {"units": 1, "activation": "sigmoid"}}
+    recipe = make_recipe(
+        dataset={"path": str(tmp_path / "rows.npz")},
+        layers=[*layers, sigmoid],
+        loss="binary_crossentropy",
+        epochs=1,
+    )
+    run = pipeline.train(recipe, tmp_path / "runs")
+    assert ("samples" in run.info["plots"], run.samples is not None) == (expected, expected)
+
+
+def read_process() -> dict[str, object]:
+    return {
+        "Python's random numbers": random.getstate(),
+        "NumPy's random numbers": pickle.dumps(np.random.get_state()),
+        "standard error": os.fstat(2)[:3],
+        "switch interval": sys.getswitchinterval(),
+        "socket timeout": socket.getdefaulttimeout(),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+    }
+
+
+def test_a_call_leaves_the_process_as_it_was(make_iris, tmp_path: Path):
+    named = keras.layers.Dense(1).name
+    before = read_process()
+    seen = []
+    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(read_process()))
+    pipeline.train(make_iris(epochs=1), tmp_path, callbacks=[look])
+    assert [*seen, read_process()] == [before, before]
+    number = int(named.rpartition("_")[2]) if "_" in named else 0
+    assert keras.layers.Dense(1).name == f"dense_{number + 1}"
+
+
+def test_layers_and_metrics_are_called_alike_whatever_was_built_before(make_iris, tmp_path: Path):
+    recipe = make_iris(
+        metrics=["accuracy", {"F1Score": {"average": "macro"}}, "AUC"],
+        loss="categorical_crossentropy",
+    )
+    runs = [pipeline.train(recipe, tmp_path) for _ in range(2)]
+    names = [[layer["name"] for layer in run.info["layers"]] for run in runs]
+    assert names == [["dense", "dropout", "dense_1"]] * 2
+    assert runs[0].history.keys() == runs[1].history.keys()
+    assert {"auc", "val_auc", "f1_score"} <= runs[0].history.keys()
+
+
+def test_two_threads_train_as_one(make_iris, tmp_path: Path):
+    recipes = [make_iris(seed=1), make_iris(seed=2)]
+    alone = [pipeline.train(recipe, tmp_path / "alone").history for recipe in recipes]
+    with ThreadPoolExecutor(2) as pool:
+        runs = pool.map(lambda recipe: pipeline.train(recipe, tmp_path / "both"), recipes)
+        assert [run.history for run in runs] == alone
+
+
+def test_progress_may_go_to_standard_error(make_iris, tmp_path: Path, capfd):
+    pipeline.train(make_iris(), tmp_path, TerminalListener(Console(stderr=True, width=80)))
+    assert "epoch 3/3" in capfd.readouterr().err

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import inspect
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 import kerasrecipes
+from kerasrecipes.errors import InputError
 
 
 def test_all_that_is_exported() -> None:
-    assert kerasrecipes.__all__ == ["Recipe", "TrainedRun", "load_recipe", "load_run", "train"]
+    assert kerasrecipes.__all__ == [
+        *("Comparison", "Recipe", "TrainedRun"),
+        *("compare", "load_recipe", "load_run", "train"),
+    ]
     assert dir(kerasrecipes) == sorted(kerasrecipes.__all__)
 
 
@@ -25,14 +33,98 @@ def test_a_run_has_what_a_person_asks_it_for() -> None:
 
 
 def test_the_face_and_the_rooms_hold_the_same_things() -> None:
-    from kerasrecipes import recipe, trained
+    from kerasrecipes import comparison, recipe, trained
 
+    assert kerasrecipes.Comparison is comparison.Comparison
+    assert kerasrecipes.compare is comparison.compare
     assert kerasrecipes.Recipe is recipe.Recipe
     assert kerasrecipes.load_recipe is recipe.load_recipe
     assert kerasrecipes.TrainedRun is trained.TrainedRun
     assert kerasrecipes.load_run is trained.load_run
 
 
+def test_the_version_is_that_of_the_package() -> None:
+    assert kerasrecipes.__version__ == importlib.metadata.version("kerasrecipes")
+
+
+RECIPE = {
+    "dataset": {"name": "iris"},
+    "layers": [{"Dense": {"units": 3, "activation": "softmax"}}],
+    "loss": "sparse_categorical_crossentropy",
+}
+
+
+@pytest.mark.parametrize("make", [dict, lambda keys: kerasrecipes.Recipe(**keys)])
+def test_a_mapping_or_a_recipe_trains_with_changes(make, tmp_path: Path) -> None:
+    run = kerasrecipes.train(make(RECIPE), "batch_size=50", epochs=2, output_dir=tmp_path)
+    assert (run.info["epochs_run"], run.info["batch_size"]) == (2, 50)
+
+
+def test_the_caller_s_callbacks_run_beside_those_of_the_recipe(tmp_path: Path) -> None:
+    import keras
+
+    class Count(keras.callbacks.Callback):
+        seen = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            assert logs["loss"] > 0
+            self.seen += 1
+
+    count = Count()
+    stop = {"EarlyStopping": {"monitor": "loss", "patience": 0, "min_delta": 1e9}}
+    recipe = {**RECIPE, "epochs": 9, "callbacks": [stop]}
+    run = kerasrecipes.train(recipe, callbacks=[count], output_dir=tmp_path)
+    assert run.info["epochs_run"] == count.seen < 9
+
+
+def test_names_are_no_callbacks_of_the_caller(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="received: 'EarlyStopping'"):
+        kerasrecipes.train(RECIPE, callbacks=["EarlyStopping"], output_dir=tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_class_is_no_callback_of_the_caller(tmp_path: Path) -> None:
+    import keras
+
+    class CB(keras.callbacks.Callback):
+        pass
+
+    with pytest.raises(InputError) as caught:
+        kerasrecipes.train(RECIPE, callbacks=[CB], output_dir=tmp_path)
+    assert str(caught.value) == "callbacks[0] is the class CB. Write CB()."
+    assert not [*tmp_path.iterdir()]
+
+
+def test_registered_classes_train_save_and_predict(tmp_path: Path) -> None:
+    import keras
+
+    @keras.saving.register_keras_serializable(package="tests")
+    class Twice(keras.layers.Layer):
+        def call(self, inputs):
+            return 2 * inputs
+
+    @keras.saving.register_keras_serializable(package="tests")
+    def brier(actual, predicted):
+        return keras.ops.mean((actual - predicted) ** 2, axis=-1)
+
+    layers = ["tests>Twice", *RECIPE["layers"]]
+    keys = {"layers": layers, "loss": "tests>brier", "metrics": ["tests>brier"]}
+    run = kerasrecipes.train(RECIPE, output_dir=tmp_path, **keys)
+    assert run.metrics["test"]["brier"] == pytest.approx(run.metrics["test"]["loss"])
+    assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-4)
+    code = "import kerasrecipes as kr, sys; kr.load_run(sys.argv[1]).evaluate()"
+    command = [sys.executable, "-c", code, str(run.path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "No layer is registered as 'tests>Twice' in this process." in done.stderr
+
+
 def test_what_is_not_there_is_said_as_python_says_it() -> None:
     with pytest.raises(AttributeError, match="module 'kerasrecipes' has no attribute 'fit'"):
         _ = kerasrecipes.fit
+
+
+def test_a_trained_run_shows_what_a_user_may_do() -> None:
+    public = {name for name in dir(kerasrecipes.TrainedRun) if not name.startswith("_")}
+    files = {"log_path", "model_path", "profile_path", "recipe_path", "report_path", "plots"}
+    facts = {"info", "history", "metrics", "predictions", "samples", "recipe_text"}
+    assert public == files | facts | {"model", "report", "predict", "evaluate"}

@@ -83,7 +83,7 @@ class TestFindRun:
         assert find_run(tmp_path / "boston").path == run.path
 
     @pytest.mark.parametrize(
-        ("name", "what"), [("missing", "there is no such folder"), ("empty", "it holds no run")]
+        ("name", "what"), [("missing", "there is no such folder"), ("empty", "it contains no run")]
     )
     def test_what_is_no_run_is_refused_with_a_remedy(self, tmp_path: Path, name, what):
         (tmp_path / "empty").mkdir()
@@ -92,6 +92,24 @@ class TestFindRun:
         said = str(caught.value)
         assert said.startswith(f"{tmp_path / name} is not a run: {what}.")
         assert "kerasrecipes ls runs" in said
+
+    @pytest.mark.parametrize(
+        ("path", "said"),
+        [
+            ("houses", "houses is not a run: there is no such folder. Did you mean runs/houses?"),
+            ("runs/house", "runs/house is not a run: there is no such folder. Did you mean runs/h"),
+            ("data", "data is not a run: it contains no run.\n"),
+            ("runs", "runs is not a run. Choose one below it: runs/boston, runs/houses.\n"),
+        ],
+    )
+    def test_the_run_that_was_meant_is_named(self, tmp_path: Path, monkeypatch, path, said):
+        monkeypatch.chdir(tmp_path)
+        Path("data").mkdir()
+        for name in ("boston", "houses"):
+            start_run(Path("runs"), name)
+        with pytest.raises(RunNotFound) as caught:
+            find_run(Path(path))
+        assert str(caught.value).startswith(said)
 
     def test_runs_are_listed_by_name_then_oldest_first(self, tmp_path: Path):
         for name, day in (("b", 2), ("a", 3), ("b", 1)):
@@ -142,13 +160,18 @@ class TestFiles:
         assert run.samples is not None
         assert run.samples["positions"].tolist() == [4]
 
+    def test_what_is_not_written_yet_is_empty(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        assert (run.history, run.metrics, run.predictions, run.samples) == ({}, {}, {}, None)
+        assert run.recipe_text == ""
+
     def test_columns_of_unequal_length_are_a_bug_and_leave_no_file(self, tmp_path: Path):
         run = start_run(tmp_path)
         with pytest.raises(ValueError, match="shorter"):
             run.write_predictions({"row": [1, 2], "actual": [1]})
         assert not (run.path / "predictions.csv").exists()
 
-    def test_pictures_are_listed_by_name(self, tmp_path: Path):
+    def test_plots_are_listed_by_name(self, tmp_path: Path):
         run = start_run(tmp_path)
         assert run.plots() == {}
         run.write_plot("b", b"2")

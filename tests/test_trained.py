@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import re
+import shutil
+import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 import kerasrecipes as kr
 from kerasrecipes.errors import InputError, RunNotFound
+from kerasrecipes.runs import RunWriter
 from prediction.saved_runs import make_houses, train_runs
 
 Runs = dict[str, kr.TrainedRun]
@@ -97,11 +102,12 @@ def test_what_else_a_run_has(runs: Runs) -> None:
 
 def test_a_notebook_shows_the_report_in_a_frame(tmp_path: Path) -> None:
     run = kr.TrainedRun(tmp_path)
-    run.update(name='<b>"x"', status="running")
+    writer = RunWriter(tmp_path)
+    writer.update(name='<b>"x"', status="running")
     assert run._repr_html_() == (
         f"<code>TrainedRun(&#x27;{tmp_path}&#x27;, status=&#x27;running&#x27;)</code>"
     )
-    run.write_report('<p title="a">&</p>')
+    writer.write_report('<p title="a">&</p>')
     shown = run._repr_html_()
     assert 'srcdoc="&lt;p title=&quot;a&quot;&gt;&amp;&lt;/p&gt;"' in shown
     assert 'title="Report of &lt;b&gt;&quot;x&quot;"' in shown
@@ -115,6 +121,20 @@ def test_load_run_takes_a_run_or_a_name(runs: Runs) -> None:
         kr.load_run(folder.parent / "nothing")
 
 
+def test_a_name_means_its_newest_run_with_a_model(runs: Runs, tmp_path: Path) -> None:
+    older = shutil.copytree(runs["two"].path, tmp_path / "20260131-110000")
+    failed = RunWriter(tmp_path / "20260131-120000")
+    failed.path.mkdir()
+    failed.update(status="failed")
+    message = re.escape(f"{failed.path} has no model; using {older}")
+    with pytest.warns(UserWarning, match=message) as caught:
+        run = kr.load_run(tmp_path)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert run.path == older
+    assert isinstance(run.model, keras.Model)
+    assert kr.load_run(failed.path).path == failed.path
+
+
 def test_train_takes_keys_and_a_frame(tmp_path: Path) -> None:
     frame = pd.DataFrame({"x": np.arange(20.0) ** 2, "y": np.arange(20.0)})
     file = tmp_path / "line.yaml"
@@ -122,6 +142,24 @@ def test_train_takes_keys_and_a_frame(tmp_path: Path) -> None:
     run = kr.train(file, "batch_size=4", data=frame, epochs=3, output_dir=tmp_path / "runs")
     assert (run.info["epochs_run"], run.info["batch_size"]) == (3, 4)
     assert len(run.predict(frame)) == 20
+
+
+def test_warnings_of_a_run_are_python_s_where_no_console_shows_them(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [np.nan, *np.arange(19.0) ** 2], "y": np.arange(20.0)})
+    recipe = {
+        "dataset": {"target": "y", "missing": "drop"},
+        "layers": [{"Dense": {"units": 1}}],
+        "loss": "mse",
+        "report": [],
+    }
+    message = r"1 of 20 rows is left out: values are missing \(x 1\)"
+    with pytest.warns(UserWarning, match=message) as caught:
+        run = kr.train(recipe, data=frame, output_dir=tmp_path)
+    ours = [warning for warning in caught if warning.filename == __file__]
+    assert [str(warning.message) for warning in ours] == run.info["warnings"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        kr.train(recipe, data=frame, output_dir=tmp_path, console=Console(quiet=True))
 
 
 IMAGES = "images or arrays of shape (4, 4)"
@@ -136,14 +174,16 @@ REFUSED = [
     ("houses", "predict", np.zeros((2, 3)), "dataset array\n  the model takes rows of 5 columns: "
      "rooms, area, town, sold, garden (received: 3 columns). Give a table with columns of these "
      "names."),
-    ("houses", "predict", np.zeros(5), "dataset array\n  the model takes rows of 5 columns: rooms, "
-     "area, town, sold, garden (received: shape (5,)). Give a table with columns of these names."),
+    ("houses", "predict", np.zeros(5), "dataset array\n  an array must contain rows of columns, of "
+     "shape (rows, columns) (received: shape (5,) of float64). Give such rows. To train, save "
+     "inputs and target in one file: numpy.savez(path, x=…, y=…)."),
     ("images", "predict", make_houses(), f"dataset DataFrame\n  this run takes {IMAGES} (received: "
      "a table). Give a file of these."),
     ("images", "predict", np.zeros((4, 4)), "dataset array\n  the model takes rows of shape (4, 4) "
      "(received: (4,)). This is one row: write array[None]."),
-    ("images", "predict", np.full((1, 4, 4), "a"), "dataset array\n  the model takes numbers "
-     "(received: <U1)."),
+    ("images", "predict", np.full((1, 4, 4), "a"), "dataset array\n  the array must contain "
+     "numbers, of shape (rows, …) (received: shape (1, 4, 4) of <U1). Save text and columns in "
+     "a table, such as a CSV file."),
     ("houses", "evaluate", [[1, 2]], ROWS.format("list")),
     ("images", "evaluate", np.zeros((2, 4, 4)), f"dataset array\n  this run takes {IMAGES}, "
      "with answers (received: array). Give an .npz file of inputs and target."),
@@ -157,16 +197,13 @@ def test_refused_data(runs: Runs, run: str, verb: str, data: object, message: st
     assert str(caught.value) == message
 
 
-def test_changes_belong_to_a_file_and_data_are_a_frame(runs: Runs) -> None:
+@pytest.mark.parametrize("data", ["houses.csv", (np.zeros((9, 2)), np.zeros(9))])
+def test_data_are_a_frame(runs: Runs, data: object) -> None:
     file = runs["houses"].path.parents[2] / "houses.yaml"
     with pytest.raises(InputError) as caught:
-        kr.train(kr.load_recipe(file), epochs=3)
+        kr.train(file, data=data)
     assert str(caught.value) == (
-        "Changes belong to a recipe file (received: a Recipe and epochs=3). Give them to "
-        "load_recipe instead."
-    )
-    with pytest.raises(InputError) as caught:
-        kr.train(file, data="houses.csv")
-    assert str(caught.value) == (
-        "data must be a DataFrame (received: str). Name a file in the recipe: dataset: {path: …}."
+        f"data must be a pandas or Polars DataFrame (received: {type(data).__name__}). Name a "
+        "file in the recipe instead: dataset: {path: data.npz}. Save arrays to one with "
+        "numpy.savez('data.npz', x=x, y=y)."
     )

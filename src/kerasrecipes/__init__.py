@@ -10,20 +10,26 @@ Example:
 from __future__ import annotations
 
 import importlib
-import sys
+import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import keras
     import pandas as pd
+    import polars as pl
     from rich.console import Console
 
+    from kerasrecipes.comparison import Comparison, compare
     from kerasrecipes.recipe import Recipe, load_recipe
     from kerasrecipes.trained import TrainedRun, load_run
 
-__all__ = ["Recipe", "TrainedRun", "load_recipe", "load_run", "train"]
+__all__ = ["Comparison", "Recipe", "TrainedRun", "compare", "load_recipe", "load_run", "train"]
 
 _HOMES = {
+    "Comparison": "kerasrecipes.comparison",
+    "compare": "kerasrecipes.comparison",
     "Recipe": "kerasrecipes.recipe",
     "load_recipe": "kerasrecipes.recipe",
     "TrainedRun": "kerasrecipes.trained",
@@ -32,7 +38,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, so that ``kerasrecipes --help`` pays for none of it."""
+    """Import a name at its first use, so that ``kerasrecipes --help`` stays fast."""
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("kerasrecipes")
     if name not in _HOMES:
         raise AttributeError(f"module 'kerasrecipes' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)
@@ -43,50 +51,71 @@ def __dir__() -> list[str]:
 
 
 def train(
-    recipe: str | Path | Recipe,
+    recipe: str | Path | Mapping[str, Any] | Recipe,
     *overrides: str,
-    data: pd.DataFrame | None = None,
+    data: pd.DataFrame | pl.DataFrame | None = None,
     output_dir: str | Path = "runs",
     console: Console | None = None,
+    callbacks: keras.callbacks.Callback | Iterable[keras.callbacks.Callback] = (),
     **keys: Any,
 ) -> TrainedRun:
-    """Train a recipe, and leave a run folder with its report.
+    """Train a recipe, and write a run folder with its report.
 
     Args:
-        recipe: A recipe file, or a Recipe from ``load_recipe``.
-        overrides: Changes to a recipe file, such as "layers.0.Dense.units=10".
-        data: Rows to learn from, in place of those that the recipe's ``dataset`` names.
+        recipe: A recipe file, the name of a recipe that the package ships, a mapping with a
+            recipe's keys, or a Recipe.
+        overrides: Changes to it, such as "layers.0.Dense.units=10".
+        data: A pandas or Polars DataFrame to learn from, in place of the rows that the recipe's
+            ``dataset`` names.
         output_dir: The folder of all runs.
-        console: Where progress goes; None keeps quiet.
+        console: Where progress and warnings are printed; None prints them in notebooks only, and
+            elsewhere gives the warnings to Python's ``warnings``.
+        callbacks: Keras's callbacks or your own, which run after those that the recipe names.
         keys: The recipe's own top-level keys, such as ``epochs=10``.
 
     Raises:
-        InputError: Recipe or data break a rule; no run folder is left behind.
+        InputError: Recipe or data break a rule; no run folder is created.
         RunFailed: The loss became NaN, or the saved model answers differently.
     """
     from kerasrecipes import pipeline  # imports NumPy, and TensorFlow once it trains
     from kerasrecipes.errors import InputError
-    from kerasrecipes.recipe import Recipe, load_recipe
-    from kerasrecipes.recipe.yaml_file import write_value
+    from kerasrecipes.recipe import load_recipe
+    from kerasrecipes.terminal import TerminalListener, make_notebook_console
     from kerasrecipes.trained import TrainedRun
 
-    changes = [
-        *overrides,
-        *(f"{key}={write_value(value, sys.maxsize)}" for key, value in keys.items()),
-    ]
-    if isinstance(recipe, Recipe) and changes:
-        raise InputError(
-            f"Changes belong to a recipe file (received: a Recipe and {', '.join(changes)}). Give "
-            "them to load_recipe instead."
-        )
     if data is not None and not hasattr(data, "columns"):
         raise InputError(
-            f"data must be a DataFrame (received: {type(data).__name__}). Name a file in the "
-            "recipe: dataset: {path: …}."
+            f"data must be a pandas or Polars DataFrame (received: {type(data).__name__}). Name "
+            "a file in the recipe instead: dataset: {path: data.npz}. Save arrays to one with "
+            "numpy.savez('data.npz', x=x, y=y)."
         )
-    checked = (
-        recipe
-        if isinstance(recipe, Recipe)
-        else load_recipe(recipe, changes, needs_source=data is None)
-    )
-    return TrainedRun(pipeline.train(checked, Path(output_dir), console, data=data).path)
+    own_callbacks = _check_callbacks(callbacks)
+    checked = load_recipe(recipe, overrides, needs_source=data is None, **keys)
+    console = console or make_notebook_console()
+    listener = TerminalListener(console) if console else None
+    run = pipeline.train(checked, Path(output_dir), listener, data=data, callbacks=own_callbacks)
+    for line in run.info["warnings"] if console is None else ():
+        warnings.warn(line, stacklevel=2)
+    return TrainedRun(run.path)
+
+
+def _check_callbacks(
+    callbacks: keras.callbacks.Callback | Iterable[keras.callbacks.Callback],
+) -> list[keras.callbacks.Callback]:
+    """Return callbacks as a list, as Keras's ``fit`` takes one or several."""
+    from kerasrecipes.errors import InputError
+
+    several = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    for i, callback in enumerate(several):
+        name = getattr(callback, "__name__", type(callback).__name__)
+        if isinstance(callback, type):
+            raise InputError(f"callbacks[{i}] is the class {name}. Write {name}().")
+        if not (hasattr(callback, "on_epoch_end") and hasattr(callback, "set_model")):
+            raise InputError(
+                f"callbacks takes objects of keras.callbacks.Callback (received: {callback!r}). "
+                "Name callbacks of Keras in the recipe, or in an override: "
+                "'callbacks=[EarlyStopping]'."
+            )
+        if name == "BackupAndRestore":
+            raise InputError(f"callbacks[{i}]: BackupAndRestore cannot resume a run. Remove it.")
+    return several

@@ -1,10 +1,10 @@
 """Every error that kerasrecipes raises on purpose.
 
-    KerasRecipesError         a message for a person: the command line shows it without a traceback
-    ├── InputError            what the user gave is wrong                      (exit code 2)
+    KerasRecipesError         a message for the user: the command line shows it without a traceback
+    ├── InputError            the user's input is wrong                      (exit code 2)
     │   ├── RecipeError       a recipe or an override; carries every Problem found
     │   ├── DataError         the data break a rule; carries every broken rule
-    │   ├── DataUnavailable   a data set is not available; carries what was tried
+    │   ├── DataUnavailable   a data set is not available; carries the attempts
     │   └── RunNotFound       no such run folder
     └── RunFailed             the run itself went wrong                        (exit code 1)
 
@@ -17,24 +17,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands in a recipe: ``("layers", 2, "Dense", "units")``."""
+"""The place of a value in a recipe: ``("layers", 2, "Dense", "units")``."""
 
 
 class KerasRecipesError(Exception):
-    """Base of every error that is meant for a person to read."""
+    """Base of every error with a message for the user."""
 
     exit_code = 1
 
 
 class InputError(KerasRecipesError):
-    """What the user gave is wrong; the message says where, what rule, and what to do."""
+    """The user's input is wrong; the message gives the place, the rule and the fix."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Location:
-    """A place that a person can go to: a file's line and column, or the command line."""
+    """A place: a file's line and column, or the command line."""
 
     file: str
     line: int | None = None
@@ -49,9 +49,9 @@ class Problem:
     """One broken rule of a recipe.
 
     Attributes:
-        path: Where the value stands in the recipe.
+        path: The place of the value in the recipe.
         message: The rule, what was received, and the remedy.
-        location: The file's line and column, or None where the value stands in no file.
+        location: The file's line and column, or None if the value is not from a file.
     """
 
     path: KeyPath
@@ -65,7 +65,7 @@ class Problem:
 
 
 def format_path(path: KeyPath) -> str:
-    """Write a key path the way people do: ``layers[2].Dense.units``."""
+    """Write a key path as text: ``layers[2].Dense.units``."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -88,29 +88,38 @@ class RecipeError(InputError):
 
 
 class DataError(InputError):
-    """The data break one or more rules that hold before training.
+    """The data break one or more rules that are checked before training.
 
     Attributes:
         dataset: The data set's name.
         problems: One message per broken rule, each naming columns and rows.
+        locations: The recipe line behind each problem; empty if there is no recipe.
     """
 
-    def __init__(self, dataset: str, problems: Sequence[str]) -> None:
+    def __init__(
+        self, dataset: str, problems: Sequence[str], locations: Sequence[Location | None] = ()
+    ) -> None:
         self.dataset = dataset
         self.problems = tuple(problems)
-        super().__init__(dataset, self.problems)
+        self.locations = tuple(locations)
+        super().__init__(dataset, self.problems, self.locations)
 
     def __str__(self) -> str:
-        return "\n".join(f"dataset {self.dataset}\n  {problem}" for problem in self.problems)
+        places = self.locations or [None] * len(self.problems)
+        heads = [f"{place}  " if place else "" for place in places]
+        return "\n".join(
+            f"{head}dataset {self.dataset}\n  {problem}"
+            for head, problem in zip(heads, self.problems, strict=True)
+        )
 
 
 class DataUnavailable(InputError):
-    """A data set is not on this machine, and every way to get it failed.
+    """A data set is not on this machine, and every source failed.
 
     Attributes:
         dataset: The data set's name.
-        attempts: Pairs of what was tried and why it failed, in the order tried.
-        remedies: What the user can do, best first.
+        attempts: Pairs of a source and the reason why it failed, in the order tried.
+        remedies: Ways to fix it, best first.
     """
 
     def __init__(
@@ -129,8 +138,8 @@ class DataUnavailable(InputError):
 
 
 class RunNotFound(InputError):
-    """No run folder stands where the user pointed."""
+    """There is no run folder at the given path."""
 
 
 class RunFailed(KerasRecipesError):
-    """The run itself went wrong: the loss became NaN, or the saved model differs."""
+    """The run itself failed: the loss became NaN, or the saved model differs."""

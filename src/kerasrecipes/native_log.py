@@ -1,4 +1,4 @@
-"""Sends what native libraries write to standard error into a file."""
+"""Redirects messages of native libraries from standard error to a file."""
 
 from __future__ import annotations
 

@@ -1,216 +1,199 @@
-"""What a run says in a terminal: a header before it trains, a table of scores at its end."""
+"""Printed output of a run: a header before training, a table of scores at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import IO, TYPE_CHECKING, Any
 
-from rich.console import Console, Group
-from rich.padding import Padding
-from rich.table import Table
+from rich.console import Console
+from rich.table import Table as RichTable
 from rich.text import Text
 
+from kerasrecipes.pipeline import Listener
+from kerasrecipes.report.results import read_results
+from kerasrecipes.report.tables import Table, list_columns, list_layers, list_scores, score_classes
+from kerasrecipes.report.words import write_count, write_epochs, write_rows, write_seconds
 from kerasrecipes.runs import Run
 
-PARTS = ("train", "validation", "test")
+if TYPE_CHECKING:
+    import keras
+
 _MOST_CLASSES = 50
+_MOST_NAMES = 20  # of columns in one row of the table
+_UNLIMITED = 1_000_000  # columns: in a file or pipe, each row of a table is one line
+
+
+def make_console(file: IO[str] | None = None, *, quiet: bool = False) -> Console:
+    """Make a console that prints text as it is, and never wraps in a file or pipe.
+
+    Args:
+        file: Where to print; None is standard output.
+        quiet: Whether nothing is printed.
+    """
+    width = None if (file or sys.stdout).isatty() else _UNLIMITED
+    return Console(file=file, quiet=quiet, width=width, highlight=False, markup=False)
+
+
+def make_notebook_console() -> Console | None:
+    """Make a console for a notebook's output; None outside notebooks."""
+    console = Console(highlight=False, markup=False)
+    return console if console.is_jupyter else None
 
 
 def print_header(console: Console, info: Mapping[str, Any]) -> None:
-    """Say what is about to be trained: data, device, and the layers with their arithmetic."""
-    console.print(Text(info["name"], style="bold"), end="")
-    console.print(Text(f"  {info['description']}" if info["description"] else "", style="dim"))
-    console.print(_facts(info))
-    if columns := make_column_table(info["dataset"]):
-        console.print(Padding(columns, (1, 0, 0, 0)))
-    console.print(Padding(make_layer_table(info), (1, 0)))
-    print_warnings(console, info["warnings"])
-
-
-def print_warnings(console: Console, warnings: Iterable[str]) -> None:
-    """Say what training can go on with, and a careful person would want to know."""
-    for warning in warnings:
-        console.print(Text(f"warning  {warning}", style="yellow"), soft_wrap=True)
-
-
-def _facts(info: Mapping[str, Any]) -> Table:
+    """Print data, device, columns and layers before training."""
     data = info["dataset"]
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column()
-    rows = ", ".join(f"{n:,} {part}" for part, n in data["rows"].items())
+    title = Text(info["name"], style="bold")
+    console.print(title.append(f"  {info['description']}".rstrip(), style="not bold dim"))
     shape = (
         "×".join(map(str, data["shape"]))
         if "shape" in data
-        else (f"{len(data['columns'])} columns")
+        else write_count(len(data["columns"]), "column")
     )
-    classes = f", {len(data['class_names'])} classes" if data["class_names"] else ""
-    facts.add_row("data", f"{data['name']}: {rows} rows of {shape}{classes}")
+    classes = f", {write_count(len(data['class_names']), 'class')}" if data["class_names"] else ""
+    facts = RichTable.grid(padding=(0, 2, 0, 0))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column()
+    facts.add_row("data", f"{data['name']}: {write_rows(data['rows'])} rows of {shape}{classes}")
     facts.add_row("from", data["origin"])
     facts.add_row("device", info["device"])
     facts.add_row(
         "train",
-        f"{info['optimizer']}, {info['loss']}, {info['epochs']:,} epochs in batches of "
-        f"{info['batch_size']}, seed {info['seed']}",
+        f"{info['optimizer']}, {info['loss']}, {write_count(info['epochs'], 'epoch')} in batches "
+        f"of {info['batch_size']}, seed {info['seed']}",
     )
-    return facts
+    _print_grid(console, facts)
+    columns = list_columns(data, _MOST_NAMES, with_left_out=False)
+    if len(columns.rows) > 1:
+        print_table(console, columns)
+    print_table(console, list_layers(info))
+    console.print()
+    print_warnings(console, info["warnings"])
 
 
-def make_column_table(dataset: Mapping[str, Any]) -> Table | None:
-    """How each column of a table was taken; None where all are plain numbers, or none has a name.
-
-    Columns that are taken alike for the same reason share a line.
-    """
-    columns = dataset.get("columns", ())
-    if all(column["feature"] == "float_normalized" and not column["reason"] for column in columns):
-        return None
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("column", "taken as", "why"):
-        table.add_column(heading, overflow="fold")
-    alike: dict[tuple[str, str], list[str]] = {}
-    for column in columns:
-        feature = ", ".join(column["parts"]) or column["feature"]
-        alike.setdefault((feature, column["reason"]), []).append(column["name"])
-    for (feature, reason), names in alike.items():
-        table.add_row(Text(", ".join(names)), feature, Text(reason, style="dim"))
-    return table
-
-
-def make_layer_table(info: Mapping[str, Any]) -> Group:
-    """One line a layer: output shape, parameters as arithmetic, multiply-adds; then totals."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("layer")
-    table.add_column("output", justify="right")
-    table.add_column("parameters", justify="right")
-    table.add_column("", justify="right", style="bold")
-    table.add_column("multiply-adds", justify="right")
-    for row in info["layers"]:
-        named = row["name"] if row["name"].lower() != row["type"].lower() else ""
-        layer = Text(row["type"])
-        if named and not _is_automatic(named, row["type"]):
-            layer.append(f" {named}", style="dim")
-        table.add_row(
-            layer,
-            "×".join(map(str, row["output_shape"])),
-            row["arithmetic"],
-            f"{row['parameters']:,}" if row["parameters"] else "",
-            "?"
-            if row["multiply_adds"] is None
-            else f"{row['multiply_adds'] or '':,}"
-            if row["multiply_adds"]
-            else "",
+def print_table(console: Console, table: Table) -> None:
+    """Print a table after an empty line."""
+    shown = RichTable(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
+    for heading, is_number in table.headings.items():
+        shown.add_column(
+            heading, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number
         )
-    frozen = info["parameters"] - sum(row["trainable"] for row in info["layers"])
-    totals = f"{info['parameters']:,} parameters"
-    if frozen:
-        totals += f" ({frozen:,} of them not trained)"
-    totals += f", {_format_bytes(info['parameters_bytes'])}"
-    if info["multiply_adds"]:
-        totals += f", {info['multiply_adds']:,} multiply-adds a row"
-    return Group(table, Text(totals, style="bold"))
+    for row in table.rows:
+        shown.add_row(*map(Text, row))
+    if table.total:
+        shown.add_row(*map(Text, table.total), style="bold")
+    console.print()
+    _print_grid(console, shown)
+
+
+def _print_grid(console: Console, grid: RichTable) -> None:
+    """Print rows; in a file or pipe, without the spaces that fill the last column."""
+    if console.is_terminal or console.is_jupyter:
+        console.print(grid)
+        return
+    with console.capture() as filled:
+        console.print(grid)
+    for line in filled.get().splitlines():
+        console.print(line.rstrip(), soft_wrap=True)
+
+
+def print_warnings(console: Console, warnings: Iterable[str]) -> None:
+    """Print warnings."""
+    for warning in warnings:
+        console.print(Text(f"warning  {warning}", style="yellow"), soft_wrap=True)
 
 
 def print_results(console: Console, run: Run) -> None:
-    """The table of scores, where the time went, and where the report is."""
-    info, metrics = run.info, run.metrics
-    parts = [part for part in PARTS if part in metrics]
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    table.add_column("")
-    for part in parts:
-        table.add_column(part, justify="right")
-    for name in dict.fromkeys(name for part in parts for name in metrics[part]):
-        table.add_row(
-            label_metric(name, info),
-            *(_format_score(metrics[part].get(name)) for part in parts),
-        )
-    console.print(Padding(table, (1, 0)))
+    """Print the scores, the seconds by stage, and the report's path."""
+    info, results = run.info, read_results(run)
+    facts = []
+    if results.epochs_run < info["epochs"]:
+        cause = f" ({info['stopped_by']})" if info.get("stopped_by") else ""
+        epochs = write_epochs(results.epochs_run, info["epochs"])
+        facts.append(f"stopped after epoch {epochs}{cause}")
+    if "weights_of_epoch" in info:
+        facts.append(f"the model has the weights of epoch {info['weights_of_epoch']:,}")
+    if facts:
+        console.print(Text("; ".join(facts)), soft_wrap=True)
+    print_table(console, list_scores(results))
     seconds = info["seconds"]
-    stages = ", ".join(f"{stage} {s:.1f}" for stage, s in seconds.items() if s >= 0.05)
-    times = Text(f"{sum(seconds.values()):.1f} s: {stages}", style="dim")
-    console.print(times, soft_wrap=not console.is_terminal)
+    # A space that textwrap does not break keeps a stage and its seconds on one line.
+    stages = ", ".join(f"{stage}\u00a0{s:.1f}" for stage, s in seconds.items() if s >= 0.05)
+    total = write_seconds(sum(seconds.values()))
+    lines = textwrap.fill(f"{total}: {stages}", console.width).replace("\u00a0", " ")
+    console.print(Text(f"\n{lines}", style="dim"))
     if "profile" in info:
-        console.print(Text(info["profile"]), soft_wrap=not console.is_terminal)
-        console.print(Text(f"trace   {run.profile_path}", style="dim"), soft_wrap=True)
-    _print_report_path(console, run)
+        console.print(Text(info["profile"]))
+        print_path(console, "trace", run.profile_path)
+    print_path(console, "report", run.report_path)
 
 
 def print_evaluation(console: Console, run: Run) -> None:
-    """The scores of a saved model on rows with known answers, by class where it tells classes."""
-    info, (part, scores) = run.info, next(iter(run.metrics.items()))
-    n_rows = info["dataset"]["rows"][part]
-    rows = f"{n_rows:,} row{'s' if n_rows != 1 else ''} of {info['evaluated']}"
-    title = Text(info["name"], style="bold").append(f"  {rows}", style="not bold dim")
-    console.print(title, soft_wrap=True)
-    table = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
-    table.add_column(overflow="fold")
-    table.add_column(justify="right", no_wrap=True)
-    for name, value in scores.items():
-        table.add_row(label_metric(name, info), _format_score(value))
-    console.print(Padding(table, (1, 0)))
-    if classes := _make_class_table(run):
-        console.print(Padding(classes, (0, 0, 1, 0)))
-    print_warnings(console, info["warnings"])
-    _print_report_path(console, run)
-
-
-def _make_class_table(run: Run) -> Table | None:
-    """Precision, recall and F1 of each class; None of too many classes, or of numbers."""
-    from kerasrecipes.report.results import read_results
-    from kerasrecipes.report.tables import score_classes
-
-    rows = score_classes(read_results(run))
-    if not 0 < len(rows) <= _MOST_CLASSES:
-        return None
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    table.add_column("class", overflow="fold")
-    for heading in ("precision", "recall", "F1", "rows"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        scores = ("–" if score is None else f"{score:.4f}" for score in row.scores)
-        style = "dim" if row is rows[-1] else ""
-        table.add_row(Text(row.name), *scores, f"{row.n_rows:,}", style=style)
-    return table
+    """Print the scores of a saved model on rows that have the target, and those of each class."""
+    results = read_results(run)
+    title = Text(results.name, style="bold")
+    console.print(
+        title.append(f"  evaluation of {results.evaluated}", style="not bold dim"), soft_wrap=True
+    )
+    print_table(console, list_scores(results))
+    classes = score_classes(results)
+    if 0 < len(classes.rows) <= _MOST_CLASSES:
+        print_table(console, classes)
+    console.print()
+    print_warnings(console, results.info["warnings"])
+    print_path(console, "report", run.report_path)
 
 
 def print_stopped(console: Console, run: Run) -> None:
-    """What is left of a run that was interrupted or failed, and where its report is."""
+    """Print the number of epochs of an interrupted or failed run, and the report's path."""
     info = run.info
-    epochs = f"{info.get('epochs_run', 0):,} of {info['epochs']:,} epochs"
-    kept = " The model as it was then is kept." if run.model_path.exists() else ""
+    epochs = f"{info.get('epochs_run', 0):,} of {write_count(info['epochs'], 'epoch')}"
+    kept = (
+        " The model was saved with the weights at that moment." if run.model_path.exists() else ""
+    )
     console.print(Text(f"{info['status'].capitalize()} after {epochs}.{kept}"), soft_wrap=True)
-    _print_report_path(console, run)
+    if run.report_path.exists():
+        print_path(console, "report", run.report_path)
 
 
-def _print_report_path(console: Console, run: Run) -> None:
-    line = Text("report  ", style="dim").append(str(run.report_path), style="bold not dim")
-    console.print(line, soft_wrap=True)  # a path broken in two cannot be clicked or copied
+def print_path(console: Console, what: str, path: object, note: str = "") -> None:
+    """Print a path on one line: a path broken in two cannot be clicked or copied."""
+    line = Text(f"{what}  ", style="dim").append(str(path), style="bold not dim")
+    console.print(line.append(note), soft_wrap=True)
 
 
-def label_metric(name: str, info: Mapping[str, Any]) -> str:
-    """A metric's name with the unit that it is measured in."""
-    data = info["dataset"]
-    if name == "loss":
-        unit = ", standardised" if data["standardized"] else ""
-        return f"loss ({info['loss']}{unit})"
-    if name.endswith("_original_units"):
-        return f"{name.removesuffix('_original_units')} ({data['target_unit'] or 'original units'})"
-    return name
+class TerminalListener(Listener):
+    """Shows a training in a terminal or notebook, or line by line in a file or pipe."""
 
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
-def _is_automatic(name: str, layer_type: str) -> bool:
-    """Whether Keras made the name up: "dense_1" of Dense, "conv2d" of Conv2D."""
-    stem = name.rstrip("0123456789").rstrip("_").replace("_", "")
-    return stem.lower() in (layer_type.lower(), layer_type.lower().rstrip("0123456789"))
+    def load(self, text: str) -> None:
+        self._console.print(text, style="dim")
 
+    def wait(self, what: str) -> AbstractContextManager[object]:
+        # A live line needs ipywidgets in a notebook.
+        return nullcontext() if self._console.is_jupyter else self._console.status(what)
 
-def _format_score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+    def begin(self, info: Mapping[str, Any]) -> None:
+        print_header(self._console, info)
 
+    @contextmanager
+    def show_fit(self, epochs: int, steps: int) -> Iterator[Sequence[keras.callbacks.Callback]]:
+        from kerasrecipes.training.progress import ProgressLine
 
-def _format_bytes(n_bytes: int) -> str:
-    size = float(n_bytes)
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
+        progress = ProgressLine(self._console, epochs, steps)
+        try:
+            yield [progress]
+        finally:
+            progress.stop()
+
+    def end(self, run: Run, remarks: Sequence[str]) -> None:
+        if run.info["status"] == "finished":
+            print_warnings(self._console, remarks)
+            print_results(self._console, run)
+        else:
+            print_stopped(self._console, run)

@@ -1,4 +1,4 @@
-"""What ``train`` and ``load_run`` give: a run's folder whose model is at hand."""
+"""The result of ``train`` and ``load_run``: a run folder with its loaded model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasrecipes.runs import Run, find_run
+from kerasrecipes.runs import Run
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+    import polars as pl
     from numpy.typing import NDArray
 
     from kerasrecipes.prediction.saved import Saved
@@ -26,12 +27,9 @@ class TrainedRun(Run):
         >>> run.predict(pd.read_csv("new_houses.csv"))
     """
 
-    def __repr__(self) -> str:
-        return f"Trained{super().__repr__()}"
-
     @property
     def model(self) -> keras.Model:
-        """The saved model: raw rows in, answers in the user's units or class chances out."""
+        """The saved model: raw rows to predictions in the user's units or class probabilities."""
         return self._saved.model
 
     @property
@@ -39,8 +37,10 @@ class TrainedRun(Run):
         """The report, one self-contained page."""
         return self.report_path
 
-    def predict(self, data: pd.DataFrame | NDArray[Any] | str | Path) -> pd.DataFrame:
-        """Answer raw rows.
+    def predict(
+        self, data: pd.DataFrame | pl.DataFrame | NDArray[Any] | str | Path
+    ) -> pd.DataFrame:
+        """Predict raw rows.
 
         Args:
             data: Rows with the columns of training, in any order, others allowed; an array of
@@ -50,10 +50,10 @@ class TrainedRun(Run):
         Returns:
             A row for each, with ``data``'s index: "predicted", or "predicted_<target>" for each
             of several targets; for classes, which are texts, integers or truth values as in
-            the training data, "probability_<class>" beside it.
+            the training data, "probability_<class>" next to it.
 
         Raises:
-            DataError: Columns are missing, or hold what the model cannot take.
+            DataError: Columns are missing, or contain values that the model does not accept.
         """
         from kerasrecipes.prediction.predict import predict_frame
 
@@ -61,8 +61,10 @@ class TrainedRun(Run):
         self._warn()
         return answers
 
-    def evaluate(self, data: pd.DataFrame | str | Path | None = None) -> dict[str, float]:
-        """Score the model on rows with known answers, and leave a report in the run's folder.
+    def evaluate(
+        self, data: pd.DataFrame | pl.DataFrame | str | Path | None = None
+    ) -> dict[str, float]:
+        """Score the model on rows that have the target, and write a report to the run's folder.
 
         Args:
             data: Rows or a file with the target's column; None takes the run's own test part.
@@ -71,7 +73,7 @@ class TrainedRun(Run):
             Metric values by name.
 
         Raises:
-            DataError: The target's column is missing or holds what training did not have.
+            DataError: The target's column is missing or contains values that training did not have.
         """
         from kerasrecipes.prediction.evaluate import PART, evaluate
 
@@ -102,9 +104,14 @@ class TrainedRun(Run):
 
 
 def load_run(path: str | Path) -> TrainedRun:
-    """Load a run: its own folder, or the newest of ``runs/<name>``.
+    """Load a run: its own folder, or in ``runs/<name>`` the newest with a model.
 
     Raises:
-        RunNotFound: Neither holds a run.
+        RunNotFound: Neither contains a run.
     """
-    return TrainedRun(find_run(Path(path)).path)
+    from kerasrecipes.prediction.ready import find_ready
+
+    found, notes = find_ready(Path(path))
+    for line in notes:
+        warnings.warn(line, stacklevel=2)
+    return TrainedRun(found.path)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from compare.fake_contenders import OPTIMIZERS, compare, write_contender
-from kerasrecipes.compare.page import render_comparison
+from comparison.fake_contenders import OPTIMIZERS, compare, write_contender
+from kerasrecipes.comparison.page import render_comparison
 from kerasrecipes.report import choose_plots, make_report
 from kerasrecipes.rows.kinds import make_column
-from kerasrecipes.runs import Run
+from kerasrecipes.runs import Run, RunWriter
 from report.fake_runs import (
     COLUMNS,
     draw_shapes,
@@ -59,8 +60,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         write_contender(folder / str(i), name, [*OPTIMIZERS][i % 6], lengths=(4, 9, 12))
         for i, name in enumerate(names)
     ]
+    for i, contender in enumerate(contenders):
+        for run in map(RunWriter, (run.path for run in contender.runs)):
+            run.write_report("")
+            run.update(parameters=79_510 + i)
+            recipe = run.recipe_text.replace("epochs: 5", f"epochs: {i + 5}")
+            run.write_recipe(recipe.replace("metrics: [", f"metrics: [{'AUC, ' * (i % 2)}"))
     comparison = folder / "comparison.html"
-    html, _ = render_comparison(contenders, compare(contenders), "validation", f"compare {_LONG}")
+    found = replace(compare(contenders), page=comparison, command=f"compare {_LONG}")
+    html, _ = render_comparison(found)
     comparison.write_text(html, encoding="utf-8")
     classification = write_classification(
         folder / "classification",

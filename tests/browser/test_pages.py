@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -57,10 +58,11 @@ return [...document.querySelectorAll("body *")].filter((element) =>
   ["auto", "scroll"].includes(getComputedStyle(element).overflowX) &&
   element.scrollWidth > element.clientWidth
 ).map((element) => [
-  element.tabIndex, element.getAttribute("role"), element.getAttribute("aria-label")]);
+  element.tabIndex, element.getAttribute("role"), element.getAttribute("aria-label"),
+  getComputedStyle(element).backgroundAttachment]);
 """
 FIND_DRAWINGS = """
-return [...document.querySelectorAll(".drawing img")].map((image) => {
+return [...document.querySelectorAll(".frame img")].map((image) => {
   const { x, y, width, height } = image.getBoundingClientRect();
   return { x: x + scrollX, y: y + scrollY, width, height };
 });
@@ -127,8 +129,9 @@ def test_nothing_is_wider_than_the_window(view: View) -> None:
     assert view.run("return document.documentElement.scrollWidth") <= view.width
 
 
-def test_what_scrolls_can_be_reached_by_keyboard_and_has_a_name(view: View) -> None:
-    for tab_index, role, label in view.run(FIND_SCROLLABLE):
+def test_what_scrolls_has_a_shadow_and_a_name_and_can_be_reached_by_keyboard(view: View) -> None:
+    for tab_index, role, label, attachment in view.run(FIND_SCROLLABLE):
+        assert attachment == "local, local, scroll, scroll"
         assert tab_index >= 0
         assert role == "region"
         assert label
@@ -156,7 +159,22 @@ def test_no_id_stands_twice_and_every_link_leads_somewhere(view: View) -> None:
     ids = view.run("return [...document.querySelectorAll('[id]')].map((e) => e.id)")
     assert len(ids) == len({*ids})
     targets = view.run("return [...document.links].map((a) => a.getAttribute('href'))")
-    assert {target.removeprefix("#") for target in targets} <= {*ids}
+    assert {target.removeprefix("#") for target in targets if target.startswith("#")} <= {*ids}
+    folder = Path(unquote(urlsplit(view.browser.current_url).path)).parent
+    files = [folder / unquote(target) for target in targets if not target.startswith("#")]
+    assert all(file.is_file() for file in files)
+    assert bool(files) == (view.page == "comparison")
+
+
+def test_a_comparison_fits_without_scrolling_sideways(view: View) -> None:
+    if view.page == "comparison":
+        labels = [label for *_, label, _ in view.run(FIND_SCROLLABLE)]
+        assert "Table of the recipes" not in labels
+        assert view.width > WIDTHS["phone"] or labels == []
+
+
+def test_no_caption_scrolls_with_its_table(view: View) -> None:
+    assert view.run("return document.querySelectorAll('.scroll caption').length") == 0
 
 
 def test_the_first_tab_leads_past_the_head(view: View) -> None:
@@ -169,10 +187,10 @@ def test_the_first_tab_leads_past_the_head(view: View) -> None:
 
 def test_drawings_follow_the_page_into_the_dark(view: View) -> None:
     places = view.run(FIND_DRAWINGS)
-    assert len(places) == (3 if view.page == "comparison" else 0)
+    assert places
     for place in places:
         shot = {"clip": place | {"scale": 1}, "captureBeyondViewport": True}
         png = view.browser.execute_cdp_cmd("Page.captureScreenshot", shot)["data"]
         pixels = Image.open(io.BytesIO(base64.b64decode(png))).convert("L")
-        is_dark = np.median(np.asarray(pixels)) < 128
+        is_dark = np.median(np.asarray(pixels)[:4, :80]) < 128  # above the plot
         assert is_dark == (view.scheme == "dark")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -47,14 +48,14 @@ def test_validate_build_finds_what_only_a_built_model_shows(call, tmp_path: Path
     assert call("validate", "bad.yaml")[0] == 0
     code, out, err = call("validate", "--build", "iris.yaml", "bad.yaml")
     assert (code, out) == (2, "✓ iris.yaml\n✗ bad.yaml\n")
-    assert err.startswith("bad.yaml:3:5  layers[0]\n  Keras refuses this: ")
+    assert err.startswith("bad.yaml:3:5  layers[0]\n  Keras rejects this: ")
 
 
 def test_show_prints_the_arithmetic(call):
     code, out, err = call("show", "iris.yaml", "layers.0.Dense.units=8")
     assert (code, err) == (0, "")
     assert "4×8+8" in out
-    assert "67 parameters, 268 bytes, 56 multiply-adds a row" in out
+    assert out.splitlines()[-1].split() == ["Total", "(268", "B)", "67", "56"]
 
 
 def test_a_wrong_recipe_is_told_without_traceback_and_leaves_no_folder(call, tmp_path: Path):
@@ -80,6 +81,9 @@ def test_a_failed_run_exits_with_one_and_says_why(call, tmp_path: Path):
     assert out.splitlines()[-1] == f"report  {run.report_path.relative_to(tmp_path)}"
 
 
+DEEP = "runs/" + "a_deep_folder/" * 8 + "runs"
+"""A path far longer than 80 columns."""
+
 REPORT = """
 import sys
 from kerasrecipes.cli.app import main
@@ -93,17 +97,20 @@ finally:
 
 def test_runs_are_listed_and_reports_drawn_again_without_tensorflow(call, tmp_path: Path):
     assert call("ls", "runs") == (0, "There are no runs in runs.\n", "")
-    assert call("train", "iris.yaml", "--quiet") == (0, "", "")
-    (run,) = list_runs(tmp_path / "runs")
-    code, out, _ = call("ls", "runs")
+    code, out, err = call("train", "iris.yaml", "--quiet", "--output-dir", DEEP)
+    (run,) = list_runs(tmp_path / DEEP)
+    assert (code, out, err) == (0, f"{run.path.relative_to(tmp_path)}\n", "")
+    code, out, _ = call("ls", "runs", "--output-dir", DEEP)
     assert code == 0
-    assert f"runs/iris/{run.path.name}" in out
-    assert "finished" in out
+    assert [line.split() for line in out.splitlines()[1:]] == [
+        ["Run", "Status", "Data", "Epochs", "Test", "score"],
+        [f"{DEEP}/iris/{run.path.name}", "finished", "iris", "1", *out.split()[-2:]],
+    ]
 
     page = run.report_path.read_bytes()
     run.report_path.unlink()
     done = subprocess.run(
-        [sys.executable, "-c", REPORT, "runs/iris"],
+        [sys.executable, "-c", REPORT, f"{DEEP}/iris"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -114,6 +121,26 @@ def test_runs_are_listed_and_reports_drawn_again_without_tensorflow(call, tmp_pa
     assert done.stdout == f"{run.report_path.relative_to(tmp_path)}\n"
     again = run.report_path.read_bytes()
     assert abs(len(again) - len(page)) < 0.05 * len(page)
+
+
+def test_a_run_for_programs_is_one_json_object(call, tmp_path: Path):
+    code, out, err = call("train", "iris.yaml", "--json", "report=[samples]")
+    (run,) = list_runs(tmp_path / "runs")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {
+        "run": str(run.path.relative_to(tmp_path)),
+        "scores": run.metrics,
+        "warnings": run.info["warnings"],
+    }
+    left_out = "The plot samples is left out: this run has no data for it."
+    assert run.info["warnings"] == [left_out]
+    assert run.report_path.read_text(encoding="utf-8").count(left_out) == 1
+
+
+def test_an_error_is_text_also_for_programs(call):
+    code, out, err = call("train", "iris.yaml", "--json", "epochs=0")
+    assert (code, out) == (2, "")
+    assert err.startswith("override epochs=0  epochs\n")
 
 
 def test_a_report_of_no_run(call):
@@ -129,3 +156,8 @@ def test_what_there_is_comes_one_name_a_line_in_a_pipe(call, what: str):
     names = out.splitlines()
     assert names == sorted(names)
     assert len(names) > 5
+
+
+def test_a_list_that_does_not_exist(call):
+    code, _, err = call("ls", "lyers")
+    assert (code, err) == (2, "ls has no list 'lyers'. Did you mean 'layers'?\n")

@@ -55,18 +55,18 @@ def test_the_table_says_scores_differences_and_verdicts(first: Done, folder: Pat
     assert lines[0].startswith("1 of 6  ")
     assert max(map(len, lines)) <= 80
     for words in (
-        *("validation", "95% interval", "fast", "slow", "best", "SGD(learning_rate=0.5)"),
+        *("validation", "95% interval", "fast", "slow", "SGD(learning_rate=0.5)"),
         *("rank", "in best", "in last", "epochs", "parameters", "fit, s"),
     ):
         assert words in first.stdout
-    assert "The split stayed the same" in first.stdout
+    assert "All runs share one split" in first.stdout
     page = folder / lines[-1].removeprefix("page  ")
     assert "2 recipes compared by validation accuracy</h1>" in page.read_text(encoding="utf-8")
 
 
 def test_json_is_all_there_is_on_standard_output(first: Done, folder: Path) -> None:
     done = compare(folder, "slow.yaml", "fast.yaml", "--seeds", "3", "--json")
-    assert "6 runs were there already" in done.stderr
+    assert "Reused 6 finished runs" in done.stderr
     found = json.loads(done.stdout)
     assert [row["rank"] for row in found["rows"]] == [1, 2]
     best = found["rows"][0]
@@ -84,15 +84,40 @@ def test_csv_and_markdown_have_a_column_for_each_difference(first: Done, folder:
     assert markdown[1] == "|" + " --- |" * len(csv[0].split(","))
 
 
+def test_a_variant_that_was_meant_for_all_gets_a_hint(folder: Path) -> None:
+    done = compare(folder, "slow.yaml", "optimizer=sgd", "optimizer=adam", "epochs=0")
+    assert done.stdout == (
+        "hint  epochs=0 is a variant of its own. To apply it to all: 'optimizer=sgd epochs=0' "
+        "'optimizer=adam epochs=0'\n"
+    )
+    assert done.returncode == 2
+
+
+def test_variants_of_one_recipe_are_named_by_what_they_change(folder: Path) -> None:
+    words = ("optimizer.SGD.learning_rate=1", "optimizer=adam epochs=1")
+    done = compare(folder, "slow.yaml", *words, "--seeds", "1", "--output-dir", "variants")
+    assert done.returncode == 0, done.stderr
+    for name in ("optimizer.SGD.learning_rate=1", "optimizer=adam epochs=1"):
+        assert name in done.stdout
+    found = {path.name for path in (folder / "variants").iterdir()}
+    assert found == {
+        *("comparisons", "slow_optimizer.SGD.learning_rate=1", "slow_optimizer=adam_epochs=1")
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["slow.yaml"], "A comparison needs two contenders at least, recipes or runs."),
+        (
+            ["slow.yaml", "epochs=1"],
+            "A comparison needs at least two contenders: recipes, finished runs, or variants of "
+            "one recipe such as optimizer=sgd optimizer=adam.",
+        ),
         (["slow.yaml", "slow.yaml"], "slow.yaml is given twice."),
         (
             ["slow.yaml", "w.yaml"],
-            "Only what was trained and scored on the same rows can be compared: the recipes "
-            "differ in dataset.name (received: iris, wine).",
+            "Only recipes with the same rows and target in each part can be compared: slow and w "
+            "differ. They read different data: iris and wine.",
         ),
         (
             ["slow.yaml", "fast.yaml", "--metric", "acuracy"],

@@ -36,14 +36,15 @@ def call(monkeypatch, capfd, tmp_path: Path):
 def test_numbers(call, runs) -> None:
     code, lines, err = call("evaluate", runs["houses"])
     assert (code, err) == (0, "")
-    assert lines[0] == "houses  20 rows of the run's own test part"
-    labels = [line.rsplit("  ", 1)[0].rstrip() for line in lines[2:7]]
+    assert lines[0] == "houses  evaluation of the run's own test part"
+    labels = [line.rsplit("  ", 1)[0].rstrip() for line in lines[3:9]]
     assert sorted(labels) == [
-        "loss (mse, standardised)",
-        "mae",
-        "mae (original units)",
-        "r2",
-        "rmse (original units)",
+        "Loss (mse, standardised)",
+        "MAE (original units)",
+        "MAE (standardised)",
+        "RMSE (original units)",
+        "Rows",
+        "R²",
     ]
     report = Path(lines[-1].removeprefix("report  "))
     assert report.is_file()
@@ -55,9 +56,9 @@ def test_classes_have_a_table_of_their_own(call, runs) -> None:
     rows.to_csv("known.csv", index=False)
     code, lines, err = call("evaluate", runs["classes"], "--data", "known.csv")
     assert (code, err) == (0, "")
-    assert lines[0] == "classes  75 rows of known.csv"
-    header = next(i for i, line in enumerate(lines) if line.startswith("class  "))
-    assert lines[header].split() == ["class", "precision", "recall", "F1", "rows"]
+    assert lines[0] == "classes  evaluation of known.csv"
+    header = next(i for i, line in enumerate(lines) if line.startswith("Class  "))
+    assert lines[header].split() == ["Class", "Precision", "Recall", "F1", "Rows"]
     table = {line.split("   ")[0].strip(): line.split()[-1] for line in lines[header + 1 :][:3]}
     counts = rows["dear"].value_counts()
     assert table == {
@@ -69,7 +70,6 @@ def test_classes_have_a_table_of_their_own(call, runs) -> None:
         "warning  town: 75 rows have a category that no training row had ('Rom'); it is taken "
         "as unknown."
     )
-    assert all(len(line) <= 80 for line in lines[:-2])
 
 
 def test_an_encoding_of_its_own(call, runs) -> None:

@@ -19,10 +19,10 @@ SAID = """\
 things.yaml  a recipe for things.csv
 
 rows     38 train, 10 validation, 12 test
-target   kind, chosen as the last column: none is called target, label, class or
-         y (another: --target)
-task     classification, 2 classes: big 40, small 20
-missing  colour 30: filled by missing: median
+target   kind  The last column; no column is named target, label, class or y.
+         Choose another with --target.
+task     classification, 2 classes (big: 40, small: 20 rows)
+missing  colour 30: a category of their own (missing: median)
 layers   Dense 128, Dense 64, Dense 1
 
 column  taken as            why
@@ -32,7 +32,7 @@ size    float_normalized    number
 left out  why
 id        a row number, counted from 0
 
-Train it, or change it first: its comments say what is what.
+Train it, or change it first: its comments explain it.
   kerasrecipes train things.yaml
 """
 
@@ -60,7 +60,7 @@ def test_it_says_what_was_found_chosen_and_comes_next(call, tmp_path: Path):
     assert (tmp_path / "things.yaml").read_text().startswith("# kerasrecipes train things.yaml\n")
 
 
-def test_target_and_file_can_be_told(call, tmp_path: Path):
+def test_target_and_file_can_be_given(call, tmp_path: Path):
     code, out, err = call("things.csv", "--target", "size", "-o", "my recipe.yaml")
     assert (code, err) == (0, "")
     assert "target   size\n" in out
@@ -72,11 +72,11 @@ def test_a_recipe_is_never_overwritten(call, tmp_path: Path):
     (tmp_path / "things.yaml").write_text("mine")
     code, out, err = call("things.csv")
     assert (code, out) == (2, "")
-    assert err == "things.yaml is there already, and stays. Name another file with -o.\n"
+    assert err == "things.yaml exists already and is not changed. Name another file with -o.\n"
     assert (tmp_path / "things.yaml").read_text() == "mine"
 
 
-def test_an_unknown_target_is_told_with_the_one_that_was_meant(call, tmp_path: Path):
+def test_an_unknown_target_is_reported_with_the_one_that_was_meant(call, tmp_path: Path):
     code, out, err = call("things.csv", "--target", "knid")
     assert (code, out) == (2, "")
     assert err == (
@@ -90,7 +90,7 @@ def test_names_cannot_break_the_screen(call, tmp_path: Path):
     (tmp_path / "odd.csv").write_text('"a\nb",[red]c\n' + "1,2.5\n2,3.5\n" * 20)
     code, out, err = call("odd.csv")
     assert (code, err) == (0, "")
-    assert "target  [red]c, chosen" in out
+    assert "target  [red]c  The last column" in out
     assert "a\\nb    float_normalized  number\n" in out
 
 

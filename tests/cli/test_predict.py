@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 
 from kerasrecipes.cli.app import main
-from kerasrecipes.runs import Run
+from kerasrecipes.runs import RunWriter
 from prediction.saved_runs import make_houses, train_runs
 
 ROWS = 40_000
@@ -64,6 +65,19 @@ def test_an_encoding_of_its_own(call, run: Path) -> None:
     assert err.startswith("warning  town: 26 rows have a category that no training row had ('Zür")
 
 
+@pytest.mark.parametrize("verb", ["predict", "evaluate"])
+def test_a_name_means_its_newest_run_with_a_model(call, run: Path, verb: str) -> None:
+    shutil.copytree(run, "runs/houses/20260131-110000")
+    failed = RunWriter(Path("runs/houses/20260131-120000"))
+    failed.path.mkdir()
+    failed.update(status="failed")
+    make_houses().dropna().to_csv("rows.csv", index=False)
+    code, out, err = call(verb, "runs/houses", "--data", "rows.csv")
+    line = f"warning  {failed.path} has no model; using runs/houses/20260131-110000\n"
+    assert (code, line in (err if verb == "predict" else out)) == (0, True)
+    assert call(verb, failed.path, "--data", "rows.csv")[0] == 2
+
+
 def test_refusals_leave_by_standard_error(call, run: Path, tmp_path: Path) -> None:
     make_houses().rename(columns={"area": "aera"}).to_csv("rows.csv", index=False)
     code, out, err = call("predict", run, "--data", "rows.csv", "-o", "answers.csv")
@@ -75,7 +89,7 @@ def test_refusals_leave_by_standard_error(call, run: Path, tmp_path: Path) -> No
 def test_what_can_be_told_early_is_told_before_tensorflow_is_imported(
     call, run: Path, tmp_path: Path
 ) -> None:
-    failed = Run(tmp_path / "failed")
+    failed = RunWriter(tmp_path / "failed")
     failed.path.mkdir()
     failed.update(status="failed")
     for arguments, message in [

@@ -55,13 +55,14 @@ def test_a_run_says_what_it_trains_then_its_scores_then_where_its_report_is(trai
     text = "\n".join(lines)
     assert lines[0] == "작은 iris"
     assert "data    iris: 90 train, 30 validation, 30 test rows of 4 columns, 3 classes" in lines
-    assert "train   SGD, sparse_categorical_crossentropy, 4 epochs in batches of 16," in text
+    fitted = "SGD, sparse_categorical_crossentropy, 4 epochs in batches of 16, seed 3"
+    assert f"train   {fitted}" in lines
     assert re.search(r"^Dense 은닉 +6 +4×6\+6 +30 +24$", text, re.MULTILINE)
     assert re.search(r"^Dense +3 +6×3\+3 +21 +18$", text, re.MULTILINE)
-    assert "51 parameters, 204 bytes" in text
+    assert re.search(r"^Total \(204 B\) +51 +42$", text, re.MULTILINE)
     assert re.search(r"^epoch 1/4  accuracy 0\.\d{4}  loss ", text, re.MULTILINE)
     assert re.search(r"^epoch 4/4  ", text, re.MULTILINE)
-    assert re.search(r"^ +train +validation +test$", text, re.MULTILINE)
+    assert re.search(r"^Metric +Train +Validation +Test$", text, re.MULTILINE)
     page = run.report_path.read_text(encoding="utf-8")
     assert "Still running" not in page
     assert lines[-1] == f"report  {run.path.relative_to(trained[1])}/report.html"
@@ -151,3 +152,36 @@ def test_ctrl_c_keeps_the_run(tmp_path: Path):
     *_, what, where = rest.splitlines()
     assert what.startswith(f"Interrupted after {n_epochs:,} of 100,000 epochs.")
     assert where == f"report  {run.report_path.relative_to(tmp_path)}"
+
+
+INTERRUPTED_IMPORT = """
+import importlib.abc, sys
+
+class PressCtrlC(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "matplotlib.cm":
+            sys.meta_path.remove(self)
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, PressCtrlC())
+from kerasrecipes.cli.app import main
+main()
+"""
+
+
+def test_ctrl_c_while_tensorflow_is_imported_ends_in_one_line(tmp_path: Path) -> None:
+    """Keras imports matplotlib, which then is there in part: no report may be drawn with it."""
+    (tmp_path / "r.yaml").write_text(
+        "dataset: {name: iris}\n"
+        "layers: [{Dense: {units: 3, activation: softmax}}]\n"
+        "loss: sparse_categorical_crossentropy\n"
+    )
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, "train", "r.yaml"]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        130,
+        "Interrupted after 0 of 1 epoch.\n",
+        "",
+    )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from kerasrecipes import pipeline
 from kerasrecipes.errors import RecipeError
+from kerasrecipes.model.built import build
 from kerasrecipes.rows import load_dataset
 
 
 def refuse(recipe):
     with pytest.raises(RecipeError) as caught:
-        pipeline.build(recipe, load_dataset(recipe.dataset))
+        build(recipe, load_dataset(recipe.dataset))
     (problem,) = caught.value.problems
     assert problem.location.line
     return str(problem).split("  ", 1)[1]
@@ -22,7 +22,7 @@ def test_a_forgotten_flatten(make_recipe):
     said = refuse(make_recipe(dataset={"name": "digits"}, layers=[softmax]))
     assert said == (
         "layers[0]\n  The last layer must give a row of numbers for each example (received: an "
-        "output of 8×10). Put Flatten in front of it."
+        "output of 8×10). Put Flatten before it."
     )
 
 
@@ -37,13 +37,13 @@ def test_an_output_that_is_no_dense_layer(make_recipe):
 
 def test_a_metric_that_does_not_suit_the_target(make_recipe):
     said = refuse(make_recipe(metrics=["accuracy", "Precision"]))
-    assert said.startswith("metrics[1]\n  Keras refuses this: ")
+    assert said.startswith("metrics[1]\n  Keras rejects this: ")
 
 
 def test_metrics_that_suit_pass(make_recipe):
     metrics = ["accuracy", "acc", "SparseCategoricalAccuracy", "sparse_categorical_crossentropy"]
     recipe = make_recipe(metrics=metrics)
-    assert pipeline.build(recipe, load_dataset(recipe.dataset)).model.built
+    assert build(recipe, load_dataset(recipe.dataset)).model.built
 
 
 def test_regression_metrics_pass(make_recipe):
@@ -53,4 +53,14 @@ def test_regression_metrics_pass(make_recipe):
         loss={"Huber": {"delta": 2.0}},
         metrics=["mae", "R2Score", {"RootMeanSquaredError": {"name": "오차"}}],
     )
-    assert pipeline.build(recipe, load_dataset(recipe.dataset)).model.built
+    assert build(recipe, load_dataset(recipe.dataset)).model.built
+
+
+def test_a_metric_of_several_numbers(make_recipe):
+    softmax = {"Dense": {"units": 3, "activation": "softmax"}}
+    keys = {"layers": [softmax], "loss": "categorical_crossentropy"}
+    message = refuse(make_recipe(metrics=["F1Score"], **keys))
+    assert message.startswith("metrics[0]\n  A metric must give one number (received: [")
+    assert message.endswith("]). Write F1Score: {average: macro}.")
+    recipe = make_recipe(metrics=[{"F1Score": {"average": "macro"}}], **keys)
+    assert build(recipe, load_dataset(recipe.dataset)).model.built

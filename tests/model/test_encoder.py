@@ -12,8 +12,8 @@ import pytest
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import StandardScaler
 
-from kerasrecipes import pipeline
 from kerasrecipes.model import encoder as encoder_module
+from kerasrecipes.model.built import build
 from kerasrecipes.model.encoder import (
     ROWS_AT_ONCE,
     Encoder,
@@ -21,7 +21,8 @@ from kerasrecipes.model.encoder import (
     make_aligned,
     to_tensors,
 )
-from kerasrecipes.recipe.schema import FEATURES, DatasetSpec
+from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Column, Dataset, Part, load_dataset
 from kerasrecipes.rows.dataset import Inputs
 from kerasrecipes.rows.kinds import make_column
@@ -50,8 +51,14 @@ def make_part(inputs: Inputs) -> Part:
 
 def make_dataset(columns: list[Column], train: Inputs, **parts: Inputs) -> Dataset:
     made = {name: make_part(inputs) for name, inputs in {"train": train, **parts}.items()}
-    facts: Any = ("regression", ("y",), "", (), "", "0")
-    return Dataset("some", made, *facts, columns=tuple(columns))
+    return Dataset(
+        name="some",
+        parts=made,
+        task="regression",
+        target_names=("y",),
+        fingerprint="0",
+        columns=tuple(columns),
+    )
 
 
 def fit(columns: list[Column], rows: dict[str, Any], **keys: Any) -> Encoder:
@@ -508,8 +515,8 @@ def test_only_training_rows_are_learnt_from(make_recipe, dataset: str):
             name: part if name == "train" else poison(part) for name, part in clean.parts.items()
         },
     )
-    expected = [np.asarray(w) for w in pipeline.build(recipe, clean).serving.weights]
-    weights = [np.asarray(w) for w in pipeline.build(recipe, poisoned).serving.weights]
+    expected = [np.asarray(w) for w in build(recipe, clean).serving.weights]
+    weights = [np.asarray(w) for w in build(recipe, poisoned).serving.weights]
     for weight, wanted in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(weight, wanted)
         assert np.abs(weight).max() < 1e4

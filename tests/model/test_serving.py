@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import pytest
 
-from kerasrecipes import pipeline
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model import serving
+from kerasrecipes.model.built import build
 from kerasrecipes.model.encoder import Encoder
 from kerasrecipes.model.serving import make_predictor, verify_saved
-from kerasrecipes.recipe.schema import FEATURES
+from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.rows import Dataset, Part, load_dataset
 from kerasrecipes.rows.dataset import take_rows
 from kerasrecipes.rows.kinds import make_column
@@ -88,7 +88,7 @@ CATEGORIES = {
 
 
 def make_cars(name: str) -> Dataset:
-    """A table of cars; the test part misses values and holds what training never saw."""
+    """A table of cars; the test part misses values and contains what training never saw."""
     rng = np.random.default_rng(0)
     words = {**(NUMBERS if name != "categories alone" else {}), **CATEGORIES}
     words = NUMBERS if name == "several targets" else words
@@ -112,7 +112,15 @@ def make_cars(name: str) -> Dataset:
     names = ("price", "가격 (원)") if len(shape) == 2 else ("price",)
     task = "classification" if is_classes else "regression"
     class_names = ("a", "b", "c") if is_classes else ()
-    return Dataset("cars", parts, task, names, "", class_names, "", "0", columns)
+    return Dataset(
+        name="cars",
+        parts=parts,
+        task=task,
+        target_names=names,
+        class_names=class_names,
+        fingerprint="0",
+        columns=columns,
+    )
 
 
 def test_a_fresh_process_answers_raw_rows_alike(make_recipe, tmp_path: Path):
@@ -121,7 +129,7 @@ def test_a_fresh_process_answers_raw_rows_alike(make_recipe, tmp_path: Path):
         recipe = make_recipe(**keys)
         own = recipe.dataset.path is not None
         dataset = make_cars(name) if own else load_dataset(recipe.dataset)
-        built = pipeline.build(recipe, dataset)
+        built = build(recipe, dataset)
         built.model.fit(*built.encode(dataset, "train"), epochs=2, verbose=0)
         test = dataset.parts["test"]
         raw = built.encoder.stack(test.inputs)
@@ -168,7 +176,7 @@ def test_a_saved_model_that_answers_differently_fails_the_run(tmp_path: Path, an
 
 
 def test_a_saved_model_takes_numbers_and_categories_by_name(make_recipe):
-    built = pipeline.build(
+    built = build(
         make_recipe(**CASES["numbers and categories"]), make_cars("numbers and categories")
     )
     inputs = {tensor.name: (tensor.shape, tensor.dtype) for tensor in built.serving.inputs}
@@ -179,7 +187,7 @@ def test_a_saved_model_takes_numbers_and_categories_by_name(make_recipe):
 def test_many_rows_are_answered_as_they_are_in_pieces(make_recipe, monkeypatch, name: str):
     recipe = make_recipe(**CASES[name])
     dataset = make_cars(name) if recipe.dataset.path else load_dataset(recipe.dataset)
-    built = pipeline.build(recipe, dataset)
+    built = build(recipe, dataset)
     inputs = dataset.parts["train"].inputs
     answer = make_predictor(built.serving, built.encoder)
     whole = answer(inputs)

@@ -121,7 +121,13 @@ class TestSeveralTargets:
 
     def make(self, make_recipe, *, standardize: bool, prices: np.ndarray = PRICES) -> TargetCodec:
         part = Part({"size": np.zeros(4, np.float32)}, prices, np.arange(4))
-        dataset = Dataset("flats", {"train": part}, "regression", self.NAMES, "", (), "", "0")
+        dataset = Dataset(
+            name="flats",
+            parts={"train": part},
+            task="regression",
+            target_names=self.NAMES,
+            fingerprint="0",
+        )
         recipe = make_recipe(
             dataset={"path": "flats.csv", "standardize_target": standardize},
             layers=[{"Dense": {"units": 2}}],

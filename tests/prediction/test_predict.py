@@ -228,7 +228,7 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         lambda frame: frame.drop(columns=["area", "town"]),
         [],
         [
-            "2 columns are missing: area, town. Add them, or rename those that are meant. The "
+            "2 columns are missing: area, town. Add them, or rename your columns. The "
             "columns: id, rooms, sold, garden, price, rent, dear."
         ],
     ),
@@ -238,7 +238,7 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         ["ids"],
         [
             "2 columns are missing: rooms (is it 'Rooms'?), town (is it 'twon'?). Add them, or "
-            "rename those that are meant. The columns: id, Rooms, area, twon, sold, garden, price, "
+            "rename your columns. The columns: id, Rooms, area, twon, sold, garden, price, "
             "rent, dear.",
             "--id: there is no column 'ids'. Did you mean 'id'?",
         ],
@@ -248,14 +248,17 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         change(rooms="many", sold="gestern", garden=["ja", *["no"] * 79]),
         [],
         [
-            "column rooms must hold numbers; 80 values are not: 'many' (line 2), 'many' (line 3), "
-            "'many' (line 4), 'many' (line 5), 'many' (line 6) and 75 more. Fix them, or list in "
-            "missing_values what means that a value is missing.",
-            "column sold must hold dates, such as 2024-12-31; 80 values are not: 'gestern' (line "
+            "column rooms must contain numbers; 80 values are not: 'many' (line 2), 'many' (line "
+            "3), "
+            "'many' (line 4), 'many' (line 5), 'many' (line 6) and 75 more. Fix them, or add them "
+            "to missing_values.",
+            "column sold must contain dates, such as 2024-12-31; 80 values are not: 'gestern' "
+            "(line "
             "2), 'gestern' (line 3), 'gestern' (line 4), 'gestern' (line 5), 'gestern' (line 6) "
-            "and 75 more. Fix them, or list in missing_values what means that a value is missing.",
-            "column garden must hold true or false (or yes and no, 1 and 0); 1 value is not: 'ja' "
-            "(line 2). Fix it, or list in missing_values what means that a value is missing.",
+            "and 75 more. Fix them, or add them to missing_values.",
+            "column garden must contain true or false (or yes and no, 1 and 0); 1 value is not: "
+            "'ja' "
+            "(line 2). Fix it, or add it to missing_values.",
         ],
     ),
     (
@@ -323,9 +326,9 @@ FILES = [
     ("houses", "hauses.csv", "dataset hauses.csv\n  path: there is no file {here}/hauses.csv. Did "
      "you mean 'houses.csv'?"),
     ("houses", "empty.csv", "dataset empty.csv\n  path: {here}/empty.csv is empty (0 bytes). Write "
-     "the file anew."),
+     "the file again."),
     ("houses", "caret.csv", "dataset caret.csv\n  2 columns are missing: sold, garden. Add them, "
-     "or rename those that are meant. The columns: rooms, area, town."),
+     "or rename your columns. The columns: rooms, area, town."),
     ("houses", "flat.npy", "dataset flat.npy\n  the model takes rows of 5 columns: rooms, area, "
      "town, sold, garden (received: 3 columns). Give a table with columns of these names."),
     ("houses", "image.npz", "dataset image.npz\n  the arrays must be columns, of shape (rows,) and "
@@ -339,7 +342,7 @@ FILES = [
      "from: caret.csv, empty.csv, flat.npy, houses.csv, image.npz, nan.npy, picture.png."),
     ("images", "picture.pgn", "dataset picture.pgn\n  path: there is no file {here}/picture.pgn. "
      "Did you mean 'picture.png'?"),
-    ("images", "*.gif", "dataset *.gif\n  path: no file is like {here}/*.gif. Check the pattern."),
+    ("images", "*.gif", "dataset *.gif\n  path: no file matches {here}/*.gif. Check the pattern."),
     ("images", "picture.png", "dataset picture.png\n  images cannot be read: picture.png (no "
      "image). Correct or remove them."),
     ("images", "flat.npy", "dataset flat.npy\n  the model takes rows of shape (4, 4) (received: "
@@ -372,7 +375,7 @@ def test_ids_are_single_values(load, houses: Frame, here: Path) -> None:
     with pytest.raises(InputError) as caught:
         predict_file(load("houses"), "in.parquet", OUT, ["id"])
     assert str(caught.value) == (
-        "dataset in.parquet\n  --id: column id holds lists or objects. Remove it."
+        "dataset in.parquet\n  --id: column id contains lists or objects. Remove it."
     )
 
 
@@ -381,7 +384,7 @@ OUTPUTS = [
      "file one of these endings."),
     ("nowhere/out.csv", "There is no folder nowhere to write out.csv to. Make it."),
     ("folder.csv", "folder.csv is a folder. Give the answers a file of their own."),
-    ("./in.csv", "in.csv holds the rows to answer. Give the answers a file of their own."),
+    ("./in.csv", "in.csv contains the rows to answer. Give the answers a file of their own."),
 ]  # fmt: skip
 
 
@@ -422,6 +425,6 @@ def test_answers_never_replace_the_rows_of_training(tmp_path: Path) -> None:
     for file in (trained, others):
         file.write_text("x\n1\n", encoding="utf-8")
     for trained_on in (str(trained), str(tmp_path / "h*.csv")):
-        with pytest.raises(InputError, match="holds rows that the run was trained on"):
+        with pytest.raises(InputError, match="contains rows that the run was trained on"):
             check_output(trained, str(others), trained_on)
     check_output(tmp_path / "answers.csv", str(others), str(trained))

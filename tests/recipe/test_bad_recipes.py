@@ -175,7 +175,7 @@ override dataset.drop.0=x  dataset.drop[0]
         "extends=base.yaml",
         """\
 override extends=base.yaml  extends
-  The recipe's file says what it extends. Write it there.
+  A base is named in the recipe itself. Write extends there.
 """,
     ),
     (
@@ -224,6 +224,13 @@ def test_bad_recipes(tmp_path: Path, text: str, message: str) -> None:
 @pytest.mark.parametrize(("override", "message"), BAD_OVERRIDES)
 def test_bad_overrides(tmp_path: Path, override: str, message: str) -> None:
     assert complain(tmp_path, GOOD, override) == message
+
+
+def test_bad_overrides_are_listed_as_they_were_typed(tmp_path: Path) -> None:
+    said = complain(tmp_path, GOOD, "metrics=[acuracy]", "epochs", "batch_size=0", "epoch=3")
+    heads = [line.split("  ")[0] for line in said.splitlines()[::2]]
+    changes = ["metrics=[acuracy]", "epochs", "batch_size=0", "epoch=3"]
+    assert heads == [f"override {change}" for change in changes]
 
 
 def test_every_message_is_for_people() -> None:
@@ -278,8 +285,8 @@ def test_a_hidden_layer_narrower_than_the_output_is_warned_of(tmp_path: Path) ->
     file.write_text(GOOD.replace("layers:\n", "layers:\n  - Dense: {units: 2}\n"))
     assert [str(warning) for warning in load_recipe(file).warnings] == [
         f"{file}:3:20  layers[0].Dense.units\n"
-        "  This hidden layer has fewer units than the output layer (2 < 3): what it throws away, "
-        "the output layer cannot bring back. Give it at least 3."
+        "  This hidden layer has fewer units than the output layer (2 < 3), which loses "
+        "information that the output layer needs. Give it at least 3."
     ]
 
 
@@ -298,6 +305,10 @@ def test_a_hidden_layer_narrower_than_the_output_is_warned_of(tmp_path: Path) ->
         GOOD.replace("layers:\n", "layers:\n  - Reshape: {target_shape: [4, 1]}\n  - Bidirectional: {layer: {LSTM: {units: 4}}}\n"),
         GOOD.replace("layers:\n", "layers:\n  - Conv2D: {filters: 3, kernel_size: [3, 3], padding: SAME}\n"),
         GOOD.replace("units: 3", "units: 3, kernel_initializer: , kernel_regularizer: l2"),
+        GOOD + "optimizer: {SGD: {use_ema: true}}\ncallbacks: [SwapEMAWeights]\n",
+        GOOD + "optimizer: {LossScaleOptimizer: {inner_optimizer: {SGD: {use_ema: true}}}}\ncallbacks: [SwapEMAWeights]\n",
+        GOOD + "metrics: [AUC, Precision]\ncallbacks: [{EarlyStopping: {monitor: auc}}, {EarlyStopping: {monitor: precision}}]\n",
+        GOOD.replace("{name: iris}", "{path: a.csv, missing_values: ['1,5'], target: '0,5'}"),
     ],
 )  # fmt: skip
 def test_good_recipes_are_left_in_peace(tmp_path: Path, text: str) -> None:
@@ -312,7 +323,7 @@ EXTENDS = [
     ("extends: loop.yaml", "loop.yaml:1:10  extends\n  Recipes may not extend each other in a circle: child.yaml → loop.yaml → child.yaml."),
     ("extends: [base.yaml]", "child.yaml:1:10  extends\n  extends must be the file name of another recipe (received: [base.yaml])."),
     ("extends:", "child.yaml:1:9  extends\n  extends must be the file name of another recipe (received: nothing)."),
-    ("extends: list.yaml", "child.yaml:1:10  extends\n  list.yaml holds no recipe."),
+    ("extends: list.yaml", "child.yaml:1:10  extends\n  list.yaml contains no recipe."),
     ("extends: broken.yaml", "broken.yaml:1:4\n  A bracket is opened and never closed. Close it."),
     ("extends: typo.yaml", "typo.yaml:5:9  epochs\n  epochs must be 1 or more (received: 0)."),
     ("extends: base.yaml\nepoch: 2", "child.yaml:2:1  epoch\n  There is no key 'epoch' here. Did you mean 'epochs'?"),

@@ -9,25 +9,39 @@ import pytest
 
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.recipe.schema import Task
 from kerasrecipes.rows.compatibility import check_compatibility
 from kerasrecipes.rows.dataset import Dataset, Part
+
+Names = tuple[str, ...]
+
+
+def _make(name: str, part: Part, task: Task, names: Names, class_names: Names = ()) -> Dataset:
+    return Dataset(
+        name=name,
+        parts={"train": part},
+        task=task,
+        target_names=names,
+        class_names=class_names,
+        fingerprint="0",
+    )
 
 
 def classes(n: int) -> Dataset:
     part = Part(np.zeros((n, 4), np.float32), np.arange(n), np.arange(n))
     names = tuple(f"class {i}" for i in range(n))
-    return Dataset("flowers", {"train": part}, "classification", ("kind",), "", names, "here", "0")
+    return _make("flowers", part, "classification", ("kind",), names)
 
 
 def numbers() -> Dataset:
     part = Part(np.zeros((5, 4), np.float32), np.arange(5.0), np.arange(5))
-    return Dataset("houses", {"train": part}, "regression", ("price",), "$", (), "here", "0")
+    return _make("houses", part, "regression", ("price",))
 
 
 def several() -> Dataset:
     part = Part(np.zeros((5, 4), np.float32), np.zeros((5, 2), np.float32), np.arange(5))
     names = ("price", "rent")
-    return Dataset("houses", {"train": part}, "regression", names, "$", (), "here", "0")
+    return _make("houses", part, "regression", names)
 
 
 def load(
@@ -86,8 +100,8 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
             f"{UNITS}\n  This loss needs a unit for each class (received: units=1). "
             "Write units: 2, or use loss: binary_crossentropy with activation: sigmoid."]),
         (classes(2), "Dense: {units: 1, activation: tanh}", "hinge", [
-            f"{ACTIVATION}\n  flowers has classes, and a network that answers with tanh numbers "
-            "gives no chances of them. Write activation: softmax with a unit for each class, or "
+            f"{ACTIVATION}\n  flowers has classes, and the output activation 'tanh' does not give "
+            "class probabilities. Write activation: softmax with a unit for each class, or "
             "activation: sigmoid with one."]),
         (numbers(), "Dense: {units: 3, activation: softmax}", SPARSE, [
             "r.yaml:5:7  loss\n  price of houses is a number, and this loss needs class indices "

@@ -48,7 +48,7 @@ class TestDefaults:
         assert recipe.name == "short"  # the file's
         assert recipe.seed == recipe.dataset.split_seed == 42
         assert (recipe.epochs, recipe.batch_size) == (1, 32)
-        assert recipe.optimizer == Component(name="rmsprop", arguments={})
+        assert recipe.optimizer == Component("optimizers", "rmsprop")
         assert (recipe.metrics, recipe.callbacks, recipe.report) == ([], [], None)
         assert (recipe.device, recipe.jit_compile) == ("auto", "auto")
         assert (recipe.precision, recipe.class_weight) == ("float32", None)
@@ -62,9 +62,9 @@ class TestDefaults:
             "layers:\n", "layers:\n  - Flatten\n  - Dropout: {rate: 1/4}\n  - ReLU:\n"
         )
         layers = load(a=text).layers
-        assert layers[0] == Component(name="Flatten", arguments={})
-        assert layers[1] == Component(name="Dropout", arguments={"rate": 0.25})
-        assert layers[2] == Component(name="ReLU", arguments={})
+        assert layers[0] == Component("layers", "Flatten", {})
+        assert layers[1] == Component("layers", "Dropout", {"rate": 0.25})
+        assert layers[2] == Component("layers", "ReLU", {})
         assert isinstance(layers[1].arguments["rate"], Fraction)
 
 
@@ -108,7 +108,7 @@ class TestExtends:
             base=BASE.replace("learning_rate: 0.1", f"learning_rate: {cosine}"),
             child=f"extends: base.yaml\noptimizer: {{SGD: {{learning_rate: {inverse}}}}}\n",
         )
-        assert list(recipe.optimizer.arguments["learning_rate"]) == ["InverseTimeDecay"]
+        assert recipe.optimizer.arguments["learning_rate"].name == "InverseTimeDecay"
         assert recipe.optimizer.arguments["momentum"] == 0.9
 
     def test_name_and_description_are_the_childs_own(self, load: Load) -> None:

@@ -138,7 +138,7 @@ def test_every_key_and_value_knows_its_place() -> None:
 def test_a_place_that_no_file_has_is_the_nearest_around_it() -> None:
     document = parse("a:\n  b: 1\n")
     assert document.locate(("a", "missing", 3)) == document.values[("a",)]
-    assert parse("").locate(("a",)) is None
+    assert str(parse("").locate(("a",))) == "f.yaml:1:1"
 
 
 def test_keys_given_twice_are_all_reported_and_the_first_counts() -> None:
@@ -169,7 +169,7 @@ def test_keys_given_twice_are_all_reported_and_the_first_counts() -> None:
 def test_tags_are_refused(text: str, tag: str) -> None:
     assert complain(f"a: {text}") == (
         "f.yaml:1:4  a\n"
-        f"  A recipe holds plain values, no YAML tags (received: {tag}). Remove the tag."
+        f"  A recipe contains plain values, no YAML tags (received: {tag}). Remove the tag."
     )
 
 
@@ -185,7 +185,7 @@ def test_alias_bombs_stop_early() -> None:
     began = time.perf_counter()
     message = complain("\n".join(lines))
     assert time.perf_counter() - began < 5
-    assert message.endswith(f"A recipe may hold {MAX_NODES:,} values at the most.")
+    assert message.endswith(f"A recipe may contain {MAX_NODES:,} values at the most.")
     assert message.count("\n") == 1
 
 

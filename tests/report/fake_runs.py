@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from kerasrecipes.report import choose_samples
 from kerasrecipes.rows import Column
 from kerasrecipes.rows.kinds import make_column
-from kerasrecipes.runs import Run
+from kerasrecipes.runs import RunWriter
 
 FASHION = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -55,10 +54,10 @@ COLUMNS = (
 """One of each way in which a column can be taken."""
 
 
-def write_run(folder: Path, dataset: dict[str, Any], n_epochs: int, **facts: Any) -> Run:
+def write_run(folder: Path, dataset: dict[str, Any], n_epochs: int, **facts: Any) -> RunWriter:
     """Make a run folder with the facts that do not depend on the task."""
     folder.mkdir(parents=True)
-    run = Run(folder)
+    run = RunWriter(folder)
     run.write_recipe(RECIPE)
     common = {
         "status": "finished",
@@ -87,7 +86,9 @@ def write_run(folder: Path, dataset: dict[str, Any], n_epochs: int, **facts: Any
     return run
 
 
-def write_regression(folder: Path, n_samples: int = 152, noise: float = 3.2, **facts: Any) -> Run:
+def write_regression(
+    folder: Path, n_samples: int = 152, noise: float = 3.2, **facts: Any
+) -> RunWriter:
     """A house price model of 500 epochs that overfits a little."""
     rng = np.random.default_rng(1)
     actual = np.clip(rng.gamma(6, 3.8, n_samples), 5, 50).round(1)
@@ -121,7 +122,7 @@ def write_classification(
     images: NDArray[Any] | None = None,
     with_validation: bool = True,
     **facts: Any,
-) -> Run:
+) -> RunWriter:
     """A classifier that is right about 87 times in 100 and mixes up its first two classes most."""
     rng, n_classes = np.random.default_rng(2), len(class_names)
     y_true = rng.integers(0, n_classes, n_samples)
@@ -191,7 +192,7 @@ def write_table(
     left_out: tuple[tuple[str, str], ...] = (("id", "a row number, counted from 1"),),
     n_samples: int = 60,
     **facts: Any,
-) -> Run:
+) -> RunWriter:
     """A regression of one's own mixed table, each target harder to predict than the one before."""
     rng = np.random.default_rng(3)
     dataset = {
@@ -202,7 +203,7 @@ def write_table(
         "class_names": [],
         "standardized": True,
         "rows": {"train": 180, "validation": 60, "test": n_samples},
-        "columns": [asdict(column) for column in columns],
+        "columns": [column.to_dict() for column in columns],
         "left_out": [list(pair) for pair in left_out],
     }
     run = write_run(folder, dataset, 3, **{"name": "houses", **facts})
@@ -221,7 +222,7 @@ def write_table(
     return run
 
 
-def write_evaluation(run: Run, evaluated: str = "houses_new.csv") -> Run:
+def write_evaluation(run: RunWriter, evaluated: str = "houses_new.csv") -> RunWriter:
     """What ``prediction.evaluate`` leaves inside a run's folder, with the run's own predictions."""
     facts, predictions = run.info, run.predictions
     n_rows = len(predictions["row"])
@@ -232,7 +233,7 @@ def write_evaluation(run: Run, evaluated: str = "houses_new.csv") -> Run:
     kept = ("name", "description", "seed", "versions", "device", "loss", "optimizer", "parameters")
     folder = run.path / "evaluations" / "20260201-120000"
     folder.mkdir(parents=True)
-    evaluation = Run(folder)
+    evaluation = RunWriter(folder)
     evaluation.update(
         **{key: facts[key] for key in kept},
         status="finished",

@@ -1,20 +1,27 @@
-"""Pictures, looked at through the artists on their Axes."""
+"""Plots, looked at through the artists on their Axes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 from sklearn import metrics
 
-from kerasrecipes.report import plots
+from kerasrecipes.report import choose_plots, figures, plots
 from kerasrecipes.report.fonts import choose_fonts
+from kerasrecipes.report.results import read_results
 from kerasrecipes.report.style import WRONG, new_figure, use_style
 
-from .fake_runs import draw_shapes
+from .fake_runs import draw_shapes, write_classification, write_regression
+
+PHONE_PX = 352
+"""Room for a plot on a screen of 400 pixels."""
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -37,13 +44,17 @@ def numbers(n_samples: int = 80) -> tuple[np.ndarray, np.ndarray]:
 
 def test_regplot_tells_scikit_learns_numbers(ax: Axes) -> None:
     y_true, y_pred = numbers()
-    assert plots.plot_regplot(y_true, y_pred, ax, unit="$1000s") is ax
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Actual Values", "Predicted Values")
-    box = texts(ax)
-    assert f"R²  {metrics.r2_score(y_true, y_pred):.3g}" in box
-    assert f"MAE  {metrics.mean_absolute_error(y_true, y_pred):.3g} ($1000s)" in box
-    assert f"RMSE  {metrics.root_mean_squared_error(y_true, y_pred):.3g} ($1000s)" in box
-    assert "n  80" in box
+    plots.plot_regplot(y_true, y_pred, ax, unit="$1000s")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (
+        "Actual values ($1000s)",
+        "Predicted values ($1000s)",
+    )
+    mae = metrics.mean_absolute_error(y_true, y_pred)
+    rmse = metrics.root_mean_squared_error(y_true, y_pred)
+    assert texts(ax) == (
+        f"R² {metrics.r2_score(y_true, y_pred):.3g}, n = 80\n"
+        f"MAE {mae:.3g} ($1000s), RMSE {rmse:.3g} ($1000s)"
+    )
 
 
 def test_regplot_draws_equality_between_equal_limits(ax: Axes) -> None:
@@ -60,14 +71,15 @@ def test_regplot_draws_equality_between_equal_limits(ax: Axes) -> None:
 def test_regplot_of_many_rows_stays_cheap(ax: Axes) -> None:
     plots.plot_regplot(*numbers(100_000), ax)
     assert len(ax.collections[0].get_offsets()) == 5_000
-    assert "n  100,000" in texts(ax)
+    assert ax.collections[0].get_rasterized()
+    assert "n = 100,000" in texts(ax)
     assert "fitted line" in [line.get_label() for line in ax.get_lines()]
 
 
 @pytest.mark.parametrize("n_samples", [1, 2, 3])
 def test_regplot_of_few_rows(ax: Axes, n_samples: int) -> None:
     plots.plot_regplot(*numbers(n_samples), ax)
-    assert f"n  {n_samples}" in texts(ax)
+    assert f"n = {n_samples}\n" in texts(ax)
 
 
 def test_residuals_are_actual_minus_predicted(ax: Axes) -> None:
@@ -80,13 +92,29 @@ def test_residuals_are_actual_minus_predicted(ax: Axes) -> None:
     assert "the middle 90%" in texts(ax)
 
 
+@pytest.mark.parametrize("plot", [plots.plot_regplot, plots.plot_residuals])
+def test_ticks_of_large_numbers_stay_apart(plot: Callable[..., None]) -> None:
+    y_true, y_pred = numbers()
+    with use_style():
+        ax = new_figure(4.6, 5.2).subplots()
+        plot(y_true * 20_000, y_pred * 20_000, ax, unit="$")
+    ax.figure.draw_without_rendering()
+    low, high = ax.get_xlim()
+    labels = [t for t in ax.get_xticklabels() if low <= t.get_position()[0] <= high]
+    boxes = [label.get_window_extent() for label in labels]
+    gap = boxes[0].height / 2
+    assert all("," in label.get_text() for label in labels if label.get_text() != "0")
+    assert all(left.x1 + gap < right.x0 for left, right in pairwise(boxes))
+
+
 def test_learning_curves_name_their_lines_and_mark_the_best_epoch(ax: Axes) -> None:
     train, validation = [0.9, 0.5, 0.3, 0.2], [0.8, 0.6, 0.55, 0.7]
     plots.plot_learning_curves(train, validation, ax, best_epoch=3)
     by_label = {line.get_label(): line for line in ax.get_lines()}
     np.testing.assert_array_equal(by_label["train"].get_ydata(), train)
     np.testing.assert_array_equal(by_label["validation"].get_ydata(), validation)
-    assert {"train", "validation", "lowest validation loss: epoch 3"} <= {*texts(ax).split("\n")}
+    noted = {"train", "validation", "dotted: lowest validation loss, epoch 3"}
+    assert noted == {*texts(ax).split("\n")}
     assert ax.get_yscale() == "linear"
 
 
@@ -120,7 +148,8 @@ def test_confusion_matrix_has_numbers_while_they_can_be_read(
     plots.plot_confusion_matrix(y_true, y_pred, ax, class_names=names)
     counts = metrics.confusion_matrix(y_true, y_pred)
     share = counts[0, 0] / counts[0].sum()
-    assert [label.get_text() for label in ax.get_yticklabels()] == names
+    named = names if is_annotated else names[::2]
+    assert [label.get_text() for label in ax.get_yticklabels()] == named
     assert bool(ax.texts) is is_annotated
     if is_annotated:
         assert ax.texts[0].get_text() == f"{counts[0, 0]:,}\n{share:.0%}"
@@ -131,8 +160,19 @@ def test_samples_mark_a_mistake_by_colour_and_symbol(ax: Axes) -> None:
     plots.plot_samples(images, ["a", "b", "c"], ["a", "b", "a"], ax, confidence=[0.9, 0.8, 0.7])
     assert texts(ax).split("\n") == ["a", "90%", "b", "80%", "✗ a", "70%", "is c"]
     assert [text.get_color() for text in ax.texts].count(WRONG) == 1
-    assert [image.get_cmap().name for image in ax.get_images()] == ["gray_r"] * 3
+    assert [image.get_cmap().name for image in ax.get_images()] == ["gray"] * 3
     assert not ax.axison
+
+
+@pytest.mark.parametrize(("name", "cmap"), [("mnist", "gray_r"), ("x_rays", "gray")])
+def test_high_values_are_black_only_in_data_sets_of_ink_on_paper(
+    tmp_path: Path, name: str, cmap: str
+) -> None:
+    run = write_classification(tmp_path / "run", images=draw_shapes())
+    run.update(dataset=run.info["dataset"] | {"name": name})
+    with use_style():
+        (((panel, *_), _),) = figures._draw("samples", read_results(run), choose_fonts([]))
+    assert {image.get_cmap().name for image in panel.axes[0].get_images()} == {cmap}
 
 
 @pytest.mark.parametrize("n_channels", [0, 1, 3])
@@ -145,6 +185,52 @@ def test_class_counts_are_bars(ax: Axes) -> None:
     plots.plot_class_counts([30, 5], ["a", "b"], ax, part="test")
     assert [bar.get_width() for bar in ax.patches] == [30, 5]
     assert (ax.get_title("left"), ax.get_xlabel()) == ("Test", "35 in all")
+
+
+CORNERS = np.array([-90.0, -90, 0, 90, 90]), np.array([-90.0, 90, 0, -90, 90])
+
+
+def draw_corners(ax: Axes) -> None:
+    plots.plot_regplot(*CORNERS, ax, unit="$1000s", title="value")
+
+
+def draw_outlier(ax: Axes) -> None:
+    plots.plot_residuals(np.array([5.0, 6, 7, 2280]), np.array([5.0, 6, 7, 80]), ax, title="value")
+
+
+def draw_early_stop(ax: Axes) -> None:
+    plots.plot_learning_curves([1, 0.2, 0.1, 0.05], [0.2, 1, 1.1, 1.2], ax, best_epoch=1)
+
+
+@pytest.mark.parametrize("draw", [draw_corners, draw_outlier, draw_early_stop])
+def test_no_text_covers_data(ax: Axes, draw: Callable[[Axes], None]) -> None:
+    draw(ax)
+    ax.figure.draw_without_rendering()
+    legend = ax.get_legend()
+    boxes = [artist.get_window_extent() for artist in (*ax.texts, *([legend] if legend else []))]
+    inside = ax.get_window_extent().padded(-1)
+    assert boxes
+    assert [box for box in boxes if box.overlaps(inside)] == []
+
+
+def test_text_is_at_least_nine_pixels_high_on_a_phone(tmp_path: Path) -> None:
+    runs = (
+        write_regression(tmp_path / "regression"),
+        write_classification(tmp_path / "images", images=draw_shapes()),
+        write_classification(tmp_path / "classes", tuple(f"c{i}" for i in range(100))),
+    )
+    for run in runs:
+        results = read_results(run)
+        task = run.info["dataset"]["task"]
+        for name in choose_plots(task, run.samples is not None):
+            with use_style():
+                ((panels, words),) = figures._draw(name, results, choose_fonts([]))
+                for panel in panels:
+                    width = 96 * panel.get_figwidth()
+                    shrunk = 1 if words.scrolls else min(1, PHONE_PX / width)
+                    panel.draw_without_rendering()
+                    texts = [t for t in panel.findobj(Text) if t.get_visible() and t.get_text()]
+                    assert min(t.get_size() for t in texts) * 96 / 72 * shrunk >= 9
 
 
 def test_words_that_no_font_can_draw_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,13 @@ from matplotlib import image as mpl_image
 from scipy.stats import binomtest
 from sklearn.metrics import classification_report, mean_absolute_error, r2_score
 
-from kerasrecipes.recipe.schema import FEATURES
+from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.report import choose_plots, choose_samples, make_report
+from kerasrecipes.report.serving import write_snippet
 from kerasrecipes.report.tables import _TAKEN_AS
+from kerasrecipes.report.words import write_with_unit
 from kerasrecipes.rows.kinds import make_column
-from kerasrecipes.runs import Run
+from kerasrecipes.runs import Run, RunWriter
 
 from .fake_runs import (
     FASHION,
@@ -41,7 +43,7 @@ def report(run: Run) -> str:
 
 def read_table(page: str, section: str) -> list[list[str]]:
     """The text of the cells of a section's first table, by row, the head included."""
-    _, _, rest = page.partition(f'<h2 id="{section}">')
+    _, _, rest = page.replace("<wbr>", "").partition(f'<h2 id="{section}">')
     return [
         [html.unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
         for row in re.findall(r"<tr>(.*?)</tr>", rest.partition("</table>")[0], re.DOTALL)
@@ -70,11 +72,25 @@ def test_a_regression_is_told_in_its_own_units(tmp_path: Path) -> None:
     columns = run.predictions
     y_true, y_pred = (np.array(columns[name], dtype=float) for name in ("actual", "predicted"))
     error, r2 = mean_absolute_error(y_true, y_pred), r2_score(y_true, y_pred)
-    assert f"Predicts MEDV with a typical error of ±{error:.3g} ($1000s) on 152 rows" in page
-    assert f"explains {r2:.0%} of the variance" in page
+    assert f"The mean absolute error on 152 test rows is {error:.3g} ($1000s) for MEDV." in page
+    assert f"The model explains {r2:.0%} of the variance (R²)." in page
     assert "Signs of overfitting: the loss is 0.0413 on the training part and 0.151" in page
-    assert "One seed (42) and one split are one draw" in page
+    assert "This is one run (seed 42) on one split." in page
     assert list(run.plots()) == ["learning_curves", "regplot", "residuals"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"),
+    [("$", "−$22,983"), ("mm", "−22,983 mm"), ("$1000s", "−22,983 ($1000s)"), ("", "−22,983")],
+)
+def test_a_unit_is_written_where_people_write_it(unit: str, words: str) -> None:
+    assert write_with_unit(-22983, unit) == words
+
+
+def test_a_confidence_interval_has_the_unit_of_its_errors(tmp_path: Path) -> None:
+    run = write_regression(tmp_path / "run")
+    run.update(dataset=run.info["dataset"] | {"target_unit": "$"})
+    assert re.search(r"confidence interval of the error is \$[\d.]+ to \$[\d.]+\.", report(run))
 
 
 def test_a_model_worse_than_the_mean_is_not_praised(tmp_path: Path) -> None:
@@ -89,12 +105,12 @@ def test_a_classification_is_told_with_its_interval_and_its_baseline(tmp_path: P
     columns = run.predictions
     n_correct = sum(map(str.__eq__, columns["actual"], columns["predicted"]))
     interval = binomtest(n_correct, 10_000).proportion_ci(method="wilson")
-    assert f"Names the right class for {n_correct / 10_000:.1%} of 10,000 test images" in page
-    assert f"95% interval {100 * interval.low:.1f}–{interval.high:.1%}, Wilson" in page
-    assert "Most often confused: T-shirt/top taken for Trouser" in page
+    assert f"predicts the right class for {n_correct / 10_000:.1%} of 10,000 test images" in page
+    assert f"95% confidence interval {100 * interval.low:.1f}–{interval.high:.1%}, Wilson" in page
+    assert "Most frequent confusion: T-shirt/top predicted as Trouser" in page
     most_frequent = FASHION[np.argmax(run.info["dataset"]["class_counts"]["train"])]
     share = columns["actual"].count(most_frequent) / 10_000
-    assert f"Guessing the most frequent class would give {share:.1%}." in page
+    assert f"Always predicting the most frequent class would score {share:.1%}." in page
     assert set(run.plots()) == set(choose_plots("classification", True))
 
 
@@ -105,7 +121,8 @@ def test_pictures_are_whole_and_the_page_holds_them(tmp_path: Path) -> None:
         pixels = mpl_image.imread(file)
         assert min(pixels.shape[:2]) > 200
         assert pixels[..., :3].std() > 0.01
-    assert page.count("data:image/png;base64,") == len(run.plots()) == 4
+    assert len(run.plots()) == 4
+    assert page.count("data:image/svg+xml;base64,") == 2 + 1 + 4 + 3  # panels
     assert len(page.encode()) < 3_000_000
     assert all(re.findall(r'<img[^>]* alt="([^"]*)"', page))
     assert not re.search(r"<script|https?://|@import|url\(", page)
@@ -121,6 +138,11 @@ def test_tables_show_the_arithmetic_and_the_totals(tmp_path: Path) -> None:
     assert "Dense: {units: 200, activation: relu}" in page
 
 
+def test_a_name_breaks_only_after_a_mark(tmp_path: Path) -> None:
+    page = report(write_regression(tmp_path / "run", loss="binary_crossentropy"))
+    assert "Loss (binary_<wbr>crossentropy, standardised)" in page
+
+
 def test_a_hundred_classes_are_drawn(tmp_path: Path) -> None:
     names = tuple(f"class {i}" for i in range(100))
     page = report(write_classification(tmp_path / "run", names, n_samples=2_000))
@@ -129,7 +151,7 @@ def test_a_hundred_classes_are_drawn(tmp_path: Path) -> None:
 
 def test_two_classes_are_drawn(tmp_path: Path) -> None:
     run = write_classification(tmp_path / "run", ("malignant", "benign"), n_samples=114)
-    assert "malignant taken for benign" in report(run)
+    assert "malignant predicted as benign" in report(run)
 
 
 def test_words_of_any_script_reach_the_page(tmp_path: Path) -> None:
@@ -137,7 +159,7 @@ def test_words_of_any_script_reach_the_page(tmp_path: Path) -> None:
     run = write_classification(tmp_path / "run", names, n_samples=300, name="패션 MNIST 모델")
     page = report(run)
     assert "<title>패션 MNIST 모델" in page
-    assert "티셔츠 taken for 바지" in page
+    assert "티셔츠 predicted as 바지" in page
 
 
 def test_words_of_the_user_are_text_and_never_markup(tmp_path: Path) -> None:
@@ -159,12 +181,11 @@ def test_each_of_several_targets_has_its_error_and_its_pictures(tmp_path: Path) 
         mean_absolute_error(columns[f"actual_{name}"], columns[f"predicted_{name}"])
         for name in ("price", "rent/m²")
     )
-    errors = f"price ±{price:.3g}, rent/m² ±{rent:.3g}"
-    assert f"Predicts 2 targets; typical errors on 60 rows it never saw: {errors}." in page
-    assert "A typical error is a mean absolute error." in page
+    errors = f"{price:.3g} for price, {rent:.3g} for rent/m²"
+    assert f"The mean absolute error on 60 test rows is {errors}." in page
     r2 = r2_score(columns["actual_price"], columns["predicted_price"])
     assert re.search(
-        rf"<p>price: 95% interval [\d.]+–[\d.]+; guessing .*explains {r2:.0%} of", page
+        rf"<p>price: The 95% confidence interval .*explains {r2:.0%} of the variance", page
     )
     files = ["regplot_price", "regplot_rent_m²", "residuals_price", "residuals_rent_m²"]
     assert list(run.plots()) == ["learning_curves", *files]
@@ -182,16 +203,16 @@ def test_targets_whose_names_make_one_file_name_are_numbered(tmp_path: Path) -> 
 def test_of_many_targets_the_first_are_told_and_drawn(tmp_path: Path) -> None:
     run = write_table(tmp_path / "run", tuple(f"y{i}" for i in range(10)))
     assert make_report(run, ["residuals"]) == [
-        "The picture residuals is drawn for the first 8 of 10 targets."
+        "The plot residuals is drawn for the first 8 of 10 targets."
     ]
     assert len(run.plots()) == 8
-    assert re.search(r"y5 ±[\d.]+ and 4 targets more\.", run.report_path.read_text())
+    assert re.search(r"[\d.]+ for y5, and 4 more targets\.", run.report_path.read_text())
 
 
 def test_several_targets_without_predictions_have_no_verdict(tmp_path: Path) -> None:
     run = write_table(tmp_path / "run", ("a", "b"), status="interrupted")
     (run.path / "predictions.csv").unlink()
-    assert "No verdict yet: 3 epochs finished" in report(run)
+    assert "No verdict: 3 epochs finished" in report(run)
     assert "regplot_a" not in run.plots()
 
 
@@ -199,9 +220,9 @@ def test_columns_are_told_in_plain_words_with_their_reasons(tmp_path: Path) -> N
     page = report(write_table(tmp_path / "run"))
     assert read_table(page, "columns") == [
         ["Column", "Taken as", "Why"],
-        ["size", "number, standardised", "number"],
+        ["size", "number, standardised", "–"],
         ["rooms", "number, as it is", "set in features"],
-        ["garden", "true or false", "true or false"],
+        ["garden", "true or false", "–"],
         ["age", "number, in 8 bins", "set in features"],
         ["lot", "number, times 0.5 plus 0", "set in features"],
         ["city", "category, up to 100 values", "3 distinct values"],
@@ -209,30 +230,31 @@ def test_columns_are_told_in_plain_words_with_their_reasons(tmp_path: Path) -> N
         ["sold", "date: year, month", "dates of 2 years"],
         ["id", "left out", "a row number, counted from 1"],
     ]
-    assert "8 used, 1 left out; to predict price" in page
-    assert "<details>" not in page
+    assert "How the columns are used to predict price" in page
 
 
 def test_every_feature_has_plain_words() -> None:
     assert {*_TAKEN_AS} == {*FEATURES}
 
 
-def test_many_columns_are_folded(tmp_path: Path) -> None:
+def test_columns_used_alike_share_a_row(tmp_path: Path) -> None:
     columns = tuple(make_column(f"x{i}") for i in range(41))
     page = report(write_table(tmp_path / "run", columns=columns, left_out=()))
-    assert "<summary>All 41 columns</summary>" in page
-    assert read_table(page, "columns")[0] == ["Column", "Taken as"]
+    names = ", ".join(f"x{i}" for i in range(41))
+    assert read_table(page, "columns")[1:] == [[names, "number, standardised", "–"]]
 
 
-def test_a_run_whose_columns_are_plain_names_is_still_shown(tmp_path: Path) -> None:
+def test_the_saved_model_is_described_with_code_that_calls_it(tmp_path: Path) -> None:
     run = write_table(tmp_path / "run")
-    dataset = run.info["dataset"] | {"columns": ["CRIM", "ZN"]}
-    for unknown in ("left_out", "targets"):
-        del dataset[unknown]
-    run.update(dataset=dataset)
     page = report(run)
-    assert read_table(page, "columns")[1:] == [["CRIM", "number"], ["ZN", "number"]]
-    assert "Predicts price with a typical error" in page
+    numbers = "size, rooms, garden, age, lot, sold (year), sold (month)"
+    assert read_table(page, "model")[1:] == [
+        ["numbers", "float32, any × 7", numbers],
+        ["categories", "string, any × 2", "city, street"],
+    ]
+    assert write_snippet(run.info["dataset"]) in html.unescape(page)
+    run.update(status="failed")
+    assert 'id="model"' not in report(run)
 
 
 def test_arrays_have_no_columns(tmp_path: Path) -> None:
@@ -273,7 +295,7 @@ def test_so_many_classes_that_nobody_reads_them_have_no_table(
     assert ('id="classes"' in run.report_path.read_text(encoding="utf-8")) is is_there
 
 
-CLAIMS_OF_A_RUN = ("never saw", "test row", "test image", "verfitting", "held out", "epochs</dt>")
+CLAIMS_OF_A_RUN = ("test part", "test row", "test image", "verfitting", "held out", "epochs</dt>")
 
 
 def test_an_evaluation_of_numbers_claims_only_what_is_known(tmp_path: Path) -> None:
@@ -282,8 +304,8 @@ def test_an_evaluation_of_numbers_claims_only_what_is_known(tmp_path: Path) -> N
     page = evaluation.report_path.read_text(encoding="utf-8")
     assert "Evaluation of houses_new.csv · regression · 2026-02-01 12:00" in page
     assert '<h1 dir="auto">houses</h1>' in page
-    assert re.search(r"typical error of ±[\d.]+ on 60 rows of houses_new.csv; explains", page)
-    assert "trained on some of them, these numbers flatter it" in page
+    assert re.search(r"error on 60 rows of houses_new.csv is [\d.]+ for price. The model", page)
+    assert "was trained on some of them, these scores are too optimistic" in page
     assert "<dt>rows</dt><dd>60</dd>" in page
     assert "Each point is a row of houses_new.csv." in page
     assert "The finished model on houses_new.csv" in page
@@ -298,29 +320,29 @@ def test_an_evaluation_of_classes_claims_only_what_is_known(tmp_path: Path) -> N
     evaluation = write_evaluation(run, "patients.csv")
     make_report(evaluation, ["confusion_matrix", "class_counts"])
     page = evaluation.report_path.read_text(encoding="utf-8")
-    assert re.search(r"Names the right class for [\d.]+% of 200 rows of patients.csv \(95%", page)
-    assert "Guessing these rows&#39; most frequent class would give" in page
+    assert re.search(r"the right class for [\d.]+% of 200 rows of patients.csv \(95%", page)
+    assert "Always predicting these rows&#39; most frequent class would score" in page
     assert "<dt>classes</dt><dd>2</dd>" in page
-    assert "in the evaluated part a class has" in page
+    assert "In the evaluated part, a class has" in page
     assert [claim for claim in CLAIMS_OF_A_RUN if claim in page] == []
 
 
 @pytest.mark.parametrize("status", ["interrupted", "failed", "running"])
 def test_an_unfinished_run_says_so_and_shows_what_there_is(tmp_path: Path, status: str) -> None:
-    run = Run(tmp_path)
+    run = RunWriter(tmp_path)
     run.update(status=status, name="half", epochs=10)
     run.write_history({"loss": [0.5, 0.4, 0.3], "val_loss": [0.6, float("nan"), 0.55]})
     warnings = make_report(run, ["learning_curves", "regplot"])
     page = run.report_path.read_text(encoding="utf-8")
     assert 'class="banner"' in page
-    assert "No verdict yet: 3 epochs finished" in page
+    assert "No verdict: 3 epochs finished" in page
     assert "3 of 10" in page
     assert list(run.plots()) == ["learning_curves"]
-    assert warnings == ["The picture regplot is left out: this run has no data for it."]
+    assert warnings == ["The plot regplot is left out: this run has no data for it."]
 
 
 def test_a_run_that_left_nothing_still_has_a_page(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+    run = RunWriter(tmp_path)
     run.update(status="failed", name="nothing")
     make_report(run, choose_plots("classification", True))
     assert "0 epochs finished" in run.report_path.read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import pytest
 
 from kerasrecipes.errors import DataUnavailable
 from kerasrecipes.recipe.schema import DatasetName
-from kerasrecipes.rows.builtin import CIFAR100_CLASSES, DOWNLOADED, EMBEDDED, load_source
+from kerasrecipes.rows.builtin import CIFAR100_CLASSES, LOADERS, load_source
 
 from .conftest import FakeKeras
 
@@ -19,7 +19,7 @@ def load(name: Any) -> Any:
 
 
 def test_every_name_that_a_recipe_may_use_has_a_loader() -> None:
-    assert {*EMBEDDED, *DOWNLOADED} == {*get_args(DatasetName)}
+    assert {*LOADERS} == {*get_args(DatasetName)}
 
 
 @pytest.mark.parametrize(

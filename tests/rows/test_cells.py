@@ -72,7 +72,7 @@ def test_text_that_is_not_utf_8_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         make_cells(latin).names  # noqa: B018
     assert caught.value.problems == (
-        "column c holds text that is not UTF-8. Save the file as UTF-8.",
+        "column c contains text that is not UTF-8. Save the file as UTF-8.",
     )
 
 

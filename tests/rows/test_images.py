@@ -227,8 +227,8 @@ SUFFIXES = "Images end in .bmp, .gif, .jpeg, .jpg, .png, .webp."
         (
             ["a/1.png", "b/"],
             {},
-            "each sub-folder is a class and must hold images (received: none in b). Add some, or "
-            f"remove these folders. {SUFFIXES}",
+            "each sub-folder is a class and must contain images (received: none in b). Add some, "
+            f"or remove these folders. {SUFFIXES}",
         ),
         (
             ["train/a/1.png", "test/a/1.png"],

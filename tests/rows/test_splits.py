@@ -131,6 +131,16 @@ def test_dropped_columns_are_gone_from_every_part(table: Source) -> None:
     assert [list(part.inputs) for part in parts.values()] == [["width"]] * 3
 
 
+def test_constant_columns_of_the_training_part_are_a_warning(table: Source) -> None:
+    inputs = {"size": np.arange(10.0), "year": np.ones(10), "town": np.array(["a"] * 10, object)}
+    source = dataclasses.replace(table, inputs=inputs)
+    assert split_source("some", source, make_spec()).warnings == (
+        "in all 8 training rows there is one value only of: year, town. A network learns nothing "
+        "from that; leave it out with drop: [year, town].",
+    )
+    assert split_source("some", table, make_spec()).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("source", "keys", "problems"),
     [

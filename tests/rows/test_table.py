@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.files import open_table_file
 from kerasrecipes.rows.files.frames import TableInMemory
 from kerasrecipes.rows.kinds import Column, make_column
 from kerasrecipes.rows.rows import Schema
@@ -118,7 +121,7 @@ def test_a_loader_may_know_the_target() -> None:
 
 def test_columns_left_out_are_told_by_reason() -> None:
     source = load(HOUSES | {"a": pa.nulls(4), "b": pa.nulls(4), "tags": [[1]] * 4}, target="price")
-    why = "its type, list<item: int64>, is not one that can be used"
+    why = "columns of type list<item: int64> cannot be used"
     assert source.left_out == (("a", "no values"), ("b", "no values"), ("tags", why))
     assert source.warnings == (
         "columns a, b are left out: no values.",
@@ -153,6 +156,26 @@ def test_features_of_the_recipe_win_and_what_is_dropped_is_in_neither_answer() -
     ]
 
 
+@pytest.mark.parametrize(
+    ("values", "use", "reason"),
+    [
+        ([1.5, 2.5, 3.5], "float_normalized", "number"),
+        ([1.5, 2.5, 3.5], "float", "set in features"),
+        (["$1", "$2", "$3"], "float_normalized", "number, written with '$'"),
+        (["x", "y", "y"], "string_categorical", "2 distinct values"),
+        (["x", "y", "y"], {"string_categorical": {"max_tokens": 2}}, "set in features"),
+        ([1, 2, 2], "string_categorical", "set in features"),
+        (["true", "false", "true"], "boolean", "true or false"),
+        (["2024-01-31", "2024-02-29", ""], "date", "dates from 2024-01-31 to 2024-02-29"),
+    ],
+)
+def test_a_feature_that_the_values_ask_for_too_keeps_its_reason(
+    values: Any, use: Any, reason: str
+) -> None:
+    columns, _ = find({"a": values, "b": [1, 2, 3]}, features={"a": use}, missing="median")
+    assert columns["a"].reason == reason
+
+
 def test_a_row_number_is_left_out_where_there_is_something_else() -> None:
     numbers = [*range(12)]
     columns, left_out = find({"a: b": numbers, "other": [0.5] * 12})
@@ -182,11 +205,11 @@ def test_numbers_or_dates_with_a_few_words_stop_training_where_categories_are_to
     ages = [*(f"{age}.5" for age in range(20, 49)), "abc"]
     days = [f"2024-01-{day:02}" for day in range(1, 30)] + ["soon"]
     assert find_problems({"a": ages, "d": days, "y": [0, 1] * 15}, target="y") == [
-        "column a holds numbers, but 1 of 30 values is not a number: 'abc' (row 29). Write "
+        "column a contains numbers, but 1 of 30 values is not a number: 'abc' (row 29). Write "
         "missing_values: [abc] and missing: median to fill it in, or features: {a: "
         "string_categorical} to use "
         "categories.",
-        "column d holds dates, but 1 of 30 values is not a date: 'soon' (row 29). Write "
+        "column d contains dates, but 1 of 30 values is not a date: 'soon' (row 29). Write "
         "missing_values: [soon] and missing: median to fill it in, or features: {d: "
         "string_categorical} to "
         "use categories.",
@@ -235,8 +258,9 @@ def test_numbers_or_dates_with_a_few_words_stop_training_where_categories_are_to
             [
                 "features: the format of a is none that strptime takes: it has no directive such "
                 "as %Y (received: format='DD.MM.YYYY'). Write it as in '%d.%m.%Y'.",
-                "features: the format of b is none that strptime takes: 'Q' is a bad directive in "
-                "format '%Q' (received: format='%Q'). Write it as in '%d.%m.%Y'.",
+                "features: the format of b is none that strptime takes: '%Q' is not one of %Y, %y, "
+                "%q, %m, %d, %b, %B, %a, %A, %H, %I, %M, %S, %f, %p, %z (received: format='%Q'). "
+                "Write it as in '%d.%m.%Y'.",
             ],
         ),
         (
@@ -261,7 +285,7 @@ def test_numbers_or_dates_with_a_few_words_stop_training_where_categories_are_to
         (
             pa.table([[1], [2], [3]], names=["a", "a", "y"]),
             {},
-            ["2 columns are named 'a'. Give each a name of its own."],
+            ["column names must differ (received: 'a' for columns 1, 2). Rename all but one."],
         ),
     ],
 )
@@ -328,7 +352,7 @@ def test_incomplete_rows_are_dropped_and_counted() -> None:
                 "garden, price."
             ],
         ),
-        ({"x": pa.array([], pa.int64())}, {"target": "x"}, ["there are no rows. Add some."]),
+        ({"x": pa.array([], pa.int64())}, {"target": "x"}, ["there are no rows. Add rows."]),
         (
             GAPS,
             {"target": "y"},
@@ -366,22 +390,21 @@ def test_incomplete_rows_are_dropped_and_counted() -> None:
             {"x": ["1", "b", "3"], "t": ["1", None, "3"], "y": ["1", "u", "3"]},
             {"target": "y", "features": {"x": "float"}, "task": "regression"},
             [
-                "column x must hold numbers; 1 value is not: 'b' (row 1). Fix it, or list in "
-                "missing_values what means that a value is missing.",
+                "column x must contain numbers; 1 value is not: 'b' (row 1). Fix it, or add it to "
+                "missing_values.",
                 "values are missing: t 1 (row 1). Fill them with missing: median, leave these "
                 "rows out with missing: drop, or leave the columns out with drop: [t].",
-                "target y must hold numbers for regression; 1 of 3 values is no number: 'u' (row "
-                "1). To leave this row out, write missing_values: [u] and missing: drop; if these "
-                "are classes, write task: "
-                "classification.",
+                "target y must contain numbers for regression; 1 of 3 values is not a number: 'u' "
+                "(row 1). To leave this row out, write missing_values: [u] and missing: drop; if "
+                "these are classes, write task: classification.",
             ],
         ),
         (
             {"x": [1.0, 2.0, 3.0, 4.0], "y": [None, "u", "v", "3"]},
             {"target": "y", "missing": "drop", "task": "regression"},
             [
-                "target y must hold numbers for regression; 2 of 3 values are no numbers: 'u' (row "
-                "1), 'v' (row 2). Choose another target; if these are classes, write task: "
+                "target y must contain numbers for regression; 2 of 3 values are not numbers: 'u' "
+                "(row 1), 'v' (row 2). Choose another target; if these are classes, write task: "
                 "classification."
             ],
         ),
@@ -389,7 +412,7 @@ def test_incomplete_rows_are_dropped_and_counted() -> None:
             HOUSES,
             {"target": ["price", "town"]},
             [
-                "target town must hold numbers for regression; 4 of 4 values are no numbers: "
+                "target town must contain numbers for regression; 4 of 4 values are not numbers: "
                 "'서울' (row 0), '부산' (row 1), '서울' (row 2), '대구' (row 3). "
                 "Choose another target; if these are classes, write task: classification."
             ],
@@ -406,10 +429,10 @@ def test_incomplete_rows_are_dropped_and_counted() -> None:
             HOUSES,
             {"target": ["built", "price"], "features": {"town": "float"}},
             [
-                "column town must hold numbers; 4 values are not: '서울' (row 0), '부산' (row 1), "
-                "'서울' (row 2), '대구' (row 3). Fix them, or list in missing_values what means "
-                "that a value is missing.",
-                "target built must hold numbers, texts or truth values; its type is date32[day].",
+                "column town must contain numbers; 4 values are not: '서울' (row 0), '부산' "
+                "(row 1), '서울' (row 2), '대구' (row 3). Fix them, or add them to missing_values.",
+                "target built must contain numbers, texts or truth values; its type is "
+                "date32[day].",
             ],
         ),
     ],
@@ -420,9 +443,9 @@ def test_what_is_refused(table: Any, keys: Any, problems: list[str]) -> None:
 
 TIMES = [1_700_000_000 + 60 * i for i in range(60)]
 MERGED = (
-    "float32, in which networks compute, cannot tell numbers so large and so close together apart: "
-    "{} (60 distinct values become 29). Subtract a fixed number from each, here and in rows to "
-    "predict alike{}."
+    "float32, in which networks compute, cannot distinguish numbers so large and so close "
+    "together: {} (60 distinct values become 29). Subtract a fixed number from each, here and in "
+    "rows to predict alike{}."
 )
 
 
@@ -483,18 +506,33 @@ def test_all_problems_of_all_columns_are_told_together() -> None:
     table = {"Size": [1], "town": ["a"], "age": ["old"], "ok": ["perhaps"]}
     names = {"size": "float", "street": "float", "age": "float", "ok": "boolean"}
     assert find_refused(table, [make_column(*column) for column in names.items()]) == [
-        "2 columns are missing: size (is it 'Size'?), street. Add them, or rename those "
-        "that are meant. The columns: Size, town, age, ok.",
-        "column age must hold numbers; 1 value is not: 'old' (row 0). Fix it, or list in "
-        "missing_values what means that a value is missing.",
-        "column ok must hold true or false (or yes and no, 1 and 0); 1 value is not: 'perhaps' "
-        "(row 0). Fix it, or list in missing_values what means that a value is missing.",
+        "2 columns are missing: size (is it 'Size'?), street. Add them, or rename your columns. "
+        "The columns: Size, town, age, ok.",
+        "column age must contain numbers; 1 value is not: 'old' (row 0). Fix it, or add it to "
+        "missing_values.",
+        "column ok must contain true or false (or yes and no, 1 and 0); 1 value is not: 'perhaps' "
+        "(row 0). Fix it, or add it to missing_values.",
     ]
 
 
 def test_a_needed_column_that_comes_twice_is_refused() -> None:
     table = pa.table([[1], [2], [3], [4]], names=["a", "a", "b", "b"])
-    assert find_refused(table, [make_column("a")]) == ["2 columns are named 'a'. Keep one of them."]
+    assert find_refused(table, [make_column("a")]) == [
+        "column names must differ (received: 'a' for columns 1, 2). Rename all but one."
+    ]
+
+
+def test_a_file_to_predict_has_rows_and_a_frame_may_have_none(tmp_path: Path) -> None:
+    table = pa.table({"a": pa.array([], pa.int64())})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    target = Target((make_column("y", "float"),), "regression")
+    schema = Schema((make_column("a"),), target, ("y",), (), make_spec())
+    (piece,) = make_table(table).iterate(schema)
+    assert len(piece.rows) == 0
+    path = str(tmp_path / "a.parquet")
+    rows = Table(lambda spec, wanted: open_table_file(path, spec, wanted), "a", path)
+    with pytest.raises(DataError, match="there are no rows"):
+        list(rows.iterate(schema))
 
 
 def test_values_that_training_would_refuse_are_refused() -> None:
@@ -505,6 +543,14 @@ def test_values_that_training_would_refuse_are_refused() -> None:
         "values are missing: a 1 (row 1), t 1 (row 1). The recipe's missing is error, so the model "
         "has not learnt what to do with them. Fill or remove these rows, or train with missing: "
         "median.",
+    ]
+
+
+def test_values_that_are_not_finite_are_refused_in_training() -> None:
+    table = {"a": [1.0, float("inf"), 3.0], "y": [1.5, 2.5, -1e300]}
+    assert find_problems(table, target="y") == [
+        "column a: no finite number in row 1. Correct or remove these rows.",
+        "target y: no finite number in row 2. Correct or remove these rows.",
     ]
 
 

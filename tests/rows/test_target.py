@@ -106,8 +106,9 @@ def test_several_targets_are_columns_of_numbers() -> None:
     assert (values[known].tolist(), values.dtype) == ([[1, 3.5], [2, 4.5]], np.float32)
 
 
-def test_too_large_a_number_is_infinite_and_left_to_the_checks() -> None:
-    assert np.isinf(find([1e300, 0.5])[1][0])
+def test_a_number_that_float32_cannot_hold_is_refused() -> None:
+    with pytest.raises(DataError, match=r"target y: no finite number in row 0\. Correct"):
+        find([1e300, 0.5])
 
 
 NUMBERS = [f"{i}.5" for i in range(30)]
@@ -119,19 +120,19 @@ NUMBERS = [f"{i}.5" for i in range(30)]
         (
             ["a", "a"],
             None,
-            "target y has one class only, 'a': there is nothing to tell apart. Add rows of other "
-            "classes, or choose another target.",
+            "target y has one class only, 'a': there is nothing to distinguish. Add rows of "
+            "other classes, or choose another target.",
         ),
         (
             ["a", "b", "c"],
             None,
-            "target y has as many classes as rows, 3: none comes twice, so nothing can be "
+            "target y has as many classes as rows, 3: none occurs twice, so nothing can be "
             "learned. Choose another target.",
         ),
         (
             [1.5, 2.5],
             "classification",
-            "target y has as many classes as rows, 2: none comes twice, so nothing can be "
+            "target y has as many classes as rows, 2: none occurs twice, so nothing can be "
             "learned. Write task: regression if it is a number to predict, or choose another "
             "target.",
         ),
@@ -151,35 +152,35 @@ NUMBERS = [f"{i}.5" for i in range(30)]
         (
             [*NUMBERS, "unknown"],
             None,
-            "target y must hold numbers for regression; 1 of 31 values is no number: 'unknown' "
-            "(row 40). To leave this row out, write missing_values: [unknown] and missing: drop; "
-            "if these are classes, write task: "
+            "target y must contain numbers for regression; 1 of 31 values is not a number: "
+            "'unknown' (row 40). To leave this row out, write missing_values: [unknown] and "
+            "missing: drop; if these are classes, write task: "
             "classification.",
         ),
         (
             [*NUMBERS, *"abcdef"],
             "regression",
-            "target y must hold numbers for regression; 6 of 36 values are no numbers: 'a' (row "
-            "40), 'b' (row 41), 'c' (row 42), 'd' (row 43), 'e' (row 44) and 1 more. Correct "
+            "target y must contain numbers for regression; 6 of 36 values are not numbers: 'a' "
+            "(row 40), 'b' (row 41), 'c' (row 42), 'd' (row 43), 'e' (row 44) and 1 more. Correct "
             "them; if these are classes, write task: classification.",
         ),
         (
             ["cat", "dog", "cat"],
             "regression",
-            "target y must hold numbers for regression; 3 of 3 values are no numbers: 'cat' (row "
-            "10), 'dog' (row 11), 'cat' (row 12). Choose another target; if these are classes, "
-            "write task: classification.",
+            "target y must contain numbers for regression; 3 of 3 values are not numbers: 'cat' "
+            "(row 10), 'dog' (row 11), 'cat' (row 12). Choose another target; if these are "
+            "classes, write task: classification.",
         ),
         (
             [dt.date(2024, 1, 1)],
             None,
-            "target y must hold numbers, texts or truth values; its type is date32[day].",
+            "target y must contain numbers, texts or truth values; its type is date32[day].",
         ),
         (
             ["2024-01-01", "2024-02-01"],
             None,
-            "target y must hold numbers, texts or truth values; it holds dates from 2024-01-01 to "
-            "2024-02-01. Choose another target, or write task: classification.",
+            "target y must contain numbers, texts or truth values; it contains dates from "
+            "2024-01-01 to 2024-02-01. Choose another target, or write task: classification.",
         ),
     ],
 )
@@ -227,8 +228,8 @@ def test_unknown_classes_are_refused_with_their_rows() -> None:
     target, _ = find(["cat", "dog", "cat"])
     values = make_cells(["cat", "doog", "dog", None, "cow"], first_row=5)
     assert find_problem(target.read, [values]) == (
-        "target y: 'doog' (row 6), 'cow' (row 9) are no classes that the model was trained on. Did "
-        "you mean 'dog'? The classes: cat, dog."
+        "target y: 'doog' (row 6), 'cow' (row 9) are not classes that the model was trained on. "
+        "Did you mean 'dog'? The classes: cat, dog."
     )
 
 

@@ -124,9 +124,9 @@ def test_training_names_the_words_in_a_target_of_numbers() -> None:
     with pytest.raises(DataError) as caught:
         train()
     assert caught.value.problems == (
-        "target rent must hold numbers for regression; 2 of 60 values are no numbers: '-' (line "
-        "9), '-' (line 33). To leave these rows out, write missing_values: ['-'] and missing: "
-        "drop; if these are classes, write task: classification.",
+        "target rent must contain numbers for regression; 2 of 60 values are not numbers: '-' "
+        "(line 9), '-' (line 33). To leave these rows out, write missing_values: ['-'] and "
+        "missing: drop; if these are classes, write task: classification.",
     )
 
 
@@ -193,20 +193,23 @@ def test_a_word_among_dates_takes_nothing_from_other_columns(
     assert list_values(found, column) == other
 
 
-def test_a_column_that_gives_the_answer_away_is_told() -> None:
+def test_a_column_that_gives_the_answer_away_is_reported() -> None:
     grades = [i % 4 for i in range(N_ROWS)]
     results = ["pass" if grade > 1 else "fail" for grade in grades]
     found = draft(write_table("c.csv", {"size": SIZES, "Grade": grades, "Result": results}))
     assert found.found.hints == (
-        "Grade alone says what Result is: each of its 4 values has one Result only. Leave it out "
-        "if it is not known before Result is: drop: [Grade].",
+        "Grade alone determines Result: each of its 4 values has one Result only. Leave it out "
+        "with drop: [Grade] if it is not known before Result is.",
     )
 
 
-def test_classes_that_differ_in_capitals_are_told() -> None:
+def test_classes_that_differ_in_capitals_are_reported() -> None:
     answers = [("Yes", "yes", "no")[i % 3] for i in range(N_ROWS)]
     found = draft(write_table("c.csv", {"size": SIZES, "answer": answers}))
-    assert found.found.hints[0].startswith("answer: 'Yes' and 'yes' differ in capital letters only")
+    assert found.found.hints[0] == (
+        "answer: 'Yes' and 'yes' differ in capital letters only, and are different categories. If "
+        "they mean the same, spell them the same way."
+    )
 
 
 def test_codes_keep_their_zeros() -> None:
@@ -256,11 +259,11 @@ def test_a_decimal_comma_within_a_comma_separated_file() -> None:
     assert list_values(found, "height") == [size + 0.5 for size in SIZES]
 
 
-def test_marks_that_cannot_be_read_are_told() -> None:
+def test_marks_that_cannot_be_read_are_reported() -> None:
     prices = [f"{size}.{i}{'KM'[i % 2]}" for i, size in enumerate(SIZES)]
     found = draft(write_table("p.csv", {"price": prices, "size": SIZES, "rent": RENTS}), "rent")
-    told = dict(found.found.drop)["price"]
-    assert f"numbers with marks, such as '{prices[0]}' and '{prices[1]}'" in told
+    reason = dict(found.found.drop)["price"]
+    assert f"numbers with marks, such as '{prices[0]}' and '{prices[1]}'" in reason
 
 
 POINTS = [size * 41 for size in SIZES]
@@ -303,7 +306,7 @@ def test_one_bad_cell_leaves_numbers_numbers() -> None:
     assert "1 of 60 values is not a number, such as '173,2' (line 6)" in found.found.hints[0]
 
 
-def test_sentinels_are_told() -> None:
+def test_sentinels_are_reported() -> None:
     levels = with_few(SIZES, -200)
     ends = with_few([f"2019-0{i % 9 + 1}-02" for i in range(N_ROWS)], "9999-12-31")
     found = draft(write_table("s.csv", {"no2": levels, "until": ends, "y": RENTS}), "y")
@@ -314,7 +317,7 @@ def test_sentinels_are_told() -> None:
     assert "write missing_values: [-200] and missing: median." in found.found.hints[0]
 
 
-def test_minus_200_is_told_beside_a_wide_range() -> None:
+def test_minus_200_is_reported_beside_a_wide_range() -> None:
     levels = [-200 if i % 4 == 0 else i * 25 for i in range(N_ROWS)]
     found = draft(write_table("s.csv", {"nox": levels, "y": RENTS}), "y")
     assert found.found.hints[0].startswith("nox: -200 is far")
@@ -346,7 +349,7 @@ def test_ten_and_ten_point_zero_are_one_category() -> None:
     np.testing.assert_array_equal(run.predict("new.csv")["predicted"], answers)
 
 
-def test_rare_categories_are_told_apart_from_unseen_ones() -> None:
+def test_rare_categories_are_reported_apart_from_unseen_ones() -> None:
     towns = [f"town {i % 130}" for i in range(260)]
     draft(write_table("towns.csv", {"town": towns, "y": [i / 7 for i in range(260)]}), "y")
     run = train("dataset.test_split=0.05", "dataset.validation_split=0.05", epochs=1)
@@ -419,7 +422,7 @@ def test_one_date_that_is_none_is_missing() -> None:
     assert found.recipe.dataset.missing_values.add == ["0000-00-00"]
 
 
-def test_dates_in_two_styles_are_told() -> None:
+def test_dates_in_two_styles_are_reported() -> None:
     styles = ("%m/%d/%Y", "%Y-%m-%d")
     texts = [moment.strftime(styles[i % 2]) for i, moment in enumerate(MOMENTS)]
     found = draft(write_table("days.csv", {"when": texts, "size": SIZES, "y": RENTS}), "y")
@@ -531,7 +534,7 @@ def test_years_are_names_of_columns() -> None:
 
 
 @pytest.mark.parametrize("label", ["Total", "Summe", "합계", "Grand Total:"])
-def test_a_row_of_totals_is_told(label: str) -> None:
+def test_a_row_of_totals_is_reported(label: str) -> None:
     towns = [f"{'NSW'[i % 3]},{line}" for i, line in enumerate(LINES)]
     total = f"{label},{sum(SIZES)},{sum(ROOMS)},{sum(RENTS)}"
     found = draft(write("sales.csv", ["town,size,rooms,rent", *towns, total]), "rent")
@@ -541,7 +544,7 @@ def test_a_row_of_totals_is_told(label: str) -> None:
     )
 
 
-def test_totals_are_told_where_their_label_stands_among_numbers() -> None:
+def test_totals_are_reported_where_their_label_stands_among_numbers() -> None:
     total = f"Total,{sum(ROOMS)},{sum(RENTS)}"
     found = draft(write("sales.csv", ["size,rooms,rent", *LINES, total]), "rent")
     assert "The last row, line 62 ('Total'), looks like a total" in found.found.hints[1]
@@ -599,9 +602,13 @@ def test_compressed_files_are_known_by_their_bytes(kind: str, name: str) -> None
         ("cut.csv.gz", gzip.compress(TEXT, mtime=0)[:60], "it ends too early"),
         ("cut.csv.xz", lzma.compress(TEXT)[:60], "it ends too early"),
         ("old.xlsx", b"\xd0\xcf\x11\xe0" + bytes(60), "old.xlsx is an old .xls file"),
-        ("t.csv", b"PAR1" + bytes(60), "t.csv is a Parquet file by its first bytes. Name it with"),
+        ("t.csv", b"PAR1" + bytes(60), "t.csv is a Parquet file by its first bytes. Save it with"),
         ("t.csv", b'{"size": 3, "rent": 5}\n' * 20, "is JSON lines. Name it with the ending"),
-        ("t.csv", b"<!DOCTYPE html>\n<p>Not found", "is HTML or XML. Download or export it anew"),
+        (
+            "t.csv",
+            b"<!DOCTYPE html>\n<p>Not found",
+            "is HTML or XML. Download it again, or export it as CSV",
+        ),
         ("t.json", b'{"size": {"0": 1}, "rent": {"0": 2}}', "or one array of objects"),
     ],
 )
@@ -657,7 +664,7 @@ SHEET = [[*FLATS], *map(list, zip(*FLATS.values(), strict=True))]
             {"Notes": [["about these data"], ["made in May"]], "Data": SHEET},
             "Sheet 'Data' is read, of 2 sheets (Notes not)",
         ),
-        ({"Data": [["Report"], [], *SHEET]}, "The column names stand in line 3"),
+        ({"Data": [["Report"], [], *SHEET]}, "The column names are in row 3"),
         ({"Data": [["Flats", None, "Money"], *SHEET]}, ""),
     ],
 )

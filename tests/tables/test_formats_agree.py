@@ -126,7 +126,7 @@ def make_typed_frame(_: Path) -> pd.DataFrame:
 def make_polars(_: Path) -> Any:
     import polars
 
-    return polars.DataFrame(ROWS)
+    return polars.DataFrame(ROWS).rename(lambda name: f"{name} ")
 
 
 FORMATS: dict[str, Callable[[Path], Any]] = {
@@ -142,6 +142,7 @@ FORMATS: dict[str, Callable[[Path], Any]] = {
     "rows.xlsx": write_excel,
     "DataFrame": make_typed_frame,
     "DataFrame of texts": lambda _: make_frame(),
+    "padded DataFrame": lambda _: make_frame().rename(columns=lambda name: f" {name} "),
     "Polars": make_polars,
 }
 HAS_POLARS = importlib.util.find_spec("polars") is not None

@@ -23,6 +23,7 @@ def machine(monkeypatch):
             list_physical_devices=lambda kind: gpus,
             threading=SimpleNamespace(
                 set_intra_op_parallelism_threads=lambda n: asked.threads.append(("intra", n)),
+                get_intra_op_parallelism_threads=lambda: dict(asked.threads).get("intra", 0),
                 set_inter_op_parallelism_threads=lambda n: asked.threads.append(("inter", n)),
             ),
             set_visible_devices=lambda devices, kind: setattr(asked, "hidden", devices == []),
@@ -35,7 +36,9 @@ def machine(monkeypatch):
         fake = SimpleNamespace(
             config=config,
             distribute=SimpleNamespace(
-                get_strategy=tf.distribute.get_strategy, MirroredStrategy=lambda: "mirrored"
+                get_strategy=tf.distribute.get_strategy,
+                MirroredStrategy=lambda: "mirrored",
+                OneDeviceStrategy=lambda device: f"only {device}",
             ),
             sysconfig=SimpleNamespace(get_build_info=lambda: {"is_cuda_build": is_cuda_build}),
         )
@@ -52,31 +55,46 @@ def machine(monkeypatch):
 def test_a_machine_without_gpu_trains_on_the_cpu_without_a_word(machine):
     machine.install(0, has_driver=False)
     device = choose_device("auto")
-    assert (device.description, device.warning) == ("CPU (2 cores)", "")
+    assert (device.description, "".join(device.warnings)) == ("CPU (2 cores)", "")
 
 
 def test_a_small_model_gets_one_thread_of_the_cpu(machine):
     machine.install(0, has_driver=False)
-    assert choose_device("auto", one_thread=True).description == "CPU (2 cores, 1 thread)"
+    assert choose_device("auto", is_small=True).description == "CPU (2 cores, 1 thread)"
     assert machine.threads == [("intra", 1), ("inter", 1)]
 
 
 def test_a_gpu_leaves_the_threads_alone(machine):
     machine.install(1)
-    choose_device("auto", one_thread=True)
+    choose_device("auto", is_small=True)
     assert machine.threads == []
 
 
 def test_threads_stay_as_they_are_once_tensorflow_has_computed():
     tf.constant(1) + tf.constant(1)
-    assert "1 thread" not in choose_device("auto", one_thread=True).description
+    assert "1 thread" not in choose_device("auto", is_small=True).description
 
 
-@pytest.mark.parametrize("n_gpus", [0, 1, 2])
+@pytest.mark.parametrize("n_gpus", [1, 2])
 def test_cpu_hides_every_gpu(machine, n_gpus: int):
     machine.install(n_gpus)
     device = choose_device("cpu")
-    assert (device.description, device.warning, machine.hidden) == ("CPU (2 cores)", "", True)
+    assert (device.description, device.warnings) == ("CPU (2 cores)", ())
+    assert machine.hidden
+
+
+def test_a_caller_s_gpus_stay_as_they_are(machine):
+    machine.install(1)
+    assert choose_device("cpu", owns_process=False).strategy == "only /cpu:0"
+    assert choose_device("auto", owns_process=False).description == "GPU (RTX)"
+    assert (machine.hidden, machine.grown, machine.is_deterministic) == (False, [], False)
+
+
+def test_one_thread_is_too_few_for_a_larger_model(machine):
+    machine.install(0, has_driver=False)
+    choose_device("auto", is_small=True)
+    (warning,) = choose_device("auto").warnings
+    assert warning.startswith("TensorFlow computes in one thread in this process")
 
 
 @pytest.mark.parametrize("wanted", ["auto", "gpu"])
@@ -107,7 +125,7 @@ def test_a_gpu_that_cannot_be_used_is_explained(machine, monkeypatch, hidden, is
     machine.install(0, is_cuda_build=is_cuda_build)
     if hidden:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-    assert why in choose_device("auto").warning
+    assert why in "".join(choose_device("auto").warnings)
     with pytest.raises(InputError) as caught:
         choose_device("gpu")
     assert why in str(caught.value)

@@ -1,27 +1,26 @@
-"""``fit`` is Keras's, only faster: same batches, same numbers, same callbacks."""
+"""``fit_model`` does what Keras's ``fit`` does: same batches, same numbers, same callbacks."""
 
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model.encoder import make_aligned
 from kerasrecipes.training import fit as fit_module
-from kerasrecipes.training.batches import (
-    count_steps,
-    make_evaluation_batches,
-    make_training_batches,
-)
-from kerasrecipes.training.fit import fit_model, make_scorer
+from kerasrecipes.training.fit import Scorer, fit_model
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 4)).astype(np.float32)
@@ -45,37 +44,54 @@ def make_model(seed: int = 1, optimizer: Any = "adam", loss: str = "binary_cross
 
 def fit(model: keras.Sequential, *callbacks: Any, epochs: int = 3, seed: int = 1, **keys: Any):
     keys = {"train": TRAIN, "validation": VALIDATION, "batch_size": BATCH_SIZE} | keys
+    train, validation = keys.pop("train"), keys.pop("validation")
+    scorer = Scorer(model, train, keys["batch_size"])
     return fit_model(
         model,
-        keys.pop("train"),
-        keys.pop("validation"),
+        train,
+        validation,
         epochs=epochs,
         seed=seed,
-        multiply_adds=30,
+        scorer=scorer,
         callbacks=callbacks,
         **keys,
     )
 
 
+def generate_batches(seed: int = 1, first_epoch: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+    """The batches of an endless fit, each epoch in an order of (seed, epoch)."""
+    for epoch in itertools.count(first_epoch):
+        seeds = tf.constant([seed, epoch], tf.int64)
+        rows = tf.range(len(TRAIN[0]))
+        order = tf.random.experimental.stateless_shuffle(rows, seed=seeds).numpy()
+        for start in range(0, len(order), BATCH_SIZE):
+            yield tuple(array[order[start : start + BATCH_SIZE]] for array in TRAIN)
+
+
 def fit_as_keras_does(
-    model: keras.Sequential, *callbacks: Any, epochs: int = 3, class_weight: Any = None
+    model: keras.Sequential, *callbacks: Any, epochs: int = 3, first_epoch: int = 0, **keys: Any
 ):
+    shapes = tuple(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in TRAIN)
+    batches = tf.data.Dataset.from_generator(
+        lambda: generate_batches(first_epoch=first_epoch), output_signature=shapes
+    )
     return model.fit(
-        make_training_batches(TRAIN, BATCH_SIZE, seed=1),
+        batches,
         epochs=epochs,
-        steps_per_epoch=count_steps(len(X[:70]), BATCH_SIZE),
-        validation_data=make_evaluation_batches(*VALIDATION, 1024),
+        steps_per_epoch=9,
+        validation_data=VALIDATION,
+        validation_batch_size=1024,
         callbacks=list(callbacks),
-        class_weight=class_weight,
         shuffle=False,
         verbose=0,
+        **keys,
     ).history
 
 
-def steps_in_one_call(monkeypatch: pytest.MonkeyPatch, n_steps: int) -> None:
-    """Make fit_model choose so many steps per execution."""
-    monkeypatch.setattr(fit_module, "_STEP_OVERHEAD_S", 1.0)
-    monkeypatch.setattr(fit_module, "_CALLBACK_INTERVAL_S", float(n_steps))
+def take_at_once(monkeypatch: pytest.MonkeyPatch, n_steps: int) -> None:
+    """Make every call of the train function take so many steps."""
+    pace = SimpleNamespace(n_steps=n_steps, note=lambda n_steps, seconds: None)
+    monkeypatch.setattr(fit_module, "_Pace", lambda: pace)
 
 
 class Recorder(keras.callbacks.Callback):
@@ -121,7 +137,7 @@ def keras_run():
     """Weights, history and events of Keras's own fit on the same batches."""
     model, recorder = make_model(), Recorder()
     history = fit_as_keras_does(model, recorder)
-    return model.get_weights(), history, recorder.list_epoch_events()
+    return model.get_weights(), history, recorder
 
 
 @pytest.mark.parametrize("weighs", [{0: 1.0, 1: 3.0}, {0: 0.2, 1: 0.9}])
@@ -146,11 +162,11 @@ def test_weights_of_one_change_nothing():
         np.testing.assert_allclose(values, expected[name], rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("n_steps", [4, 100])
+@pytest.mark.parametrize("n_steps", [1, 4, 100])
 def test_numbers_and_events_are_those_of_keras(monkeypatch, keras_run, n_steps: int):
     """4 does not divide the 9 steps of an epoch; 100 is more than there are."""
-    steps_in_one_call(monkeypatch, n_steps)
-    weights, keras_history, events = keras_run
+    take_at_once(monkeypatch, n_steps)
+    weights, keras_history, recorded = keras_run
     model, recorder = make_model(), Recorder()
     history = fit(model, recorder)
     assert history.keys() == keras_history.keys()
@@ -158,19 +174,69 @@ def test_numbers_and_events_are_those_of_keras(monkeypatch, keras_run, n_steps: 
         np.testing.assert_allclose(values, keras_history[name], rtol=1e-6, atol=1e-7)
     for ours, theirs in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
-    assert recorder.list_epoch_events() == events
+    assert recorder.list_epoch_events() == recorded.list_epoch_events()
+    assert recorder.params == recorded.params
+    if n_steps == 1:
+        assert recorder.events == recorded.events
 
 
-def test_batch_events_come_in_groups(monkeypatch):
-    steps_in_one_call(monkeypatch, 4)
+def test_steps_come_in_groups(monkeypatch):
+    take_at_once(monkeypatch, 4)
     recorder = Recorder()
     fit(make_model(), recorder, epochs=2)
     groups = [event[:2] for event in recorder.events if event[0].startswith("batch")]
-    epoch = [("begins", 0), ("ends", 3), ("begins", 4), ("ends", 7), ("begins", 8)]
-    assert [(what.split()[1], n) for what, n in groups[:5]] == epoch
-    assert groups[5][1] >= 8  # Keras counts a full group here; the progress line caps it
-    assert groups[6:] == groups[:6]
+    epoch = [("begins", 0), ("ends", 3), ("begins", 4), ("ends", 7), ("begins", 8), ("ends", 8)]
+    assert [(what.split()[1], n) for what, n in groups] == epoch * 2
     assert int(recorder.model.optimizer.iterations) == 18
+
+
+def test_the_first_calls_measure_how_long_a_step_takes():
+    """No layer, however little is known about it, keeps progress and Ctrl-C waiting."""
+    pace = fit_module._Pace()
+    counts = []
+    for step_s in (5.0, 0.02, 0.02, 0.02, 0.03, 1.0, 1.0):  # the first call builds the graph
+        counts.append(pace.n_steps)
+        pace.note(pace.n_steps, pace.n_steps * step_s)
+    assert counts == [1, 1, 4, 5, 5, 3, 1]
+
+
+def test_keras_s_own_fit_goes_on_where_ours_stopped():
+    ours, theirs = make_model(), make_model()
+    fit(ours, epochs=2)
+    fit_as_keras_does(theirs, epochs=2)
+    later = [fit_as_keras_does(model, epochs=1, first_epoch=2) for model in (ours, theirs)]
+    for name, values in later[0].items():
+        np.testing.assert_allclose(values, later[1][name], rtol=1e-6, atol=1e-7)
+
+
+def test_layers_that_draw_random_numbers_when_scored_train_as_in_keras():
+    """Keras's recurrent layers draw their dropout masks outside training, too."""
+
+    def make() -> keras.Sequential:
+        keras.utils.set_random_seed(1)
+        layers = [keras.layers.Reshape((4, 1)), keras.layers.LSTM(3, dropout=0.3)]
+        model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1, "sigmoid")])
+        model.compile("adam", "binary_crossentropy")
+        return model
+
+    ours, theirs = make(), make()
+    history = fit(ours)
+    for name, values in fit_as_keras_does(theirs).items():
+        np.testing.assert_allclose(history[name], values, rtol=1e-6, atol=1e-7)
+
+
+def test_a_callback_can_stop_within_an_epoch(monkeypatch):
+    take_at_once(monkeypatch, 1)
+
+    class StopAtThird(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = batch == 2
+
+    ours, theirs = make_model(), make_model()
+    histories = [fit(ours, StopAtThird()), fit_as_keras_does(theirs, StopAtThird())]
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(values, histories[1][name], rtol=1e-6, atol=1e-7)
+    assert int(ours.optimizer.iterations) == int(theirs.optimizer.iterations) == 3
 
 
 def test_the_same_seed_gives_the_same_bits():
@@ -193,7 +259,7 @@ def test_early_stopping_restores_the_best_weights():
     n_epochs, best = len(history["loss"]), int(np.argmin(history["val_loss"]))
     assert n_epochs < 60
     assert best < n_epochs - 1
-    assert make_scorer(model, VALIDATION)(VALIDATION)["loss"] == pytest.approx(
+    assert Scorer(model, VALIDATION, BATCH_SIZE)(VALIDATION)["loss"] == pytest.approx(
         history["val_loss"][best], rel=1e-5
     )
 
@@ -206,7 +272,7 @@ def test_the_learning_rate_falls_on_a_plateau():
 
 
 def test_a_schedule_counts_every_step(monkeypatch):
-    steps_in_one_call(monkeypatch, 4)
+    take_at_once(monkeypatch, 4)
     schedule = keras.optimizers.schedules.PolynomialDecay(0.1, decay_steps=36, end_learning_rate=0)
     model = make_model(optimizer=keras.optimizers.SGD(schedule))
     fit(model, epochs=2)
@@ -239,15 +305,43 @@ def test_without_validation_nothing_is_validated():
     assert fit(make_model(), validation=None, epochs=1).keys() == {"accuracy", "loss"}
 
 
-def test_a_loss_that_is_no_number_stops_the_run():
-    model = make_model(optimizer=keras.optimizers.SGD(1e9), loss="mse")
+def make_exploding_model(learning_rate: float) -> keras.Sequential:
+    model = make_model(optimizer=keras.optimizers.SGD(learning_rate), loss="mse")
     model.layers[-1].activation = keras.activations.linear
+    return model
+
+
+def test_a_loss_that_is_no_number_stops_the_run():
     with pytest.raises(RunFailed) as caught:
-        fit(model, epochs=50)
-    said = str(caught.value)
-    assert "The loss became " in said
-    assert " in epoch " in said
-    assert "learning_rate (now 1e+09)" in said
+        fit(make_exploding_model(1e9), epochs=50)
+    message = str(caught.value)
+    assert "The loss became " in message
+    assert " in epoch " in message
+    assert "learning_rate (now 1e+09)" in message
+
+
+def test_weights_that_the_last_update_makes_infinite_stop_the_run():
+    """No loss shows them, since the model computes none afterwards."""
+    rows = X[:70], Y[:70] * 1000
+    with pytest.raises(RunFailed, match="Weights became NaN or infinite in the last epoch: the st"):
+        fit(make_exploding_model(1e38), epochs=1, train=rows, validation=None, batch_size=70)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        keras.losses.Dice,
+        keras.losses.Tversky,
+        lambda: keras.losses.BinaryCrossentropy(reduction="sum"),
+    ],
+)
+def test_a_loss_that_is_no_mean_over_rows_is_scored_in_the_recipe_s_batches(loss):
+    model = make_model(loss=loss())
+    history = fit(model, epochs=1)
+    expected = model.evaluate(*VALIDATION, batch_size=BATCH_SIZE, verbose=0, return_dict=True)
+    assert history["val_loss"][0] == pytest.approx(expected["loss"], rel=1e-5)
+    whole = model.evaluate(*VALIDATION, batch_size=1024, verbose=0, return_dict=True)
+    assert whole["loss"] != pytest.approx(expected["loss"], rel=1e-3)
 
 
 class InterruptAt(keras.callbacks.Callback):
@@ -280,7 +374,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 import numpy as np
-from kerasrecipes.training.fit import fit_model, make_scorer
+from kerasrecipes.training.fit import Scorer, fit_model
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(73, 4)).astype(np.float32)  # the last batch has one row, for two devices
@@ -292,15 +386,13 @@ for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy())
         layers = [keras.layers.Dense(6, activation="relu"), keras.layers.Dense(1, "sigmoid")]
         model = keras.Sequential([keras.Input((4,)), *layers])
         model.compile("adam", "binary_crossentropy", metrics=["accuracy", "AUC"])
-    history = fit_model(
-        model, rows, rows, epochs=3, batch_size=8, seed=1, multiply_adds=30
-    )
+    scorer = Scorer(model, rows, 8)
+    history = fit_model(model, rows, rows, epochs=3, batch_size=8, seed=1, scorer=scorer)
     results.append(
         {
             "replicas": strategy.num_replicas_in_sync,
-            "steps_per_execution": model.steps_per_execution,
             "history": history,
-            "scores": make_scorer(model, rows)(rows),
+            "scores": scorer(rows),
         }
     )
 json.dump(results, open(sys.argv[1], "w"))
@@ -319,7 +411,6 @@ def test_two_devices_share_the_work_and_report_alike(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     one, two = json.loads(file.read_text())
     assert (one["replicas"], two["replicas"]) == (1, 2)
-    assert two["steps_per_execution"] == 10
     for name, values in one["history"].items():
         np.testing.assert_allclose(two["history"][name], values, rtol=5e-3, err_msg=name)
     assert two["scores"] == pytest.approx(one["scores"], rel=5e-3)
@@ -342,7 +433,7 @@ def test_metrics_that_are_objects_begin_every_epoch_anew():
         np.testing.assert_allclose(values, expected[name], rtol=1e-6, atol=1e-6, err_msg=name)
 
 
-def test_rows_are_let_go_at_once_when_they_were_fitted_and_scored():
+def test_rows_are_freed_as_soon_as_they_were_fitted_and_scored():
     """The garbage collector may run much later, and rows may be most of the memory."""
     model = make_model()
     inputs = make_aligned(TRAIN[0].shape, np.dtype(np.float32))  # else TensorFlow has a copy
@@ -351,8 +442,7 @@ def test_rows_are_let_go_at_once_when_they_were_fitted_and_scored():
     gc.disable()
     try:
         fit(model, train=(inputs, TRAIN[1]), validation=(inputs, TRAIN[1]))
-        assert (model.train_function, model.test_function) == (None, None)
-        score = make_scorer(model, (inputs, TRAIN[1]))
+        score = Scorer(model, (inputs, TRAIN[1]), BATCH_SIZE)
         score((inputs, TRAIN[1]))
         del inputs
         assert held() is None

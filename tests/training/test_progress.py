@@ -65,6 +65,13 @@ def test_a_terminal_gets_one_line_that_fits(monkeypatch, logs):
     assert "loss 0.2500  " in Text.from_ansi(frames[-1]).plain or len(logs) == 1
 
 
+def test_scores_stand_beside_their_own_epoch(monkeypatch):
+    text = run(monkeypatch, terminal=True, epochs=3, epoch_s=5)
+    frames = [Text.from_ansi(frame).plain for frame in text.replace("\r", "\n").split("\n")]
+    scored = [frame.split("/")[0] for frame in frames if "loss 0.2500" in frame]
+    assert [*dict.fromkeys(scored)] == ["epoch 1", "epoch 2", "epoch 3"]
+
+
 def test_the_live_line_leaves_nothing_behind(monkeypatch):
     text = run(monkeypatch, terminal=True, epochs=2, epoch_s=1)
     assert text.rstrip("\n").endswith(("\x1b[2K", "\x1b[?25h"))

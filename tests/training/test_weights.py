@@ -18,7 +18,14 @@ def make_dataset(
     train = Part(np.zeros((len(labels), 2), np.float32), labels, np.arange(len(labels)))
     test = Part(train.inputs[:4], np.array([1, 1, 1, 1]), np.arange(4))
     parts = {"train": train, "test": test}
-    return Dataset("pets", parts, "classification", ("kind",), "", names, "", "0")
+    return Dataset(
+        name="pets",
+        parts=parts,
+        task="classification",
+        target_names=("kind",),
+        class_names=names,
+        fingerprint="0",
+    )
 
 
 def test_without_class_weight_rows_have_none(make_recipe):

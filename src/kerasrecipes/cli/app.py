@@ -1,8 +1,9 @@
-"""The commands, and what becomes of errors."""
+"""The commands, and how errors are printed."""
 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -19,14 +20,34 @@ from kerasrecipes.errors import KerasRecipesError
 
 app = typer.Typer(
     name="kerasrecipes",
-    help="YAML recipes that become trained, evaluated and reported Keras models.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from kerasrecipes import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """YAML recipes that become trained, evaluated and reported Keras models."""
+
+
 app.command()(train)
-app.command("fit", hidden=True, help="The same as train.")(train)
 app.command()(init)
 app.command()(predict)
 app.command()(evaluate)

@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 RecipeFile = Annotated[
-    Path, typer.Argument(metavar="RECIPE", help="A recipe file.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe file, or the name of a shipped recipe: boston.",
+        show_default=False,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,

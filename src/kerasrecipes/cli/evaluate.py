@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -23,22 +23,16 @@ def evaluate(
     ] = None,
     encoding: Encoding = None,
 ) -> None:
-    """Score a run's saved model on rows with known answers, and write a small report."""
-    from rich.console import Console
-
+    """Score a run's saved model on rows that have the target, and write a small report."""
     from kerasrecipes.native_log import redirect_stderr
-    from kerasrecipes.prediction.ready import check_ready
-    from kerasrecipes.runs import find_run
-    from kerasrecipes.terminal import print_evaluation
+    from kerasrecipes.prediction.ready import check_ready, find_ready
+    from kerasrecipes.terminal import make_console, print_evaluation, print_warnings
 
-    found = find_run(run)
+    found, notes = find_ready(run)
     check_ready(found)
-    console = Console(highlight=False, markup=False)
-    with (
-        console.status("importing TensorFlow"),
-        tempfile.TemporaryDirectory() as folder,
-        redirect_stderr(Path(folder) / "log.txt"),
-    ):
+    console = make_console()
+    print_warnings(console, notes)
+    with console.status("importing TensorFlow"), redirect_stderr(Path(os.devnull)):
         from kerasrecipes.prediction.evaluate import evaluate as evaluate_run
         from kerasrecipes.prediction.saved import load_saved
 

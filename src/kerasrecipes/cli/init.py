@@ -13,7 +13,8 @@ def init(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A table's file, an .npz file, or a folder of images by class.",
+            help="A table, a pattern such as 'data/*.csv', an .npz or .npy file, or a folder of "
+            "images.",
             show_default=False,
         ),
     ],

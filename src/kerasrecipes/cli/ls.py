@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class What(StrEnum):
-    """What can be listed."""
+    """Kinds of names to list."""
 
     RECIPES = "recipes"
     DATASETS = "datasets"
@@ -34,18 +34,23 @@ class What(StrEnum):
 
 
 def ls(
-    what: Annotated[What, typer.Argument(help="What to list.")] = What.RECIPES,
+    what: Annotated[str, typer.Argument(help=f"One of: {', '.join(What)}.")] = What.RECIPES,
     output_dir: OutputDir = Path("runs"),
 ) -> None:
     """List recipes, data sets, runs, or what the installed Keras offers."""
-    from rich.console import Console
+    from kerasrecipes.errors import InputError
+    from kerasrecipes.recipe.suggest import suggest
+    from kerasrecipes.terminal import make_console
 
-    console = Console(highlight=False, markup=False)
-    if what is What.RUNS:
+    if what not in [*What]:
+        raise InputError(f"ls has no list '{what}'. {suggest(what, [*What])}")
+
+    console = make_console()
+    if what == What.RUNS:
         _print_runs(console, output_dir)
-    elif what is What.RECIPES:
+    elif what == What.RECIPES:
         _print_names(console, _find_recipes())
-    elif what is What.DATASETS:
+    elif what == What.DATASETS:
         from kerasrecipes.recipe.schema import DatasetName
 
         _print_names(console, get_args(DatasetName))
@@ -53,15 +58,15 @@ def ls(
         from kerasrecipes.recipe.components import REFUSED
         from kerasrecipes.recipe.keras_names import list_names
 
-        category = "optimizers.schedules" if what is What.SCHEDULES else what.value
+        category = "optimizers.schedules" if what == What.SCHEDULES else what
         _print_names(console, sorted(list_names(category).keys() - REFUSED.keys()))
 
 
 def _find_recipes() -> list[str]:
-    """The recipes in ./configs, or else those that the installed package carries."""
-    folders = (Path("configs"), Path(__file__).parents[1] / "configs")
-    found = (sorted(map(str, folder.glob("*.yaml"))) for folder in folders)
-    return next(filter(None, found), [])
+    """The recipes in ./configs, or else the names of those that the package ships."""
+    from kerasrecipes.recipe.load import list_shipped
+
+    return sorted(map(str, Path("configs").glob("*.yaml"))) or [*list_shipped()]
 
 
 def _print_names(console: Console, names: Iterable[str]) -> None:
@@ -71,28 +76,39 @@ def _print_names(console: Console, names: Iterable[str]) -> None:
         console.print(Columns(names, padding=(0, 3), column_first=True))
     else:
         for name in names:
-            console.print(name, soft_wrap=True)
+            console.print(name)
 
 
 def _print_runs(console: Console, output_dir: Path) -> None:
-    from rich.table import Table
-    from rich.text import Text
+    from rich.cells import cell_len
 
+    from kerasrecipes.report.tables import Table
+    from kerasrecipes.report.words import name_score, write_epochs, write_number
     from kerasrecipes.runs import list_runs
+    from kerasrecipes.terminal import print_table
 
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    for heading in ("run", "status", "data", "epochs"):
-        table.add_column(heading)
-    table.add_column("test", justify="right")
+    rows = []
     for run in list_runs(output_dir):
         info = run.info
-        scores = run.metrics.get("test", {}) if info["status"] == "finished" else {}
-        name = next((name for name in scores if name != "loss"), "loss")
-        table.add_row(
-            Text(str(run.path), overflow="fold"),
-            info["status"],
-            info["dataset"]["name"],
-            str(info.get("epochs_run", "")),
-            f"{name} {scores[name]:.4f}" if scores else "",
+        scores = run.metrics.get("test", {})
+        names = sorted(scores, key=lambda name: (name == "loss", not name.endswith("_units")))
+        epochs = write_epochs(info.get("epochs_run", 0), info["epochs"])
+        data = info["dataset"]
+        score = (
+            f"{name_score(names[0], data)} {write_number(scores[names[0]], 4)}" if scores else ""
         )
-    console.print(table if table.row_count else Text(f"There are no runs in {output_dir}."))
+        rows.append([str(run.path), info["status"], data["name"], epochs, score])
+    if not rows:
+        console.print(f"There are no runs in {output_dir}.")
+        return
+    headings = {"Run": False, "Status": False, "Data": False, "Epochs": True, "Test score": False}
+    columns = dict(zip(headings, zip(*rows, strict=True), strict=True))
+    for heading in ("", "Data", "Epochs", "Status"):  # a path broken in two cannot be copied
+        columns.pop(heading, None)
+        widths = [max(map(cell_len, (name, *cells))) for name, cells in columns.items()]
+        width = sum(widths) + 3 * (len(widths) - 1)
+        if width <= console.width:
+            break
+    console.width = max(console.width, width)
+    shown = {heading: headings[heading] for heading in columns}
+    print_table(console, Table(shown, [*zip(*columns.values(), strict=True)]))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import typer
+
 from kerasrecipes.cli.arguments import RunFolder
 
 
 def report(run: RunFolder) -> None:
-    """Draw a run's report again, from its files alone."""
-    from rich.console import Console
-    from rich.text import Text
-
+    """Write a run's report again, from its files alone."""
     from kerasrecipes.report import make_report
     from kerasrecipes.runs import find_run
-    from kerasrecipes.terminal import print_warnings
+    from kerasrecipes.terminal import make_console, print_warnings
 
     found = find_run(run)
-    console = Console(highlight=False, markup=False)
-    print_warnings(console, make_report(found, found.info.get("plots", [])))
-    console.print(Text(str(found.report_path)), soft_wrap=True)
+    print_warnings(make_console(), make_report(found, found.info.get("plots", [])))
+    typer.echo(found.report_path)

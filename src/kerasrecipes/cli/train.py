@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,14 +20,17 @@ def train(
         str | None, typer.Option(help="Short for device=auto|cpu|gpu.", show_default=False)
     ] = None,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Say where fit's time goes; leave a trace of it.")
+        bool, typer.Option("--profile", help="Measure fit by stage, and save a trace of it.")
     ] = False,
     output_dir: OutputDir = Path("runs"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the run's folder, and nothing else.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object: run, scores, warnings.")
+    ] = False,
 ) -> None:
     """Train a recipe, score it, and write a report."""
-    from rich.console import Console
-
     from kerasrecipes.recipe import load_recipe
 
     changes = list(overrides or ())
@@ -35,7 +39,18 @@ def train(
     checked = load_recipe(recipe, changes)
 
     from kerasrecipes import pipeline
+    from kerasrecipes.terminal import TerminalListener, make_console
 
-    command = ["kerasrecipes", *sys.argv[1:]]
-    console = Console(quiet=quiet, highlight=False, markup=False)
-    pipeline.train(checked, output_dir, console, command, owns_process=True, profile=profile)
+    run = pipeline.train(
+        checked,
+        output_dir,
+        TerminalListener(make_console(quiet=quiet or as_json)),
+        command=["kerasrecipes", *sys.argv[1:]],
+        owns_process=True,
+        profile=profile,
+    )
+    if as_json:
+        facts = {"run": str(run.path), "scores": run.metrics, "warnings": run.info["warnings"]}
+        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    elif quiet:
+        typer.echo(run.path)

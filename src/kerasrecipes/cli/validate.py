@@ -11,14 +11,18 @@ import typer
 def validate(
     recipes: Annotated[
         list[Path],
-        typer.Argument(metavar="RECIPE...", help="Recipe files.", show_default=False),
+        typer.Argument(
+            metavar="RECIPE...",
+            help="Recipe files, or names of shipped recipes.",
+            show_default=False,
+        ),
     ],
     build: Annotated[
         bool,
         typer.Option("--build", help="Also load the data and build the model (slower)."),
     ] = False,
 ) -> None:
-    """Check recipes, without importing TensorFlow; every problem at once."""
+    """Check recipes, and that data files exist and have the columns; report every problem."""
     from rich.console import Console
     from rich.text import Text
 
@@ -30,6 +34,10 @@ def validate(
     for file in recipes:
         try:
             recipe = load_recipe(file)
+            if recipe.dataset.path is not None:
+                from kerasrecipes.rows import check_file
+
+                check_file(recipe)
             if build:
                 from kerasrecipes.cli.show import build_quietly
 

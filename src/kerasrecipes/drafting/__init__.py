@@ -1,4 +1,4 @@
-"""Recipes for somebody's own data, drafted from a look at them; never imports TensorFlow."""
+"""Drafts recipes for a user's own data; never imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 from kerasrecipes.drafting.findings import Findings, look_at
 from kerasrecipes.drafting.plan import plan_recipe
-from kerasrecipes.errors import InputError
+from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.rows import Dataset, load_for
-from kerasrecipes.rows.checks import check_dataset
 from kerasrecipes.rows.compatibility import check_compatibility
 from kerasrecipes.rows.splits import split_source
 
@@ -21,12 +20,12 @@ __all__ = ["Draft", "draft_recipe"]
 
 @dataclass(frozen=True)
 class Draft:
-    """A recipe that was written, and what it rests on.
+    """A written recipe, and the findings in its data.
 
     Attributes:
         file: The recipe.
         recipe: The same, checked.
-        found: What was found in the data.
+        found: Findings in the data.
         dataset: The data as the recipe's first run will have them.
     """
 
@@ -39,13 +38,13 @@ class Draft:
 def draft_recipe(
     data: str, target: str | None = None, file: Path | None = None, encoding: str | None = None
 ) -> Draft:
-    """Look at data, and write a commented recipe that trains on them as it stands.
+    """Look at data, and write a commented recipe that trains on them unchanged.
 
     Args:
         data: A table's file, or a pattern of several; a file of arrays; a folder of images.
-        target: The column to predict; None lets its name or its place say so.
+        target: The column to predict; None chooses it by its name or place.
         file: The recipe's file; None is named after the data, in the working folder.
-        encoding: Of a CSV file, a codec that Python knows.
+        encoding: Of a CSV file, a codec that Python has.
 
     Raises:
         InputError: The file is there already, or no recipe would train on the data; no file is
@@ -64,6 +63,9 @@ def draft_recipe(
     try:
         recipe = load_recipe(file)
         dataset = _check_draft(recipe, found)
+    except DataError as error:
+        file.unlink()
+        raise DataError(error.dataset, error.problems) from error  # without lines of that file
     except BaseException:
         file.unlink()
         raise
@@ -71,10 +73,10 @@ def draft_recipe(
 
 
 def _check_draft(recipe: Recipe, found: Findings) -> Dataset:
-    """Hold the recipe to its data, as its first run will."""
-    if found.source.columns:  # its columns' words may lead the reader to other types
+    """Check the recipe against its data, as its first run will."""
+    if found.source.columns:  # the recipe's features may change how the file is read
         return load_for(recipe)
-    dataset = check_dataset(split_source(found.path.name, found.source, recipe.dataset))
+    dataset = split_source(found.path.name, found.source, recipe.dataset)
     check_compatibility(recipe, dataset)
     return dataset
 
@@ -96,4 +98,4 @@ def _check_file(file: Path) -> None:
 
 
 def _make_taken(file: Path) -> InputError:
-    return InputError(f"{file} is there already, and stays. Name another file with -o.")
+    return InputError(f"{file} exists already and is not changed. Name another file with -o.")

@@ -1,9 +1,9 @@
-"""YAML with comments, of the look that all recipes of this project have."""
+"""YAML with comments, in the layout of this project's recipes."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,96 +18,84 @@ _COLUMN = 31
 _FURTHEST_COLUMN = 46
 _MOST_BESIDE = 3
 _LONGEST_KEY = 1000
-_BLOCKS: tuple[KeyPath, ...] = (
-    ("dataset",),
-    ("dataset", "features"),
-    ("dataset", "drop"),
-    ("layers",),
-    ("callbacks",),
-)
-"""What is written over several lines; all else stands in one."""
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line of YAML: a key or a "-" with its value, or the start of a block.
+
+    Attributes:
+        path: The place of its value in the recipe.
+        text: The line without its comments.
+        beside: The comment at its end; over it where the line would be too long.
+        above: The comment on lines of its own over it.
+        is_block: Whether further lines are its value.
+    """
+
+    path: KeyPath
+    text: str
+    beside: str = ""
+    above: str = ""
+    is_block: bool = False
 
 
 @dataclass
 class CommentedRecipe:
-    """A recipe as plain values, and what its comments say.
+    """A recipe that is written from top to bottom, with comments.
 
     Attributes:
-        tree: The recipe's keys, in the order in which they are written.
         heading: The lines at the top.
-        above: Comments on lines of their own, by the path of the value that they stand over.
-        beside: Comments at the end of a value's line; over it where the line would be too long.
     """
 
-    tree: dict[str, Any] = field(default_factory=dict)
     heading: list[str] = field(default_factory=list)
-    above: dict[KeyPath, str] = field(default_factory=dict)
-    beside: dict[KeyPath, str] = field(default_factory=dict)
+    _lines: list[_Line] = field(default_factory=list)
 
     def set(self, path: KeyPath, value: Any, beside: str = "", above: str = "") -> None:
-        """Add a key with its comments; mappings on the way are made."""
-        into: Any = self.tree
-        for key in path[:-1]:
-            into = into.setdefault(key, {})
-        into[path[-1]] = value
-        self.comment(path, beside, above)
+        """Add a key, or an item of a list, with its value in one line."""
+        text = write_flow(value)
+        if isinstance(path[-1], int) and isinstance(value, dict):
+            ((name, arguments),) = value.items()
+            text = f"{name}: {write_flow(arguments)}"
+        self._lines.append(_Line(path, f"{_write_lead(path)} {text}", beside, above))
 
-    def comment(self, path: KeyPath, beside: str = "", above: str = "") -> None:
-        """Add comments to a value."""
-        if beside:
-            self.beside[path] = beside
-        if above:
-            self.above[path] = above
+    def open(self, path: KeyPath, above: str = "") -> None:
+        """Add a key whose value is on the lines that follow."""
+        self._lines.append(_Line(path, _write_lead(path), above=above, is_block=True))
 
     def write(self) -> str:
-        """Write it as YAML."""
+        """Write it as YAML; comments at the ends of lines of one block begin in one column."""
         lines = [line for text in self.heading for line in _wrap(text, 0)]
+        columns: dict[KeyPath, int] = {}
+        for line in self._lines:
+            block, start = line.path[:-1], cell_len(line.text) + 3
+            if line.beside and start <= _FURTHEST_COLUMN:
+                columns[block] = max(start, columns.get(block, _COLUMN))
         was_block = False
-        for key in self.tree:
-            path: KeyPath = (key,)
-            is_block = path in _BLOCKS
-            if is_block or was_block or path in self.above:
-                lines.append("")
-            lines += self._write_lines({key: self.tree[key]}, (), 0)
-            was_block = is_block
+        for line in self._lines:
+            if len(line.path) == 1:
+                if line.is_block or was_block or line.above:
+                    lines.append("")
+                was_block = line.is_block
+            lines += _write_line(line, columns.get(line.path[:-1], _COLUMN))
         return "\n".join(lines) + "\n"
 
-    def _write_lines(self, value: Any, path: KeyPath, indent: int) -> Iterator[str]:
-        """The lines of a mapping or a list in block form."""
-        entries = [*_walk(value, path)]
-        texts = [" " * indent + self._write_entry(lead, item, here) for lead, item, here in entries]
-        widths = [
-            cell_len(text)
-            for text, entry in zip(texts, entries, strict=True)
-            if entry[2] in self.beside
-        ]
-        column = max([_COLUMN, *(width + 3 for width in widths if width + 3 <= _FURTHEST_COLUMN)])
-        for text, (_, item, here) in zip(texts, entries, strict=True):
-            beside = self.beside.get(here, "")
-            if here in self.above:
-                yield from _wrap(self.above[here], indent)
-            start = max(column - 1, cell_len(text) + 2)
-            comment = _wrap(beside, start) if beside else []
-            most = 1 if start > _FURTHEST_COLUMN else _MOST_BESIDE
-            if len(comment) > most or any(cell_len(line) > WIDTH for line in comment):
-                yield from _wrap(beside, indent)
-                comment = []
-            yield text + comment[0][cell_len(text) :] if comment else text
-            yield from comment[1:]
-            if here in _BLOCKS:
-                yield from self._write_lines(item, here, indent + 2)
 
-    def _write_entry(self, lead: str, value: Any, path: KeyPath) -> str:
-        if path in _BLOCKS:
-            return lead
-        if lead == "-" and isinstance(value, dict):
-            ((name, arguments),) = value.items()
-            return f"- {name}: {write_flow(arguments)}"
-        return f"{lead} {write_flow(value)}"
+def _write_line(line: _Line, column: int) -> Iterator[str]:
+    """A line with its comments."""
+    indent, width = _find_indent(line.path), cell_len(line.text)
+    start = max(column - 1, width + 2)
+    beside = _wrap(line.beside, start)
+    yield from _wrap(line.above, indent)
+    most = 1 if start > _FURTHEST_COLUMN else _MOST_BESIDE
+    if len(beside) > most or any(cell_len(text) > WIDTH for text in beside):
+        yield from _wrap(line.beside, indent)
+        beside = []
+    yield line.text + beside[0][width:] if beside else line.text
+    yield from beside[1:]
 
 
 def write_flow(value: Any) -> str:
-    """A value in one line, in whatever characters it is."""
+    """A value in one line, in any script."""
     if not isinstance(value, str):
         return write_value(value, sys.maxsize)
     text = write_value([value], sys.maxsize)[1:-1]
@@ -119,36 +107,33 @@ def write_flow(value: Any) -> str:
 
 
 def is_writable_key(name: str) -> bool:
-    """Whether YAML takes a text for a key that stands in one line with its value."""
+    """Whether YAML takes a text for a key with its value on one line."""
     return len(write_flow(name)) <= _LONGEST_KEY
 
 
 def make_printable(text: str) -> str:
-    """A text without what would end a comment: line breaks and such are escaped."""
+    """A text that cannot end a comment: line breaks and similar characters are escaped."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
         for char in text
     )
 
 
-def _walk(
-    value: Mapping[str, Any] | list[Any], path: KeyPath
-) -> Iterator[tuple[str, Any, KeyPath]]:
-    """Each entry's lead ("key:" or "-"), value and path."""
-    if isinstance(value, list):
-        for i, item in enumerate(value):
-            yield "-", item, (*path, i)
-    else:
-        for key, item in value.items():
-            yield f"{write_flow(key)}:", item, (*path, key)
+def _find_indent(path: KeyPath) -> int:
+    return 2 * (len(path) - 1)
+
+
+def _write_lead(path: KeyPath) -> str:
+    lead = "-" if isinstance(path[-1], int) else f"{write_flow(path[-1])}:"
+    return " " * _find_indent(path) + lead
 
 
 def _wrap(text: str, indent: int) -> list[str]:
     """Comment lines; unlike textwrap's, at most 80 columns wide in every script."""
     prefix = " " * indent + "#"
-    lines = [prefix]
+    lines: list[str] = []
     for word in make_printable(text).split():
-        if lines[-1] != prefix and cell_len(lines[-1]) + 1 + cell_len(word) > WIDTH:
+        if not lines or cell_len(lines[-1]) + 1 + cell_len(word) > WIDTH:
             lines.append(prefix)
         lines[-1] += f" {word}"
     return lines

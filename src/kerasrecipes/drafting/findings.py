@@ -1,4 +1,4 @@
-"""What there is to know of somebody's data before a recipe can be written for them."""
+"""Finds facts in a user's data before a recipe is written for them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.drafting.hints import find_hints
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import DELIMITED, find_ending
 from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec, MissingValues
@@ -19,45 +18,49 @@ from kerasrecipes.rows.cells import Cells, Missing
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files.layout import HeaderMissing
 from kerasrecipes.rows.kinds import (
-    Column,
     Finding,
     NumberColumn,
     find_row_number,
 )
 from kerasrecipes.rows.table import describe_words
-from kerasrecipes.rows.target import check_type, judge_target
+from kerasrecipes.rows.target import check_type, recognise_target
 from kerasrecipes.rows.words import ask_meant, list_columns, list_some, show_places
 
 if TYPE_CHECKING:
     from kerasrecipes.drafting.image_sizes import ImageFacts
-    from kerasrecipes.rows.table import Table, TableInHand
+    from kerasrecipes.rows.loaded_table import LoadedTable
+    from kerasrecipes.rows.table import Table
 
 FEWEST_ROWS = 10
 TARGET_NAMES = (
     *("target", "label", "labels", "class", "y", "outcome", "response"),
     *("정답", "레이블", "라벨", "목표", "타깃", "타겟"),
 )
-"""What people call the column to predict; earlier names win."""
+"""Usual names of the column to predict; earlier names win."""
 
+_NO_HEADER = (
+    "The first line looks like a row, so the columns are named column 1, column 2, …; write csv: "
+    "{header: [a, b, …]} to name them, or header: first if it names them."
+)
 _WORDS_AS_CLASSES = ("None", "NA")
 _FREQUENT = 0.05
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found in somebody's data.
+    """Findings in a user's data.
 
     Attributes:
         path: The file, pattern or folder; absolute.
         source: The rows, as training with the recipe would have them before they are split.
         spec: The recipe's ``dataset`` so far: how the file is read.
-        target: The column to predict; empty where files and folders say it by themselves.
-        target_reason: Why that one, where nobody named it.
+        target: The column to predict; empty for arrays and images.
+        target_reason: The reason for this choice, if --target was not given.
         drop: Columns that are better left out, and why.
         gaps: How many values each column lacks, where it lacks any.
         n_unanswered: Rows without a target.
-        images: Of a folder of images, what they are like.
-        hints: What a person should look at before training.
+        images: Facts about the images of a folder.
+        hints: Points to check before training.
     """
 
     path: Path
@@ -92,8 +95,8 @@ def look_at(path: Path, target: str | None, encoding: str | None = None) -> Find
 
     Args:
         path: Absolute; may be a pattern such as "/data/*.csv".
-        target: The column to predict; None lets its name or its place say so.
-        encoding: Of a CSV file, a codec that Python knows.
+        target: The column to predict; None chooses it by its name or place.
+        encoding: Of a CSV file, a codec that Python has.
 
     Raises:
         DataError: The data cannot be read, or no recipe would train on them.
@@ -142,43 +145,49 @@ def _look_at_file(path: Path, spec: DatasetSpec) -> Findings:
         rows = rows.as_table()
     if isinstance(rows, Table):
         return _look_at_table(path, rows, spec)
-    told = DatasetSpec(path=spec.path, target=spec.target)
-    return Findings(path, rows.load(told), told, str(spec.target or ""))
+    spec = DatasetSpec(path=spec.path, target=spec.target)
+    return Findings(path, rows.load(spec), spec, str(spec.target or ""))
 
 
-def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
+def _read_table(rows: Table, spec: DatasetSpec) -> tuple[LoadedTable, DatasetSpec]:
+    """The rows, and how they are read: the first line and the decimal mark."""
+
+    def set_csv(**keys: Any) -> DatasetSpec:
+        return spec.model_copy(update={"csv": spec.csv.model_copy(update=keys)})
+
     try:
         table = rows.read(spec)
     except HeaderMissing:
-        csv = spec.csv.model_copy(update={"header": "none"})
-        spec = spec.model_copy(update={"csv": csv})
+        spec = set_csv(header="none")
         table = rows.read(spec)
     if table.notation.decimal == ",":
-        # One row to predict may not show what 1,234 means.
-        csv = spec.csv.model_copy(update={"decimal": ","})
-        spec = spec.model_copy(update={"csv": csv})
-    keep, kept_hints = _find_kept_words(table)
-    missing = MissingValues(keep=keep)
-    table = table.with_missing(Missing.read(spec.model_copy(update={"missing_values": missing})))
-    asked = str(spec.target) if spec.target else None
-    target, reason = _choose_target(table, path.name, asked)
-    added, more_kept, wrong_hints = _find_wrong_words(table, target)
-    missing = MissingValues(add=[*added], keep=[*keep, *more_kept])
+        spec = set_csv(decimal=",")  # One row to predict may not show what 1,234 means.
+    return table, spec
+
+
+def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
+    table, spec = _read_table(rows, spec)
+    kept, hints = _find_kept_words(table)
+    keep = spec.model_copy(update={"missing_values": MissingValues(keep=kept)})
+    table = table.with_missing(Missing.read(keep))
+    target, reason = _choose_target(table, path.name, str(spec.target) if spec.target else None)
+    missing, wrong_hints = _find_wrong_words(table, target, kept)
     spec = spec.model_copy(update={"target": target, "missing_values": missing})
     table = table.with_missing(Missing.read(spec))
-    _check_target(table.take_cells(target), path.name)
-    column = judge_target(table.take_cells(target)).column
-    if column is not None and column.kind == "category":
-        words = describe_words([table.take_cells(target)])
-        kept_hints += [f"{target}:{words}"] if words else []
-    hints = [*wrong_hints, *kept_hints, *find_hints(table, spec, target)]
+    target_cells = table.take_cells(target)
+    _check_target(target_cells, path.name)
     source = rows.judge(table, spec)
+    words = describe_words([target_cells]) if source.class_type == "text" else ""
+    hints += [f"{target}:{words}"] if words and source.class_names else []
+    hints = [*wrong_hints, *hints, *(f"{note[0].upper()}{note[1:]}." for note in table.notes)]
+    hints += [_NO_HEADER] if spec.csv.header == "none" else []
     inputs = cast(dict[str, NDArray[Any]], source.inputs)
     useless = dict(_find_useless(source, inputs))
     if len(useless) == len(source.columns):
         useless = {}
     columns = tuple(column for column in source.columns if column.name not in useless)
     inputs = {name: inputs[name] for column in columns for name in column.inputs}
+    gaps = {c.name: int(c.find_missing(inputs[c.inputs[0]]).sum()) for c in columns}
     return Findings(
         path,
         replace(source, inputs=inputs, columns=columns),
@@ -186,13 +195,13 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
         target,
         reason,
         dict(source.left_out) | useless,
-        dict(_count_gaps(columns, inputs)),
+        {name: n for name, n in gaps.items() if n},
         len(table) - len(source.target),
-        hints=tuple(hints),
+        hints=(*hints, *table.remarks),
     )
 
 
-def _find_kept_words(table: TableInHand) -> tuple[list[str], list[str]]:
+def _find_kept_words(table: LoadedTable) -> tuple[list[str], list[str]]:
     """Usual words for missing that are frequent enough to be categories, and hints on them."""
     kept: dict[str, list[str]] = {}
     for name in table.names:
@@ -213,50 +222,54 @@ def _find_kept_words(table: TableInHand) -> tuple[list[str], list[str]]:
     return [*kept], hints
 
 
-def _find_wrong_words(table: TableInHand, target: str) -> tuple[list[str], list[str], list[str]]:
-    """Words among numbers or dates: those that mean missing, values of other columns, and hints."""
-    hints: list[str] = []
-    added: dict[str, None] = {}
-    kept: dict[str, None] = {}
+def _find_wrong_words(
+    table: LoadedTable, target: str, kept: Sequence[str]
+) -> tuple[MissingValues, list[str]]:
+    """Words among numbers or dates: their meaning in the recipe, and hints on them."""
     by_name = {name: table.take_cells(name) for name in table.names}
     findings = {
-        name: judge_target(cells) if name == target else table.recognise(name)
+        name: recognise_target(cells) if name == target else table.recognise(name)
         for name, cells in by_name.items()
     }
-    for name, finding in findings.items():
-        if finding.wrong:
-            what = finding.hint.partition("; to have")[0]
-            hints.append(f"{name}: {what}; taken as missing, see missing_values.")
-        for word in finding.wrong:
-            are_values = (
-                word not in findings[other].wrong and _has_value(cells, findings[other], word)
-                for other, cells in by_name.items()
-                if other != name
-            )
-            (kept if any(are_values) else added)[word] = None
+    wrong = {name: finding for name, finding in findings.items() if finding.wrong}
+    words = dict.fromkeys(word for finding in wrong.values() for word in finding.wrong)
+    values = [
+        word
+        for word in words
+        if any(
+            word not in findings[name].wrong and _has_value(cells, findings[name], word)
+            for name, cells in by_name.items()
+        )
+    ]
+    missing = MissingValues(
+        add=[word for word in words if word not in values], keep=[*kept, *values]
+    )
     units = [
-        word for name, finding in findings.items() for word in finding.wrong
-        if finding.wrong == (word,) and by_name[name].find_first(word) == 0
-    ]  # fmt: skip
-    if len(units) > 1 and len(units) == len(hints):
+        finding.wrong[0]
+        for name, finding in wrong.items()
+        if finding.wrong == (by_name[name].take_text(0),)
+    ]
+    if len(units) > 1 and len(units) == len(wrong):
         where = by_name[target].locate(np.array([0]))
-        hints = [
-            f"The first row, {where}, looks like units ({list_some(units)}); taken as missing."
-        ]
-    return [word for word in added if word not in kept], [*kept], hints
+        shown = list_some(units)
+        return missing, [f"The first row, {where}, looks like units ({shown}); taken as missing."]
+    hints = {name: finding.hint.partition("; to have")[0] for name, finding in wrong.items()}
+    return missing, [
+        f"{name}: {hint}; taken as missing, see missing_values." for name, hint in hints.items()
+    ]
 
 
 def _has_value(cells: Cells, finding: Finding, word: str) -> bool:
     if isinstance(finding.column, NumberColumn):
         try:
             return bool((finding.column.read_exact(cells)[0] == float(word)).any())
-        except ValueError:  # no number as Python writes them
+        except ValueError:  # not in Python's notation of numbers
             return cells.is_text and word in cells.names
     return finding.column is not None and word in cells.names
 
 
-def _choose_target(table: TableInHand, dataset: str, asked: str | None) -> tuple[str, str]:
-    """The column to predict, and why it was chosen where nobody named it."""
+def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple[str, str]:
+    """The column to predict, and the reason if --target was not given."""
     names = table.names
     if asked is not None:
         if asked not in names:
@@ -270,16 +283,15 @@ def _choose_target(table: TableInHand, dataset: str, asked: str | None) -> tuple
     by_folded = {name.strip().casefold(): name for name in reversed(usable)}
     for known in TARGET_NAMES:
         if known in by_folded:
-            return by_folded[known], "by its name"
-    which = "last column" if usable[-1] == names[-1] else "last column that can be one"
-    return usable[-1], f"as the {which}: none is called target, label, class or y"
+            return by_folded[known], "Chosen by its name."
+    which = "last column" if usable[-1] == names[-1] else "last usable column"
+    return usable[-1], f"The {which}; no column is named target, label, class or y."
 
 
-def _can_be_target(table: TableInHand, name: str) -> bool:
+def _can_be_target(table: LoadedTable, name: str) -> bool:
     column, cells = table.recognise(name).column, table.take_cells(name)
-    if column is None or column.kind == "date" or len(cells.distinct) < 2:
-        return False
-    return not find_row_number(cells)
+    is_usable = column is not None and column.kind != "date" and len(cells.distinct) > 1
+    return is_usable and not find_row_number(cells)
 
 
 def _check_target(cells: Cells, dataset: str) -> None:
@@ -307,14 +319,6 @@ def _find_useless(source: Source, inputs: Mapping[str, NDArray[Any]]) -> Iterato
 
 
 def _has_one_value(values: NDArray[Any]) -> bool:
-    """Whether all values are alike; missing numbers are filled in, a missing text is a value."""
+    """Whether all values are the same; missing numbers are filled in, a missing text is a value."""
     known = values if values.dtype == object else values[~np.isnan(values)]
     return bool((known == known[:1]).all())
-
-
-def _count_gaps(
-    columns: Sequence[Column], inputs: Mapping[str, NDArray[Any]]
-) -> Iterator[tuple[str, int]]:
-    for column in columns:
-        if n := int(np.count_nonzero(column.find_missing(inputs[column.inputs[0]]))):
-            yield column.name, n

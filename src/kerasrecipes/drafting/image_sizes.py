@@ -1,8 +1,7 @@
-"""What images are like, read off their first bytes: sizes and colours."""
+"""Sizes and colours of images, read from their first bytes."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,7 @@ _ORIENTATION, _FIRST_ON_ITS_SIDE = 0x0112, 5
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What the images of a folder are like.
+    """Sizes and channels of the images of a folder.
 
     Attributes:
         image_size: The height and width to bring them to; None where they are alike and small.
@@ -39,33 +38,31 @@ def look_at_images(folder: Path) -> ImageFacts:
     from PIL import Image, UnidentifiedImageError
 
     files = sorted(file for file in folder.glob("*/**/*") if file.suffix.lower() in IMAGES)
-    sizes: Counter[tuple[int, int]] = Counter()
+    found: list[tuple[int, int]] = []
     is_gray = True
     for file in files[:: max(1, -(-len(files) // _MOST_LOOKED_AT))]:
         try:
             with Image.open(file) as image:
                 is_on_its_side = image.getexif().get(_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
-                size = image.size if is_on_its_side else image.size[::-1]
-                sizes[size[0], size[1]] += 1
+                width, height = image.size
+                found.append((width, height) if is_on_its_side else (height, width))
                 is_gray &= image.mode in _GRAY_MODES
         except (OSError, UnidentifiedImageError):
-            continue  # The loader, which opens them all, says which file is no image.
-    mode: Literal["rgb", "grayscale"] = "grayscale" if is_gray and sizes else "rgb"
-    if not sizes:
-        return ImageFacts(None, "", mode)
-    sides = np.array([*sizes.elements()])
-    height, width = (float(side) for side in np.median(sides, axis=0))
-    if len(sizes) == 1 and max(height, width) <= _LARGEST_SIDE:
+            continue  # The loader opens all files and reports those that are not images.
+    mode: Literal["rgb", "grayscale"] = "grayscale" if is_gray and found else "rgb"
+    sizes = np.array(found or [(0, 0)])
+    low, high, middle = sizes.min(axis=0), sizes.max(axis=0), np.median(sizes, axis=0)
+    are_alike = bool((low == high).all())
+    if are_alike and high.max() <= _LARGEST_SIDE:
         if len(files) <= _MOST_LOOKED_AT:
             return ImageFacts(None, "", mode)
-        size = (int(height), int(width))
-        return ImageFacts(size, f"the {_MOST_LOOKED_AT:,} that were looked at are", mode)
-    shrink = min(1.0, _LARGEST_SIDE / max(height, width))
-    image_size = (_round_side(height * shrink), _round_side(width * shrink))
-    low, high = sides.min(axis=0), sides.max(axis=0)
-    reason = f"the images are {high[0]}×{high[1]}"
-    if len(sizes) > 1:
-        reason = f"the images are {low[0]} to {high[0]} high and {low[1]} to {high[1]} wide"
+        reason = f"the {_MOST_LOOKED_AT:,} images that were read have it"
+        return ImageFacts((int(high[0]), int(high[1])), reason, mode)
+    shrink = min(1.0, _LARGEST_SIDE / float(middle.max()))
+    reason = f"the images are {low[0]} to {high[0]} high and {low[1]} to {high[1]} wide"
+    if are_alike:
+        reason = f"the images are {high[0]}×{high[1]}"
+    image_size = (_round_side(middle[0] * shrink), _round_side(middle[1] * shrink))
     return ImageFacts(image_size, reason, mode)
 
 

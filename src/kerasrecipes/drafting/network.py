@@ -1,6 +1,6 @@
-"""Sizes for a start: layers, batches and epochs that suit so many rows.
+"""Layers, batch sizes and epochs to begin with, by the number of rows.
 
-docs/drafts.md has what they score on public tables.
+docs/drafts.md lists their scores on public tables.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ Layers = list[Any]
 _SMALLEST_MAP = 6
 _MOST_BLOCKS = 4
 _STEPS_WANTED = 50
+_MANY_ROWS = 20_000
+_DROPOUT = ((1_000, 0.3), (10_000, 0.2))
+"""Pairs of a number of rows and the share of units dropped for fewer."""
+_EPOCHS = ((2_000, 200), (20_000, 100), (200_000, 40))
+_IMAGE_EPOCHS = ((2_000, 100), (20_000, 40))
+"""Pairs of a number of rows and the epochs for fewer."""
 
 
 def choose_widths(n_rows: int, n_outputs: int) -> list[int]:
@@ -49,11 +55,6 @@ def choose_epochs(n_rows: int, *, is_image: bool) -> int:
     """The most epochs: early stopping ends most fits before."""
     choices = _IMAGE_EPOCHS if is_image else _EPOCHS
     return next((epochs for most, epochs in choices if n_rows < most), 20)
-
-
-def choose_patience(epochs: int) -> int:
-    """How many epochs without progress are chance."""
-    return max(4, epochs // 10)
 
 
 def make_dense(widths: Sequence[int], dropout: float = 0) -> Layers:
@@ -118,11 +119,3 @@ def find_rescaling(inputs: np.ndarray[Any, Any]) -> tuple[Any, str]:
 def _round_up(number: float) -> int:
     """The next power of two."""
     return 1 << math.ceil(math.log2(max(number, 1)))
-
-
-_MANY_ROWS = 20_000
-_DROPOUT = ((1_000, 0.3), (10_000, 0.2))
-"""Pairs of a number of rows and the share of units dropped for fewer."""
-_EPOCHS = ((2_000, 200), (20_000, 100), (200_000, 40))
-_IMAGE_EPOCHS = ((2_000, 100), (20_000, 40))
-"""Pairs of a number of rows and the epochs for fewer."""

@@ -1,4 +1,4 @@
-"""From what was found in the data to a recipe with comments that teach."""
+"""Turns findings in the data into a recipe with comments that explain it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from kerasrecipes.drafting.network import (
     choose_dropout,
     choose_epochs,
     choose_optimizer,
-    choose_patience,
     choose_widths,
     find_image_shape,
     find_rescaling,
     make_convolutions,
     make_dense,
 )
-from kerasrecipes.recipe.schema import FEATURES, DatasetSpec
+from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.kinds import Column, NumberColumn
 from kerasrecipes.rows.splits import split_source
 from kerasrecipes.rows.target import MAX_CODES
-from kerasrecipes.rows.words import count, list_some
+from kerasrecipes.rows.words import SHOWN, count, list_some
 
 MOST_FEATURES = 40
 """More columns than that are not written one by one."""
@@ -59,35 +59,43 @@ def plan_recipe(found: Findings, file: Path) -> CommentedRecipe:
     """Plan a recipe for data.
 
     Args:
-        found: What is known of the data.
-        file: Where the recipe will stand, which its path is relative to.
+        found: Findings in the data.
+        file: The path of the new recipe; its path to the data is relative to that.
     """
     plan = CommentedRecipe()
     split = _split(found)
     source, name = found.source, found.path.name
-    what = _describe_size(found)
     plan.heading = [
         f"kerasrecipes train {shlex.quote(str(file))}",
-        f"Drafted by kerasrecipes init for {name}: {what}. All of it may be changed.",
+        f"Drafted by kerasrecipes init for {name}: {_describe_size(found)}. All of it may be "
+        "changed.",
         *(f"Look at this first: {hint}" for hint in found.hints),
     ]
     plan.set(("name",), file.stem)
     answer = "the images" if found.images else ", ".join(source.target_names)
     plan.set(("description",), f"{source.task.capitalize()} of {answer} in {name}")
     plan.set(("seed",), 42, "initial weights, row order, dropout")
+    plan.open(("dataset",))
     _plan_source(plan, found, file)
-    _plan_columns(plan, found)
-    _plan_parts(plan, found, split)
+    note = _plan_columns(plan, found) if source.columns else ""
+    _plan_parts(plan, found, split, note)
     _plan_layers(plan, found, len(split.parts["train"]))
-    _plan_training(plan, found, split)
+    _plan_training(plan, found, len(split.parts["train"]))
     return plan
 
 
 def count_classes(found: Findings) -> dict[str, int]:
-    """The rows of each class, by its name; the loader's own test part left aside."""
+    """The rows of each class, by its name; without the loader's own test part."""
     names = found.source.class_names
     counts = np.bincount(found.source.target.astype(np.int64), minlength=len(names))
     return dict(zip(names, counts.tolist(), strict=True))
+
+
+def describe_classes(found: Findings, most: int = SHOWN) -> str:
+    """The first few classes with their rows: "2 classes (cat: 5, dog: 7 rows)"."""
+    counts = [f"{name}: {n:,}" for name, n in count_classes(found).items()]
+    counts[min(most, len(counts)) - 1] += " rows"
+    return f"{len(counts):,} classes ({list_some(counts, most)})"
 
 
 def _split(found: Findings) -> Dataset:
@@ -110,20 +118,23 @@ def _describe_size(found: Findings) -> str:
 
 
 def _plan_source(plan: CommentedRecipe, found: Findings, file: Path) -> None:
-    """Where the rows come from, and what is asked of them."""
+    """The source of the rows, and the target."""
     source = found.source
     # Both sides free of symbolic links: ".." leads out of where a link points to.
     data = found.path.parent.resolve() / found.path.name
     relative = Path(os.path.relpath(data, file.absolute().parent.resolve())).as_posix()
     plan.set(("dataset", "path"), relative, "relative to this file")
-    for key in sorted(found.spec.csv.model_fields_set):
-        plan.set(("dataset", "csv", key), getattr(found.spec.csv, key))
+    if found.spec.csv.model_fields_set:
+        csv = found.spec.csv.model_dump(exclude_unset=True)
+        plan.set(("dataset", "csv"), dict(sorted(csv.items())))
     if found.target:
-        above = f"Chosen {found.target_reason}; for another, init with --target COLUMN."
-        above = above if found.target_reason else ""
+        reason = found.target_reason
+        above = f"{reason} Choose another with init --target." if reason else ""
         plan.set(("dataset", "target"), found.target, "the column to predict", above)
     if found.images is None:
-        are_codes = len(source.class_names) > 2 and all(map(_is_number, source.class_names))
+        are_codes = len(source.class_names) > 2 and all(
+            name.lstrip("-").isdecimal() for name in source.class_names
+        )
         n_levels = _count_levels(source)
         above = _IF_AMOUNTS if are_codes else _IF_KINDS.format(n=n_levels) if n_levels else ""
         above = above if source.columns else ""
@@ -132,7 +143,7 @@ def _plan_source(plan: CommentedRecipe, found: Findings, file: Path) -> None:
         plan.set(
             ("dataset", "image_size"),
             list(found.images.image_size),
-            f"height and width that all are brought to: {found.images.size_reason}",
+            f"all images are resized to this height and width: {found.images.size_reason}",
         )
     if found.images and found.images.color_mode == "grayscale":
         plan.set(("dataset", "color_mode"), "grayscale", "no image has colours")
@@ -149,78 +160,69 @@ def _count_levels(source: Source) -> int:
 
 def _describe_task(found: Findings) -> str:
     source = found.source
-    if source.task == "regression":
-        low, high = float(source.target.min()), float(source.target.max())
-        noun = "numbers" if source.target.ndim > 1 else "a number"
-        styles = [c.style for c in source.target_columns if isinstance(c, NumberColumn)]
-        marks = next((style.describe() for style in styles if not style.is_plain), "")
-        written = f", written with {marks}" if marks else ""
-        return f"{noun} from {low:,.6g} to {high:,.6g}{written}"
-    counts = [f"{name} {n:,}" for name, n in count_classes(found).items()]
-    return f"{len(counts)} classes by rows: {list_some(counts, _CLASSES_SHOWN)}"
+    if source.task == "classification":
+        return describe_classes(found, _CLASSES_SHOWN)
+    low, high = float(source.target.min()), float(source.target.max())
+    noun = "numbers" if source.target.ndim > 1 else "a number"
+    styles = [c.style for c in source.target_columns if isinstance(c, NumberColumn)]
+    marks = next(filter(None, (style.describe() for style in styles)), "")
+    written = f", written with {marks}" if marks else ""
+    return f"{noun} from {low:,.6g} to {high:,.6g}{written}"
 
 
-def _is_number(name: str) -> bool:
-    return name.lstrip("-").isdecimal()
-
-
-def _plan_columns(plan: CommentedRecipe, found: Findings) -> None:
-    """What becomes of each column, and of missing values."""
-    columns = found.source.columns
-    if not columns:
-        return
-    told = found.spec.missing_values
-    if told.add or told.keep:
-        value = {"add": told.add, "keep": told.keep} if told.keep else list(told.add)
-        value = {"keep": told.keep} if told.keep and not told.add else value
-        why = "what means missing beside the usual words" if told.add else ""
-        why += " and " if told.add and told.keep else ""
-        why += "categories, although these words usually mean missing" if told.keep else ""
-        plan.set(("dataset", "missing_values"), value, why)
-    if found.gaps or found.n_unanswered:
-        plan.set(("dataset", "missing"), "median", above=_describe_gaps(found))
-    writable = [column for column in columns if is_writable_key(column.name)]
-    listed = writable
+def _plan_columns(plan: CommentedRecipe, found: Findings) -> str:
+    """Write features and missing values; return a note for the next key."""
+    _plan_missing_values(plan, found)
+    listed = [column for column in found.source.columns if is_writable_key(column.name)]
     if len(listed) > MOST_FEATURES:
-        listed = [column for column in writable if column.feature != "float_normalized"]
-        listed = listed[:MOST_FEATURES]
-    others = [column.name for column in columns if column not in listed]
-    above = "What each column becomes, in the words of keras.utils.FeatureSpace."
+        unusual = [column for column in listed if column.feature != "float_normalized"]
+        listed = unusual[:MOST_FEATURES]
+    others = [column.name for column in found.source.columns if column not in listed]
+    note = "The type of each column, as in keras.utils.FeatureSpace."
     if others:
-        above = (
+        note = (
             f"{len(others):,} columns are taken by their types: {_list_names(others)}. Numbers are "
             "standardised by the training rows (float_normalized)."
         )
     if listed:
-        for column in listed:
-            plan.set(
-                ("dataset", "features", column.name),
-                _write_feature(column),
-                _describe_column(column, found.gaps.get(column.name, 0)),
-            )
-        plan.comment(("dataset", "features"), above=above)
+        plan.open(("dataset", "features"), note)
+    for column in listed:
+        text = column.reason + (f": {', '.join(column.parts)}" if column.parts else "")
+        n_missing = found.gaps.get(column.name, 0)
+        text += f"; {n_missing:,} missing" if n_missing else ""
+        plan.set(("dataset", "features", column.name), _write_feature(column), text)
     if found.drop:
-        plan.set(("dataset", "drop"), [*found.drop], above="Columns that are left out.")
-        for i, reason in enumerate(found.drop.values()):
-            plan.comment(("dataset", "drop", i), reason.split("; to use it")[0])
-    if others and not listed:
-        plan.comment(("dataset", "test_split"), above=above)
+        plan.open(("dataset", "drop"), "Columns that are left out.")
+    for i, (name, reason) in enumerate(found.drop.items()):
+        plan.set(("dataset", "drop", i), name, reason.split("; to use it")[0])
+    return "" if listed else note
+
+
+def _plan_missing_values(plan: CommentedRecipe, found: Findings) -> None:
+    add, keep = found.spec.missing_values.add, found.spec.missing_values.keep
+    if add or keep:
+        whys = ["texts that mean missing, besides the usual ones"] if add else []
+        whys += ["categories, although these words usually mean missing"] if keep else []
+        value = {"add": add, "keep": keep} if add and keep else {"keep": keep} if keep else add
+        plan.set(("dataset", "missing_values"), value, " and ".join(whys))
+    if found.gaps or found.n_unanswered:
+        plan.set(("dataset", "missing"), "median", above=_describe_gaps(found))
 
 
 def _describe_gaps(found: Findings) -> str:
     texts = []
-    if found.gaps:
-        n_columns, n_values = len(found.gaps), sum(found.gaps.values())
+    if n_values := sum(found.gaps.values()):
+        are = "is" if n_values == 1 else "are"
         texts.append(
-            f"{n_values:,} value{'s are' if n_values > 1 else ' is'} missing in {n_columns:,} "
-            f"column{'s' if n_columns > 1 else ''}: numbers get the training rows' median, texts "
-            "are a category of their own. Others: mean, most_frequent, or drop for whole rows."
+            f"{count(n_values, 'value')} {are} missing in {count(len(found.gaps), 'column')}: "
+            "numbers get the training rows' median, texts are a category of their own. Others: "
+            "mean, most_frequent, or drop for whole rows."
         )
-    if found.n_unanswered:
-        n = found.n_unanswered
+    if n := found.n_unanswered:
+        have, are = ("has", "is") if n == 1 else ("have", "are")
         texts.append(
-            f"{n:,} row{'s have' if n > 1 else ' has'} no {found.target}, and cannot be used: "
-            f"missing: error, the default, would stop at {'them' if n > 1 else 'it'}."
+            f"{count(n, 'row')} {have} no {found.target} and {are} left out. The default, missing: "
+            "error, would stop here."
         )
     return " ".join(texts)
 
@@ -231,7 +233,7 @@ def _list_names(names: Sequence[str]) -> str:
 
 
 def _write_feature(column: Column) -> Any:
-    """A feature as the recipe's key would hold it: a word, or with what is not as usual."""
+    """A feature as the recipe writes it: a word, with its arguments where these are unusual."""
     known = FEATURES[column.feature]
     arguments = {
         key: value
@@ -241,92 +243,72 @@ def _write_feature(column: Column) -> Any:
     return {column.feature: arguments} if arguments else column.feature
 
 
-def _describe_column(column: Column, n_missing: int) -> str:
-    text = column.reason
-    if column.parts:
-        text += f": {', '.join(column.parts)}"
-    return text + (f"; {n_missing:,} missing" if n_missing else "")
-
-
-def _plan_parts(plan: CommentedRecipe, found: Findings, split: Dataset) -> None:
+def _plan_parts(plan: CommentedRecipe, found: Findings, split: Dataset, note: str) -> None:
     """Which rows are held out."""
     rows = {part: len(split.parts[part]) for part in ("train", "validation", "test")}
     noun = "images" if found.images else "rows"
-    test = f"{rows['test']:,} {noun} that are never trained on"
     if found.source.test_target is None:
-        plan.set(("dataset", "test_split"), _HELD_OUT, test)
+        test = f"{rows['test']:,} {noun} that are never trained on"
+        plan.set(("dataset", "test_split"), _HELD_OUT, test, note)
     validation = f"{rows['validation']:,} of the rest, scored after every epoch"
     plan.set(("dataset", "validation_split"), _HELD_OUT, validation)
-    plan.set(("dataset", "split_seed"), 42, f"which {noun}; {rows['train']:,} train")
-    if found.source.task == "regression":
-        why = "trains on (target - mean) / sd; answers come in the target's own unit"
-        plan.set(("dataset", "standardize_target"), True, why)
-        return
-    if _can_stratify(found):
-        plan.set(("dataset", "stratify"), True, "every part has the classes in the same shares")
-        return
-    counts = count_classes(found)
+    is_classes, can_stratify = found.source.task == "classification", _can_stratify(found)
+    counts = count_classes(found) if is_classes and not can_stratify else {}
     rare = [f"{name} ({n})" for name, n in counts.items() if n < _FEWEST_TO_STRATIFY]
-    note = (
+    why_not = (
         f"No stratify: it takes {_FEWEST_TO_STRATIFY} {noun} of each class, and there are fewer of "
         f"{_list_names(rare)}."
     )
-    plan.comment(("dataset", "split_seed"), f"which {noun}; {rows['train']:,} train", above=note)
+    which = f"which {noun}; {rows['train']:,} train"
+    plan.set(("dataset", "split_seed"), 42, which, why_not if rare else "")
+    if can_stratify:
+        plan.set(("dataset", "stratify"), True, "every part has the classes in the same shares")
+    if not is_classes:
+        why = "trains on (target - mean) / sd; answers come in the target's own unit"
+        plan.set(("dataset", "standardize_target"), True, why)
 
 
 def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
     source = found.source
-    layers: list[Any] = []
-    beside: dict[int, str] = {}
-
-    def add(layer: Any, why: str = "") -> None:
-        if why:
-            beside[len(layers)] = why
-        layers.append(layer)
-
     is_regression = source.task == "regression"
     n_outputs = len(source.target_names) if is_regression else len(source.class_names)
+    dense = make_dense(choose_widths(n_train, n_outputs), choose_dropout(n_train))
+    above = "The input shape comes from the data."
+    layers: list[tuple[Any, str]] = []
     if isinstance(source.inputs, dict):
-        n_inputs = found.n_inputs
+        above = f"Each row becomes {count(found.n_inputs, 'number')}"
         are_numbers = all(column.kind != "category" for column in source.columns)
-        above = f"Each row comes as {n_inputs:,} number{'s' if n_inputs > 1 else ''}"
         above += ", standardised." if are_numbers else ": standardised, or 0 and 1 by category."
-        layers += make_dense(choose_widths(n_train, n_outputs), choose_dropout(n_train))
     else:
-        above = "The input shape comes from the data."
         image_shape = find_image_shape(source)
         rescaling, why = find_rescaling(source.inputs)
-        if rescaling:
-            add(rescaling, why)
+        layers += [(rescaling, why)] if rescaling else []
         if image_shape:
             if source.inputs.ndim == 3:
-                add({"Reshape": {"target_shape": list(image_shape)}}, "one channel")
-            layers += make_convolutions(image_shape)
-        if source.inputs.ndim > 2:
-            add("Flatten")
-        if image_shape:
-            layers += make_dense([max(64, n_outputs)])
-        else:
-            layers += make_dense(choose_widths(n_train, n_outputs), choose_dropout(n_train))
+                layers.append(({"Reshape": {"target_shape": list(image_shape)}}, "one channel"))
+            layers += [(layer, "") for layer in make_convolutions(image_shape)]
+            dense = make_dense([max(64, n_outputs)])
+        layers += [("Flatten", "")] if source.inputs.ndim > 2 else []
+    dropouts = [layer["Dropout"]["rate"] for layer in dense if "Dropout" in layer]
+    why = f"training zeroes {max(dropouts, default=0):.0%} at random, against overfitting"
+    first = dense.index({"Dropout": {"rate": dropouts[0]}}) if dropouts else -1
+    layers += [(layer, why if i == first else "") for i, layer in enumerate(dense)]
     if is_regression:
-        add({"Dense": {"units": n_outputs}}, "one unit for each number; no activation")
+        units, activation, why = n_outputs, {}, "one unit for each number; no activation"
     elif n_outputs == 2:
-        why = f"the chance of {source.class_names[1]}"
-        add({"Dense": {"units": 1, "activation": "sigmoid"}}, why)
+        units, activation = 1, {"activation": "sigmoid"}
+        why = f"the probability of {source.class_names[1]}"
     else:
-        add({"Dense": {"units": n_outputs, "activation": "softmax"}}, "a chance for each class")
-    plan.set(("layers",), layers, above=above)
-    dropouts = [i for i, layer in enumerate(layers) if "Dropout" in layer]
-    if dropouts:
-        rate = layers[dropouts[0]]["Dropout"]["rate"]
-        beside[dropouts[0]] = f"training zeroes {rate:.0%} at random, against overfitting"
-    for i, text in beside.items():
-        plan.comment(("layers", i), text)
+        units, activation = n_outputs, {"activation": "softmax"}
+        why = "a probability for each class"
+    plan.open(("layers",), above)
+    for i, (layer, beside) in enumerate([*layers, ({"Dense": {"units": units} | activation}, why)]):
+        plan.set(("layers", i), layer, beside)
 
 
-def _plan_training(plan: CommentedRecipe, found: Findings, split: Dataset) -> None:
+def _plan_training(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
     """Optimizer, loss, and how long."""
-    source, n_train = found.source, len(split.parts["train"])
+    source = found.source
     is_image = find_image_shape(source) is not None
     plan.set(("optimizer",), *choose_optimizer(is_image=is_image))
     if source.task == "regression":
@@ -340,22 +322,20 @@ def _plan_training(plan: CommentedRecipe, found: Findings, split: Dataset) -> No
         rarest, commonest = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         is_uneven = counts[commonest] >= _IMBALANCED * counts[rarest]
         share = counts[commonest] / sum(counts.values())
-        baseline = f"always answering {commonest} gives {share:.0%}"
         metrics = ["accuracy", "AUC"] if is_binary and is_uneven else ["accuracy"]
         above = (
             f"{commonest} has {counts[commonest]:,} rows, {rarest} has {counts[rarest]:,}. "
             f"{_CLASS_WEIGHT}"
         )
+        baseline = f"always answering {commonest} gives {share:.0%}"
         plan.set(("metrics",), metrics, baseline, above if is_uneven else "")
-    epochs = choose_epochs(n_train, is_image=is_image)
-    batch_size = choose_batch_size(n_train)
+    epochs, batch_size = choose_epochs(n_train, is_image=is_image), choose_batch_size(n_train)
     plan.set(("epochs",), epochs, "at most; EarlyStopping ends it before")
-    n_steps = -(-n_train // batch_size)
-    plan.set(("batch_size",), batch_size, f"{n_steps:,} steps an epoch")
-    patience = choose_patience(epochs)
+    plan.set(("batch_size",), batch_size, f"{-(-n_train // batch_size):,} steps an epoch")
+    patience = max(4, epochs // 10)  # so many epochs without progress may be chance
     stopping = {"monitor": "val_loss", "patience": patience, "restore_best_weights": True}
     above = (
         f"Stops when val_loss has not fallen for {patience} epochs, and restores the best weights."
     )
-    plan.set(("callbacks",), [{"EarlyStopping": stopping}])
-    plan.comment(("callbacks", 0), above=above)
+    plan.open(("callbacks",))
+    plan.set(("callbacks", 0), {"EarlyStopping": stopping}, above=above)

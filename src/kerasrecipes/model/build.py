@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import re
-from collections.abc import Callable, Collection
+import traceback
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,17 +17,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasrecipes.errors import KeyPath, RecipeError
+from kerasrecipes.errors import KeyPath, Problem, RecipeError
+from kerasrecipes.model.ranks import describe_output_rank, find_misfit
 from kerasrecipes.recipe import Component, Recipe
-from kerasrecipes.recipe.components import find_category, split_component
-from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
-from kerasrecipes.recipe.names import make_keras_name
-from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits
+from kerasrecipes.recipe.components import find_category
+from kerasrecipes.recipe.keras_names import (
+    find_canonical_name,
+    find_definition,
+    find_registered,
+    keras_folder,
+)
+from kerasrecipes.recipe.names import make_keras_name, to_snake_case
+from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits, name_in_logs
 
 _ACCURACIES = ("accuracy", "acc")
 _FILE_ARGUMENTS = {"directory", "filepath", "filename", "log_dir", "backup_dir"}
 _STATISTICS = {"mean", "variance", "bin_boundaries", "vocabulary", "idf_weights"}
-"""What ``adapt()`` would find out, given by hand."""
+"""Statistics that replace ``adapt()``, given in the recipe."""
 _SERVING_NAMES = {
     "categories",
     "encode_columns",
@@ -33,7 +42,7 @@ _SERVING_NAMES = {
     "original_units",
     "probabilities",
 }
-"""Layers that the saved model has beside the recipe's own, which are one layer of it."""
+"""Layers of the saved model other than the recipe's own, which are one layer of it."""
 _ADAPT_BATCH_SIZE = 1024
 _REFUSALS = (
     TypeError,
@@ -45,7 +54,9 @@ _REFUSALS = (
     tf.errors.InvalidArgumentError,
     tf.errors.UnimplementedError,
 )
-"""What Keras raises when it cannot do what a recipe asks."""
+"""Exceptions that Keras raises if it cannot build a component."""
+_OWN_FOLDER = Path(__file__).parents[1]
+_KERAS_FOLDERS = (keras_folder(), Path(tf.__file__).parent)
 
 
 def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
@@ -60,37 +71,53 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
             adapting, else as many as give the shape.
 
     Raises:
-        RecipeError: Keras refuses a layer, or its input shape; names the layer's line.
+        RecipeError: Keras rejects a layer, or its input shape; names the layer's line.
     """
     name = make_keras_name(recipe.name, "model")
     model = keras.Sequential(name=f"{name}-model" if name in _SERVING_NAMES else name)
     model.add(keras.Input(inputs.shape[1:]))
-    for i, component in enumerate(recipe.layers):
+    misfits: list[Problem] = []
+    for i, (component, layer_name) in enumerate(
+        zip(recipe.layers, _name_layers(recipe.layers), strict=True)
+    ):
         path: KeyPath = ("layers", i)
 
-        def add_layer(component: Component = component, i: int = i) -> None:
-            arguments = _with_policy(recipe, i) | _with_safe_name(component, i)
-            layer = make_component("layers", component.name, arguments)
+        def add_layer(
+            component: Component = component, i: int = i, layer_name: str = layer_name
+        ) -> None:
+            arguments = _with_policy(recipe, i) | component.arguments
+            if "name" in arguments or not find_registered("layers", component.name):
+                arguments = arguments | {"name": layer_name}
+            layer = make_component(replace(component, arguments=arguments))
+            shape = model.output_shape[1:] if model.layers else inputs.shape[1:]
+            if misfit := find_misfit(layer, shape):
+                misfits.append(recipe.problem(("layers", i), misfit.message))
+                if misfit.shape is None:
+                    raise RecipeError(misfits)
+                model.add(keras.layers.Reshape(misfit.shape))  # to find the other misfits
             if needs_adapting(component):
                 layer.adapt(_predict_so_far(model, inputs))
             model.add(layer)
 
         call_keras(recipe, path, add_layer)
+    if misfits:
+        if message := describe_output_rank(model.output_shape[1:]):
+            misfits.append(recipe.problem(("layers", len(recipe.layers) - 1), message))
+        raise RecipeError(misfits)
     model.dtype_policy = keras.dtype_policies.get(recipe.precision)  # decides about loss scaling
     return model
 
 
 def needs_adapting(layer: Component) -> bool:
-    """Whether a layer finds out about the training rows before it is trained."""
-    return hasattr(getattr(keras.layers, layer.name, None), "adapt") and not (
-        layer.arguments.keys() & _STATISTICS
-    )
+    """Whether a layer must be adapted to the training rows before training."""
+    made_of = find_registered("layers", layer.name) or getattr(keras.layers, layer.name, None)
+    return hasattr(made_of, "adapt") and not layer.arguments.keys() & _STATISTICS
 
 
 def _with_policy(recipe: Recipe, position: int) -> dict[str, Any]:
-    """The arguments that give a layer the recipe's precision; the last one answers in float32.
+    """The arguments that give a layer the recipe's precision; the last layer's outputs are float32.
 
-    Losses of float16 answers overflow, see https://keras.io/api/mixed_precision/.
+    Losses of float16 outputs overflow, see https://keras.io/api/mixed_precision/.
     """
     if recipe.precision == "float32":
         return {}
@@ -99,7 +126,7 @@ def _with_policy(recipe: Recipe, position: int) -> dict[str, Any]:
 
 
 def _predict_so_far(model: keras.Sequential, inputs: np.ndarray) -> np.ndarray:
-    """What comes out of the layers added up to now."""
+    """The outputs of the layers added up to now."""
     if not model.layers:
         return inputs
     # Sequential.predict keeps the function that it traced before later layers were added.
@@ -111,22 +138,20 @@ def compile_model(recipe: Recipe, model: keras.Sequential) -> None:
     """Give a built model its optimizer, loss and metrics.
 
     Raises:
-        RecipeError: Keras refuses one of them; names its line.
+        RecipeError: Keras rejects one of them; names its line.
     """
 
-    def make(place: KeyPath, category: str, component: Component) -> Any:
-        make_it = partial(make_component, category, component.name, component.arguments)
-        return call_keras(recipe, place, make_it)
+    def make(place: KeyPath, component: Component) -> Any:
+        return call_keras(recipe, place, partial(make_component, component))
 
-    loss = {recipe.loss.name: recipe.loss.arguments}
-    gives_logits = find_loss_kind(loss) is LossKind.BINARY and has_logits(loss)
+    gives_logits = find_loss_kind(recipe.loss) is LossKind.BINARY and has_logits(recipe.loss)
     model.compile(
-        optimizer=make(("optimizer",), "optimizers", recipe.optimizer),
-        loss=make(("loss",), "losses", recipe.loss),
+        optimizer=make(("optimizer",), recipe.optimizer),
+        loss=make(("loss",), recipe.loss),
         metrics=[
             _make_logit_accuracy(metric.name)
             if gives_logits and metric.name in _ACCURACIES and not metric.arguments
-            else make(("metrics", i), "metrics", metric)
+            else make(("metrics", i), _with_logged_name(metric))
             for i, metric in enumerate(recipe.metrics)
         ],
         # Keras's "auto" would compile on GPUs, and what XLA computes differs in the last digits.
@@ -134,8 +159,18 @@ def compile_model(recipe: Recipe, model: keras.Sequential) -> None:
     )
 
 
+def _with_logged_name(metric: Component) -> Component:
+    """A metric that Keras would number on from the ones of its kind made before in this process."""
+    canonical = find_canonical_name("metrics", metric.name) or metric.name
+    definition = find_definition("metrics", canonical)
+    if definition.is_class and definition.arguments.get("name", "") is None:
+        named = {"name": name_in_logs(metric)} | metric.arguments
+        return replace(metric, arguments=named)
+    return metric
+
+
 def _make_logit_accuracy(name: str) -> keras.metrics.Metric:
-    """Accuracy of a single logit: Keras's own compares it with 0.5, as if it were a chance."""
+    """Accuracy of a single logit: Keras's own compares it with 0.5, as if it were a probability."""
     return keras.metrics.BinaryAccuracy(threshold=0.0, name=name)
 
 
@@ -150,7 +185,7 @@ def build_callbacks(
         own_files: Names in it that callbacks may not take.
 
     Raises:
-        RecipeError: Keras refuses one, or its file lies outside the run's folder or in the way.
+        RecipeError: Keras rejects one, or its file lies outside the run's folder or in the way.
     """
     callbacks = []
     for i, component in enumerate(recipe.callbacks):
@@ -161,7 +196,7 @@ def build_callbacks(
         arguments = _keep_files_inside(
             recipe, (*path, component.name), component, folder, own_files
         )
-        make = partial(make_component, "callbacks", component.name, arguments)
+        make = partial(make_component, replace(component, arguments=arguments))
         callbacks.append(call_keras(recipe, path, make))
     return callbacks
 
@@ -182,27 +217,32 @@ def _keep_files_inside(
         if file.name in own_files and file.parent == folder.resolve():
             message = f"{name} is a file that every run writes itself. Give another name."
             raise RecipeError([recipe.problem((*path, argument), message)])
-        if not file.is_relative_to(folder.resolve()):
+        if folder.resolve() not in file.parents:
             message = (
-                f"A callback writes inside the run's folder only (received: {name!r}). Give a "
-                "relative name without '..'."
+                f"A callback writes inside the run's folder only (received: {name!r}). Give the "
+                "name of a file or folder, without '..'."
             )
             raise RecipeError([recipe.problem((*path, argument), message)])
         arguments[argument] = str(file)
     return arguments
 
 
-def make_component(category: str, name: str, arguments: dict[str, Any]) -> Any:
-    """Make a thing of Keras's, or leave its name to Keras where it has no arguments."""
-    canonical = find_canonical_name(category, name) or name
+def make_component(component: Component) -> Any:
+    """Make a Keras object; return only its name where Keras resolves the name itself."""
+    category, arguments = component.category, component.arguments
+    canonical = find_canonical_name(category, component.name) or component.name
     is_class = find_definition(category, canonical).is_class
+    registered = find_registered(category, canonical)
     if "name" in arguments and category != "metrics":  # a metric's name is what the history shows
         safe_name = make_keras_name(str(arguments["name"]), canonical.lower())
         arguments = arguments | {"name": safe_name}
-    if not is_class or (not arguments and category in ("losses", "metrics", "activations")):
+    if not is_class and registered is not None:
+        return registered
+    is_known = registered is None and category in ("losses", "metrics", "activations")
+    if not is_class or (is_known and not arguments):
         return canonical
-    namespace = operator.attrgetter(category)(keras)
-    return getattr(namespace, canonical)(
+    make = registered or getattr(operator.attrgetter(category)(keras), canonical)
+    return make(
         **{argument: _make_argument(argument, value) for argument, value in arguments.items()}
     )
 
@@ -210,37 +250,54 @@ def make_component(category: str, name: str, arguments: dict[str, Any]) -> Any:
 def _make_argument(argument: str, value: Any) -> Any:
     if isinstance(value, list):
         return [_make_argument(argument, item) for item in value]
-    category = find_category(argument)
-    component = split_component(value) if category else None
-    if category and component:
-        return make_component(category, *component)
-    is_rate = category == "optimizers.schedules" and isinstance(value, int)
-    # Keras refuses learning_rate=1, which is a number to everyone else, and cannot save a Fraction.
+    if isinstance(value, Component):
+        return make_component(value)
+    is_rate = find_category(argument) == "optimizers.schedules" and isinstance(value, int)
+    # Keras rejects the integer learning_rate=1 and cannot save a Fraction; convert both to float.
     return float(value) if is_rate or isinstance(value, float) else value
 
 
-def _with_safe_name(component: Component, position: int) -> dict[str, Any]:
-    """The layer's arguments, with a name that TensorFlow accepts as a scope and no other has.
+def _name_layers(layers: Sequence[Component]) -> list[str]:
+    """Names that TensorFlow accepts as scopes, each only once, whatever was built before.
 
-    A name that has to change ends in the layer's position, which Keras's own names never do.
+    A layer without a name gets that which Keras gives in a new process. A name that has to change
+    ends in the layer's position, which Keras's own names never do.
     """
-    words = component.arguments.get("name")
-    if words is None:
-        return component.arguments
-    name = make_keras_name(str(words), "layer")
-    if name != words:
-        name = f"{name}-{position}"
-    return component.arguments | {"name": name}
+    names = []
+    for i, layer in enumerate(layers):
+        if (words := layer.arguments.get("name")) is not None:
+            name = make_keras_name(str(words), "layer")
+            names.append(name if name == words else f"{name}-{i}")
+        else:
+            kind = to_snake_case(layer.name)
+            numbered = (kind if n == 0 else f"{kind}_{n}" for n in itertools.count())
+            names.append(next(name for name in numbered if name not in names))
+    return names
 
 
 def call_keras(recipe: Recipe, path: KeyPath, call: Callable[[], Any]) -> Any:
-    """Call Keras on behalf of a place in the recipe, where its complaints belong."""
+    """Call Keras for a place in the recipe, and report its errors at this place.
+
+    Raises:
+        RecipeError: Keras or TensorFlow raised one of ``_REFUSALS``. An exception that our own
+            code raised is a bug, and keeps its traceback.
+    """
     try:
         return call()
     except _REFUSALS as error:
+        if not _is_raised_by_keras(error):
+            raise
         said = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n\nArguments received by")[0]
         said = re.sub(r"^Exception encountered when calling .*\s+", "", said).strip()
-        raise RecipeError([recipe.problem(path, f"Keras refuses this: {said}")]) from error
+        raise RecipeError([recipe.problem(path, f"Keras rejects this: {said}")]) from error
+
+
+def _is_raised_by_keras(error: Exception) -> bool:
+    """Whether an exception left Keras or TensorFlow by a call that our own code made."""
+    files = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [i for i, file in enumerate(files) if file.is_relative_to(_OWN_FOLDER)]
+    below = files[ours[-1] + 1 :]
+    return bool(below) and any(below[0].is_relative_to(folder) for folder in _KERAS_FOLDERS)
 
 
 def describe_layers(recipe: Recipe, model: keras.Sequential) -> list[dict[str, Any]]:
@@ -270,7 +327,7 @@ def describe_layers(recipe: Recipe, model: keras.Sequential) -> list[dict[str, A
 
 
 def count_multiply_adds(layer: keras.Layer) -> int | None:
-    """Multiplications with a weight for one row, or None for layers whose number is not known.
+    """Multiplications with a weight for one row, or None if they cannot be counted.
 
     A matrix or kernel is applied once per output position: a convolution's places, a sequence's
     steps. Additions of a bias, activations and normalisation are not counted.

@@ -1,4 +1,4 @@
-"""What only a built model shows: whether it suits its target, and whether a batch goes through."""
+"""Checks of a built model: its output suits the target, and it accepts a batch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.model.build import call_keras, make_component
+from kerasrecipes.model.ranks import describe_output_rank
 from kerasrecipes.recipe import Component, Recipe
-from kerasrecipes.recipe.keras_names import COMPILE_METRICS
+from kerasrecipes.recipe.keras_names import COMPILE_METRICS, find_definition
 from kerasrecipes.rows import Dataset
 
 
@@ -23,21 +24,15 @@ def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> N
         RecipeError: It does not; names the last layer.
     """
     shape = model.output_shape[1:]
-    received = f"(received: an output of {'×'.join(map(str, shape))})"
     wanted = {1, 2} if dataset.n_classes == 2 else {dataset.n_classes or len(dataset.target_names)}
-    message = ""
-    if len(shape) != 1:
-        message = (
-            f"The last layer must give a row of numbers for each example {received}. Put Flatten "
-            "in front of it."
-        )
-    elif shape[0] not in wanted:
+    message = describe_output_rank(shape)
+    if not message and shape[0] not in wanted:
         n_targets = len(dataset.target_names)
         what = "target, a number" if n_targets == 1 else f"{n_targets} targets"
         what = f"{dataset.n_classes} classes" if dataset.n_classes else what
         message = (
-            f"{dataset.name}'s {what}: the last layer must give {max(wanted)} {received}. End "
-            f"with Dense: {{units: {max(wanted)}}}."
+            f"{dataset.name}'s {what}: the last layer must give {max(wanted)} (received: an "
+            f"output of {shape[0]}). End with Dense: {{units: {max(wanted)}}}."
         )
     if message:
         raise RecipeError([recipe.problem(("layers", len(recipe.layers) - 1), message)])
@@ -53,18 +48,26 @@ def check_batch(
         target: Shape (n_samples, n_units).
 
     Raises:
-        RecipeError: Keras refuses them; names the line.
+        RecipeError: Keras rejects them; names the line.
     """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return  # metrics cannot be updated outside a replica
     outputs = call_keras(recipe, ("layers",), lambda: model(inputs))
-    scorers: list[tuple[KeyPath, str, Component]] = [(("loss",), "losses", recipe.loss)]
-    scorers += [(("metrics", i), "metrics", metric) for i, metric in enumerate(recipe.metrics)]
+    scorers: list[tuple[KeyPath, Component]] = [(("loss",), recipe.loss)]
+    scorers += [(("metrics", i), metric) for i, metric in enumerate(recipe.metrics)]
 
-    def score(category: str, component: Component) -> Any:
-        scorer = make_component(category, component.name, component.arguments)
-        return getattr(keras, category).get(scorer)(target, outputs)
+    for path, component in scorers:
+        if component.name in COMPILE_METRICS:
+            continue
+        scorer = call_keras(recipe, path, partial(_make_scorer, component))
+        value = call_keras(recipe, path, partial(scorer, target, outputs))
+        is_metric = isinstance(scorer, keras.metrics.Metric)  # a function gives a value per row
+        if is_metric and (isinstance(value, dict) or np.ndim(value)):
+            has_average = "average" in find_definition("metrics", component.name).arguments
+            remedy = f"Write {component.name}: {{average: macro}}" if has_average else "Remove it"
+            message = f"A metric must give one number (received: {value}). {remedy}."
+            raise RecipeError([recipe.problem(path, message)])
 
-    for path, category, component in scorers:
-        if component.name not in COMPILE_METRICS:
-            call_keras(recipe, path, partial(score, category, component))
+
+def _make_scorer(component: Component) -> Any:
+    return getattr(keras, component.category).get(make_component(component))

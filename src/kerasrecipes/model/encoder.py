@@ -1,8 +1,8 @@
-"""Raw rows to what the layers see: fitted on the training part alone, saved with the model.
+"""Encodes raw rows for the first layer: fitted on the training part alone, saved with the model.
 
-The steps are those of ``keras.utils.FeatureSpace``, in its words. FeatureSpace makes a layer for
-each column, which takes seconds to adapt, and TensorFlow refuses column names with spaces as its
-scopes; here all numbers go through one layer together, and columns are known by their place.
+The steps and their names are those of ``keras.utils.FeatureSpace``. FeatureSpace makes a layer for
+each column, which takes seconds to adapt, and TensorFlow does not accept column names with spaces
+as scopes; here all numbers go through one layer together, and columns are identified by position.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
 from kerasrecipes.rows.kinds import CategoryColumn, NumberCode, find_fill, make_column
 
 Raw = NDArray[Any] | dict[str, NDArray[Any]]
-"""What a saved model takes: an array of shape (n_samples, ...). Of a table: (n_samples, n_numbers)
-float32, or (n_samples, n_categories) text, or both as {"numbers": ..., "categories": ...}."""
+"""The inputs of a saved model: an array of shape (n_samples, ...). Of a table: numbers of shape
+(n_samples, n_numbers), float32, or categories of shape (n_samples, n_categories), text, or both as
+{"numbers": ..., "categories": ...}."""
 
 ENCODER_NAME = "encode_columns"
 ROWS_AT_ONCE = 65_536
@@ -38,7 +39,7 @@ class Encoder:
     Attributes:
         columns: A table's columns, in order; empty for an array, which passes unchanged.
         model: Keras layers that take what ``stack`` gives; None for an array.
-        rare: By category column, what training rows have too rarely to be told apart.
+        rare: By category column, the categories too rare in training rows to get a column each.
     """
 
     columns: tuple[Column, ...] = ()
@@ -94,11 +95,11 @@ def make_aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def fit_encoder(dataset: Dataset, spec: DatasetSpec) -> Encoder:
-    """Fit an encoder to the training rows; nothing else is looked at.
+    """Fit an encoder to the training rows; no other rows are used.
 
     Args:
         dataset: A table, or an array.
-        spec: Says what becomes of missing values, and which columns are crossed.
+        spec: How missing values are treated, and which columns are crossed.
     """
     inputs = dataset.parts["train"].inputs
     if not isinstance(inputs, dict):
@@ -136,7 +137,7 @@ def _stack(inputs: Mapping[str, Any], names: Sequence[str], dtype: np.dtype[Any]
 def _encode_numbers(
     raw: keras.KerasTensor, columns: Sequence[Column], inputs: Mapping[str, Any], spec: DatasetSpec
 ) -> list[keras.KerasTensor]:
-    """Fill missing numbers, standardise, and cut into bins what the recipe wants in bins."""
+    """Fill missing numbers, standardise, and discretize columns set to ``float_discretized``."""
     described = [(column, name) for column in columns for name in _list_number_inputs(column)]
     codes = [column.fit_numbers(inputs[name]) for column, name in described]
     outputs = []

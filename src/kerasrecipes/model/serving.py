@@ -1,4 +1,4 @@
-"""The model that is saved: raw rows in, answers in the user's own units or classes out."""
+"""The saved model: from raw rows to predictions in the user's units, or class probabilities."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model.encoder import ROWS_AT_ONCE, Encoder, to_tensors
+from kerasrecipes.model.randomness import seeding
 from kerasrecipes.model.target import TargetCodec
 from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
 
@@ -29,7 +30,7 @@ def make_serving_model(
     """Join encoder, trained layers and the target's inverse; the layers are shared, not copied.
 
     Args:
-        input_shape: Of one row of an array; a table's encoder knows its own.
+        input_shape: Of one row of an array; not needed for tables.
     """
     if encoder.model is None:
         inputs: Any = keras.Input(input_shape, name="inputs")
@@ -43,7 +44,7 @@ def make_serving_model(
 
 
 def make_predictor(model: keras.Model, encoder: Encoder) -> Callable[[Inputs], NDArray[Any]]:
-    """A function that answers raw rows, any number of them in little memory.
+    """Make a function that predicts any number of raw rows in little memory.
 
     Args:
         model: Takes what ``Encoder.stack`` gives.
@@ -52,8 +53,17 @@ def make_predictor(model: keras.Model, encoder: Encoder) -> Callable[[Inputs], N
     Returns:
         A function from raw rows to answers of shape (n_samples, n_units).
     """
-    answer = tf.function(lambda rows: model(rows, training=False), reduce_retracing=True)
     n_at_once = count_rows_at_once(find_trained(model))
+    traced: dict[tuple[tf.TensorSpec, ...], Callable[[Any], tf.Tensor]] = {}
+
+    def answer(rows: Any) -> tf.Tensor:
+        # A tf.function would warn of retracing after a few short predictions in one process.
+        specs = tf.nest.map_structure(lambda t: tf.TensorSpec([None, *t.shape[1:]], t.dtype), rows)
+        key = tuple(tf.nest.flatten(specs))
+        if key not in traced:
+            function = tf.function(lambda rows: model(rows, training=False))
+            traced[key] = function.get_concrete_function(specs)
+        return traced[key](rows)
 
     def predict(inputs: Inputs) -> NDArray[Any]:
         n_rows = count_rows(inputs)
@@ -80,12 +90,13 @@ def find_trained(serving: keras.Model) -> keras.Sequential:
 
 
 def load_model(file: Path) -> keras.Model:
-    """Load a saved model; code in it is refused."""
-    return keras.saving.load_model(file, compile=False, safe_mode=True)
+    """Load a saved model; code in it is not loaded."""
+    with seeding(0):
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
 
 
 def verify_saved(file: Path, encoder: Encoder, inputs: Inputs, expected: NDArray[Any]) -> None:
-    """Load a saved model and hold its answers to raw rows against those it gave before saving.
+    """Load a saved model; compare its predictions for raw rows with those made before saving.
 
     Raises:
         RunFailed: They differ by more than TOLERANCE of the largest answer.

@@ -1,4 +1,4 @@
-"""The target as the loss wants it, and the model's answers as people want them."""
+"""Encodes the target for the loss and decodes the model's outputs into the user's units."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from kerasrecipes.rows.target import ClassType
 
 @dataclass(frozen=True)
 class TargetCodec:
-    """How a target is encoded for the loss, and the output layer's answers are decoded.
+    """How a target is encoded for the loss, and the output layer's values are decoded.
 
     Attributes:
-        kind: What the loss wants.
+        kind: The target format that the loss requires.
         class_names: By class index; empty for regression.
         n_units: Units of the output layer.
         names: The target's name, or those of several.
         mean: Of each target's training rows; empty where they are not standardised.
         scale: Their standard deviation.
         from_logits: Whether the output layer gives logits.
-        class_type: What the classes were in the file; runs of old do not say.
+        class_type: Type of the classes in the file; older runs do not record it.
     """
 
     kind: LossKind
@@ -110,7 +110,7 @@ class TargetCodec:
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> TargetCodec:
-        """What ``to_dict`` gave."""
+        """Read the values of ``to_dict``."""
         lists = {name: tuple(value) for name, value in facts.items() if isinstance(value, list)}
         return cls(**{**facts, **lists, "kind": LossKind(facts["kind"])})
 
@@ -121,8 +121,7 @@ def name_column(what: str, names: tuple[str, ...], i: int = 0) -> str:
 
 
 def fit_target(recipe: Recipe, dataset: Dataset, n_units: int) -> TargetCodec:
-    """Choose the encoding that the recipe's loss wants; standardise by the training rows."""
-    loss = {recipe.loss.name: recipe.loss.arguments}
+    """Choose the encoding that the recipe's loss requires; standardise by the training rows."""
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     if recipe.dataset.standardize_target:
@@ -131,12 +130,12 @@ def fit_target(recipe: Recipe, dataset: Dataset, n_units: int) -> TargetCodec:
         mean = tuple(map(float, target.mean(axis=0)))
         scale = tuple(float(sd) or 1.0 for sd in target.std(axis=0))
     return TargetCodec(
-        kind=find_loss_kind(loss),
+        kind=find_loss_kind(recipe.loss),
         class_names=dataset.class_names,
         n_units=n_units,
         names=dataset.target_names,
         mean=mean,
         scale=scale,
-        from_logits=has_logits(loss),
+        from_logits=has_logits(recipe.loss),
         class_type=dataset.class_type,
     )

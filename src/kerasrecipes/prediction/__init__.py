@@ -1,1 +1,1 @@
-"""A finished run's model predicts raw rows, and is scored on them."""
+"""Predicts and scores raw rows with a finished run's model."""

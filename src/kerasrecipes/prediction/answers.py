@@ -1,4 +1,4 @@
-"""Answers on their way to a file or to standard output, chunk by chunk; imports no TensorFlow."""
+"""Writes predictions to a file or to standard output, chunk by chunk; imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Answers = Mapping[str, Any]
 
 
 def check_output(output: Path | None, data: str, trained_on: str | None = None) -> None:
-    """Make sure that answers can be written, before anything is computed.
+    """Make sure that predictions can be written, before anything is computed.
 
     Args:
         output: Where they go; None is standard output.
@@ -33,7 +33,7 @@ def check_output(output: Path | None, data: str, trained_on: str | None = None) 
         trained_on: The file, or a pattern of files, that the run was trained on.
 
     Raises:
-        InputError: The file's ending is not known, its folder is not there, or it holds rows.
+        InputError: The ending is unknown, the folder is missing, or the file contains input rows.
     """
     if output is None:
         return
@@ -51,7 +51,7 @@ def check_output(output: Path | None, data: str, trained_on: str | None = None) 
         file = str(Path(path or "").expanduser())
         files = [name for name in (file, *glob.glob(file, recursive=True)) if Path(name).is_file()]
         if output.exists() and any(map(output.samefile, files)):
-            raise InputError(f"{output} holds {what}. Give the answers a file of their own.")
+            raise InputError(f"{output} contains {what}. Give the answers a file of their own.")
 
 
 @contextmanager
@@ -59,29 +59,35 @@ def open_answers(output: Path | None) -> Iterator[Callable[[Answers], None]]:
     """Give a function that writes a chunk of answers, all of which have the same columns.
 
     Args:
-        output: Is there once it is whole, and not at all after an error; None means standard
-            output, as CSV.
+        output: A file that appears once it is complete; None means standard output, as CSV.
     """
     import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
 
-    writer: Any = None
+    suffix = output.suffix.lower() if output else ".csv"
+    sink: BinaryIO | None = None
+    parquet: Any = None
     with ExitStack() as stack:
 
         def write(answers: Answers) -> None:
-            nonlocal writer
-            columns = (
+            nonlocal sink, parquet
+            columns = [
                 column if isinstance(column, pa.ChunkedArray) else pa.array(column)
                 for column in answers.values()
-            )
-            table = pa.table([*columns], names=[*answers])
-            if writer is None:  # not before there are answers, or it would stand among the inputs
+            ]
+            table = pa.table(columns, names=[*answers])
+            is_first = sink is None
+            if sink is None:  # opened late: a pattern such as *.csv must not match the output
                 sink = stack.enter_context(_open_sink(output))
-                writer = _make_writer(sink, output.suffix if output else ".csv", table.schema)
-            writer.write_table(table)
+            if suffix == ".parquet":
+                parquet = parquet or stack.enter_context(ParquetWriter(sink, table.schema))
+                parquet.write_table(table)
+            elif suffix == ".jsonl":
+                _write_json_lines(sink, table)
+            else:
+                _write_csv(sink, table, with_header=is_first)
 
         yield write
-        if writer is not None:
-            writer.close()
 
 
 @contextmanager
@@ -101,78 +107,32 @@ def _open_sink(output: Path | None) -> Iterator[BinaryIO]:
             yield file
 
 
-def _make_writer(sink: BinaryIO, suffix: str, schema: pa.Schema) -> Any:
-    if suffix.lower() == ".jsonl":
-        return _JsonLinesWriter(sink)
-    if suffix.lower() == ".csv":
-        return _CsvWriter(sink, schema.names)
-    from pyarrow.parquet import ParquetWriter
+def _write_csv(sink: BinaryIO, table: pa.Table, *, with_header: bool) -> None:
+    """Write rows; Arrow's own writer would put every text in quotation marks."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv as arrow_csv
 
-    return ParquetWriter(sink, schema)
-
-
-class _CsvWriter:
-    """What pyarrow has for Parquet; its own for CSV puts every text in quotation marks."""
-
-    def __init__(self, sink: BinaryIO, names: list[str]) -> None:
-        self._sink = sink
+    if with_header:
         header = io.StringIO()
-        csv.writer(header, lineterminator="\n").writerow(names)
+        csv.writer(header, lineterminator="\n").writerow(table.column_names)
         sink.write(header.getvalue().encode("utf-8"))
-
-    def write_table(self, table: pa.Table) -> None:
-        from pyarrow import csv as arrow_csv
-
-        table = _write_truths(table)
-        needs_quotes = any(_needs_quotes(column) for column in table.columns)
-        options = arrow_csv.WriteOptions(
-            include_header=False,
-            batch_size=16_384,
-            quoting_style="needed" if needs_quotes else "none",
-        )
-        arrow_csv.write_csv(table, self._sink, options)
-
-    def close(self) -> None:
-        """Nothing is held back."""
+    quoting = "none"
+    for i, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        if pa.types.is_boolean(column.type):  # as class names are written; Arrow writes "true"
+            table = table.set_column(i, name, pc.if_else(column, "True", "False"))
+        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        if is_text and pc.any(pc.match_substring_regex(column, '[",\r\n]')).as_py():
+            quoting = "needed"
+    options = arrow_csv.WriteOptions(include_header=False, batch_size=16_384, quoting_style=quoting)
+    arrow_csv.write_csv(table, sink, options)
 
 
-def _write_truths(table: pa.Table) -> pa.Table:
-    """Truth values as the class names that they have elsewhere; Arrow would write "true"."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for i, field in enumerate(table.schema):
-        if pa.types.is_boolean(field.type):
-            table = table.set_column(i, field.name, pc.if_else(table.column(i), "True", "False"))
-    return table
-
-
-def _needs_quotes(column: pa.ChunkedArray) -> bool:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        return False
-    return bool(pc.any(pc.match_substring_regex(column, '[",\r\n]')).as_py())
-
-
-class _JsonLinesWriter:
-    """What pyarrow has for Parquet, for JSON lines."""
-
-    def __init__(self, sink: BinaryIO) -> None:
-        self._sink = sink
-
-    def write_table(self, table: pa.Table) -> None:
-        columns = [_list_values(column) for column in table.columns]
-        lines = []
-        for row in zip(*columns, strict=True):
-            values = dict(zip(table.column_names, row, strict=True))
-            lines.append(json.dumps(values, ensure_ascii=False) + "\n")
-        self._sink.write("".join(lines).encode("utf-8"))
-
-    def close(self) -> None:
-        """Nothing is held back."""
+def _write_json_lines(sink: BinaryIO, table: pa.Table) -> None:
+    names = table.column_names
+    rows = zip(*map(_list_values, table.columns), strict=True)
+    lines = (json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in rows)
+    sink.write("".join(f"{line}\n" for line in lines).encode("utf-8"))
 
 
 def _list_values(column: pa.ChunkedArray) -> list[Any]:

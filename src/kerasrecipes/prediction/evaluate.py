@@ -1,4 +1,4 @@
-"""A finished run's model scored on rows with known answers."""
+"""Scores a finished run's model on rows that have the target."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasrecipes.errors import InputError
 from kerasrecipes.model.build import compile_model
@@ -16,8 +17,8 @@ from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import make_report
 from kerasrecipes.rows import STANDARD_INPUT, Part, load_for
 from kerasrecipes.rows.dataset import Inputs
-from kerasrecipes.runs import Run, create_folder
-from kerasrecipes.training.fit import make_scorer
+from kerasrecipes.runs import Run, RunWriter, create_folder
+from kerasrecipes.training.fit import Scorer
 from kerasrecipes.training.scores import score_numbers
 
 PART = "evaluated"
@@ -29,13 +30,13 @@ _NOT_DRAWN = ("learning_curves", "samples")
 def evaluate(
     saved: Saved, data: Any = None, command: Sequence[str] = (), encoding: str | None = None
 ) -> Run:
-    """Score a saved model, and leave a small report inside its run's folder.
+    """Score a saved model, and write a small report inside its run's folder.
 
     Args:
         saved: The model.
         data: A file or rows with the target's column, see ``rows.open_rows``; None takes the run's
             own test part.
-        command: The command line that asked for this.
+        command: The command line that started the evaluation.
         encoding: Of delimited text, where it is not that of the training rows.
 
     Returns:
@@ -43,8 +44,8 @@ def evaluate(
         and a report, in the form of a run.
 
     Raises:
-        DataError: The target is missing, or rows break a rule that held in training.
-        InputError: The run's own test part is not to be had.
+        DataError: The target is missing, or rows break a rule of training.
+        InputError: The run's own test part is not available.
     """
     started_at = datetime.now()
     labelled, origin = _read_labelled(saved, data, encoding)
@@ -52,12 +53,12 @@ def evaluate(
     columns = saved.predict(labelled.inputs)
     compile_model(saved.recipe, saved.trained)
     rows = saved.encoder.encode(labelled.inputs), codec.encode(target)
-    metrics = make_scorer(saved.trained, rows)(rows)
+    metrics = Scorer(saved.trained, rows, saved.recipe.batch_size)(rows)
     if not codec.class_names:
         suffix = "_original_units" if codec.mean else ""
         answers = np.column_stack([*columns.values()])
         metrics |= score_numbers(target, answers, codec.names, suffix)
-    run = Run(create_folder(saved.run.path / "evaluations", started_at))
+    run = RunWriter(create_folder(saved.run.path / "evaluations", started_at))
     facts = saved.run.info
     dataset = facts["dataset"] | {"origin": origin, "rows": {PART: len(target)}}
     if codec.class_names:
@@ -99,11 +100,10 @@ def _read_labelled(saved: Saved, data: Any, encoding: str | None) -> tuple[Part,
 
 
 def _concatenate(several: Sequence[Inputs]) -> Inputs:
-    tables = [inputs for inputs in several if isinstance(inputs, dict)]
-    if tables:
-        names = tables[0]
-        return {name: np.concatenate([table[name] for table in tables]) for name in names}
-    return np.concatenate([np.asarray(inputs) for inputs in several])
+    if not isinstance(several[0], dict):
+        return np.concatenate([np.asarray(inputs) for inputs in several])
+    tables = cast(Sequence[dict[str, NDArray[Any]]], several)
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
 def _load_test_part(saved: Saved) -> Part:
@@ -114,9 +114,8 @@ def _load_test_part(saved: Saved) -> Part:
     dataset = load_for(saved.recipe)
     if dataset.fingerprint != facts["fingerprint"]:
         raise InputError(
-            f"{dataset.name} has changed since this run was trained, so its test part cannot be "
-            f"told from training rows. {remedy}"
+            f"{dataset.name} has changed since this run was trained, so it is not known which of "
+            f"its rows were trained on. {remedy}"
         )
-    saved.met.clear()
-    saved.warnings.clear()
+    saved.reset_warnings()
     return dataset.parts["test"]

@@ -1,4 +1,4 @@
-"""Raw rows to answers: a file in little memory whatever its length, or rows on hand."""
+"""Predicts raw rows: a file of any length in little memory, or rows in memory."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ def predict_file(
     on_rows: OnRows = lambda n_rows: None,
     encoding: str | None = None,
 ) -> int:
-    """Answer every row of a file, in its order.
+    """Predict every row of a file, in its order.
 
     Args:
         saved: The model.
         data: See ``rows.open_rows``.
-        output: A .csv, .parquet or .jsonl file, there once it is whole; None prints CSV.
+        output: A .csv, .parquet or .jsonl file, which appears once it is complete; None prints
+            CSV.
         ids: Columns of the file to copy in front of the answers.
-        on_rows: Called with the number of rows answered so far.
+        on_rows: Called with the number of rows predicted so far.
         encoding: Of delimited text, where it is not that of the training rows.
 
     Returns:
         The number of rows.
 
     Raises:
-        DataError: The file lacks columns, or holds what the model cannot take.
+        DataError: The file lacks columns, or contains values that the model does not accept.
         InputError: The output cannot be written, or an id is named as an answer is.
     """
     check_output(output, data, saved.recipe.dataset.path)
@@ -52,7 +53,7 @@ def predict_file(
 
 
 def predict_frame(saved: Saved, data: object) -> pd.DataFrame:
-    """Answer the rows of a DataFrame, an array or a file; a DataFrame's index is kept.
+    """Predict the rows of a DataFrame, an array or a file; a DataFrame's index is kept.
 
     Raises:
         DataError: As ``predict_file``.

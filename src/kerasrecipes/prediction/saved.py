@@ -1,4 +1,4 @@
-"""What a finished run has saved, ready to answer raw rows. Imports TensorFlow."""
+"""A finished run's saved model, ready to predict raw rows. Imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -27,22 +27,9 @@ from kerasrecipes.rows.words import count, list_some
 from kerasrecipes.runs import Run
 
 
-@dataclass
-class Met:
-    """Categories of one column that were met in rows, and that have no place of their own.
-
-    Attributes:
-        unseen: No training row had them.
-        rare: Training rows had them, too rarely to be told apart.
-    """
-
-    unseen: Counter[str] = field(default_factory=Counter)
-    rare: Counter[str] = field(default_factory=Counter)
-
-
 @dataclass(frozen=True)
 class Saved:
-    """A run's saved model and what belongs to it.
+    """A run's saved model with its encoder, codec and schema.
 
     Attributes:
         run: Where it was read from.
@@ -52,10 +39,11 @@ class Saved:
         codec: Between the last layer and the user's units or classes.
         schema: How rows are read.
         answer: From raw rows to answers of shape (n_samples, n_units).
-        vocabularies: By category column, the categories that have a place of their own; a hashed
+        vocabularies: By category column, the categories that have a column of their own; a hashed
             column has none.
-        met: By column, categories that have no place of their own.
-        warnings: What was done to the rows.
+        unplaced: Categories in rows that have no place of their own, by column and whether they
+            were rare in training.
+        warnings: Changes to the rows.
     """
 
     run: Run
@@ -66,7 +54,7 @@ class Saved:
     schema: Schema
     answer: Callable[[Inputs], NDArray[Any]]
     vocabularies: dict[str, set[str]]
-    met: dict[str, Met] = field(default_factory=dict)
+    unplaced: dict[tuple[str, bool], Counter[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -86,25 +74,23 @@ class Saved:
 
         Args:
             data: See ``rows.open_rows``.
-            ids: Columns of a table to copy beside the answers.
+            ids: Columns of a table to copy to the predictions.
             with_target: Whether to read the target too.
             encoding: Of delimited text, where it is not that of the training rows.
 
         Raises:
-            DataError: Rows lack columns, or hold what the model cannot take.
-            InputError: ``data`` are no rows.
+            DataError: Rows lack columns, or contain values that the model does not accept.
+            InputError: ``data`` is not rows.
         """
-        self.met.clear()
-        self.warnings.clear()
+        self.reset_warnings()
         schema, spec = self.schema, self.schema.spec
         if encoding is not None:
             csv = spec.csv.model_copy(update={"encoding": encoding})
-            spec = spec.model_copy(update={"csv": csv})
-            schema = replace(schema, spec=spec)
+            schema = replace(schema, spec=spec.model_copy(update={"csv": csv}))
         rows = open_rows(data, DatasetSpec())
         n_kept, left_out = 0, Counter[str]()
         for piece in rows.iterate(schema, ids, with_target=with_target):
-            self._count_met(piece.inputs)
+            self._count_unplaced(piece.inputs)
             self.warnings.extend(text for text in piece.warnings if text not in self.warnings)
             n_kept += len(piece.rows)
             left_out.update(piece.left_out)
@@ -113,46 +99,49 @@ class Saved:
         self.warnings.extend(describe_left_out(n, n_rows, reason) for reason, n in left_out.items())
 
     def predict(self, inputs: Inputs) -> dict[str, NDArray[Any]]:
-        """Answer raw rows; columns as in predictions.csv, without "row" and "actual"."""
+        """Predict raw rows; columns as in predictions.csv, without "row" and "actual"."""
         return self.codec.decode(self.answer(inputs))
 
+    def reset_warnings(self) -> None:
+        """Reset the warnings and counts of rows that were read before."""
+        self.unplaced.clear()
+        self.warnings.clear()
+
     def list_warnings(self) -> list[str]:
-        """What was done to the rows, and the categories that the model cannot tell apart."""
+        """Changes to the rows, and categories that the model cannot distinguish."""
         lines = [*self.warnings]
-        for column, met in self.met.items():
-            for counts, what, effect in (
-                (met.unseen, "no training row had", "it is taken as unknown"),
-                (met.rare, "was rare in training", "rare ones share a place"),
-            ):
-                if n := counts.total():
-                    lines.append(
-                        f"{column}: {count(n, 'row')} {'has' if n == 1 else 'have'} a category "
-                        f"that {what} ({_show(counts)}); {effect}."
-                    )
+        for column, is_rare in sorted(self.unplaced):
+            counts = self.unplaced[column, is_rare]
+            what = "was rare in training" if is_rare else "no training row had"
+            effect = "rare ones share a place" if is_rare else "it is taken as unknown"
+            shown = list_some([f"'{value}'" for value, _ in counts.most_common()])
+            have = "has" if counts.total() == 1 else "have"
+            lines.append(
+                f"{column}: {count(counts.total(), 'row')} {have} a category that {what} "
+                f"({shown}); {effect}."
+            )
         return lines
 
-    def _count_met(self, inputs: Inputs) -> None:
+    def _count_unplaced(self, inputs: Inputs) -> None:
         if not isinstance(inputs, dict):
             return
-        for column in self.schema.columns:
-            if column.name not in self.vocabularies:
-                continue
-            known = self.vocabularies[column.name]
-            rare = set(self.run.info.get("rare_categories", {}).get(column.name, ()))
-            for value, n in Counter(inputs[column.name].tolist()).items():
+        rare_by_column = self.run.info.get("rare_categories", {})
+        for column, known in self.vocabularies.items():
+            rare = {*rare_by_column.get(column, ())}
+            for value, n in Counter(inputs[column].tolist()).items():
                 if value not in known:
-                    met = self.met.setdefault(column.name, Met())
-                    (met.rare if value in rare else met.unseen)[value] += n
+                    self.unplaced.setdefault((column, value in rare), Counter())[value] += n
 
 
 def load_saved(run: Run) -> Saved:
-    """Load what a run has saved.
+    """Load a run's saved model.
 
     Raises:
         InputError: The run ended before it saved a model, or the model cannot be loaded.
     """
     check_ready(run)
     info = run.info
+    recipe = load_recipe(run.recipe_path, needs_source=False)
     try:
         model = load_model(run.model_path)
     except (ValueError, OSError, BadZipFile) as error:
@@ -165,13 +154,13 @@ def load_saved(run: Run) -> Saved:
     columns = tuple(make_column(**column) for column in facts.get("columns", ()))
     encoder = Encoder(columns, model.get_layer(ENCODER_NAME) if columns else None)
     codec = TargetCodec.from_dict(info["codec"])
-    recipe = load_recipe(run.recipe_path, needs_source=False)
-    task: Task = "classification" if codec.class_names else "regression"
-    word = "string_categorical" if codec.class_names else "float"
-    target_columns = tuple(
-        make_column(**column) for column in facts.get("target_columns", ())
-    ) or tuple(make_column(name, word) for name in codec.names)
-    target = Target(target_columns, task, codec.class_names, codec.class_type)
+    is_classes = bool(codec.class_names)
+    target_columns = [make_column(**column) for column in facts.get("target_columns", ())]
+    if not target_columns:
+        word = "string_categorical" if is_classes else "float"
+        target_columns = [make_column(name, word) for name in codec.names]
+    task: Task = "classification" if is_classes else "regression"
+    target = Target(tuple(target_columns), task, codec.class_names, codec.class_type)
     shape = () if columns else tuple(model.input_shape[1:])
     schema = Schema(columns, target, codec.names, shape, recipe.dataset)
     answer = make_predictor(model, encoder)
@@ -179,19 +168,12 @@ def load_saved(run: Run) -> Saved:
 
 
 def _read_vocabularies(encoder: Encoder) -> dict[str, set[str]]:
-    if encoder.model is None:
-        return {}
+    layers = encoder.model.layers if encoder.model else ()
     lookups = {
-        layer.name: layer
-        for layer in encoder.model.layers
-        if isinstance(layer, keras.layers.StringLookup)
+        layer.name: layer for layer in layers if isinstance(layer, keras.layers.StringLookup)
     }
     return {
         name: {*lookups[f"category_{i}"].get_vocabulary(), ""}
         for i, name in enumerate(encoder.categories)
         if f"category_{i}" in lookups
     }
-
-
-def _show(counts: Counter[str]) -> str:
-    return list_some([f"'{value}'" for value, _ in counts.most_common()])

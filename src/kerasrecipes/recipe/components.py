@@ -1,10 +1,12 @@
-"""Checks of everything in a recipe that is a thing of Keras's: its name and its arguments."""
+"""Components: layers, losses, features and other named parts of a recipe, read once and checked."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from kerasrecipes.errors import KeyPath, Problem
+from kerasrecipes.recipe.features import FEATURES, find_rule
 from kerasrecipes.recipe.keras_names import (
     COMPILE_METRICS,
     Definition,
@@ -14,9 +16,10 @@ from kerasrecipes.recipe.keras_names import (
     find_definition,
     list_aliases,
     list_names,
+    list_registered,
 )
 from kerasrecipes.recipe.suggest import find_meant, suggest
-from kerasrecipes.recipe.yaml_file import Document, Fraction, write_value
+from kerasrecipes.recipe.yaml_file import DECIMAL_COMMA, Document, write_value
 
 PLACES = {
     "layers": "layers",
@@ -25,21 +28,24 @@ PLACES = {
     "metrics": "metrics",
     "callbacks": "callbacks",
 }
-"""Where a recipe holds components, and the category that each belongs to."""
+"""The places of components in a recipe, and the category of each."""
 
-_LISTS = ("layers", "metrics", "callbacks")
+LISTS = ("layers", "metrics", "callbacks")
 _NOUNS = {
-    "layers": "layer",
-    "optimizers": "optimizer",
-    "optimizers.schedules": "learning-rate schedule",
-    "losses": "loss",
-    "metrics": "metric",
-    "callbacks": "callback",
-    "initializers": "initializer",
-    "regularizers": "regularizer",
-    "constraints": "constraint",
-    "activations": "activation",
+    "layers": ("layer", "{Dense: {units: 10}}"),
+    "optimizers": ("optimizer", "{Adam: {learning_rate: 0.01}}"),
+    "optimizers.schedules": ("learning-rate schedule", "{ExponentialDecay: {...}}"),
+    "losses": ("loss", "{Huber: {delta: 1.0}}"),
+    "metrics": ("metric", "{AUC: {curve: PR}}"),
+    "callbacks": ("callback", "{EarlyStopping: {patience: 5}}"),
+    "initializers": ("initializer", "{RandomNormal: {stddev: 0.01}}"),
+    "regularizers": ("regularizer", "{L2: {l2: 0.01}}"),
+    "constraints": ("constraint", "{MaxNorm: {max_value: 2}}"),
+    "activations": ("activation", "relu"),
+    "features": ("feature", "string_categorical or {string_hashed: {num_bins: 32}}"),
 }
+"""The name of a component of a category in messages, and an example."""
+
 _ARGUMENT_CATEGORIES = {
     "initializer": "initializers",
     "regularizer": "regularizers",
@@ -51,47 +57,65 @@ _ARGUMENT_CATEGORIES = {
     "cells": "layers",
     "optimizer": "optimizers",
 }
+_CODE = "it contains Python code, which a recipe never runs. Remove it."
+_FOREIGN = "it loads foreign code. Remove it."
+_INPUT = "the input shape comes from the data. Remove this layer."
 REFUSED = {
-    "Lambda": "it holds Python code, which a recipe never runs. Remove it.",
-    "LambdaCallback": "it holds Python code, which a recipe never runs. Remove it.",
-    "LearningRateScheduler": "it holds Python code. Give the optimizer a schedule instead: "
+    "Lambda": _CODE,
+    "LambdaCallback": _CODE,
+    "LearningRateScheduler": "it contains Python code. Give the optimizer a schedule instead: "
     "learning_rate: {ExponentialDecay: {...}}.",
     "RemoteMonitor": "it sends training data to another machine. Remove it.",
-    "TFSMLayer": "it loads foreign code. Remove it.",
-    "JaxLayer": "it loads foreign code. Remove it.",
-    "FlaxLayer": "it loads foreign code. Remove it.",
-    "TorchModuleWrapper": "it loads foreign code. Remove it.",
-    "InputLayer": "the input shape comes from the data. Remove this layer.",
-    "Input": "the input shape comes from the data. Remove this layer.",
-}
-_EXAMPLES = {
-    "layers": "{Dense: {units: 10}}",
-    "optimizers": "{Adam: {learning_rate: 0.01}}",
-    "optimizers.schedules": "{ExponentialDecay: {...}}",
-    "losses": "{Huber: {delta: 1.0}}",
-    "metrics": "{AUC: {curve: PR}}",
-    "callbacks": "{EarlyStopping: {patience: 5}}",
-    "initializers": "{RandomNormal: {stddev: 0.01}}",
-    "regularizers": "{L2: {l2: 0.01}}",
-    "constraints": "{MaxNorm: {max_value: 2}}",
-    "activations": "relu",
+    **dict.fromkeys(("TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), _FOREIGN),
+    **dict.fromkeys(("InputLayer", "Input"), _INPUT),
 }
 _FROM_DATA = ("input_shape", "input_dim", "batch_input_shape")
 
 
+@dataclass(frozen=True)
+class Component:
+    """A name with its arguments, such as ``Dense: {units: 10}``.
+
+    Attributes:
+        category: One of ``keras_names.CATEGORIES``, or "features".
+        name: As the recipe writes it.
+        arguments: As the recipe gives them; components among them are Components.
+        is_valid: Whether its name and its arguments passed every check.
+    """
+
+    category: str
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    is_valid: bool = True
+
+
+@dataclass
+class Components:
+    """The components of a recipe, for rules; other keys may be wrong."""
+
+    layers: list[Component] = field(default_factory=list)
+    optimizer: Component = Component("optimizers", "rmsprop")
+    loss: Component = Component("losses", "", is_valid=False)
+    metrics: list[Component] = field(default_factory=list)
+    callbacks: list[Component] = field(default_factory=list)
+
+
 def find_category(argument: str) -> str | None:
-    """The category that an argument's value belongs to, such as "kernel_initializer"'s."""
+    """The category of an argument's value: "kernel_initializer" takes one of "initializers"."""
     last_word = argument.rpartition("_")[2]
     return _ARGUMENT_CATEGORIES.get(argument) or _ARGUMENT_CATEGORIES.get(last_word)
 
 
 def find_place_category(path: KeyPath) -> str | None:
-    """The category of the component that stands at a path, or None for any other value."""
-    place = str(path[0])
-    if len(path) <= 2:
-        is_component = place in PLACES and len(path) == (2 if place in _LISTS else 1)
-        return PLACES[place] if is_component else None
-    return find_category(str(path[-1]))
+    """The category of the component at a path, or None for any other value."""
+    match path:
+        case ("dataset", "features", _):
+            return "features"
+        case ("layers" | "metrics" | "callbacks" as place, _) | ("optimizer" | "loss" as place,):
+            return PLACES[place]
+        case (place, _, *_, argument) if place in PLACES:
+            return find_category(str(argument))
+    return None
 
 
 def split_component(value: Any) -> tuple[str, dict[str, Any]] | None:
@@ -105,161 +129,237 @@ def split_component(value: Any) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
-def check_components(document: Document) -> list[Problem]:
-    """Check every name and argument against the installed Keras."""
-    checker = _Checker(document)
-    recipe = document.value if isinstance(document.value, dict) else {}
-    for place in recipe.keys() & PLACES:
-        value = recipe[place]
-        if place not in _LISTS:
-            checker.check_component(PLACES[place], value, (place,))
-        elif isinstance(value, list):
-            checker.check_list(PLACES[place], value, (place,))
-    return checker.problems
+def read_components(document: Document) -> tuple[Components, dict[str, Any], list[Problem]]:
+    """Read every component of a recipe, and check its name and arguments.
+
+    Args:
+        document: A recipe, which is a mapping.
+
+    Returns:
+        The components by themselves, the recipe's values with components in place of the written
+        values, and all problems.
+    """
+    reader, found = ComponentReader(document), Components()
+    tree = dict(document.value)
+    for place, category in PLACES.items():
+        if place in LISTS and isinstance(tree.get(place), list):
+            tree[place] = reader.read_list(category, tree[place], (place,))
+        elif place not in LISTS and place in tree:
+            tree[place] = reader.read(category, tree[place], (place,))
+        else:
+            continue
+        setattr(found, place, tree[place])
+    dataset = tree.get("dataset")
+    if isinstance(dataset, dict) and isinstance(dataset.get("features"), dict):
+        features = {
+            column: reader.read("features", value, ("dataset", "features", column))
+            for column, value in dataset["features"].items()
+        }
+        tree["dataset"] = {**dataset, "features": features}
+    return found, tree, reader.problems
 
 
-class _Checker:
+class ComponentReader:
+    """Reads components, and collects their problems.
+
+    Attributes:
+        problems: In the order in which they were found.
+    """
+
     def __init__(self, document: Document) -> None:
-        self.document = document
+        self._document = document
         self.problems: list[Problem] = []
 
-    def check_list(self, category: str, items: list[Any], path: KeyPath) -> None:
-        for i, item in enumerate(items):
-            self.check_component(category, item, (*path, i))
+    def read_list(self, category: str, items: list[Any], path: KeyPath) -> list[Component]:
+        """Read a list of components of one category."""
+        return [self.read(category, item, (*path, i)) for i, item in enumerate(items)]
 
-    def check_component(self, category: str, value: Any, path: KeyPath) -> None:
-        component = split_component(value)
+    def read(self, category: str, value: Any, path: KeyPath) -> Component:
+        """Read the component at a path; an invalid one where it is malformed."""
+        n_before, component = len(self.problems), split_component(value)
         if component is None:
             self._report(path, _describe_malformed(category, value))
-            return
+            return Component(category, "", is_valid=False)
         name, arguments = component
         is_mapping = isinstance(value, dict)
-        name_path = (*path, name) if is_mapping else path
+        path = (*path, name) if is_mapping else path
         if name in REFUSED:
-            self._report(name_path, f"{name} is refused: {REFUSED[name]}", key=is_mapping)
-            return
-        canonical = find_canonical_name(category, name)
-        if canonical is None:
-            choices = [*list_names(category).keys() - REFUSED, *list_aliases(category)]
-            if category == "metrics":
-                choices += COMPILE_METRICS
-            remedy = suggest(name, choices)
-            if "(" in name:
-                remedy = "Arguments go in braces: {Dense: {units: 10}}."
-            elif " " in name:
-                remedy = "A name has no spaces: is a comma missing?"
-            elif not remedy:
-                remedy = f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
-            message = f"Keras has no {_NOUNS[category]} '{name}'. {remedy}"
-            self._report(name_path, message.rstrip(), key=is_mapping)
-            return
-        definition = find_definition(category, canonical)
-        if definition.is_class:
-            self._check_arguments(definition, arguments, name_path, is_mapping)
+            self._report(path, f"{name} is not supported: {REFUSED[name]}", key=is_mapping)
+        elif (definition := _define(category, name)) is None:
+            self._report(path, _describe_unknown(category, name), key=is_mapping)
+        elif definition.is_class:
+            self._check_names(definition, arguments, path, is_mapping)
+            arguments = {
+                argument: self._read_argument(definition, arguments, argument, path)
+                for argument in arguments
+            }
         elif arguments:
             remedy = _suggest_class(category, name)
-            message = f"{name} takes no arguments in a recipe. {remedy}"
-            self._report(name_path, message, key=True)
+            self._report(path, f"{name} takes no arguments in a recipe. {remedy}", key=True)
+        return Component(category, name, arguments, len(self.problems) == n_before)
 
-    def _check_arguments(
+    def _check_names(
         self, definition: Definition, arguments: dict[str, Any], path: KeyPath, is_mapping: bool
     ) -> None:
+        """Check that a class takes these arguments, and that none is missing."""
         name, known = definition.name, definition.arguments
-        meant = {find_meant(str(argument), known) for argument in arguments.keys() - known}
-        for argument, value in arguments.items():
-            here = (*path, str(argument))
-            if argument not in known:
-                if argument in _FROM_DATA:
-                    remedy = "The input shape comes from the data: remove it."
-                else:
-                    remedy = suggest(str(argument), known) or "Remove it."
-                if value is None and ":" in str(argument):
-                    remedy = "Put a space behind the colon."
-                received = f"{argument}={write_value(value)}"
-                message = f"{name} has no argument '{argument}' (received: {received}). {remedy}"
-                self._report(here, message.rstrip(), key=True)
-            else:
-                self._check_argument(definition, argument, value, here)
+        unknown = {
+            argument: value for argument, value in arguments.items() if argument not in known
+        }
+        for argument, value in unknown.items():
+            remedy = suggest(str(argument), known) or ("Remove it." if known else "It takes none.")
+            if argument in _FROM_DATA:
+                remedy = "The input shape comes from the data: remove it."
+            elif value is None and ":" in str(argument):
+                remedy = "Put a space behind the colon."
+            received = f"{argument}={write_value(value)}"
+            message = f"{name} has no argument '{argument}' (received: {received}). {remedy}"
+            self._report((*path, str(argument)), message, key=True)
+        given = arguments.keys() | {find_meant(str(argument), known) for argument in unknown}
         missing = [
             argument
             for argument, default in known.items()
-            if default is Required and argument not in arguments and argument not in meant
+            if default is Required and argument not in given
         ]
         if missing:
+            arguments_ = "the argument" if len(missing) == 1 else "the arguments"
+            quoted = ", ".join(f"'{argument}'" for argument in missing)
             example = ", ".join(f"{argument}: ..." for argument in missing)
-            message = f"{name} needs {_quote(missing)}. Write {name}: {{{example}}}"
+            message = f"{name} needs {arguments_} {quoted}. Write {name}: {{{example}}}"
             self._report(path, message, key=is_mapping)
 
-    def _check_argument(
-        self, definition: Definition, argument: str, value: Any, path: KeyPath
-    ) -> None:
-        category, default = find_category(argument), definition.arguments[argument]
-        what = f"{definition.name}'s argument '{argument}'"
-        received = f"(received: {write_value(value)})"
-        if value is None and (default is None or category == "initializers"):
-            return
-        if argument == "learning_rate" and split_component(value) is None:
-            if type(value) not in (int, float, Fraction):
-                self._report(path, f"{what} must be a number or a schedule {received}.")
+    def _read_argument(
+        self, definition: Definition, arguments: dict[str, Any], argument: str, path: KeyPath
+    ) -> Any:
+        """Read an argument's value, which may be a component, and check it."""
+        value, path = arguments[argument], (*path, str(argument))
+        if argument not in definition.arguments:
+            return value
+        default, category = definition.arguments[argument], find_category(argument)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if definition.category == "features":
+            rule = find_rule(arguments, argument)
+        elif value is None and (default is None or category == "initializers"):
+            return None
+        elif isinstance(value, str) and DECIMAL_COMMA.match(value) and argument != "name":
+            rule = "must be a number"
         elif argument == "cells" and isinstance(value, list):
-            self.check_list("layers", value, path)
+            return self.read_list("layers", value, path)
+        elif argument == "learning_rate" and is_number:
+            return value
+        elif argument == "learning_rate" and split_component(value) is None:
+            rule = "must be a number or a schedule"
         elif category:
-            self.check_component(category, value, path)
-        elif isinstance(default, bool):
-            if not isinstance(value, bool):
-                self._report(path, f"{what} must be true or false {received}.")
-        elif isinstance(default, int | float) and isinstance(value, str | bool):
-            self._report(path, f"{what} must be a number {received}.")
-        elif argument in ("units", "filters") and not (type(value) is int and value > 0):
-            self._report(path, f"{what} must be a positive whole number {received}.")
+            return self.read(category, value, path)
+        else:
+            rule = _find_rule(argument, value, default)
+        if rule:
+            message = f"{definition.name}'s argument '{argument}' {rule}"
+            message += f" (received: {write_value(value)}).{suggest_number(value)}"
+            self._report(path, message)
         elif isinstance(value, str) and argument != "monitor":  # a metric's name, see rules.py
             choices = find_choices(definition, argument)
             meant = find_meant(value, choices) if value not in choices else None
             if meant and meant.lower() != value.lower():
+                what = f"{definition.name}'s argument '{argument}'"
                 self._report(path, f"{what} has no choice '{value}'. Did you mean '{meant}'?")
+        return value
 
     def _report(self, path: KeyPath, message: str, key: bool = False) -> None:
-        location = self.document.keys.get(path) if key else None
-        location = location or self.document.locate(path)
+        location = self._document.keys.get(path) if key else None
+        location = location or self._document.locate(path)
         self.problems.append(Problem(path, message.rstrip(), location))
 
 
+def suggest_number(value: Any) -> str:
+    """End a message about a value that is no number: " Write 0.001." for the text "0,001"."""
+    is_comma = isinstance(value, str) and DECIMAL_COMMA.match(value)
+    return f" A number has a decimal point: write {value.replace(',', '.')}." if is_comma else ""
+
+
+def find_class(category: str, function: str) -> str | None:
+    """The class that corresponds to a function such as ``mse``, and takes arguments."""
+    known = (name for name in list_names(category) if find_definition(category, name).is_class)
+    return find_meant(list_aliases(category).get(function, function), known)
+
+
+def _define(category: str, name: str) -> Definition | None:
+    """The definition of a name, or None where a category has no such name."""
+    if category == "features":
+        known = FEATURES.get(name)
+        return None if known is None else Definition(category, name, True, known)
+    canonical = find_canonical_name(category, name)
+    return None if canonical is None else find_definition(category, canonical)
+
+
+def _find_rule(argument: str, value: Any, default: Any) -> str:
+    """The rule that an argument's plain value breaks, as far as its default shows, or ""."""
+    if isinstance(default, bool) and not isinstance(value, bool):
+        return "must be true or false"
+    is_text = isinstance(value, str | bool)
+    if isinstance(default, int | float) and not isinstance(default, bool) and is_text:
+        return "must be a number"
+    if argument in ("units", "filters") and not (type(value) is int and value > 0):
+        return "must be a positive whole number"
+    return ""
+
+
+def _describe_unknown(category: str, name: str) -> str:
+    """Describe a name that a category does not have."""
+    noun = _NOUNS[category][0]
+    if category == "features":
+        return f"There is no feature '{name}'. {suggest(name, FEATURES)}"
+    if ">" in name:
+        return (
+            f"No {noun} is registered as '{name}' in this process. In Python, register it with "
+            "keras.saving.register_keras_serializable(package=...) before kr.train."
+        )
+    own = next((own for own in list_registered(category) if own.endswith(f">{name}")), None)
+    if own:
+        return f"Keras has no {noun} '{name}'. Did you mean '{own}'? You registered it."
+    choices = [*list_names(category).keys() - REFUSED, *list_aliases(category)]
+    remedy = suggest(name, [*choices, *(COMPILE_METRICS if category == "metrics" else ())])
+    if "(" in name:
+        remedy = "Arguments go in braces: {Dense: {units: 10}}."
+    elif " " in name:
+        remedy = "A name has no spaces: is a comma missing?"
+    elif DECIMAL_COMMA.match(name):
+        remedy = suggest_number(name).strip()
+    elif not remedy:
+        remedy = f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
+    return f"Keras has no {noun} '{name}'. {remedy}"
+
+
 def _describe_malformed(category: str, value: Any) -> str:
-    """What is wrong with a value that is no component, and how to write one."""
-    noun = _NOUNS[category]
-    example = _EXAMPLES[category]
-    start = "Start each with its own '- '. " if category in _LISTS else ""
+    """Describe a value that is not a component, and how to write one."""
+    noun, example = _NOUNS[category]
+    received = f"(received: {write_value(value)})"
     names = list(value) if isinstance(value, dict) else []
     first = str(names[0]) if names else ""
-    if len(names) > 1 and not isinstance(value[first], dict) and _knows(category, first):
+    definition = _define(category, first) if first else None
+    if category == "features":
+        return f"A feature is a word, such as {example} {received}."
+    if len(names) > 1 and definition and not isinstance(value[first], dict):
         arguments = write_value({name: value[name] for name in names[1:]})
         return (
-            f"{first}'s arguments must stand further right than its name. Indent them by two more "
+            f"{first}'s arguments must be indented further than its name. Indent them by two more "
             f"spaces, or write {first}: {arguments}"
         )
     if len(names) > 1:
+        start = "Start each with its own '- '. " if category in LISTS else ""
         return (
             f"Each {noun} is one name with its arguments (received {len(names)} names: "
             f"{', '.join(map(str, names))}). {start}Write {example}"
         )
-    if first and _knows(category, first):
-        known = find_definition(category, str(find_canonical_name(category, first))).arguments
-        argument = next(iter(known), "name")
+    if definition:
+        argument = next(iter(definition.arguments), "name")
         return (
             f"{first}'s arguments must have names (received: {write_value(value[names[0]])}). "
             f"Write {first}: {{{argument}: ...}}"
         )
-    received = write_value(value)
     if category == "activations":
-        return f"An activation is a name, such as {example} (received: {received})."
-    return (
-        f"Give this {noun} as a name, or as a name with arguments: {example} "
-        f"(received: {received})."
-    )
-
-
-def _knows(category: str, name: str) -> bool:
-    return find_canonical_name(category, name) is not None
+        return f"An activation is a name, such as {example} {received}."
+    return f"Give this {noun} as a name, or as a name with arguments: {example} {received}."
 
 
 def _suggest_class(category: str, function: str) -> str:
@@ -268,15 +368,3 @@ def _suggest_class(category: str, function: str) -> str:
         return "Write SparseCategoricalAccuracy, CategoricalAccuracy or BinaryAccuracy instead."
     meant = find_class(category, function)
     return f"Write {meant} instead." if meant else "Write its name alone."
-
-
-def find_class(category: str, function: str) -> str | None:
-    """The class that does what a function such as ``mse`` does, and takes arguments."""
-    known = (name for name in list_names(category) if find_definition(category, name).is_class)
-    return find_meant(list_aliases(category).get(function, function), known)
-
-
-def _quote(words: list[str]) -> str:
-    return ("the arguments " if len(words) > 1 else "the argument ") + ", ".join(
-        f"'{word}'" for word in words
-    )

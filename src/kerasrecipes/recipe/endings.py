@@ -1,4 +1,4 @@
-"""Endings of files: how one says what a file is, before the file is looked at."""
+"""Endings of files: the type of a file, before it is opened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ARROW = (".feather", ".arrow")
 EXCEL = (".xlsx", ".xls")
 TABLES = (*DELIMITED, *JSON, *PARQUET, *ARROW, *EXCEL)
 ZIPPED = (*DELIMITED, *JSON)
-"""What may be compressed, with a second ending."""
+"""Formats that may be compressed, with a second ending."""
 COMPRESSED = (".gz", ".bz2", ".zst", ".xz", ".zip")
 ARRAYS = (".npz", ".npy")
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
@@ -25,5 +25,5 @@ def find_ending(path: PurePath) -> str:
 
 
 def has_arrays(path: PurePath) -> bool:
-    """Whether a file's ending says that it holds NumPy arrays."""
+    """Whether a file's ending is that of NumPy arrays."""
     return find_ending(path) in ARRAYS

@@ -1,7 +1,7 @@
 """Names and signatures of the installed Keras, read from its source with ``ast``.
 
 Importing Keras takes seconds, since it imports TensorFlow; reading the few files that a recipe
-names takes milliseconds. ``keras/layers/__init__.py`` and its like consist of lines such as
+names takes milliseconds. ``keras/layers/__init__.py`` and similar files consist of lines such as
 ``from keras.src.layers.core.dense import Dense as Dense``, which lead to the class.
 """
 
@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
+import operator
 import re
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,18 +20,20 @@ from typing import Any
 
 from kerasrecipes.errors import KerasRecipesError
 
-CATEGORIES = (
-    "layers",
-    "optimizers",
-    "optimizers.schedules",
-    "losses",
-    "metrics",
-    "callbacks",
-    "initializers",
-    "regularizers",
-    "constraints",
-    "activations",
-)
+_BASES = {
+    "layers": "Layer",
+    "optimizers": "Optimizer",
+    "optimizers.schedules": "LearningRateSchedule",
+    "losses": "Loss",
+    "metrics": "Metric",
+    "callbacks": "Callback",
+    "initializers": "Initializer",
+    "regularizers": "Regularizer",
+    "constraints": "Constraint",
+}
+"""The base class of each category, which only code can use."""
+
+CATEGORIES = (*_BASES, "activations")
 COMPILE_METRICS = ("accuracy", "acc")
 """Words that ``compile`` turns into the metric that fits the loss.
 
@@ -36,10 +41,8 @@ Source: keras/src/trainers/compile_utils.py, ``get_metric``.
 """
 
 _NOT_COMPONENTS = {
-    *("get", "serialize", "deserialize", "legacy", "schedules"),
-    # Base classes, which only code can use.
-    *("Layer", "Optimizer", "LearningRateSchedule", "Loss", "Metric", "Callback", "CallbackList"),
-    *("Initializer", "Regularizer", "Constraint"),
+    *("get", "serialize", "deserialize", "legacy", "schedules", "CallbackList"),
+    *_BASES.values(),
 }
 
 
@@ -49,9 +52,10 @@ class Required:
 
 @dataclass(frozen=True)
 class Definition:
-    """A class or function of Keras's, as its source defines it.
+    """A class or function that a recipe can name.
 
     Attributes:
+        category: Its category.
         name: The name under which Keras exports it.
         is_class: Whether it is a class; functions take no arguments in a recipe.
         arguments: Defaults by argument name; ``Required`` where there is none, and the
@@ -59,10 +63,11 @@ class Definition:
         docstring: The class's docstring.
     """
 
+    category: str
     name: str
     is_class: bool
     arguments: dict[str, Any]
-    docstring: str
+    docstring: str = ""
 
 
 @cache
@@ -90,7 +95,7 @@ def list_names(category: str) -> dict[str, tuple[str, str]]:
 
 @cache
 def list_aliases(category: str) -> dict[str, str]:
-    """Short names that Keras knows beside the public ones, such as ``mse``, and what they mean.
+    """Short names that Keras accepts besides the public ones, such as ``mse``, and their meanings.
 
     Keras keeps them in ``ALL_OBJECTS_DICT.update({...})`` of ``keras/src/<category>``.
     """
@@ -104,10 +109,12 @@ def list_aliases(category: str) -> dict[str, str]:
 
 
 def find_canonical_name(category: str, name: str) -> str | None:
-    """The spelling that Keras accepts for a name, or None where it knows no such name.
+    """The spelling that Keras accepts for a name, or None where there is no such name.
 
     Keras reads optimizers' names in any case; all others must be spelt as they are.
     """
+    if find_registered(category, name) is not None:
+        return name
     names = list_names(category)
     if name in names or name in list_aliases(category):
         return name
@@ -118,11 +125,40 @@ def find_canonical_name(category: str, name: str) -> str | None:
     return None
 
 
-@cache
+def list_registered(category: str) -> list[str]:
+    """What the caller registered for a category, as "Package>Name"; see ``find_registered``."""
+    keras = sys.modules.get("keras")
+    names = keras.saving.get_custom_objects() if keras else ()
+    return [name for name in names if find_registered(category, name) is not None]
+
+
+def find_registered(category: str, name: str) -> Any:
+    """The object that the caller registered with Keras as "Package>Name", or None.
+
+    Only a process that has imported Keras, as Python callers do, can have registered anything;
+    see ``keras.saving.register_keras_serializable``.
+    """
+    keras = sys.modules.get("keras") if ">" in name else None
+    found = keras.saving.get_registered_object(name) if keras else None
+    if inspect.isclass(found):
+        base = operator.attrgetter(f"{category}.{_BASES[category]}") if category in _BASES else None
+        return found if base and issubclass(found, base(keras)) else None
+    return found if category in ("losses", "metrics", "activations") else None
+
+
 def find_definition(category: str, name: str) -> Definition:
     """Read the definition of a name that ``find_canonical_name`` has found."""
+    found = find_registered(category, name)
+    if found is None:
+        return _read_definition(category, name)
+    is_class = inspect.isclass(found)
+    return Definition(category, name, is_class, _inspect_arguments(found) if is_class else {})
+
+
+@cache
+def _read_definition(category: str, name: str) -> Definition:
     if category == "metrics" and name in COMPILE_METRICS:
-        return Definition(name, False, {}, "")
+        return Definition(category, name, False, {})
     names = list_names(category)
     module, symbol = names[name] if name in names else names[list_aliases(category)[name]]
     found = _find_symbol(module, symbol)
@@ -131,8 +167,24 @@ def find_definition(category: str, name: str) -> Definition:
     module, node = found
     docstring = ast.get_docstring(node) or ""
     if isinstance(node, ast.FunctionDef):
-        return Definition(name, False, _read_arguments(node)[0], docstring)
-    return Definition(name, True, _collect_arguments(module, node), docstring)
+        return Definition(category, name, False, _read_arguments(node)[0], docstring)
+    return Definition(category, name, True, _collect_arguments(module, node), docstring)
+
+
+def _inspect_arguments(cls: type) -> dict[str, Any]:
+    """Arguments of a registered class, and of its bases as far as ``**kwargs`` passes on."""
+    arguments: dict[str, Any] = {}
+    for base in cls.__mro__[:-1]:
+        if "__init__" not in vars(base):
+            continue
+        parameters = [*inspect.signature(base.__init__).parameters.values()][1:]  # type: ignore[misc]
+        for parameter in parameters:
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                is_needed = parameter.default is parameter.empty
+                arguments.setdefault(parameter.name, Required if is_needed else parameter.default)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return arguments
 
 
 def find_choices(definition: Definition, argument: str) -> tuple[str, ...]:
@@ -173,7 +225,7 @@ def _collect_arguments(module: str, node: ast.ClassDef) -> dict[str, Any]:
 
 
 def _read_super_call(init: ast.FunctionDef) -> tuple[int, set[str]]:
-    """What ``super().__init__(...)`` is given: the number by position, and names by keyword.
+    """Arguments of ``super().__init__(...)``: the number by position, and names by keyword.
 
     Conv2D gives its base class ``rank=2``, and LSTM its own cell, so neither takes them.
     """

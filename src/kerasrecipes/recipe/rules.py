@@ -1,25 +1,25 @@
-"""Rules between the keys of a recipe, known before any data are read.
-
-Every rule reads the raw values, so that it still speaks when another key is malformed.
-"""
+"""Rules between the components of a recipe, checked before any data are read."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from kerasrecipes.errors import KeyPath, Problem
-from kerasrecipes.recipe.components import find_class, split_component
-from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition, list_aliases
+from kerasrecipes.errors import KeyPath
+from kerasrecipes.recipe.components import Component, Components, find_class
+from kerasrecipes.recipe.keras_issues import find_doubtful, find_refused
+from kerasrecipes.recipe.keras_names import find_definition, find_registered, list_aliases
+from kerasrecipes.recipe.names import to_snake_case
 from kerasrecipes.recipe.suggest import suggest
-from kerasrecipes.recipe.yaml_file import Document
+
+Broken = Iterator[tuple[KeyPath, str]]
+"""Paths in the recipe, each with the rule that is broken there."""
 
 
 class LossKind(StrEnum):
-    """What a loss wants the target to be."""
+    """The target format that a loss requires."""
 
     INTEGERS = "class indices"
     ONE_HOT = "one-hot rows"
@@ -42,13 +42,13 @@ _PROBABILITY_LOSSES = {name for name in _LOSS_KINDS if "crossentropy" in name}
 
 @dataclass(frozen=True)
 class OutputLayer:
-    """What can be known of the last layer without building it.
+    """Facts about the last layer that need no built model.
 
     Attributes:
-        path: Where it stands in the recipe.
+        path: Its place in the recipe.
         units: Its number of units, or None where its layer has no such argument.
-        activation: The name of the activation at the very end, or None where it is not known.
-        activation_path: Where that activation stands, or would.
+        activation: The name of the activation at the very end, or None if it is unknown.
+        activation_path: The place of that activation, or of the missing one.
     """
 
     path: KeyPath
@@ -57,195 +57,196 @@ class OutputLayer:
     activation_path: KeyPath
 
 
-def find_loss_name(loss: Any) -> str:
-    """The snake-case name of a loss, however it was written; empty where it is malformed."""
-    component = split_component(loss)
-    if component is None:
-        return ""
-    name = list_aliases("losses").get(component[0], component[0])
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    return name.replace("kldivergence", "kl_divergence")
+def find_loss_name(loss: Component) -> str:
+    """The snake-case name of a loss, however it was written."""
+    made_of = find_registered("losses", loss.name)
+    bases = [base.__name__ for base in made_of.__mro__] if inspect.isclass(made_of) else []
+    names = [list_aliases("losses").get(loss.name, loss.name), *bases]
+    return next(filter(_LOSS_KINDS.get, map(to_snake_case, names)), to_snake_case(names[0]))
 
 
-def find_loss_kind(loss: Any) -> LossKind:
-    """What a loss, as the recipe writes it, wants the target to be."""
+def find_loss_kind(loss: Component) -> LossKind:
+    """The target format that a loss requires."""
     return _LOSS_KINDS.get(find_loss_name(loss), LossKind.NUMBERS)
 
 
-def has_logits(loss: Any) -> bool:
+def has_logits(loss: Component) -> bool:
     """Whether a loss has from_logits: the last layer has no activation."""
-    component = split_component(loss)
-    return bool(component and component[1].get("from_logits"))
+    return bool(loss.arguments.get("from_logits"))
 
 
-def find_output_layer(layers: Any) -> OutputLayer | None:
-    """Read the output layer off the recipe's list, from its end."""
+def find_output_layer(layers: Sequence[Component]) -> OutputLayer | None:
+    """Read the output layer off the recipe's list, from its end; None where one is not valid."""
     activation: str | None = None
     place: KeyPath = ()
-    for i, layer in reversed(list(enumerate(layers if isinstance(layers, list) else []))):
-        component = split_component(layer)
-        if component is None:
+    for i, layer in reversed(list(enumerate(layers))):
+        path = ("layers", i, layer.name)
+        if not layer.is_valid:
             return None
-        name, arguments = component
-        if name in ("Softmax", "Activation"):
+        if layer.name in ("Softmax", "Activation"):
             if activation is None:
-                place = ("layers", i, name, "activation")
-                activation = _name_activation(arguments.get("activation", "softmax"))
-        elif name == "Dense":
-            units = arguments.get("units")
-            own = _name_activation(arguments.get("activation") or "linear")
-            path = ("layers", i, name)
-            units = units if isinstance(units, int) else None
+                place = (*path, "activation")
+                activation = _name_activation(layer, "softmax")
+        elif layer.name == "Dense":
+            own, units = _name_activation(layer, "linear"), layer.arguments["units"]
             return OutputLayer(path, units, activation or own, place or (*path, "activation"))
-        elif name not in ("Dropout", "Flatten", "ActivityRegularization"):
+        elif layer.name not in ("Dropout", "Flatten", "ActivityRegularization"):
             return OutputLayer(("layers", i), None, activation, place)
     return None
 
 
-def check_rules(document: Document) -> tuple[list[Problem], list[Problem]]:
-    """Check the rules between keys.
+def name_in_logs(metric: Component) -> str:
+    """The name under which Keras logs a metric."""
+    if isinstance(metric.arguments.get("name"), str):
+        return str(metric.arguments["name"])
+    if metric.name[0].islower() and ">" not in metric.name and not metric.arguments:
+        return metric.name
+    default = find_definition("metrics", metric.name).arguments.get("name")
+    return default if isinstance(default, str) else to_snake_case(metric.name)
 
-    Returns:
-        What is wrong, and what a careful person would be warned of.
+
+def check_rules(recipe: Components, has_validation: bool) -> Broken:
+    """Check the rules between components.
+
+    Args:
+        recipe: The components of a recipe.
+        has_validation: Whether rows are held out for validation.
     """
-    recipe = document.value if isinstance(document.value, dict) else {}
-
-    def locate(problems: Iterator[tuple[KeyPath, str]]) -> list[Problem]:
-        return [Problem(path, message, document.locate(path)) for path, message in problems]
-
-    wrong = [
-        *locate(_check_loss(recipe)),
-        *locate(_check_layer_names(recipe)),
-        *locate(_check_monitors(recipe)),
-    ]
-    return wrong, locate(_check_widths(recipe))
+    yield from _check_loss(recipe)
+    yield from _check_layer_names(recipe)
+    yield from _check_monitors(recipe, has_validation)
+    yield from _check_callbacks(recipe)
+    yield from find_refused(recipe)
 
 
-def _check_loss(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    loss, output = recipe.get("loss"), find_output_layer(recipe.get("layers"))
-    name = find_loss_name(loss)
-    if output is None or not find_canonical_name("activations", output.activation or ""):
+def find_warnings(recipe: Components) -> Broken:
+    """Find settings that are allowed but probably unintended."""
+    output = find_output_layer(recipe.layers)
+    yield from find_doubtful(recipe)
+    if output is None or output.units is None:
         return
-    place, activation = output.activation_path, str(output.activation)
+    for i, layer in enumerate(recipe.layers[: int(output.path[1])]):
+        units = layer.arguments["units"] if layer.name == "Dense" and layer.is_valid else None
+        if units and units < output.units:
+            message = (
+                f"This hidden layer has fewer units than the output layer ({units} < "
+                f"{output.units}), which loses information that the output layer needs. Give it "
+                f"at least {output.units}."
+            )
+            yield ("layers", i, "Dense", "units"), message
+
+
+def _check_loss(recipe: Components) -> Broken:
+    loss, output = recipe.loss, find_output_layer(recipe.layers)
+    if output is None or output.activation is None:
+        return
+    place, activation = output.activation_path, output.activation
     if activation == "softmax" and output.units == 1:
-        yield (
-            place,
-            (
-                "softmax over one unit is always 1 (received: units=1, activation='softmax'). "
-                "Use activation: sigmoid with loss: binary_crossentropy, or one unit per class."
-            ),
+        message = (
+            "softmax over one unit is always 1 (received: units=1, activation='softmax'). Use "
+            "activation: sigmoid with loss: binary_crossentropy, or one unit per class."
         )
+        yield place, message
         return
-    if name not in _PROBABILITY_LOSSES:
+    name = find_loss_name(loss)
+    if not loss.is_valid or name not in _PROBABILITY_LOSSES:
         return
-    wanted = "sigmoid" if find_loss_kind(loss) is LossKind.BINARY else "softmax"
+    needed = "sigmoid" if find_loss_kind(loss) is LossKind.BINARY else "softmax"
     if has_logits(loss):
         if activation != "linear":
-            yield (
-                place,
-                (
-                    f"{name} with from_logits: true wants a last layer without activation "
-                    f"(received: activation='{activation}'). Remove one of the two."
-                ),
+            message = (
+                f"{name} with from_logits: true needs a last layer without activation (received: "
+                f"activation='{activation}'). Remove one of the two."
             )
-    elif activation != wanted:
+            yield place, message
+    elif activation != needed:
         received, other = f"'{activation}'", ""
         if activation == "linear":
             received = "no activation"
             other = f" Or write loss: {{{find_class('losses', name)}: {{from_logits: true}}}}."
-        elif (activation, wanted) == ("sigmoid", "softmax"):
+        elif (activation, needed) == ("sigmoid", "softmax"):
             other = " For one output unit use loss: binary_crossentropy."
-        elif (activation, wanted) == ("softmax", "sigmoid"):
+        elif (activation, needed) == ("softmax", "sigmoid"):
             other = " For several classes use loss: sparse_categorical_crossentropy."
-        yield (
-            place,
-            (
-                f"{name} wants a last layer with activation '{wanted}' (received: {received}). "
-                f"Write activation: {wanted}.{other}"
-            ),
-        )
+        message = f"{name} needs a last layer with activation '{needed}' (received: {received})."
+        yield place, f"{message} Write activation: {needed}.{other}"
 
 
-def _check_layer_names(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+def _check_layer_names(recipe: Components) -> Broken:
     seen: dict[str, int] = {}
-    layers = recipe.get("layers")
-    for i, layer in enumerate(layers if isinstance(layers, list) else []):
-        component = split_component(layer)
-        name = component[1].get("name") if component else None
-        if not component or not isinstance(name, str):
-            continue
-        if name in seen:
-            yield (
-                ("layers", i, component[0], "name"),
-                (
-                    f"Two layers are called '{name}' (the other is layers[{seen[name]}]). "
-                    "Give each its own name."
-                ),
-            )
-        seen.setdefault(name, i)
+    for i, layer in enumerate(recipe.layers):
+        name = layer.arguments.get("name")
+        if isinstance(name, str) and name in seen:
+            message = f"Two layers are called '{name}' (the other is layers[{seen[name]}])."
+            yield ("layers", i, layer.name, "name"), f"{message} Give each its own name."
+        elif isinstance(name, str):
+            seen[name] = i
 
 
-def _check_monitors(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """A callback that watches a name nobody logs does nothing, and Keras only warns of it."""
-    logged = ["loss"]
-    metrics = recipe.get("metrics")
-    for metric in metrics if isinstance(metrics, list) else []:
-        component = split_component(metric)
-        if component is None or find_canonical_name("metrics", component[0]) is None:
-            return
-        logged.append(name_in_logs(*component))
-    dataset = recipe.get("dataset")
-    if isinstance(dataset, dict) and dataset.get("validation_split"):
-        logged += [f"val_{name}" for name in logged]
-    callbacks = recipe.get("callbacks")
-    for i, callback in enumerate(callbacks if isinstance(callbacks, list) else []):
-        component = split_component(callback)
-        if component is None or find_canonical_name("callbacks", component[0]) is None:
+def _check_monitors(recipe: Components, has_validation: bool) -> Broken:
+    """Check that monitors are logged; otherwise Keras only warns and the callback does nothing."""
+    if not all(metric.is_valid for metric in recipe.metrics):
+        return
+    logged = ["loss", *map(name_in_logs, recipe.metrics)]
+    of_validation = [f"val_{name}" for name in logged]
+    logged += of_validation if has_validation else []
+    for i, callback in enumerate(recipe.callbacks):
+        name, arguments = callback.name, callback.arguments
+        if not callback.is_valid:
             continue
-        name, arguments = component
         default = find_definition("callbacks", name).arguments.get("monitor")
         monitor = arguments.get("monitor", default)
         if name == "ModelCheckpoint" and not arguments.get("save_best_only"):
             continue  # it saves every epoch, whatever its monitor
         if isinstance(monitor, str) and monitor not in logged:
             remedy = suggest(monitor, logged)
-            if monitor.startswith("val_") and not any(name.startswith("val_") for name in logged):
+            if monitor.startswith("val_") and not has_validation:
                 remedy = "There is no validation part: set dataset.validation_split."
+                if monitor not in of_validation:
+                    meant = suggest(monitor, of_validation)
+                    remedy = f"{meant} It also needs dataset.validation_split.".lstrip()
             place = (name, "monitor") if "monitor" in arguments else (name,)
-            yield (
-                ("callbacks", i, *place),
-                f"{name} watches '{monitor}', which is not logged. {remedy}",
-            )
+            message = f"{name} monitors '{monitor}', which is not logged. {remedy}"
+            yield ("callbacks", i, *place), message.rstrip()
 
 
-def name_in_logs(name: str, arguments: dict[str, Any]) -> str:
-    """The name under which Keras logs a metric."""
-    if isinstance(arguments.get("name"), str):
-        return str(arguments["name"])
-    if name[0].islower() and not arguments:
-        return name
-    definition = find_definition("metrics", name)
-    default = definition.arguments.get("name")
-    return default if isinstance(default, str) else name
-
-
-def _check_widths(recipe: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    layers = recipe.get("layers")
-    output = find_output_layer(layers)
-    if output is None or output.units is None or not isinstance(layers, list):
-        return
-    for i, layer in enumerate(layers[: int(output.path[1])]):
-        component = split_component(layer)
-        units = component[1].get("units") if component and component[0] == "Dense" else None
-        if isinstance(units, int) and units < output.units:
+def _check_callbacks(recipe: Components) -> Broken:
+    """Check what callbacks require of the optimizer and of file names; Keras checks it in fit."""
+    optimizer = recipe.optimizer
+    name, inner = optimizer.name, optimizer.arguments.get("inner_optimizer", optimizer)
+    averages = isinstance(inner, Component) and inner.arguments.get("use_ema")
+    for i, callback in enumerate(recipe.callbacks):
+        path: KeyPath = ("callbacks", i, callback.name)
+        if not callback.is_valid:
+            continue
+        if callback.name == "SwapEMAWeights" and optimizer.is_valid and not averages:
             message = (
-                f"This hidden layer has fewer units than the output layer ({units} < "
-                f"{output.units}): what it throws away, the output layer cannot bring back. "
-                f"Give it at least {output.units}."
+                "SwapEMAWeights needs an optimizer that averages weights (received: use_ema="
+                f"false). Write optimizer: {{{name}: {{use_ema: true}}}}, or remove it."
             )
-            yield ("layers", i, "Dense", "units"), message
+            yield path, message
+        if callback.name == "ReduceLROnPlateau" and isinstance(
+            optimizer.arguments.get("learning_rate"), Component
+        ):
+            message = (
+                "ReduceLROnPlateau cannot change a schedule. Write learning_rate as a number, or "
+                "remove ReduceLROnPlateau."
+            )
+            yield path, message
+        if callback.name == "BackupAndRestore":
+            message = "It cannot resume a run, because every run has its own folder. Remove it."
+            yield path, message
+        if callback.name == "ModelCheckpoint":
+            file = callback.arguments["filepath"]
+            endings: tuple[str, ...] = (".keras", ".h5")
+            if callback.arguments.get("save_weights_only"):
+                endings = (".weights.h5",)
+            if not str(file).endswith(endings):
+                message = f"Its file must end in {endings[0]} (received: filepath={file})."
+                yield (*path, "filepath"), message
 
 
-def _name_activation(value: Any) -> str | None:
-    component = split_component(value)
-    return component[0] if component else None
+def _name_activation(layer: Component, default: str) -> str:
+    """The name of a layer's activation."""
+    activation = layer.arguments.get("activation")
+    return activation.name if isinstance(activation, Component) else default

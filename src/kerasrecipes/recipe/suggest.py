@@ -1,4 +1,4 @@
-"""The word that was meant."""
+"""Suggestions for misspelt words."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _HABITS = {
     "batch": "batch_size",
     "epoch": "epochs",
 }
-"""Words that people bring along and that no measure of likeness leads to the right one."""
+"""Words of other libraries, which are spelt too differently to be recognised."""
 
 
 def find_meant(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that a misspelt word is most like, or None where nothing comes near."""
+    """The choice that is most like a misspelt word, or None where none is similar."""
     choices = list(choices)
     if _HABITS.get(word) in choices:
         return _HABITS[word]
-    # Keras has many a name in two spellings: the one written like the word comes first.
+    # Keras has many names in two spellings: the one written like the word comes first.
     by_folded: dict[str, str] = {}
     for choice in sorted(choices, key=lambda choice: choice[:1].isupper() != word[:1].isupper()):
         by_folded.setdefault(_fold(choice), choice)
@@ -34,7 +34,7 @@ def find_meant(word: str, choices: Iterable[str]) -> str | None:
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:
-    """End a message: the word that was meant, or the choices where they are few."""
+    """End a message with the most similar word, or with the choices if they are few."""
     choices = list(choices)
     meant = find_meant(word, choices)
     if meant:

@@ -1,14 +1,15 @@
-"""YAML as YAML 1.2 means it, with the line and column of every value.
+"""Reads YAML 1.2, with the line and column of every value.
 
-PyYAML reads YAML 1.1: ``1e-3`` is text to it, ``on`` is true, and of two equal keys the last one
-wins in silence. The classes below read and write the core schema of YAML 1.2 (chapter 10.3 of
-its specification) and leave PyYAML's own loaders as they are.
+PyYAML reads YAML 1.1: ``1e-3`` is text to it, ``on`` is true, and if a key occurs twice, the last
+value is used without a warning. The classes below read and write the core schema of YAML 1.2
+(chapter 10.3 of its specification) and leave PyYAML's own loaders as they are.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,17 @@ import yaml
 from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError
 from kerasrecipes.recipe.suggest import suggest
 
+_Places = dict[KeyPath, Any]
 MAX_NODES = 10_000
 """More values than any recipe has; aliases that multiply each other stop here."""
 
-_FRACTION = "!fraction"
+_FRACTION, _TEXT = "!fraction", "tag:yaml.org,2002:str"
 _INT = re.compile(r"[-+]?[0-9]{1,4000}$|0o[0-7]+$|0x[0-9a-fA-F]+$")
 _FLOAT = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
     r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
 )
+DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?$")
 _BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)$")
 _NULL = re.compile(r"(~|null|Null|NULL|)$")
 _RESOLVERS = (
@@ -78,41 +81,63 @@ class _Dumper(yaml.SafeDumper):
 for _tag, _pattern, _first in _RESOLVERS:
     _Loader.add_implicit_resolver(_tag, _pattern, list(_first))
     _Dumper.add_implicit_resolver(_tag, _pattern, list(_first))
+
+
+def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    # PyYAML writes these line breaks unescaped unless in double quotes, and reads them as spaces.
+    style = '"' if re.search("[\x85\u2028\u2029]", value) else None
+    return dumper.represent_scalar(_TEXT, value, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(
     Fraction, lambda dumper, value: dumper.represent_scalar(_FRACTION, value.text)
 )
-# PyYAML writes these line breaks unescaped unless in double quotes, and reads them as spaces.
-_Dumper.add_representer(
-    str,
-    lambda dumper, value: dumper.represent_scalar(
-        "tag:yaml.org,2002:str",
-        value,
-        style='"' if re.search("[\x85\u2028\u2029]", value) else None,
-    ),
-)
+
+
+_STYLE: dict[str, Any] = {"Dumper": _Dumper, "sort_keys": False, "allow_unicode": True}
 
 
 @dataclass
 class Document:
-    """A YAML text as plain Python values, and where each of them stands.
+    """Plain Python values, and the place of each.
 
     Attributes:
         value: Mappings, lists, strings, numbers, booleans and None.
-        keys: Where the key of each mapping entry stands.
-        values: Where each value stands.
+        keys: The place of the key of each mapping entry.
+        values: The place of each value; None if it comes from Python.
         problems: Keys given twice; the first of each counts, so that all else can be checked.
     """
 
     value: Any
     keys: dict[KeyPath, Location] = field(default_factory=dict)
-    values: dict[KeyPath, Location] = field(default_factory=dict)
+    values: dict[KeyPath, Location | None] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def locate(self, path: KeyPath) -> Location | None:
-        """Find the value at a path, or the nearest thing around it that stands in a file."""
+        """Find the value at a path, or the nearest enclosing value that is from a file."""
         while path and path not in self.values:
             path = path[:-1]
         return self.values.get(path)
+
+    def get(self, path: KeyPath) -> Any:
+        """The value at a path, which must be there."""
+        value = self.value
+        for part in path:
+            value = value[part]
+        return value
+
+    def put(self, path: KeyPath, other: Document, at: KeyPath = ()) -> None:
+        """Put the value that another document has at a path into this one, with its places."""
+        self.get(path[:-1])[path[-1]] = other.get(at)
+        self.values = _replace_places(self.values, path, other.values, at)
+        self.keys = _replace_places(self.keys, path, other.keys, at)
+
+
+def _replace_places(places: _Places, path: KeyPath, others: _Places, at: KeyPath) -> _Places:
+    kept = {known: place for known, place in places.items() if known[: len(path)] != path}
+    put = {path + p[len(at) :]: place for p, place in others.items() if p[: len(at)] == at}
+    return kept | put
 
 
 def read_yaml(file: Path) -> Document:
@@ -140,9 +165,10 @@ def parse_yaml(text: str, file: str) -> Document:
     """Read YAML from a text; ``file`` is the name that locations give.
 
     Raises:
-        RecipeError: The text is not YAML, or asks for Python objects.
+        RecipeError: The text is not YAML, or contains Python objects.
     """
-    document, builder = Document(None), _Builder(file)
+    builder = _Builder(file)
+    document = Document(None, values={(): Location(file, 1, 1)})
     try:
         node = yaml.compose(text, Loader=_Loader)
         if node is not None:
@@ -161,40 +187,66 @@ def parse_yaml(text: str, file: str) -> Document:
     return document
 
 
+def read_python(value: Any, name: KeyPath = (), location: Location | None = None) -> Document:
+    """Read values that come from Python, which must be those that YAML has.
+
+    Args:
+        value: A mapping, list, text, number, ...; paths, NumPy's numbers and arrays are converted.
+        name: The name of the value in messages.
+        location: Its place.
+
+    Raises:
+        RecipeError: There are objects among the values; carries a problem for each.
+    """
+    document = Document(None)
+
+    def read(value: Any, path: KeyPath) -> Any:
+        document.values[path] = location
+        if hasattr(value, "tolist"):
+            value = value.tolist()
+        if isinstance(value, os.PathLike):
+            return os.fspath(value)
+        if isinstance(value, Mapping):
+            return {key: read(inner, (*path, str(key))) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [read(inner, (*path, i)) for i, inner in enumerate(value)]
+        if not isinstance(value, str | int | float | None):
+            kind = value if isinstance(value, type) else type(value)
+            message = (
+                "A recipe cannot contain Python objects (received: "
+                f"{kind.__module__}.{kind.__qualname__}). Write a name with arguments, such as "
+                "{Adam: {learning_rate: 0.01}}; register a class or function of your own with "
+                "keras.saving.register_keras_serializable, and write 'Package>Name'."
+            )
+            document.problems.append(Problem((*name, *path), message, location))
+        return value
+
+    document.value = read(value, ())
+    if document.problems:
+        raise RecipeError(document.problems)
+    return document
+
+
 def dump_yaml(value: Any) -> str:
     """Write plain values as YAML that ``parse_yaml`` reads back unchanged."""
-    text: str = yaml.dump(
-        value,
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        default_flow_style=None,
-        width=100,
-    )
+    text: str = yaml.dump(value, default_flow_style=None, width=100, **_STYLE)
     return text
 
 
 def write_value(value: Any, length: int = 60) -> str:
-    """A value as a recipe would hold it, in one line, for a message."""
+    """Write a value as in a recipe, in one line, for a message."""
     if value is None:
         return "nothing"
     if isinstance(value, str):
         text = f"'{value}'"
     else:
-        text = yaml.dump(
-            value,
-            Dumper=_Dumper,
-            sort_keys=False,
-            allow_unicode=True,
-            default_flow_style=True,
-            width=float("inf"),
-        )
+        text = yaml.dump(value, default_flow_style=True, width=float("inf"), **_STYLE)
         text = text.removesuffix("...\n").strip()
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 class _Builder:
-    """Turns PyYAML's nodes into plain values, and collects what is wrong on the way."""
+    """Turns PyYAML's nodes into plain values, and collects problems."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -207,7 +259,7 @@ class _Builder:
         self._n_nodes += 1
         if self._n_nodes > MAX_NODES:
             if self._n_nodes == MAX_NODES + 1:
-                self._report(node, path, f"A recipe may hold {MAX_NODES:,} values at the most.")
+                self._report(node, path, f"A recipe may contain {MAX_NODES:,} values at the most.")
             return None
         if id(node) in self._open:
             self._report(node, path, "An alias may not contain itself.")
@@ -230,7 +282,7 @@ class _Builder:
         self, node: yaml.MappingNode, path: KeyPath, document: Document
     ) -> Iterator[tuple[Any, Any]]:
         first_seen: dict[Any, int] = {}
-        for key_node, value_node in node.value:
+        for key_node, value_node in _join_decimal_commas(node.value):
             if not isinstance(key_node, yaml.ScalarNode):
                 self._report(key_node, path, "A key must be a word or a number.")
                 continue
@@ -270,7 +322,7 @@ class _Builder:
 
     def _refuse_tag(self, node: yaml.Node, path: KeyPath) -> None:
         tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-        message = f"A recipe holds plain values, no YAML tags (received: {tag}). Remove the tag."
+        message = f"A recipe contains plain values, no YAML tags (received: {tag}). Remove the tag."
         self._report(node, path, message)
 
     def _location(self, node: yaml.Node) -> Location:
@@ -280,74 +332,51 @@ class _Builder:
         self.problems.append(Problem(path, message, self._location(node)))
 
 
+def _join_decimal_commas(entries: list[tuple[yaml.Node, yaml.Node]]) -> list[tuple[Any, Any]]:
+    """Join what YAML reads as two entries: in braces, ``rate: 0,001`` becomes the text "0,001"."""
+    joined: list[tuple[Any, Any]] = []
+    for key, value in entries:
+        name, before = joined[-1] if joined else (key, value)
+        are_words = isinstance(before, yaml.ScalarNode) and isinstance(key, yaml.ScalarNode)
+        is_next = before.end_mark.index + 1 == key.start_mark.index and not value.value
+        text = f"{before.value},{key.value}" if are_words and is_next else ""
+        if DECIMAL_COMMA.match(text):
+            joined[-1] = name, yaml.ScalarNode(_TEXT, text, before.start_mark, key.end_mark)
+        else:
+            joined.append((key, value))
+    return joined
+
+
 def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
     said, where = error.problem or str(error), error.problem_mark or error.context_mark
     opened = error.context_mark.line + 1 if error.context_mark else 1
     message = f"This is not YAML: {said}."
-    for words, meaning, at_start in _SYNTAX:
-        if words in said:
-            message = meaning.format(opened=opened)
-            where = error.context_mark if at_start and error.context_mark else where
-            break
+    for words in [words for words in _SYNTAX if words in said][:1]:
+        message = _SYNTAX[words].format(opened=opened)
+        where = error.context_mark if words in _AT_START and error.context_mark else where
     location = Location(file, where.line + 1, where.column + 1) if where else Location(file)
     return Problem((), message, location)
 
 
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
-_SYNTAX = (
-    (
-        "<stream end>",
-        "A bracket is opened and never closed. Close it.",
-        True,
-    ),
-    (
-        "expected ',' or",
-        "A comma is missing before this place, or the bracket opened in line {opened} is not "
-        "closed before it.",
-        False,
-    ),
-    (
-        "mapping values are not allowed",
-        "There is one ': ' too many in this line. Put text that holds ': ' in quotes; in a list, "
-        "start each item with '- ' in the same column.",
-        False,
-    ),
-    (
-        "could not find expected ':'",
-        "A key is followed by a colon and a space: 'key: value'. Write this line so.",
-        True,
-    ),
-    (
-        "'\\t'",
-        "This line is indented with a tab. Indent with spaces.",
-        False,
-    ),
-    (
-        "expected <block end>",
-        "This line does not fit the lines above. Lines of one list or mapping start in the same "
-        "column, and each item of a list with '- '.",
-        False,
-    ),
-    (
-        "another document",
-        "A recipe is one document. Remove the line '---'.",
-        False,
-    ),
-    (
-        "found unexpected end of stream",
-        "A quote is opened and never closed. Close it.",
-        True,
-    ),
-    (
-        "undefined alias",
-        "Text that starts with '*' goes in quotes. (To YAML '*' repeats a value marked with '&', "
-        "and there is none of this name.)",
-        False,
-    ),
-    (
-        "cannot start any token",
-        "Text that starts with this character goes in quotes.",
-        False,
-    ),
-)
-"""PyYAML's words for a slip, what it means for a person, and whether it lies where PyYAML began."""
+_SYNTAX = {
+    "<stream end>": "A bracket is opened and never closed. Close it.",
+    "expected ',' or": "A comma is missing before this place, or the bracket opened in line "
+    "{opened} is not closed before it.",
+    "mapping values are not allowed": "There is one ': ' too many in this line. Put text that "
+    "contains ': ' in quotes; in a list, start each item with '- ' in the same column.",
+    "could not find expected ':'": "A key is followed by a colon and a space: 'key: value'. Write "
+    "this line so.",
+    "'\\t'": "This line is indented with a tab. Indent with spaces.",
+    "expected <block end>": "This line does not fit the lines above. Lines of one list or mapping "
+    "start in the same column, and each item of a list with '- '.",
+    "another document": "A recipe is one document. Remove the line '---'.",
+    "found unexpected end of stream": "A quote is opened and never closed. Close it.",
+    "undefined alias": "Text that starts with '*' goes in quotes. (To YAML '*' repeats a value "
+    "marked with '&', and there is none of this name.)",
+    "cannot start any token": "Text that starts with this character goes in quotes.",
+}
+"""PyYAML's messages, and clearer ones."""
+
+_AT_START = ("<stream end>", "could not find expected ':'", "found unexpected end of stream")
+"""Mistakes that lie where PyYAML began to read, not where it stopped."""

@@ -1,30 +1,64 @@
-"""From a run folder's files to its report: pictures, and one page that opens anywhere."""
+"""Makes a run's report from its files: plots, and one page that opens anywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from kerasrecipes.report.choices import choose_plots, choose_samples
-from kerasrecipes.runs import Run
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["choose_plots", "choose_samples", "make_report"]
+from kerasrecipes.runs import Run, RunWriter
+
+N_SAMPLES = 10
+"""How many images a report shows of each group."""
 
 
-def make_report(run: Run, plots: Sequence[str]) -> list[str]:
-    """Draw the chosen pictures and write the page, from nothing but the run's files.
+def make_report(run: Run, names: Sequence[str]) -> list[str]:
+    """Draw the named plots and write the page, from the run's files alone.
 
-    A picture whose data the run does not have is left out.
+    A plot whose data the run does not have is left out.
 
     Returns:
-        Warnings for a person, such as of a script that no installed font can draw.
+        Warnings for the user, such as of a script that no installed font can draw.
     """
+    from kerasrecipes.report.figures import draw_figures
     from kerasrecipes.report.page import render_page
-    from kerasrecipes.report.pictures import draw_pictures
     from kerasrecipes.report.results import read_results
 
-    results = read_results(run)
-    pictures, warnings = draw_pictures(results, plots)
-    for picture in pictures:
-        run.write_plot(picture.name, picture.image)
-    run.write_report(render_page(results, pictures, warnings))
+    results, writer = read_results(run), RunWriter(run.path)
+    figures, warnings = draw_figures(results, names)
+    for figure in figures:
+        writer.write_plot(figure.name, figure.png)
+    writer.write_report(render_page(results, figures, warnings))
     return warnings
+
+
+def choose_plots(task: str, is_image: bool) -> tuple[str, ...]:
+    """Choose the plots that suit a task, for a recipe that names none.
+
+    Args:
+        task: "regression" or "classification".
+        is_image: Whether the inputs are images.
+    """
+    if task == "regression":
+        return ("regplot", "learning_curves", "residuals")
+    images = ("samples",) if is_image else ()
+    return ("learning_curves", "confusion_matrix", *images, "class_counts")
+
+
+def choose_samples(
+    is_correct: NDArray[np.bool_], confidence: NDArray[np.floating[Any]]
+) -> NDArray[np.int64]:
+    """Choose the test images to keep: the first ten, and the ten most confident mistakes.
+
+    Args:
+        is_correct: Shape (n_samples,).
+        confidence: Shape (n_samples,), the probability of the predicted class.
+
+    Returns:
+        Positions of shape (n_chosen,), ascending, each once.
+    """
+    wrong = np.flatnonzero(~is_correct)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")[:N_SAMPLES]]
+    return np.union1d(np.arange(min(N_SAMPLES, len(is_correct))), worst)

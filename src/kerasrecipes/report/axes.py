@@ -1,4 +1,4 @@
-"""What the curves of all pages have in common: scales, and names at the ends of lines."""
+"""Parts of the plots of all pages: scales, subtitles, and names at the ends of lines."""
 
 from __future__ import annotations
 
@@ -11,18 +11,47 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-_LOG_FROM = 8  # times that the first value of a falling curve is its last
+from kerasrecipes.report.style import MUTED
+
+SMALL = 9
+"""Points of the smallest text: at least 9 CSS pixels on a phone."""
+
+_LOG_FROM = 8  # a curve that falls by this factor is drawn on a logarithmic scale
+
+
+def write_titles(ax: Axes, title: str, subtitle: Sequence[str]) -> None:
+    """Write a title and, below it, facts about the data; both are above the Axes."""
+    ax.set_title(title, pad=8 + 1.4 * SMALL * len(subtitle))
+    ax.annotate(
+        "\n".join(subtitle),
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 5),
+        textcoords="offset points",
+        va="bottom",
+        size=SMALL,
+        color=MUTED,
+        linespacing=1.3,
+    )
+
+
+def write_ticks(ax: Axes) -> None:
+    """Write few numbers on both axes, with thousands set apart, so that labels stay apart."""
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(4))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace("-", "−")))
 
 
 def scale_curves(ax: Axes, curves: Iterable[NDArray[np.float64]]) -> None:
-    """Count epochs in whole numbers, and give values that fall far a logarithmic scale.
+    """Count epochs in whole numbers, and use a logarithmic scale for values that fall far.
 
     Args:
         ax: Where the curves are drawn.
-        curves: Each of shape (n_epochs,); NaN where a run had ended or diverged.
+        curves: Each of shape (n_epochs,); NaN after a run has ended or diverged.
     """
     curves = list(curves)
-    if _is_positive(curves) and any(map(_falls_far, curves)):
+    is_positive = all(np.nanmin(values, initial=np.inf) > 0 for values in curves)
+    if is_positive and any(map(_falls_far, curves)):
         ax.set_yscale("log")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -32,10 +61,10 @@ def scale_curves(ax: Axes, curves: Iterable[NDArray[np.float64]]) -> None:
 
 
 def find_line_ends(ax: Axes) -> list[tuple[Line2D, tuple[float, float], float]]:
-    """Each named line, its last finite point in data coordinates, and that point's height.
+    """Find each named line, its last finite point in data coordinates, and that point's height.
 
     Returns:
-        Heights are shares of the Axes' own, so that names can be put beside the ends.
+        Heights are shares of the Axes' height, so that names can be written next to the ends.
     """
     to_axes = ax.transScale + ax.transLimits
     ax.get_ylim()  # settles the limits that transLimits reads
@@ -52,8 +81,8 @@ def find_line_ends(ax: Axes) -> list[tuple[Line2D, tuple[float, float], float]]:
 def spread_apart(heights: Sequence[float], gap: float) -> NDArray[np.float64]:
     """Move heights as little as possible so that any two are at least a gap apart.
 
-    The least squares under that constraint are an isotonic regression of the sorted heights less
-    what the gaps below them take.
+    This is least squares under a constraint: an isotonic regression of the sorted heights, each
+    less the gaps below it.
 
     Args:
         heights: Shape (n,), shares of the Axes' height.
@@ -71,10 +100,6 @@ def spread_apart(heights: Sequence[float], gap: float) -> NDArray[np.float64]:
     apart = np.empty(len(heights))
     apart[order] = np.clip(fitted, 0, highest) + steps
     return apart
-
-
-def _is_positive(curves: Iterable[NDArray[np.float64]]) -> bool:
-    return all(np.nanmin(values, initial=np.inf) > 0 for values in curves)
 
 
 def _falls_far(values: NDArray[np.float64]) -> bool:

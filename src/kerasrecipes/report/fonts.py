@@ -1,4 +1,4 @@
-"""Fonts that have a glyph for every character that a picture shows."""
+"""Fonts that have a glyph for every character that a plot shows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-# It would report every family that lacks a bold face, although it then takes another.
+# It would report every family without a bold face, although it then takes another.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 _PREFERRED = ("Inter", "Source Sans 3", "Helvetica Neue", "Arial", "Liberation Sans")
@@ -30,9 +30,19 @@ class Fonts:
     missing: frozenset[str]
 
     def spell(self, text: str, instead: str) -> str:
-        """Give the text on one line, or what stands for it if a glyph is missing."""
+        """Give the text on one line, or ``instead`` if a glyph is missing."""
         line = _on_one_line(text)
         return instead if self.missing & set(line) else line
+
+    def list_warnings(self) -> list[str]:
+        """Name characters that no installed font has, if there are any."""
+        if not self.missing:
+            return []
+        some = " ".join(sorted(self.missing)[:5])
+        return [
+            f"No installed font can draw {some}. The plots show plain names instead; the page "
+            "shows the words. To draw them, install a font for that script, such as Noto Sans."
+        ]
 
 
 def choose_fonts(texts: Iterable[str]) -> Fonts:
@@ -59,7 +69,7 @@ def _candidates(families: Iterable[str]) -> Iterator[str]:
 
 @cache
 def _characters(family: str) -> frozenset[str]:
-    """Characters that a family has in both of the weights that the pictures use."""
+    """Characters that a family has in both of the weights that the plots use."""
     from matplotlib.font_manager import FontProperties, findfont
     from matplotlib.ft2font import FT2Font
 

@@ -1,20 +1,27 @@
-"""One self-contained HTML page from a run's results and its pictures."""
+"""One self-contained HTML page from a run's results and its figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kerasrecipes.report import words
-from kerasrecipes.report.picture import Picture
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.tables import list_columns, list_scores, score_classes
+from kerasrecipes.report.serving import list_inputs, write_snippet
+from kerasrecipes.report.style import PageFigure
+from kerasrecipes.report.tables import (
+    Table,
+    list_columns,
+    list_layers,
+    list_scores,
+    score_classes,
+)
 from kerasrecipes.report.template import get_environment
 from kerasrecipes.report.verdict import give_verdict
+from kerasrecipes.report.words import write_epochs, write_rows, write_seconds, write_shape
 
 _BANNERS = {
-    "interrupted": "Interrupted. This run was stopped before its end, and what follows covers only "
-    "what it left.",
-    "failed": "Failed. This run ended with an error, and what follows covers only what it left.",
+    "interrupted": "Interrupted. This run was stopped before its end; the page shows what it had "
+    "written.",
+    "failed": "Failed. This run ended with an error; the page shows what it had written.",
     "running": "Still running. This page shows the run as it was when the page was written.",
 }
 
@@ -22,68 +29,76 @@ _OF_TRAINING = {"Fingerprint", "Device", "Versions"}
 
 
 def render_page(
-    results: Results, pictures: Sequence[Picture] = (), warnings: Sequence[str] = ()
+    results: Results, figures: Sequence[PageFigure] = (), warnings: Sequence[str] = ()
 ) -> str:
     """Write the report's page.
 
     Args:
-        results: What is known about the run.
-        pictures: In the order in which they appear.
-        warnings: What came up while drawing, beside the run's own warnings.
+        results: The run's files.
+        figures: In the order in which they appear.
+        warnings: From drawing; the run's own are added.
     """
-    return (
-        get_environment()
-        .get_template("report.html.j2")
-        .render(
-            results=results,
-            run=results.info,
-            verdict=give_verdict(results),
-            banner=_BANNERS.get(str(results.info.get("status")), ""),
-            tiles=_choose_tiles(results),
-            pictures=pictures,
-            scores=list_scores(results),
-            classes=score_classes(results),
-            columns=list_columns(results),
-            facts=_list_facts(results),
-            warnings=[*results.info.get("warnings", ()), *warnings],
-        )
+    info = results.info
+    template = get_environment().get_template("report.html.j2")
+    return template.render(
+        results=results,
+        run=info,
+        verdict=give_verdict(results),
+        banner=_BANNERS.get(str(info.get("status")), ""),
+        tiles=_choose_tiles(results),
+        figures=figures,
+        scores=list_scores(results),
+        classes=score_classes(results),
+        columns=list_columns(results.dataset, with_left_out=not results.evaluated),
+        layers=list_layers(info),
+        inputs=_list_inputs(results),
+        snippet=write_snippet(results.dataset),
+        facts=_list_facts(results),
+        warnings=dict.fromkeys([*info.get("warnings", ()), *warnings]),
+    )
+
+
+def _list_inputs(results: Results) -> Table:
+    """List the inputs of model.keras; empty for an evaluation, and for a run without a model."""
+    is_saved = results.info.get("status") == "finished" and not results.evaluated
+    rows = [
+        [
+            each.name,
+            f"{each.dtype}, {write_shape((None, *each.shape))}",
+            ", ".join(each.columns) or "raw values",
+        ]
+        for each in (list_inputs(results.dataset) if is_saved else ())
+    ]
+    return Table(
+        dict.fromkeys(("Input", "Type and shape", "Values of a row, in order"), False), rows
     )
 
 
 def _choose_tiles(results: Results) -> list[tuple[str, str]]:
-    """Choose the few facts that stand in large type: pairs of a value and what it is."""
-    info, rows = results.info, results.dataset.get("rows", {})
-    parameters = f"{info['parameters']:,}" if "parameters" in info else ""
-    if results.evaluated:
-        scored, n_classes = rows.get(results.part, 0), len(results.class_names)
-        tiles = {
-            f"{results.noun}s": f"{scored:,}",
-            "classes": f"{n_classes:,}" if n_classes else "",
-            "targets": f"{len(results.targets):,}" if len(results.targets) > 1 else "",
-            "parameters": parameters,
-        }
-        return [(value, what) for what, value in tiles.items() if value]
-    asked, fit = info.get("epochs", 0), info.get("seconds", {}).get("fit")
-    of_asked = f" of {asked:,}" if asked > results.epochs_run else ""
-    tiles = {
-        f"training {results.noun}s": f"{rows['train']:,}" if "train" in rows else "",
-        "parameters": parameters,
-        "epochs": f"{results.epochs_run:,}{of_asked}",
-        "to fit": words.write_seconds(fit) if fit else "",
+    """Choose the few facts in large type: pairs of a value and its name."""
+    rows, fit = results.dataset.get("rows", {}), results.info.get("seconds", {}).get("fit")
+    counts = {
+        f"training {results.noun}s": rows.get("train"),
+        f"{results.noun}s": rows.get("evaluated"),
+        "classes": len(results.class_names),
+        "parameters": results.info.get("parameters"),
     }
-    return [(value, what) for what, value in tiles.items() if value]
+    tiles = [(f"{n:,}", what) for what, n in counts.items() if n]
+    if not results.evaluated:
+        epochs = write_epochs(results.epochs_run, results.info.get("epochs", 0))
+        tiles += [(epochs, "epochs"), *([(write_seconds(fit), "to fit")] if fit else [])]
+    return tiles
 
 
 def _list_facts(results: Results) -> list[tuple[str, str]]:
-    """List what a person needs to judge or repeat the run: pairs of a name and a value.
+    """List the facts needed to assess or repeat the run: pairs of a name and a value.
 
-    Of an evaluation, run.json repeats facts of the training, which are not its own.
+    An evaluation's run.json also has facts of the training; these are left out.
     """
     info, data = results.info, results.dataset
-    rows = ", ".join(f"{n:,} {part}" for part, n in data.get("rows", {}).items())
     facts = {
         "Data": data.get("origin"),
-        "Rows": rows,
+        "Rows": write_rows(data.get("rows", {})),
         "Fingerprint": data.get("fingerprint"),
         "Target": f"{results.target} ({results.unit})" if results.unit else results.target,
         "Loss": info.get("loss"),
@@ -93,6 +108,7 @@ def _list_facts(results: Results) -> list[tuple[str, str]]:
         "Device": info.get("device"),
         "Versions": ", ".join(f"{name} {v}" for name, v in info.get("versions", {}).items()),
         "Git commit": info.get("git_commit"),
+        "Stopped by": info.get("stopped_by"),
         "Started": str(info.get("started_at", "")).replace("T", " "),
     }
     return [

@@ -1,27 +1,25 @@
-"""What a report knows about a run, read once from the run's files."""
+"""A run's results, read once from its files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.runs import Run
 
-T = TypeVar("T")
 _NOT_METRICS = {"epoch", "learning_rate"}
 
 
 @dataclass(frozen=True)
 class Results:
-    """The files of a run, or of an evaluation inside one; a file that is not there is empty.
+    """The files of a run, or of an evaluation inside one; files that are not written yet are empty.
 
     Attributes:
-        info: What run.json says.
+        info: The content of run.json.
         history: Values by column, one an epoch.
         metrics: Metric values by name, by part.
         predictions: The predicted rows' columns, as text.
@@ -38,7 +36,7 @@ class Results:
 
     @cached_property
     def dataset(self) -> dict[str, Any]:
-        """What run.json says about the data."""
+        """The facts about the data in run.json."""
         return dict(self.info.get("dataset", {}))
 
     @property
@@ -48,7 +46,7 @@ class Results:
 
     @property
     def evaluated(self) -> str:
-        """Whose rows an evaluation scored, such as a file's name; empty for a run."""
+        """The name of the rows that an evaluation scored, such as a file; empty for a run."""
         return str(self.info.get("evaluated") or "")
 
     @property
@@ -73,12 +71,12 @@ class Results:
 
     @property
     def unit(self) -> str:
-        """The unit of a regression target; empty where it has none."""
+        """The unit of a regression target; empty if it has none."""
         return str(self.dataset.get("target_unit") or "")
 
     @property
     def noun(self) -> str:
-        """What one sample is called."""
+        """The word for one sample."""
         return "row" if self.samples is None else "image"
 
     @cached_property
@@ -88,7 +86,7 @@ class Results:
 
     @property
     def has_predictions(self) -> bool:
-        """Whether any row was predicted whose answer is known, each target of several."""
+        """Whether any predicted row has a known target; of several targets, every one."""
         if len(self.targets) > 1:
             return all(each.has_predictions for each in self.split_targets())
         return bool(self.predictions.get("actual") and self.predictions.get("predicted"))
@@ -119,12 +117,9 @@ class Results:
 
     @property
     def curve_names(self) -> list[str]:
-        """The loss, then the metrics, that history.csv follows."""
-        return [
-            name
-            for name in self.history
-            if not name.startswith("val_") and name not in _NOT_METRICS
-        ]
+        """The loss and the metrics of history.csv, without validation."""
+        names = [name for name in self.history if not name.startswith("val_")]
+        return [name for name in names if name not in _NOT_METRICS]
 
     @property
     def best_epoch(self) -> int | None:
@@ -133,7 +128,7 @@ class Results:
         return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
 
     def split_targets(self) -> list[Results]:
-        """The same for each of several targets by itself, as a run with that target has it."""
+        """The results of each of several targets, as those of a run with this target alone."""
         if len(self.targets) == 1:
             return [self]
         return [
@@ -159,17 +154,5 @@ class Results:
 def read_results(run: Run) -> Results:
     """Read a run's files."""
     return Results(
-        info=run.info,
-        history=_read(lambda: run.history, {}),
-        metrics=_read(lambda: run.metrics, {}),
-        predictions=_read(lambda: run.predictions, {}),
-        samples=run.samples,
-        recipe=_read(lambda: run.recipe_text, ""),
+        run.info, run.history, run.metrics, run.predictions, run.samples, run.recipe_text
     )
-
-
-def _read(reader: Callable[[], T], missing: T) -> T:
-    try:
-        return reader()
-    except FileNotFoundError:
-        return missing

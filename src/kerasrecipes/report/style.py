@@ -1,4 +1,4 @@
-"""The look that all pictures share."""
+"""The look that all plots share, and how they are drawn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,11 +18,14 @@ if TYPE_CHECKING:
 COLORS = {"train": "#0173b2", "validation": "#d55e00", "test": "#029e73"}
 INK, MUTED, FAINT, WRONG = "#1f2328", "#646c76", "#d9dde2", "#cc3311"
 
+CELL, ON_CELL = "#2b78b8", "#fcfcfc"
+"""A full cell, and text on it; neither changes on a dark page."""
+
 SERIES = (
     *("#0173b2", "#d55e00", "#029e73", "#cc78bc"),
     *("#de8f05", "#56b4e9", "#a5683c", "#7f868e"),
 )
-"""Colours of several lines, the same palette's; neighbours are easy to tell apart."""
+"""Colours of several lines, of the same palette; neighbours are easy to distinguish."""
 
 _IN_THE_DARK = {
     "#ffffff": "#1c2025",
@@ -28,15 +34,17 @@ _IN_THE_DARK = {
     FAINT: "#3a4149",
     "#9aa1aa": "#6b747e",
     "#eceef1": "#2b3138",
+    WRONG: "#ff8a70",
     "#0173b2": "#4aa3df",
     "#d55e00": "#ef7f30",
     "#029e73": "#2bbd93",
     "#56b4e9": "#9fd6f7",
     "#a5683c": "#c98d62",
 }
-"""What a colour of a vector drawing becomes on a dark page; the others serve both."""
+"""Colours of SVG drawings on a dark page; other colours are used in both modes."""
 
 _SETTINGS = {
+    "axes.facecolor": "none",
     "axes.edgecolor": "#9aa1aa",
     "axes.grid": True,
     "axes.axisbelow": True,
@@ -52,7 +60,7 @@ _SETTINGS = {
     "figure.constrained_layout.h_pad": 0.1,
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.w_pad": 0.1,
-    "figure.dpi": 180,
+    "figure.dpi": 220,
     "figure.facecolor": "white",
     "font.size": 10,
     "grid.color": "#eceef1",
@@ -65,6 +73,33 @@ _SETTINGS = {
     "ytick.major.size": 0,
     "ytick.minor.size": 0,
 }
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A plot on a page, with its title and texts.
+
+    Attributes:
+        title: Its title.
+        alt: Alternative text for readers who cannot see it.
+        caption: How to read it.
+        name: As in the recipe's ``report`` key, with the target appended if there are several.
+        panels: SVG drawings, side by side where there is room.
+        width: Of a panel, in CSS pixels.
+        narrow: The same as one drawing for a narrow screen; empty if ``panels`` serve there too.
+        scrolls: Whether a narrow screen scrolls it sideways, so that its text stays readable.
+        png: All panels as one PNG file's bytes, for the run folder.
+    """
+
+    title: str
+    alt: str
+    caption: str
+    name: str = ""
+    panels: tuple[bytes, ...] = ()
+    width: int = 0
+    narrow: bytes = b""
+    scrolls: bool = False
+    png: bytes = b""
 
 
 @contextmanager
@@ -83,34 +118,45 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height))
 
 
-def render_png(figure: Figure) -> bytes:
-    """Draw a figure as a PNG file's bytes, once; ``savefig`` would draw it twice."""
+def render_png(panels: Sequence[Figure], n_columns: int = 1) -> bytes:
+    """Draw figures of one size side by side, as one PNG file's bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
 
+    images = []
+    for figure in panels:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        images.append(np.asarray(canvas.buffer_rgba())[..., :3])
+    blank = np.full_like(images[0], 255)
+    images += [blank] * (-len(images) % n_columns)
+    rows = [np.hstack(images[i : i + n_columns]) for i in range(0, len(images), n_columns)]
     file = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(file)
+    Image.fromarray(np.vstack(rows)).save(file, "PNG")
     return file.getvalue()
 
 
 def render_svg(figure: Figure) -> bytes:
-    """Draw a figure as an SVG file's bytes, whose colours follow the page into the dark.
+    """Draw a figure as an SVG file's bytes, with colours that follow the reader's dark mode.
 
-    Letters are drawn as outlines: no script depends on the reader's fonts.
+    Letters are drawn as outlines, so that no script depends on the reader's fonts. The background
+    is transparent.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+    figure.patch.set_visible(False)
     file = io.BytesIO()
     undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "kerasrecipes"}):
         FigureCanvasSVG(figure).print_svg(file, metadata=undated)
     drawing = file.getvalue().decode("utf-8")
-    drawing = drawing[drawing.index("<svg") :]  # the XML declaration and document type serve nobody
+    drawing = drawing[drawing.index("<svg") :]  # without XML declaration and document type
     return _follow_page(drawing).encode("utf-8")
 
 
 def _follow_page(drawing: str) -> str:
-    """Replace the colours that have a dark counterpart by variables, and set these in a style."""
+    """Replace colours that have a dark counterpart by variables, and define these in a style."""
 
     def name(color: str) -> str:
         return f"--c{color[1:]}"

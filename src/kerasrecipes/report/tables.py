@@ -1,18 +1,25 @@
-"""The page's tables: a run's scores, those of each class, and how each column was taken."""
+"""The tables of a run, for the page and for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from kerasrecipes.recipe.schema import FEATURES
+from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.words import name_metric
+from kerasrecipes.report.words import (
+    list_some,
+    name_score,
+    write_bytes,
+    write_number,
+    write_shape,
+)
 
-_MOST_CLASSES = 200  # beyond, nobody reads the table
+MOST_CLASSES = 200
+"""A longer table of classes is left out."""
 
 _TAKEN_AS = {
     "float": "number, as it is",
@@ -26,71 +33,97 @@ _TAKEN_AS = {
     "boolean": "true or false",
     "date": "date",
 }
-"""What ``recipe.schema.FEATURES`` mean, in plain words."""
+"""Descriptions of ``recipe.features.FEATURES``."""
 
 
 @dataclass(frozen=True)
-class ColumnRow:
-    """What became of one column.
+class Table:
+    """Text in rows and columns; the first cell of a row is its name.
 
     Attributes:
-        name: As in the file.
-        taken_as: In plain words.
-        reason: Why; empty where nobody had to decide.
-        is_used: Whether the model sees it.
+        headings: Whether a column contains numbers, by its heading.
+        rows: A cell for each heading.
+        total: A last row, set apart; empty if there is none.
     """
 
-    name: str
-    taken_as: str
-    reason: str = ""
-    is_used: bool = True
+    headings: Mapping[str, bool]
+    rows: Sequence[Sequence[str]]
+    total: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class ClassRow:
-    """How well one class is found; None where the rows have nothing to say.
-
-    Attributes:
-        name: The class's name.
-        scores: Precision, recall and F1.
-        n_rows: Rows that are of this class.
-    """
-
-    name: str
-    scores: tuple[float | None, ...]
-    n_rows: int
-
-
-def list_scores(results: Results) -> list[tuple[str, list[float | None]]]:
-    """Arrange metrics as rows of a table: a name, then a value or None for each part."""
-    keys = dict.fromkeys(key for part in results.metrics.values() for key in part)
-    return [
-        (name_metric(key, results.unit), [values.get(key) for values in results.metrics.values()])
+def list_scores(results: Results) -> Table:
+    """List every metric, with a value for each part, and how many rows a part has."""
+    parts, n_rows = results.metrics, results.dataset.get("rows", {})
+    keys = dict.fromkeys(key for part in parts.values() for key in part)
+    rows = [
+        [
+            name_score(key, results.dataset, results.info.get("loss", "")),
+            *(_write_score(scores.get(key)) for scores in parts.values()),
+        ]
         for key in keys
     ]
+    if n_rows:
+        rows.append(["Rows", *(f"{n_rows.get(part, 0):,}" for part in parts)])
+    return Table({"Metric": False} | {part.capitalize(): True for part in parts}, rows)
 
 
-def list_columns(results: Results) -> list[ColumnRow]:
-    """Say how each column of a table was taken, then which were left out; empty for arrays.
+def list_columns(
+    dataset: Mapping[str, Any], most: int | None = None, *, with_left_out: bool = True
+) -> Table:
+    """List how the columns of a table are used and why; those used alike share a row.
 
-    An evaluation's own file may have other columns beside, so that it says nothing of those.
+    Args:
+        dataset: The facts about the data in run.json.
+        most: How many names a row shows; None shows all.
+        with_left_out: Whether columns that the model does not use are listed, too.
     """
-    rows = [_describe_column(column) for column in results.dataset.get("columns", ())]
-    if results.evaluated:
-        return rows
-    left_out = results.dataset.get("left_out", ())
-    return rows + [ColumnRow(name, "left out", reason, False) for name, reason in left_out]
+    alike: dict[tuple[str, str], list[str]] = {}
+    used = [*map(_describe_column, dataset.get("columns", ()))]
+    left_out = [(name, "left out", reason) for name, reason in dataset.get("left_out", ())]
+    for name, taken_as, reason in used + left_out * with_left_out:
+        alike.setdefault((taken_as, reason), []).append(name)
+    rows = [
+        [list_some(names, most or len(names)), taken_as, reason]
+        for (taken_as, reason), names in alike.items()
+    ]
+    return Table(dict.fromkeys(("Column", "Taken as", "Why"), False), rows)
 
 
-def score_classes(results: Results) -> list[ClassRow]:
-    """Score each class as scikit-learn does; the last row is the classes' plain mean.
+def list_layers(info: Mapping[str, Any]) -> Table:
+    """List the layers: output shape, parameters with their arithmetic, multiply-adds of one row."""
+    rows = [
+        [
+            _name_layer(layer["type"], layer["name"]),
+            write_shape(layer["output_shape"]),
+            layer["arithmetic"],
+            _write_parameters(layer["parameters"], layer["trainable"]),
+            _write_multiply_adds(layer["multiply_adds"]),
+        ]
+        for layer in info.get("layers", ())
+    ]
+    n_trainable = sum(layer["trainable"] for layer in info.get("layers", ()))
+    total = [
+        f"Total ({write_bytes(info.get('parameters_bytes', 0))})",
+        "",
+        "",
+        _write_parameters(info.get("parameters", 0), n_trainable),
+        _write_multiply_adds(info.get("multiply_adds")),
+    ]
+    numbers = dict.fromkeys(("Output", "Arithmetic", "Parameters", "Multiply-adds"), True)
+    return Table({"Layer": False} | numbers, rows, total)
+
+
+def score_classes(results: Results) -> Table:
+    """Score each class as scikit-learn does; the total is the mean of the classes.
 
     Returns:
-        Empty where there are no classes, or too many.
+        No rows if there are no classes, or more than MOST_CLASSES.
     """
     n_classes = len(results.class_names)
-    if not (results.is_classification and results.has_predictions and n_classes <= _MOST_CLASSES):
-        return []
+    headings = {"Class": False} | dict.fromkeys(("Precision", "Recall", "F1"), True)
+    headings[f"{results.noun.capitalize()}s"] = True
+    if not (results.is_classification and results.has_predictions and n_classes <= MOST_CLASSES):
+        return Table(headings, [])
     from sklearn.metrics import precision_recall_fscore_support
 
     *scores, counts = precision_recall_fscore_support(
@@ -98,16 +131,35 @@ def score_classes(results: Results) -> list[ClassRow]:
     )
     names = [*results.class_names, "Mean of the classes"]
     with_means = np.array([[*values, np.nanmean(values)] for values in scores])
-    return [
-        ClassRow(name, tuple(None if np.isnan(x) else float(x) for x in values), int(n_rows))
-        for name, values, n_rows in zip(names, with_means.T, [*counts, counts.sum()], strict=True)
+    rows = [
+        [name, *("–" if np.isnan(x) else f"{x:.3f}" for x in of_class), f"{n_rows:,}"]
+        for name, of_class, n_rows in zip(names, with_means.T, [*counts, counts.sum()], strict=True)
     ]
+    return Table(headings, rows[:-1], rows[-1])
 
 
-def _describe_column(column: Mapping[str, Any] | str) -> ColumnRow:
-    if isinstance(column, str):
-        return ColumnRow(column, "number")  # as older runs have it
-    feature = column["feature"]
+def _describe_column(column: Mapping[str, Any]) -> tuple[str, str, str]:
+    """A column's name, how it is used, and why as far as that says more."""
+    feature, parts = column["feature"], ", ".join(column["parts"])
     words = _TAKEN_AS[feature].format_map(FEATURES[feature] | dict(column["arguments"]))
-    parts = ", ".join(column["parts"])
-    return ColumnRow(column["name"], f"{words}: {parts}" if parts else words, column["reason"])
+    reason = "" if words.startswith(column["reason"]) else column["reason"]
+    return column["name"], f"{words}: {parts}" if parts else words, reason
+
+
+def _name_layer(layer_type: str, name: str) -> str:
+    """``Dense``, or ``Dense hidden`` if the recipe names the layer; Keras makes up ``dense_1``."""
+    stem = name.rstrip("0123456789").rstrip("_").replace("_", "").lower()
+    is_automatic = stem in (layer_type.lower(), layer_type.lower().rstrip("0123456789"))
+    return layer_type if is_automatic else f"{layer_type} {name}".strip()
+
+
+def _write_parameters(n: int, n_trainable: int) -> str:
+    return f"{n:,}" if n == n_trainable else f"{n:,} ({n_trainable:,} trained)"
+
+
+def _write_multiply_adds(n: int | None) -> str:
+    return "unknown" if n is None else f"{n:,}"
+
+
+def _write_score(score: float | None) -> str:
+    return "–" if score is None else write_number(score, 4, pad=True)

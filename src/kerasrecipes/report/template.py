@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import re
 from functools import cache
-from typing import Any
 
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+from markupsafe import Markup, escape
 
 from kerasrecipes.report import words
 
 
 @cache
 def get_environment(package: str = "kerasrecipes.report") -> Environment:
-    """Jinja with a package's templates, those that all pages share, and filters; escapes all."""
+    """Jinja with a package's templates, shared templates and filters; it escapes all values."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("kerasrecipes.report")]),
         autoescape=True,
@@ -23,20 +23,18 @@ def get_environment(package: str = "kerasrecipes.report") -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "breakable": _allow_breaks,
         "count": words.write_count,
         "data_uri": _to_data_uri,
         "duration": words.write_seconds,
-        "number": words.write_number,
-        "shape": _write_shape,
-        "size": words.write_bytes,
     }
     return environment
 
 
-def _to_data_uri(image: bytes) -> str:
-    kind = "svg+xml" if image.startswith(b"<svg") else "png"
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"
+def _to_data_uri(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
 
 
-def _write_shape(shape: Sequence[Any]) -> str:
-    return " × ".join("any" if size is None else str(size) for size in shape)
+def _allow_breaks(text: str) -> Markup:
+    """Let lines break inside names such as ``SGD(learning_rate=0.1)``, after a mark."""
+    return Markup(re.sub(r"(_|(?<=\w)\(|\.(?=[a-z]))", r"\1<wbr>", str(escape(text))))

@@ -1,226 +1,250 @@
-"""What a run amounts to, in sentences that claim no more than the run supports."""
+"""Describes the results of a run in sentences, from its files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.words import write_count, write_number, write_percent, write_with_unit
+from kerasrecipes.report.words import write_count, write_number, write_with_unit
 
-_FAR = 1.2
-"""From this ratio of validation to training loss on, the report speaks of overfitting."""
+_GAP = 1.2
+"""A validation loss this many times the training loss may mean overfitting, if the gap grew."""
 
-_WORSE = 1.05
-"""From this ratio of the last to the lowest validation loss on, training went on for too long."""
+_RISE = 1.05
+"""A last validation loss this many times the lowest one means that training went on too long."""
+
+_STILL_FALLS = 0.05
+"""A validation loss still falls if the last quarter of the epochs has this share of its fall."""
+
+_LEARNED = 0.1
+"""A model that removes a smaller share of the baseline's error has learned almost nothing."""
+
+_ACCURACIES = ("accuracy", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
 
 _MOST_TARGETS = 6
-"""So many of several targets are told one by one; the table of scores has them all."""
+"""How many of several targets are described; the table of scores has them all."""
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The report's first words.
-
-    Attributes:
-        headline: What the model achieves on the rows it was tested on, or how far the run came.
-        notes: What qualifies it, a sentence or two each.
-    """
-
-    headline: str
-    notes: tuple[str, ...] = ()
-
-
-def give_verdict(results: Results) -> Verdict:
-    """Say what the run amounts to."""
+def give_verdict(results: Results) -> list[str]:
+    """Describe what the run achieved: how good the predictions are, then the limits of that."""
     if not results.has_predictions:
-        return Verdict(_describe_nothing(results), _drop_empty(describe_fit(results)))
+        notes = [_describe_nothing(results), describe_fit(results)]
+        return [*filter(None, notes)]
     if results.is_classification:
-        compared = [f"{describe_baseline(results)} {describe_most_confused(results)}"]
-    elif len(results.targets) > 1:
-        compared = _describe_baselines(results)
+        baselines = [f"{_describe_class_baseline(results)} {describe_most_confused(results)}"]
+    elif len(results.targets) == 1:
+        baselines = [_describe_errors(results)]
     else:
-        compared = [describe_baseline(results)]
-    return Verdict(
-        describe_score(results),
-        _drop_empty(*compared, describe_fit(results), _describe_draw(results)),
-    )
+        baselines = [
+            f"{each.target}: {_describe_errors(each)} {_describe_r2(each)}"
+            for each in results.split_targets()[:_MOST_TARGETS]
+        ]
+    notes = [describe_score(results), *baselines, describe_fit(results), _describe_spread(results)]
+    return [*filter(None, notes)]
 
 
 def describe_score(results: Results) -> str:
-    """Say how good the predictions are, with a 95% interval for classes."""
+    """Say how good the predictions are, with a 95% confidence interval for classes."""
     if results.is_classification:
-        return _describe_accuracy(results)
-    if len(results.targets) > 1:
-        return _describe_several(results)
-    sentence = (
-        f"Predicts {results.target} with a typical error of {_write_error(results)} "
-        f"on {_count_rows(results)}"
-    )
-    r2 = _describe_r2(results)
-    return f"{sentence}; {r2}." if r2 else f"{sentence}."
-
-
-def describe_baseline(results: Results) -> str:
-    """Say what a guess that ignores the inputs would score on the same rows."""
-    if not results.is_classification:
-        interval = _write_interval(results)
+        n_correct, n_samples = _count_correct(results)
+        low, high = _wilson_interval(n_correct, n_samples)
         return (
-            f"The typical error is the mean absolute error{interval and f' ({interval})'}; "
-            f"{_describe_guess(results)}."
+            f"The model predicts the right class for {n_correct / n_samples:.1%} of "
+            f"{_count_rows(results)} (95% confidence interval {100 * low:.1f}–"
+            f"{high:.1%}, Wilson)."
         )
-    trained = results.dataset.get("class_counts", {}).get("train")
-    counts = trained or np.bincount(results.y_true)
-    share = float(np.mean(results.y_true == np.argmax(counts)))
-    whose = "the" if trained else f"these {results.noun}s'"
-    sentence = f"Guessing {whose} most frequent class would give {write_percent(share)}"
-    n_correct, n_samples = _count_correct(results)
-    if _wilson_interval(n_correct, n_samples)[0] > share:
-        return f"{sentence}."
-    return f"{sentence}: the model is not clearly better."
+    targets = results.split_targets()
+    errors = [
+        f"{write_with_unit(_errors(each).mean(), each.unit)} for {each.target}"
+        for each in targets[:_MOST_TARGETS]
+    ]
+    rest = len(targets) - _MOST_TARGETS
+    more = f", and {write_count(rest, 'more target')}" if rest > 0 else ""
+    r2 = f" {_describe_r2(results)}" if len(targets) == 1 else ""
+    return f"The mean absolute error on {_count_rows(targets[0])} is {', '.join(errors)}{more}.{r2}"
 
 
 def describe_most_confused(results: Results) -> str:
-    """Say which class was most often taken for which other."""
+    """Say which class was most often predicted as which other class."""
     wrong = results.y_true != results.y_pred
     if not wrong.any():
-        return f"Not one {results.part} {results.noun} got the wrong class."
+        return f"No {results.part} {results.noun} was misclassified."
     pairs, counts = np.unique(
         np.stack([results.y_true[wrong], results.y_pred[wrong]]), axis=1, return_counts=True
     )
     actual, predicted = (results.class_names[i] for i in pairs[:, np.argmax(counts)])
     times = write_count(counts.max(), "time")
-    return f"Most often confused: {actual} taken for {predicted} ({times})."
+    return f"Most frequent confusion: {actual} predicted as {predicted} ({times})."
 
 
 def describe_fit(results: Results) -> str:
-    """Say what the losses on the training and validation parts tell about overfitting.
+    """Say whether the model has learned, whether it overfits, and of which epoch its weights are.
 
-    An evaluation has no such parts, and says nothing.
+    Three rules, in this order:
+
+    1. A model that is hardly better than the baseline on its own training rows has not learned
+       yet, whatever its losses are.
+    2. It overfits if the validation loss is well above the training loss, this gap has grown
+       during training, and the validation loss no longer falls.
+    3. A validation loss that still falls clearly suggests more epochs.
+
+    Returns:
+        Sentences; empty for an evaluation.
     """
     if results.evaluated:
         return ""
+    epoch = results.info.get("weights_of_epoch")
+    weights = f"The model has the weights of epoch {epoch:,}." if epoch else ""
+    return " ".join(filter(None, [_describe_losses(results), weights]))
+
+
+def _describe_losses(results: Results) -> str:
     curve = results.history.get("val_loss", [])
+    still_falls = _still_falls(results)
+    lasts = "Validation loss was still falling in the last epoch: train for more epochs."
+    if weakness := _describe_weakness(results):
+        remedy = lasts if still_falls else "Train longer, or change the learning rate or the model."
+        return f"The model has hardly learned yet: {weakness}. {remedy}"
+    if not curve:
+        return "No rows were held out for validation, so overfitting cannot be judged."
     train, validation = (
-        results.metrics.get(part, {}).get("loss", next(reversed(column), float("nan")))
-        for part, column in (("train", results.history.get("loss", [])), ("validation", curve))
+        results.metrics.get(part, {}).get("loss", results.history[column][-1])
+        for part, column in (("train", "loss"), ("validation", "val_loss"))
     )
-    if not curve or not np.isfinite([train, validation]).all():
+    if not np.isfinite([train, validation]).all():
+        return ""
+    both = (
+        f"the loss is {write_number(train)} on the training part and {write_number(validation)} "
+        "on the validation part"
+    )
+    first_loss = results.history["loss"][0]
+    has_grown = validation * first_loss > _GAP * train * curve[0]
+    has_gap = validation > _GAP * train > 0 and has_grown
+    lowest = curve[(results.best_epoch or 1) - 1]
+    has_risen = curve[-1] > _RISE * lowest > 0
+    signs = f"{'Signs' if has_gap or has_risen else 'Little sign'} of overfitting"
+    if len(curve) > 1 and results.best_epoch == len(curve):
+        lasts = lasts if still_falls else "Validation loss was lowest in the last epoch."
+        return f"{both[0].upper()}{both[1:]}. {lasts}"
+    if has_risen:
         return (
-            "" if curve else "No rows were held out for validation, so overfitting is not judged."
+            f"{signs}: {both}. Validation loss was lowest after epoch {results.best_epoch:,} of "
+            f"{results.epochs_run:,} ({write_number(lowest)}) and ended at "
+            f"{write_number(curve[-1])}."
         )
-    losses = f"loss is {write_number(train)} on the training part"
-    both = f"{losses} and {write_number(validation)} on the validation part"
-    best, last = results.best_epoch or 0, results.epochs_run
-    lowest = curve[best - 1]
-    sentence = f"Little sign of overfitting: the {both}."
-    if train > 0 and train * _FAR < validation:
-        sentence = f"Signs of overfitting: the {both}."
-    if lowest > 0 and lowest * _WORSE < curve[-1]:
-        return (
-            f"{sentence} Validation loss was lowest after epoch {best:,} of {last:,} "
-            f"({write_number(lowest)}) and ended at {write_number(curve[-1])}."
-        )
-    if best == last > 1:
-        return f"{sentence} Validation loss was still at its lowest in the last epoch."
-    return sentence
+    return f"{signs}: {both}."
+
+
+def _still_falls(results: Results) -> bool:
+    """Whether validation loss is lowest in the last epoch, and more epochs promise a better one."""
+    curve = results.history.get("val_loss", [])
+    if len(curve) < 2 or results.best_epoch != len(curve):
+        return False
+    if any(results.history.get(f"val_{name}", [0])[-1] == 1 for name in _ACCURACIES):
+        return False
+    before = curve[-1 - max(len(curve) // 4, 1)]
+    return before - curve[-1] > _STILL_FALLS * (curve[0] - curve[-1])
+
+
+def _describe_weakness(results: Results) -> str:
+    """Say why the model is no better than the baseline on its training rows, if so."""
+    scores = results.metrics.get("train", {})
+    if not results.is_classification:
+        r2 = [value for name, value in scores.items() if name == "r2" or name.startswith("r2_")]
+        if not r2 or max(r2) >= _LEARNED:
+            return ""
+        return f"it explains {max(max(r2), 0):.0%} of the variance of its own training rows (R²)"
+    counts = results.dataset.get("class_counts", {}).get("train")
+    accuracy = next((scores[name] for name in _ACCURACIES if name in scores), None)
+    if not counts or accuracy is None or not results.has_predictions:
+        return ""
+    from sklearn.metrics import recall_score
+
+    # A model trained with class_weight may score below the most frequent class, but not in recall.
+    recall = recall_score(results.y_true, results.y_pred, average="macro", zero_division=0)
+    chance, share = 1 / len(counts), max(counts) / sum(counts)
+    if _skill(accuracy, share) >= _LEARNED or _skill(recall, chance) >= _LEARNED:
+        return ""
+    return (
+        f"its accuracy on its own training rows is {accuracy:.1%}, and "
+        f"{share:.1%} of them are of the most frequent class"
+    )
+
+
+def _skill(score: float, baseline: float) -> float:
+    """The share of a baseline's errors that a model avoids."""
+    return (score - baseline) / (1 - baseline) if baseline < 1 else 1.0
 
 
 def _describe_nothing(results: Results) -> str:
     if results.evaluated:
         return f"No verdict: no {results.noun} of {results.evaluated} was predicted."
     epochs = write_count(results.epochs_run, "epoch")
-    return f"No verdict yet: {epochs} finished, and no test {results.noun} was predicted."
+    return f"No verdict: {epochs} finished, and no test {results.noun} was predicted."
 
 
-def _describe_draw(results: Results) -> str:
+def _describe_spread(results: Results) -> str:
     if results.evaluated:
         return (
-            f"An interval covers only which {results.noun}s were evaluated. If the model was "
-            "trained on some of them, these numbers flatter it."
+            f"A confidence interval covers only the choice of these {results.noun}s. If the model "
+            "was trained on some of them, these scores are too optimistic."
         )
     seed = results.info.get("seed")
-    of_seed = "One seed" if seed is None else f"One seed ({seed})"
     return (
-        f"{of_seed} and one split are one draw: another would give somewhat different numbers, and "
-        f"the interval covers only which {results.noun}s were tested. Train again with seed=1, "
-        "seed=2 and so on to see the spread."
+        f"This is one run{'' if seed is None else f' (seed {seed})'} on one split. Other seeds and "
+        f"splits give somewhat different numbers, and a confidence interval covers only the choice "
+        f"of test {results.noun}s. Train again with seed=1, seed=2 and so on to see the spread."
     )
 
 
-def _describe_accuracy(results: Results) -> str:
-    n_correct, n_samples = _count_correct(results)
-    low, high = _wilson_interval(n_correct, n_samples)
+def _describe_class_baseline(results: Results) -> str:
+    trained = results.dataset.get("class_counts", {}).get("train")
+    counts = trained or np.bincount(results.y_true)
+    share = float(np.mean(results.y_true == np.argmax(counts)))
+    whose = "the" if trained else f"these {results.noun}s'"
+    sentence = f"Always predicting {whose} most frequent class would score {share:.1%}"
+    if _wilson_interval(*_count_correct(results))[0] > share:
+        return f"{sentence}."
+    return f"{sentence}: the model is not clearly better."
+
+
+def _describe_errors(results: Results) -> str:
+    """Compare a target's mean absolute error with that of predicting the mean."""
+    errors, interval = _errors(results), ""
+    baseline = np.abs(results.y_true - results.y_true.mean()).mean()
+    if len(errors) > 1:
+        ends = " to ".join(write_with_unit(end, results.unit) for end in _mean_interval(errors))
+        interval = f"The 95% confidence interval of the error is {ends}. "
     return (
-        f"Names the right class for {write_percent(n_correct / n_samples)} of "
-        f"{_count_rows(results)} "
-        f"(95% interval {100 * low:.1f}–{write_percent(high)}, Wilson)."
-    )
-
-
-def _describe_several(results: Results) -> str:
-    targets = results.split_targets()
-    errors = [f"{each.target} {_write_error(each)}" for each in targets[:_MOST_TARGETS]]
-    return (
-        f"Predicts {len(targets)} targets; typical errors on {_count_rows(targets[0])}: "
-        f"{', '.join(errors)}{_write_rest(results)}."
-    )
-
-
-def _describe_baselines(results: Results) -> list[str]:
-    """A sentence on each of several targets, as ``describe_baseline`` has it for one."""
-    sentences = ["A typical error is a mean absolute error."]
-    for each in results.split_targets()[:_MOST_TARGETS]:
-        facts = _drop_empty(_write_interval(each), _describe_guess(each), _describe_r2(each))
-        sentences.append(f"{each.target}: {'; '.join(facts)}.")
-    return sentences
-
-
-def _write_rest(results: Results) -> str:
-    rest = len(results.targets) - _MOST_TARGETS
-    return f" and {write_count(rest, 'target')} more" if rest > 0 else ""
-
-
-def _count_rows(results: Results) -> str:
-    """The predicted rows in words, claiming of an evaluation's no more than where they are from."""
-    n_samples = len(results.y_true)
-    if results.evaluated:
-        return f"{write_count(n_samples, results.noun)} of {results.evaluated}"
-    if results.is_classification:
-        return write_count(n_samples, f"test {results.noun}")
-    return f"{write_count(n_samples, results.noun)} it never saw"
-
-
-def _write_error(results: Results) -> str:
-    error = np.abs(results.y_true - results.y_pred).mean()
-    return f"±{write_with_unit(error, results.unit)}"
-
-
-def _write_interval(results: Results) -> str:
-    if len(results.y_true) < 2:
-        return ""
-    ends = _mean_interval(np.abs(results.y_true - results.y_pred))
-    return f"95% interval {'–'.join(write_number(end) for end in ends)}"
-
-
-def _describe_guess(results: Results) -> str:
-    guess = np.abs(results.y_true - results.y_true.mean()).mean()
-    return (
-        f"guessing these {results.noun}s' mean every time would be off by "
-        f"{write_with_unit(guess, results.unit)}"
+        f"{interval}Always predicting the mean of these {results.noun}s would have an error of "
+        f"{write_with_unit(baseline, results.unit)}."
     )
 
 
 def _describe_r2(results: Results) -> str:
+    """Say how much of the variance the predictions explain; empty for a single row."""
     from sklearn.metrics import r2_score
 
     if len(results.y_true) < 2:
         return ""
     r2 = r2_score(results.y_true, results.y_pred)
     if r2 > 0:
-        return f"explains {r2:.0%} of the variance (R²)"
-    return f"explains none of the variance (R² {write_number(r2)})"
+        return f"The model explains {r2:.0%} of the variance (R²)."
+    return f"The model explains none of the variance (R² {write_number(r2)})."
+
+
+def _count_rows(results: Results) -> str:
+    """Count the predicted rows in words: ``152 test rows``, ``60 rows of new.csv``."""
+    if results.evaluated:
+        return f"{write_count(len(results.y_true), results.noun)} of {results.evaluated}"
+    return write_count(len(results.y_true), f"test {results.noun}")
+
+
+def _errors(results: Results) -> NDArray[np.float64]:
+    """Absolute errors, of shape (n_samples,)."""
+    errors: NDArray[np.float64] = np.abs(results.y_true - results.y_pred)
+    return errors
 
 
 def _count_correct(results: Results) -> tuple[int, int]:
@@ -235,13 +259,9 @@ def _wilson_interval(n_correct: int, n_samples: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def _mean_interval(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:
+def _mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
     """Student's interval of a mean at 95%."""
     from scipy.stats import sem, t
 
     half = float(sem(values) * t.ppf(0.975, len(values) - 1))
     return max(float(values.mean()) - half, 0.0), float(values.mean()) + half
-
-
-def _drop_empty(*sentences: str) -> tuple[str, ...]:
-    return tuple(sentence for sentence in sentences if sentence)

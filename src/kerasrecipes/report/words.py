@@ -1,37 +1,45 @@
-"""Numbers and metric names as people write them."""
+"""Formats numbers, names and counts for pages and terminals."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-_METRIC_WORDS = {
-    "auc": "AUC",
-    "mae": "MAE",
-    "mape": "MAPE",
-    "mse": "MSE",
-    "r2": "R²",
-    "rmse": "RMSE",
+_METRIC_WORDS = {"r2": "R²"} | {
+    name: name.upper() for name in ("auc", "mae", "mape", "mse", "rmse")
 }
+_CURRENCY_SIGNS = ("$", "£", "¥", "€", "₩")
 _SCORES_BY_TARGET = ("mae", "r2", "rmse")
 
 
-def shorten(name: str, n_characters: int) -> str:
-    """Cut a name that is too long for its place, and say so: ``a rather long n…``."""
-    return name if len(name) <= n_characters else f"{name[: n_characters - 1]}…"
+def shorten(text: str, length: int) -> str:
+    """Cut the middle out of a text longer than so many characters: ``a rather…long name``."""
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[-tail:]}"
 
 
-def write_number(value: float, digits: int = 3) -> str:
-    """Write a number with so many significant digits, and thousands set apart: ``1,234``."""
+def list_some(names: Sequence[str], most: int) -> str:
+    """Write the first names of many: ``a, b and 3 more``."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def write_number(value: float, digits: int = 3, *, pad: bool = False) -> str:
+    """Write a number with so many significant digits, and thousands set apart: ``1,234``.
+
+    Args:
+        value: Any number; one that is not finite becomes ``not finite``.
+        digits: Significant digits.
+        pad: Whether zeros at the end are kept, so that the numbers of a column line up.
+    """
     if not math.isfinite(value):
         return "not finite"
     if abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}".replace("-", "−")
-    return f"{value:.{digits}g}".replace("-", "−")
-
-
-def write_percent(share: float) -> str:
-    """Write a share from 0 to 1 as a percentage with one decimal: ``87.2%``."""
-    return f"{share:.1%}"
+    return f"{value:{'#' * pad}.{digits}g}".rstrip(".").replace("-", "−")
 
 
 def write_count(n: int, noun: str) -> str:
@@ -40,9 +48,19 @@ def write_count(n: int, noun: str) -> str:
     return f"{n:,} {noun if n == 1 else plural}"
 
 
+def write_rows(rows: Mapping[str, int]) -> str:
+    """Write how many rows each part has: ``283 train, 71 validation, 152 test``."""
+    return ", ".join(f"{n:,} {part}" for part, n in rows.items())
+
+
 def write_with_unit(value: float, unit: str) -> str:
-    """Write a number and its unit, which may be empty: ``2.41 ($1000s)``."""
-    return f"{write_number(value)} ({unit})" if unit else write_number(value)
+    """Write a number and its unit, which may be empty: ``$22,983``, ``2.41 ($1000s)``, ``3 mm``."""
+    number = write_number(value)
+    if unit in _CURRENCY_SIGNS:
+        return f"−{unit}{number[1:]}" if number.startswith("−") else f"{unit}{number}"
+    if any(character.isdigit() for character in unit):  # 2.41 $1000s would be two numbers
+        return f"{number} ({unit})"
+    return f"{number} {unit}".rstrip()
 
 
 def write_bytes(n_bytes: int) -> str:
@@ -61,6 +79,16 @@ def write_seconds(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def write_shape(shape: Sequence[int | None]) -> str:
+    """Write a shape: ``28 × 28``, or ``any × 28`` if the first size may vary."""
+    return " × ".join("any" if size is None else str(size) for size in shape)
+
+
+def write_epochs(n_epochs: int, planned: int) -> str:
+    """Write how many epochs ran: ``33``, or ``33 of 200`` if training ended early."""
+    return f"{n_epochs:,} of {planned:,}" if planned > n_epochs else f"{n_epochs:,}"
+
+
 def name_metric(key: str, unit: str = "") -> str:
     """Name a metric: ``mae_original_units`` is ``MAE ($1000s)``, ``r2_rent`` is ``R² of rent``."""
     base = key.removesuffix("_original_units")
@@ -70,3 +98,18 @@ def name_metric(key: str, unit: str = "") -> str:
     else:
         words = _METRIC_WORDS.get(base, base.replace("_", " ").capitalize())
     return words if base == key else f"{words} ({unit or 'original units'})"
+
+
+def name_score(key: str, dataset: Mapping[str, Any], loss: str = "") -> str:
+    """Name a metric, with what its value is measured in: ``MAE (standardised)``.
+
+    Args:
+        key: The metric's name in Keras.
+        dataset: What run.json says about the data.
+        loss: The name of the loss, to be added where it is scored.
+    """
+    facts = [loss] if key == "loss" else []
+    if dataset.get("standardized") and not key.endswith("_original_units"):
+        facts += ["standardised"] * (not key.startswith("r2"))
+    words = ", ".join(filter(None, facts))
+    return name_metric(key, dataset.get("target_unit") or "") + (f" ({words})" if words else "")

@@ -9,7 +9,7 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +21,13 @@ from kerasrecipes.recipe.rules import LossKind, find_loss_kind
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.rows.arrays import Arrays, load_arrays
 from kerasrecipes.rows.builtin import BuiltIn
-from kerasrecipes.rows.checks import check_dataset, check_keys
+from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.compatibility import check_compatibility
 from kerasrecipes.rows.dataset import Dataset, Part
-from kerasrecipes.rows.files import TableFile, find_kind, open_stream, open_table_file
-from kerasrecipes.rows.files.frames import TableInMemory, is_frame, read_frame
+from kerasrecipes.rows.downloads import Say, say_nothing
+from kerasrecipes.rows.files import TableFile, find_files, find_kind, open_stream, open_table_file
+from kerasrecipes.rows.files.frames import is_frame, read_frame
 from kerasrecipes.rows.images import Images, find_images
-from kerasrecipes.rows.keras_cache import Say, say_nothing
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.splits import split_source
@@ -41,6 +41,7 @@ __all__ = [
     "Piece",
     "Rows",
     "Schema",
+    "check_file",
     "load_dataset",
     "load_for",
     "name_dataset",
@@ -55,50 +56,71 @@ def load_for(recipe: Recipe, say: Say = say_nothing, data: Any = None) -> Datase
 
     Args:
         recipe: A checked recipe.
-        say: Takes lines about what is being looked for or downloaded.
-        data: Rows on hand, in place of those that the recipe names; see ``open_rows``.
+        say: Receives one line for each source that is tried, and for each download.
+        data: Rows to read instead of those that the recipe names; see ``open_rows``.
 
     Raises:
         DataUnavailable: No source of the data answered.
         DataError: The data break a rule.
         RecipeError: Output layer, loss or class weights do not suit the target.
     """
-    loss = {recipe.loss.name: recipe.loss.arguments}
-    is_number = find_loss_kind(loss) is LossKind.NUMBERS
+    is_number = find_loss_kind(recipe.loss) is LossKind.NUMBERS
     hint: Task = "regression" if is_number else "classification"
-    dataset = load_dataset(recipe.dataset, say, hint=hint, data=data)
+    try:
+        dataset = load_dataset(recipe.dataset, say, hint=hint, data=data)
+    except DataError as error:
+        raise recipe.locate_problems(error) from error
     check_compatibility(recipe, dataset)
     return dataset
+
+
+def check_file(recipe: Recipe) -> None:
+    """Check that the recipe's file exists and has the columns that the recipe names.
+
+    Only what costs no reading of rows is checked, and nothing where the data have no path.
+
+    Raises:
+        DataError: With every problem, at its line of the recipe.
+    """
+    spec = recipe.dataset
+    if spec.path is None or find_images(spec.path):
+        return
+    try:
+        if has_arrays(Path(spec.path)):
+            find_files(spec.path)
+        elif isinstance(rows := _open_path(Path(spec.path), spec), Table):
+            rows.check_names(spec)
+    except DataError as error:
+        raise recipe.locate_problems(error) from error
 
 
 def load_dataset(
     spec: DatasetSpec, say: Say = say_nothing, *, hint: Task | None = None, data: Any = None
 ) -> Dataset:
-    """Load, split and check the data set that a recipe asks for.
+    """Load and split the data set that a recipe names.
 
     Args:
         spec: The recipe's ``dataset``.
-        say: Takes lines about what is being looked for or downloaded.
-        hint: What the recipe's loss asks for, where the target's values could be either.
-        data: Rows on hand, in place of those that ``spec`` names; see ``open_rows``.
+        say: Receives one line for each source that is tried, and for each download.
+        hint: The task of the recipe's loss, used if the target's values fit both tasks.
+        data: Rows to read instead of those that ``spec`` names; see ``open_rows``.
 
     Returns:
         The parts "train", and "validation" and "test" where rows are held out.
 
     Raises:
         DataUnavailable: The data are not on this machine and could not be downloaded.
-        DataError: The data break a rule, or the recipe asks for what they do not have.
+        DataError: The data break a rule, or lack something that the recipe requires.
     """
     rows = open_rows(data, spec, say)
     source = rows.load(spec, hint)
     if source.columns:  # what is dropped from a table was never read
         spec = spec.model_copy(update={"drop": []})
-    fills_missing = spec.missing in ("median", "mean", "most_frequent")
-    return check_dataset(split_source(rows.name, source, spec), fills_missing)
+    return split_source(rows.name, source, spec)
 
 
 def name_dataset(spec: DatasetSpec) -> str:
-    """What a data set is called in messages and reports."""
+    """The name of a data set in messages and reports."""
     given = spec.name or spec.openml or spec.sklearn or (spec.path and Path(spec.path).name)
     return str(given or "data")
 
@@ -111,38 +133,38 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
             ("data/*.csv"), of arrays, of an image or a folder of images; "-", which is standard
             input, or an open binary file, of CSV or JSON lines. None means what ``spec`` names.
         spec: The recipe's ``dataset``.
-        say: Takes lines about what is being looked for or downloaded.
+        say: Receives one line for each source that is tried, and for each download.
 
     Raises:
-        DataError: There is no such file, or it is of no kind that can be read.
+        DataError: There is no such file, or it cannot be read.
         InputError: ``data`` is something else.
     """
+    kind = type(data).__name__
     if data is None:
         return _open_named(spec, say)
-    if isinstance(data, Path):
-        data = str(data)
     if isinstance(data, io.TextIOBase):
-        kind = type(data).__name__
         remedy = "Open it with open(path, 'rb'), or give its path."
         raise InputError(f"An open file must give bytes, not text (received: {kind}). {remedy}")
-    if data == STANDARD_INPUT if isinstance(data, str) else hasattr(data, "read"):
-        return _open_stream(sys.stdin.buffer if isinstance(data, str) else data)
-    if isinstance(data, str):
+    if isinstance(data, str) and data == STANDARD_INPUT:
+        data = sys.stdin.buffer
+    if isinstance(data, str | Path):
         return _open_path(Path(data).expanduser().absolute(), spec)
+    if hasattr(data, "read"):
+        name = "standard input" if data is sys.stdin.buffer else "the stream"
+        return Table(lambda spec, wanted: open_stream(data, spec, wanted), name, name)
     if isinstance(data, np.ndarray):
         return Arrays({"": data}, "array", "an array")
     if is_frame(data):
         if all(getattr(spec, key) is None for key in SOURCES):
-            # csv has a use all the same: predict reads files with this recipe.
+            # csv is allowed: predict reads files with this recipe.
             check_keys(spec, "DataFrame", "delimited", "a DataFrame")
-        return _open_frame(data)
-    kind = type(data).__name__
+        return Table.hold(read_frame(data), "DataFrame", "a DataFrame")
     hint = " For one row, write data.to_frame().T." if kind == "Series" else ""
     raise InputError(f"Rows are a DataFrame, an array or a file (received: {kind}).{hint}")
 
 
 def _open_named(spec: DatasetSpec, say: Say) -> Rows:
-    """What a recipe names."""
+    """Open the rows that a recipe names."""
     if spec.name is not None:
         return BuiltIn(spec.name, say)
     if spec.path is not None:
@@ -153,7 +175,7 @@ def _open_named(spec: DatasetSpec, say: Say) -> Rows:
         load = remote.load_openml if spec.openml is not None else remote.load_sklearn
         table, target = load(spec, say)
         origin = "openml.org, through scikit-learn" if spec.openml else "scikit-learn"
-        return _open_table(table, name_dataset(spec), origin, target)
+        return Table.hold(table, name_dataset(spec), origin, target)
     problem = "it has no source. Give it name, path, openml or sklearn, or data to train on."
     raise DataError("data", [problem])
 
@@ -169,16 +191,3 @@ def _open_path(path: Path, spec: DatasetSpec) -> Rows:
         return open_table_file(str(path), spec, wanted)
 
     return Table(open_file, path.name, str(path))
-
-
-def _open_stream(stream: BinaryIO) -> Table:
-    name = "standard input" if stream is sys.stdin.buffer else "the stream"
-    return Table(lambda spec, wanted: open_stream(stream, spec, wanted), name, name)
-
-
-def _open_frame(frame: Any) -> Table:
-    return _open_table(read_frame(frame), "DataFrame", "a DataFrame")
-
-
-def _open_table(table: Any, name: str, origin: str, target: str | None = None) -> Table:
-    return Table(lambda spec, wanted: TableInMemory(table, spec, name), name, origin, target)

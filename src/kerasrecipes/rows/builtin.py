@@ -1,4 +1,4 @@
-"""The data sets that a recipe can ask for by name."""
+"""The built-in data sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe.schema import DatasetSpec, Task
@@ -18,16 +18,16 @@ from kerasrecipes.rows.cells import Notation
 from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.columns import check_names, find_columns
 from kerasrecipes.rows.dataset import Source
-from kerasrecipes.rows.fashion_mnist import Arrays, find_folder, read_arrays
-from kerasrecipes.rows.keras_cache import (
+from kerasrecipes.rows.downloads import (
     Say,
     downloading,
     find_homes,
     name_stand_in,
     say_nothing,
 )
+from kerasrecipes.rows.fashion_mnist import Arrays, load_fashion_mnist
+from kerasrecipes.rows.loaded_table import LoadedTable
 from kerasrecipes.rows.rows import Piece, Rows, Schema
-from kerasrecipes.rows.table import TableInHand
 
 BOSTON_COLUMNS = (
     "CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B", "LSTAT",
@@ -66,7 +66,7 @@ CIFAR100_CLASSES = (
 
 
 class BuiltIn(Rows):
-    """A data set that a recipe asks for by name.
+    """A built-in data set.
 
     Args:
         name: The data set's name.
@@ -87,7 +87,7 @@ class BuiltIn(Rows):
             return source
         import pyarrow as pa
 
-        table = TableInHand(pa.table(source.inputs), Notation(), self.name)
+        table = LoadedTable(pa.table(source.inputs), Notation(), self.name)
         if problems := [*check_names(table.names, spec, ())]:
             raise DataError(self.name, problems)
         # Columns that are dropped are dropped later, and named as this table's own.
@@ -118,40 +118,53 @@ def load_source(name: str, say: Say = say_nothing) -> Source:
     Raises:
         DataUnavailable: The data set is not on this machine and could not be downloaded.
     """
-    return EMBEDDED[name]() if name in EMBEDDED else DOWNLOADED[name](say)
+    return LOADERS[name](say)
 
 
-def _load_boston_housing() -> Source:
+def _load_boston_housing(_: Say) -> Source:
     from mlxtend.data import boston_housing_data
 
     X, y = boston_housing_data()
-    return Source(
-        inputs=_name_columns(X, BOSTON_COLUMNS),
-        target=y.astype(np.float32),
-        task="regression",
-        target_names=("MEDV",),
-        target_unit="$1000s",
-        origin="embedded in mlxtend",
-    )
+    return _make_table(X, BOSTON_COLUMNS, y, "MEDV", "$1000s", "embedded in mlxtend")
 
 
-def _load_sklearn_table(loader: str, target_name: str, **arguments: Any) -> Source:
+def _load_sklearn_table(loader: str, target_name: str, _: Say, **arguments: Any) -> Source:
     from sklearn import datasets
 
     table = getattr(datasets, loader)(**arguments)
-    class_names = tuple(str(name) for name in table.get("target_names", ()))
+    # Keras rejects "/" in names, and wine has od280/od315_of_diluted_wines.
+    names = [name.replace("/", "_") for name in table.feature_names]
+    source = _make_table(
+        table.data, names, table.target, target_name, "", "embedded in scikit-learn"
+    )
+    if "target_names" not in table:
+        return source
+    class_names = tuple(map(str, table.target_names))
+    target = table.target.astype(np.int64)
+    return replace(source, target=target, task="classification", class_names=class_names)
+
+
+def _load_california_housing(say: Say) -> Source:
+    (X, y), _ = _download("california_housing", say, stand_in="diabetes", test_split=0.0)
+    origin = "downloaded through Keras, rows in its order"
+    return _make_table(X, CALIFORNIA_COLUMNS, y, "median_house_value", "$", origin)
+
+
+def _make_table(
+    X: ArrayLike, columns: Sequence[str], y: Any, target_name: str, unit: str, origin: str
+) -> Source:
+    """Make a source of X of shape (n_samples, n_columns) and a number y for each row."""
     return Source(
-        # Keras refuses "/" in names, and wine has od280/od315_of_diluted_wines.
-        inputs=_name_columns(table.data, [n.replace("/", "_") for n in table.feature_names]),
-        target=table.target.astype(np.int64 if class_names else np.float32),
-        task="classification" if class_names else "regression",
+        inputs=dict(zip(columns, np.array(X, np.float32).T.copy(), strict=True)),
+        target=y.astype(np.float32),
+        task="regression",
         target_names=(target_name,),
-        class_names=class_names,
-        origin="embedded in scikit-learn",
+        target_unit=unit,
+        origin=origin,
     )
 
 
-def _load_digits() -> Source:
+def _load_digits(_: Say) -> Source:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -160,8 +173,8 @@ def _load_digits() -> Source:
 
 
 def _load_fashion_mnist(say: Say) -> Source:
-    folder = find_folder(say)
-    return _make_images(*read_arrays(folder), "class", FASHION_CLASSES, str(folder))
+    train, test, folder = load_fashion_mnist(say)
+    return _make_images(train, test, "class", FASHION_CLASSES, str(folder))
 
 
 def _load_images(name: str, target_name: str, class_names: tuple[str, ...], say: Say) -> Source:
@@ -170,11 +183,7 @@ def _load_images(name: str, target_name: str, class_names: tuple[str, ...], say:
 
 
 def _make_images(
-    train: Arrays,
-    test: Arrays | None,
-    target_name: str,
-    class_names: tuple[str, ...],
-    origin: str,
+    train: Arrays, test: Arrays | None, target_name: str, class_names: tuple[str, ...], origin: str
 ) -> Source:
     X_test, y_test = test or (None, None)
     return Source(
@@ -190,20 +199,8 @@ def _make_images(
     )
 
 
-def _load_california_housing(say: Say) -> Source:
-    (X, y), _ = _download("california_housing", say, stand_in="diabetes", test_split=0.0)
-    return Source(
-        inputs=_name_columns(X, CALIFORNIA_COLUMNS),
-        target=y.astype(np.float32),
-        task="regression",
-        target_names=("median_house_value",),
-        target_unit="$",
-        origin="downloaded through Keras, rows in its order",
-    )
-
-
 def _download(name: str, say: Say, *, stand_in: str, **arguments: Any) -> Any:
-    """Load through ``keras.datasets``, which checks the SHA-256 of what it finds or downloads."""
+    """Load through ``keras.datasets``, which checks the SHA-256 of the files."""
     import keras
 
     cache = find_homes()[-1] / "datasets"
@@ -221,23 +218,16 @@ def _download(name: str, say: Say, *, stand_in: str, **arguments: Any) -> Any:
         return getattr(keras.datasets, name).load_data(**arguments)
 
 
-def _name_columns(X: ArrayLike, names: Sequence[str]) -> dict[str, NDArray[np.generic]]:
-    """Turn X of shape (n_samples, n_columns) into contiguous float32 columns by name."""
-    return dict(zip(names, np.array(X, np.float32).T.copy(), strict=True))
-
-
-EMBEDDED: dict[str, Callable[[], Source]] = {
+LOADERS: dict[str, Callable[[Say], Source]] = {
     "boston_housing": _load_boston_housing,
     "breast_cancer": partial(_load_sklearn_table, "load_breast_cancer", "diagnosis"),
-    "diabetes": partial(_load_sklearn_table, "load_diabetes", "progression", scaled=False),
-    "digits": _load_digits,
-    "iris": partial(_load_sklearn_table, "load_iris", "species"),
-    "wine": partial(_load_sklearn_table, "load_wine", "cultivar"),
-}
-DOWNLOADED: dict[str, Callable[[Say], Source]] = {
     "california_housing": _load_california_housing,
     "cifar10": partial(_load_images, "cifar10", "class", CIFAR10_CLASSES),
     "cifar100": partial(_load_images, "cifar100", "class", CIFAR100_CLASSES),
+    "diabetes": partial(_load_sklearn_table, "load_diabetes", "progression", scaled=False),
+    "digits": _load_digits,
     "fashion_mnist": _load_fashion_mnist,
+    "iris": partial(_load_sklearn_table, "load_iris", "species"),
     "mnist": partial(_load_images, "mnist", "digit", DIGITS),
+    "wine": partial(_load_sklearn_table, "load_wine", "cultivar"),
 }

@@ -1,4 +1,4 @@
-"""One column's values as they came: which are missing, which distinct ones there are, and where."""
+"""One column's values: which are missing, which are distinct, and their places."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.words import SHOWN, show_places
 
-# What pandas, pyarrow and databases write for missing, and the "?" of the UCI archive.
+# Texts for missing values from pandas, pyarrow and databases, and the "?" of the UCI archive.
 TOKENS = frozenset(
     (
         "", "?", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND",
@@ -36,8 +36,7 @@ class Missing:
     Attributes:
         texts: The usual ones and those of ``missing_values``.
         numbers: Those of ``missing_values``; -999 is -999.0 too.
-        kept: Those that are values; among numbers and dates, words that are none mean missing all
-            the same.
+        kept: Texts that are categories; among numbers and dates they still mean missing.
     """
 
     texts: frozenset[str] = TOKENS
@@ -46,16 +45,16 @@ class Missing:
 
     @classmethod
     def read(cls, spec: DatasetSpec) -> Missing:
-        """What a recipe says of missing values."""
-        told = spec.missing_values
-        numbers = tuple(n for n in map(_read_number, told.add) if n is not None)
-        kept = {str(value) for value in told.keep}
-        added = {text for value in told.add for text in _write_forms(value)}
+        """Read a recipe's ``missing_values``."""
+        add, keep = spec.missing_values.add, spec.missing_values.keep
+        numbers = tuple(n for n in map(_read_number, add) if n is not None)
+        kept = {str(value) for value in keep}
+        added = {text for value in add for text in _write_forms(value)}
         return cls((TOKENS - kept) | added, numbers, frozenset(kept) - added)
 
     @property
     def kept_words(self) -> frozenset[str]:
-        """Those of ``kept`` that are no numbers."""
+        """Those of ``kept`` that are not numbers."""
         return frozenset(word for word in self.kept if _read_number(word) is None)
 
 
@@ -64,18 +63,26 @@ class Notation:
     """How a table writes its values.
 
     Attributes:
-        missing: What means that a value is missing.
+        missing: Which values mean that a value is missing.
         decimal: The mark before the fraction of a number.
         thousands: The mark between groups of three digits, where the recipe names one.
         first_line: The file's line of row 0, where each row is one line.
-        has_types: Whether the file itself says which column holds numbers, texts or categories.
+        first_row: The number of row 0 elsewhere: as a spreadsheet counts, with the names as row 1;
+            0 for rows in memory.
+        has_types: Whether the file has a type for each column.
     """
 
     missing: Missing = Missing()
     decimal: str = "."
     thousands: str | None = None
     first_line: int | None = None
+    first_row: int = 0
     has_types: bool = True
+
+    @property
+    def place(self) -> str:
+        """The unit that messages count."""
+        return "line" if self.first_line else "row"
 
 
 class Cells:
@@ -139,7 +146,7 @@ class Cells:
             values = _null_where(pc.is_nan(values), values)
         if not self.notation.missing.numbers:
             return values
-        # A float32 column holds float32(0.1), which is not 0.1.
+        # A float32 column contains float32(0.1), which is not 0.1.
         is_float = pa.types.is_floating(values.type)
         comparable = values if is_float else values.cast(pa.float64(), safe=False)
         sought = pa.array(self.notation.missing.numbers, pa.float64())
@@ -157,7 +164,7 @@ class Cells:
 
     @cached_property
     def names(self) -> list[str]:
-        """The distinct values as the categories that they are; see ``name_values``."""
+        """The distinct values, written as categories; see ``name_values``."""
         return name_values(self.distinct)
 
     @cached_property
@@ -192,41 +199,44 @@ class Cells:
         if not self.is_text:
             return {}
         codes, raw = self._encode_raw()
-        met = np.bincount(codes, minlength=len(raw) + 1)[: len(raw)]
+        counts = np.bincount(codes, minlength=len(raw) + 1)[: len(raw)]
         found: dict[str, int] = {}
-        for text, n in zip(raw.to_pylist(), met.tolist(), strict=True):
+        for text, n in zip(raw.to_pylist(), counts.tolist(), strict=True):
             if (word := text.strip()) in self.notation.missing.texts:
                 found[word] = found.get(word, 0) + n
         return found
 
     def take_text(self, row: int) -> str:
         """The text of a row, also where it means missing; empty where there is none."""
-        if not self.is_text:
-            return ""
-        codes, raw = self._encode_raw()
-        return str(raw[codes[row]].as_py()).strip() if codes[row] < len(raw) else ""
+        text = self._values[row].as_py() if self.is_text else None
+        return (text or "").strip()
+
+    def head(self, n_rows: int) -> Cells:
+        """The cells of the first rows."""
+        values = self._values.slice(0, n_rows)
+        return Cells(self.name, values, self.notation, self._first_row, self.dataset)
 
     @property
     def are_kept(self) -> NDArray[np.bool_]:
-        """Which distinct values are words that mean missing unless they are categories."""
+        """Which distinct values mean missing in columns of other kinds than categories."""
         kept = self.notation.missing.kept
         if not kept:
             return np.zeros(len(self.distinct), dtype=bool)
         return np.array([name in kept for name in self.names], dtype=bool)
 
+    def take_names(self, is_sought: NDArray[np.bool_]) -> list[str]:
+        """The distinct values that are sought, as ``names``."""
+        return [self.names[code] for code in np.flatnonzero(is_sought)]
+
     def find(self, is_sought: NDArray[np.bool_]) -> NDArray[np.intp]:
         """The rows, counted from 0, whose distinct value is sought."""
         return np.flatnonzero(np.append(is_sought, False)[self.codes])
 
-    def find_first(self, name: str) -> int:
-        """The row, counted from 0, of the first value of a name."""
-        return int(self.find(np.array([other == name for other in self.names], dtype=bool))[0])
-
     def locate(self, rows: NDArray[np.integer[Any]]) -> str:
         """The place of rows: "line 7" where the file has a line for each row, else "row 5"."""
-        first_line = self.notation.first_line
-        places = rows + self._first_row + (first_line or 0)
-        return show_places(places.tolist(), "line" if first_line else "row")
+        notation = self.notation
+        places = rows + self._first_row + (notation.first_line or notation.first_row)
+        return show_places(places.tolist(), notation.place)
 
     def show(self, is_sought: NDArray[np.bool_]) -> str:
         """The first few values that are sought, with their places: "'a' (row 3) and 2 more"."""
@@ -250,7 +260,7 @@ class Cells:
         try:
             tidy = pc.utf8_trim_whitespace(raw).dictionary_encode()
         except pa.ArrowInvalid as error:
-            problem = f"column {self.name} holds text that is not UTF-8. Save the file as UTF-8."
+            problem = f"column {self.name} contains text that is not UTF-8. Save the file as UTF-8."
             raise DataError(self.dataset, [problem]) from error
         missing = pa.array(sorted(self.notation.missing.texts), tidy.dictionary.type)
         is_there = pc.invert(pc.is_in(tidy.dictionary, missing)).to_numpy(zero_copy_only=False)
@@ -279,7 +289,7 @@ def _encode(values: pa.ChunkedArray) -> tuple[NDArray[np.integer[Any]], pa.Array
 
 
 def name_values(values: pa.Array) -> list[str]:
-    """Values as the categories that they are: 3, 3.0 and "3" are one; "" where one is missing."""
+    """Write values as categories: 3, 3.0 and "3" are one; "" where one is missing."""
     if is_text(values.type):
         return list(values.to_pylist())
     if pa.types.is_floating(values.type):
@@ -291,7 +301,7 @@ def name_values(values: pa.Array) -> list[str]:
 
 
 def name_value(value: object) -> str:
-    """A value as the category that it is; see ``name_values``."""
+    """Write a value as a category; see ``name_values``."""
     if isinstance(value, str):
         return value
     if value is None or value != value:
@@ -327,7 +337,7 @@ def is_usable(kind: pa.DataType) -> bool:
 def _read_number(value: str | float) -> float | None:
     try:
         return float(value)
-    except ValueError:  # a word, which no number is
+    except ValueError:  # a word
         return None
 
 

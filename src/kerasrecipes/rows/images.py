@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 _VALUES_AT_ONCE = 1 << 26
+_ENDINGS = f"Images end in {', '.join(IMAGES)}."
 _PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
 
@@ -57,7 +58,8 @@ class Images(Rows):
                 "classification."
             )
             raise DataError(self.name, [problem])
-        folder, classes = self._find_classes()
+        folder = self._files[0]
+        classes = _find_classes(folder)
         files = [file for images in classes.values() for file in images]
         counts = [len(images) for images in classes.values()]
         return Source(
@@ -94,9 +96,10 @@ class Images(Rows):
     def _list(
         self, schema: Schema, with_target: bool
     ) -> tuple[list[Path], Path, NDArray[np.int64] | None]:
-        """The images, the folder that they are in, and their classes where these are wanted."""
+        """The images, the folder that they are in, and their classes if required."""
+        folder = self._files[0]
         if with_target:
-            folder, classes = self._find_classes()
+            classes = _find_classes(folder)
             names = schema.target.class_names
             if unknown := [name for name in classes if name not in names]:
                 problem = (
@@ -106,27 +109,16 @@ class Images(Rows):
                 raise DataError(self.name, [problem])
             pairs = [(f, names.index(name)) for name, found in classes.items() for f in found]
             return [f for f, _ in pairs], folder, np.array([i for _, i in pairs], np.int64)
-        folder = self._files[0]
         if not folder.is_dir():
             return list(self._files), folder.parent, None
         files = _find_images(folder)
         if not files:
-            raise DataError(self.name, [f"there are no images in {folder}. {_list_suffixes()}"])
+            raise DataError(self.name, [f"there are no images in {folder}. {_ENDINGS}"])
         return files, folder, None
-
-    def _find_classes(self) -> tuple[Path, dict[str, list[Path]]]:
-        folder = self._files[0]
-        if not folder.is_dir():
-            problem = (
-                "images with answers must be in a folder with a sub-folder for each class "
-                f"(received: {folder.name}). Give such a folder."
-            )
-            raise DataError(self.name, [problem])
-        return folder, _find_classes(folder)
 
 
 def find_images(path: str) -> list[Path]:
-    """The folder or the images that a path or a pattern means; empty where it means none."""
+    """Find the folder or the images of a path or pattern; empty if there are none."""
     file = Path(path)
     if file.is_dir() or (file.is_file() and file.name.lower().endswith(IMAGES)):
         return [file]
@@ -135,50 +127,50 @@ def find_images(path: str) -> list[Path]:
 
 
 def _find_classes(folder: Path) -> dict[str, list[Path]]:
-    names = sorted(
-        entry.name for entry in folder.iterdir() if entry.is_dir() and not _is_hidden(entry.name)
-    )
+    """The images of each class by its name."""
+    if not folder.is_dir():
+        problem = (
+            "images with answers must be in a folder with a sub-folder for each class "
+            f"(received: {folder.name}). Give such a folder."
+        )
+        raise DataError(folder.name, [problem])
+    names = sorted(e.name for e in folder.iterdir() if e.is_dir() and not _is_hidden(e.name))
+    classes = {name: _find_images(folder / name) for name in names}
+    # Images that are all deeper than their class's folder: it may contain the classes itself.
+    nested = [name for name, images in classes.items()
+              if images and all(image.parent != folder / name for image in images)]  # fmt: skip
+    empty = [name for name, images in classes.items() if not images]
+    problem = ""
     if not names:
         flat = "images, but no" if _find_images(folder) else "no"
         problem = (
             f"a folder of images must have a sub-folder for each class (received: {folder} with "
             f"{flat} sub-folders). Sort the images into sub-folders that are named as the classes."
         )
-        raise DataError(folder.name, [problem])
-    classes = {name: _find_images(folder / name) for name in names}
-    nested = [name for name in names if _holds_folders_only(folder / name, classes[name])]
-    if nested and (len(names) == 1 or {name.lower() for name in names} <= _PARTS):
+    elif nested and (len(names) == 1 or {name.lower() for name in names} <= _PARTS):
         problem = (
             f"the sub-folders must be classes (received: {list_some(names)}, with sub-folders of "
             f"images). Write path: {folder / nested[0]}."
         )
-        raise DataError(folder.name, [problem])
-    empty = [name for name, files in classes.items() if not files]
-    if len(empty) == len(names):
-        raise DataError(
-            folder.name, [f"there are no images in {folder} and below. {_list_suffixes()}"]
-        )
-    if empty:
+    elif len(empty) == len(names):
+        problem = f"there are no images in {folder} and below. {_ENDINGS}"
+    elif empty:
         problem = (
-            "each sub-folder is a class and must hold images (received: none in "
-            f"{list_some(empty)}). Add some, or remove these folders. {_list_suffixes()}"
+            "each sub-folder is a class and must contain images (received: none in "
+            f"{list_some(empty)}). Add some, or remove these folders. {_ENDINGS}"
         )
+    if problem:
         raise DataError(folder.name, [problem])
     return classes
-
-
-def _holds_folders_only(folder: Path, images: Sequence[Path]) -> bool:
-    return bool(images) and all(image.parent != folder for image in images)
 
 
 def _find_images(folder: Path) -> list[Path]:
     """The images of a folder and below, folder by folder, in the order of their names."""
     found = []
-    for root, folders, names in sorted(os.walk(folder, followlinks=True), key=lambda step: step[0]):
+    for root, _, names in sorted(os.walk(folder, followlinks=True), key=lambda step: step[0]):
         inner = Path(root).relative_to(folder).parts
         if any(map(_is_hidden, inner)):
             continue
-        del folders
         found += [
             Path(root, name)
             for name in sorted(names)
@@ -217,18 +209,18 @@ def _read(
             if pixels is None:
                 pixels = np.empty((len(files), *image.shape), np.uint8)
                 size, first = image.shape[:2], name
-            if image.shape[:2] == size:
+            height, width = image.shape[:2]
+            if (height, width) == size:
                 pixels[i] = image
             elif not other:
-                other = f"{name} with {_write_size(image.shape)}"
+                other = f"{name} with {height} × {width}"
     problems = []
     if unreadable:
         problems.append(f"images cannot be read: {list_some(unreadable)}. Correct or remove them.")
     if other:
         problems.append(
-            f"images must have one size (received: {first} with {_write_size(size)}, {other}, as "
-            "height × width). Bring them to one with image_size: "
-            f"[{', '.join(str(length) for length in size)}]."
+            f"images must have one size (received: {first} with {size[0]} × {size[1]}, {other}, as "
+            f"height × width). Bring them to one with image_size: [{size[0]}, {size[1]}]."
         )
     if problems or pixels is None:
         raise DataError(dataset, problems)
@@ -262,11 +254,3 @@ def _convert(image: Image.Image, color_mode: ColorMode) -> Image.Image:
         # Pillow would cut 16 bits off at 255.
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
     return image.convert("L" if color_mode == "grayscale" else "RGB")
-
-
-def _write_size(shape: Sequence[int]) -> str:
-    return f"{shape[0]} × {shape[1]}"
-
-
-def _list_suffixes() -> str:
-    return f"Images end in {', '.join(IMAGES)}."

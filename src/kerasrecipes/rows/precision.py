@@ -1,8 +1,8 @@
-"""What of a column's numbers is lost in float32, in which networks compute."""
+"""Differences between a column's numbers that float32, in which networks compute, loses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,13 +13,13 @@ from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import NumberColumn
 
 _COARSE = 1e-3
-"""Where float32's steps are less of the standard deviation, a network hardly sees them."""
+"""Where float32's steps are less of the standard deviation, they hardly affect a network."""
 
 _FLOAT64_NOISE = 1e-12
 """Float64 numbers whose range is less of their size are one number and its rounding errors."""
 
 _LARGEST_EXACT = 2**24
-"""Float32 holds every integer up to here."""
+"""Float32 represents every integer up to here."""
 
 
 class Merged(NamedTuple):
@@ -33,7 +33,7 @@ def find_merged(column: NumberColumn, cells: Cells) -> Merged | None:
     """Find whether a column has numbers too large and too close together for float32.
 
     Returns:
-        None where no difference is lost that matters beside the others.
+        None if no difference is lost that is large compared with the others.
     """
     if cells.is_number and not pa.types.is_decimal(cells.type):
         values = cells.values
@@ -59,19 +59,21 @@ def find_merged(column: NumberColumn, cells: Cells) -> Merged | None:
     return merged if merged.n_left < merged.n_distinct else None
 
 
-def describe_merged(merged: Mapping[str, Merged], remedy: str = "") -> str:
-    """Warn of columns, by name.
+def warn_of_merged(found: Mapping[str, Merged | None], remedy: str = "") -> Iterator[str]:
+    """Warn of columns that lose differences, if there are any.
 
     Args:
-        merged: What ``find_merged`` found.
-        remedy: What else can be done, such as ", or ...".
+        found: By column, the result of ``find_merged``.
+        remedy: Another remedy, such as ", or ...".
     """
-    counts = ", ".join(
-        f"{name} ({n_distinct:,} distinct values become {n_left:,})"
-        for name, (n_distinct, n_left) in merged.items()
-    )
-    return (
-        "float32, in which networks compute, cannot tell numbers so large and so close together "
-        f"apart: {counts}. Subtract a fixed number from each, here and in rows to predict "
-        f"alike{remedy}."
-    )
+    counts = [
+        f"{name} ({merged.n_distinct:,} distinct values become {merged.n_left:,})"
+        for name, merged in found.items()
+        if merged
+    ]
+    if counts:
+        yield (
+            "float32, in which networks compute, cannot distinguish numbers so large and so close "
+            f"together: {', '.join(counts)}. Subtract a fixed number from each, here and in "
+            f"rows to predict alike{remedy}."
+        )

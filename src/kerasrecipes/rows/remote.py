@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import suggest
-from kerasrecipes.rows.keras_cache import Say, downloading, name_stand_in, say_nothing
+from kerasrecipes.rows.downloads import Say, downloading, name_stand_in, say_nothing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,12 +37,12 @@ def load_openml(spec: DatasetSpec, say: Say = say_nothing) -> tuple[pa.Table, st
     """
     from sklearn.datasets import fetch_openml
 
-    asked = spec.openml
-    name = str(asked)
+    openml = spec.openml
+    name = str(openml)
     arguments: dict[str, Any] = {"name": name}
     title, colon, version = name.rpartition(":")
-    if isinstance(asked, int):
-        arguments = {"data_id": asked}
+    if isinstance(openml, int):
+        arguments = {"data_id": openml}
     elif colon and version.isdecimal():
         arguments = {"name": title, "version": int(version)}
     fetch = partial(fetch_openml, **arguments, as_frame=True, parser="auto")

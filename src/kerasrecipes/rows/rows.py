@@ -1,4 +1,4 @@
-"""What every kind of rows offers, and what training learns of them for prediction."""
+"""The interface of all kinds of rows, and what prediction needs from training to read them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ColorMode = Literal["rgb", "grayscale"]
 
 @dataclass(frozen=True)
 class Schema:
-    """What a trained model takes and answers, by which other rows are read.
+    """Inputs and target of a trained model; other rows are read accordingly.
 
     Attributes:
         columns: A table's columns; empty for arrays and images.
-        target: What it predicts; arrays' targets have no columns.
+        target: The target; arrays' targets have no columns.
         target_names: The target's name, or those of several.
         shape: Of one row of an array.
         spec: The recipe's ``dataset``.
@@ -52,7 +52,7 @@ class Schema:
 
     @property
     def takes(self) -> str:
-        """What it takes, in words: "the columns x, y", "images or arrays of shape (8, 8)"."""
+        """Its inputs, in words: "the columns x, y", "images or arrays of shape (8, 8)"."""
         if self.is_table:
             return f"the columns {', '.join(column.name for column in self.columns)}"
         images = "images or " if self.image_form[0] else ""
@@ -61,14 +61,14 @@ class Schema:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows, as a trained model takes them.
+    """Some rows, in the form that a trained model takes.
 
     Attributes:
         inputs: The rows.
         rows: Each one's number, counted from 0 over all pieces.
-        values: The target's values, where they are asked for, as ``Source.target``.
-        beside: Columns to copy beside the answers, by name.
-        warnings: What was done to the rows.
+        values: The target's values, where they are read, as ``Source.target``.
+        beside: Columns to copy to the predictions, by name.
+        warnings: Changes to the rows.
         left_out: How many rows are left out, by the reason: "target price is missing".
     """
 
@@ -81,10 +81,10 @@ class Piece:
 
 
 class Rows(ABC):
-    """Rows that somebody has: a table, arrays, images or a built-in data set.
+    """The user's rows: a table, arrays, images or a built-in data set.
 
     Attributes:
-        name: What they are called in messages and reports.
+        name: Their name in messages and reports.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Rows(ABC):
 
         Args:
             spec: The recipe's ``dataset``.
-            hint: What the recipe's loss asks for.
+            hint: The task of the recipe's loss.
 
         Raises:
             DataError: The recipe and the rows do not fit; it lists everything.
@@ -108,11 +108,11 @@ class Rows(ABC):
         """Read rows for a trained model, a bounded number at once.
 
         Args:
-            schema: What training found.
-            ids: Columns of a table to copy beside the answers.
+            schema: The inputs and target found in training.
+            ids: Columns of a table to copy to the predictions.
             with_target: Whether to read the target too; rows without one are left out.
 
         Raises:
-            DataError: Rows lack columns, or hold what the model cannot take.
-            InputError: Ids are asked of what is no table.
+            DataError: Rows lack columns, or contain values that the model does not accept.
+            InputError: Ids are given for rows that are no table.
         """

@@ -1,4 +1,4 @@
-"""Which rows train, which validate and which test: scikit-learn's split, on row numbers."""
+"""Splits rows into training, validation and test parts: scikit-learn's split, on row numbers."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.dataset import Dataset, Inputs, Part, Source
+from kerasrecipes.rows.dataset import Dataset, Facts, Inputs, Part, Source
 from kerasrecipes.rows.words import ask_meant, list_columns
 
 DEFAULT_TEST_SPLIT = 0.2
 
-Rows = NDArray[np.int64]
+RowNumbers = NDArray[np.int64]
 
 
 def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
@@ -35,14 +35,14 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
             test part of its own; ``validation_split`` is a fraction of the rows left by it.
 
     Raises:
-        DataError: The recipe asks for what these data do not have; it lists everything.
+        DataError: The data lack what the recipe requires; all problems are listed.
     """
     problems = [*_check_drop(source, spec), *_check_splits(name, source, spec)]
     if problems:
         raise DataError(name, problems)
-    rows: Rows = np.arange(len(source.target))
+    rows: RowNumbers = np.arange(len(source.target))
     if source.test_inputs is not None and source.test_target is not None:
-        test_rows: Rows = np.arange(len(source.test_target))
+        test_rows: RowNumbers = np.arange(len(source.test_target))
         test = _take(source.test_inputs, source.test_target, test_rows, spec.drop)
     else:
         fraction = DEFAULT_TEST_SPLIT if spec.test_split is None else spec.test_split
@@ -57,21 +57,10 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     parts = {"train": train} | {key: part for key, part in held_out.items() if len(part)}
     if source.rows is not None:
         parts = {key: replace(part, rows=source.rows[part.rows]) for key, part in parts.items()}
-    return Dataset(
-        name=name,
-        parts=parts,
-        task=source.task,
-        target_names=source.target_names,
-        target_unit=source.target_unit,
-        class_names=source.class_names,
-        origin=source.origin,
-        fingerprint=compute_fingerprint(source),
-        columns=tuple(column for column in source.columns if column.name not in spec.drop),
-        left_out=source.left_out,
-        warnings=source.warnings,
-        class_type=source.class_type,
-        target_columns=source.target_columns,
-    )
+    facts = {field.name: getattr(source, field.name) for field in fields(Facts)}
+    facts["warnings"] = (*source.warnings, *_find_constant_columns(train))
+    facts["columns"] = tuple(column for column in source.columns if column.name not in spec.drop)
+    return Dataset(name=name, parts=parts, fingerprint=compute_fingerprint(source), **facts)
 
 
 def compute_fingerprint(source: Source) -> str:
@@ -80,7 +69,7 @@ def compute_fingerprint(source: Source) -> str:
     Bytes are taken in C order and little-endian, so that every machine gets the same digits.
     """
     digest = hashlib.sha256()
-    for name, values in _walk_arrays(source):
+    for name, values in _name_arrays(source):
         if values.dtype.kind in "OUS":
             digest.update(f"{name} text {values.shape}\n{json.dumps(values.tolist())}\n".encode())
             continue
@@ -90,11 +79,12 @@ def compute_fingerprint(source: Source) -> str:
     return digest.hexdigest()
 
 
-def _walk_arrays(source: Source) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    for part, inputs, target in (
-        ("rows", source.inputs, source.target),
-        ("test", source.test_inputs, source.test_target),
-    ):
+def _name_arrays(source: Source) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    parts = {
+        "rows": (source.inputs, source.target),
+        "test": (source.test_inputs, source.test_target),
+    }
+    for part, (inputs, target) in parts.items():
         if inputs is None or target is None:
             continue
         columns = inputs if isinstance(inputs, dict) else {"": inputs}
@@ -133,9 +123,21 @@ def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]
         )
 
 
+def _find_constant_columns(train: Part) -> Iterator[str]:
+    if not isinstance(train.inputs, dict):
+        return
+    constant = [name for name, values in train.inputs.items() if (values == values[0]).all()]
+    if constant:
+        names = ", ".join(constant)
+        yield (
+            f"in all {len(train)} training rows there is one value only of: {names}. A network "
+            f"learns nothing from that; leave it out with drop: [{names}]."
+        )
+
+
 def _hold_out(
-    name: str, key: str, fraction: float, rows: Rows, source: Source, spec: DatasetSpec
-) -> tuple[Rows, Rows]:
+    name: str, key: str, fraction: float, rows: RowNumbers, source: Source, spec: DatasetSpec
+) -> tuple[RowNumbers, RowNumbers]:
     """Split row numbers into those kept and those held out."""
     if not fraction:
         return rows, rows[:0]
@@ -151,27 +153,26 @@ def _hold_out(
         classes, counts = np.unique(labels, return_counts=True)
         alone = [source.class_names[index] for index in classes[counts < 2]]
         if alone:
-            raise DataError(
-                name,
-                [
-                    f"stratify: needs at least 2 rows of each class for {key}, and there is 1 of: "
-                    f"{', '.join(alone)}. Add rows of these classes, or remove stratify."
-                ],
+            problem = (
+                f"stratify: needs at least 2 rows of each class for {key}, and there is 1 of: "
+                f"{', '.join(alone)}. Add rows of these classes, or remove stratify."
             )
+            raise DataError(name, [problem])
     try:
         kept, held_out = train_test_split(
             rows, test_size=fraction, random_state=spec.split_seed, stratify=labels
         )
     except ValueError as error:
-        raise DataError(
-            name, [f"{key}: {fraction:g} of {len(rows)} rows cannot be held out. {error}"]
-        ) from error
+        problem = f"{key}: {fraction:g} of {len(rows)} rows cannot be held out. {error}"
+        raise DataError(name, [problem]) from error
     return kept, held_out
 
 
-def _take(inputs: Inputs, target: NDArray[np.generic], rows: Rows, drop: Sequence[str]) -> Part:
+def _take(
+    inputs: Inputs, target: NDArray[np.generic], rows: RowNumbers, drop: Sequence[str]
+) -> Part:
     """Gather rows; all of them, in the source's order, are not copied."""
-    pick: Rows | slice = slice(None) if len(rows) == len(target) else rows
+    pick: RowNumbers | slice = slice(None) if len(rows) == len(target) else rows
     if isinstance(inputs, dict):
         columns = {name: column[pick] for name, column in inputs.items() if name not in drop}
         return Part(columns, target[pick], rows)

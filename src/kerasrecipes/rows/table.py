@@ -1,11 +1,9 @@
-"""A table: judged for training, and read by what was found, for training and prediction alike."""
+"""A table: its columns are recognised for training, and read alike for training and prediction."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,17 +13,21 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import write_value
-from kerasrecipes.rows.cells import Cells, Missing, Notation
+from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.columns import check_names, find_columns
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files.base import TableFile
-from kerasrecipes.rows.kinds import Column, Finding, NumberColumn, recognise_column
-from kerasrecipes.rows.precision import Merged, describe_merged, find_merged
+from kerasrecipes.rows.files.frames import TableInMemory
+from kerasrecipes.rows.kinds import Column, NumberColumn
+from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
+from kerasrecipes.rows.precision import Merged, find_merged, warn_of_merged
+from kerasrecipes.rows.remarks import find_label, find_totals
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.target import Target, check_type, find_target
-from kerasrecipes.rows.words import count, list_columns, list_some
+from kerasrecipes.rows.words import ask_meant, count, find_repeated, list_columns, list_some
 
 ROWS_AT_ONCE = 65_536
+NO_ROWS = "there are no rows. Add rows."
 
 
 class Table(Rows):
@@ -49,37 +51,54 @@ class Table(Rows):
         self._open, self.name, self._origin = open_file, name, origin
         self._default_target = default_target
 
+    @classmethod
+    def hold(cls, table: pa.Table, name: str, origin: str, target: str | None = None) -> Table:
+        """Rows that are in memory already."""
+        return cls(lambda spec, wanted: TableInMemory(table, spec, name), name, origin, target)
+
     def load(self, spec: DatasetSpec, hint: Task | None = None) -> Source:
         as_text = [name for name, use in spec.features.items() if not use.name.startswith("float")]
-        return self.judge(self.read(spec, as_text), spec, hint)
+        return self.judge(self.read(spec, as_text), spec, hint, accepts_infinite=False)
 
-    def read(self, spec: DatasetSpec, as_text: Sequence[str] = ()) -> TableInHand:
-        """Read every row, and leave what the columns mean open."""
+    def read(self, spec: DatasetSpec, as_text: Sequence[str] = ()) -> LoadedTable:
+        """Read every row, without interpreting the columns."""
         file = self._open(spec, None)
-        table = file.read(as_text)
-        return TableInHand(table, file.notation, self.name, notes=tuple(file.notes))
+        table = _strip_names(file.read(as_text))
+        if problems := find_repeated(table.column_names):
+            raise DataError(self.name, problems)
+        if not len(table):
+            raise DataError(self.name, [NO_ROWS])
+        return LoadedTable(table, file.notation, self.name, notes=tuple(file.notes))
 
-    def judge(self, table: TableInHand, spec: DatasetSpec, hint: Task | None = None) -> Source:
-        """Find what the columns mean, and make a source; columns are freed once they are read.
+    def judge(
+        self,
+        table: LoadedTable,
+        spec: DatasetSpec,
+        hint: Task | None = None,
+        *,
+        accepts_infinite: bool = True,
+    ) -> Source:
+        """Interpret the columns, and make a source; columns are freed once they are read.
 
         Raises:
             DataError: The recipe and the table do not fit; it lists everything.
         """
         targets = self._choose_targets(table.names, spec)
-        if not len(table):
-            raise DataError(self.name, ["there are no rows. Add some."])
         found = find_columns(table, spec, targets)
+        target_cells = [table.take_cells(target) for target in targets]
+        used = [name for name in table.names if name not in spec.drop]
+        label = find_label(map(table.take_cells, used))
         for name, _ in found.left_out:
             table.free(name)
-        target_cells = [table.take_cells(target) for target in targets]
         unfit = [problem for cells in target_cells if (problem := check_type(cells))]
         known = np.ones(len(table), dtype=bool)
         if not unfit:
             known = np.logical_and.reduce([cells.is_known for cells in target_cells])
-        read = table.read_columns(found.columns, for_training=True)
-        pa.default_memory_pool().release_unused()  # or Arrow keeps for itself what it read into
+        read = table.read_columns(found.columns, target_cells)
+        pa.default_memory_pool().release_unused()  # otherwise Arrow does not free its read buffers
         keep = known & read.complete if spec.missing == "drop" else known
-        problems, wrong_targets = [*read.problems, *unfit], list[str]()
+        infinite = [] if accepts_infinite else read.infinite
+        problems, wrong_targets = [*read.problems, *infinite, *unfit], list[str]()
         target, values = None, np.zeros(0)
         if keep.any() and not unfit:
             with _collecting(wrong_targets):
@@ -92,6 +111,7 @@ class Table(Rows):
         problems += wrong_targets
         if problems or target is None:
             raise DataError(self.name, problems)
+        table.remarks += _remark_on_rows(read, found.columns, target, target_cells, label)
         return Source(
             inputs=read.keep(keep),
             target=values[keep],
@@ -108,6 +128,7 @@ class Table(Rows):
                 *_warn_of_columns(found.left_out),
                 *_warn_of_rows(read, known, keep, target_cells),
                 *_warn_of_merged(read.merged, target, target_cells),
+                *table.remarks,
             ),
             class_type=target.class_type,
             target_columns=target.columns,
@@ -124,28 +145,37 @@ class Table(Rows):
         numbers = {c.name for c in schema.columns if isinstance(c, NumberColumn) and c.is_plain}
         numbers -= {*ids, *(column.name for column in targets)}
         file = self._open(schema.spec, wanted)
+        # A program may give a DataFrame without rows; a file without rows is a mistake.
+        is_in_memory = isinstance(file, TableInMemory)
         n_rows, n_notes = 0, 0
-        for rows in _gather(file.iterate(wanted, numbers, ROWS_AT_ONCE), ROWS_AT_ONCE):
+        pieces = map(_strip_names, file.iterate(wanted, numbers, ROWS_AT_ONCE))
+        for rows in _gather(pieces, ROWS_AT_ONCE):
+            if problems := find_repeated(rows.column_names, wanted):
+                raise DataError(self.name, problems)
             notes, n_notes = tuple(file.notes[n_notes:]), len(file.notes)
-            table = TableInHand(rows, file.notation, self.name, n_rows, notes)
-            yield self._read_by(table, schema, tuple(dict.fromkeys(ids)), with_target)
+            table = LoadedTable(rows, file.notation, self.name, n_rows, notes)
+            if len(rows) or is_in_memory:
+                yield self._read_by(table, schema, tuple(dict.fromkeys(ids)), with_target)
             n_rows += len(rows)
+        if not n_rows and not is_in_memory:
+            raise DataError(self.name, [NO_ROWS])
 
     def _read_by(
-        self, table: TableInHand, schema: Schema, ids: Sequence[str], with_target: bool
+        self, table: LoadedTable, schema: Schema, ids: Sequence[str], with_target: bool
     ) -> Piece:
-        """Read rows by what training found, under the checks that training applied."""
-        problems = [*_find_missing_columns(table.names, schema.columns), *table.check_ids(ids)]
-        there = [column for column in schema.columns if table.names.count(column.name) == 1]
+        """Read rows by a schema, with the checks of training."""
+        targets = schema.target.columns if with_target else ()
+        problems = [*_check_names(table, schema, targets, ids)]
+        there = [column for column in schema.columns if column.name in table.names]
         read = table.read_columns(there)
         problems += [*read.problems, *read.infinite]
-        values, known, cells = None, np.ones(len(table), dtype=bool), []
-        if with_target:
+        values, known = None, np.ones(len(table), dtype=bool)
+        cells = [table.take_cells(one.name) for one in targets if one.name in table.names]
+        if cells and len(cells) == len(targets):
             with _collecting(problems):
-                cells = table.take_targets(schema)
                 values, known = schema.target.read(cells)
         keep = known
-        if schema.spec.missing == "drop" and with_target:
+        if schema.spec.missing == "drop" and targets:
             keep = known & read.complete
         elif schema.spec.missing in ("error", "drop") and read.gaps:
             problems.append(
@@ -168,164 +198,27 @@ class Table(Rows):
             {reason: n for reason, n in left_out.items() if n},
         )
 
+    def check_names(self, spec: DatasetSpec) -> None:
+        """Check the columns that a recipe names, where the table's names cost no reading of rows.
+
+        Raises:
+            DataError: The recipe names columns that are not there; it lists all.
+        """
+        names = self._open(spec, None).list_names()
+        if names is not None:
+            names = [name.strip() for name in names]
+            problems = [*check_names(names, spec, self._choose_targets(names, spec))]
+            if problems:
+                raise DataError(self.name, problems)
+
     def _choose_targets(self, names: Sequence[str], spec: DatasetSpec) -> tuple[str, ...]:
-        asked = [spec.target] if isinstance(spec.target, str) else spec.target
-        asked = asked or ([self._default_target] if self._default_target else [])
-        if not asked:
+        targets = [spec.target] if isinstance(spec.target, str) else spec.target
+        targets = targets or ([self._default_target] if self._default_target else [])
+        if not targets:
             problem = "dataset needs target: which column is to be predicted. "
             problems = [problem + list_columns(names), *check_names(names, spec, ())]
             raise DataError(self.name, problems)
-        return tuple(dict.fromkeys(asked))
-
-
-@dataclass
-class ColumnsRead:
-    """The arrays of columns, and what is to be said of their values.
-
-    Attributes:
-        arrays: By input, each of shape (n_rows,).
-        complete: Which rows lack nothing.
-        gaps: By column, how many values are missing, and where.
-        problems: What is wrong with columns that could not be read.
-        infinite: Where numbers are not finite.
-        merged: By column, what float32 loses.
-    """
-
-    arrays: dict[str, NDArray[np.generic]]
-    complete: NDArray[np.bool_]
-    gaps: dict[str, tuple[int, str]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    infinite: list[str] = field(default_factory=list)
-    merged: dict[str, Merged] = field(default_factory=dict)
-
-    def add(self, column: Column, cells: Cells) -> None:
-        """Read a column's cells."""
-        arrays, problem = column.read(cells)
-        if problem:
-            self.problems.append(problem)
-            return
-        self.arrays |= zip(column.inputs, arrays, strict=True)
-        is_missing = column.find_missing(arrays[0])
-        if is_missing.any():
-            self.complete &= ~is_missing
-            rows = np.flatnonzero(is_missing)
-            self.gaps[column.name] = len(rows), cells.locate(rows)
-        if not isinstance(column, NumberColumn):
-            return
-        if len(rows := np.flatnonzero(np.isinf(arrays[0]))):
-            self.infinite.append(
-                f"column {column.name}: no finite number in {cells.locate(rows)}. Correct or "
-                "remove these rows."
-            )
-
-    def keep(self, keep: NDArray[np.bool_]) -> dict[str, NDArray[np.generic]]:
-        """The arrays of some rows; each array is freed once its rows were taken."""
-        if keep.all():
-            return self.arrays
-        return {name: self.arrays.pop(name)[keep] for name in [*self.arrays]}
-
-    def describe_gaps(self) -> str:
-        """How many values are missing in each column, and where."""
-        return ", ".join(f"{name} {n:,} ({where})" for name, (n, where) in self.gaps.items())
-
-
-class TableInHand:
-    """Rows of a table in memory.
-
-    Args:
-        table: The rows.
-        notation: How values are written.
-        name: For messages.
-        first_row: The number of the first row, counted from 0.
-        notes: What was done to the rows when they were read.
-    """
-
-    def __init__(
-        self,
-        table: pa.Table,
-        notation: Notation,
-        name: str,
-        first_row: int = 0,
-        notes: tuple[str, ...] = (),
-    ) -> None:
-        self._table, self.name, self._n_rows = table, name, len(table)
-        self.notation, self.first_row, self.notes = notation, first_row, notes
-        self._cells: dict[str, Cells] = {}
-        self._findings: dict[str, Finding] = {}
-
-    def __len__(self) -> int:
-        return self._n_rows
-
-    @property
-    def names(self) -> list[str]:
-        """The columns' names."""
-        return list(self._table.column_names)
-
-    def take_cells(self, name: str) -> Cells:
-        """The cells of one column, which keep what they compute."""
-        if name not in self._cells:
-            column = self._table.column(name)
-            self._cells[name] = Cells(name, column, self.notation, self.first_row, self.name)
-        return self._cells[name]
-
-    def recognise(self, name: str) -> Finding:
-        """How one column is taken by its type and values, found once."""
-        if name not in self._findings:
-            self._findings[name] = recognise_column(self.take_cells(name))
-        return self._findings[name]
-
-    def free(self, name: str) -> None:
-        """Free a column's memory."""
-        self._table = self._table.drop_columns([name])
-        self._cells.pop(name, None)
-
-    def take_texts(self, name: str) -> pa.ChunkedArray:
-        """One column's values as the texts that they are."""
-        return self._table.column(name).cast(pa.string())
-
-    def take_targets(self, schema: Schema) -> list[Cells]:
-        """The cells of the target's columns.
-
-        Raises:
-            DataError: They are not there.
-        """
-        others = [name for name in self.names if name not in {c.name for c in schema.columns}]
-        problems = []
-        for name in (column.name for column in schema.target.columns):
-            if (n := self.names.count(name)) != 1:
-                found = f"{n} columns are named '{name}'" if n else f"there is no '{name}'"
-                hint = "" if n else suggest(name, others)
-                problems.append(f"{found}, the target, to compare answers with. {hint}".rstrip())
-        if problems:
-            raise DataError(self.name, problems)
-        return [self.take_cells(column.name) for column in schema.target.columns]
-
-    def with_missing(self, missing: Missing) -> TableInHand:
-        """The same rows, with other values that mean missing."""
-        if missing == self.notation.missing:
-            return self
-        notation = replace(self.notation, missing=missing)
-        return TableInHand(self._table, notation, self.name, self.first_row, self.notes)
-
-    def read_columns(self, columns: Sequence[Column], *, for_training: bool = False) -> ColumnsRead:
-        """Read columns; for training, find what float32 loses, and free each once it was read."""
-        read = ColumnsRead({}, np.ones(len(self), dtype=bool))
-        for column in columns:
-            cells = self.take_cells(column.name)
-            read.add(column, cells)
-            if for_training:
-                if isinstance(column, NumberColumn) and (found := find_merged(column, cells)):
-                    read.merged[column.name] = found
-                self.free(column.name)
-        return read
-
-    def check_ids(self, ids: Sequence[str]) -> Iterator[str]:
-        """What is wrong with the columns that are to be copied beside answers."""
-        for name in ids:
-            if name not in self.names:
-                yield f"--id: there is no column '{name}'. {suggest(name, self.names)}".rstrip()
-            elif pa.types.is_nested(self._table.column(name).type):
-                yield f"--id: column {name} holds lists or objects. Remove it."
+        return tuple(dict.fromkeys(targets))
 
 
 def _refuse_gaps(
@@ -375,6 +268,23 @@ def _warn_of_rows(
         yield describe_left_out(n_dropped, n_rows, f"values are missing ({counts})")
 
 
+def _remark_on_rows(
+    read: ColumnsRead,
+    columns: Sequence[Column],
+    target: Target,
+    targets: Sequence[Cells],
+    label: str,
+) -> Iterator[str]:
+    """Find points to check in the target and in the last row."""
+    numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}
+    for column, cells in zip(target.columns, targets, strict=True):
+        arrays = column.read(cells)[0] if isinstance(column, NumberColumn) else []
+        numbers |= dict(zip(column.inputs, arrays, strict=False))
+        if remark := column.remark(cells, arrays):
+            yield remark
+    yield from find_totals(label, numbers, targets[0].locate(np.array([len(read.complete) - 1])))
+
+
 def describe_left_out(n: int, n_rows: int, reason: str) -> str:
     """Say how many rows are left out, and why."""
     return f"{n:,} of {count(n_rows, 'row')} {'is' if n == 1 else 'are'} left out: {reason}."
@@ -387,6 +297,11 @@ def _collecting(problems: list[str]) -> Iterator[None]:
         yield
     except DataError as error:
         problems += error.problems
+
+
+def _strip_names(table: pa.Table) -> pa.Table:
+    """Remove white space around column names, as readers of CSV and Excel files do."""
+    return table.rename_columns([name.strip() for name in table.column_names])
 
 
 def _gather(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
@@ -412,23 +327,32 @@ def _gather(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(held)
 
 
-def _find_missing_columns(table_names: Sequence[str], columns: Sequence[Column]) -> Iterator[str]:
-    names = Counter(table_names)
-    needed = {column.name for column in columns}
-    free = [name for name in names if name not in needed]
-    missing = []
-    for column in columns:
-        if names[column.name] > 1:
-            yield f"{names[column.name]} columns are named '{column.name}'. Keep one of them."
-        elif not names[column.name]:
-            meant = find_meant(column.name, free)
-            missing.append(f"{column.name} (is it '{meant}'?)" if meant else column.name)
+def _check_names(
+    table: LoadedTable, schema: Schema, targets: Sequence[Column], ids: Sequence[str]
+) -> Iterator[str]:
+    """Check the columns of rows for a trained model."""
+    needed = [column.name for column in schema.columns]
+    others = [name for name in table.names if name not in needed]
+    missing = [
+        f"{name} (is it '{meant}'?)" if (meant := find_meant(name, others)) else name
+        for name in needed
+        if name not in table.names
+    ]
     if missing:
-        noun = "columns are" if len(missing) > 1 else "column is"
+        noun, them = ("columns are", "them") if len(missing) > 1 else ("column is", "it")
         yield (
-            f"{len(missing)} {noun} missing: {', '.join(missing)}. Add them, or rename those that "
-            f"are meant. {list_columns([*names])}"
+            f"{len(missing)} {noun} missing: {', '.join(missing)}. Add {them}, or rename "
+            f"your columns. {list_columns(table.names)}"
         )
+    for name in (column.name for column in targets):
+        if name not in table.names:
+            problem = f"{table.name} has no column '{name}' (the target). evaluate needs it; "
+            yield f"{problem}predict does not.{ask_meant(name, others)}"
+    for name in ids:
+        if name not in table.names:
+            yield f"--id: there is no column '{name}'. {suggest(name, table.names)}".rstrip()
+        elif pa.types.is_nested(table.get_type(name)):
+            yield f"--id: column {name} contains lists or objects. Remove it."
 
 
 def _name_targets(targets: Sequence[Cells]) -> str:
@@ -462,15 +386,13 @@ def _warn_of_columns(left_out: Sequence[tuple[str, str]]) -> Iterator[str]:
 def _warn_of_merged(
     columns: dict[str, Merged], target: Target, targets: Sequence[Cells]
 ) -> Iterator[str]:
-    if columns:
-        names = write_value([*columns], 200)
-        yield describe_merged(columns, f", or leave these columns out with drop: {names}")
-    if target.class_names:
-        return
-    found = {
-        f"target {cells.name}": find_merged(column, cells)
-        for column, cells in zip(target.columns, targets, strict=True)
-        if isinstance(column, NumberColumn)
-    }
-    if merged := {name: counts for name, counts in found.items() if counts}:
-        yield describe_merged(merged)
+    names = write_value([*columns], 200)
+    yield from warn_of_merged(columns, f", or leave these columns out with drop: {names}")
+    if not target.class_names:
+        yield from warn_of_merged(
+            {
+                f"target {cells.name}": find_merged(column, cells)
+                for column, cells in zip(target.columns, targets, strict=True)
+                if isinstance(column, NumberColumn)
+            }
+        )

@@ -1,4 +1,4 @@
-"""What is to be predicted: class numbers with their names, or numbers."""
+"""The target: class numbers with their names, or numbers."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ from kerasrecipes.rows.kinds import (
     Finding,
     NumberColumn,
 )
+from kerasrecipes.rows.kinds.base import describe_wrong_share
 from kerasrecipes.rows.words import SHOWN, ask_meant, list_some
 
 ClassType = Literal["text", "integer", "boolean"]
-"""What classes were before they had names, and what answers are again."""
+"""The type of classes in the file, and of predicted classes."""
 
 MAX_CLASSES = 1000
 MAX_CODES = 20
-"""Whole numbers of at most so many distinct values are classes, where nothing says otherwise."""
+"""Whole numbers of at most so many distinct values are classes by default."""
 
 _FEWEST_LEVELS = 6
 """Whole numbers of fewer distinct values are always classes."""
@@ -42,7 +43,7 @@ _MOST_OUT_OF_SHAPE = 0.05
 """The share of rows that may be missing for a histogram to rise to one peak and fall again."""
 
 _LEAST_PEAK = 1.5
-"""How often the commonest level of a rating comes, in means over levels; class codes are even."""
+"""How often the commonest level of a rating occurs, in means over levels; class codes are even."""
 
 _CLASS_WORDS = frozenset(
     [
@@ -50,7 +51,7 @@ _CLASS_WORDS = frozenset(
         *("클래스", "레이블", "라벨", "종류", "분류", "유형"),
     ]
 )
-"""Words in the name of a column that holds class codes."""
+"""Words in the name of a column of class codes."""
 
 _AMOUNT_WORDS = frozenset(
     [
@@ -58,21 +59,21 @@ _AMOUNT_WORDS = frozenset(
         *("점수", "평점", "별점", "품질", "개수", "횟수", "일수"),
     ]
 )
-"""Words in the name of a column that holds ratings or counts."""
+"""Words in the name of a column of ratings or counts."""
 
 _MANY_CLASSES = 10
-"""So many classes or more, and more than half as many as rows, are hardly meant as classes."""
+"""So many classes or more, and more than half as many as rows, are probably not classes."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a table's rows are to be predicted for, and how it is read.
+    """The target of a table, and how it is read.
 
     Attributes:
         columns: One, or several of numbers.
-        task: What it asks for.
+        task: Regression or classification.
         class_names: Names by class number; empty for regression.
-        class_type: What the classes are in the file.
+        class_type: The type of the classes in the file.
     """
 
     columns: tuple[Column, ...]
@@ -85,59 +86,53 @@ class Target:
 
         Returns:
             Class numbers (int64) or numbers (float32), of shape (n_rows,) or (n_rows, n_targets);
-            and which rows have a value in every column. Other rows hold 0.
+            and which rows have a value in every column. Other rows contain 0.
 
         Raises:
-            DataError: Values are no numbers, or no classes that the model was trained on.
+            DataError: Values are not numbers, or are not classes that the model was trained on.
         """
-        problems = [problem for cells in several if (problem := check_type(cells))]
-        if problems:
-            raise DataError(several[0].dataset, problems)
-        arrays: list[NDArray[Any]] = []
-        known = np.ones(len(several[0]), dtype=bool)
-        for column, cells in zip(self.columns, several, strict=True):
-            values, is_known, problem = (
-                self._read_classes(column, cells) if self.class_names else _read(column, cells)
-            )
-            problems += [problem] if problem else []
-            arrays.append(values)
-            known &= is_known
-        if problems:
-            raise DataError(several[0].dataset, problems)
+        _raise([problem for cells in several if (problem := check_type(cells))], several)
+        read_one = self._read_classes if self.class_names else _read_numbers
+        read = [
+            read_one(column, cells) for column, cells in zip(self.columns, several, strict=True)
+        ]
+        _raise([problem for _, _, problem in read if problem], several)
+        arrays = [values for values, _, _ in read]
+        known = np.logical_and.reduce([is_known for _, is_known, _ in read])
         return arrays[0] if len(arrays) == 1 else np.column_stack(arrays), known
+
+    def find_numbers(self, names: NDArray[Any]) -> NDArray[np.int64]:
+        """The numbers of classes by their names, of shape (n_rows,); -1 for other names."""
+        numbers = {name: number for number, name in enumerate(self.class_names)}
+        return np.array([numbers.get(name, -1) for name in names.tolist()], np.int64)
 
     def _read_classes(
         self, column: Column, cells: Cells
     ) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
-        names, is_known, problem = read_names(column, cells)
-        numbers = {name: number for number, name in enumerate(self.class_names)}
-        codes = np.array([numbers.get(name, -1) for name in names.tolist()], np.int64)
-        rows = np.flatnonzero(is_known & (codes < 0))
+        names, is_known, problem = _read_names(column, cells)
+        numbers = self.find_numbers(names)
+        rows = np.flatnonzero(is_known & (numbers < 0))
         if len(rows):
-            problem = self._describe_unknown(names, rows, cells)
-        return np.maximum(codes, 0), is_known, problem
-
-    def _describe_unknown(self, names: NDArray[Any], rows: NDArray[np.intp], cells: Cells) -> str:
-        is_unknown = np.zeros(len(cells.distinct), dtype=bool)
-        is_unknown[cells.codes[rows]] = True
-        are = "is no class" if len(rows) == 1 else "are no classes"
-        return (
-            f"target {cells.name}: {cells.show(is_unknown)} {are} that the model was trained on."
-            f"{ask_meant(names[rows[0]], self.class_names)} The classes: "
-            f"{list_some(self.class_names, 20)}."
-        )
+            is_unknown = np.isin(np.arange(len(cells.distinct)), cells.codes[rows])
+            are_not = "is not a class" if len(rows) == 1 else "are not classes"
+            problem = (
+                f"target {cells.name}: {cells.show(is_unknown)} {are_not} that the model was "
+                f"trained on.{ask_meant(names[rows[0]], self.class_names)} The classes: "
+                f"{list_some(self.class_names, 20)}."
+            )
+        return np.maximum(numbers, 0), is_known, problem
 
 
 def find_target(
-    several: Sequence[Cells], told: Task | None, hint: Task | None, keep: NDArray[np.bool_]
+    several: Sequence[Cells], task: Task | None, hint: Task | None, keep: NDArray[np.bool_]
 ) -> tuple[Target, NDArray[Any], NDArray[np.bool_]]:
-    """Find what target columns ask for, and read their values.
+    """Find the task of target columns, and read their values.
 
     Args:
         several: One column, or several of numbers.
-        told: The task that the recipe names; None lets the values say: texts and truth values are
-            classes, and so may be whole numbers of few distinct values.
-        hint: What the recipe's loss asks for.
+        task: The task that the recipe names; None leaves it to the values: texts and truth values
+            are classes, and so may be whole numbers of few distinct values.
+        hint: The task of the recipe's loss.
         keep: The rows whose values are classes, of shape (n_rows,).
 
     Returns:
@@ -146,44 +141,35 @@ def find_target(
     Raises:
         DataError: The values do not suit the task.
     """
-    dataset = several[0].dataset
-    names = [cells.name for cells in several]
     problems = [problem for cells in several if (problem := check_type(cells))]
-    if len(several) > 1 and told == "classification":
+    if len(several) > 1 and task == "classification":
+        names = ", ".join(cells.name for cells in several)
         problems.append(
             "target: several targets are numbers, and classification has one target (received: "
-            f"{', '.join(names)}). Keep one of them, or write task: regression."
+            f"{names}). Keep one of them, or write task: regression."
         )
-    if problems:
-        raise DataError(dataset, problems)
-    if len(several) > 1:
-        columns = tuple(NumberColumn.take(cells, "float", {}) for cells in several)
-        target = Target(columns, "regression")
-        return target, *target.read(several)
+    _raise(problems, several)
     cells = several[0]
-    task = told or _judge_task(cells, hint)
-    if task == "regression":
-        target = Target((NumberColumn.take(cells, "float", {}),), task)
+    asked = task or ("regression" if len(several) > 1 else _find_task(cells, hint))
+    if asked == "regression":
+        columns = tuple(NumberColumn.take(cells, "float", {}) for cells in several)
+        target = Target(columns, asked)
         return target, *target.read(several)
-    is_boolean = BooleanColumn.recognise(cells) is not None
-    kind = BooleanColumn if is_boolean else CategoryColumn
-    word = "boolean" if is_boolean else "string_categorical"
-    column = kind.take(cells, word, {})
-    values, known, _ = read_names(column, cells)
-    kept = values[keep]
-    class_type = find_class_type(cells)
+    column: Column = CategoryColumn.take(cells, "string_categorical", {})
+    if BooleanColumn.recognise(cells) is not None:
+        column = BooleanColumn.take(cells, "boolean", {})
+    names_by_row, known, _ = _read_names(column, cells)
+    kept = names_by_row[keep]
     # Numbers by size, texts by letter.
     class_names = tuple(sorted(set(kept.tolist()), key=float if cells.is_number else str))
-    if problem := _check_classes(class_names, len(kept), cells, is_told=told is not None):
-        raise DataError(dataset, [problem])
-    target = Target((column,), "classification", class_names, class_type)
-    numbers = {name: number for number, name in enumerate(class_names)}
-    codes = np.array([numbers.get(name, 0) for name in values.tolist()], np.int64)
-    return target, codes, known
+    problem = _check_classes(class_names, len(kept), cells, is_asked=task is not None)
+    _raise([problem] if problem else [], several)
+    target = Target((column,), asked, class_names, find_class_type(cells))
+    return target, np.maximum(target.find_numbers(names_by_row), 0), known
 
 
-def judge_target(cells: Cells) -> Finding:
-    """Judge a target by the rules by which features are judged; identifiers are no question."""
+def recognise_target(cells: Cells) -> Finding:
+    """How a target would be taken as a feature, were it not an identifier."""
     for kind in (BooleanColumn, DateColumn, NumberColumn):
         finding = kind.recognise(cells)
         if finding is not None and finding.column is not None:
@@ -191,7 +177,12 @@ def judge_target(cells: Cells) -> Finding:
     return Finding(CategoryColumn.take(cells, "string_categorical", {}))
 
 
-def read_names(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
+def _raise(problems: Sequence[str], several: Sequence[Cells]) -> None:
+    if problems:
+        raise DataError(several[0].dataset, problems)
+
+
+def _read_names(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
     """The class that each row's value names, and whether it has a value; and what is wrong."""
     arrays, problem = column.read(cells)
     if problem:
@@ -199,8 +190,7 @@ def read_names(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.b
         return np.full(n, "", dtype=object), np.zeros(n, dtype=bool), problem
     known = ~column.find_missing(arrays[0])
     if column.kind == "boolean":
-        names = np.where(arrays[0] == 1, "True", "False").astype(object)
-        return names, known, ""
+        return np.where(arrays[0] == 1, "True", "False").astype(object), known, ""
     return arrays[0], known, ""
 
 
@@ -242,7 +232,7 @@ def _have_shape_of_amounts(counts: NDArray[np.int64]) -> bool:
 
 
 def find_class_type(cells: Cells) -> ClassType:
-    """What classes are in the file: 3 and 3.0 are integers; "3" and 0.5 are texts as answers."""
+    """Find the type of classes in the file: 3 and 3.0 are integers; "3" and 0.5 are texts."""
     if BooleanColumn.recognise(cells) is not None:
         return "boolean"
     if not cells.is_number:
@@ -254,65 +244,62 @@ def find_class_type(cells: Cells) -> ClassType:
 
 
 def check_type(cells: Cells) -> str:
-    """What is wrong with the type of a target's values; empty if nothing is."""
+    """Describe a type that a target cannot have; empty if the type is valid."""
     kind = cells.type
     if pa.types.is_null(kind) or (is_usable(kind) and not pa.types.is_temporal(kind)):
         return ""
-    return f"target {cells.name} must hold numbers, texts or truth values; its type is {kind}."
+    return f"target {cells.name} must contain numbers, texts or truth values; its type is {kind}."
 
 
-def _read(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
-    """Numbers of a regression's target."""
+def _read_numbers(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
+    """Numbers of a regression's target, which of them are there, and what is wrong."""
     numbers, wrong = column.read_exact(cells)  # type: ignore[attr-defined]
-    if wrong.any():
-        n_wrong = int(cells.counts[wrong].sum())
-        words = [cells.names[i] for i in np.flatnonzero(wrong)]
-        is_one = n_wrong == 1
-        remedy = "Correct it" if is_one else "Correct them"
-        if 2 * n_wrong >= cells.n_values:
-            remedy = "Choose another target"
-        elif len(words) <= SHOWN:
-            rows = "this row" if is_one else "these rows"
-            missing = write_value(words, 200)
-            remedy = f"To leave {rows} out, write missing_values: {missing} and missing: drop"
-        problem = (
-            f"target {column.name} must hold numbers for regression; {n_wrong:,} of "
-            f"{cells.n_values:,} values {'is no number' if is_one else 'are no numbers'}: "
-            f"{cells.show(wrong)}. {remedy}; if these are classes, write task: classification."
-        )
-        return numbers, np.ones(len(cells), dtype=bool), problem
     known = ~np.isnan(numbers)
-    with np.errstate(over="ignore"):
-        return np.where(known, numbers, 0).astype(np.float32), known, ""
+    if not wrong.any():
+        with np.errstate(over="ignore"):
+            values = np.where(known, numbers, 0).astype(np.float32)
+        infinite = np.flatnonzero(np.isinf(values))
+        problem = f"target {column.name}: no finite number in {cells.locate(infinite)}. "
+        problem += "Correct or remove these rows."
+        return values, known, problem if len(infinite) else ""
+    n_wrong, words = int(cells.counts[wrong].sum()), cells.take_names(wrong)
+    remedy = "Correct it" if n_wrong == 1 else "Correct them"
+    if 2 * n_wrong >= cells.n_values:
+        remedy = "Choose another target"
+    elif len(words) <= SHOWN:
+        rows, missing = "this row" if n_wrong == 1 else "these rows", write_value(words, 200)
+        remedy = f"To leave {rows} out, write missing_values: {missing} and missing: drop"
+    problem = (
+        f"target {column.name} must contain numbers for regression; "
+        f"{describe_wrong_share(cells, wrong, 'number')}: {cells.show(wrong)}. {remedy}; if these "
+        "are classes, write task: classification."
+    )
+    return numbers, known, problem
 
 
-def _judge_task(cells: Cells, hint: Task | None) -> Task:
-    """The task that a target's values ask for."""
-    finding = judge_target(cells)
+def _find_task(cells: Cells, hint: Task | None) -> Task:
+    """Find the task from a target's values."""
+    finding = recognise_target(cells)
     column = finding.column
     if isinstance(column, DateColumn):
         problem = (
-            f"target {cells.name} must hold numbers, texts or truth values; it holds "
+            f"target {cells.name} must contain numbers, texts or truth values; it contains "
             f"{column.reason}. Choose another target, or write task: classification."
         )
         raise DataError(cells.dataset, [problem])
     if isinstance(column, NumberColumn):
         numbers, _ = column.read_exact(cells)
         numbers = numbers[~np.isnan(numbers)]
-        are_whole = bool((np.trunc(numbers) == numbers).all())
-        if finding.problem or not are_whole:
-            return "regression"  # Reading says which values are no numbers.
+        if finding.problem or (np.trunc(numbers) != numbers).any():
+            return "regression"  # Reading names the values that are not numbers.
         return hint or ("classification" if are_classes(numbers, cells.name) else "regression")
     if hint == "regression" and cells.is_text:
-        style = NumberColumn.take(cells, "float", {})
-        if (wrong := style.read_exact(cells)[1]).any():
-            n_wrong = int(cells.counts[wrong].sum())
-            return "regression" if 2 * n_wrong < cells.n_values else "classification"
-        return "regression"
+        _, wrong = NumberColumn.take(cells, "float", {}).read_exact(cells)
+        return "regression" if 2 * cells.counts[wrong].sum() < cells.n_values else "classification"
     return "classification"
 
 
-def _check_classes(class_names: Sequence[str], n_rows: int, cells: Cells, *, is_told: bool) -> str:
+def _check_classes(class_names: Sequence[str], n_rows: int, cells: Cells, *, is_asked: bool) -> str:
     n_classes, name = len(class_names), cells.name
     remedy = "Choose another target"
     if cells.is_number:
@@ -320,14 +307,14 @@ def _check_classes(class_names: Sequence[str], n_rows: int, cells: Cells, *, is_
     if n_classes == 1:
         return (
             f"target {name} has one class only, {write_value(class_names[0])}: there is nothing to "
-            "tell apart. Add rows of other classes, or choose another target."
+            "distinguish. Add rows of other classes, or choose another target."
         )
     if n_classes == n_rows:
         return (
-            f"target {name} has as many classes as rows, {n_rows:,}: none comes twice, so nothing "
+            f"target {name} has as many classes as rows, {n_rows:,}: none occurs twice, so nothing "
             f"can be learned. {remedy}."
         )
-    if not is_told and n_classes >= _MANY_CLASSES and 2 * n_classes > n_rows:
+    if not is_asked and n_classes >= _MANY_CLASSES and 2 * n_classes > n_rows:
         return (
             f"target {name} has {n_classes:,} classes in {n_rows:,} rows, such as "
             f"{', '.join(map(write_value, class_names[:3]))}: too few rows of each to learn from. "

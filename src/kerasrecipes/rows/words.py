@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from kerasrecipes.recipe.suggest import find_meant
@@ -28,6 +29,17 @@ def list_columns(names: Sequence[str]) -> str:
 def count(n: int, noun: str) -> str:
     """A number with its noun: "1 row", "2 rows"."""
     return f"{n:,} {noun if n == 1 else noun + 's'}"
+
+
+def find_repeated(names: Sequence[str], wanted: Collection[str] | None = None) -> list[str]:
+    """Describe column names, all or wanted ones, that occur more than once."""
+    problems = []
+    for name, n in Counter(names).items():
+        if n > 1 and (wanted is None or name in wanted):
+            places = ", ".join(str(i) for i, other in enumerate(names, 1) if other == name)
+            received = f"(received: {write_value(name)} for columns {places})"
+            problems.append(f"column names must differ {received}. Rename all but one.")
+    return problems
 
 
 def ask_meant(name: str, choices: Iterable[str]) -> str:

@@ -1,1 +1,1 @@
-"""Device, batches, fit, scores: everything between a built model and its run folder."""
+"""Device, training loop, scores: everything between a built model and its run folder."""

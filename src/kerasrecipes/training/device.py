@@ -1,4 +1,4 @@
-"""Which device trains."""
+"""The device for training."""
 
 from __future__ import annotations
 
@@ -14,45 +14,56 @@ from kerasrecipes.errors import InputError
 
 @dataclass(frozen=True)
 class Device:
-    """Where the model lives.
+    """Where the model is trained.
 
     Attributes:
-        description: For a person: "CPU (2 cores)".
+        description: In words: "CPU (2 cores)".
         strategy: How replicas share the work; TensorFlow's default strategy on one device.
-        warning: Why a GPU that is there goes unused; empty where none is, or where it is used.
+        warnings: Reasons why training is slower than necessary, such as a GPU that is not used.
     """
 
     description: str
     strategy: tf.distribute.Strategy
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
 
 
-def choose_device(wanted: Literal["auto", "cpu", "gpu"], one_thread: bool = False) -> Device:
-    """Choose where to train; must come before TensorFlow's first operation.
+def choose_device(
+    wanted: Literal["auto", "cpu", "gpu"],
+    *,
+    is_small: bool = False,
+    owns_process: bool = True,
+) -> Device:
+    """Choose where to train.
 
     "auto" takes every GPU that TensorFlow sees, several of them through ``MirroredStrategy``.
 
     Args:
-        one_thread: Whether a CPU computes in one thread, which holds for the whole process.
+        is_small: Whether one thread computes the model at least as fast as several. Then TensorFlow
+            gets one thread in this process, unless it has computed before.
+        owns_process: Whether settings of the whole process may be changed. If so, this must come
+            before TensorFlow's first operation.
 
     Raises:
-        InputError: A GPU is demanded and TensorFlow can use none.
+        InputError: A GPU is required but TensorFlow cannot use one.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    if wanted == "cpu":
-        tf.config.set_visible_devices([], "GPU")
-        return _prepare_cpu("", one_thread)
-    if not gpus:
-        reason = _explain_missing_gpu()
+    if wanted == "cpu" or not gpus:
+        reason = "" if wanted == "cpu" else _explain_missing_gpu()
         if wanted == "gpu":
             raise InputError(
                 f"device: gpu, but TensorFlow can use none. {reason or 'This machine has none.'}\n"
                 "  To train on the CPU: device=auto"
             )
-        return _prepare_cpu(reason, one_thread)
-    tf.config.experimental.enable_op_determinism()  # CPUs are, without it
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+        strategy = tf.distribute.get_strategy()
+        if gpus and owns_process:
+            tf.config.set_visible_devices([], "GPU")
+        elif gpus:  # stay visible to the rest of the process
+            strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+        return _describe_cpu(strategy, reason, is_small)
+    if owns_process:
+        tf.config.experimental.enable_op_determinism()  # on CPUs they are without this setting
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
     names = [
         tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus
     ]
@@ -61,20 +72,28 @@ def choose_device(wanted: Literal["auto", "cpu", "gpu"], one_thread: bool = Fals
     return Device(f"{len(gpus)} GPUs ({', '.join(names)})", tf.distribute.MirroredStrategy())
 
 
-def _prepare_cpu(warning: str, one_thread: bool) -> Device:
-    if one_thread:
+def _describe_cpu(strategy: tf.distribute.Strategy, reason: str, is_small: bool) -> Device:
+    threading = tf.config.threading
+    if is_small:
         try:
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-        except RuntimeError:  # TensorFlow has computed before, and keeps the threads it has
-            one_thread = False
+            threading.set_intra_op_parallelism_threads(1)
+            threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError:  # TensorFlow has computed before, and keeps its threads
+            pass
+    warnings = [reason] if reason else []
+    has_one_thread = threading.get_intra_op_parallelism_threads() == 1
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores = f"{n_cores} core{'s' if n_cores != 1 else ''}{', 1 thread' if one_thread else ''}"
-    return Device(f"CPU ({cores})", tf.distribute.get_strategy(), warning)
+    if has_one_thread and not is_small and n_cores != 1:
+        warnings.append(
+            "TensorFlow computes in one thread in this process, because the first model trained "
+            "here was small. To train this one in all threads, restart Python."
+        )
+    cores = f"{n_cores} core{'s' if n_cores != 1 else ''}{', 1 thread' if has_one_thread else ''}"
+    return Device(f"CPU ({cores})", strategy, tuple(warnings))
 
 
 def _explain_missing_gpu() -> str:
-    """Say why an NVIDIA GPU that the system knows of cannot be used; empty without one."""
+    """Say why an NVIDIA GPU that the system reports cannot be used; empty without one."""
     if not any(Path(sign).exists() for sign in ("/dev/nvidia0", "/proc/driver/nvidia/gpus")):
         return ""
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):

@@ -1,10 +1,11 @@
-"""``fit``: Keras's own loop, given batches and a train function that suit small models too."""
+"""``fit``: an explicit loop over epochs on Keras's public methods, quick for small models too."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,31 +14,61 @@ import tensorflow as tf
 
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model.serving import count_rows_at_once
-from kerasrecipes.training.batches import (
-    as_written,
-    count_steps,
-    make_evaluation_batches,
-    make_order,
-    make_tensors,
-    make_training_batches,
-)
 from kerasrecipes.training.steps import (
-    RowSource,
-    keeping_metrics_in_graph,
+    Logs,
+    count_steps,
     make_score_function,
-    make_step_function,
+    make_tensors,
+    make_train_function,
 )
 from kerasrecipes.training.updates import updating_in_place
 
 EVALUATION_BATCH_SIZE = 1024
-"""Rows scored at once: scores do not depend on it, and small batches spend their time waiting."""
+"""Rows scored at once where that cannot change scores: small batches are slow
+because of the overhead per call."""
 
-_CALLBACK_INTERVAL_S = 0.1
-_STEP_OVERHEAD_S = 3e-4
-_MULTIPLY_ADDS_PER_S = 5e9
+_CALL_S = 0.1
+"""How long one call of the train function should take: progress and Ctrl-C wait for its end."""
+
+_ROWS_TRIED = 32
+"""Number of rows used to check whether scores depend on the batch size."""
 
 Rows = tuple[np.ndarray, np.ndarray]
 """Encoded inputs of shape (n_samples, ...) and target of shape (n_samples, n_units)."""
+
+
+class Scorer:
+    """Computes the loss and metrics of a compiled model, with one graph for every part.
+
+    Args:
+        like: Some rows, for their shape and type.
+        batch_size: The recipe's. Rows are scored in larger batches, unless the loss or a metric is
+            no mean over rows, such as Dice, or several devices share them.
+    """
+
+    def __init__(self, model: keras.Sequential, like: Rows, batch_size: int) -> None:
+        n_replicas = model.distribute_strategy.num_replicas_in_sync
+        # A trial advances the seeds of layers such as LSTM with dropout.
+        states = [(v, keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
+        if n_replicas > 1:
+            a_row_each = (array[:n_replicas] for array in like)
+            model.evaluate(*a_row_each, batch_size=n_replicas, verbose=0)  # builds the metrics
+        elif not _depends_on_batches(model, like):
+            batch_size = min(EVALUATION_BATCH_SIZE, count_rows_at_once(model))
+        for variable, value in states:
+            variable.assign(value)
+        shaped_alike = [np.empty((0, *array.shape[1:]), array.dtype) for array in like]
+        self._make_score = partial(make_score_function, model, shaped_alike, batch_size)
+        self._score: Callable[..., Logs] | None = None
+
+    def __call__(self, rows: Rows) -> dict[str, float]:
+        """Score encoded rows; returns values by name."""
+        return {name: float(value) for name, value in self.score(make_tensors(rows)).items()}
+
+    def score(self, rows: Sequence[tf.Tensor]) -> Logs:
+        """Score rows that are tensors already."""
+        self._score = self._score or self._make_score()  # traced when it is needed
+        return self._score(*rows)
 
 
 def fit_model(
@@ -48,165 +79,133 @@ def fit_model(
     epochs: int,
     batch_size: int,
     seed: int,
-    multiply_adds: int,
+    scorer: Scorer,
     row_weights: np.ndarray | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
-    """Train a compiled model; it keeps what it learnt when interrupted.
+    """Train a compiled model as ``keras.Model.fit`` does, with the same batches, logs and events.
+
+    The differences: one call takes as many steps as fit into a tenth of a second, so callbacks
+    between steps come in groups, as with ``steps_per_execution``; and validation rows are scored in
+    large batches. An interrupted fit keeps the weights so far.
 
     Args:
-        multiply_adds: Of one row through the model: tells short steps from long ones.
+        seed: With the epoch's number, decides the order of the rows.
+        scorer: Scores the validation rows.
         row_weights: How much the loss of each training row counts, of shape (n_samples,).
 
     Returns:
         Keras's history: a value an epoch, by name.
 
     Raises:
-        RunFailed: The loss became NaN or infinite.
-        KeyboardInterrupt: The user stopped it; ``model.history`` holds the finished epochs.
+        RunFailed: The loss or a weight became NaN or infinite.
+        KeyboardInterrupt: The user stopped it; ``model.history`` contains the finished epochs.
     """
-    steps = count_steps(len(train[0]), batch_size)
     weighted = train if row_weights is None else (*train, row_weights)
-    rows = min(batch_size, len(train[0]))
-    # Forward pass, and two passes of about the same cost back.
-    step_s = _STEP_OVERHEAD_S + 3 * multiply_adds * rows / _MULTIPLY_ADDS_PER_S
-    model.steps_per_execution = max(1, min(steps, round(_CALLBACK_INTERVAL_S / step_s)))
-    _build_metrics(model, train)
-    prepare = _prepare_on_one_device if _count_replicas(model) == 1 else _prepare_on_several
-    with prepare(model, weighted, validation, batch_size, seed) as batches:
-        history = model.fit(
-            **batches,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            shuffle=False,  # the rows are shuffled already, and Keras warns otherwise
-            callbacks=[_StopAtNaN(), *callbacks],
-            verbose=0,
-        )
-    return {name: [float(value) for value in values] for name, values in history.history.items()}
-
-
-def make_scorer(model: keras.Sequential, like: Rows) -> Callable[[Rows], dict[str, float]]:
-    """A function from a part's rows to a compiled model's loss and metrics, by name.
-
-    Args:
-        like: Some rows, for their shape and type. What is built for them serves every part.
-    """
-    _build_metrics(model, like)
-    is_on_one_device = _count_replicas(model) == 1
-    score = make_score_function(model, *like, _count_scored(model)) if is_on_one_device else None
-
-    def score_rows(rows: Rows) -> dict[str, float]:
-        scores = score(*make_tensors(rows)) if score else _evaluate_on_several(model, rows)
-        return {name: float(value) for name, value in scores.items()}
-
-    return score_rows
-
-
-@contextmanager
-def _prepare_on_one_device(
-    model: keras.Sequential,
-    train: Sequence[np.ndarray],
-    validation: Rows | None,
-    batch_size: int,
-    seed: int,
-) -> Iterator[dict[str, Any]]:
-    """Step functions that fetch rows themselves, and what Keras's ``fit`` wants beside them."""
-    source = RowSource(train, batch_size, make_order(len(train[0]), seed))
-    steps = count_steps(len(train[0]), batch_size)
-    batches = {"x": _make_stand_in(train)}
-    with updating_in_place(model.optimizer), _letting_go(model):
-        model.train_function = make_step_function(model, model.train_step, steps, source)
-        if validation:
-            score = make_score_function(model, *validation, _count_scored(model))
-            tensors = make_tensors(validation)
-            model.test_function = lambda _: score(*tensors)
-            batches |= {"validation_data": _make_stand_in(validation), "validation_steps": 1}
-        with keeping_metrics_in_graph(model):
-            yield batches
-
-
-@contextmanager
-def _prepare_on_several(
-    model: keras.Sequential,
-    train: Sequence[np.ndarray],
-    validation: Rows | None,
-    batch_size: int,
-    seed: int,
-) -> Iterator[dict[str, Any]]:
-    """Step functions that take what ``tf.data`` hands to each device."""
-    model.train_function = make_step_function(
-        model, model.train_step, count_steps(len(train[0]), batch_size)
-    )
-    batches = {"x": make_training_batches(train, batch_size, seed)}
-    if validation:
-        rows, steps = _prepare_evaluation(model, validation)
-        batches |= {"validation_data": rows, "validation_steps": steps}
-    with _letting_go(model):
-        yield batches
-
-
-def _prepare_evaluation(model: keras.Sequential, rows: Rows) -> tuple[tf.data.Dataset, int]:
-    """Batches for several devices that repeat, and how many of them make up all rows.
-
-    Of batches that end, Keras makes a second iterator at the end of every evaluation, which costs
-    small models more than their arithmetic.
-    """
-    size = _count_scored(model)
-    steps = count_steps(len(rows[0]), size)
-    model.test_function = make_step_function(model, model.test_step, steps)
-    return make_evaluation_batches(*rows, size).repeat(), steps
-
-
-def _evaluate_on_several(model: keras.Sequential, rows: Rows) -> dict[str, Any]:
-    batches, steps = _prepare_evaluation(model, rows)
-    with _letting_go(model):
-        return model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
-
-
-def _count_scored(model: keras.Sequential) -> int:
-    """How many rows are scored at once."""
-    return min(EVALUATION_BATCH_SIZE, count_rows_at_once(model))
-
-
-@contextmanager
-def _letting_go(model: keras.Sequential) -> Iterator[None]:
-    """Free the rows that the step functions hold, once they are done."""
-    try:
-        yield
-    finally:
-        model.train_function = model.test_function = None
-
-
-def _make_stand_in(rows: Sequence[np.ndarray]) -> tf.data.Dataset:
-    """A dataset without end, which Keras asks for; none of its rows is used."""
-    first = tuple(array[:1] for array in rows)
-    return as_written(tf.data.Dataset.from_tensors(first).repeat())
-
-
-def _count_replicas(model: keras.Sequential) -> int:
-    return int(model.distribute_strategy.num_replicas_in_sync)
-
-
-def _build_metrics(model: keras.Sequential, rows: Rows) -> None:
-    """Build metrics and optimizer before the graph is, in which metrics are reset.
-
-    On several devices Keras 3.15 cannot do so itself: it takes the mean of the devices' batches,
-    which fails where a batch does not divide evenly.
-    """
+    n_steps = count_steps(len(train[0]), batch_size)
     with model.distribute_strategy.scope():
-        model._symbolic_build(data_batch=(rows[0][:1], rows[1][:1]))
-    model._maybe_symbolic_build = lambda **_: None
+        model.optimizer.build(model.trainable_variables)
+    take_steps = make_train_function(model, weighted, batch_size, seed)
+    validation_rows = make_tensors(validation) if validation else None
+    events = keras.callbacks.CallbackList(
+        [_StopAtNaN(), *callbacks],
+        add_history=True,
+        model=model,
+        verbose=0,
+        epochs=epochs,
+        steps=n_steps,
+    )
+    pace = _Pace()
+    logs: dict[str, Any] = {}
+    model.stop_training = False
+    with updating_in_place(model):
+        events.on_train_begin()
+        for epoch in range(epochs):
+            events.on_epoch_begin(epoch)
+            step = 0
+            while step < n_steps:
+                count = min(pace.n_steps, n_steps - step)
+                events.on_train_batch_begin(step)
+                started_s = time.perf_counter()
+                logs = take_steps(epoch, step, count)
+                pace.note(count, time.perf_counter() - started_s)
+                step += count
+                events.on_train_batch_end(step - 1, logs)
+                if model.stop_training:
+                    break
+            if validation_rows:
+                logs = logs | _validate(scorer, validation_rows, events)
+            events.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    events.on_train_end(logs)
+    _check_weights(model)
+    return {name: list(map(float, values)) for name, values in model.history.history.items()}
+
+
+def _validate(
+    scorer: Scorer, rows: Sequence[tf.Tensor], events: keras.callbacks.CallbackList
+) -> dict[str, Any]:
+    events.on_test_begin()
+    events.on_test_batch_begin(0)
+    logs = scorer.score(rows)
+    events.on_test_batch_end(0, logs)
+    events.on_test_end(logs)
+    return {f"val_{name}": value for name, value in logs.items()}
+
+
+class _Pace:
+    """Chooses how many steps one call takes, by how long the calls before it took."""
+
+    def __init__(self) -> None:
+        self.n_steps = 1
+        self._is_traced = False
+
+    def note(self, n_steps: int, seconds: float) -> None:
+        """Use the seconds that a call took."""
+        if self._is_traced:
+            step_s = seconds / n_steps
+            self.n_steps = max(1, min(4 * n_steps, round(_CALL_S / step_s)))
+        self._is_traced = True  # the first call builds its graph, and shows nothing
+
+
+def _depends_on_batches(model: keras.Sequential, rows: Rows) -> bool:
+    """Whether scores of the same rows differ between one batch and many; builds the metrics."""
+    places = np.linspace(0, len(rows[0]) - 1, min(_ROWS_TRIED, len(rows[0]))).astype(np.int64)
+    scores = []
+    for batch_size in (len(places), 11):
+        model.reset_metrics()
+        for start in range(0, len(places), batch_size):
+            batch = places[start : start + batch_size]
+            model.test_step(tuple(tf.constant(array[batch]) for array in rows))
+        results = model.get_metrics_result().values()
+        scores.append(np.concatenate([np.ravel(value) for value in results]))
+    at_once, in_parts = scores
+    return not np.allclose(at_once, in_parts, rtol=1e-3, atol=1e-6)
 
 
 class _StopAtNaN(keras.callbacks.Callback):
-    """Stops before more time is lost on weights that are no numbers any more."""
+    """Stops training when the loss is NaN or infinite."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         loss = float((logs or {})["loss"])
         if not math.isfinite(loss):
-            learning_rate = float(self.model.optimizer.learning_rate)
-            raise RunFailed(
-                f"The loss became {loss} in epoch {epoch + 1}: the steps are too large for this "
-                f"network. Lower the optimizer's learning_rate (now {learning_rate:g}), or give "
-                "it clipnorm: 1.0."
-            )
+            raise RunFailed(f"The loss became {loss} in epoch {epoch + 1}: {_advise(self.model)}")
+
+
+def _check_weights(model: keras.Sequential) -> None:
+    """Raise RunFailed if weights are NaN or infinite after the last update.
+
+    The loss was computed before that update.
+    """
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise RunFailed(f"Weights became NaN or infinite in the last epoch: {_advise(model)}")
+
+
+def _advise(model: keras.Sequential) -> str:
+    learning_rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    return (
+        "the steps are too large for this network. Lower the optimizer's learning_rate (now "
+        f"{learning_rate:g}), or give it clipnorm: 1.0."
+    )

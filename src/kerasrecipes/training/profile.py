@@ -1,4 +1,4 @@
-"""Where the time of a fit goes: a trace for TensorBoard, and one sentence for everybody."""
+"""Where the time of a fit goes: one sentence, and a trace for TensorBoard."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import tensorflow as tf
 
 
 class FitClock(keras.callbacks.Callback):
-    """Seconds of a fit by what they were spent on.
+    """Measures the seconds of a fit by what they were spent on.
 
     Attributes:
-        seconds: "training steps", "validation", "tracing" (the first call of each, which builds
-            its graph and is not counted there), and "Keras's loop and callbacks".
+        seconds: "training steps", "validation", "tracing" (the first call of either, which builds
+            its graph and counts only here), and "loop and callbacks".
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.seconds = dict.fromkeys(
-            ("training steps", "validation", "tracing", "Keras's loop and callbacks"), 0.0
+            ("training steps", "validation", "tracing", "loop and callbacks"), 0.0
         )
         self._traced: set[str] = set()
         self._began_s = self._fit_began_s = 0.0
@@ -45,10 +45,10 @@ class FitClock(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         total_s = time.perf_counter() - self._fit_began_s
-        self.seconds["Keras's loop and callbacks"] = total_s - sum(self.seconds.values())
+        self.seconds["loop and callbacks"] = total_s - sum(self.seconds.values())
 
     def describe(self) -> str:
-        """The sentence: shares of the fit's time, the largest first."""
+        """Describe the shares of the fit's time in a sentence, the largest first."""
         total_s = sum(self.seconds.values())
         ranked = sorted(self.seconds.items(), key=lambda item: -item[1])
         shares = [f"{s / total_s:.0%} {what}" for what, s in ranked if s >= 0.005 * total_s]
@@ -62,7 +62,7 @@ class FitClock(keras.callbacks.Callback):
 
 @contextmanager
 def trace_into(folder: Path) -> Iterator[None]:
-    """Leave a trace that TensorBoard's profiler opens."""
+    """Write a trace that TensorBoard's profiler opens."""
     tf.profiler.experimental.start(str(folder))
     try:
         yield

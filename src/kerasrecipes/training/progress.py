@@ -1,4 +1,4 @@
-"""What a person sees while a model trains."""
+"""Progress of training on the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROOM_BESIDE_SCORES = 40
 
 
 class ProgressLine(keras.callbacks.Callback):
-    """One live line in a terminal; plain lines, an epoch or a second apart, in a file or pipe.
+    """One live line in a terminal; plain lines, a second or more apart, in a file or notebook.
 
     Args:
         console: Where to write.
@@ -26,6 +26,7 @@ class ProgressLine(keras.callbacks.Callback):
     def __init__(self, console: Console, epochs: int, steps_per_epoch: int) -> None:
         super().__init__()
         self._console = console
+        self._is_live = console.is_terminal and not console.is_jupyter
         self._epochs = epochs
         self._steps = steps_per_epoch
         self._bar = Progress(
@@ -39,7 +40,7 @@ class ProgressLine(keras.callbacks.Callback):
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not self._is_live,
             expand=True,
         )
         self._task = self._bar.add_task(
@@ -70,13 +71,13 @@ class ProgressLine(keras.callbacks.Callback):
         scores = [f"{name} {_format_score(float(value))}" for name, value in (logs or {}).items()]
         self._bar.update(
             self._task,
-            epoch=min(self._epoch + 1, self._epochs),
+            epoch=self._epoch,
             completed=self._epoch * self._steps,
             scores="  ".join(self._choose_scores(scores)),
             speed=speed,
         )
         is_due = now_s - self._last_line_s >= 1 or self._epoch in (1, self._epochs)
-        if not self._console.is_terminal and is_due:
+        if not self._is_live and is_due:
             width = len(str(self._epochs))
             line = f"epoch {self._epoch:>{width}}/{self._epochs}  {'  '.join(scores)}  {speed}"
             self._console.print(line, soft_wrap=True)
@@ -93,7 +94,7 @@ class ProgressLine(keras.callbacks.Callback):
         return chosen
 
     def stop(self) -> None:
-        """Take the live line away, also after an exception."""
+        """Remove the live line, also after an exception."""
         self._bar.stop()
 
 

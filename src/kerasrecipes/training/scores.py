@@ -1,4 +1,4 @@
-"""Scores of a regression in the units that people think in."""
+"""Scores of a regression in the user's units."""
 
 from __future__ import annotations
 

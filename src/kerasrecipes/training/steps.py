@@ -1,157 +1,167 @@
-"""Train and test functions that take many batches in one call, for Keras's own loop to call."""
+"""Graphs that take many batches in one call: training steps, and scores of a part."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasrecipes.training.batches import make_tensors
-
 Logs = dict[str, tf.Tensor]
 
+TakeSteps = Callable[[int, int, int], Logs]
+"""Takes the steps first, first + 1, … of an epoch, so many of them, and returns the metrics."""
 
-@dataclass(frozen=True)
-class RowSource:
-    """Rows in memory, of which batches are gathered where they are used.
 
-    Beside ``tf.data`` that saves a second thread, for which small models wait on a busy machine.
+def count_steps(n_rows: int, batch_size: int) -> int:
+    """Batches in an epoch; the last one may have fewer rows."""
+    return -(-n_rows // batch_size)
 
-    Attributes:
-        rows: Inputs, target and, where rows have them, weights, as in ``make_training_batches``.
-        batch_size: Rows of a batch; the last one of an epoch may have fewer.
-        order: Gives the order of the rows in an epoch, by its number.
+
+def make_tensors(arrays: Sequence[np.ndarray]) -> tuple[tf.Tensor, ...]:
+    """Arrays as tensors on the CPU, without a copy where their memory allows.
+
+    ``tf.constant`` copies, and needs twice the array's memory while it does. TensorFlow ends the
+    whole process at memory that does not begin at a multiple of 64 bytes.
     """
-
-    rows: Sequence[np.ndarray]
-    batch_size: int
-    order: Callable[[tf.Tensor], tf.Tensor]
+    with tf.device("CPU"):
+        return tuple(map(_make_tensor, arrays))
 
 
-def make_step_function(
-    model: keras.Sequential,
-    step: Callable[[Any], Any],
-    steps_per_pass: int,
-    source: RowSource | None = None,
-) -> Callable[[Any], Logs]:
-    """A train or test function that takes ``model.steps_per_execution`` batches in one call.
+def _make_tensor(array: np.ndarray) -> tf.Tensor:
+    is_ready = array.flags.c_contiguous and array.flags.writeable and not array.ctypes.data % 64
+    if is_ready and array.dtype.kind in "fiu" and array.dtype.isnative and array.size:
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.constant(array)
 
-    Keras's own ones run past the end of an epoch when the two numbers do not divide, and fail
-    under ``MirroredStrategy`` when they take more than one (Keras 3.15: "must feed a value for
-    placeholder tensor"). Keras's ``fit`` and ``evaluate`` call this one in their place, with the
-    same batches in the same order, and get the same logs.
+
+def make_train_function(
+    model: keras.Sequential, rows: Sequence[np.ndarray], batch_size: int, seed: int
+) -> TakeSteps:
+    """A function that trains a compiled model on batches that it gathers itself.
+
+    The order of an epoch's rows depends on (seed, epoch) alone. Every epoch ends with a smaller
+    batch if the rows do not divide evenly, as in Keras. The first step of an epoch resets the
+    model's metrics. Several replicas share each batch.
 
     Args:
-        step: ``model.train_step`` or ``model.test_step``.
-        steps_per_pass: Batches of an epoch, or of the part that is evaluated.
-        source: Where batches come from; None takes them from the iterator that Keras gives.
+        rows: Encoded inputs of shape (n_samples, ...), target of shape (n_samples, n_units) and,
+            if rows have weights, these, of shape (n_samples,).
     """
     strategy = model.distribute_strategy
-    step = _compile_if_asked(model, step)
-    # Where a call begins is kept in the graph: to hand it over takes longer than small steps do.
+    n_rows = len(rows[0])
+    batch_size = min(batch_size, n_rows)
+    n_full, n_rest = divmod(n_rows, batch_size)
+    train_step = _compile_if_asked(model, model.train_step)
     with tf.device("CPU"):
-        position, n_passes = tf.Variable(0), tf.Variable(0)
-    begin_pass, fetch = _make_fetch(model, source, n_passes) if source else (None, None)
-    n_even = len(source.rows[0]) // source.batch_size if source else steps_per_pass
+        order, ordered_epoch = tf.Variable(tf.range(n_rows)), tf.Variable(-1)
 
-    @tf.function(reduce_retracing=True)
+    def order_rows(epoch: tf.Tensor) -> None:
+        seeds = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
+        order.assign(tf.random.experimental.stateless_shuffle(tf.range(n_rows), seed=seeds))
+        ordered_epoch.assign(epoch)
+
+    @tf.function
     @tf.autograph.experimental.do_not_convert
-    def take_steps(batches: Any) -> Logs:
-        def take_step(number: Any) -> tuple[tf.Tensor]:
-            batch = fetch(batches, number) if fetch else next(batches)
-            strategy.run(step, args=(batch,))
+    def take_steps(
+        rows: tuple[tf.Tensor, ...], epoch: tf.Tensor, first: tf.Tensor, count: tf.Tensor
+    ) -> Logs:
+        def take_step(number: Any, n_taken: int = batch_size) -> tuple[tf.Tensor]:
+            def take_share() -> None:
+                begin, n_share = _find_share(n_taken)
+                # A static batch size avoids computing shapes at every step. But
+                # Keras 3.15 does not reduce a loss whose static shape is (0,).
+                size = [n_share] if n_share else tf.compat.v1.placeholder_with_default([0], [1])
+                with tf.device("CPU"):  # a GPU would fetch all rows to take some
+                    places = tf.slice(order, [number * batch_size + begin], size)
+                    batch = tuple(tf.gather(tensor, places) for tensor in rows)
+                train_step(batch)
+
+            strategy.run(take_share)
             return (number + 1,)
 
-        first = tf.identity(position)
-        end = tf.minimum(first + model.steps_per_execution, steps_per_pass)
-        if begin_pass:
-            _call_if(first == 0, begin_pass)
-        if n_even:
-            tf.while_loop(lambda number: number < tf.minimum(end, n_even), take_step, (first,))
-        if n_even < steps_per_pass:
-            _call_if(end > n_even, lambda: take_step(n_even))
-        position.assign(end % steps_per_pass)
-        n_passes.assign_add(end // steps_per_pass)
+        _call_if(ordered_epoch != epoch, lambda: order_rows(epoch))
+        _call_if(first == 0, model.reset_metrics)
+        end = first + count
+        n_even = tf.minimum(end, n_full)
+        done = tf.while_loop(lambda number: number < n_even, take_step, (first,))
+        if n_rest:
+            with tf.control_dependencies(done):
+                _call_if(end > n_full, lambda: take_step(n_full, n_rest))
         return model.get_metrics_result()
 
-    if source is None:
-        return take_steps
-    # Rows are handed over, since a graph that holds them is let go by the garbage collector only.
-    tensors = make_tensors(source.rows)
-    return lambda _: take_steps(tensors)
+    # Rows are an argument, since a graph that contains them is freed by the garbage collector only.
+    tensors = make_tensors(rows)
+    traced: list[Callable[..., Logs]] = []
 
+    def call(epoch: int, first: int, count: int) -> Logs:
+        arguments = (tensors, *_make_integers(epoch, first, count))
+        if not traced:  # a tf.function would warn of retracing after a few short fits in a process
+            traced.append(take_steps.get_concrete_function(*arguments))
+        return traced[0](*arguments)
 
-def _make_fetch(
-    model: keras.Sequential, source: RowSource, n_passes: tf.Variable
-) -> tuple[Callable[[], None], Callable[[tuple[tf.Tensor, ...], Any], tuple[tf.Tensor, ...]]]:
-    """What begins a pass, and a function from all rows and a batch's number to the batch."""
-    size, n_rows, order_rows = source.batch_size, len(source.rows[0]), source.order
-    reset_metrics = model.reset_metrics
-    with tf.device("CPU"):
-        order = tf.Variable(tf.zeros(n_rows, tf.int32))
-
-    def begin_pass() -> None:
-        reset_metrics()
-        order.assign(order_rows(n_passes.read_value()))
-
-    def fetch(rows: tuple[tf.Tensor, ...], number: tf.Tensor | int) -> tuple[tf.Tensor, ...]:
-        # A size that is known when the graph is built saves computing shapes at every step.
-        n_taken = size if isinstance(number, tf.Tensor) else n_rows - number * size
-        with tf.device("CPU"):  # a GPU would fetch all rows to take some
-            places = tf.slice(order, [number * size], [n_taken])
-            return tuple(tf.gather(tensor, places) for tensor in rows)
-
-    return begin_pass, fetch
+    return call
 
 
 def make_score_function(
-    model: keras.Sequential, inputs: np.ndarray, target: np.ndarray, batch_size: int
-) -> Callable[[tf.Tensor, tf.Tensor], Logs]:
+    model: keras.Sequential, like: Sequence[np.ndarray], batch_size: int
+) -> Callable[..., Logs]:
     """A function from any number of rows to their loss and metrics, traced once for all parts.
 
     Args:
-        inputs: Some rows as the model takes them, for their shape and type.
-        target: Their target.
+        like: Some rows, for their shape and type: inputs as the model takes them, and target.
         batch_size: Rows scored at once.
     """
-    step = _compile_if_asked(model, model.test_step)
-    reset_metrics = model.reset_metrics
+    strategy = model.distribute_strategy
+    test_step = _compile_if_asked(model, model.test_step)
 
-    @tf.function(input_signature=[_describe_rows(array) for array in (inputs, target)])
+    @tf.function(input_signature=[tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in like])
     @tf.autograph.experimental.do_not_convert
     def score(inputs: tf.Tensor, target: tf.Tensor) -> Logs:
+        n_rows = tf.shape(target)[0]
+
         def take_step(start: tf.Tensor) -> tuple[tf.Tensor]:
-            rows = slice(start, start + batch_size)
-            with tf.device("CPU"):  # a GPU would fetch all rows to take some
-                batch = inputs[rows], target[rows]
-            step(batch)
+            end = tf.minimum(start + batch_size, n_rows)
+
+            def take_share() -> None:
+                number, n_replicas = _find_replica()
+                n_share = -((start - end) // n_replicas)
+                first = start + number * n_share
+                rows = slice(first, tf.minimum(first + n_share, end))
+                with tf.device("CPU"):  # a GPU would fetch all rows to take some
+                    batch = inputs[rows], target[rows]
+                test_step(batch)
+
+            strategy.run(take_share)
             return (start + batch_size,)
 
-        reset_metrics()
-        n_rows = tf.shape(target)[0]
+        model.reset_metrics()
         tf.while_loop(lambda start: start < n_rows, take_step, (tf.constant(0),))
         return model.get_metrics_result()
 
-    return score
+    return score.get_concrete_function()
 
 
-@contextmanager
-def keeping_metrics_in_graph(model: keras.Sequential) -> Iterator[None]:
-    """Leave metrics to the step functions, which reset them and give their results as logs.
+def _find_share(n_taken: int) -> tuple[int, int]:
+    """Where this replica's share of a batch begins, and how many rows it has."""
+    number, n_replicas = _find_replica()
+    share = -(-n_taken // n_replicas)
+    begin = min(share * number, n_taken)
+    return begin, min(share, n_taken - begin)
 
-    For Keras to do so again, outside the graph, takes more than 1 ms an epoch.
-    """
-    model.reset_metrics = lambda: None
-    model._get_metrics_result_or_logs = lambda logs: logs
-    try:
-        yield
-    finally:
-        del model.reset_metrics, model._get_metrics_result_or_logs
+
+def _find_replica() -> tuple[int, int]:
+    """This replica's number, counted from 0, and how many there are."""
+    replica = tf.distribute.get_replica_context()
+    number = int(tf.get_static_value(replica.replica_id_in_sync_group))
+    return number, replica.num_replicas_in_sync
+
+
+def _make_integers(*values: int) -> tuple[tf.Tensor, ...]:
+    with tf.device("CPU"):
+        return tuple(map(tf.constant, values))
 
 
 def _compile_if_asked(model: keras.Sequential, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -161,14 +171,10 @@ def _compile_if_asked(model: keras.Sequential, step: Callable[[Any], Any]) -> Ca
 
 
 def _call_if(condition: tf.Tensor, call: Callable[[], Any]) -> None:
-    """Call inside a graph, where the condition holds when it runs."""
+    """Call inside a graph, if the condition is true when the graph runs."""
 
     def call_it() -> tf.Tensor:
         call()
         return tf.constant(0)
 
     tf.cond(condition, call_it, lambda: tf.constant(0))
-
-
-def _describe_rows(array: np.ndarray) -> tf.TensorSpec:
-    return tf.TensorSpec([None, *array.shape[1:]], array.dtype)

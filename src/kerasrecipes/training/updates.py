@@ -1,73 +1,129 @@
-"""Updates of a model's weights in place, bit for bit those of Keras's optimizers."""
+"""Updates of a model's weights in place, bit for bit those of Keras's optimizers.
+
+No private name of Keras is used. A new Keras could change the formulas of its optimizers (read in
+Keras 3.15.1) or the order of their variables. So updates of toy variables are compared with Keras's
+own before the first step.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-Update = Callable[[tf.Tensor, tf.Variable], object]
-"""Changes a variable by its gradient."""
+
+@dataclass(frozen=True)
+class Kernel:
+    """Operations of TensorFlow that compute an optimizer's update.
+
+    Attributes:
+        n_slots: How many variables the optimizer has for each of the model's.
+        make_update: Called once a step, with the optimizer. Returns a function that changes a
+            variable by its gradient: ``(gradient, variable, *slots)``.
+    """
+
+    n_slots: int
+    make_update: Callable[[Any], Callable[..., None]]
 
 
 @contextmanager
-def updating_in_place(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
-    """Let an optimizer write into its weights' own memory, as long as the block lasts.
+def updating_in_place(model: keras.Model) -> Iterator[None]:
+    """Make a model's optimizer write into the weights' own memory, as long as the block lasts.
 
     TensorFlow copies a variable before it changes it while an operation still reads it, and the
     gradient of a layer's inputs may read the layer's weights when their own gradient is there
-    already. So no weight is changed before all gradients are known. SGD and Adam, which Keras
-    writes as an operation for each sign of their formulas, get TensorFlow's kernels for them.
+    already. So no weight is changed before all gradients are computed. Momentum and Adam, which
+    Keras writes as an operation for each sign of their formulas, get TensorFlow's kernels.
 
-    It is for one device: several are updated by their strategy. Optimizers with a way of their own
-    through the variables, such as Nadam, are left alone.
+    Several devices are updated by their strategy instead.
+
+    Args:
+        model: Compiled, with its optimizer built.
     """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
-    if type(optimizer)._backend_update_step is not keras.optimizers.Optimizer._backend_update_step:
+    if model.distribute_strategy.num_replicas_in_sync > 1:
         yield
         return
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of a scaled loss
+    kernel = _find_kernel(optimizer)
+    if kernel and not _gives_the_bits_of_keras(optimizer, kernel):
+        logging.getLogger(__name__).warning(
+            "Keras %s computes %s in another way than TensorFlow's kernel. Training uses Keras's "
+            "own updates, which are slower.",
+            keras.__version__,
+            type(optimizer).__name__,
+        )
+        kernel = None
+    with _replacing_apply(optimizer, model.trainable_variables, kernel):
+        yield
 
-    def update(gradients: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
-        update_dense = _choose_kernel(optimizer, learning_rate)
-        with tf.control_dependencies(gradients):
-            known = [tf.identity(gradient) for gradient in gradients]
-        for gradient, variable in zip(known, variables, strict=True):
-            value = variable.value if isinstance(variable, keras.Variable) else variable
-            is_dense = isinstance(gradient, tf.Tensor) and gradient.dtype == value.dtype
-            if update_dense and is_dense and value.dtype == tf.float32:
-                update_dense(gradient, value)
+
+@contextmanager
+def _replacing_apply(
+    optimizer: keras.optimizers.Optimizer,
+    variables: Sequence[keras.Variable],
+    kernel: Kernel | None,
+) -> Iterator[None]:
+    apply, update_step = optimizer.apply, optimizer.update_step
+
+    def apply_in_place(gradients: Sequence[Any], trainable_variables: Any = None) -> None:
+        computed = [gradient for gradient in gradients if gradient is not None]
+        with tf.control_dependencies(computed):
+            if kernel:
+                optimizer.update_step = make_update_step(kernel)
+            apply(gradients, trainable_variables)
+
+    def make_update_step(kernel: Kernel) -> Callable[[Any, Any, Any], None]:
+        update_dense = kernel.make_update(optimizer)
+        slots = _find_slots(optimizer, variables, kernel.n_slots)
+
+        def update(gradient: Any, variable: tf.Variable, learning_rate: Any) -> None:
+            is_dense = isinstance(gradient, tf.Tensor) and gradient.dtype == variable.dtype
+            if is_dense and variable.dtype == tf.float32:
+                update_dense(gradient, variable, *slots[variable.ref()])
             else:
-                optimizer.update_step(gradient, value, learning_rate)
+                update_step(gradient, variable, learning_rate)
 
-    # Keras 3.15 updates all variables in this method (keras/src/backend/tensorflow/optimizer.py).
-    optimizer._backend_update_step = update
+        return update
+
+    optimizer.apply = apply_in_place
     try:
         yield
     finally:
-        del optimizer._backend_update_step
+        for name in ("apply", "update_step"):
+            vars(optimizer).pop(name, None)
 
 
-def _choose_kernel(optimizer: keras.optimizers.Optimizer, learning_rate: Any) -> Update | None:
-    rate = tf.cast(learning_rate, tf.float32)
-    if type(optimizer) is keras.optimizers.SGD:
-        return _make_descent(optimizer, rate)
-    is_adam = type(optimizer) in (keras.optimizers.Adam, keras.optimizers.AdamW)
-    if is_adam and not optimizer.amsgrad:
-        return _make_adam(optimizer, rate)
+def _find_slots(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable], n_slots: int
+) -> dict[Any, list[tf.Variable]]:
+    """The optimizer's variables for each of the model's: its last ones, variable by variable."""
+    slots = [slot.value for slot in optimizer.variables[-n_slots * len(variables) :]]
+    return {
+        variable.value.ref(): slots[i * n_slots : (i + 1) * n_slots]
+        for i, variable in enumerate(variables)
+    }
+
+
+def _find_kernel(optimizer: keras.optimizers.Optimizer) -> Kernel | None:
+    kind = type(optimizer)
+    if kind is keras.optimizers.SGD and optimizer.momentum:
+        return Kernel(1, _make_momentum)
+    if kind in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
+        return Kernel(2, _make_adam)
     return None
 
 
-def _make_descent(optimizer: keras.optimizers.SGD, rate: tf.Tensor) -> Update:
-    """Stochastic gradient descent, as ``keras.optimizers.SGD.update_step`` has it."""
+def _make_momentum(optimizer: keras.optimizers.SGD) -> Callable[..., None]:
+    """Gradient descent with momentum, as ``keras.optimizers.SGD.update_step`` has it."""
+    rate = tf.cast(optimizer.learning_rate, tf.float32)
 
-    def descend(gradient: tf.Tensor, variable: tf.Variable) -> None:
-        _subtract(variable, rate, gradient)
-
-    def descend_with_momentum(gradient: tf.Tensor, variable: tf.Variable) -> None:
-        momentum = optimizer.momentums[optimizer._get_variable_index(variable)].value
+    def update(gradient: tf.Tensor, variable: tf.Variable, momentum: tf.Variable) -> None:
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=variable.handle,
             accum=momentum.handle,
@@ -77,24 +133,25 @@ def _make_descent(optimizer: keras.optimizers.SGD, rate: tf.Tensor) -> Update:
             use_nesterov=optimizer.nesterov,
         )
 
-    return descend_with_momentum if optimizer.momentum else descend
+    return update
 
 
-def _make_adam(optimizer: keras.optimizers.Adam, rate: tf.Tensor) -> Update:
+def _make_adam(optimizer: keras.optimizers.Adam) -> Callable[..., None]:
     """Adam, as ``keras.optimizers.Adam.update_step`` has it.
 
-    TensorFlow's kernel subtracts each beta from 1 in float32, Keras in float64: of 0.999 that
-    makes a difference in the fifth digit. So the moments are moved here, and the kernel, told that
-    both betas are 1, leaves them as they are and moves the variable alone.
+    TensorFlow's kernel subtracts each beta from 1 in float32, Keras in float64: for 0.999 that
+    makes a difference in the fifth digit. So the moments are updated here. The kernel gets 1 for
+    both betas, leaves the moments as they are and updates the variable alone.
     """
+    rate = tf.cast(optimizer.learning_rate, tf.float32)
     step = tf.cast(optimizer.iterations + 1, tf.float32)
     beta_1, beta_2 = float(optimizer.beta_1), float(optimizer.beta_2)
     alpha = rate * tf.sqrt(1 - tf.pow(beta_2, step)) / (1 - tf.pow(beta_1, step))
     zero, one = tf.constant(0.0), tf.constant(1.0)
 
-    def adapt(gradient: tf.Tensor, variable: tf.Variable) -> None:
-        i = optimizer._get_variable_index(variable)
-        mean, variance = optimizer._momentums[i].value, optimizer._velocities[i].value
+    def update(
+        gradient: tf.Tensor, variable: tf.Variable, mean: tf.Variable, variance: tf.Variable
+    ) -> None:
         _subtract(mean, beta_1 - 1, gradient - mean)
         _subtract(variance, beta_2 - 1, tf.square(gradient) - variance)
         tf.raw_ops.ResourceApplyAdam(
@@ -110,10 +167,30 @@ def _make_adam(optimizer: keras.optimizers.Adam, rate: tf.Tensor) -> Update:
             grad=gradient,
         )
 
-    return adapt
+    return update
 
 
 def _subtract(variable: tf.Variable, factor: Any, delta: tf.Tensor) -> None:
-    """Take factor * delta off a variable, in one pass over memory."""
+    """Subtract factor * delta from a variable, in one pass over memory."""
     factor = tf.convert_to_tensor(factor, tf.float32)
     tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=factor, delta=delta)
+
+
+def _gives_the_bits_of_keras(optimizer: keras.optimizers.Optimizer, kernel: Kernel) -> bool:
+    """Compare updates of toy variables by the kernel with Keras's own."""
+    rng = np.random.default_rng(0)
+    shapes = (2, 3), (3,)
+    gradients = [[rng.normal(size=s).astype(np.float32) for s in shapes] for _ in range(2)]
+    results = []
+    try:
+        for tried in (None, kernel):
+            twin = type(optimizer).from_config(optimizer.get_config())
+            variables = [keras.Variable(np.ones(shape, np.float32)) for shape in shapes]
+            twin.build(variables)
+            with _replacing_apply(twin, variables, tried):
+                for step in gradients:
+                    twin.apply([tf.constant(gradient) for gradient in step], variables)
+            results.append([np.asarray(v) for v in (*variables, *twin.variables)])
+    except (AttributeError, KeyError, TypeError, ValueError, tf.errors.OpError):
+        return False
+    return all(map(np.array_equal, *results))

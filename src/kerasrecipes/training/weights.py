@@ -12,8 +12,8 @@ from kerasrecipes.rows import Dataset
 def weigh_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.float32] | None:
     """The weight of each training row by its class, of shape (n_samples,); None for all alike.
 
-    "balanced" is scikit-learn's: n_samples / (n_classes * rows of the class), by which classes
-    count alike and the weights are 1 on average.
+    "balanced" is scikit-learn's: n_samples / (n_classes * rows of the class), so that classes
+    count equally and the weights are 1 on average.
     """
     if recipe.class_weight is None:
         return None

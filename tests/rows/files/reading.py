@@ -14,6 +14,7 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Cells, Notation
 from kerasrecipes.rows.files import TableFile, open_stream, open_table_file
+from kerasrecipes.rows.table import Table
 
 Source = Path | bytes
 """A file's path, or the bytes of a stream."""
@@ -58,8 +59,9 @@ def gather(tables: Iterable[pa.Table], notation: Notation) -> dict[str, list[Any
 
 
 def find_problems(source: Source, **keys: Any) -> list[str]:
+    table = Table(lambda spec, wanted: open_source(source, wanted, **keys), "data", "data")
     with pytest.raises(DataError) as caught:
-        open_source(source, **keys).read()
+        table.read(DatasetSpec())
     return list(caught.value.problems)
 
 

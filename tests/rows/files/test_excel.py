@@ -82,7 +82,7 @@ def test_lines_above_the_names_are_skipped(tmp_path: Path, above: Rows, line: in
     path = write_sheets(tmp_path / "data.xlsx", Sheet=rows)
     file = open_source(path)
     assert file.read().to_pydict() == {"id": [1, 2], "name": ["x", "y"], "n": [2, 3]}
-    assert file.notes == [f"the column names stand in line {line}; the lines above are skipped"]
+    assert file.notes == [f"the column names are in row {line}; the rows above are skipped"]
     file = open_source(path, excel={"header_row": line})
     assert (file.read().column_names, file.notes) == (names, [])
 
@@ -113,17 +113,17 @@ def test_the_line_of_names_is_told(tmp_path: Path) -> None:
             "excel.sheet: there is no sheet 'two'. Did you mean 'Two'? The sheets: One, Two.",
         ),
         ({"One": TABLE}, {"sheet": 2}, "excel.sheet: there is no sheet 2. The sheets: One."),
-        ({"One": []}, {}, "no sheet holds a table (One). Add column names and rows."),
-        ({"One": [["a"]]}, {}, "no sheet holds a table (One). Add column names and rows."),
+        ({"One": []}, {}, "no sheet contains a table (One). Add column names and rows."),
+        ({"One": [["a"]]}, {}, "no sheet contains a table (One). Add column names and rows."),
         (
             {"One": TABLE},
             {"header_row": 4},
-            "sheet 'One' has column names and no rows. Add rows.",
+            "there are no rows. Add rows.",
         ),
         (
             {"One": [["a", "a"], [1, 2]]},
             {},
-            "column names must differ (received: 'a' 2 times). Rename all but one.",
+            "column names must differ (received: 'a' for columns 1, 2). Rename all but one.",
         ),
     ],
 )
@@ -137,7 +137,7 @@ def test_sheets_that_cannot_be_read(
 def test_a_file_of_another_format(tmp_path: Path) -> None:
     path = write(tmp_path / "data.xlsx", "a,b\n1,2\n")
     assert find_problems(path) == [
-        f"path: {path} is no Excel file that can be read: File is not a zip file. Save it anew."
+        f"path: {path} is no Excel file that can be read: File is not a zip file. Save it again."
     ]
 
 

@@ -91,15 +91,18 @@ def test_a_type_that_changes_between_blocks(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small_blocks")
 def test_lines_count_over_the_whole_file(tmp_path: Path) -> None:
     path = write(tmp_path / "data.jsonl", '{"x": 1}\n' * 300 + '{"x": \n')
-    problem = "line 301 is no JSON: Expecting value, at column 7. Each line must hold one object."
+    problem = (
+        "line 301 is no JSON: Expecting value, at column 7. Each line must contain one object."
+    )
     assert find_problems(path) == [problem]
     assert find_problems_of_pieces(path, ["x"]) == [problem]
 
 
-NOT_AN_OBJECT = 'must hold an object (received: {}). Write a row as {{"name": value, …}}.'
+NOT_AN_OBJECT = 'must contain an object (received: {}). Write a row as {{"name": value, …}}.'
 NOT_ROWS = (
-    "a JSON file must hold an object on each line, or one array of objects (received: one object "
-    "of lists or objects). Write a row as an object: pandas.DataFrame(…).to_json(orient='records')."
+    "a JSON file must contain an object on each line, or one array of objects (received: one "
+    "object of lists or objects). Write a row as an object: "
+    "pandas.DataFrame(…).to_json(orient='records')."
 )
 
 
@@ -118,7 +121,7 @@ NOT_ROWS = (
         ),
         (
             '{"a": 1}\n\n{"a": \n',
-            "line 3 is no JSON: Expecting value, at column 7. Each line must hold one object.",
+            "line 3 is no JSON: Expecting value, at column 7. Each line must contain one object.",
         ),
         ('{"a": 1}\n5\n', f"line 2 {NOT_AN_OBJECT.format('a number')}"),
         ('"x"', f"line 1 {NOT_AN_OBJECT.format('a text')}"),
@@ -126,14 +129,13 @@ NOT_ROWS = (
         ('{"a": [1, 2], "b": [3, 4]}', NOT_ROWS),
         ('{"a": {"0": 1, "1": 2}, "b": {"0": 3, "1": 4}}', NOT_ROWS),
         (
-            "[[1, 2], [3, 4]]",
-            "a JSON array must hold objects, one for each row (received: an array at place 0). "
-            'Write rows as {"name": value, …}.',
+            "[[1, 2]]",
+            f"row 1 {NOT_AN_OBJECT.format('an array')}",
         ),
-        ("[]", "the file holds an array without rows. Add rows."),
+        ("[]", "the file contains an array without rows. Add rows."),
         ('[{"a": 1},\n {"a": }]', "line 2 is no JSON: Expecting value, at column 8."),
         ('[{"a": 1}', "line 1 is no JSON: Expecting ',' delimiter, at column 10."),
-        (" \n", "the file is empty. It must hold a JSON object on each line."),
+        (" \n", "the file is empty. It must contain a JSON object on each line."),
     ],
 )
 def test_what_is_no_row(tmp_path: Path, content: str, problem: str) -> None:
@@ -152,5 +154,5 @@ def test_some_bad_lines_are_enough(tmp_path: Path) -> None:
 def test_arrays_within_arrays_without_end(tmp_path: Path) -> None:
     path = write(tmp_path / "data.json", "[" * 100_000)
     assert find_problems(path) == [
-        "the file holds too many arrays within arrays. Write an object for each row."
+        "the file contains too many arrays within arrays. Write an object for each row."
     ]

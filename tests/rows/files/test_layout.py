@@ -227,7 +227,7 @@ def test_names_must_differ_where_they_are_read() -> None:
         with pytest.raises(DataError) as caught:
             find(sample, wanted)
         assert caught.value.problems == (
-            "column names must differ (received: 'a' for columns 1, 3). Rename all but one; if the "
+            "column names must differ (received: 'a' for columns 1, 3). Rename all but one. If the "
             "first line is a row, set dataset.csv.header: none.",
         )
     assert find(sample, ("b",)).names == ("a", "b", "a")
@@ -264,6 +264,7 @@ def test_a_comma_that_may_be_either_mark_is_asked_about() -> None:
     )
     assert find(sample, decimal=",").decimal == ","
     assert find(sample, thousands=",").decimal == "."
+    assert find("a;b\n1 234,5;x\n12,5;y\n", thousands=" ").decimal == ","
 
 
 def test_rows_to_predict_are_few_and_their_comma_is_not_asked_about() -> None:

@@ -55,8 +55,7 @@ def test_compressed_files_are_known_by_their_first_bytes(tmp_path: Path, ending:
 
 @pytest.mark.parametrize("ending", COMPRESS)
 def test_streams_may_be_compressed(ending: str) -> None:
-    texts = {"a": [str(value) for value in ROWS["a"]], "b": ROWS["b"]}
-    assert read_pieces(COMPRESS[ending](CSV), ["a", "b"]) == texts
+    assert read_pieces(COMPRESS[ending](CSV), ["a", "b"], ["a"]) == ROWS
     assert read_pieces(COMPRESS[ending](b'{"a": 1}\n'), ["a"]) == {"a": [1]}
 
 
@@ -71,7 +70,7 @@ def test_a_compressed_file_that_ends_too_early(tmp_path: Path, ending: str) -> N
     path = write(tmp_path / f"data.csv{ending}", data)
     (problem,) = find_problems(path)
     assert problem.startswith("the file cannot be decompressed: it ends too early (")
-    assert problem.endswith("). Copy or write it anew.")
+    assert problem.endswith("). Copy or write it again.")
     assert find_problems(data) == [problem]
     json = write(tmp_path / f"data.jsonl{ending}", COMPRESS[ending](b'{"a": 1}\n' * 200)[:-9])
     assert find_problems(json)[0].startswith("the file cannot be decompressed: it ends too early")
@@ -98,16 +97,12 @@ def test_a_zip_archive_holds_one_file(tmp_path: Path) -> None:
         assert read(write(path, data)) == ROWS
         assert read_pieces(path, ["a", "b"], ["a"]) == ROWS
     assert find_problems(write(path, make_zip("a.csv", "b.csv"))) == [
-        "path: a zip archive must hold one file (received: 2: a.csv, b.csv). Unpack it, and name "
-        "the file that is meant."
+        "path: a zip archive must contain one file (received: 2: a.csv, b.csv). Unpack it, and "
+        "name the file that is meant."
     ]
     (problem,) = find_problems(write(path, make_zip("a.csv")[:-20]))
     assert problem.startswith("the file cannot be decompressed: ")
-    with pytest.raises(DataError) as caught:
-        open_source(make_zip("a.csv"))
-    assert caught.value.problems == (
-        "the stream is a zip archive by its first bytes. Name the file's path instead.",
-    )
+    assert read(make_zip("a.csv")) == ROWS
 
 
 def make_table(form: str) -> bytes:
@@ -128,11 +123,11 @@ def make_table(form: str) -> bytes:
 @pytest.mark.parametrize(
     ("form", "what"),
     [
-        ("Parquet", "a Parquet file by its first bytes. Name it with the ending .parquet."),
-        ("Arrow", "an Arrow file by its first bytes. Name it with the ending .arrow."),
-        ("Excel", "an Excel file by its first bytes. Name it with the ending .xlsx."),
-        ("old Excel", "an old Excel file by its first bytes. Name it with the ending .xls."),
-        ("SQLite", "an SQLite database by its first bytes. Export it as CSV or Parquet."),
+        ("Parquet", "a Parquet file by its first bytes. Save it with the ending .parquet."),
+        ("Arrow", "an Arrow file by its first bytes. Save it with the ending .arrow."),
+        ("Excel", "an Excel file by its first bytes. Save it with the ending .xlsx."),
+        ("old Excel", "an old Excel file by its first bytes. Save it with the ending .xls."),
+        ("SQLite", "an SQLite database by its first bytes. Export it as CSV."),
     ],
 )
 def test_other_formats_under_a_wrong_ending_are_named(tmp_path: Path, form: str, what: str) -> None:
@@ -153,7 +148,7 @@ def test_a_stream_of_another_format_is_named() -> None:
     with pytest.raises(DataError) as caught:
         open_source(make_table("Parquet"))
     assert caught.value.problems == (
-        "the stream is a Parquet file by its first bytes. Name the file's path instead.",
+        "path: the stream is a Parquet file by its first bytes. Save it with the ending .parquet.",
     )
 
 
@@ -162,7 +157,7 @@ def test_a_broken_file_is_not_told_to_take_its_own_ending(tmp_path: Path) -> Non
         data = make_table(form)
         (problem,) = find_problems(write(tmp_path / name, data[: len(data) // 2]))
         assert "by its first bytes" not in problem
-        assert problem.endswith(("Write it anew.", "Save it anew."))
+        assert problem.endswith(("Write it again.", "Save it again."))
 
 
 def test_a_file_that_may_not_be_opened_is_not_called_damaged(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -14,6 +16,7 @@ from pyarrow import feather, parquet
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.files import find_files, find_kind, open_stream
 
 from .reading import (
@@ -65,6 +68,20 @@ def test_every_format_gives_the_same_rows_whole_and_in_pieces(tmp_path: Path, na
     assert read_pieces(path, ["t", "n", "x"], ["n", "x"], 2) == ROWS
 
 
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("rows.csv", "line 4"), ("rows.xlsx", "row 4"), ("rows.jsonl", "line 3"),
+     ("rows.json", "row 3"), ("rows.parquet", "row 3"), ("rows.feather", "row 3")],
+)  # fmt: skip
+def test_places_are_those_that_an_editor_or_a_spreadsheet_shows(
+    tmp_path: Path, name: str, place: str
+) -> None:
+    write_rows(tmp_path / name)
+    file = open_source(tmp_path / name)
+    table = file.read()
+    assert Cells("n", table["n"], file.notation).locate(np.array([2])) == place
+
+
 @pytest.mark.parametrize("content", [b" x;t\n1,5;a\n", b'\n{"x": 1.5, "t": "a"}\n',
                                      b'[{"t": "a", "x": 1.5}]'])  # fmt: skip
 def test_standard_input_is_csv_or_json_lines(
@@ -102,7 +119,29 @@ def test_a_stream_may_come_in_small_parts() -> None:
     stream: Any = Pipe(b"x,t\n" + b"1,a\n" * 500)
     file = open_stream(stream, DatasetSpec(), ["x", "t"])
     values = gather(file.iterate(["x", "t"], ["x"], 10), file.notation)
-    assert values == {"x": ["1"] * 500, "t": ["a"] * 500}
+    assert values == {"x": [1.0] * 500, "t": ["a"] * 500}
+
+
+class BrokenPipe(Pipe):
+    def readinto(self, buffer: Any) -> int:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_stream_that_cannot_be_read() -> None:
+    stream: Any = BrokenPipe(b"")
+    with pytest.raises(DataError) as caught:
+        open_stream(stream, DatasetSpec())
+    assert caught.value.problems == ("the file cannot be read: [Errno 5] Input/output error.",)
+
+
+def test_a_stream_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    file = open_stream(io.BytesIO(b"x,t\n1,a\n2,b\n"), DatasetSpec())
+    assert len(file.read()) == 2
+    assert len([*tmp_path.iterdir()]) == 1
+    del file
+    gc.collect()
+    assert [*tmp_path.iterdir()] == []
 
 
 # Several files.
@@ -149,7 +188,7 @@ def test_notes_name_their_file(tmp_path: Path) -> None:
             "2.csv: 1 line above the column names is skipped",
             "2.csv: 1 row is left out: the column names are repeated in line 5",
         ]
-        assert file.notation.first_line is None
+        assert (file.notation.place, file.notation.first_row) == ("row", 1)
 
 
 def test_every_file_of_a_pattern_is_held_against_the_first(tmp_path: Path) -> None:
@@ -178,9 +217,9 @@ def test_columns_of_a_pattern_have_one_type(tmp_path: Path) -> None:
     [
         ("data.csv", "there is no file {folder}/data.csv. Did you mean 'dat.csv'?"),
         ("no/data.csv", "there is no folder {folder}/no. Check the path."),
-        ("*.tsv", "no file is like {folder}/*.tsv. Check the pattern."),
+        ("*.tsv", "no file matches {folder}/*.tsv. Check the pattern."),
         ("sub", "{folder}/sub is a folder. For the files in it, write {folder}/sub/*.csv."),
-        ("empty.csv", "{folder}/empty.csv is empty (0 bytes). Write the file anew."),
+        ("empty.csv", "{folder}/empty.csv is empty (0 bytes). Write the file again."),
         (
             "notes.md",
             "the ending of a file says how it is read (received: '.md'). Choose from: .arrow, "

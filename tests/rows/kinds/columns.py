@@ -6,7 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from kerasrecipes.recipe.schema import Component, DatasetSpec
+from kerasrecipes.recipe.components import Component
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Cells, Missing, Notation
 from kerasrecipes.rows.kinds import Column, Finding, recognise_column, take_column
 
@@ -33,7 +34,7 @@ def recognise(values: Any, **keys: Any) -> Finding:
 
 def take(values: Any, feature: str, **arguments: Any) -> Column:
     """How a column is taken where the recipe says so."""
-    return take_column(make_cells(values), Component(name=feature, arguments=arguments))
+    return take_column(make_cells(values), Component("features", feature, arguments))
 
 
 def read(column: Column, values: Any, **keys: Any) -> Any:
@@ -50,3 +51,11 @@ def find_problem(column: Column, values: Any, **keys: Any) -> str:
     arrays, problem = column.read(make_cells(values, **keys))
     assert not arrays
     return problem
+
+
+def find_remark(values: Any) -> str:
+    """What a person should check in values."""
+    cells = make_cells(values)
+    column = recognise_column(cells).column
+    assert column is not None
+    return column.remark(cells, column.read(cells)[0])

@@ -47,6 +47,6 @@ def test_truth_values_become_1_and_0(values: Any, expected: list[Any]) -> None:
 )
 def test_other_values_are_refused(values: Any, shown: str) -> None:
     assert find_problem(BOOLEAN, values) == (
-        f"column c must hold true or false (or yes and no, 1 and 0); 1 value is not: {shown}. Fix "
-        "it, or list in missing_values what means that a value is missing."
+        f"column c must contain true or false (or yes and no, 1 and 0); 1 value is not: {shown}. "
+        "Fix it, or add it to missing_values."
     )

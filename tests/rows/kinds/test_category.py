@@ -135,5 +135,6 @@ def test_the_most_frequent_categories_come_first() -> None:
 
 def test_lists_are_no_categories() -> None:
     assert find_problem(CATEGORY, [[1]]) == (
-        "column c must hold numbers, texts, truth values or dates; its type is list<item: int64>."
+        "column c must contain numbers, texts, truth values or dates; its type is list<item: "
+        "int64>."
     )

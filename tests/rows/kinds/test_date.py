@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from kerasrecipes.rows.kinds import Column, make_column, recognise_column
+from kerasrecipes.rows.kinds import Column, make_column
 
-from .columns import find_problem, make_cells, read, recognise, take
+from .columns import find_problem, find_remark, read, recognise, take
 
 
 def make_date(*parts: str, date_format: str | None = None, zone: str | None = None) -> Column:
@@ -237,14 +237,14 @@ DAYS = [f"2024-01-{day:02}" for day in range(1, 31)]
     [
         (
             ["soon"],
-            "column c holds dates, but 1 of 31 values is not a date: 'soon' (line 32). Write "
+            "column c contains dates, but 1 of 31 values is not a date: 'soon' (line 32). Write "
             "missing_values: [soon] and missing: median to fill it in, or features: {c: "
             "string_categorical} "
             "to use categories.",
         ),
         (
             ["0000-00-00", "2024-02-31"],
-            "column c holds dates, but 2 of 32 values are not dates: '0000-00-00' (line 32), "
+            "column c contains dates, but 2 of 32 values are not dates: '0000-00-00' (line 32), "
             "'2024-02-31' (line 33). Write missing_values: [0000-00-00, 2024-02-31] and missing: "
             "median to fill them in, or features: {c: string_categorical} to use categories.",
         ),
@@ -254,8 +254,8 @@ def test_dates_but_for_a_few_words(words: list[str], problem: str) -> None:
     finding = recognise([*DAYS, *words], first_line=2)
     assert (finding.column.kind, finding.problem) == ("date", problem)
     assert finding.wrong == tuple(words)
-    told = recognise([*DAYS, *words], missing_values=list(finding.wrong))
-    assert (told.column.kind, told.problem) == ("date", "")
+    found = recognise([*DAYS, *words], missing_values=list(finding.wrong))
+    assert (found.column.kind, found.problem) == ("date", "")
 
 
 @pytest.mark.parametrize(
@@ -311,20 +311,27 @@ def test_dates_become_parts(values: Any, column: Column, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("values", "column", "problem"),
     [
-        ([5], make_date("year"), "column c must hold dates; its type is int64."),
-        ([dt.time(5)], make_date("year"), "column c must hold dates; its type is time64[us]."),
+        (
+            [5],
+            make_date("year"),
+            "column c must contain dates, such as 2024-12-31; its type is int64.",
+        ),
+        (
+            [dt.time(5)],
+            make_date("year"),
+            "column c must contain dates, such as 2024-12-31; its type is time64[us].",
+        ),
         (
             ["2024-02-31", "2024-02-01", "soon"],
             make_date("year"),
-            "column c must hold dates, such as 2024-12-31; 2 values are not: '2024-02-31' "
-            "(row 10), 'soon' (row 12). Fix them, or list in missing_values what means that a "
-            "value is missing.",
+            "column c must contain dates, such as 2024-12-31; 2 values are not: '2024-02-31' "
+            "(row 10), 'soon' (row 12). Fix them, or add them to missing_values.",
         ),
         (
             ["31.02.2024"],
             make_date("year", date_format="%d.%m.%Y"),
-            "column c must hold dates written as '%d.%m.%Y'; 1 value is not: '31.02.2024' "
-            "(row 10). Fix it, or list in missing_values what means that a value is missing.",
+            "column c must contain dates written as '%d.%m.%Y'; 1 value is not: '31.02.2024' "
+            "(row 10). Fix it, or add it to missing_values.",
         ),
     ],
 )
@@ -360,8 +367,7 @@ def test_values_that_are_no_dates(values: Any, column: Column, problem: str) -> 
     ],
 )
 def test_dates_that_stand_out(values: Any, remark: str) -> None:
-    cells = make_cells(values)
-    assert recognise_column(cells).column.remark(cells) == remark
+    assert find_remark(values) == remark
 
 
 def test_iso_dates_are_read_whatever_the_format_of_training() -> None:

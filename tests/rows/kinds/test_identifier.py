@@ -17,9 +17,9 @@ DISTINCT = [7 * i % 101 for i in range(20)]
     [
         ([None, None], "no values", ""),
         (["", "NA"], "no values", ""),
-        ([[1], [2]], "its type, list<item: int64>, is not one that can be used", ""),
-        ([b"a"], "its type, binary, is not one that can be used", ""),
-        ([dt.timedelta(1)], "its type, duration[us], is not one that can be used", ""),
+        ([[1], [2]], "columns of type list<item: int64> cannot be used", ""),
+        ([b"a"], "columns of type binary cannot be used", ""),
+        ([dt.timedelta(1)], "columns of type duration[us] cannot be used", ""),
         (
             [f"이름{i}" for i in range(997)] + ["이름0"] * 3,
             "997 distinct texts in 1,000 rows: an identifier or free text",

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from kerasrecipes.rows.kinds import make_column, recognise_column
+from kerasrecipes.rows.kinds import make_column
 
-from .columns import find_problem, make_cells, read, recognise, take
+from .columns import find_problem, find_remark, make_cells, read, recognise, take
 
 NUMBER = make_column("c")
 NAN = float("nan")
@@ -87,7 +87,7 @@ def test_the_file_s_own_decimal_mark_decides_where_both_fit() -> None:
     assert read(NUMBER, ["1,5", "2"], decimal=",") == [1.5, 2]
 
 
-def test_what_is_written_beside_the_digits_is_told() -> None:
+def test_what_is_written_beside_the_digits_is_reported() -> None:
     assert recognise(["1.234,50 €", "7 €"]).column.reason == (
         "number, written with '€' and a decimal comma and points between thousands"
     )
@@ -143,23 +143,23 @@ AGES = [str(i) for i in range(20, 50)]
     [
         (
             ["unknown"],
-            "column c holds numbers, but 1 of 31 values is not a number: 'unknown' (line 32). "
+            "column c contains numbers, but 1 of 31 values is not a number: 'unknown' (line 32). "
             "Write missing_values: [unknown] and missing: median to fill it in, or features: {c: "
             "string_categorical} to use categories.",
             ("unknown",),
         ),
         (
             ["-", "n, a", "-"],
-            "column c holds numbers, but 3 of 33 values are not numbers: '-' (line 32), 'n, a' "
+            "column c contains numbers, but 3 of 33 values are not numbers: '-' (line 32), 'n, a' "
             "(line 33), '-' (line 34). Write missing_values: ['-', 'n, a'] and missing: median to "
             "fill them in, or features: {c: string_categorical} to use categories.",
             ("-", "n, a"),
         ),
         (
             ["<0.5"] * 10,
-            "column c holds numbers, but 10 of 40 values are not numbers: '<0.5' (line 32), '<0.5' "
-            "(line 33), '<0.5' (line 34), '<0.5' (line 35), '<0.5' (line 36) and 5 more. Write "
-            "missing_values: [<0.5] and missing: median to fill them in, or features: {c: "
+            "column c contains numbers, but 10 of 40 values are not numbers: '<0.5' (line 32), "
+            "'<0.5' (line 33), '<0.5' (line 34), '<0.5' (line 35), '<0.5' (line 36) and 5 more. "
+            "Write missing_values: [<0.5] and missing: median to fill them in, or features: {c: "
             "string_categorical} to use categories.",
             ("<0.5",),
         ),
@@ -171,8 +171,8 @@ def test_numbers_but_for_a_few_words(
     finding = recognise([*AGES, *words], first_line=2)
     assert finding.column.kind == "number"
     assert (finding.problem, finding.wrong) == (problem, wrong)
-    told = recognise([*AGES, *words], missing_values=list(wrong))
-    assert (told.column.kind, told.problem) == ("number", "")
+    found = recognise([*AGES, *words], missing_values=list(wrong))
+    assert (found.column.kind, found.problem) == ("number", "")
 
 
 @pytest.mark.parametrize(
@@ -245,18 +245,18 @@ def test_numbers_that_mean_missing() -> None:
     [
         (
             ["1", "abc", None, "1,5"],
-            "column c must hold numbers; 2 values are not: 'abc' (row 11), '1,5' (row 13). Fix "
-            "them, or list in missing_values what means that a value is missing.",
+            "column c must contain numbers; 2 values are not: 'abc' (row 11), '1,5' (row 13). Fix "
+            "them, or add them to missing_values.",
         ),
         (
             [*"abcdefg"],
-            "column c must hold numbers; 7 values are not: 'a' (row 10), 'b' (row 11), 'c' "
-            "(row 12), 'd' (row 13), 'e' (row 14) and 2 more. Fix them, or list in "
-            "missing_values what means that a value is missing.",
+            "column c must contain numbers; 7 values are not: 'a' (row 10), 'b' (row 11), 'c' "
+            "(row 12), 'd' (row 13), 'e' (row 14) and 2 more. Fix them, or add them to "
+            "missing_values.",
         ),
         (
             pa.array([0], pa.date32()),
-            "column c must hold numbers; its type is date32[day].",
+            "column c must contain numbers; its type is date32[day].",
         ),
     ],
 )
@@ -267,8 +267,8 @@ def test_values_that_are_no_numbers(values: Any, problem: str) -> None:
 def test_numbers_in_another_unit_are_refused() -> None:
     column = recognise(["51 kg", "72 kg"]).column
     assert find_problem(column, ["60 kg", "154 lb"]) == (
-        "column c must hold numbers, which may have 'kg'; 1 value is not: '154 lb' (row 1). "
-        "Fix it, or list in missing_values what means that a value is missing."
+        "column c must contain numbers, which may have 'kg'; 1 value is not: '154 lb' (row 1). "
+        "Fix it, or add it to missing_values."
     )
 
 
@@ -305,8 +305,7 @@ def test_numbers_in_another_unit_are_refused() -> None:
     ],
 )
 def test_values_that_stand_out(values: list[Any], remark: str) -> None:
-    cells = make_cells(values)
-    assert recognise_column(cells).column.remark(cells) == remark
+    assert find_remark(values) == remark
 
 
 def test_a_unit_leaves_no_doubt_about_thousands() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob
-import io
+import shutil
 import sys
+import tempfile
+import weakref
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -33,8 +35,8 @@ from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import DelimitedFile
 from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
-from kerasrecipes.rows.files.raw import explain_damage, open_stream_decompressed
-from kerasrecipes.rows.words import list_some
+from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
+from kerasrecipes.rows.words import find_repeated, list_some
 
 __all__ = ["TableFile", "find_files", "find_kind", "open_stream", "open_table_file"]
 
@@ -62,20 +64,26 @@ def open_table_file(
 def open_stream(
     stream: BinaryIO, spec: DatasetSpec, wanted: Collection[str] | None = None
 ) -> TableFile:
-    """Open a stream of CSV or JSON lines, such as standard input; it may be compressed."""
+    """Open a stream of CSV or JSON lines, such as standard input; it may be compressed.
+
+    It is kept in a temporary file, since a table is read more than once.
+    """
     name = "standard input" if stream is sys.stdin.buffer else "the stream"
-    if not hasattr(stream, "peek"):
-        stream = io.BufferedReader(stream)  # type: ignore[type-var]
+    folder = tempfile.TemporaryDirectory()
+    path = Path(folder.name, "rows")
     with explain_damage(name):
-        opened = open_stream_decompressed(stream, name)
-        start = opened.peek(1).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start in (b"{", b"["):
-        return JsonFile(opened, spec, name)
-    return DelimitedFile(opened, spec, name, wanted)
+        with path.open("wb") as kept:
+            shutil.copyfileobj(stream, kept)
+        with open_decompressed(path, name) as opened:
+            start = bytes(opened.read(1 << 12)).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    is_json = start in (b"{", b"[")
+    file = JsonFile(path, spec, name) if is_json else DelimitedFile(path, spec, name, wanted)
+    weakref.finalize(file, folder.cleanup)
+    return file
 
 
 def find_kind(path: str) -> DataKind:
-    """The kind of a table's file, or of those that are like a pattern: delimited where one is.
+    """The kind of a table's file, or of those that match a pattern: delimited where one is.
 
     Raises:
         DataError: There is no such file.
@@ -88,16 +96,20 @@ def find_files(path: str) -> list[Path]:
     """The files that a path means.
 
     Raises:
-        DataError: There are none.
+        DataError: There are none, or some are empty.
     """
     file = Path(path)
-    if file.is_file():
-        return [file]
-    if glob.has_magic(path):
+    found = [file]
+    if not file.is_file() and glob.has_magic(path):
         found = sorted(Path(name) for name in glob.glob(path, recursive=True))
-        if files := [file for file in found if file.is_file()]:
-            return files
-        raise DataError(file.name, [f"path: no file is like {path}. Check the pattern."])
+    if files := [file for file in found if file.is_file()]:
+        empty = [f"path: {file} is empty (0 bytes). Write the file again."
+                 for file in files if not file.stat().st_size]  # fmt: skip
+        if empty:
+            raise DataError(file.name, empty)
+        return files
+    if glob.has_magic(path):
+        raise DataError(file.name, [f"path: no file matches {path}. Check the pattern."])
     if file.is_dir():
         problem = f"path: {path} is a folder. For the files in it, write {path}/*.csv."
         raise DataError(file.name, [problem])
@@ -119,8 +131,6 @@ def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None = N
             f"{', '.join(ZIPPED)} may end in {', '.join(COMPRESSED)} too."
         )
         raise DataError(file.name, [problem])
-    if not file.stat().st_size:
-        raise DataError(file.name, [f"path: {file} is empty (0 bytes). Write the file anew."])
     if ending in DELIMITED:
         return DelimitedFile(file, spec, file.name, wanted)
     if ending in JSON:
@@ -134,18 +144,33 @@ class _SeveralFiles(TableFile):
     def __init__(
         self, files: Sequence[Path], spec: DatasetSpec, name: str, wanted: Collection[str] | None
     ) -> None:
-        self.name, self._paths = name, files
+        super().__init__(name, spec)
+        self._paths = files
         self._open = partial(_open_file, spec=spec, wanted=wanted)
-        # A row number of the whole has no line in one of the files.
-        self.notation = replace(self._open(files[0]).notation, first_line=None)
-        self.notes = []
+        # A row of the whole has no line of its own in one of the files.
+        self.notation = replace(self._open(files[0]).notation, first_line=None, first_row=1)
+
+    def list_names(self) -> list[str] | None:
+        return self._open(self._paths[0]).list_names()
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
-        tables = [self._read_file(file, as_text) for file in self._paths]
-        self._check_same_columns(tables)
-        names = tables[0].column_names
-        tables = [table.select(names) for table in tables]
-        return concatenate(self._agree_on_types(tables, as_text))
+        tables = [self._read_file(path, as_text) for path in self._paths]
+        names = self._check_same_columns(tables)
+        fields = {name: [table.schema.field(name) for table in tables] for name in names}
+        # A column that is no number in one delimited file is text in all of them.
+        clashing = [name for name in names if not _have_common_type(fields[name])]
+        if clashing and all(find_ending(path) in DELIMITED for path in self._paths):
+            tables = [self._read_file(path, [*clashing, *as_text]) for path in self._paths]
+        elif clashing:
+            problems = []
+            for name in clashing:
+                pairs = zip(fields[name], self._paths, strict=True)
+                files = {str(field.type): path.name for field, path in pairs}
+                shown = ", ".join(f"{kind} in {file}" for kind, file in files.items())
+                problem = f"column {name} must have one type in all files (received: {shown})."
+                problems.append(problem)
+            raise DataError(self.name, problems)
+        return concatenate([table.select(names) for table in tables])
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
@@ -153,26 +178,25 @@ class _SeveralFiles(TableFile):
         for path in self._paths:
             file = self._open(path)
             yield from file.iterate(wanted, numbers, n_rows)
-            self._note(file)
+            self._keep_notes(file)
 
     def _read_file(self, path: Path, as_text: Collection[str]) -> pa.Table:
         file = self._open(path)
         table = file.read(as_text)
-        self._note(file)
+        self._keep_notes(file)
         return table
 
-    def _note(self, file: TableFile) -> None:
-        self.notes += [
-            note for text in file.notes if (note := f"{file.name}: {text}") not in self.notes
-        ]
+    def _keep_notes(self, file: TableFile) -> None:
+        notes = [f"{file.name}: {note}" for note in file.notes]
+        self.notes += [note for note in notes if note not in self.notes]
 
-    def _check_same_columns(self, tables: Sequence[pa.Table]) -> None:
-        first = dict.fromkeys(tables[0].column_names)
-        problems = []
+    def _check_same_columns(self, tables: Sequence[pa.Table]) -> list[str]:
+        """The names of the columns, which all files must have."""
+        first = tables[0].column_names
+        problems = find_repeated(first)
         for file, table in zip(self._paths, tables, strict=True):
-            names = dict.fromkeys(table.column_names)
-            lacks = [name for name in first if name not in names]
-            others = [name for name in names if name not in first]
+            lacks = [name for name in first if name not in table.column_names]
+            others = [name for name in table.column_names if name not in first]
             words = [f"lacks {list_some(lacks)}"] if lacks else []
             words += [f"has {list_some(others)} besides"] if others else []
             if words:
@@ -183,29 +207,12 @@ class _SeveralFiles(TableFile):
                 )
         if problems:
             raise DataError(self.name, problems)
-
-    def _agree_on_types(self, tables: list[pa.Table], as_text: Collection[str]) -> list[pa.Table]:
-        """Take a column as text in all delimited files where it is no number in one of them."""
-        clashing = [name for name in tables[0].column_names if _clash(tables, name)]
-        if not clashing:
-            return tables
-        if not all(find_ending(file) in DELIMITED for file in self._paths):
-            problems = []
-            for name in clashing:
-                kinds = {str(table.schema.field(name).type): file.name
-                         for file, table in zip(self._paths, tables, strict=True)}  # fmt: skip
-                shown = ", ".join(f"{kind} in {file}" for kind, file in kinds.items())
-                problems.append(
-                    f"column {name} must have one type in all files (received: {shown})."
-                )
-            raise DataError(self.name, problems)
-        names = tables[0].column_names
-        return [self._read_file(f, [*clashing, *as_text]).select(names) for f in self._paths]
+        return list(first)
 
 
-def _clash(tables: Sequence[pa.Table], name: str) -> bool:
+def _have_common_type(fields: Sequence[pa.Field]) -> bool:
     try:
-        concatenate([table.select([name]).slice(0, 0) for table in tables])
+        pa.unify_schemas([pa.schema([field]) for field in fields], promote_options="permissive")
     except TYPE_ERRORS:
-        return True
-    return False
+        return False
+    return True

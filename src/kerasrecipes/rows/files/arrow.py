@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ from pyarrow import parquet
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import PARQUET, find_ending
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.cells import Missing, Notation
-from kerasrecipes.rows.files.base import NO_ROWS, TableFile, check_columns
+from kerasrecipes.rows.files.base import TableFile
 from kerasrecipes.rows.files.raw import describe_format
 
 
@@ -27,8 +27,8 @@ class ArrowFile(TableFile):
     """
 
     def __init__(self, file: Path, spec: DatasetSpec) -> None:
-        self._file, self.name = file, file.name
-        self.notation, self.notes = Notation(Missing.read(spec)), []
+        super().__init__(file.name, spec)
+        self._file, self.notation = file, replace(self.notation, first_row=1)
         self._is_parquet = find_ending(file) in PARQUET
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
@@ -39,18 +39,22 @@ class ArrowFile(TableFile):
             else:
                 table = pa.Table.from_batches(*self._open_arrow())
         names = [name for name in table.column_names if name.startswith("__index_level_")]
-        return check_columns(table.drop_columns(names), self.name)
+        return table.drop_columns(names)
+
+    def list_names(self) -> list[str]:
+        with self._explain():
+            if self._is_parquet:
+                names = parquet.ParquetFile(self._file).schema_arrow.names
+            else:
+                names = self._open_arrow()[1].names
+        return [name for name in names if not name.startswith("__index_level_")]
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
     ) -> Iterator[pa.Table]:
-        n_done = 0
         with self._explain():
             for batch in self._iterate_batches(wanted, n_rows):
                 yield pa.Table.from_batches([batch])
-                n_done += len(batch)
-        if not n_done:
-            raise DataError(self.name, [NO_ROWS])
 
     def _iterate_batches(self, wanted: Sequence[str], n_rows: int) -> Iterator[pa.RecordBatch]:
         if not self._is_parquet:
@@ -77,7 +81,7 @@ class ArrowFile(TableFile):
         except (pa.ArrowException, OSError) as error:
             reason = str(error).strip().split("\n")[0].rstrip(".")
             found = describe_format(self._file)
-            what = f"it is {found}" if found else f"{reason}. Write it anew."
+            what = f"it is {found}" if found else f"{reason}. Write it again."
             ending = find_ending(self._file)
             problem = f"path: {self._file} cannot be read as a {ending} file: {what}"
             raise DataError(self.name, [problem]) from error

@@ -16,9 +16,10 @@ from kerasrecipes.recipe.suggest import find_meant
 CANDIDATES = ("cp949", "cp932", "gb18030", "cp1252")
 
 _CHARACTERS_BEFORE, _CHARACTERS_AFTER = 12, 10
+_CELL = rb'[^,;\t"\r\n]*'
 
 
-def find_encoding(head: bytes, told: str | None, dataset: str) -> str:
+def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
     """Name a file's codec: the recipe's, or UTF-8, UTF-16 or UTF-32 by their marks.
 
     Bytes beyond ASCII that are UTF-8 mean nothing sensible in another encoding: such a file is
@@ -27,16 +28,16 @@ def find_encoding(head: bytes, told: str | None, dataset: str) -> str:
     Raises:
         DataError: Python has no codec of that name, or the file is not text.
     """
-    if told is not None:
+    if named is not None:
         try:
-            found = codecs.lookup(told).name
+            found = codecs.lookup(named).name
             "".encode(found)  # which fails for base64 and other codecs that are not of text
         except LookupError:
             names = {name for pair in encodings.aliases.aliases.items()
                      if not pair[1].endswith("_codec") for name in pair}  # fmt: skip
-            meant = find_meant(told, names)
+            meant = find_meant(named, names)
             hint = f" Did you mean '{meant}'?" if meant else " Choose from: utf-8, cp949, cp1252, …"
-            problem = f"csv.encoding: Python has no encoding of this name (received: '{told}')."
+            problem = f"csv.encoding: Python has no encoding of this name (received: '{named}')."
             raise DataError(dataset, [problem + hint]) from None
         is_utf8 = found in ("ascii", "utf-8-sig") or head.startswith(codecs.BOM_UTF8)
         return "utf-8" if is_utf8 or _is_utf8_beyond_ascii(head) else found
@@ -45,13 +46,11 @@ def find_encoding(head: bytes, told: str | None, dataset: str) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in head:
-        raise DataError(
-            dataset,
-            [
-                f"the file must be text (received: a zero byte at byte {head.index(0)}). Was it "
-                "renamed? If it is UTF-16, set dataset.csv.encoding: utf-16-le."
-            ],
+        problem = (
+            f"the file must be text (received: a zero byte at byte {head.index(0)}). Was it "
+            "renamed? If it is UTF-16, set dataset.csv.encoding: utf-16-le."
         )
+        raise DataError(dataset, [problem])
     return "utf-8"
 
 
@@ -85,75 +84,68 @@ class ChunkReader(io.RawIOBase):
         return n
 
 
-class Utf8Reader(ChunkReader):
-    """A binary file as UTF-8, whatever its encoding; reading it raises DataError at a wrong byte.
+def decode(
+    file: BinaryIO,
+    dataset: str,
+    encoding: str = "utf-8",
+    *,
+    is_named: bool | None = None,
+    is_whole: bool = True,
+) -> Iterator[bytes]:
+    """Give a file's bytes as UTF-8, whatever its encoding.
 
     Args:
         file: The file, at its start.
-        encoding: Its codec.
-        told: Whether the recipe named the codec.
         dataset: The data set's name.
+        encoding: The file's codec.
+        is_named: Whether the recipe names the encoding; None where it cannot.
         is_whole: Whether the file may not end within a character.
-        is_choice: Whether the recipe may name another encoding.
+
+    Raises:
+        DataError: A byte is not of the encoding.
     """
-
-    def __init__(
-        self,
-        file: BinaryIO,
-        encoding: str,
-        *,
-        told: bool,
-        dataset: str,
-        is_whole: bool = True,
-        is_choice: bool = True,
-    ) -> None:
-        self._file, self._encoding, self._told, self._dataset = file, encoding, told, dataset
-        self._is_whole, self._is_choice = is_whole, is_choice
-        self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._n_bytes = 0
-        self._n_lines = 1
-        self._is_start = True
-        super().__init__(self._transcode_all())
-
-    def _transcode_all(self) -> Iterator[bytes]:
-        while data := self._file.read(1 << 16):
-            yield self._transcode(bytes(data))
-        yield self._transcode(b"")
-
-    def _transcode(self, data: bytes) -> bytes:
-        self._n_bytes += len(data)
+    decoder = codecs.getincrementaldecoder(encoding)()
+    n_bytes, n_lines, is_start = 0, 1, True
+    data = b"..."
+    while data:
+        data = bytes(file.read(1 << 16))
+        n_bytes += len(data)
         try:
-            text = self._decoder.decode(data, final=not data and self._is_whole)
-        except UnicodeDecodeError as error:
-            raise DataError(self._dataset, [self._describe(error)]) from None
-        except UnicodeError as error:  # It lacks the mark of UTF-16.
-            problem = f"csv.encoding: {error}. Name the encoding that the file was written in."
-            raise DataError(self._dataset, [problem]) from None
-        if self._is_start and text:
-            text, self._is_start = text.removeprefix("\ufeff"), False
-        self._n_lines += text.count("\n")
-        return text.encode()
+            text = decoder.decode(data, final=not data and is_whole)
+        except UnicodeError as error:
+            if isinstance(error, UnicodeDecodeError) and "BOM" not in error.reason:
+                line = n_lines + error.object[: error.start].count(b"\n")
+                offset = n_bytes - len(error.object) + error.start
+                byte = f"0x{error.object[error.start]:02x}"
+                received = f"{byte} in line {line}, at byte {offset} of the file"
+                problem = f"the file must be UTF-8 (received: {received}). Save it as UTF-8."
+                if is_named:
+                    problem = (
+                        f"csv.encoding: the file is not {encoding} throughout (received: "
+                        f"{received}). Name the encoding that it was written in."
+                    )
+                elif is_named is not None:
+                    problem = _describe_byte(error, received)
+            else:  # UTF-16 without its mark, which Python 3.13 reports as a UnicodeDecodeError
+                reason = "UTF-16 stream does not start with BOM" if "BOM" in str(error) else error
+                problem = f"csv.encoding: {reason}. Name the encoding that the file was written in."
+            raise DataError(dataset, [problem]) from None
+        if is_start and text:
+            text, is_start = text.removeprefix("\ufeff"), False
+        n_lines += text.count("\n")
+        yield text.encode()
 
-    def _describe(self, error: UnicodeDecodeError) -> str:
-        offset = self._n_bytes - len(error.object) + error.start
-        line = self._n_lines + error.object[: error.start].count(b"\n")
-        byte = error.object[error.start]
-        received = f"0x{byte:02x} in line {line}, at byte {offset} of the file"
-        if self._told:
-            return (
-                f"csv.encoding: the file is not {self._encoding} throughout (received: {received})."
-                " Name the encoding that it was written in."
-            )
-        if not self._is_choice:
-            return f"the file must be UTF-8 (received: {received}). Save it as UTF-8."
-        readings = _read_in_other_ways(error.object, error.start)
-        remedy = "name the file's encoding in dataset.csv.encoding"
-        if readings:
-            ways = ", ".join(f"{codec} reads '{text}'" for codec, text in readings.items())
-            which = "the one that is right" if len(readings) > 1 else "it if that is right"
-            remedy = f"there {ways}: set dataset.csv.encoding (or --encoding) to {which}"
-        rule = f"the file must be UTF-8 where no encoding is named (received: {received})."
-        return f"{rule} {remedy[0].upper()}{remedy[1:]}, or save the file as UTF-8."
+
+def _describe_byte(error: UnicodeDecodeError, received: str) -> str:
+    """The problem of a byte that is not UTF-8, and the text there in likely encodings."""
+    readings = _read_in_other_ways(error.object, error.start)
+    remedy = "Name the file's encoding in dataset.csv.encoding"
+    if readings:
+        ways = ", ".join(f"{codec} reads '{text}'" for codec, text in readings.items())
+        which = "the one that is right" if len(readings) > 1 else "it if that is right"
+        remedy = f"There {ways}: set dataset.csv.encoding (or --encoding) to {which}"
+    rule = f"the file must be UTF-8 where no encoding is named (received: {received})."
+    return f"{rule} {remedy}, or save the file as UTF-8."
 
 
 def _read_in_other_ways(data: bytes, start: int) -> dict[str, str]:
@@ -161,9 +153,8 @@ def _read_in_other_ways(data: bytes, start: int) -> dict[str, str]:
     first = data.rfind(b"\n", 0, start) + 1
     last = data.rfind(b"\n")
     lines = data[first : last if last > start else len(data)]
-    cell = rb'[^,;\t"\r\n]*'
-    before = re.search(cell + rb"\Z", data[first:start])
-    after = re.match(cell, data[start:])
+    before = re.search(_CELL + rb"\Z", data[first:start])
+    after = re.match(_CELL, data[start:])
     readings = {}
     for codec in CANDIDATES:
         try:

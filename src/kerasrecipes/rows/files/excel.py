@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -11,8 +12,8 @@ import pyarrow as pa
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.cells import Missing, Notation, name_value
-from kerasrecipes.rows.files.base import TableFile, check_columns
+from kerasrecipes.rows.cells import name_value
+from kerasrecipes.rows.files.base import TableFile
 from kerasrecipes.rows.files.frames import read_series
 from kerasrecipes.rows.files.raw import describe_format, read_start
 from kerasrecipes.rows.words import ask_meant, count, list_some
@@ -28,7 +29,7 @@ _MOST_ABOVE = 20
 
 
 class ExcelFile(TableFile):
-    """A sheet of an Excel file: the one that the recipe names, or the first that holds a table.
+    """A sheet of an Excel file: the one that the recipe names, or the first that contains a table.
 
     Args:
         file: Its path.
@@ -36,32 +37,29 @@ class ExcelFile(TableFile):
     """
 
     def __init__(self, file: Path, spec: DatasetSpec) -> None:
-        self._file, self._told, self.name = file, spec.excel, file.name
-        self.notation, self.notes = Notation(Missing.read(spec)), []
+        super().__init__(file.name, spec)
+        self._file, self._excel = file, spec.excel
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         """Read every row below the line of column names."""
         sheets = self._read_sheets()
         name, sheet = self._choose_sheet(sheets)
         names_at = self._find_names(sheet)
-        notes = []
+        self.notation = replace(self.notation, first_row=names_at + 2)
         if len(sheets) > 1:
             others = [other for other in sheets if other != name]
-            notes.append(
+            self.notes.append(
                 f"sheet '{name}' is read, of {count(len(sheets), 'sheet')} ({list_some(others)} "
                 f"not); another: excel: {{sheet: {others[0]}}}"
             )
-        if names_at and self._told.header_row is None:
-            notes.append(
-                f"the column names stand in line {names_at + 1}; the lines above are skipped"
+        if names_at and self._excel.header_row is None:
+            self.notes.append(
+                f"the column names are in row {names_at + 1}; the rows above are skipped"
             )
-        self.notes = notes
         names = [_name(value, i) for i, value in enumerate(sheet.iloc[names_at])]
         rows = sheet.iloc[names_at + 1 :].infer_objects()
-        if not len(rows):
-            raise DataError(self.name, [f"sheet '{name}' has column names and no rows. Add rows."])
         columns = [read_series(rows.iloc[:, i]) for i in range(len(names))]
-        return check_columns(pa.Table.from_arrays(columns, names=names), self.name)
+        return pa.Table.from_arrays(columns, names=names)
 
     def _read_sheets(self) -> dict[str, pd.DataFrame]:
         import pandas as pd
@@ -82,34 +80,34 @@ class ExcelFile(TableFile):
         except (ValueError, KeyError, OSError, BadZipFile) as error:
             found = describe_format(self._file)
             reason = str(error).rstrip(".")
-            what = f"it is {found}" if found else f"{reason}. Save it anew."
+            what = f"it is {found}" if found else f"{reason}. Save it again."
             problem = f"path: {self._file} is no Excel file that can be read: {what}"
             raise DataError(self.name, [problem]) from error
 
     def _choose_sheet(self, sheets: dict[str, pd.DataFrame]) -> tuple[str, pd.DataFrame]:
         names = [*sheets]
-        asked = self._told.sheet
-        if isinstance(asked, int) and 1 <= asked <= len(names):
-            asked = names[asked - 1]
-        if asked is not None and asked not in sheets:
+        chosen = self._excel.sheet
+        if isinstance(chosen, int) and 1 <= chosen <= len(names):
+            chosen = names[chosen - 1]
+        if chosen is not None and chosen not in sheets:
             problem = (
-                f"excel.sheet: there is no sheet {asked!r}.{ask_meant(str(asked), names)} The "
+                f"excel.sheet: there is no sheet {chosen!r}.{ask_meant(str(chosen), names)} The "
                 f"sheets: {list_some(names)}."
             )
             raise DataError(self.name, [problem])
-        if asked is None:
+        if chosen is None:
             tables = {name: sheet for name, sheet in sheets.items() if len(sheet) > 1}
             wide = [name for name, sheet in tables.items() if sheet.shape[1] > 1]
-            asked = next(iter([*wide, *tables]), None)
-        if asked is None:
-            problem = f"no sheet holds a table ({list_some(names)}). Add column names and rows."
+            chosen = next(iter([*wide, *tables]), None)
+        if chosen is None:
+            problem = f"no sheet contains a table ({list_some(names)}). Add column names and rows."
             raise DataError(self.name, [problem])
-        return str(asked), sheets[str(asked)]
+        return str(chosen), sheets[str(chosen)]
 
     def _find_names(self, sheet: pd.DataFrame) -> int:
         """Which line of a sheet names the columns, counted from 0."""
-        if self._told.header_row is not None:
-            return min(self._told.header_row, len(sheet)) - 1
+        if self._excel.header_row is not None:
+            return min(self._excel.header_row, len(sheet)) - 1
         n_filled = [
             sum(not _is_blank(value) for value in row) for row in sheet.head(_MOST_ABOVE).values
         ]

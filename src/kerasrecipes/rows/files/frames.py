@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.cells import Missing, Notation, is_usable, name_value
+from kerasrecipes.rows.cells import is_usable, name_value
 from kerasrecipes.rows.files.base import TableFile
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ class TableInMemory(TableFile):
     """
 
     def __init__(self, table: pa.Table, spec: DatasetSpec, name: str) -> None:
-        self._table, self.name = table, name
-        self.notation, self.notes = Notation(Missing.read(spec)), []
+        super().__init__(name, spec)
+        self._table = table
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         table, self._table = self._table, None
@@ -41,9 +41,8 @@ class TableInMemory(TableFile):
 
 def is_frame(data: object) -> bool:
     """Whether data are a DataFrame, of pandas or another library that exports Arrow's columns."""
-    return hasattr(data, "columns") and (
-        hasattr(data, "iloc") or hasattr(data, "__arrow_c_stream__") or hasattr(data, "to_arrow")
-    )
+    exports = any(hasattr(data, name) for name in ("iloc", "__arrow_c_stream__", "to_arrow"))
+    return exports and hasattr(data, "columns")
 
 
 def read_frame(frame: Any) -> pa.Table:
@@ -56,7 +55,7 @@ def read_frame(frame: Any) -> pa.Table:
 
 
 def read_series(values: pd.Series) -> pa.Array:
-    """A column's values; those of types that Arrow cannot hold together, or at all, are text.
+    """A column's values; types that Arrow cannot combine, or does not support, become text.
 
     Whole numbers past 64 bits become float64.
     """

@@ -7,20 +7,21 @@ import io
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import CsvSpec
-from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import TOKENS
 from kerasrecipes.rows.kinds.date_formats import read_in_formats
-from kerasrecipes.rows.words import count, list_some
+from kerasrecipes.rows.words import count, find_repeated, list_some
 
 SAMPLE_BYTES = 1 << 20
 WHITESPACE = "whitespace"
 """The delimiter of files that align values in columns with one or more spaces between them."""
 
-# In this order where two divide the lines equally well: commas also stand within numbers.
+# In this order where two divide the lines equally well: commas also occur within numbers.
 DELIMITERS = ("\t", ";", "|", ",")
 _RARER_DELIMITERS = ("^", "~", ":", " ", WHITESPACE)
 
@@ -53,7 +54,7 @@ class Layout:
         n_lines_above: How many lines are above the first row.
         delimiter: The text between two values.
         decimal: The mark before the fraction of a number.
-        note: What was skipped or added, for a person; empty if nothing was.
+        note: Lines or names that were skipped or added, in words; empty if there are none.
         has_spaces: Whether there are spaces between a delimiter and a quotation mark.
     """
 
@@ -75,7 +76,7 @@ class _Line:
 
 def find_layout(
     sample: str,
-    told: CsvSpec,
+    spec: CsvSpec,
     dataset: str,
     wanted: Collection[str] | None = None,
     known: Collection[str] = (),
@@ -84,7 +85,7 @@ def find_layout(
 
     Args:
         sample: The file's first lines, whole.
-        told: What the recipe says about it, which wins.
+        spec: The recipe's ``csv``, which wins.
         dataset: The data set's name, for messages.
         wanted: The columns that will be read; None means all.
         known: Columns that the recipe names.
@@ -95,38 +96,34 @@ def find_layout(
     if what := _find_other_format(sample):
         raise DataError(dataset, [f"the file must be delimited text, and is {what}"])
     texts = [*io.StringIO(sample, newline="")]
-    n_above, delimiter = told.skip_rows, told.delimiter
+    n_above, delimiter = spec.skip_rows, spec.delimiter
     if wanted and n_above and _has_names(texts, n_above, delimiter, wanted):
         n_above = 0  # Rows to predict may come without the lines that training's file had on top.
     head = texts[n_above].strip().strip('"') if len(texts) > n_above else ""
     if match := re.fullmatch(r"sep=(.)", head):
         n_above, delimiter = n_above + 1, delimiter or match[1]
-    if told.comment is None:
+    if spec.comment is None:
         n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
     body = "".join(texts[n_above:])
     delimiter = delimiter or _find_delimiter(body)
     has_spaces = _has_spaces(_split(body, delimiter))
-    split = _split(body, delimiter, skips_spaces=has_spaces)
-    lines = [_Line(line.values, line.end + n_above) for line in split]
-    if not lines and sample.strip() and told.skip_rows:
-        problem = (
-            f"csv.skip_rows: there is nothing below the first {told.skip_rows} lines. Correct it."
-        )
-        raise DataError(dataset, [problem])
+    lines = _split(body, delimiter, n_above, skips_spaces=has_spaces)
     if not lines:
-        raise DataError(dataset, ["the file is empty. It must open with a line of column names."])
-    layout = _find_names(lines, delimiter, told, dataset, wanted or known)
-    decimal: str = told.decimal or "."
-    problem = ""
-    if not told.decimal:
+        problem = "the file is empty. It must open with a line of column names."
+        if sample.strip() and spec.skip_rows:
+            below = f"there is nothing below the first {spec.skip_rows} lines"
+            problem = f"csv.skip_rows: {below}. Correct it."
+        raise DataError(dataset, [problem])
+    layout = _find_names(lines, delimiter, spec, dataset, wanted or known)
+    hint = "If the first line is a row, set dataset.csv.header: none."
+    problems = [f"{text} {hint}" for text in find_repeated(layout.names, wanted)]
+    decimal: str = spec.decimal or "."
+    if not spec.decimal:
         rows = [line.values for line in lines if line.end > layout.n_lines_above]
-        decimal, problem = _find_decimal(rows, delimiter, told.thousands)
-        if wanted is not None:  # A few rows to predict show less than those of training did.
-            problem = ""
-        elif decimal == "." and delimiter != "," and told.thousands is None:
-            notes = [layout.note, _describe_points(rows)]
-            layout = replace(layout, note="; ".join(filter(None, notes)))
-    problems = [*_check_names(layout.names, wanted), *([problem] if problem else [])]
+        decimal, problem, note = _find_decimal(rows, delimiter, spec.thousands)
+        if wanted is None:  # A few rows to predict show less than those of training did.
+            problems += [problem] if problem else []
+            layout = replace(layout, note="; ".join(filter(None, (layout.note, note))))
     if problems:
         raise DataError(dataset, problems)
     return replace(layout, decimal=decimal, has_spaces=has_spaces)
@@ -144,7 +141,7 @@ def _has_names(
 def _find_other_format(sample: str) -> str:
     """Which other kind of text a file is; empty for delimited text."""
     if re.match(r"\s*<(!doctype|html|\?xml|table)", sample, re.IGNORECASE):
-        return "HTML or XML. Download or export it anew, as CSV."
+        return "HTML or XML. Download it again, or export it as CSV."
     if re.match(r'\s*\{\s*"[^"]*"\s*:', sample):
         return "JSON lines. Name it with the ending .jsonl."
     if re.match(r"\s*\[\s*\{", sample):
@@ -158,22 +155,23 @@ def _has_spaces(lines: Sequence[_Line]) -> bool:
     return 2 * sum(spaced) > len(spaced)
 
 
-def _split(sample: str, delimiter: str, *, skips_spaces: bool = False) -> list[_Line]:
+def _split(
+    sample: str, delimiter: str, n_above: int = 0, *, skips_spaces: bool = False
+) -> list[_Line]:
     """The first lines that are not blank, each split into its values."""
     lines: list[_Line] = []
-    if delimiter == WHITESPACE:
-        numbered = enumerate([*io.StringIO(sample, newline="")][:_SAMPLE_LINES], 1)
-        return [_Line(text.split(), end) for end, text in numbered if text.strip()]
     text = io.StringIO(sample, newline="")
+    if delimiter == WHITESPACE:
+        numbered = enumerate(islice(text, _SAMPLE_LINES), n_above + 1)
+        return [_Line(line.split(), end) for end, line in numbered if line.strip()]
     reader = csv.reader(text, delimiter=delimiter, skipinitialspace=skips_spaces)
-    try:
+    # A quotation mark that is never closed ends the sample.
+    with suppress(csv.Error):
         for values in reader:
             if values:
-                lines.append(_Line(values, reader.line_num))
+                lines.append(_Line(values, reader.line_num + n_above))
             if len(lines) > _SAMPLE_LINES:
                 break
-    except csv.Error:  # a quotation mark that is never closed: what came before it must do
-        pass
     return lines
 
 
@@ -229,7 +227,7 @@ def _is_even_table(lines: Sequence[Sequence[str]], delimiter: str) -> bool:
 
 
 def _find_names(
-    lines: Sequence[_Line], delimiter: str, told: CsvSpec, dataset: str, known: Collection[str]
+    lines: Sequence[_Line], delimiter: str, spec: CsvSpec, dataset: str, known: Collection[str]
 ) -> Layout:
     """Find the column names, and where rows begin."""
     first, rows = [value.strip() for value in lines[0].values], lines[1:]
@@ -239,9 +237,9 @@ def _find_names(
     agree = sum(len(line.values) == n_values for line in table) >= _MOSTLY * max(1, len(table))
     usual = Layout(_fill_names(first), lines[0].end, delimiter)
     is_known = bool({*first} & {*known})
-    if isinstance(told.header, list) or (told.header == "none" and not is_known):
-        is_list = isinstance(told.header, list)
-        names = tuple(told.header) if is_list else _name_by_place(n_values if agree else len(first))
+    if isinstance(spec.header, list) or (spec.header == "none" and not is_known):
+        is_list = isinstance(spec.header, list)
+        names = tuple(spec.header) if is_list else _name_by_place(n_values if agree else len(first))
         # Rows to predict may have names, without the target or in another order.
         are_words = len({*first}) == len(first) and not any(map(_NUMBER.fullmatch, first))
         if tuple(first) == names or (are_words and {*first} <= {*names}):
@@ -249,16 +247,16 @@ def _find_names(
         return replace(usual, names=names, n_lines_above=lines[0].end - 1)
     last = [line.values[-1].strip() for line in rows if len(line.values) == n_values]
     is_short = len(first) == n_values - 1 and start == 1
-    is_told = told.header is not None or is_known
+    is_named = spec.header is not None or is_known
     if agree and len(first) == n_values + 1 and not first[-1]:
         return replace(usual, names=usual.names[:-1])
     if agree and is_short and not any(last):
         return replace(usual, names=_fill_names([*first, ""]))
     if not agree or len(first) == n_values or len(rows) < 2:
-        if not is_told and _is_row(first, [line.values for line in rows]):
+        if not is_named and _is_row(first, [line.values for line in rows]):
             raise HeaderMissing(dataset, [_describe_row(first)])
         # A spreadsheet's titles, filled up with delimiters.
-        is_title = not is_told and agree and n_values > 2 and 2 * sum(map(bool, first)) <= n_values
+        is_title = not is_named and agree and n_values > 2 and 2 * sum(map(bool, first)) <= n_values
         places = range(min(_MOST_ABOVE, len(lines))) if is_title else ()
         place = next((i for i in places if _are_names(lines[i:])), 0)
         return _skip_titles(lines[place], delimiter) if place else usual
@@ -316,8 +314,13 @@ def _fill_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(filled)
 
 
+def is_unnamed(name: str) -> bool:
+    """Whether a column's name was made for a blank one."""
+    return name.startswith("Unnamed: ")
+
+
 def _is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first line holds values of its own columns instead of their names."""
+    """Whether the first line contains values of its columns instead of their names."""
     rows = [row for row in rows if len(row) == len(names)]
     others = [row for row in rows if [value.strip() for value in row] != [*names]]
     if _MOST_REPEATED * len(rows) >= len(rows) - len(others):  # names, in files put together
@@ -351,7 +354,7 @@ def _are_years(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _is_value(name: str, values: Sequence[str]) -> bool | None:
-    """Whether a name is one of its column's values; None where it cannot be told."""
+    """Whether a name is one of its column's values; None where it cannot be spec."""
     values = [value for value in values if value not in TOKENS]
     if not values or name in TOKENS:
         return None
@@ -380,52 +383,36 @@ def _describe_row(names: Sequence[str]) -> str:
     )
 
 
-def _check_names(names: Sequence[str], wanted: Collection[str] | None) -> list[str]:
-    problems = []
-    for name, n in Counter(names).items():
-        if n > 1 and (wanted is None or name in wanted):
-            places = [str(i) for i, other in enumerate(names, 1) if other == name]
-            problems.append(
-                f"column names must differ (received: {write_value(name)} for columns "
-                f"{', '.join(places)}). Rename all but one; if the first line is a row, set "
-                "dataset.csv.header: none."
-            )
-    return problems
-
-
-def _describe_points(rows: Sequence[Sequence[str]]) -> str:
-    """A note where all points may stand between thousands."""
-    values = [value.strip() for row in rows for value in row]
-    pointed = [value for value in values if _POINT_NUMBER.fullmatch(value)]
-    if len(pointed) < _FEWEST_POINTS or not all(map(_POINT_THOUSANDS.fullmatch, pointed)):
-        return ""
-    return (
-        f"numbers such as {pointed[0]} are read as fractions; if {pointed[0].replace('.', '')} is "
-        "meant, write csv: {thousands: .}"
-    )
-
-
 def _find_decimal(
     rows: Sequence[Sequence[str]], delimiter: str, thousands: str | None
-) -> tuple[str, str]:
-    """The decimal mark, and a problem where it cannot be told."""
-    if delimiter == "," or thousands == ",":
-        return ".", ""
-    if thousands == ".":
-        return ",", ""
+) -> tuple[str, str, str]:
+    """The decimal mark, a problem where two are possible, and a note where one is unlikely."""
+    if delimiter == "," or thousands in (",", "."):
+        return "," if thousands == "." and delimiter != "," else ".", "", ""
     values = [value.strip() for row in rows for value in row]
     commas = [value for value in values if _COMMA_NUMBER.fullmatch(value)]
-    n_points = sum(bool(_POINT_NUMBER.fullmatch(value)) for value in values)
+    points = [value for value in values if _POINT_NUMBER.fullmatch(value)]
     n_grouped = sum(bool(_POINT_THOUSANDS.fullmatch(value)) for value in values)
     commas += [value for value in values if _POINT_THOUSANDS_AND_FRACTION.fullmatch(value)]
     n_fractions = sum(not _COMMA_THOUSANDS.fullmatch(value) for value in commas)
-    if n_fractions and (len(commas) > n_points or n_points == n_grouped):
-        return ",", ""
-    if len(commas) <= n_points:
-        return ".", ""
-    example = commas[0]
-    return ",", (
-        f"csv.decimal: numbers such as {example} can be read in two ways. Set "
-        f"dataset.csv.decimal: ',' if {example.replace(',', '.')} is meant, or "
-        f"dataset.csv.thousands: ',' if {example.replace(',', '')} is meant."
-    )
+    if n_fractions and (len(commas) > len(points) or len(points) == n_grouped):
+        return ",", "", ""
+    if len(commas) > len(points):
+        example = commas[0]
+        problem = (
+            f"csv.decimal: numbers such as {example} can be read in two ways. Set "
+            f"dataset.csv.decimal: ',' if {example.replace(',', '.')} is meant, or "
+            f"dataset.csv.thousands: ',' if {example.replace(',', '')} is meant."
+        )
+        return ",", problem, ""
+    note = ""
+    if (
+        thousands is None
+        and len(points) >= _FEWEST_POINTS
+        and all(map(_POINT_THOUSANDS.fullmatch, points))
+    ):
+        note = (
+            f"numbers such as {points[0]} are read as fractions; if {points[0].replace('.', '')} "
+            "is meant, write csv: {thousands: .}"
+        )
+    return ".", "", note

@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from kerasrecipes.recipe.schema import Component
+from kerasrecipes.recipe.components import Component
 from kerasrecipes.rows.cells import Cells, is_usable
 from kerasrecipes.rows.kinds.base import Column, Finding, NumberCode
 from kerasrecipes.rows.kinds.boolean import BooleanColumn
 from kerasrecipes.rows.kinds.category import CategoryColumn
 from kerasrecipes.rows.kinds.date import DateColumn
-from kerasrecipes.rows.kinds.identifier import find_row_number, recognise_texts
+from kerasrecipes.rows.kinds.identifier import find_row_number
 from kerasrecipes.rows.kinds.number import NumberColumn, find_fill
 
 __all__ = [
@@ -33,33 +33,30 @@ __all__ = [
 ]
 
 KINDS: tuple[type[Column], ...] = (BooleanColumn, DateColumn, NumberColumn, CategoryColumn)
-"""In the order in which they are asked whether a column looks like one of theirs."""
+"""In the order in which a column is compared with them."""
 
 _BY_WORD = {word: kind for kind in KINDS for word in kind.words}
 
 
 def recognise_column(cells: Cells) -> Finding:
-    """Say how a column is taken by its type and values, or why it is left out."""
+    """Find how a column is taken by its type and values, or why it is left out."""
     if pa.types.is_null(cells.type):
         return Finding(None, "no values")
     if not is_usable(cells.type):
-        return Finding(None, f"its type, {cells.type}, is not one that can be used")
+        return Finding(None, f"columns of type {cells.type} cannot be used")
     if not cells.n_values:
         return Finding(None, "no values")
     hint = ""
-    for recognise in (*(kind.recognise for kind in KINDS[:-1]), recognise_texts):
-        finding = recognise(cells)
-        if finding is None:
-            continue
-        if finding.column is not None or finding.reason:
-            return finding.explain(hint or finding.hint)
-        hint = hint or finding.hint
-    finding = CategoryColumn.recognise(cells) or Finding(None, "no kind of column that is known")
-    return finding.explain(hint)
+    for kind in KINDS:
+        if finding := kind.recognise(cells):
+            hint = hint or finding.hint
+            if finding.column is not None or finding.reason:
+                return replace(finding, hint=hint)
+    return Finding(None, "its kind is not known", hint)
 
 
 def take_column(cells: Cells, component: Component) -> Column:
-    """Take a column as the recipe's ``features`` says."""
+    """Take a column as set in the recipe's ``features``."""
     return _BY_WORD[component.name].take(cells, component.name, component.arguments)
 
 

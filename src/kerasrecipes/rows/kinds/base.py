@@ -1,4 +1,4 @@
-"""What every kind of column can do."""
+"""The interface of all kinds of columns."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kerasrecipes.recipe.schema import FEATURES
+from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable
-from kerasrecipes.rows.words import count
+from kerasrecipes.rows.words import count, write_use
 
 Kind = Literal["number", "boolean", "category", "date"]
 
@@ -38,13 +39,12 @@ class Column(ABC):
 
     Attributes:
         name: As in the file.
-        feature: How it becomes an input: a word of ``recipe.schema.FEATURES``.
+        feature: How it becomes an input: a word of ``recipe.features.FEATURES``.
         arguments: The word's arguments, every default written out, and what was found in the
             training rows, such as the time zone of dates.
-        parts: What of a date is used, such as ("year", "month"); else empty.
-        reason: Why the column is taken so, for a person: "3 distinct values".
-        kind: What its values are.
-        expected: The same in words, for messages.
+        parts: The parts of a date that are used, such as ("year", "month"); else empty.
+        reason: Why the column is taken so, for the user: "3 distinct values".
+        kind: The kind of its values.
         words: The features that this kind of column can become.
     """
 
@@ -55,8 +55,12 @@ class Column(ABC):
     reason: str = ""
 
     kind: ClassVar[Kind]
-    expected: ClassVar[str]
     words: ClassVar[tuple[str, ...]]
+
+    @property
+    @abstractmethod
+    def expected(self) -> str:
+        """The kind of its values, in words, for messages."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -66,11 +70,11 @@ class Column(ABC):
     @classmethod
     @abstractmethod
     def recognise(cls, cells: Cells) -> Finding | None:
-        """Say how a column of this kind would be taken, or None where it does not look like one."""
+        """Find how a column of this kind is taken; None for columns of other kinds."""
 
     @classmethod
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
-        """Take a column as the recipe says."""
+        """Take a column as set in the recipe's ``features``."""
         return cls(
             cells.name, feature, {**FEATURES[feature], **arguments}, reason="set in features"
         )
@@ -86,29 +90,50 @@ class Column(ABC):
             distinct, _ = self.read_distinct(cells)
             return [np.repeat(array[-1:], len(cells)) for array in distinct], ""
         if not self.accepts(cells.type):
-            return [], f"column {self.name} must hold {self.expected}; its type is {cells.type}."
+            return [], f"column {self.name} must contain {self.expected}; its type is {cells.type}."
         arrays, wrong = self.read_distinct(cells)
-        if wrong.any():
-            return [], self.describe_wrong(cells, wrong)
-        return [array[cells.codes] for array in arrays], ""
+        if not wrong.any():
+            return [array[cells.codes] for array in arrays], ""
+        n_wrong = int(cells.counts[wrong].sum())
+        are, them = ("value is not", "it") if n_wrong == 1 else ("values are not", "them")
+        return [], (
+            f"column {self.name} must contain {self.expected}; {n_wrong:,} {are}: "
+            f"{cells.show(wrong)}. Fix {them}, or add {them} to missing_values."
+        )
 
     def accepts(self, kind: pa.DataType) -> bool:
         """Whether values of an Arrow type can be the column's."""
-        return is_usable(kind)
+        return is_usable(kind) and not pa.types.is_temporal(kind)
 
     @abstractmethod
     def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
         """The arrays for the distinct values and, last, a missing one; and which are wrong."""
 
-    def describe_wrong(self, cells: Cells, wrong: NDArray[np.bool_]) -> str:
-        """Say which values are not of this kind, and what can be done."""
-        n_wrong = int(cells.counts[wrong].sum())
-        are, them = ("value is not", "it") if n_wrong == 1 else ("values are not", "them")
-        return (
-            f"column {self.name} must hold {self.expected}; {n_wrong:,} {are}: "
-            f"{cells.show(wrong)}. Fix {them}, or list in missing_values what means that a value "
-            "is missing."
+    def report_wrong(self, cells: Cells, wrong: NDArray[np.bool_], fix: str = "") -> Finding:
+        """Take a column of which all or nearly all values are of this kind.
+
+        Args:
+            cells: The column's cells.
+            wrong: Which distinct values are not of this kind.
+            fix: The fix for wrong values that cannot be listed as missing; the column is not
+                taken then.
+        """
+        if not wrong.any():
+            return Finding(self)
+        words = tuple(cells.take_names(wrong))
+        them = "it" if cells.counts[wrong].sum() == 1 else "them"
+        shown = describe_wrong_share(cells, wrong, self.kind)
+        listed = f"missing_values: {write_value([*words], 200)}"
+        remedy = fix or f"write {listed}"
+        hint = f"{shown}, such as {cells.show_first(wrong)}; to have {self.kind}s: {remedy}"
+        if fix:
+            return Finding(None, hint=hint)
+        problem = (
+            f"column {self.name} contains {self.kind}s, but {shown}: {cells.show(wrong)}. "
+            f"Write {listed} and missing: median to fill {them} in, or "
+            f"{write_use(self.name, 'string_categorical')} to use categories."
         )
+        return Finding(self, hint=hint, wrong=words, problem=problem)
 
     def find_missing(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Which of the values that ``read`` gave are missing."""
@@ -130,8 +155,13 @@ class Column(ABC):
         resolution = float(np.square(np.finfo(np.float32).eps) * np.square(known).mean())
         return NumberCode(float(known.mean()), variance**-0.5 if variance > resolution else 1.0)
 
-    def remark(self, cells: Cells) -> str:
-        """What a careful person would look at before training; empty if nothing stands out."""
+    def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
+        """A point to check before training; empty if there is none.
+
+        Args:
+            cells: The column's cells.
+            arrays: The arrays from ``read``.
+        """
         return ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,10 +176,9 @@ class Finding:
     Attributes:
         column: None means that it is left out.
         reason: Why it is left out.
-        hint: What a person may want instead, and the key to write.
-        wrong: Few values that keep the column from being of another kind; named in
-            ``missing_values``, they do not.
-        problem: Why training on the unchanged column would go wrong.
+        hint: Another possible meaning, and the key to write.
+        wrong: Few values that are not of the column's kind; ``missing_values`` may list them.
+        problem: Why training stops at the column as it is.
     """
 
     column: Column | None
@@ -163,6 +192,8 @@ class Finding:
         return replace(self, hint=hint)
 
 
-def describe_share(n: int, n_values: int) -> str:
-    """How many of the values: "2 of 60 values are"."""
-    return f"{n:,} of {count(n_values, 'value')} {'is' if n == 1 else 'are'}"
+def describe_wrong_share(cells: Cells, wrong: NDArray[np.bool_], kind: str) -> str:
+    """Write how many values are not of a kind: "2 of 60 values are not numbers"."""
+    n_wrong = int(cells.counts[wrong].sum())
+    are_not = f"is not a {kind}" if n_wrong == 1 else f"are not {kind}s"
+    return f"{n_wrong:,} of {count(cells.n_values, 'value')} {are_not}"

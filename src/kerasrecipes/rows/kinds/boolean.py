@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kerasrecipes.rows.cells import Cells, is_usable
+from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds.base import Column, Finding, Kind
 
 _TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), 1.0)
@@ -19,8 +19,11 @@ class BooleanColumn(Column):
     """True or false, as 1 and 0 of dtype float32; NaN where a value is missing."""
 
     kind: ClassVar[Kind] = "boolean"
-    expected: ClassVar[str] = "true or false (or yes and no, 1 and 0)"
     words: ClassVar[tuple[str, ...]] = ("boolean",)
+
+    @property
+    def expected(self) -> str:
+        return "true or false (or yes and no, 1 and 0)"
 
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
@@ -30,9 +33,6 @@ class BooleanColumn(Column):
             is_boolean = {name.lower() for name in cells.names} <= {"true", "false"}
         column = cls(cells.name, "boolean", reason="true or false")
         return Finding(column) if is_boolean else None
-
-    def accepts(self, kind: pa.DataType) -> bool:
-        return is_usable(kind) and not pa.types.is_temporal(kind)
 
     def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
         truths = [_TRUTHS.get(name.lower(), np.nan) for name in cells.names]

@@ -8,16 +8,21 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from kerasrecipes.recipe.schema import FEATURES, DatasetSpec
-from kerasrecipes.rows.cells import Cells, name_value
+from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.cells import Cells, is_usable, name_value
 from kerasrecipes.rows.kinds.base import Column, Finding, Kind
 from kerasrecipes.rows.kinds.number import are_plain_numbers
-from kerasrecipes.rows.words import count, list_some
+from kerasrecipes.rows.words import count, list_some, write_use
 
 FEW_VALUES = 100
 """Texts of at most so many distinct values are categories, however few the rows."""
+
+_FEWEST_ROWS_UNLIKE = 20
+"""From so many rows on, texts of which none recurs are not categories."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,8 @@ class CategoryCode:
     """How categories become the model's input.
 
     Attributes:
-        vocabulary: Those with a place of their own, the most frequent first.
-        rare: Those that share one.
+        vocabulary: Categories with a column of their own, the most frequent first.
+        rare: Categories that share one.
         rows: The encoded row of an unknown category, of each of the vocabulary, and of a missing
             one; of shape (n_vocabulary + 2, n_places).
     """
@@ -43,24 +48,31 @@ class CategoryColumn(Column):
     """
 
     kind: ClassVar[Kind] = "category"
-    expected: ClassVar[str] = "numbers, texts, truth values or dates"
     words: ClassVar[tuple[str, ...]] = (
         *("string_categorical", "string_hashed"),
         *("integer_categorical", "integer_hashed"),
     )
 
+    @property
+    def expected(self) -> str:
+        return "numbers, texts, truth values or dates"
+
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
-        """Recognise texts that recur."""
+        """Recognise texts that recur; others are left out as identifiers or free text."""
         if not (cells.is_text or cells.is_category):
             return None
-        if not cells.is_category and len(cells.names) > max(FEW_VALUES, cells.n_values / 2):
-            return None
+        n_distinct, n_values = len(cells.names), cells.n_values
+        is_unlike = n_distinct == n_values >= _FEWEST_ROWS_UNLIKE
+        is_unlike |= n_distinct > max(FEW_VALUES, n_values / 2)
+        if is_unlike and not cells.is_category:
+            what = f"{n_distinct:,} distinct texts in {n_values:,} rows: an identifier or free text"
+            return Finding(None, what, f"to use it: {write_use(cells.name, 'string_hashed')}")
         feature = "string_categorical"
         column = cls.take(cells, feature, FEATURES[feature])
-        reason = count(len(cells.names), "distinct value")
-        if len(cells.names) > column.arguments["max_tokens"]:
-            reason += f", the {column.arguments['max_tokens']} most frequent of them distinguished"
+        n_most, reason = column.arguments["max_tokens"], count(n_distinct, "distinct value")
+        if n_distinct > n_most:
+            reason += f", the {n_most} most frequent of them distinguished"
         return Finding(replace(column, reason=reason))
 
     @classmethod
@@ -70,14 +82,19 @@ class CategoryColumn(Column):
         found = {"are_numbers": True} if are_numbers else {}
         return replace(column, arguments={**column.arguments, **found})
 
+    def accepts(self, kind: pa.DataType) -> bool:
+        return is_usable(kind)
+
     def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
-        names = [_name_number(name) for name in cells.names] if self._are_numbers else cells.names
+        names = cells.names
+        if self.arguments.get("are_numbers"):
+            names = [_name_number(name) for name in names]
         return [np.array([*names, ""], dtype=object)], np.zeros(len(names), dtype=bool)
 
     def find_missing(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         return np.asarray(values == "", dtype=bool)
 
-    def remark(self, cells: Cells) -> str:
+    def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
         """Categories that differ in capital letters only."""
         first: dict[str, str] = {}
         pairs = [
@@ -89,7 +106,7 @@ class CategoryColumn(Column):
             return ""
         return (
             f"{self.name}: {list_some(pairs)} differ in capital letters only, and are different "
-            "categories. Write them alike if they mean the same."
+            "categories. If they mean the same, spell them the same way."
         )
 
     @property
@@ -98,7 +115,7 @@ class CategoryColumn(Column):
         return self.feature.endswith("_hashed")
 
     def fit_categories(self, values: NDArray[Any], spec: DatasetSpec) -> CategoryCode:
-        """Learn a place for each category of the training rows.
+        """Learn a column for each category of the training rows.
 
         A place that no training row fills would keep its random first weights, so a category that
         was never seen gives a row of zeros. Only where rare categories exceed the bound do they and
@@ -106,7 +123,7 @@ class CategoryColumn(Column):
 
         Args:
             values: As ``read`` gave them, of shape (n_rows,).
-            spec: Says what becomes of missing ones.
+            spec: The recipe's ``dataset``, which says how missing values are treated.
         """
         counts = Counter(values.tolist())
         n_missing = counts.pop("", 0)
@@ -128,13 +145,9 @@ class CategoryColumn(Column):
                 rows[-1, -1] = 1
         return CategoryCode(kept, rare, rows)
 
-    @property
-    def _are_numbers(self) -> bool:
-        return bool(self.arguments.get("are_numbers"))
-
 
 def _name_number(text: str) -> str:
-    """A text as the category that its number is: "10.0" as "10"; other texts as they are."""
+    """Write a number's text as a category: "10.0" as "10"; other texts as they are."""
     try:
         return name_value(int(text) if text.lstrip("+-").isdecimal() else float(text))
     except ValueError:

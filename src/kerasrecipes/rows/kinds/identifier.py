@@ -1,4 +1,4 @@
-"""Columns that name their rows, from which nothing can be learnt."""
+"""Columns of numbers that name their rows, from which nothing can be learnt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kerasrecipes.rows.cells import Cells
-from kerasrecipes.rows.kinds.base import Finding
 from kerasrecipes.rows.words import write_use
 
 _FEWEST_ROWS_NUMBERED = 10
@@ -23,7 +22,7 @@ _UNNAMED = re.compile(r"Unnamed: \d+|index|level_\d+|rownames|")
 
 
 def find_row_number(cells: Cells) -> str:
-    """Why a column is a number of its row, and how to use it all the same; empty if it is none."""
+    """Why a column only numbers or names its rows, and how to use it; empty if it does not."""
     n_rows = len(cells)
     if not pa.types.is_integer(cells.type) or cells.is_category or n_rows < _FEWEST_ROWS_NUMBERED:
         return ""
@@ -45,15 +44,3 @@ def find_row_number(cells: Cells) -> str:
         return f"{start:,} to {end:,} in another order: a row number, shuffled; {use}"
     what = "an index without a name" if is_unnamed else "an identifier by its name"
     return f"{n_rows:,} distinct numbers in {n_rows:,} rows: {what}; {use}"
-
-
-def recognise_texts(cells: Cells) -> Finding | None:
-    """Recognise texts of which hardly any recurs: identifiers, or free text."""
-    if not cells.is_text or cells.is_category or len(cells.names) < 2:
-        return None
-    n_distinct, n_values = len(cells.names), cells.n_values
-    is_unlike = n_distinct == n_values >= _FEWEST_ROWS_UNLIKE
-    if not is_unlike and n_distinct <= max(100, n_values / 2):
-        return None
-    what = f"{n_distinct:,} distinct texts in {n_values:,} rows: an identifier or free text"
-    return Finding(None, what, hint=f"to use it: {write_use(cells.name, 'string_hashed')}")

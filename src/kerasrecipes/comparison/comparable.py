@@ -1,0 +1,169 @@
+"""Whether scores can be compared, and the metric for ranking: checked before training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from kerasrecipes.comparison.contenders import read_settings
+from kerasrecipes.comparison.differences import find_differences
+from kerasrecipes.errors import InputError
+from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe.components import split_component
+from kerasrecipes.recipe.dataset_rules import SOURCES
+from kerasrecipes.recipe.directions import find_directions
+from kerasrecipes.recipe.suggest import suggest
+from kerasrecipes.rows import Dataset
+from kerasrecipes.runs import Run
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts that decide whether scores can be compared.
+
+    Attributes:
+        name: The recipe's name.
+        settings: The resolved recipe.
+        data: Facts of the data, as run.json has them.
+        directions: Whether higher is better, for the loss and the recipe's metrics.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    data: Mapping[str, Any]
+    directions: Mapping[str, bool | None]
+
+    @property
+    def is_standardized(self) -> bool:
+        """Whether the loss and the recipe's metrics are in standard deviations of the target."""
+        return bool(self.settings["dataset"].get("standardize_target"))
+
+    @property
+    def scores(self) -> dict[str, bool | None]:
+        """Whether higher is better, by score; None if unknown.
+
+        A regression has scores of ours: their means over several targets, then those of each.
+        """
+        if self.data["task"] != "regression":
+            return dict(self.directions)
+        names = self.data["targets"]
+        # R² has no unit, so its mean comes first if targets may have different ones.
+        kinds = ["mae", "rmse", "r2"] if len(names) == 1 else ["r2", "mae", "rmse"]
+        if min(self.data["rows"].values()) == 1:
+            kinds.remove("r2")
+        endings = ["", *(f"_{name}" for name in names if len(names) > 1)]
+        units = "_original_units" if self.is_standardized else ""
+        own = {_name_score(kind, end, units): kind == "r2" for end in endings for kind in kinds}
+        return {**self.directions, **own}
+
+
+def describe_recipe(recipe: Recipe, dataset: Dataset) -> Facts:
+    """Gather the facts of a recipe that is to be trained."""
+    data = {
+        "fingerprint": dataset.fingerprint,
+        "target_fingerprint": dataset.target_fingerprint,
+        "task": dataset.task,
+        "targets": dataset.target_names,
+        "rows": {name: len(part) for name, part in dataset.parts.items()},
+    }
+    return Facts(recipe.name, recipe.to_dict(), data, find_directions(recipe.metrics))
+
+
+def describe_run(run: Run) -> Facts:
+    """Gather the facts of a finished run.
+
+    Raises:
+        InputError: The run was made by a version that did not record them.
+    """
+    info = run.info
+    if "higher_is_better" not in info or "target_fingerprint" not in info["dataset"]:
+        raise InputError(
+            f"{run.path} was made by an older version, which did not record what a comparison "
+            "needs. Train its recipe again, or compare its recipe."
+        )
+    return Facts(info["name"], read_settings(run), info["dataset"], info["higher_is_better"])
+
+
+def read_score(run: Run, part: str, metric: str) -> float:
+    """Read a score of a run, which may be the mean over its targets."""
+    scores = run.metrics[part]
+    if metric in scores:
+        return scores[metric]
+    kind, units, _ = metric.partition("_original_units")
+    names = run.info["dataset"]["targets"]
+    return mean(scores[_name_score(kind, f"_{name}", units)] for name in names)
+
+
+def _name_score(kind: str, ending: str, units: str) -> str:
+    return f"{kind}{ending}{'' if kind == 'r2' else units}"
+
+
+def check_rows(facts: Sequence[Facts]) -> None:
+    """Check that all are scored on the same rows.
+
+    Raises:
+        InputError: Two are not; the message names what differs in their ``dataset``.
+    """
+    first = facts[0]
+    for other in facts[1:]:
+        if first.data["target_fingerprint"] == other.data["target_fingerprint"]:
+            continue
+        rule = (
+            "Only recipes with the same rows and target in each part can be compared: "
+            f"{first.name} and {other.name} differ"
+        )
+        sources = [_find_source(one) for one in (first, other)]
+        if sources[0] != sources[1]:
+            names = [Path(source).name for source in sources]
+            shown = " and ".join(sources if names[0] == names[1] else names)
+            raise InputError(f"{rule}. They read different data: {shown}.")
+        differences = find_differences([first.settings, other.settings])
+        received = ", ".join(
+            f"{key}: {' and '.join(words)}"
+            for key, words in differences.items()
+            if key.startswith("dataset.")
+        )
+        raise InputError(
+            f"{rule} (received: {received})." if received else f"{rule} in their data. Train again."
+        )
+
+
+def _find_source(facts: Facts) -> str:
+    """What a recipe names as the source of its rows; a DataFrame has no name."""
+    dataset = facts.settings["dataset"]
+    return next((str(dataset[key]) for key in SOURCES if dataset.get(key)), "a DataFrame")
+
+
+def choose_metric(facts: Sequence[Facts], wanted: str | None) -> tuple[str, bool]:
+    """Choose the metric for ranking, and whether higher is better.
+
+    It is the first that all share and that is not the loss, or else the loss.
+
+    Raises:
+        InputError: The wanted metric is missing, its direction is unknown, or its values cannot
+            be ranked because losses or units differ.
+    """
+    for one in facts:
+        if wanted is not None and wanted not in one.scores:
+            choices = suggest(wanted, one.scores)
+            raise InputError(f"{one.name} has no metric '{wanted}'. {choices}".rstrip())
+    shared = [name for name in facts[0].scores if all(name in one.scores for one in facts)]
+    metric = wanted or next((name for name in shared if name != "loss"), "loss")
+    directions = {one.scores[metric] for one in facts}
+    direction = directions.pop()
+    others = f"Choose another metric: {', '.join(name for name in shared if name != metric)}."
+    if directions or direction is None:
+        raise InputError(f"It is unknown whether higher values of '{metric}' are better. {others}")
+    losses = [split_component(one.settings["loss"]) for one in facts]
+    if metric == "loss" and any(loss != losses[0] for loss in losses):
+        raise InputError(f"Recipes with different losses cannot be compared by loss. {others}")
+    is_unitless = metric.partition("_")[0] == "r2"
+    if len({one.is_standardized for one in facts}) > 1 and not is_unitless:
+        raise InputError(
+            f"Recipes with and without standardize_target have '{metric}' in different units. "
+            f"{others}"
+        )
+    return metric, direction

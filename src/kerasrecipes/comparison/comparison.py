@@ -1,0 +1,244 @@
+"""The steps of a comparison, and the object that it returns."""
+
+from __future__ import annotations
+
+import html
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from kerasrecipes.comparison.comparable import (
+    Facts,
+    check_rows,
+    choose_metric,
+    describe_recipe,
+    describe_run,
+    read_score,
+)
+from kerasrecipes.comparison.contenders import (
+    Candidate,
+    Contender,
+    Draw,
+    Given,
+    read_contenders,
+)
+from kerasrecipes.comparison.description import describe
+from kerasrecipes.comparison.engine import Trainer
+from kerasrecipes.comparison.statistics import Ranking, rank_scores
+from kerasrecipes.comparison.table import make_rows
+from kerasrecipes.comparison.tuning import tune_learning_rates
+from kerasrecipes.comparison.words import lower_first
+from kerasrecipes.errors import InputError, RunFailed
+from kerasrecipes.recipe import Recipe
+from kerasrecipes.report.words import name_score, write_count
+from kerasrecipes.rows import Dataset, load_for
+from kerasrecipes.rows.compatibility import check_compatibility
+from kerasrecipes.runs import create_folder, write_file
+from kerasrecipes.terminal import print_warnings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Recipes from best to worst; in a notebook it shows its page.
+
+    Example:
+        >>> comparison = kr.compare("iris.yaml", "optimizer=sgd", "optimizer=adam", seeds=5)
+        >>> print(comparison)
+        >>> pd.DataFrame(comparison.rows)
+
+    Attributes:
+        contenders: The recipes with their runs, best first.
+        ranking: Ranks and results of the tests.
+        part: Which rows were scored: "validation" or "test".
+        page: The page's file.
+        command: The command that repeats it; empty in Python.
+    """
+
+    contenders: tuple[Contender, ...]
+    ranking: Ranking
+    part: str
+    page: Path
+    command: str = ""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A mapping per recipe, best first: scores, differences, verdict, sizes and seconds."""
+        return make_rows(self)
+
+    @property
+    def metric_name(self) -> str:
+        """The metric as ``train`` names it: ``Accuracy``, ``MAE ($1000s)``."""
+        return name_score(self.ranking.metric, self.contenders[0].runs[0].info["dataset"])
+
+    def __str__(self) -> str:
+        return describe(replace(self.ranking, metric=lower_first(self.metric_name)))
+
+    def __repr__(self) -> str:
+        names = ", ".join(contender.name for contender in self.contenders)
+        return f"Comparison({names} by {self.part} {self.ranking.metric}, page={str(self.page)!r})"
+
+    def _repr_html_(self) -> str:
+        """The page in a frame, for notebooks."""
+        page = html.escape(self.page.read_text(encoding="utf-8"), quote=True)
+        return (
+            f'<iframe srcdoc="{page}" title="Comparison" sandbox="allow-scripts" '
+            'style="width: 100%; height: 640px; border: 0"></iframe>'
+        )
+
+
+def compare(
+    *recipes: Given,
+    seeds: int = 3,
+    splits: int | None = None,
+    metric: str | None = None,
+    tune: str | None = None,
+    data: pd.DataFrame | None = None,
+    workers: int | None = None,
+    output_dir: str | Path = "runs",
+    console: Console | None = None,
+    command: Sequence[str] = (),
+) -> Comparison:
+    """Train recipes with several seeds each, and test which differences are significant.
+
+    Args:
+        recipes: Recipes (files, mappings or Recipes), folders of finished runs, or one recipe and
+            variants of it, such as "optimizer=sgd batch_size=64".
+        seeds: Trainings of each recipe, on one split.
+        splits: The number of splits, each with its own seed; replaces ``seeds``.
+        metric: The metric used for ranking; None means the first metric that all share.
+        tune: "learning_rate": tune it for each recipe on validation rows, then compare on test
+            rows.
+        data: Rows to learn from, in place of those that the recipes name.
+        workers: Trainings at once; None means one per core.
+        output_dir: The folder of all runs, and of the comparison's page.
+        console: Where progress goes; None keeps quiet.
+        command: The command line that started it, for runs and page.
+
+    Raises:
+        InputError: A recipe is wrong, or the recipes cannot be compared; nothing was trained.
+        RunFailed: A run failed; the others are kept and will be reused.
+    """
+    console = console or Console(quiet=True, markup=False)
+    if tune not in (None, "learning_rate"):
+        raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
+    if (splits or seeds) < 1:
+        raise InputError(f"seeds and splits must be 1 at least (received: {splits or seeds}).")
+    candidates, finished = read_contenders(recipes, needs_source=data is None)
+    draws = _plan_draws(candidates, finished, seeds, splits)
+    keys = ("seed", "dataset.split_seed") if splits else ("seed",)
+    changes = [[f"{key}={value}" for key, value in zip(keys, d, strict=False)] for d in draws]
+    facts = [
+        *_describe_recipes([c.load(*changes[0]) for c in candidates.values()], data),
+        *(describe_run(contender.by_draw[draws[0]]) for contender in finished),
+    ]
+    check_rows(facts)
+    metric, higher_is_better = choose_metric(facts, metric)
+
+    fingerprints = {one.name: one.data["fingerprint"] for one in facts}
+    trainer = Trainer(Path(output_dir), console, tuple(command), workers, data, fingerprints)
+    if tune:
+        rates = tune_learning_rates(candidates, trainer, metric, higher_is_better=higher_is_better)
+        candidates = {name: candidates[name].change(rate) for name, rate in rates.items()}
+    contenders = _train(candidates, changes, trainer)
+    contenders += [Contender(c.name, tuple(c.by_draw[draw] for draw in draws)) for c in finished]
+
+    has_validation = all("validation" in one.data["rows"] for one in facts)
+    part = "validation" if has_validation and not tune else "test"
+    ranked, ranking = rank_contenders(
+        contenders, part, metric, higher_is_better=higher_is_better, varies_split=bool(splits)
+    )
+    page = create_folder(Path(output_dir) / "comparisons", datetime.now()) / "report.html"
+    comparison = Comparison(ranked, ranking, part, page, shlex.join(command))
+    _write_page(comparison, console)
+    return comparison
+
+
+def _plan_draws(
+    candidates: Mapping[str, Candidate],
+    finished: Sequence[Contender],
+    seeds: int,
+    splits: int | None,
+) -> list[Draw]:
+    """Plan the draws of every recipe: those of the first one that all finished runs have."""
+    theirs = [contender.by_draw.keys() for contender in finished]
+    if candidates:
+        first = next(iter(candidates.values())).load()
+        seed, split_seed = first.seed, first.dataset.split_seed
+        planned = [(seed + i, split_seed + (i if splits else 0)) for i in range(splits or seeds)]
+    else:
+        planned = sorted(theirs[0])
+    draws = [draw for draw in planned if all(draw in known for known in theirs)]
+    if not draws:
+        names = ", ".join(contender.name for contender in finished)
+        raise InputError(
+            f"The finished runs of {names} share no seed and split with the others. Compare their "
+            "recipes instead of their folders, and runs with the same seeds will be made."
+        )
+    return draws
+
+
+def _describe_recipes(recipes: Sequence[Recipe], data: Any) -> Iterator[Facts]:
+    """Load each recipe's rows, once for all with the same ``dataset``, and gather its facts."""
+    loaded: tuple[str, Dataset] | None = None
+    for recipe in recipes:
+        key = f"{recipe.loss.name} {recipe.dataset.model_dump_json()}"
+        if loaded is None or loaded[0] != key:
+            loaded = key, load_for(recipe, data=data)
+        check_compatibility(recipe, loaded[1])
+        yield describe_recipe(recipe, loaded[1])
+
+
+def _train(
+    candidates: Mapping[str, Candidate], changes: Sequence[Sequence[str]], trainer: Trainer
+) -> list[Contender]:
+    """Train every recipe once per draw."""
+    recipes = [c.load(*change) for c in candidates.values() for change in changes]
+    outcomes = trainer.train(recipes)
+    if n_reused := sum(outcome.was_reused for outcome in outcomes):
+        text = f"Reused {write_count(n_reused, 'finished run')} of the same recipe, data and seed."
+        trainer.console.print(text, style="dim")
+    runs = [outcome.run for outcome in outcomes if outcome.run]
+    if len(runs) < len(outcomes):
+        failed = [outcome for outcome in outcomes if outcome.run is None]
+        reasons = [f"{o.recipe.name}, seed {o.recipe.seed}: {o.error}" for o in failed]
+        kept = f"The other runs are kept and will be reused: {len(runs)} of {len(outcomes)}."
+        raise RunFailed("\n".join([*reasons, kept]))
+    in_order = iter(runs)
+    return [Contender(name, tuple(islice(in_order, len(changes)))) for name in candidates]
+
+
+def rank_contenders(
+    contenders: Sequence[Contender],
+    part: str,
+    metric: str,
+    *,
+    higher_is_better: bool,
+    varies_split: bool = False,
+) -> tuple[tuple[Contender, ...], Ranking]:
+    """Rank contenders by a score of their paired runs, and put them in that order."""
+    rows = contenders[0].runs[0].info["dataset"]["rows"]
+    ranking = rank_scores(
+        {c.name: [read_score(run, part, metric) for run in c.runs] for c in contenders},
+        metric,
+        higher_is_better=higher_is_better,
+        test_share=rows[part] / rows["train"] if varies_split else None,
+    )
+    by_name = {contender.name: contender for contender in contenders}
+    return tuple(by_name[standing.name] for standing in ranking.standings), ranking
+
+
+def _write_page(comparison: Comparison, console: Console) -> None:
+    from kerasrecipes.comparison.page import render_comparison
+
+    page, warnings = render_comparison(comparison)
+    print_warnings(console, warnings)
+    write_file(comparison.page, page.encode("utf-8"))

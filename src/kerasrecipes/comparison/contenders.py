@@ -1,0 +1,171 @@
+"""The recipes, variants of one recipe, and finished runs to compare."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kerasrecipes.errors import InputError
+from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.recipe.yaml_file import parse_yaml
+from kerasrecipes.runs import RUN_JSON, Run, find_run, list_runs_of
+
+Given = str | Path | Mapping[str, Any] | Recipe
+"""A recipe (its file, a mapping or a Recipe), a variant "key=value ...", or a run's folder."""
+
+Draw = tuple[int, int]
+"""The seed and the split_seed of a run: runs of the same draw are paired."""
+
+_KEY_AND_EQUALS = r"[\w.\[\]]+="
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A recipe and its finished runs.
+
+    Attributes:
+        name: The recipe's name; no two contenders share one.
+        runs: One per draw; paired runs have the same index.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The resolved recipe of the first run."""
+        return read_settings(self.runs[0])
+
+    @property
+    def by_draw(self) -> dict[Draw, Run]:
+        """The runs by draw."""
+        return {
+            (run.info["seed"], read_settings(run)["dataset"]["split_seed"]): run
+            for run in self.runs
+        }
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipe to train.
+
+    Attributes:
+        source: As it was given.
+        changes: The overrides of a variant.
+        needs_source: Whether the recipe must say where its rows come from.
+    """
+
+    source: Given
+    changes: tuple[str, ...]
+    needs_source: bool
+
+    def change(self, *changes: str) -> Candidate:
+        """The same recipe with further changes."""
+        return replace(self, changes=(*self.changes, *changes))
+
+    def load(self, *changes: str) -> Recipe:
+        """Load the recipe with further changes."""
+        changes = (*self.changes, *changes)
+        return load_recipe(self.source, changes, needs_source=self.needs_source)
+
+
+def read_settings(run: Run) -> dict[str, Any]:
+    """Read a run's resolved recipe, without checking it against the installed Keras."""
+    return dict(parse_yaml(run.recipe_text, str(run.recipe_path)).value)
+
+
+def read_contenders(
+    given: Sequence[Given], needs_source: bool = True
+) -> tuple[dict[str, Candidate], list[Contender]]:
+    """Separate recipes and their variants from the folders of finished runs.
+
+    Args:
+        given: In any order.
+        needs_source: Whether recipes must say where their rows come from.
+
+    Returns:
+        Recipes to train, by name, and finished runs.
+
+    Raises:
+        InputError: A recipe is wrong, a folder contains no finished run, or two names are the same.
+    """
+    for one in given:
+        if given.count(one) > 1:
+            raise InputError(f"{one} is given twice.")
+    variants, finished, candidates = [], [], []
+    for one in given:
+        if isinstance(one, str) and _is_variant(one):
+            variants.append(one.strip())
+        elif isinstance(one, str | Path) and Path(one).is_dir():
+            finished.append(_read_finished(Path(one)))
+        else:
+            candidates.append(Candidate(one, (), needs_source))
+    if variants:
+        candidates = _make_variants(candidates, variants)
+    names = [*(candidate.load().name for candidate in candidates), *(c.name for c in finished)]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"Two contenders are called '{name}'. Give each its own name.")
+    if len(names) < 2:
+        raise InputError(
+            "A comparison needs at least two contenders: recipes, finished runs, or variants of "
+            "one recipe such as optimizer=sgd optimizer=adam."
+        )
+    return dict(zip(names, candidates, strict=False)), finished
+
+
+def _is_variant(text: str) -> bool:
+    return bool(re.match(_KEY_AND_EQUALS, text.strip())) and not Path(text).exists()
+
+
+def find_stray_variant(given: Sequence[str]) -> str:
+    """A hint where one variant has another key than all others, which share theirs; or ""."""
+    variants = [one.strip() for one in given if _is_variant(one)]
+    keys = [variant.partition("=")[0] for variant in variants]
+    strays = [variant for variant, key in zip(variants, keys, strict=True) if keys.count(key) == 1]
+    if len(variants) < 3 or len({*keys}) != 2 or len(strays) != 1 or len(_split(strays[0])) > 1:
+        return ""
+    together = " ".join(f"'{other} {strays[0]}'" for other in variants if other != strays[0])
+    return f"{strays[0]} is a variant of its own. To apply it to all: {together}"
+
+
+def _split(variant: str) -> list[str]:
+    """The changes of a variant."""
+    return re.split(rf"\s+(?={_KEY_AND_EQUALS})", variant)
+
+
+def _make_variants(bases: Sequence[Candidate], variants: Iterable[str]) -> list[Candidate]:
+    """Make a candidate of each variant; the unchanged recipe is not one of them."""
+    if len(bases) != 1:
+        raise InputError(
+            f"Variants such as optimizer=sgd change one recipe (received: {len(bases)} recipes)."
+        )
+    base = bases[0]
+    name = base.load().name
+    made = []
+    for variant in variants:
+        changes = _split(variant)
+        if not any(change.startswith("name=") for change in changes):
+            changes.append(f"name={json.dumps(f'{name} {variant}', ensure_ascii=False)}")
+        made.append(Candidate(base.source, tuple(changes), base.needs_source))
+    return made
+
+
+def _read_finished(path: Path) -> Contender:
+    """Read a run, or every finished run of ``runs/<name>`` with the newest's recipe and data."""
+    newest = find_run(path)
+    if newest.info["status"] != "finished":
+        raise InputError(f"{newest.path} is not finished (status: {newest.info['status']}).")
+    runs = [newest] if (path / RUN_JSON).is_file() else list_runs_of(path)
+    finished = [run for run in runs if run.info["status"] == "finished"]
+    same = (run for run in finished if _read_identity(run) == _read_identity(newest))
+    return Contender(newest.info["name"], tuple(same))
+
+
+def _read_identity(run: Run) -> tuple[str, str]:
+    without_seed = re.sub(r"^seed:.*\n", "", run.recipe_text, flags=re.MULTILINE)
+    return without_seed, run.info["dataset"]["fingerprint"]

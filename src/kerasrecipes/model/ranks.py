@@ -1,0 +1,77 @@
+"""Layers and the number of dimensions that reach them: misfits and their fixes."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+import keras
+
+Shape = tuple[int, ...]
+_TAKES = {
+    3: "steps × features",
+    4: "images of height × width × channels",
+    5: "volumes of depth × height × width × channels",
+}
+"""Inputs of recurrent layers and those named 1D, 2D or 3D, by dimensions with the batch."""
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A layer that takes another number of dimensions than those that reach it.
+
+    Attributes:
+        message: The problem and its fix.
+        shape: The shape, without the batch, in which the layer would take them, or None.
+    """
+
+    message: str
+    shape: Shape | None
+
+
+def find_misfit(layer: keras.Layer, shape: Shape) -> Misfit | None:
+    """Compare what a layer takes with what reaches it.
+
+    Args:
+        layer: A layer that is not built.
+        shape: Of one example.
+    """
+    spec, rank = layer.input_spec, len(shape) + 1
+    if not isinstance(spec, keras.InputSpec) or (spec.ndim is None and spec.min_ndim is None):
+        return None
+    wanted = spec.ndim or spec.min_ndim
+    if rank == wanted or (spec.ndim is None and rank > wanted):
+        return None
+    name, takes = type(layer).__name__, f"{wanted - 1} dimensions"
+    if re.search("[123]D", name) or isinstance(layer, keras.layers.RNN):
+        takes = _TAKES.get(wanted, takes)
+    start = f"{name} takes {takes} (received: {_show(shape)})."
+    sibling = name.replace(f"{wanted - 2}D", f"{rank - 2}D")
+    if rank > wanted and sibling != name and hasattr(keras.layers, sibling):
+        return Misfit(f"{start} Use {sibling}.", None)
+    if rank + 1 < wanted:
+        remedy = "Put a Reshape before it that gives them, or remove the layer that flattens them."
+        return Misfit(f"{start} {remedy}", None)
+    if rank < wanted:
+        fitting = (*shape, 1)
+        what = "without a channel" if wanted == 4 else "with one dimension too few"
+        start = f"{name} takes {takes} (received: {_show(shape)}, {what})."
+    else:
+        fitting = (*shape[: wanted - 2], math.prod(shape[wanted - 2 :]))
+    remedy = f"Put Reshape: {{target_shape: [{', '.join(map(str, fitting))}]}} before it."
+    return Misfit(f"{start} {remedy}", fitting)
+
+
+def describe_output_rank(shape: Shape) -> str:
+    """Describe an output that is not a row of numbers for each example; empty if it is one."""
+    if len(shape) == 1:
+        return ""
+    return (
+        "The last layer must give a row of numbers for each example (received: an output of "
+        f"{_show(shape)}). Put Flatten before it."
+    )
+
+
+def _show(shape: Shape) -> str:
+    return "×".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers"

@@ -1,0 +1,52 @@
+"""Whether higher values of a metric are better, by the Keras class behind its name in the logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kerasrecipes.recipe.components import Component
+from kerasrecipes.recipe.keras_names import find_registered, list_aliases
+from kerasrecipes.recipe.rules import name_in_logs
+
+_HIGHER = (
+    *("Accuracy", "acc", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"),
+    *("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy"),
+    *("AUC", "Precision", "Recall", "F1Score", "FBetaScore", "TruePositives", "TrueNegatives"),
+    *("PrecisionAtRecall", "RecallAtPrecision"),
+    *("SensitivityAtSpecificity", "SpecificityAtSensitivity"),
+    *("IoU", "BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"),
+    *("R2Score", "CosineSimilarity", "PearsonCorrelation", "ConcordanceCorrelation"),
+)
+_LOWER = (
+    *("MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError"),
+    *("MeanSquaredLogarithmicError", "RootMeanSquaredError", "LogCoshError", "LogCosh", "Huber"),
+    *("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"),
+    *("BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "KLDivergence", "Poisson"),
+    *("Hinge", "SquaredHinge", "CategoricalHinge", "FalsePositives", "FalseNegatives"),
+)
+
+
+def _fold(name: str) -> str:
+    """Write ``MeanSquaredError`` and ``mean_squared_error`` alike."""
+    return name.replace("_", "").lower()
+
+
+_IS_HIGHER_BETTER = dict.fromkeys(map(_fold, _HIGHER), True)
+_IS_HIGHER_BETTER |= dict.fromkeys(map(_fold, _LOWER), False)
+
+
+def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
+    """Find whether higher is better, for the loss and a recipe's metrics.
+
+    Returns:
+        By name in the logs; None for a class without a known direction, such as ``Sum``. A class
+        that the caller registered has the direction of the Keras class it descends from.
+    """
+    return {"loss": False} | {name_in_logs(m): _find_direction(m.name) for m in metrics}
+
+
+def _find_direction(name: str) -> bool | None:
+    registered = find_registered("metrics", name)
+    names = [base.__name__ for base in getattr(registered, "__mro__", ())]
+    known = map(_fold, names or [list_aliases("metrics").get(name, name)])
+    return next((_IS_HIGHER_BETTER[each] for each in known if each in _IS_HIGHER_BETTER), None)

@@ -1,0 +1,59 @@
+"""Feature types of columns: the words of ``dataset.features`` and their arguments."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kerasrecipes.recipe.yaml_file import write_value
+
+_NUMBER_STYLE = {"unit": None, "decimal": None, "thousands": None}
+
+FEATURES: dict[str, dict[str, Any]] = {
+    "float": {**_NUMBER_STYLE},
+    "float_normalized": {**_NUMBER_STYLE},
+    "float_rescaled": {"scale": 1.0, "offset": 0.0, **_NUMBER_STYLE},
+    "float_discretized": {"num_bins": 10, **_NUMBER_STYLE},
+    "string_categorical": {"max_tokens": 100},
+    "string_hashed": {"num_bins": 32},
+    "integer_categorical": {"max_tokens": 100},
+    "integer_hashed": {"num_bins": 32},
+    "boolean": {},
+    "date": {"format": None},
+}
+"""Feature types, with the arguments that each word takes and their defaults: those of
+``keras.utils.FeatureSpace``, and two of ours, boolean and date. Texts may be numbers with a unit
+(such as "$" or "kg"), a decimal comma, or marks between thousands."""
+
+_TEXTS = {"format": "%d/%m/%Y", "unit": "kg"}
+
+
+def find_rule(arguments: dict[str, Any], argument: str) -> str:
+    """The rule that the value of a feature's argument breaks, or "".
+
+    Args:
+        arguments: All arguments of the feature, as the recipe gives them.
+        argument: The one to check.
+    """
+    value = arguments[argument]
+    match argument:
+        case "format" | "unit" if not isinstance(value, str):
+            return f"must be text such as '{_TEXTS[argument]}'"
+        case "decimal" if value not in (".", ","):
+            return "must be '.' or ','"
+        case "thousands" if not (isinstance(value, str) and len(value) == 1):
+            return "must be one character, such as ','"
+        case "thousands" if value == arguments.get("decimal", "."):
+            other = "," if value == "." else "."
+            return f"must differ from decimal; write decimal: {write_value(other)}"
+        case "num_bins" | "max_tokens" if not (type(value) is int and value >= 2):
+            return "must be a whole number of 2 or more"
+        case "scale" | "offset" if not _is_number(value):
+            return "must be a finite number"
+        case "scale" if not value:
+            return "must not be 0, since every value would become the same"
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,151 @@
+"""A whole recipe, checked as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError
+from kerasrecipes.recipe.components import Component, read_components
+from kerasrecipes.recipe.dataset_rules import check_dataset_keys
+from kerasrecipes.recipe.rules import check_rules, find_warnings
+from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, PlotName, Seed, Weight
+from kerasrecipes.recipe.wording import describe_errors
+from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python
+
+
+class Recipe(Model):
+    """A whole recipe, checked.
+
+    ``Recipe(dataset={...}, layers=[...], loss="mse")`` takes the values of a recipe file, checks
+    them as ``load_recipe`` does, and raises a RecipeError with all problems.
+
+    Attributes:
+        seed: Chooses initial weights, row order and dropout.
+        class_weight: How much the loss of a row counts, by its class's name; "balanced" counts
+            every class equally, regardless of its number of rows.
+        precision: The Keras dtype policy in which the layers compute.
+        report: The plots of the report; None means those that suit the task.
+    """
+
+    name: Name
+    description: str = ""
+    seed: Seed = 42
+    dataset: DatasetSpec
+    layers: list[Component] = Field(min_length=1)
+    optimizer: Component = Component("optimizers", "rmsprop")
+    loss: Component
+    metrics: list[Component] = Field(default=[])
+    epochs: int = Field(default=1, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    class_weight: Literal["balanced"] | dict[str | int, Weight] | None = None
+    callbacks: list[Component] = Field(default=[])
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    jit_compile: Literal["auto"] | bool = "auto"
+    report: list[PlotName] | None = None
+
+    _document: Document = PrivateAttr(default_factory=lambda: Document({}))
+    _warnings: list[Problem] = PrivateAttr(default_factory=list)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(
+        cls, values: Any, read: ModelWrapValidatorHandler[Recipe], info: ValidationInfo
+    ) -> Recipe:
+        """Check keys, components and the rules between them, and report all problems together."""
+        if isinstance(values, Recipe):
+            return read(values)
+        document = values if isinstance(values, Document) else read_python(values)
+        if not isinstance(document.value, dict):
+            message = (
+                "A recipe is a mapping with the keys dataset, layers, loss, ... at its top level."
+            )
+            place = document.locate(())
+            raise RecipeError([*document.problems, Problem((), message, place)])
+        document.value.setdefault("name", "recipe")
+
+        def locate(found: Iterator[tuple[KeyPath, str]]) -> list[Problem]:
+            return [Problem(path, message, document.locate(path)) for path, message in found]
+
+        components, tree, problems = read_components(document)
+        dataset = document.value.get("dataset")
+        has_validation = isinstance(dataset, dict) and bool(dataset.get("validation_split"))
+        problems += [*document.problems, *locate(check_rules(components, has_validation))]
+        context = info.context or {}
+        # In Python, rows may come later: kr.train(recipe, data=frame).
+        needs_source = context.get("needs_source", False)
+        problems += locate(check_dataset_keys(dataset, needs_source))
+        try:
+            recipe = read(tree)
+        except ValidationError as error:
+            problems += describe_errors(error, document, cls)
+        if problems:
+            places = {change: n for n, change in enumerate(context.get("changes", ()), 1)}
+            raise RecipeError(_sort(dict.fromkeys(problems), places))
+        recipe._document, recipe._warnings = document, locate(find_warnings(components))
+        return recipe
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """Settings that are allowed but probably unintended."""
+        return self._warnings
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """A problem at a place of this recipe, with its file, line and column."""
+        return Problem(path, message, self._document.locate(path))
+
+    def locate_problems(self, error: DataError) -> DataError:
+        """The same error, each problem at the key of ``dataset`` that it begins with, if any."""
+        keys = [problem.partition(":")[0] for problem in error.problems]
+        places = [self._document.locate(("dataset", key)) for key in keys]
+        return DataError(error.dataset, error.problems, places)
+
+    def to_yaml(self) -> str:
+        """The resolved recipe: ``extends``, overrides and defaults written out, in a fixed order.
+
+        Components keep the form in which they were written.
+        """
+        return dump_yaml(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The resolved recipe as plain values; see ``to_yaml``."""
+        return _resolve(self, self._document.value)
+
+
+def _sort(problems: Iterable[Problem], changes: Mapping[str, int]) -> list[Problem]:
+    """Sort problems by their places in files, then by the places of the changes to these."""
+
+    def find_place(problem: Problem) -> tuple[int, str, int, int]:
+        place = problem.location or Location("")
+        return changes.get(place.file, 0), place.file, place.line or 0, place.column or 0
+
+    return sorted(problems, key=find_place)
+
+
+_ONLY_WHERE_GIVEN = {"missing", "missing_values", "csv", "excel", "color_mode", "precision"}
+"""Keys that most recipes do not need; their defaults are not written."""
+
+
+def _resolve(model: Model, written: dict[str, Any]) -> dict[str, Any]:
+    resolved: dict[str, Any] = {}
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, DatasetSpec):
+            resolved[name] = _resolve(value, written[name])
+        elif name in written:
+            resolved[name] = written[name]
+        elif isinstance(value, Component):
+            resolved[name] = value.name
+        elif value != field.default or (value and name not in _ONLY_WHERE_GIVEN):
+            resolved[name] = value
+    return resolved

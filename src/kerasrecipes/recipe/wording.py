@@ -1,0 +1,162 @@
+"""Words pydantic's errors in the terms of a recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from kerasrecipes.errors import KeyPath, Problem, format_path
+from kerasrecipes.recipe.components import split_component, suggest_number
+from kerasrecipes.recipe.schema import (
+    CrossSpec,
+    CsvSpec,
+    DatasetName,
+    DatasetSpec,
+    ExcelSpec,
+    MissingValues,
+)
+from kerasrecipes.recipe.suggest import find_meant, suggest
+from kerasrecipes.recipe.yaml_file import Document, write_value
+
+
+def describe_errors(
+    error: ValidationError, document: Document, root: type[BaseModel]
+) -> list[Problem]:
+    """Word pydantic's errors as problems of a recipe.
+
+    Args:
+        error: The exception of ``root``.
+        document: The recipe.
+        root: The model of a whole recipe.
+    """
+    found = [
+        (problem, details["type"] in _ABOUT_KEYS)
+        for details in error.errors()
+        if (problem := _describe(details, document, root))
+    ]
+    paths = {problem.path for problem, _ in found}
+
+    def is_explained(path: KeyPath) -> bool:
+        """Whether a problem inside the value explains it, as where one item of a list is wrong."""
+        return any(other != path and other[: len(path)] == path for other in paths)
+
+    return [problem for problem, is_key in found if is_key or not is_explained(problem.path)]
+
+
+def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem | None:
+    path = tuple(error["loc"])
+    kind, received, context = error["type"], error["input"], error.get("ctx", {})
+    is_name = "[key]" in path
+    # pydantic names the members of a union between its key and its value.
+    if kind not in _ABOUT_KEYS:
+        known: KeyPath = ()
+        for part in path[: path.index("[key]") - 1] if is_name else path:
+            known = (*known, part) if (*known, part) in document.values else known
+        path = known or path[:1]
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    location = None
+    match kind:
+        case "missing":
+            path = path[:-1]
+            if any(find_meant(str(given), [key]) for given in document.get(path)):
+                return None  # misspelt, and reported as such
+            owner = format_path(path) or "A recipe"
+            message = f"{owner} needs the key '{key}'{_EXAMPLES.get(key, '')}."
+        case "extra_forbidden" | "invalid_key":
+            path = (*path[:-1], str(path[-1]))
+            model = next((_MODELS[part] for part in reversed(path[:-1]) if part in _MODELS), root)
+            names = [*model.model_fields, *(["extends"] if model is root else [])]
+            message = f"There is no key '{path[-1]}' here. {suggest(path[-1], names)}"
+            location = document.keys.get(path)
+        case _ if is_name:
+            text = write_value(received)
+            path = (*path, text)
+            message = f"{key} needs names that are text (received: {text}). Write '{text}'."
+            location = document.keys.get(path)
+        case _ if key in _UNIONS:
+            message = f"{key} must be {_UNIONS[key]} (received: {write_value(received)})."
+        case "literal_error" | "bool_type" if key in _WORDS:
+            message = _describe_choice(key, received, _WORDS[key])
+        case "literal_error":
+            choices = [word.strip(" '") for word in re.split(",| or ", context["expected"])]
+            message = _describe_choice(key, received, choices)
+        case "list_type":
+            message = _describe_no_list(key, received)
+        case "model_type" | "dict_type":
+            example = f"{_EXAMPLES.get(key, '')}."
+            if key == "dataset" and isinstance(received, str):
+                example = f". Write {key}: {{name: {received}}}"
+            message = f"{key} must be a mapping (received: {write_value(received)}){example}"
+        case _:
+            rule = _RULES.get(kind, "has a value that does not fit").format(**context)
+            message = f"{key} {rule} (received: {write_value(received)}).{suggest_number(received)}"
+    return Problem(path, message, location or document.locate(path))
+
+
+def _describe_choice(key: str, received: Any, choices: Sequence[str]) -> str:
+    word = str(received).lower() if isinstance(received, bool) else str(received)
+    return f"{key} has no choice {write_value(received)}. {suggest(word, choices)}"
+
+
+def _describe_no_list(key: str, received: Any) -> str:
+    if received is None:
+        remedy = f"Write {key}: [], or remove the key."
+        if key in _EXAMPLES:
+            remedy = f"Write {_EXAMPLES[key].removeprefix(', such as ')}"
+    elif split_component(received):
+        remedy = f"Write {key}: {write_value([received])}"
+    else:
+        remedy = "Start each item with '- '."
+    return f"{key} must be a list (received: {write_value(received)}). {remedy}"
+
+
+_ABOUT_KEYS = ("missing", "extra_forbidden", "invalid_key")
+_MODELS: dict[str | int, type[BaseModel]] = {
+    "dataset": DatasetSpec,
+    "csv": CsvSpec,
+    "excel": ExcelSpec,
+    "missing_values": MissingValues,
+    "crosses": CrossSpec,
+}
+_WORDS = {"jit_compile": ("auto", "true", "false")}
+_UNIONS = {
+    "class_weight": "balanced, or a weight by class such as {cat: 1, dog: 2.5}",
+    "target": "a column's name, or a list of names",
+    "decimal": "'.' or ','",
+    "openml": "a data set's name or number",
+    "missing_values": "a list of texts and numbers, or {add: [...], keep: [...]}",
+    "add": "a list of texts and numbers",
+    "delimiter": "one character, or whitespace",
+    "header": "none, first, or a list of column names",
+    "sheet": "a sheet's name, or its place counted from 1",
+}
+"""Keys whose value has several forms, for each of which pydantic reports errors separately."""
+_RULES = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must be {max_length} character long",
+    "too_short": "must contain {min_length} or more",
+    "too_long": "must contain {max_length} at most",
+    "greater_than_equal": "must be {ge} or more",
+    "greater_than": "must be more than {gt}",
+    "less_than": "must be less than {lt}",
+    "finite_number": "must be a finite number",
+}
+_EXAMPLES = {
+    "dataset": ", such as dataset: {name: fashion_mnist}",
+    "layers": ", such as layers: [Flatten, Dense: {units: 10, activation: softmax}]",
+    "loss": ", such as loss: sparse_categorical_crossentropy",
+    "features": ", such as features: {zip: string_categorical}",
+    "crosses": ", such as crosses: [{feature_names: [make, colour], crossing_dim: 32}]",
+    "crossing_dim": ", such as crossing_dim: 32",
+    "csv": ", such as csv: {delimiter: ';'}",
+    "excel": ", such as excel: {sheet: 2}",
+    "name": f", one of {', '.join(get_args(DatasetName))}",
+}

@@ -1,0 +1,116 @@
+"""Which inputs a saved model takes, and a snippet that calls it in plain Keras."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from pprint import pformat
+from typing import Any
+
+_LOAD = 'model = keras.saving.load_model("model.keras", compile=False)'
+_READ_NUMBERS = 'rows = pd.read_csv("rows.csv")'
+_READ_TEXT = 'rows = pd.read_csv("rows.csv", dtype=dict.fromkeys(categories, str))'
+_ARRAYS = {
+    "numbers": 'rows[numbers].to_numpy("float32")',
+    "categories": 'tf.constant(rows[categories].fillna("").to_numpy(str))',
+}
+_PREDICT = "print(model.predict(inputs))"
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """One input of ``model.keras``.
+
+    Attributes:
+        name: Of the Keras input.
+        dtype: "float32" or "string".
+        shape: Of one row.
+        columns: The values of a row, in order; empty for an array.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    columns: tuple[str, ...] = ()
+
+
+def list_inputs(dataset: Mapping[str, Any]) -> list[ModelInput]:
+    """List the inputs of a saved model, in order, from the facts about the data in run.json.
+
+    A table's numbers are one input and its categories another; a date gives a number for each of
+    its parts.
+    """
+    if "shape" in dataset:
+        return [ModelInput("inputs", "float32", tuple(dataset["shape"]))]
+    numbers, categories = [], []
+    for column in dataset.get("columns", ()):
+        name = column["name"]
+        if column["kind"] == "category":
+            categories.append(name)
+        else:
+            numbers += [f"{name} ({part})" for part in column["parts"]] or [name]
+    groups = {"numbers": ("float32", numbers), "categories": ("string", categories)}
+    return [
+        ModelInput(name, dtype, (len(columns),), tuple(columns))
+        for name, (dtype, columns) in groups.items()
+        if columns
+    ]
+
+
+def add_inputs(file: Path, dataset: Mapping[str, Any]) -> None:
+    """Add the list of inputs to a saved model, as inputs.json in its archive.
+
+    Keras reads only the files of the archive that it wrote, and rejects other keys in config.json.
+    """
+    inputs = [asdict(each) for each in list_inputs(dataset)]
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("inputs.json", json.dumps(inputs, indent=2, ensure_ascii=False))
+
+
+def write_snippet(dataset: Mapping[str, Any]) -> str:
+    """Write Python code that predicts rows with a saved model, without this package.
+
+    It reads rows.csv with pandas, or rows.npy with NumPy if the model takes an array.
+    """
+    inputs = list_inputs(dataset)
+    if not any(each.columns for each in inputs):
+        shape = ", ".join(["n_rows", *map(str, dataset.get("shape", ()))])
+        rows = [f'inputs = np.load("rows.npy")  # shape ({shape})']
+        return "\n".join(["import keras", "import numpy as np", "", _LOAD, *rows, _PREDICT])
+    names = {each.name: each.columns for each in inputs}
+    arrays = {name: _ARRAYS[name] for name in names}
+    stacked = [f'    "{name}": {array},' for name, array in arrays.items()]
+    lines = [
+        *("import keras", "import pandas as pd"),
+        *["import tensorflow as tf"] * ("categories" in names),
+        "",
+        *(
+            f"{name} = {pformat([*columns], width=80, compact=True)}"
+            for name, columns in names.items()
+        ),
+        "",
+        _LOAD,
+        _READ_TEXT if "categories" in names else _READ_NUMBERS,
+        *(line for column in dataset["columns"] for line in _split_date(column)),
+    ]
+    if len(arrays) == 1:
+        return "\n".join([*lines, f"inputs = {next(iter(arrays.values()))}", _PREDICT])
+    return "\n".join([*lines, "inputs = {", *stacked, "}", _PREDICT])
+
+
+def _split_date(column: Mapping[str, Any]) -> list[str]:
+    """Lines that give a date's parts, with pandas's names, which are ours; Monday is weekday 0."""
+    if not column["parts"]:
+        return []
+    name, arguments = column["name"], column["arguments"]
+    date_format, zone = arguments.get("format"), arguments.get("zone")
+    options = f", format={date_format!r}" if date_format and "%q" not in date_format else ""
+    to_zone = f".dt.tz_convert({zone!r})" if zone else ""
+    options += ", utc=True" if zone else ""
+    return [
+        f"dates = pd.to_datetime(rows[{name!r}]{options}){to_zone}",
+        *(f"rows[{f'{name} ({part})'!r}] = dates.dt.{part}" for part in column["parts"]),
+    ]

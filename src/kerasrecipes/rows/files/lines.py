@@ -1,0 +1,95 @@
+"""Lines of delimited text: what is in them, and what is removed before they are parsed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kerasrecipes.rows.files.layout import SAMPLE_BYTES, WHITESPACE
+
+
+@dataclass
+class LineFacts:
+    """Facts about a file's lines.
+
+    Attributes:
+        has_quoted_newlines: Whether a line ends within quotation marks, or may do so.
+        has_blank_lines: Whether two line ends follow each other.
+        may_end_quoted: Whether the number of quotation marks is odd.
+        has_codes: Whether a value begins with 0 and goes on with digits, as 007 does.
+    """
+
+    has_quoted_newlines: bool = False
+    has_blank_lines: bool = False
+    may_end_quoted: bool = False
+    has_codes: bool = False
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some row is not one line."""
+        return self.has_quoted_newlines or self.has_blank_lines
+
+
+def scan_lines(file: Any, delimiter: str | None) -> LineFacts:
+    """Look at all lines; codes are looked for where there is a delimiter."""
+    facts = LineFacts()
+    is_quoted = False
+    marks = re.escape(delimiter.encode()) if delimiter else b""
+    opening = rb"[\n\"%b]" % marks
+    # The character before it is checked second: a search for one character is the fastest.
+    code = re.compile(
+        rb"0(?:(?<=%b0)|(?<=%b[ +-]0))[0-9xX][0-9a-fA-F]*(?=[\r\n\" %b]|\Z)"
+        % (opening, opening, marks)
+    )
+    rest = b""
+    while block := file.read(SAMPLE_BYTES):
+        parts = block.split(b'"')
+        if len(parts) > 1 or is_quoted:
+            quoted = b"".join(parts[not is_quoted :: 2])
+            facts.has_quoted_newlines |= b"\n" in quoted or b"\r" in quoted
+            is_quoted ^= len(parts) % 2 == 0
+        joined = rest + block
+        if not facts.has_blank_lines:
+            ends = (b"\n\n", b"\n\r\n", b"\r\r") if b"\r" in block else (b"\n\n",)
+            facts.has_blank_lines = any(end in joined for end in ends)
+        if delimiter and not facts.has_codes:
+            facts.has_codes = code.search(joined) is not None
+        rest = block[-64:]
+    facts.may_end_quoted = is_quoted
+    return facts
+
+
+class LineFilter:
+    """Brings lines to a form that pyarrow's parser takes.
+
+    Args:
+        delimiter: Between values; runs of white space become tabs.
+        comment: The beginning of a comment, if any; a line of comments becomes an empty one.
+        has_spaces: Whether spaces between a delimiter and a quotation mark are removed.
+    """
+
+    def __init__(self, delimiter: str, comment: str | None, has_spaces: bool = False) -> None:
+        self._is_whitespace, self._has_spaces = delimiter == WHITESPACE, has_spaces
+        self._mark = delimiter.encode()
+        self._comment = comment.encode() if comment else None
+
+    def filter(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Apply the filter to the bytes of a file."""
+        rest = b""
+        for chunk in chunks:
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield b"".join(self._filter_line(line) + b"\n" for line in lines)
+        if rest:
+            yield self._filter_line(rest)
+
+    def _filter_line(self, line: bytes) -> bytes:
+        if self._comment is not None:
+            place = line.find(self._comment)
+            while line.count(b'"', 0, max(place, 0)) % 2:  # it is within quotation marks
+                place = line.find(self._comment, place + 1)
+            line = line if place < 0 else line[:place].rstrip()
+        if self._has_spaces:
+            line = re.sub(re.escape(self._mark) + b' +"', self._mark + b'"', line)
+        return b"\t".join(line.split()) if self._is_whitespace else line

@@ -1,0 +1,158 @@
+"""Rows of a table in memory, and the arrays of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from kerasrecipes.rows.cells import Cells, Missing, Notation
+from kerasrecipes.rows.kinds import Column, Finding, NumberColumn, recognise_column
+from kerasrecipes.rows.precision import Merged, find_merged
+from kerasrecipes.rows.remarks import find_giveaway
+
+
+@dataclass
+class ColumnsRead:
+    """The arrays of columns, and remarks on their values.
+
+    Attributes:
+        arrays: By input, each of shape (n_rows,).
+        complete: Which rows have no missing values.
+        gaps: By column, how many values are missing, and where.
+        problems: Problems of columns that could not be read.
+        infinite: Where numbers are not finite.
+        merged: By column, what float32 loses.
+    """
+
+    arrays: dict[str, NDArray[np.generic]]
+    complete: NDArray[np.bool_]
+    gaps: dict[str, tuple[int, str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    infinite: list[str] = field(default_factory=list)
+    merged: dict[str, Merged] = field(default_factory=dict)
+
+    def add(self, column: Column, cells: Cells) -> None:
+        """Read a column's cells."""
+        arrays, problem = column.read(cells)
+        if problem:
+            self.problems.append(problem)
+            return
+        self.arrays |= zip(column.inputs, arrays, strict=True)
+        is_missing = column.find_missing(arrays[0])
+        if is_missing.any():
+            self.complete &= ~is_missing
+            rows = np.flatnonzero(is_missing)
+            self.gaps[column.name] = len(rows), cells.locate(rows)
+        if not isinstance(column, NumberColumn):
+            return
+        if len(rows := np.flatnonzero(np.isinf(arrays[0]))):
+            self.infinite.append(
+                f"column {column.name}: no finite number in {cells.locate(rows)}. Correct or "
+                "remove these rows."
+            )
+
+    def keep(self, keep: NDArray[np.bool_]) -> dict[str, NDArray[np.generic]]:
+        """The arrays of some rows; each array is freed once its rows were taken."""
+        if keep.all():
+            return self.arrays
+        return {name: self.arrays.pop(name)[keep] for name in [*self.arrays]}
+
+    def describe_gaps(self) -> str:
+        """How many values are missing in each column, and where."""
+        return ", ".join(f"{name} {n:,} ({where})" for name, (n, where) in self.gaps.items())
+
+
+class LoadedTable:
+    """Rows of a table in memory.
+
+    Args:
+        table: The rows.
+        notation: How values are written.
+        name: For messages.
+        first_row: The number of the first row, counted from 0.
+        notes: Changes to the rows when they were read.
+
+    Attributes:
+        remarks: Points to check, found when columns are read for training.
+    """
+
+    def __init__(
+        self,
+        table: pa.Table,
+        notation: Notation,
+        name: str,
+        first_row: int = 0,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self._table, self.name, self._n_rows = table, name, len(table)
+        self.notation, self.first_row, self.notes = notation, first_row, notes
+        self.remarks: list[str] = []
+        self._cells: dict[str, Cells] = {}
+        self._findings: dict[str, Finding] = {}
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names."""
+        return list(self._table.column_names)
+
+    def take_cells(self, name: str) -> Cells:
+        """The cells of one column, which cache their results."""
+        if name not in self._cells:
+            column = self._table.column(name)
+            self._cells[name] = Cells(name, column, self.notation, self.first_row, self.name)
+        return self._cells[name]
+
+    def recognise(self, name: str) -> Finding:
+        """Find how one column is read, by its type and values; computed once."""
+        if name not in self._findings:
+            self._findings[name] = recognise_column(self.take_cells(name))
+        return self._findings[name]
+
+    def free(self, name: str) -> None:
+        """Free a column's memory."""
+        self._table = self._table.drop_columns([name])
+        self._cells.pop(name, None)
+
+    def get_type(self, name: str) -> pa.DataType:
+        """The Arrow type of one column's values."""
+        return self._table.column(name).type
+
+    def take_texts(self, name: str) -> pa.ChunkedArray:
+        """One column's values as the texts that they are."""
+        return self._table.column(name).cast(pa.string())
+
+    def with_missing(self, missing: Missing) -> LoadedTable:
+        """The same rows, with different values that mean missing."""
+        if missing == self.notation.missing:
+            return self
+        notation = replace(self.notation, missing=missing)
+        return LoadedTable(self._table, notation, self.name, self.first_row, self.notes)
+
+    def read_columns(
+        self, columns: Sequence[Column], targets: Sequence[Cells] | None = None
+    ) -> ColumnsRead:
+        """Read columns; if targets are given, for training, also find remarks on each column.
+
+        A column is freed once it was read for training.
+        """
+        read = ColumnsRead({}, np.ones(len(self), dtype=bool))
+        for column in columns:
+            cells = self.take_cells(column.name)
+            read.add(column, cells)
+            if targets is None:
+                continue
+            if isinstance(column, NumberColumn) and (found := find_merged(column, cells)):
+                read.merged[column.name] = found
+            if arrays := [read.arrays[name] for name in column.inputs if name in read.arrays]:
+                self.remarks += filter(None, [column.remark(cells, arrays)])
+            for target in targets if len(targets) == 1 else ():
+                self.remarks += find_giveaway(cells, target)
+            self.free(column.name)
+        return read

@@ -1,0 +1,243 @@
+"""Several trainings at once: the same results however many there were, and none done twice."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from kerasrecipes.comparison import engine
+from kerasrecipes.comparison.engine import Outcome, Trainer
+from kerasrecipes.errors import InputError
+from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.rows import load_for
+from kerasrecipes.runs import Run, list_runs_of
+
+RECIPE = """
+dataset: {{name: iris, validation_split: 0.3, stratify: true}}
+layers:
+  - Dense: {{units: 8, activation: {activation}}}
+  - Dropout: {{rate: 0.2}}
+  - Dense: {{units: 3, activation: softmax}}
+optimizer: {{SGD: {{learning_rate: {rate}}}}}
+loss: sparse_categorical_crossentropy
+metrics: [accuracy]
+epochs: 3
+report: []
+"""
+OUTPUT = "{Dense: {units: 3, activation: softmax}}"
+OWN_LAYERS = """
+import keras
+
+@keras.saving.register_keras_serializable(package="Own")
+class Double(keras.layers.Layer):
+    def call(self, inputs):
+        return 2 * inputs
+"""
+KINDS = (("relu", 0.1), ("tanh", 0.1), ("exponential", 1e30))
+QUIET = Console(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("recipes")
+    for activation, rate in KINDS:
+        text = RECIPE.format(activation=activation, rate=rate)
+        (folder / f"{activation}.yaml").write_text(text, encoding="utf-8")
+    return {activation: folder / f"{activation}.yaml" for activation, _ in KINDS}
+
+
+@pytest.fixture(scope="module")
+def output_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def recipes(files: dict[str, Path]) -> list[Recipe]:
+    kinds = [("relu", 1), ("relu", 2), ("tanh", 1), ("exponential", 1)]
+    return [load_recipe(files[name], [f"seed={seed}"]) for name, seed in kinds]
+
+
+@pytest.fixture(scope="module")
+def fingerprints(recipes: list[Recipe]) -> dict[str, str]:
+    return dict.fromkeys((r.name for r in recipes), load_for(recipes[0]).fingerprint)
+
+
+@pytest.fixture(scope="module")
+def outcomes(recipes: list[Recipe], output_dir: Path) -> list[Outcome]:
+    return Trainer(output_dir, QUIET, ("kerasrecipes",), workers=2).train(recipes)
+
+
+def test_outcomes_come_in_the_order_of_the_recipes(
+    recipes: list[Recipe], outcomes: list[Outcome]
+) -> None:
+    for recipe, outcome in zip(recipes[:3], outcomes[:3], strict=True):
+        assert outcome.run is not None
+        info = outcome.run.info
+        assert (info["name"], info["seed"]) == (recipe.name, recipe.seed)
+        assert (info["status"], info["command"]) == ("finished", "kerasrecipes")
+
+
+def test_workers_of_a_cpu_compute_in_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    def list_settings() -> set[str]:
+        environment = engine._make_environment()
+        return {name for name in environment if "_NUM_" in name and environment[name] == "1"}
+
+    cpu = {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"}
+    for name in cpu:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(engine, "_has_gpu", lambda: False)
+    assert list_settings() == cpu
+    monkeypatch.setattr(engine, "_has_gpu", lambda: True)
+    assert list_settings() == cpu - {"TF_NUM_INTEROP_THREADS"}
+    assert not cpu & os.environ.keys()
+
+
+def test_a_run_that_fails_leaves_the_others_alone(outcomes: list[Outcome]) -> None:
+    assert outcomes[3].run is None
+    assert "Lower the optimizer's learning_rate (now 1e+30)" in outcomes[3].error
+
+
+def test_results_do_not_depend_on_how_many_ran_at_once(
+    recipes: list[Recipe], outcomes: list[Outcome], tmp_path: Path
+) -> None:
+    alone = Trainer(tmp_path, QUIET, workers=1).train(recipes[2:3])[0].run
+    among = outcomes[2].run
+    assert alone is not None
+    assert among is not None
+    assert alone.history == among.history
+    assert alone.metrics == among.metrics
+    assert alone.predictions == among.predictions
+
+
+def test_finished_runs_of_the_same_training_are_reused(
+    recipes: list[Recipe],
+    outcomes: list[Outcome],
+    output_dir: Path,
+    fingerprints: dict[str, str],
+) -> None:
+    again = Trainer(output_dir, QUIET, fingerprints=fingerprints).train(recipes[:3])
+    assert all(outcome.was_reused for outcome in again)
+    paths = [[o.run.path for o in some if o.run] for some in (again, outcomes[:3])]
+    assert paths[0] == paths[1]
+
+
+def test_a_run_of_other_data_or_versions_is_not_reused(
+    recipes: list[Recipe],
+    outcomes: list[Outcome],
+    tmp_path: Path,
+    fingerprints: dict[str, str],
+) -> None:
+    assert outcomes[0].run is not None
+    copy = Run(tmp_path / "relu" / outcomes[0].run.path.name)
+    shutil.copytree(outcomes[0].run.path, copy.path)
+    trainer = Trainer(tmp_path, QUIET, fingerprints=fingerprints)
+    assert len(list(trainer._find_finished(recipes[:1]))) == 1
+    info = copy.info
+    for key, other in (("dataset", {"fingerprint": "0" * 64}), ("versions", {"keras": "3.0.0"})):
+        (copy.path / "run.json").write_text(json.dumps(info | {key: other}), encoding="utf-8")
+        assert list(trainer._find_finished(recipes[:1])) == []
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def test_a_killed_worker_costs_one_run_and_the_others_go_on(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = engine._Worker._send
+
+    def send_and_kill(worker: engine._Worker, message: Any) -> None:
+        send(worker, message)
+        if isinstance(message, engine.Job) and message.recipe.name == "relu":
+            wait_for(lambda: bool(list_runs_of(tmp_path / "relu")))
+            worker.process.kill()
+
+    monkeypatch.setattr(engine._Worker, "_send", send_and_kill)
+    said = io.StringIO()
+    jobs = [
+        load_recipe(files["relu"], ["seed=1", "epochs=10000"]),
+        load_recipe(files["tanh"], ["seed=1"]),
+        load_recipe(files["tanh"], ["seed=2"]),
+    ]
+    killed, *others = Trainer(tmp_path, Console(file=said), workers=1).train(jobs)
+    (run,) = list_runs_of(tmp_path / "relu")
+    assert killed.run is None
+    assert killed.error.startswith("Its process was ended by SIGKILL, as the system does when")
+    assert killed.error.endswith(f"Its log: {run.log_path}")
+    assert run.info["status"] == "failed"
+    assert run.info["error"].startswith("Its process was ended by SIGKILL")
+    assert [outcome.run.info["status"] for outcome in others if outcome.run] == ["finished"] * 2
+    assert said.getvalue().splitlines()[-1] == "3 of 3  tanh, seed 2"
+
+
+def test_ctrl_c_keeps_what_was_learnt_and_leaves_no_worker_behind(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crews: list[engine._Crew] = []
+    train = engine._Crew.train
+
+    def interrupt_after_an_epoch(crew: engine._Crew, job: engine.Job, show: Any) -> Outcome:
+        crews.append(crew)
+
+        def show_and_interrupt(epoch: int, scores: str) -> None:
+            if epoch == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return train(crew, job, show_and_interrupt)
+
+    monkeypatch.setattr(engine._Crew, "train", interrupt_after_an_epoch)
+    long = load_recipe(files["relu"], ["epochs=100000"])
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(tmp_path, QUIET, workers=1).train([long])
+    (run,) = list_runs_of(tmp_path / "relu")
+    assert run.info["status"] == "interrupted"
+    assert run.model_path.exists()
+    assert [worker.process.returncode for worker in crews[0].workers] == [130]
+
+
+def test_workers_import_the_modules_of_registered_classes(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_layers.py").write_text(OWN_LAYERS, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("own_layers")
+    own = load_recipe(files["relu"], [f"layers=['Own>Double', {OUTPUT}]"])
+    assert engine._find_modules([own]) == ["own_layers"]
+    assert engine._find_modules([load_recipe(files["relu"])]) == []
+    (outcome,) = Trainer(tmp_path / "runs", QUIET).train([own])
+    assert outcome.error == ""
+    module.Double.__module__ = "__main__"
+    with pytest.raises(InputError, match="which cannot import Own>Double from your script"):
+        Trainer(tmp_path, QUIET).train([own])
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "reason"),
+    [
+        (1, "Its process ended with exit code 1."),
+        (-6, "Its process was ended by SIGABRT."),
+        (
+            -9,
+            "Its process was ended by SIGKILL, as the system does when memory runs out. "
+            "Use fewer --workers, or a smaller batch_size.",
+        ),
+    ],
+)
+def test_a_death_has_a_reason(exit_code: int, reason: str) -> None:
+    assert engine._describe_death(exit_code) == reason

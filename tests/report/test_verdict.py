@@ -1,0 +1,151 @@
+"""What a report claims about learning and overfitting: no more than curves and scores show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerasrecipes.report.results import Results
+from kerasrecipes.report.verdict import describe_fit
+
+N_ROWS = 40
+
+
+def make_results(
+    loss: list[float], val_loss: list[float], train: dict[str, float], **facts: Any
+) -> Results:
+    """A regression, or a classification of two classes if ``facts`` say so."""
+    dataset = {"task": "regression", "targets": ["y"], "target": "y"} | facts
+    if facts:
+        actual = ["no"] * 30 + ["yes"] * 10
+        predicted = facts.get("predicted", ["no"] * N_ROWS)
+    else:
+        actual, predicted = ([str(i) for i in range(N_ROWS)] for _ in range(2))
+    history, metrics = {"loss": loss}, {"train": {"loss": loss[-1]} | train}
+    if val_loss:
+        history["val_loss"] = val_loss
+        metrics["validation"] = {"loss": val_loss[-1]}
+    return Results(
+        info={"dataset": dataset},
+        history=history,
+        metrics=metrics,
+        predictions={"actual": actual, "predicted": predicted},
+        samples=None,
+        recipe="",
+    )
+
+
+def test_a_model_that_explains_nothing_of_its_training_rows_does_not_overfit() -> None:
+    results = make_results([1.06, 1.0, 0.976], [1.85, 1.8, 1.75], {"r2": 0.02})
+    assert describe_fit(results) == (
+        "The model has hardly learned yet: it explains 2% of the variance of its own training rows "
+        "(R²). Validation loss was still falling in the last epoch: train for more epochs."
+    )
+
+
+def test_a_model_that_stopped_learning_is_told_what_to_change() -> None:
+    results = make_results([1.0, 1.0], [1.5, 1.6], {"r2": -0.2})
+    assert describe_fit(results) == (
+        "The model has hardly learned yet: it explains 0% of the variance of its own training rows "
+        "(R²). Train longer, or change the learning rate or the model."
+    )
+
+
+def test_of_several_targets_one_that_is_learned_is_enough() -> None:
+    results = make_results([1.0, 0.5], [1.0, 0.6], {"r2_a": 0.02, "r2_b": 0.8})
+    assert "hardly learned" not in describe_fit(results)
+
+
+def test_a_gap_that_was_there_from_the_start_is_not_overfitting() -> None:
+    results = make_results([1.0, 0.5, 0.5], [2.0, 0.98, 1.0], {"r2": 0.6})
+    assert describe_fit(results) == (
+        "Little sign of overfitting: the loss is 0.5 on the training part and 1 on the validation "
+        "part."
+    )
+
+
+def test_a_gap_that_grew_while_validation_loss_stopped_falling_is_overfitting() -> None:
+    results = make_results([1.0, 0.5, 0.1], [1.1, 0.6, 0.62], {"r2": 0.9})
+    assert describe_fit(results).startswith("Signs of overfitting: the loss is 0.1 on the training")
+
+
+def test_a_validation_loss_that_rose_is_overfitting() -> None:
+    results = make_results([1.0, 0.5, 0.6], [1.1, 0.6, 0.7], {"r2": 0.9})
+    assert describe_fit(results) == (
+        "Signs of overfitting: the loss is 0.6 on the training part and 0.7 on the validation "
+        "part. Validation loss was lowest after epoch 2 of 3 (0.6) and ended at 0.7."
+    )
+
+
+def test_while_validation_loss_falls_nothing_is_claimed() -> None:
+    results = make_results([1.0, 0.5, 0.1], [1.1, 0.6, 0.5], {"r2": 0.9})
+    assert describe_fit(results) == (
+        "The loss is 0.1 on the training part and 0.5 on the validation part. Validation loss was "
+        "still falling in the last epoch: train for more epochs."
+    )
+
+
+def test_a_validation_loss_that_has_almost_stopped_falling_needs_no_more_epochs() -> None:
+    losses = [1.0, 0.5, 0.3, 0.22, 0.205, 0.202, 0.201, 0.2]
+    assert describe_fit(make_results(losses, losses, {"r2": 0.9})) == (
+        "The loss is 0.2 on the training part and 0.2 on the validation part. Validation loss was "
+        "lowest in the last epoch."
+    )
+
+
+def test_more_epochs_do_not_improve_an_accuracy_of_100_percent() -> None:
+    results = make_results([1.0, 0.5], [1.0, 0.5], {"accuracy": 1.0}, **CLASSES)
+    results.history["val_accuracy"] = [0.9, 1.0]
+    assert describe_fit(results).endswith("Validation loss was lowest in the last epoch.")
+
+
+def test_restored_weights_are_those_of_an_earlier_epoch() -> None:
+    results = make_results([1.0, 0.5, 0.6], [1.1, 0.6, 0.7], {"r2": 0.9})
+    results.info["weights_of_epoch"] = 2
+    assert describe_fit(results).endswith("at 0.7. The model has the weights of epoch 2.")
+
+
+def test_one_epoch_shows_no_trend() -> None:
+    assert describe_fit(make_results([0.5], [1.0], {"r2": 0.5})) == (
+        "Little sign of overfitting: the loss is 0.5 on the training part and 1 on the validation "
+        "part."
+    )
+
+
+CLASSES = {
+    "task": "classification",
+    "class_names": ["no", "yes"],
+    "class_counts": {"train": [75, 25]},
+}
+
+
+def test_a_classifier_that_always_predicts_the_most_frequent_class_has_not_learned() -> None:
+    results = make_results([0.6, 0.56], [0.6, 0.57], {"accuracy": 0.76}, **CLASSES)
+    assert describe_fit(results).startswith(
+        "The model has hardly learned yet: its accuracy on its own training rows is 76.0%, and "
+        "75.0% of them are of the most frequent class. Validation loss was still falling"
+    )
+
+
+def test_a_classifier_that_finds_the_rare_class_has_learned() -> None:
+    found = ["no"] * 22 + ["yes"] * 8 + ["yes"] * 9 + ["no"]  # as class_weight does
+    results = make_results([0.6, 0.5], [0.6, 0.5], {"accuracy": 0.76}, predicted=found, **CLASSES)
+    assert "hardly learned" not in describe_fit(results)
+
+
+def test_a_loss_of_zero_is_described() -> None:
+    results = make_results([0.0, 0.0], [0.0, 0.1], {"r2": 1.0})
+    assert describe_fit(results).startswith("Little sign of overfitting: the loss is 0 on the")
+
+
+@pytest.mark.parametrize("losses", [[np.nan, np.nan], [0.5, np.nan]])
+def test_losses_that_are_no_numbers_are_not_judged(losses: list[float]) -> None:
+    assert describe_fit(make_results([1.0, 0.5], losses, {"r2": 0.9})) == ""
+
+
+def test_without_validation_overfitting_cannot_be_judged() -> None:
+    assert describe_fit(make_results([1.0, 0.5], [], {"r2": 0.9})) == (
+        "No rows were held out for validation, so overfitting cannot be judged."
+    )

@@ -1,0 +1,114 @@
+"""What a run prints: within a terminal's width, and on whole lines in a file or pipe."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from kerasrecipes import terminal
+from kerasrecipes.report.tables import list_columns
+from report.fake_runs import write_regression, write_table
+
+LONG_REASON = "a reason that is told in so many words that no terminal of 80 columns has room"
+
+
+@pytest.fixture
+def screen() -> Console:
+    return Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+
+
+def read(console: Console) -> list[str]:
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_a_terminal_of_80_columns_is_enough(tmp_path: Path, screen: Console) -> None:
+    info = write_table(tmp_path / "run", description="Rents of flats").info
+    info["dataset"]["columns"][0]["reason"] = LONG_REASON
+    terminal.print_header(screen, info)
+    lines = read(screen)
+    assert lines[0] == "houses  Rents of flats"
+    assert max(map(len, lines)) <= 80
+    assert "standardised" in "\n".join(lines)
+
+
+def test_in_a_pipe_a_row_is_one_line(tmp_path: Path) -> None:
+    console = terminal.make_console(io.StringIO())
+    info = write_table(tmp_path / "run").info
+    info["dataset"]["columns"][0]["reason"] = LONG_REASON
+    terminal.print_header(console, info)
+    assert [line for line in read(console) if line.endswith(LONG_REASON)]
+
+
+def test_in_a_pipe_no_line_ends_in_spaces(tmp_path: Path) -> None:
+    console = terminal.make_console(io.StringIO())
+    run = write_table(tmp_path / "run")
+    terminal.print_header(console, run.info)
+    terminal.print_results(console, run)
+    assert isinstance(console.file, io.StringIO)
+    assert [line for line in console.file.getvalue().splitlines() if line.endswith(" ")] == []
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1.1, 11.1, 111.1])
+def test_a_stage_and_its_seconds_stay_on_one_line(
+    tmp_path: Path, screen: Console, seconds: float
+) -> None:
+    stages = ("data", "import", "build", "encode", "fit", "save", "evaluate", "predict", "report")
+    run = write_regression(tmp_path / "run", seconds=dict.fromkeys(stages, seconds))
+    terminal.print_results(screen, run)
+    assert all(f"{stage} {seconds}" in "\n".join(read(screen)) for stage in stages)
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({"stopped_by": "EarlyStopping"}, "stopped after epoch 500 of 900 (EarlyStopping)"),
+        ({"stopped_by": ""}, "stopped after epoch 500 of 900"),
+        (
+            {"stopped_by": "EarlyStopping", "weights_of_epoch": 480},
+            "stopped after epoch 500 of 900 (EarlyStopping); "
+            "the model has the weights of epoch 480",
+        ),
+    ],
+)
+def test_a_run_that_stopped_early_says_so(
+    tmp_path: Path, screen: Console, facts: dict[str, Any], line: str
+) -> None:
+    run = write_regression(tmp_path / "run")
+    terminal.print_results(screen, run)
+    assert not [line for line in read(screen) if line.startswith("stopped")]
+    run.update(epochs=900, **facts)
+    terminal.print_results(screen, run)
+    assert line in read(screen)
+
+
+def test_scores_are_those_of_the_page(tmp_path: Path, screen: Console) -> None:
+    terminal.print_results(screen, write_regression(tmp_path / "run"))
+    rows = [line.split("   ") for line in read(screen)]
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    assert cells[1:8] == [
+        ["Metric", "Train", "Validation", "Test"],
+        ["Loss (mse, standardised)", "0.04130", "0.1510", "0.1380"],
+        ["MAE (standardised)", "0.1500", "0.2800", "0.2700"],
+        ["MAE ($1000s)", "1.400", "2.600", "2.500"],
+        ["R²", "0.9570", "0.8600", "0.8650"],
+        ["Rows", "283", "71", "152"],
+        [],
+    ]
+
+
+def test_a_path_is_never_broken(screen: Console) -> None:
+    path = "/".join(["a_long_folder"] * 20)
+    terminal.print_path(screen, "report", path)
+    assert read(screen) == [f"report  {path}"]
+
+
+def test_many_columns_are_counted_beyond_the_first() -> None:
+    column = {"feature": "float", "arguments": {}, "parts": (), "reason": "set in features"}
+    columns = [{"name": f"x{i}"} | column for i in range(30)]
+    ((names, *_),) = list_columns({"columns": columns}, most=2).rows
+    assert names == "x0, x1 and 28 more"
