@@ -29,7 +29,7 @@ MOST_SEEDS = 30
 
 
 class Verdict(StrEnum):
-    """Statistics of one recipe's scores.
+    """What the tests show about one recipe.
 
     The reference, which has the best mean, is ``BETTER`` if it is proven better than every other
     recipe, and ``LEADS`` otherwise. Every other recipe is rated by its difference to it:
