@@ -17,7 +17,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # two pips must not change one environment at a time
 .PHONY: help boston cancer fashion optimizers seeds-table bench
-.PHONY: test coverage test-slow test-lowest test-newest lint format clean
+.PHONY: test coverage test-slow reliability test-lowest test-newest lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ coverage: .venv/.installed-dev ## run the same tests and report how much of the 
 
 test-slow: .venv/.installed-dev ## train the shipped recipes in full and check their scores
 	$(BIN)/python -m pytest -n 2 --dist load -m slow $(ARGS)
+
+reliability: .venv/.installed-dev ## run the tests of docs/reliability.md, the slow ones too, and write it
+	$(BIN)/python -m pytest -n 2 --dist loadfile -p tests.reliability.page -m reliability \
+	  --reliability-page docs/reliability.md $(ARGS)
 
 test-lowest: RESOLUTION := lowest-direct
 test-lowest: ## run a subset with the lowest releases that pyproject.toml allows

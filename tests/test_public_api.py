@@ -125,6 +125,8 @@ def test_what_is_not_there_is_said_as_python_says_it() -> None:
 
 def test_a_trained_run_shows_what_a_user_may_do() -> None:
     public = {name for name in dir(kerasrecipes.TrainedRun) if not name.startswith("_")}
-    files = {"log_path", "model_path", "profile_path", "recipe_path", "report_path", "plots"}
-    facts = {"info", "history", "metrics", "predictions", "samples", "recipe_text"}
+    files = {"checkpoints_path", "log_path", "model_path", "profile_path", "recipe_path"}
+    files |= {"report_path", "plots"}
+    facts = {"info", "status", "epochs_run", "history", "metrics", "predictions", "samples"}
+    facts |= {"recipe_text"}
     assert public == files | facts | {"model", "report", "predict", "evaluate"}

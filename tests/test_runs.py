@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasrecipes.errors import RunNotFound
+from kerasrecipes.durable import replacing
+from kerasrecipes.errors import InputError, RunNotFound
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.runs import Run, create_run, find_run, list_runs, replacing
+from kerasrecipes.runs import Run, RunWriter, create_run, find_run, list_runs
 
 NOON = datetime(2026, 1, 31, 12, 0, 0)
 
@@ -54,6 +57,14 @@ class TestCreateRun:
         run = create_run(tmp_path / "runs", make_folder_name(words), NOON)
         assert run.path.resolve().parent.parent == (tmp_path / "runs").resolve()
         assert run.path.parent.name not in ("", ".", "..")
+
+    @pytest.mark.reliability("fault")
+    @pytest.mark.parametrize("year", [1969, 1979, 2108])
+    def test_a_wrong_clock_is_found_before_training(self, tmp_path: Path, year: int):
+        """Models are saved as ZIP files, whose dates lie between 1980 and 2107."""
+        with pytest.raises(InputError, match=rf"clock says {year}-01-31.*\. Set the clock\."):
+            create_run(tmp_path / "runs", "boston", NOON.replace(year=year))
+        assert [*tmp_path.iterdir()] == []
 
     def test_words_stay_in_their_script(self, tmp_path: Path):
         run = create_run(tmp_path, make_folder_name("패션 MNIST 모델"), NOON)
@@ -215,3 +226,46 @@ class TestFiles:
         assert first.path.is_dir()
         first.discard()
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_process_has_ended_is_killed(tmp_path: Path):
+    run = create_run(tmp_path, "iris", NOON)
+    with run.holding():
+        run.begin(epochs=9)
+        assert Run(run.path).status == "running"
+    assert Run(run.path).status == "killed"
+    run.update(process={"host": "another", "pid": 1})
+    assert Run(run.path).status == "running"  # which nobody here can know
+    run.update(status="failed")
+    assert Run(run.path).status == "failed"
+
+
+def test_a_run_that_is_held_is_not_held_twice(tmp_path: Path):
+    run = create_run(tmp_path, "iris", NOON)
+    with run.holding():
+        run.begin(epochs=9)
+        with pytest.raises(InputError, match=f"is in training, by process {os.getpid()} on "):
+            RunWriter(run.path).holding().__enter__()
+    with RunWriter(run.path).holding():
+        pass
+
+
+def test_the_epochs_of_a_killed_run_are_those_of_its_checkpoints(tmp_path: Path):
+    run = create_run(tmp_path, "iris", NOON)
+    run.begin(epochs=99)
+    assert run.epochs_run == 0
+    run.checkpoints_path.mkdir()
+    for name in ("000007-00000000-a.npz", "000012-00000003-b.npz", "notes.npz"):
+        (run.checkpoints_path / name).touch()
+    assert run.epochs_run == 12
+
+
+def test_files_that_a_killed_process_left_are_removed(tmp_path: Path):
+    run = create_run(tmp_path, "iris", NOON)
+    run.begin(epochs=9)
+    with replacing(run.report_path) as partial:
+        partial.write_text("half", encoding="utf-8")
+        left = shutil.copy(partial, run.path / f"{partial.name}2")
+    run.remove_partial_files()
+    assert not left.exists()
+    assert run.report_path.exists()

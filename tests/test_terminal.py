@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from kerasrecipes import terminal
+from kerasrecipes.console import make_console
 from kerasrecipes.report.tables import list_columns
 from report.fake_runs import write_regression, write_table
 
@@ -37,7 +38,7 @@ def test_a_terminal_of_80_columns_is_enough(tmp_path: Path, screen: Console) -> 
 
 
 def test_in_a_pipe_a_row_is_one_line(tmp_path: Path) -> None:
-    console = terminal.make_console(io.StringIO())
+    console = make_console(io.StringIO())
     info = write_table(tmp_path / "run").info
     info["dataset"]["columns"][0]["reason"] = LONG_REASON
     terminal.print_header(console, info)
@@ -45,7 +46,7 @@ def test_in_a_pipe_a_row_is_one_line(tmp_path: Path) -> None:
 
 
 def test_in_a_pipe_no_line_ends_in_spaces(tmp_path: Path) -> None:
-    console = terminal.make_console(io.StringIO())
+    console = make_console(io.StringIO())
     run = write_table(tmp_path / "run")
     terminal.print_header(console, run.info)
     terminal.print_results(console, run)

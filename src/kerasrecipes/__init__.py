@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,13 +58,16 @@ def train(
     output_dir: str | Path = "runs",
     console: Console | None = None,
     callbacks: keras.callbacks.Callback | Iterable[keras.callbacks.Callback] = (),
+    resume: bool = False,
+    allow_changes: bool = False,
+    weights_from: str | Path | None = None,
     **keys: Any,
 ) -> TrainedRun:
     """Train a recipe, and write a run folder with its report.
 
     Args:
         recipe: A recipe file, the name of a recipe that the package ships, a mapping with a
-            recipe's keys, or a Recipe.
+            recipe's keys, or a Recipe; with ``resume``, a file or the folder of a run.
         overrides: Changes to it, such as "layers.0.Dense.units=10".
         data: A pandas or Polars DataFrame to learn from, in place of the rows that the recipe's
             ``dataset`` names.
@@ -71,16 +75,24 @@ def train(
         console: Where progress and warnings are printed; None prints them in notebooks only, and
             elsewhere gives the warnings to Python's ``warnings``.
         callbacks: Keras's callbacks or your own, which run after those that the recipe names.
+        resume: Whether to continue the newest unfinished run of the recipe, or the named run, from
+            its last checkpoint.
+        allow_changes: Whether to resume although recipe, data or versions have changed.
+        weights_from: A run whose weights layers of the same name and shapes begin with.
         keys: The recipe's own top-level keys, such as ``epochs=10``.
 
     Raises:
         InputError: Recipe or data break a rule; no run folder is created.
-        RunFailed: The loss became NaN, or the saved model answers differently.
+        RunFailed: The loss became NaN, the saved model answers differently, or the disk is full.
+        KeyboardInterrupt: Ctrl-C was pressed; ``resume=True`` continues the run.
     """
     from kerasrecipes import pipeline  # imports NumPy, and TensorFlow once it trains
+    from kerasrecipes.console import dropping, make_notebook_console
     from kerasrecipes.errors import InputError
     from kerasrecipes.recipe import load_recipe
-    from kerasrecipes.terminal import TerminalListener, make_notebook_console
+    from kerasrecipes.resuming import plan_resumption
+    from kerasrecipes.runs import find_run
+    from kerasrecipes.terminal import TerminalListener
     from kerasrecipes.trained import TrainedRun
 
     if data is not None and not hasattr(data, "columns"):
@@ -90,10 +102,25 @@ def train(
             "numpy.savez('data.npz', x=x, y=y)."
         )
     own_callbacks = _check_callbacks(callbacks)
-    checked = load_recipe(recipe, overrides, needs_source=data is None, **keys)
+    resumption = None
+    if resume:
+        resumption = plan_resumption(
+            recipe, overrides, Path(output_dir), allow_changes=allow_changes, **keys
+        )
+        checked = resumption.recipe
+    else:
+        checked = load_recipe(recipe, overrides, needs_source=data is None, **keys)
     console = console or make_notebook_console()
-    listener = TerminalListener(console) if console else None
-    run = pipeline.train(checked, Path(output_dir), listener, data=data, callbacks=own_callbacks)
+    with dropping(console) if console else nullcontext():
+        run = pipeline.train(
+            checked,
+            Path(output_dir),
+            TerminalListener(console) if console else None,
+            data=data,
+            callbacks=own_callbacks,
+            resumption=resumption,
+            weights_from=find_run(Path(weights_from)) if weights_from else None,
+        )
     for line in run.info["warnings"] if console is None else ():
         warnings.warn(line, stacklevel=2)
     return TrainedRun(run.path)

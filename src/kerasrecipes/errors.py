@@ -5,7 +5,8 @@
     │   ├── RecipeError       a recipe or an override; carries every Problem found
     │   ├── DataError         the data break a rule; carries every broken rule
     │   ├── DataUnavailable   a data set is not available; carries the attempts
-    │   └── RunNotFound       no such run folder
+    │   ├── RunNotFound       no such run folder
+    │   └── RunDamaged        a file of a run folder cannot be used
     └── RunFailed             the run itself went wrong                        (exit code 1)
 
 Anything else that escapes is a bug, and keeps its traceback.
@@ -15,6 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+MAX_PROBLEMS = 100
+"""How many problems of a recipe a message lists."""
 
 KeyPath = tuple[str | int, ...]
 """The place of a value in a recipe: ``("layers", 2, "Dense", "units")``."""
@@ -60,8 +65,8 @@ class Problem:
 
     def __str__(self) -> str:
         head = "  ".join(str(part) for part in (self.location, format_path(self.path)) if part)
-        body = self.message.replace("\n", "\n  ")
-        return f"{head}\n  {body}" if head else body
+        body = self.message[:3000].replace("\n", "\n  ")
+        return f"{head[:1000]}\n  {body}" if head else body
 
 
 def format_path(path: KeyPath) -> str:
@@ -84,7 +89,10 @@ class RecipeError(InputError):
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        lines = [str(problem) for problem in self.problems[:MAX_PROBLEMS]]
+        if len(self.problems) > MAX_PROBLEMS:
+            lines.append(f"There are more than {MAX_PROBLEMS} problems. Fix these first.")
+        return "\n".join(lines)
 
 
 class DataError(InputError):
@@ -139,6 +147,26 @@ class DataUnavailable(InputError):
 
 class RunNotFound(InputError):
     """There is no run folder at the given path."""
+
+
+class RunDamaged(InputError):
+    """A file of a run folder is damaged, or is not what a run writes.
+
+    Attributes:
+        file: The file.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, file: Path, reason: str) -> None:
+        self.file = file
+        self.reason = reason
+        super().__init__(file, reason)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.file} cannot be used: {self.reason}. Restore the file, or train the recipe "
+            "again."
+        )
 
 
 class RunFailed(KerasRecipesError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import platform
 import re
@@ -17,21 +18,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasrecipes.durable import replacing
 from kerasrecipes.errors import InputError, RunFailed
+from kerasrecipes.interrupts import Interrupts, catching_signals
+from kerasrecipes.memory import explaining_memory
 from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report import choose_plots, choose_samples, make_report
 from kerasrecipes.report.serving import add_inputs
+from kerasrecipes.resuming import Resumption
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.kinds import make_column
-from kerasrecipes.runs import OWN_FILES, Run, RunWriter, create_run, replacing
+from kerasrecipes.run_files import hash_file
+from kerasrecipes.runs import OWN_FILES, Run, RunWriter, create_run
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
 
     from kerasrecipes.model.built import Built
+    from kerasrecipes.training.checkpoints import Checkpoint
     from kerasrecipes.training.fit import Scorer
 
 _STEPWISE = re.compile(r"LSTM|GRU|RNN|Bidirectional|TimeDistributed|1D")
@@ -41,8 +48,8 @@ _STEPWISE = re.compile(r"LSTM|GRU|RNN|Bidirectional|TimeDistributed|1D")
 class Listener:
     """Callbacks of ``train``; these do nothing. Override those that you need."""
 
-    def load(self, text: str) -> None:
-        """Show a step of loading data, such as a download."""
+    def note(self, text: str) -> None:
+        """Show a step, such as a download, or the checkpoint from which a run continues."""
 
     def wait(self, what: str) -> AbstractContextManager[object]:
         """Show the current work while the block lasts."""
@@ -72,6 +79,10 @@ class _Training:
     callbacks: Sequence[keras.callbacks.Callback]
     owns_process: bool
     profile: bool
+    interrupts: Interrupts
+    interval_s: float
+    resumption: Resumption | None
+    weights_from: Run | None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -87,6 +98,77 @@ class _Training:
     def log(self) -> AbstractContextManager[None]:
         """Send messages of native libraries to the run's log, in a process of our own."""
         return redirect_stderr(self.run.log_path) if self.owns_process else nullcontext()
+
+    def run_all(self, command: Sequence[str], started_at: datetime) -> None:
+        """Train and report, and note in run.json how the run ended."""
+        run = self.run
+        is_new = not run.recipe_path.exists()
+        try:
+            self._begin(command, started_at)
+            with self.log(), explaining_memory():
+                self.train()
+            with self.measure("report"), self.log():
+                remarks = make_report(run, run.info["plots"], "finished")
+            warnings = [*run.info["warnings"], *remarks]
+            run.update(status="finished", seconds=self.seconds, warnings=warnings)
+        except OSError as error:  # the rows were read before
+            if error.errno == errno.EMFILE:
+                self._end_early(error)
+                raise
+            failed = RunFailed(self._describe_loss(error))
+            self._end_early(failed)
+            raise failed from error
+        except BaseException as error:
+            if is_new and isinstance(error, InputError) and "epochs_run" not in run.info:
+                run.discard()  # nothing was trained
+                raise
+            self._end_early(error)
+            raise
+        self.listener.end(run, remarks)
+
+    def _begin(self, command: Sequence[str], started_at: datetime) -> None:
+        """Write the facts that are known before the model is built."""
+        run, recipe = self.run, self.recipe
+        if run.recipe_path.exists():  # it continues
+            run.remove_partial_files()
+            run.begin()
+            return
+        run.write_recipe(recipe.to_yaml())
+        run.begin(
+            name=recipe.name,
+            description=recipe.description,
+            command=shlex.join(command),
+            seed=recipe.seed,
+            started_at=started_at.isoformat(timespec="seconds"),
+            git_commit=_find_git_commit(),
+            epochs=recipe.epochs,
+            dataset=_describe_dataset(recipe, self.dataset),
+        )
+
+    def _end_early(self, error: BaseException) -> None:
+        """Note in run.json why the run ended, and report what there is."""
+        run = self.run
+        stopped = isinstance(error, KeyboardInterrupt)
+        try:
+            run.update(
+                status="interrupted" if stopped else "failed",
+                error="" if stopped else str(error) or type(error).__name__,
+                seconds=self.seconds,
+            )
+            if "layers" in run.info:  # else libraries may be imported in part, too
+                make_report(run, [])
+            self.listener.end(run, ())
+        except OSError as second:  # the disk is full: the run counts as killed
+            raise error from second
+
+    def _describe_loss(self, error: OSError) -> str:
+        """Describe a file that could not be written, and what is kept."""
+        kept = "Nothing of the training could be kept."
+        if self.run.model_path.exists():
+            kept = f"The model is saved: {self.run.model_path}"
+        elif any(self.run.checkpoints_path.glob("*.npz")):
+            kept = f"A checkpoint is kept: kerasrecipes train {self.run.path} --resume"
+        return f"{error.filename or self.run.path}: {error.strerror or error}. {kept}"
 
     def train(self) -> None:
         """Build, fit, save, score and predict."""
@@ -109,11 +191,8 @@ class _Training:
         with self.measure("predict"):
             self._predict(built, metrics)
         self.run.write_metrics(metrics)
-        self.run.update(
-            status="finished",
-            finished_at=datetime.now().isoformat(timespec="seconds"),
-            seconds=self.seconds,
-        )
+        finished_at = datetime.now().isoformat(timespec="seconds")
+        self.run.update(finished_at=finished_at, seconds=self.seconds)
 
     def _build(self) -> Built:
         recipe, dataset = self.recipe, self.dataset
@@ -141,13 +220,36 @@ class _Training:
             **built.describe(recipe),
         )
         self.listener.begin(self.run.info)
+        if self.weights_from:
+            self._copy_weights(built.model, self.weights_from)
         return built
+
+    def _copy_weights(self, model: keras.Sequential, source: Run) -> None:
+        """Begin with another run's weights, and say of each layer where its weights come from."""
+        from kerasrecipes.model.transfer import copy_weights
+        from kerasrecipes.prediction.model_file import load_run_model
+
+        lines = copy_weights(model, load_run_model(source), source.model_path)
+        self.run.update(weights_from={"run": str(source.path), "layers": lines})
+        self.listener.note(f"weights of {source.path}:")
+        for line in lines:
+            self.listener.note(f"  {line}")
+        ours, theirs = (
+            [column["name"] for column in run.info["dataset"].get("columns", ())]
+            for run in (self.run, source)
+        )
+        if ours != theirs:
+            self._warn(
+                f"The columns of {source.path} are not those of this recipe, so weights of its "
+                "first layer may be of other columns."
+            )
 
     def _fit(self, built: Built, encoded: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Scorer:
         """Fit, and save the history even if the fit fails."""
         from keras.callbacks import EarlyStopping
 
         from kerasrecipes.model.build import build_callbacks
+        from kerasrecipes.training.checkpoints import Checkpointer
         from kerasrecipes.training.fit import Scorer, fit_model
         from kerasrecipes.training.profile import FitClock, trace_into
         from kerasrecipes.training.steps import count_steps
@@ -156,13 +258,24 @@ class _Training:
         recipe, run = self.recipe, self.run
         steps = count_steps(len(encoded["train"][0]), recipe.batch_size)
         callbacks = [*build_callbacks(recipe, run.path, OWN_FILES), *self.callbacks]
+        checkpointer = Checkpointer(
+            run.checkpoints_path,
+            callbacks,
+            self._find_checkpoint(built.model, steps),
+            self.interrupts,
+            self.interval_s,
+            new_optimizer=self.resumption is not None and "optimizer" in self.resumption.changed,
+            warn=self._warn,
+        )
         clock = FitClock()
-        callbacks += [clock] if self.profile else []
+        clocks = [clock] if self.profile else []
         scorer = Scorer(built.model, encoded["train"], recipe.batch_size)
         try:
             with (
                 trace_into(run.profile_path) if self.profile else nullcontext(),
                 self.listener.show_fit(recipe.epochs, steps) as shown,
+                self.interrupts.deferring(),
+                checkpointer,
             ):
                 fit_model(
                     built.model,
@@ -173,8 +286,11 @@ class _Training:
                     seed=recipe.seed,
                     scorer=scorer,
                     row_weights=weigh_rows(recipe, self.dataset),
-                    callbacks=[*callbacks, *shown],
+                    callbacks=[*callbacks, *clocks, *shown],
+                    checkpointer=checkpointer,
                 )
+            if checkpointer.error:
+                self._warn(f"A checkpoint could not be written: {checkpointer.error}")
             for each in callbacks:
                 if isinstance(each, EarlyStopping) and each.best_weights is not None:
                     run.update(weights_of_epoch=each.best_epoch + 1)
@@ -182,8 +298,11 @@ class _Training:
                 run.update(profile=clock.describe())
         except RunFailed:  # the weights are NaN
             raise
-        except BaseException:
-            self._save(built)
+        except BaseException as error:
+            try:
+                self._save(built)
+            except OSError as second:  # such as a full disk, which may be the first error, too
+                raise error from second
             raise
         finally:
             # A model has its history once its first epoch has begun.
@@ -194,10 +313,42 @@ class _Training:
             run.update(epochs_run=len(history.get("loss", ())), stopped_by=stopped_by)
         return scorer
 
+    def _find_checkpoint(self, model: keras.Sequential, n_steps: int) -> Checkpoint | None:
+        """The state to continue from, if a run is continued."""
+        if not self.resumption:
+            return None
+        from kerasrecipes.training.checkpoints import find_checkpoint
+
+        path = self.resumption.run.path
+        found, damaged = find_checkpoint(self.resumption.run.checkpoints_path)
+        for file in damaged:
+            self._warn(f"{file} is damaged. Training continues from an earlier state.")
+        if not found:
+            self.listener.note(f"{path} has no checkpoint: training begins with the first epoch.")
+            return None
+        if not found.fits(model):
+            raise InputError(
+                f"The layers of {path} have other shapes than those of this recipe, so its state "
+                "cannot be continued. To begin a new run with the weights of layers that are the "
+                f"same: --from {path}"
+            )
+        where = f"after epoch {found.epoch:,} of {self.recipe.epochs:,}"
+        if found.step:
+            where = f"in epoch {found.epoch + 1:,}, after batch {found.step:,} of {n_steps:,}"
+        self.listener.note(f"continues {path} {where}")
+        continued = {"run": str(path), "epoch": found.epoch, "step": found.step}
+        self.run.update(continued=[*self.run.info.get("continued", ()), continued])
+        return found
+
+    def _warn(self, text: str) -> None:
+        self.run.update(warnings=[*self.run.info["warnings"], text])
+        self.listener.note(f"warning  {text}")
+
     def _save(self, built: Built) -> None:
         with replacing(self.run.model_path) as file:
             built.serving.save(file)
             add_inputs(file, self.run.info["dataset"])
+        self.run.update(model_sha256=hash_file(self.run.model_path))
 
     def _predict(self, built: Built, metrics: dict[str, dict[str, float]]) -> None:
         """Predict raw rows, compare those of the saved model, and save the report's data."""
@@ -234,6 +385,9 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     owns_process: bool = False,
     profile: bool = False,
+    checkpoint_every_s: float = 60.0,
+    resumption: Resumption | None = None,
+    weights_from: Run | None = None,
 ) -> Run:
     """Train a recipe, and write a run folder with its report.
 
@@ -248,53 +402,44 @@ def train(
             gets the threads that suit this model, and what libraries print goes to the run's log.
         profile: Whether to measure where the time of fit goes, and to write a trace for
             TensorBoard.
+        checkpoint_every_s: Seconds between checkpoints.
+        resumption: The run to continue, and ``recipe`` again; None begins anew.
+        weights_from: A run whose weights the layers of the same names and shapes begin with.
 
     Raises:
         InputError: Recipe or data break a rule; no run folder is left behind.
-        RunFailed: The loss became NaN, or the saved model answers differently.
+        RunFailed: The loss became NaN, the saved model answers differently, or the disk is full.
         KeyboardInterrupt: The user stopped it. The run folder has the model and the history so far,
-            as after an exception of a callback.
+            as after an exception of a callback, and a checkpoint to continue from.
     """
     listener = listener or Listener()
-    started_s = time.perf_counter()
-    dataset = load_for(recipe, listener.load, data)
-    seconds = {"data": round(time.perf_counter() - started_s, 3)}
-    started_at = datetime.now()
-    run = create_run(output_dir, make_folder_name(recipe.name), started_at)
-    run.write_recipe(recipe.to_yaml())
-    run.update(
-        status="running",
-        name=recipe.name,
-        description=recipe.description,
-        command=shlex.join(command),
-        seed=recipe.seed,
-        started_at=started_at.isoformat(timespec="seconds"),
-        git_commit=_find_git_commit(),
-        epochs=recipe.epochs,
-        dataset=_describe_dataset(recipe, dataset),
-    )
-    training = _Training(run, recipe, dataset, listener, callbacks, owns_process, profile, seconds)
-    try:
-        with training.log():
-            training.train()
-    except BaseException as error:
-        if isinstance(error, InputError) and "epochs_run" not in run.info:
-            run.discard()  # nothing was trained
-            raise
-        stopped = isinstance(error, KeyboardInterrupt)
-        run.update(
-            status="interrupted" if stopped else "failed",
-            error="" if stopped else str(error) or type(error).__name__,
-            seconds=seconds,
+    with catching_signals(owns_process=owns_process) as interrupts:
+        started_s = time.perf_counter()
+        dataset = load_for(recipe, listener.note, data)
+        seconds = {"data": round(time.perf_counter() - started_s, 3)}
+        if resumption:
+            resumption.check_data(dataset, find_versions())
+        started_at = datetime.now()
+        if resumption and not resumption.changed:
+            run = RunWriter(resumption.run.path)
+        else:
+            run = create_run(output_dir, make_folder_name(recipe.name), started_at)
+        training = _Training(
+            run,
+            recipe,
+            dataset,
+            listener,
+            callbacks,
+            owns_process,
+            profile,
+            interrupts,
+            checkpoint_every_s,
+            resumption,
+            weights_from,
+            seconds,
         )
-        if "layers" in run.info:  # else libraries may be imported in part, too
-            make_report(run, [])
-        listener.end(run, ())
-        raise
-    with training.measure("report"), training.log():
-        remarks = make_report(run, run.info["plots"])
-    run.update(seconds=seconds, warnings=[*run.info["warnings"], *remarks])
-    listener.end(run, remarks)
+        with run.holding():
+            training.run_all(command, started_at)
     return run
 
 

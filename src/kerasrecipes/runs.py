@@ -12,6 +12,8 @@
         report.html      one file, opens anywhere
         log.txt          TensorFlow's messages
         profile/         a trace for TensorBoard (train --profile)
+        checkpoints/     the state of training, to continue from
+        .lock            locked by the process that trains the run
 
 Every file is written under another name and then renamed, so that a reader never finds an
 incomplete file. Nothing here imports TensorFlow.
@@ -23,16 +25,32 @@ import csv
 import io
 import json
 import os
+import platform
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from kerasrecipes.errors import InputError, RunNotFound
+from kerasrecipes.durable import PARTIAL, write_file
+from kerasrecipes.errors import InputError, RunDamaged, RunNotFound
+from kerasrecipes.run_files import (
+    check_place,
+    read_facts,
+    read_history,
+    read_metrics,
+    read_predictions,
+    read_samples,
+    read_text,
+)
+
+_Content = TypeVar("_Content")
 
 RUN_JSON = "run.json"
+LOCK = ".lock"
+_LOCK_TIMEOUT_S = 0.5
+"""Long enough for a process that only looks whether the lock is held."""
 OWN_FILES = frozenset(
     {
         RUN_JSON,
@@ -50,7 +68,7 @@ OWN_FILES = frozenset(
 
 
 class Run:
-    """One run's folder, read.
+    """One run's folder, read; a property raises ``RunDamaged`` if its file cannot be used.
 
     Attributes:
         path: The folder.
@@ -60,37 +78,68 @@ class Run:
         self.path = path
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.path)!r}, status={self.info.get('status')!r})"
+        return f"{type(self).__name__}({str(self.path)!r}, status={self.status!r})"
 
     @property
     def info(self) -> dict[str, Any]:
         """The content of run.json."""
-        return dict(json.loads((self.path / RUN_JSON).read_text(encoding="utf-8")))
+        return read_facts(self.path / RUN_JSON)
+
+    @property
+    def status(self) -> str:
+        """The status: "running", "finished", "interrupted", "failed", "killed", or "damaged".
+
+        A run is killed if its process has ended without writing another status. Whether a process
+        of another host has ended cannot be known: its run is "running". A run is damaged if its
+        run.json cannot be used.
+        """
+        try:
+            info = self.info
+            status = str(info["status"])
+            is_here = info.get("process", {}).get("host") == platform.node()
+            return "killed" if status == "running" and is_here and not self._is_held() else status
+        except RunDamaged:
+            return "damaged"
+
+    @property
+    def epochs_run(self) -> int:
+        """How many epochs are finished, as far as the run has noted it."""
+        names = [file.name for file in self.checkpoints_path.glob("*.npz")]
+        kept = max((int(name[:6]) for name in names if name[:6].isdecimal()), default=0)
+        return max(kept, int(self.info.get("epochs_run", 0)))
+
+    def _is_held(self) -> bool:
+        """Whether a process holds the run's lock, as far as this can be found out."""
+        from filelock import FileLock, Timeout
+
+        check_place(self.path / LOCK)
+        if not (self.path / LOCK).exists():
+            return False
+        try:
+            FileLock(self.path / LOCK).acquire(timeout=0).lock.release()
+        except (Timeout, OSError, NotImplementedError):  # or its file system has no locks
+            return True
+        return False
 
     @property
     def recipe_text(self) -> str:
         """The resolved recipe, as YAML; empty until written."""
-        file = self.recipe_path
-        return file.read_text(encoding="utf-8") if file.exists() else ""
+        return self._read("recipe.yaml", read_text) or ""
 
     @property
     def history(self) -> dict[str, list[float]]:
         """Columns of history.csv, by name: "epoch" (from 1), "loss", ...; empty until written."""
-        return {
-            name: [float(value) for value in values]
-            for name, values in self._read_csv("history.csv").items()
-        }
+        return self._read("history.csv", read_history) or {}
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
         """The content of metrics.json: metric values by name, by part; empty until written."""
-        file = self.path / "metrics.json"
-        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+        return self._read("metrics.json", read_metrics) or {}
 
     @property
     def predictions(self) -> dict[str, list[str]]:
         """Columns of predictions.csv, by name: "row", "actual", ...; text; empty until written."""
-        return self._read_csv("predictions.csv")
+        return self._read("predictions.csv", read_predictions) or {}
 
     @property
     def samples(self) -> dict[str, Any] | None:
@@ -99,13 +148,7 @@ class Run:
         Keys: "images" of shape (n_images, height, width) or (..., channels), raw values;
         "positions" of shape (n_images,), each one's line in predictions.csv, counted from 0.
         """
-        file = self.path / "samples.npz"
-        if not file.exists():
-            return None
-        import numpy as np
-
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return self._read("samples.npz", read_samples)
 
     @property
     def recipe_path(self) -> Path:
@@ -128,6 +171,11 @@ class Run:
         return self.path / "profile"
 
     @property
+    def checkpoints_path(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
     def log_path(self) -> Path:
         """Messages of TensorFlow and other libraries."""
         return self.path / "log.txt"
@@ -136,21 +184,55 @@ class Run:
         """The report's plots by name, sorted by name."""
         return {file.stem: file for file in sorted((self.path / "plots").glob("*.png"))}
 
-    def _read_csv(self, name: str) -> dict[str, list[str]]:
-        if not (self.path / name).exists():
-            return {}
-        with open(self.path / name, encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
-        return {key: [row[i] for row in rows] for i, key in enumerate(header)}
+    def _read(self, name: str, read: Callable[[Path], _Content]) -> _Content | None:
+        """Read a file; None if it is not written yet."""
+        file = self.path / name
+        return read(file) if os.path.lexists(file) else None
 
 
 class RunWriter(Run):
     """One run's folder, written: what training and evaluation use."""
 
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Hold the run's lock while the block lasts.
+
+        Raises:
+            InputError: Another process holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        check_place(self.path / LOCK)
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=_LOCK_TIMEOUT_S)
+        except Timeout:
+            holder = self.info.get("process", {})
+            raise InputError(
+                f"{self.path} is in training, by process {holder.get('pid')} on "
+                f"{holder.get('host')}. Wait for its end, or stop that process."
+            ) from None
+        except NotImplementedError:  # the file system has no locks
+            pass
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def begin(self, **facts: Any) -> None:
+        """Write the facts of a run that begins or continues, and the process that trains it."""
+        process = {"host": platform.node(), "pid": os.getpid()}
+        self.update(status="running", error="", process=process, **facts)
+
     def update(self, **facts: Any) -> None:
         """Merge facts into run.json."""
         known = self.info if (self.path / RUN_JSON).exists() else {}
         self._write_json(RUN_JSON, known | facts)
+
+    def remove_partial_files(self) -> None:
+        """Remove what a killed process left half written."""
+        for file in self.path.rglob(f"{PARTIAL}*"):
+            file.unlink()
 
     def discard(self) -> None:
         """Remove the folder of a run that did not begin."""
@@ -185,15 +267,23 @@ class RunWriter(Run):
 
     def write_plot(self, name: str, png: bytes) -> None:
         """Write a plot to plots/<name>.png."""
-        (self.path / "plots").mkdir(exist_ok=True)
-        write_file(self.path / "plots" / f"{name}.png", png)
+        folder = self.path / "plots"
+        check_place(folder)
+        if folder.exists() and not folder.is_dir():
+            raise RunDamaged(folder, "it is not a folder")
+        folder.mkdir(exist_ok=True)
+        write_file(folder / f"{name}.png", png)
 
     def write_report(self, html: str) -> None:
         """Write the report's page."""
         self._write_text("report.html", html)
 
     def _write_text(self, name: str, text: str) -> None:
-        write_file(self.path / name, text.encode("utf-8"))
+        file = self.path / name
+        if file.is_dir() and not file.is_symlink():
+            raise RunDamaged(file, "it is a folder")
+        # A file's name that is not UTF-8 has lone surrogates, which JSON writes as \\udce9.
+        write_file(file, text.encode("utf-8", "backslashreplace"))
 
     def _write_json(self, name: str, value: Any) -> None:
         self._write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
@@ -206,26 +296,6 @@ class RunWriter(Run):
         self._write_text(name, text.getvalue())
 
 
-def write_file(file: Path, content: bytes) -> None:
-    """Write a file so that a reader never finds it incomplete."""
-    with replacing(file) as partial:
-        partial.write_bytes(content)
-
-
-@contextmanager
-def replacing(file: Path) -> Iterator[Path]:
-    """Give a path to write to; on success it replaces ``file`` in one step.
-
-    The suffix is kept, since Keras chooses its format by it.
-    """
-    partial = file.with_name(f".partial-{file.name}")
-    try:
-        yield partial
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def create_folder(parent: Path, started_at: datetime) -> Path:
     """Make a folder named after a local time; a second one of the same second is numbered."""
     stamp = started_at.strftime("%Y%m%d-%H%M%S")
@@ -234,7 +304,9 @@ def create_folder(parent: Path, started_at: datetime) -> Path:
         path = parent / (stamp if n == 1 else f"{stamp}-{n}")
         try:
             path.mkdir(parents=True)
-        except FileExistsError:
+        except FileExistsError as error:
+            if not os.path.lexists(path):
+                raise InputError(f"{parent} is a link to nothing. Remove it.") from error
             n += 1
         except OSError as error:
             raise InputError(f"No folder can be made in {parent}: {error.strerror}.") from error
@@ -249,8 +321,21 @@ def create_run(output_dir: Path, folder_name: str, started_at: datetime) -> RunW
         output_dir: The folder of all runs, made if it is missing.
         folder_name: The recipe's name, safe for a file name.
         started_at: Local time.
+
+    Raises:
+        InputError: No folder can be made, or the clock is wrong.
     """
+    if not 1980 <= started_at.year <= 2107:  # checked now, not when the trained model is saved
+        raise InputError(
+            f"This machine's clock says {started_at:%Y-%m-%d}. A model is saved as a ZIP file, "
+            "whose dates lie between 1980 and 2107. Set the clock."
+        )
     return RunWriter(create_folder(output_dir / folder_name, started_at))
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run, which may be damaged."""
+    return os.path.lexists(path / RUN_JSON)
 
 
 def find_run(path: Path) -> Run:
@@ -259,7 +344,7 @@ def find_run(path: Path) -> Run:
     Raises:
         RunNotFound: Neither contains a run.
     """
-    if (path / RUN_JSON).is_file():
+    if is_run(path):
         return Run(path)
     runs = list_runs_of(path)
     if runs:
@@ -306,5 +391,5 @@ def list_runs_of(folder: Path) -> list[Run]:
         time, _, again = n.partition("-")
         return f"{stamp}-{time}", int(again) if again.isdigit() else 1
 
-    found = (child for child in folder.iterdir() if (child / RUN_JSON).is_file())
+    found = filter(is_run, folder.iterdir())
     return [Run(path) for path in sorted(found, key=started)]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from kerasrecipes.pipeline import Listener
+from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.report.results import read_results
 from kerasrecipes.report.tables import Table, list_columns, list_layers, list_scores, score_classes
 from kerasrecipes.report.words import write_count, write_epochs, write_rows, write_seconds
@@ -23,24 +23,6 @@ if TYPE_CHECKING:
 
 _MOST_CLASSES = 50
 _MOST_NAMES = 20  # of columns in one row of the table
-_UNLIMITED = 1_000_000  # columns: in a file or pipe, each row of a table is one line
-
-
-def make_console(file: IO[str] | None = None, *, quiet: bool = False) -> Console:
-    """Make a console that prints text as it is, and never wraps in a file or pipe.
-
-    Args:
-        file: Where to print; None is standard output.
-        quiet: Whether nothing is printed.
-    """
-    width = None if (file or sys.stdout).isatty() else _UNLIMITED
-    return Console(file=file, quiet=quiet, width=width, highlight=False, markup=False)
-
-
-def make_notebook_console() -> Console | None:
-    """Make a console for a notebook's output; None outside notebooks."""
-    console = Console(highlight=False, markup=False)
-    return console if console.is_jupyter else None
 
 
 def print_header(console: Console, info: Mapping[str, Any]) -> None:
@@ -82,11 +64,16 @@ def print_table(console: Console, table: Table) -> None:
             heading, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number
         )
     for row in table.rows:
-        shown.add_row(*map(Text, row))
+        shown.add_row(*map(_make_cell, row))
     if table.total:
-        shown.add_row(*map(Text, table.total), style="bold")
+        shown.add_row(*map(_make_cell, table.total), style="bold")
     console.print()
     _print_grid(console, shown)
+
+
+def _make_cell(text: str) -> Text:
+    """A cell's text, escaped before its width is measured."""
+    return Text(make_printable(text))
 
 
 def _print_grid(console: Console, grid: RichTable) -> None:
@@ -155,6 +142,8 @@ def print_stopped(console: Console, run: Run) -> None:
         " The model was saved with the weights at that moment." if run.model_path.exists() else ""
     )
     console.print(Text(f"{info['status'].capitalize()} after {epochs}.{kept}"), soft_wrap=True)
+    if any(run.checkpoints_path.glob("*.npz")):
+        console.print(Text(f"To continue: kerasrecipes train {run.path} --resume"), soft_wrap=True)
     if run.report_path.exists():
         print_path(console, "report", run.report_path)
 
@@ -171,7 +160,7 @@ class TerminalListener(Listener):
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def load(self, text: str) -> None:
+    def note(self, text: str) -> None:
         self._console.print(text, style="dim")
 
     def wait(self, what: str) -> AbstractContextManager[object]:

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasrecipes.runs import Run
+from kerasrecipes.run_files import read_facts
+from kerasrecipes.runs import RUN_JSON, Run
 
 if TYPE_CHECKING:
     import keras
@@ -98,7 +99,7 @@ class TrainedRun(Run):
         page = html.escape(self.report_path.read_text(encoding="utf-8"), quote=True)
         name = html.escape(str(self.info.get("name", "")), quote=True)
         return (
-            f'<iframe srcdoc="{page}" title="Report of {name}" sandbox="allow-scripts" '
+            f'<iframe srcdoc="{page}" title="Report of {name}" sandbox '
             'style="width: 100%; height: 640px; border: 0"></iframe>'
         )
 
@@ -108,10 +109,12 @@ def load_run(path: str | Path) -> TrainedRun:
 
     Raises:
         RunNotFound: Neither contains a run.
+        RunDamaged: run.json cannot be used.
     """
     from kerasrecipes.prediction.ready import find_ready
 
     found, notes = find_ready(Path(path))
+    read_facts(found.path / RUN_JSON)
     for line in notes:
         warnings.warn(line, stacklevel=2)
     return TrainedRun(found.path)

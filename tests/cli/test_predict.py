@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,18 @@ def test_a_name_means_its_newest_run_with_a_model(call, run: Path, verb: str) ->
     assert call(verb, failed.path, "--data", "rows.csv")[0] == 2
 
 
+def test_a_name_means_its_newest_finished_run(call, run: Path) -> None:
+    shutil.copytree(run, "runs/houses/20260131-110000")
+    stopped = Path(shutil.copytree(run, "runs/houses/20260131-120000"))
+    RunWriter(stopped).update(status="interrupted")
+    make_houses().dropna().to_csv("rows.csv", index=False)
+    code, _, err = call("predict", "runs/houses", "--data", "rows.csv")
+    line = f"warning  {stopped} is not finished (interrupted); using runs/houses/20260131-110000\n"
+    assert (code, line in err) == (0, True)
+    shutil.rmtree("runs/houses/20260131-110000")
+    assert call("predict", "runs/houses", "--data", "rows.csv")[0] == 0
+
+
 def test_refusals_leave_by_standard_error(call, run: Path, tmp_path: Path) -> None:
     make_houses().rename(columns={"area": "aera"}).to_csv("rows.csv", index=False)
     code, out, err = call("predict", run, "--data", "rows.csv", "-o", "answers.csv")
@@ -124,4 +137,27 @@ def test_a_pipe_may_close_early_and_rows_may_come_by_one(run: Path, tmp_path: Pa
     )
     first, second = done.stdout.splitlines()
     assert (first, second[:5]) == ("id,predicted", "0000,")
-    assert (done.stderr, done.returncode) == ("", 1)
+    assert (done.stderr, done.returncode) == ("", 128 + signal.SIGPIPE)
+
+
+@pytest.mark.reliability("hostile")
+def test_answers_are_as_training_data_have_them_and_can_be_read_back(call, tmp_path: Path) -> None:
+    """An apostrophe before "=1+1" would make another class of it: see SECURITY.md."""
+    labels = ["=1+1", "-2+3", "@x", "+1"]
+    rows = pd.DataFrame({"a": range(80), "y": labels * 20, "note": ["=cmd()", "-3.5"] * 40})
+    rows.to_csv("formulas.csv", index=False)
+    Path("formulas.yaml").write_text(
+        "dataset: {path: formulas.csv, target: y, drop: [note]}\nepochs: 1\n"
+        "layers: [Dense: {units: 4, activation: softmax}]\nloss: sparse_categorical_crossentropy\n",
+        encoding="utf-8",
+    )
+    assert call("train", "formulas.yaml", "-q")[0] == 0
+    run = next(Path("runs/formulas").iterdir())
+    code, _, _ = call("predict", run, "--data", "formulas.csv", "-o", "answers.csv", "--id", "note")
+    answers = pd.read_csv("answers.csv", dtype=str)
+    assert code == 0
+    assert answers["note"].tolist() == rows["note"].tolist()
+    assert {*answers["predicted"]} <= {*labels}
+    assert {f"probability_{label}" for label in labels} <= {*answers}
+    assert {*RunWriter(run).predictions["actual"]} <= {*labels}
+    assert call("report", run)[0] == 0

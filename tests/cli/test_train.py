@@ -81,7 +81,10 @@ def test_the_folder_holds_what_the_docstring_says(run: Run):
     files = sorted(str(file.relative_to(run.path)) for file in run.path.rglob("*.*"))
     pictures = [file for file in files if file.startswith("plots/")]
     assert pictures
-    assert sorted(set(files) - set(pictures)) == [
+    checkpoints = [file for file in files if file.startswith("checkpoints/")]
+    assert len(checkpoints) == 1
+    assert sorted(set(files) - {*pictures, *checkpoints}) == [
+        ".lock",
         "history.csv",
         "log.txt",
         "metrics.json",
@@ -149,8 +152,9 @@ def test_ctrl_c_keeps_the_run(tmp_path: Path):
     assert 0 < n_epochs < 100000
     assert len(run.history["loss"]) == n_epochs
     assert run.model_path.stat().st_size > 0
-    *_, what, where = rest.splitlines()
+    *_, what, how, where = rest.splitlines()
     assert what.startswith(f"Interrupted after {n_epochs:,} of 100,000 epochs.")
+    assert how.startswith("To continue: kerasrecipes train runs/")
     assert where == f"report  {run.report_path.relative_to(tmp_path)}"
 
 

@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from rich.console import Console
 from kerasrecipes.comparison import engine
 from kerasrecipes.comparison.engine import Outcome, Trainer
 from kerasrecipes.errors import InputError
+from kerasrecipes.interrupts import Interrupted
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.rows import load_for
 from kerasrecipes.runs import Run, list_runs_of
@@ -142,11 +145,13 @@ def test_a_run_of_other_data_or_versions_is_not_reused(
     copy = Run(tmp_path / "relu" / outcomes[0].run.path.name)
     shutil.copytree(outcomes[0].run.path, copy.path)
     trainer = Trainer(tmp_path, QUIET, fingerprints=fingerprints)
-    assert len(list(trainer._find_finished(recipes[:1]))) == 1
+    found = trainer._find_same(recipes[0], "finished")
+    assert found is not None
+    assert found.path == copy.path
     info = copy.info
     for key, other in (("dataset", {"fingerprint": "0" * 64}), ("versions", {"keras": "3.0.0"})):
         (copy.path / "run.json").write_text(json.dumps(info | {key: other}), encoding="utf-8")
-        assert list(trainer._find_finished(recipes[:1])) == []
+        assert trainer._find_same(recipes[0], "finished") is None
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -157,37 +162,65 @@ def wait_for(condition: Callable[[], bool]) -> None:
     raise TimeoutError
 
 
-def test_a_killed_worker_costs_one_run_and_the_others_go_on(
-    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.reliability("fault")
+@pytest.mark.parametrize("n_kills", [1, 2])
+def test_a_killed_worker_is_tried_once_more_and_the_others_go_on(
+    files: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fingerprints: dict[str, str],
+    n_kills: int,
 ) -> None:
-    send = engine._Worker._send
+    train, n_left = engine._Crew.train, n_kills
+    n_epochs = {1: 500, 2: 100_000}[n_kills]
 
-    def send_and_kill(worker: engine._Worker, message: Any) -> None:
-        send(worker, message)
-        if isinstance(message, engine.Job) and message.recipe.name == "relu":
-            wait_for(lambda: bool(list_runs_of(tmp_path / "relu")))
-            worker.process.kill()
+    def train_and_kill(crew: engine._Crew, job: engine.Job, show: Any) -> Outcome:
+        def show_and_kill(epoch: int, scores: str) -> None:
+            nonlocal n_left
+            if n_left and epoch and job.recipe.name == "relu":
+                n_left -= 1
+                os.kill(crew.workers[-1].process.pid, signal.SIGKILL)
 
-    monkeypatch.setattr(engine._Worker, "_send", send_and_kill)
+        return train(crew, job, show_and_kill)
+
+    monkeypatch.setattr(engine._Crew, "train", train_and_kill)
     said = io.StringIO()
     jobs = [
-        load_recipe(files["relu"], ["seed=1", "epochs=10000"]),
+        load_recipe(files["relu"], ["seed=1", f"epochs={n_epochs}"]),
         load_recipe(files["tanh"], ["seed=1"]),
         load_recipe(files["tanh"], ["seed=2"]),
     ]
-    killed, *others = Trainer(tmp_path, Console(file=said), workers=1).train(jobs)
+    trainer = Trainer(tmp_path, Console(file=said), workers=1, fingerprints=fingerprints)
+    killed, *others = trainer.train(jobs)
     (run,) = list_runs_of(tmp_path / "relu")
-    assert killed.run is None
-    assert killed.error.startswith("Its process was ended by SIGKILL, as the system does when")
-    assert killed.error.endswith(f"Its log: {run.log_path}")
-    assert run.info["status"] == "failed"
-    assert run.info["error"].startswith("Its process was ended by SIGKILL")
-    assert [outcome.run.info["status"] for outcome in others if outcome.run] == ["finished"] * 2
+    if n_kills == 1:
+        assert killed.run is not None
+        assert (run.status, run.info["epochs_run"]) == ("finished", n_epochs)
+    else:
+        assert killed.run is None
+        assert killed.error.startswith("Its process was ended by SIGKILL, as the system does when")
+        assert killed.error.endswith(f"Its log: {run.log_path}")
+        assert run.status == "failed"
+        assert run.info["error"].startswith("Its process was ended by SIGKILL")
+    assert [outcome.run.status for outcome in others if outcome.run] == ["finished"] * 2
     assert said.getvalue().splitlines()[-1] == "3 of 3  tanh, seed 2"
 
 
-def test_ctrl_c_keeps_what_was_learnt_and_leaves_no_worker_behind(
-    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.reliability("fault")
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
+def test_a_signal_leaves_no_worker_behind_and_the_same_comparison_continues(
+    files: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fingerprints: dict[str, str],
+    number: signal.Signals,
 ) -> None:
     crews: list[engine._Crew] = []
     train = engine._Crew.train
@@ -197,18 +230,64 @@ def test_ctrl_c_keeps_what_was_learnt_and_leaves_no_worker_behind(
 
         def show_and_interrupt(epoch: int, scores: str) -> None:
             if epoch == 1:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), number)
 
         return train(crew, job, show_and_interrupt)
 
+    long = load_recipe(files["relu"], ["epochs=3000"])
+    trainer = Trainer(tmp_path, QUIET, ("compare",), workers=1, fingerprints=fingerprints)
     monkeypatch.setattr(engine._Crew, "train", interrupt_after_an_epoch)
-    long = load_recipe(files["relu"], ["epochs=100000"])
-    with pytest.raises(KeyboardInterrupt):
-        Trainer(tmp_path, QUIET, workers=1).train([long])
+    with pytest.raises(Interrupted):
+        trainer.train([long])
+    monkeypatch.undo()
     (run,) = list_runs_of(tmp_path / "relu")
-    assert run.info["status"] == "interrupted"
+    assert run.status == "interrupted"
     assert run.model_path.exists()
     assert [worker.process.returncode for worker in crews[0].workers] == [130]
+    n_epochs = run.info["epochs_run"]
+    (outcome,) = trainer.train([long])
+    assert outcome.run is not None
+    assert outcome.run.path == run.path
+    assert run.status == "finished"
+    assert run.info["continued"][0]["epoch"] == n_epochs
+    (_, whole) = Trainer(tmp_path / "whole", QUIET, workers=1).train(
+        [load_recipe(files["tanh"]), long]
+    )
+    assert whole.run is not None
+    assert whole.run.history == run.history
+
+
+COMPARE = """
+import sys
+from pathlib import Path
+from rich.console import Console
+from kerasrecipes.comparison.engine import Trainer
+from kerasrecipes.recipe import load_recipe
+recipes = [load_recipe(Path(sys.argv[1]), [f"seed={i}", "epochs=1000000"]) for i in range(2)]
+Trainer(Path(sys.argv[2]), Console(quiet=True), ("compare",), workers=2).train(recipes)
+"""
+
+
+@pytest.mark.reliability("fault")
+def test_a_killed_comparison_leaves_no_worker_behind(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", COMPARE, str(files["relu"]), str(tmp_path)])
+
+    def list_training() -> list[Run]:
+        return [run for run in list_runs_of(tmp_path / "relu") if "layers" in run.info]
+
+    wait_for(lambda: len(list_training()) == 2)
+    pids = [run.info["process"]["pid"] for run in list_training()]
+    parent.kill()
+    parent.wait()
+
+    def is_gone(pid: int) -> bool:
+        stat = Path(f"/proc/{pid}/stat")
+        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    wait_for(lambda: all(map(is_gone, pids)))
+    assert {run.status for run in list_runs_of(tmp_path / "relu")} == {"interrupted"}
 
 
 def test_workers_import_the_modules_of_registered_classes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from kerasrecipes.comparison.contenders import Contender
-from kerasrecipes.comparison.table import make_table
+from kerasrecipes.comparison.table import make_table, to_csv
 
-from .fake_contenders import compare, write_contender, write_optimizers
+from .fake_contenders import OPTIMIZERS, compare, write_contender, write_optimizers
 
 
 def show(contenders: Sequence[Contender], width: int, part: str = "validation") -> list[str]:
@@ -73,3 +74,22 @@ def test_long_names_fold_and_no_number_is_cut(tmp_path: Path, width: int) -> Non
     assert any(line.endswith("fit, s") for line in lines)
     assert sum(line.endswith(("79,510     4.0", "79,510     3.8")) for line in lines) == 2
     assert "\n".join(lines).count("x") in (40, 80)  # each name is there whole
+
+
+@pytest.mark.reliability("hostile")
+def test_csv_has_no_text_that_a_spreadsheet_takes_as_a_formula(
+    tmp_path: Path, record_property
+) -> None:
+    names = ["=1+1", "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "a=1", "1e-5"]
+    contenders = [
+        write_contender(tmp_path / str(i), name, kind, n_seeds=2)
+        for i, (name, kind) in enumerate(zip(names, [*OPTIMIZERS] * 2, strict=False))
+    ]
+    rows = [*csv.DictReader(io.StringIO(to_csv(compare(contenders)), newline=""))]
+    assert {row["recipe"] for row in rows} == {
+        *(f"'{name}" for name in names[:5]),
+        *names[5:],
+    }
+    differences = [float(row["difference"]) for row in rows[1:]]  # negative numbers stay numbers
+    assert all(difference <= 0 for difference in differences)
+    record_property("cases", len(names))

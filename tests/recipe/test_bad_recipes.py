@@ -214,6 +214,7 @@ def complain(folder: Path, text: str, *overrides: str) -> str:
     return f"{caught.value}\n".replace(f"{folder}/", "")
 
 
+@pytest.mark.reliability("bad input")
 @pytest.mark.parametrize(
     ("text", "message"), [case[1:] for case in BAD_RECIPES], ids=[case[0] for case in BAD_RECIPES]
 )
@@ -221,6 +222,7 @@ def test_bad_recipes(tmp_path: Path, text: str, message: str) -> None:
     assert complain(tmp_path, text) == message
 
 
+@pytest.mark.reliability("bad input")
 @pytest.mark.parametrize(("override", "message"), BAD_OVERRIDES)
 def test_bad_overrides(tmp_path: Path, override: str, message: str) -> None:
     assert complain(tmp_path, GOOD, override) == message
@@ -330,6 +332,7 @@ EXTENDS = [
 ]  # fmt: skip
 
 
+@pytest.mark.reliability("bad input")
 @pytest.mark.parametrize(("text", "message"), EXTENDS)
 def test_bad_bases(tmp_path: Path, text: str, message: str) -> None:
     files = {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -104,3 +107,25 @@ class TestTversky:
     def test_equal_weights_are_not(self) -> None:
         loss = {"Tversky": {"alpha": 0.3, "beta": 0.3}}
         assert load_recipe(make(loss)).warnings == []
+
+
+class TestPoolingOverAll:
+    @pytest.mark.parametrize("n", [1, 2, 3])
+    def test_tensorflow_ends_the_process(self, n: int) -> None:
+        script = (
+            "import keras, numpy as np; x = np.zeros((2, *[4] * {0}, 1), 'float32'); "
+            "keras.layers.AdaptiveMaxPooling{0}D(1)(x)"
+        )
+        done = subprocess.run([sys.executable, "-c", script.format(n)], check=False, timeout=120)
+        assert done.returncode == -signal.SIGFPE
+
+    @pytest.mark.parametrize("size", [1, [2, 1]])
+    def test_it_is_refused(self, size: object) -> None:
+        layers = [{"AdaptiveMaxPooling2D": {"output_size": size}}, {"Dense": {"units": 1}}]
+        with pytest.raises(RecipeError) as caught:
+            load_recipe(make("mse", layers=layers))
+        assert str(caught.value) == (
+            "layers[0].AdaptiveMaxPooling2D.output_size\n"
+            "  With an output_size of 1, Keras 3.15 pools over more steps than there are, at which "
+            "TensorFlow ends the process. Write GlobalMaxPooling2D instead."
+        )

@@ -30,7 +30,7 @@ CLASSES = [
 ]
 NOT_IN_SEQUENTIAL = {
     "activations": {"get", "serialize", "deserialize"},
-    "layers": {"Layer"},
+    "layers": {"Layer", "InputSpec"},
     "optimizers": {"Optimizer", "schedules", "legacy"},
     "optimizers.schedules": {"LearningRateSchedule"},
     "losses": {"Loss"},

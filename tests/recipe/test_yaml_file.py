@@ -200,7 +200,7 @@ def test_a_key_is_a_word_or_a_number() -> None:
 
 @pytest.mark.parametrize("text", ["[" * 900, "[" * 900 + "]" * 900, "{a: " * 5000])
 def test_deep_nesting_is_refused(text: str) -> None:
-    assert complain(text) == "f.yaml\n  Lists and mappings are nested too deeply."
+    assert complain(text).endswith("  Lists and mappings are nested too deeply.")
 
 
 def test_numbers_of_any_length_are_read() -> None:
@@ -234,6 +234,7 @@ SYNTAX: list[tuple[str, str, str]] = [
 ]
 
 
+@pytest.mark.reliability("bad input")
 @pytest.mark.parametrize(("text", "place", "message"), SYNTAX)
 def test_slips_of_the_pen_name_line_and_remedy(text: str, place: str, message: str) -> None:
     assert complain(text).startswith(f"f.yaml:{place}\n  {message}")

@@ -21,6 +21,7 @@ def fake_keras(monkeypatch: pytest.MonkeyPatch) -> FakeKeras:
         datasets = {name: SimpleNamespace(load_data=load) for name, load in loaders.items()}
         module = SimpleNamespace(datasets=SimpleNamespace(**datasets))
         monkeypatch.setitem(sys.modules, "keras", module)
+        monkeypatch.setattr("kerasrecipes.rows.builtin.import_keras", lambda: None)
 
     return install
 

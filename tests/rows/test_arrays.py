@@ -359,8 +359,7 @@ def test_bad_arrays(
         (
             "data.npy",
             b"hello",
-            "path: it contains Python objects, which are not loaded, as they can run code. Save "
-            "numbers or texts: numpy.asarray(…, dtype='float32') or dtype='str'.",
+            "path: {path} is no array by its first bytes. Write it with numpy.save.",
         ),
     ],
 )

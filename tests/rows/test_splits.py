@@ -195,8 +195,8 @@ def test_constant_columns_of_the_training_part_are_a_warning(table: Source) -> N
             "table",
             {"stratify": True, "test_split": 0.1},
             [
-                "test_split: 0.1 of 10 rows cannot be held out. The test_size = 1 should be "
-                "greater or equal to the number of classes = 2"
+                "test_split: 0.1 of 10 rows gives too few rows of each class for a part. Add rows, "
+                "or choose another share."
             ],
         ),
     ],
@@ -219,7 +219,9 @@ def test_too_few_rows_to_leave_any_for_training(table: Source) -> None:
     one_row = dataclasses.replace(
         table, inputs={"width": np.zeros(1, np.float32)}, target=np.zeros(1, np.int64)
     )
-    with pytest.raises(DataError, match=r"test_split: 0\.2 of 1 rows cannot be held out\. "):
+    with pytest.raises(
+        DataError, match=r"test_split: 0\.2 of 1 row gives too few rows for a part\. "
+    ):
         split_source("some", one_row, make_spec())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ class Reader:
     def __init__(self) -> None:
         self.batches: list[tuple[np.ndarray, ...]] = []
         self.n_resets = 0
+        self.loss: Callable[[], np.float32] = lambda: np.float32(0)
 
     def train_step(self, batch):
         def note(*arrays):
@@ -33,6 +34,7 @@ class Reader:
             return np.int32(0)
 
         tf.py_function(note, batch, tf.int32)
+        return self.get_metrics_result()
 
     test_step = train_step
 
@@ -44,7 +46,7 @@ class Reader:
         tf.py_function(note, [], tf.int32)
 
     def get_metrics_result(self):
-        return {"loss": tf.constant(0.0)}
+        return {"loss": tf.reshape(tf.py_function(self.loss, [], tf.float32), [])}
 
 
 def take_epochs(n_rows: int, batch_size: int, epochs: Iterable[int], seed: int = 1, at_once=99):
@@ -101,6 +103,16 @@ def test_training_can_begin_within_an_epoch():
     (whole,) = take_epochs(50, 8, [4])
     assert [batch[:, 0].tolist() for batch, _ in model.batches] == whole[5:]
     assert model.n_resets == 0
+
+
+@pytest.mark.parametrize("bad", [2, 5, 6])
+def test_the_first_step_with_a_bad_loss_is_the_last_one_taken(bad: int):
+    """The 7 steps of an epoch end with a smaller batch."""
+    model = Reader()
+    model.loss = lambda: np.float32(np.inf if len(model.batches) > bad else 0)
+    inputs = np.arange(50, dtype=np.float32)[:, None]
+    _, reached = make_train_function(model, (inputs, inputs), 8, 1)(0, 0, 7)
+    assert (len(model.batches), int(reached)) == (bad + 1, bad + 1)
 
 
 def test_epochs_and_seeds_differ_in_their_orders():

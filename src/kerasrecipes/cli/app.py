@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -14,9 +17,12 @@ from kerasrecipes.cli.ls import ls
 from kerasrecipes.cli.predict import predict
 from kerasrecipes.cli.report import report
 from kerasrecipes.cli.show import show
+from kerasrecipes.cli.streams import OutputLost, open_standard_streams
 from kerasrecipes.cli.train import train
 from kerasrecipes.cli.validate import validate
 from kerasrecipes.errors import KerasRecipesError
+from kerasrecipes.memory import explaining_memory
+from kerasrecipes.recipe.names import make_lines_printable
 
 app = typer.Typer(
     name="kerasrecipes",
@@ -58,13 +64,40 @@ app.command()(ls)
 app.command()(report)
 
 
+_UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
+"""The base of all usage errors, which typer takes from Click and does not export."""
+
+
 def main() -> None:
     """Run the command line; our own errors are printed without a traceback."""
+    open_standard_streams()
     try:
-        app()
+        os.getcwd()
+    except FileNotFoundError:
+        sys.exit("The current folder does not exist any more. Change to another one.")
+    try:
+        with explaining_memory():
+            code = app(standalone_mode=False) or 0
+        sys.stdout.flush()
     except KerasRecipesError as error:
-        from rich.console import Console
-        from rich.text import Text
+        _print_error(str(error))
+        code = error.exit_code
+    except OutputLost as error:
+        if error.exit_code == 1:
+            _print_error(str(error))
+        code = error.exit_code
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        _print_error("Too many files are open. Raise the limit: ulimit -n 1024")
+        code = 1
+    except _UsageError as error:
+        usage = io.StringIO()
+        error.show(usage)
+        _print_error(usage.getvalue().rstrip())
+        code = error.exit_code
+    sys.exit(code)
 
-        Console(stderr=True).print(Text(str(error)), soft_wrap=True)
-        sys.exit(error.exit_code)
+
+def _print_error(text: str) -> None:
+    print(make_lines_printable(text), file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -59,36 +60,42 @@ def compare(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown only.")] = False,
 ) -> None:
     """Train recipes with several seeds each, and test which differences are significant."""
-    from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
     from kerasrecipes import comparison
     from kerasrecipes.comparison import table
     from kerasrecipes.comparison.contenders import find_stray_variant
+    from kerasrecipes.console import SafeConsole, dropping, echo
+    from kerasrecipes.interrupts import Interrupted
 
     # With a format for other programs, nothing else goes to standard output.
     is_for_programs = as_json or as_csv or as_markdown
-    console = Console(highlight=False, markup=False, stderr=is_for_programs)
+    console = SafeConsole(stderr=is_for_programs)
     if hint := find_stray_variant(recipes):
         console.print(Text(f"hint  {hint}", style="yellow"), soft_wrap=True)
-    found = comparison.compare(
-        *recipes,
-        seeds=seeds,
-        splits=splits,
-        metric=metric,
-        tune=tune,
-        workers=workers,
-        output_dir=output_dir,
-        console=console,
-        command=["kerasrecipes", *sys.argv[1:]],
-    )
+    try:
+        with dropping(console):
+            found = comparison.compare(
+                *recipes,
+                seeds=seeds,
+                splits=splits,
+                metric=metric,
+                tune=tune,
+                workers=workers,
+                output_dir=output_dir,
+                console=console,
+                command=["kerasrecipes", *sys.argv[1:]],
+            )
+    except Interrupted as error:
+        console.print(f"Interrupted. To continue: kerasrecipes {shlex.join(sys.argv[1:])}")
+        raise typer.Exit(error.exit_code) from None
     if as_json:
-        typer.echo(table.to_json(found))
+        echo(table.to_json(found))
     elif as_csv:
-        typer.echo(table.to_csv(found), nl=False)
+        echo(table.to_csv(found), end="")
     elif as_markdown:
-        typer.echo(table.to_markdown(found), nl=False)
+        echo(table.to_markdown(found), end="")
     else:
         rows = found.rows
         shown = table.make_table(rows, found.metric_name, is_wide=console.width >= 120)

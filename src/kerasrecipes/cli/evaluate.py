@@ -24,9 +24,10 @@ def evaluate(
     encoding: Encoding = None,
 ) -> None:
     """Score a run's saved model on rows that have the target, and write a small report."""
+    from kerasrecipes.console import make_console
     from kerasrecipes.native_log import redirect_stderr
     from kerasrecipes.prediction.ready import check_ready, find_ready
-    from kerasrecipes.terminal import make_console, print_evaluation, print_warnings
+    from kerasrecipes.terminal import print_evaluation, print_warnings
 
     found, notes = find_ready(run)
     check_ready(found)

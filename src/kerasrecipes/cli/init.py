@@ -42,12 +42,11 @@ def init(
     ] = None,
 ) -> None:
     """Look at your data, and write a commented recipe that trains on them."""
-    from rich.console import Console
-
+    from kerasrecipes.console import SafeConsole
     from kerasrecipes.drafting import draft_recipe
     from kerasrecipes.drafting.summary import print_draft
 
-    console = Console(highlight=False, markup=False)
+    console = SafeConsole()
     with console.status(f"reading {data}"):
         draft = draft_recipe(data, target, output, encoding)
     print_draft(console, draft)

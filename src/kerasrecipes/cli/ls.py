@@ -38,9 +38,9 @@ def ls(
     output_dir: OutputDir = Path("runs"),
 ) -> None:
     """List recipes, data sets, runs, or what the installed Keras offers."""
+    from kerasrecipes.console import make_console
     from kerasrecipes.errors import InputError
     from kerasrecipes.recipe.suggest import suggest
-    from kerasrecipes.terminal import make_console
 
     if what not in [*What]:
         raise InputError(f"ls has no list '{what}'. {suggest(what, [*What])}")
@@ -82,6 +82,7 @@ def _print_names(console: Console, names: Iterable[str]) -> None:
 def _print_runs(console: Console, output_dir: Path) -> None:
     from rich.cells import cell_len
 
+    from kerasrecipes.errors import RunDamaged
     from kerasrecipes.report.tables import Table
     from kerasrecipes.report.words import name_score, write_epochs, write_number
     from kerasrecipes.runs import list_runs
@@ -89,15 +90,18 @@ def _print_runs(console: Console, output_dir: Path) -> None:
 
     rows = []
     for run in list_runs(output_dir):
-        info = run.info
-        scores = run.metrics.get("test", {})
+        try:
+            info, scores = run.info, run.metrics.get("test", {})
+        except RunDamaged as damaged:
+            rows.append([str(run.path), "damaged", "", "", damaged.file.name])
+            continue
         names = sorted(scores, key=lambda name: (name == "loss", not name.endswith("_units")))
-        epochs = write_epochs(info.get("epochs_run", 0), info["epochs"])
-        data = info["dataset"]
+        epochs = write_epochs(run.epochs_run, info.get("epochs", 0))
+        data = info.get("dataset", {})
         score = (
             f"{name_score(names[0], data)} {write_number(scores[names[0]], 4)}" if scores else ""
         )
-        rows.append([str(run.path), info["status"], data["name"], epochs, score])
+        rows.append([str(run.path), run.status, data.get("name", ""), epochs, score])
     if not rows:
         console.print(f"There are no runs in {output_dir}.")
         return

@@ -38,20 +38,19 @@ def predict(
     encoding: Encoding = None,
 ) -> None:
     """Predict raw rows with a run's saved model."""
+    from kerasrecipes.cli.streams import open_stream
+    from kerasrecipes.console import make_console
     from kerasrecipes.native_log import redirect_stderr
     from kerasrecipes.prediction.answers import check_output
     from kerasrecipes.prediction.ready import check_ready, find_ready
     from kerasrecipes.report.words import write_count, write_seconds
-    from kerasrecipes.terminal import make_console, print_path, print_warnings
+    from kerasrecipes.terminal import print_path, print_warnings
 
     found, notes = find_ready(run)
     check_ready(found)
     check_output(output, data)
     # Standard output is for predictions alone. TensorFlow's messages are dropped, ours are not.
-    with (
-        os.fdopen(os.dup(2), "w", encoding="utf-8") as stderr,
-        redirect_stderr(Path(os.devnull)),
-    ):
+    with open_stream(os.dup(2)) as stderr, redirect_stderr(Path(os.devnull)):
         console = make_console(stderr)
         print_warnings(console, notes)
         with console.status("importing TensorFlow") as status:

@@ -16,9 +16,10 @@ def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
     """Show a recipe's layers: shapes, parameters with their arithmetic, multiply-adds."""
     from rich.text import Text
 
+    from kerasrecipes.console import make_console
     from kerasrecipes.recipe import load_recipe
     from kerasrecipes.report.tables import list_layers
-    from kerasrecipes.terminal import make_console, print_table, print_warnings
+    from kerasrecipes.terminal import print_table, print_warnings
 
     checked = load_recipe(recipe, overrides or ())
     console = make_console()

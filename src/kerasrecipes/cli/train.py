@@ -22,6 +22,30 @@ def train(
     profile: Annotated[
         bool, typer.Option("--profile", help="Measure fit by stage, and save a trace of it.")
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Continue from the last checkpoint of RECIPE's newest unfinished run; RECIPE may "
+            "be a run's folder.",
+        ),
+    ] = False,
+    allow_changes: Annotated[
+        bool,
+        typer.Option("--allow-changes", help="Resume with a changed recipe, data or versions."),
+    ] = False,
+    weights_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Begin with the weights of a run, where layers have the same name and shapes.",
+            show_default=False,
+        ),
+    ] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="The time between checkpoints.")
+    ] = 60.0,
     output_dir: OutputDir = Path("runs"),
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print the run's folder, and nothing else.")
@@ -36,21 +60,39 @@ def train(
     changes = list(overrides or ())
     changes += [f"seed={seed}"] if seed is not None else []
     changes += [f"device={device}"] if device is not None else []
-    checked = load_recipe(recipe, changes)
+    resumption = None
+    if resume:
+        from kerasrecipes.resuming import plan_resumption
+
+        resumption = plan_resumption(recipe, changes, output_dir, allow_changes=allow_changes)
+        checked, output_dir = resumption.recipe, resumption.run.path.parents[1]
+    else:
+        checked = load_recipe(recipe, changes)
 
     from kerasrecipes import pipeline
-    from kerasrecipes.terminal import TerminalListener, make_console
+    from kerasrecipes.console import dropping, echo, make_console
+    from kerasrecipes.interrupts import Interrupted
+    from kerasrecipes.runs import find_run
+    from kerasrecipes.terminal import TerminalListener
 
-    run = pipeline.train(
-        checked,
-        output_dir,
-        TerminalListener(make_console(quiet=quiet or as_json)),
-        command=["kerasrecipes", *sys.argv[1:]],
-        owns_process=True,
-        profile=profile,
-    )
+    console = make_console(quiet=quiet or as_json)
+    try:
+        with dropping(console):
+            run = pipeline.train(
+                checked,
+                output_dir,
+                TerminalListener(console),
+                command=["kerasrecipes", *sys.argv[1:]],
+                owns_process=True,
+                profile=profile,
+                checkpoint_every_s=checkpoint_every,
+                resumption=resumption,
+                weights_from=find_run(weights_from) if weights_from else None,
+            )
+    except Interrupted as error:
+        raise typer.Exit(error.exit_code) from None
     if as_json:
         facts = {"run": str(run.path), "scores": run.metrics, "warnings": run.info["warnings"]}
-        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        echo(json.dumps(facts, indent=2, ensure_ascii=False))
     elif quiet:
-        typer.echo(run.path)
+        echo(run.path)

@@ -23,13 +23,13 @@ def validate(
     ] = False,
 ) -> None:
     """Check recipes, and that data files exist and have the columns; report every problem."""
-    from rich.console import Console
     from rich.text import Text
 
+    from kerasrecipes.console import make_console
     from kerasrecipes.errors import InputError
     from kerasrecipes.recipe import load_recipe
 
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     problems: list[str] = []
     for file in recipes:
         try:

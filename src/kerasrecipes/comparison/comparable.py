@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from kerasrecipes.comparison.contenders import read_settings
+from kerasrecipes.comparison.contenders import has_facts, read_settings
 from kerasrecipes.comparison.differences import find_differences
 from kerasrecipes.errors import InputError
 from kerasrecipes.recipe import Recipe
@@ -17,6 +17,7 @@ from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.directions import find_directions
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows import Dataset
+from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run
 
 
@@ -49,10 +50,10 @@ class Facts:
         """
         if self.data["task"] != "regression":
             return dict(self.directions)
-        names = self.data["targets"]
+        names = self.data.get("targets", ())
         # R² has no unit, so its mean comes first if targets may have different ones.
         kinds = ["mae", "rmse", "r2"] if len(names) == 1 else ["r2", "mae", "rmse"]
-        if min(self.data["rows"].values()) == 1:
+        if min(self.data["rows"].values(), default=0) == 1:
             kinds.remove("r2")
         endings = ["", *(f"_{name}" for name in names if len(names) > 1)]
         units = "_original_units" if self.is_standardized else ""
@@ -79,7 +80,7 @@ def describe_run(run: Run) -> Facts:
         InputError: The run was made by a version that did not record them.
     """
     info = run.info
-    if "higher_is_better" not in info or "target_fingerprint" not in info["dataset"]:
+    if not has_facts(info):
         raise InputError(
             f"{run.path} was made by an older version, which did not record what a comparison "
             "needs. Train its recipe again, or compare its recipe."
@@ -89,12 +90,13 @@ def describe_run(run: Run) -> Facts:
 
 def read_score(run: Run, part: str, metric: str) -> float:
     """Read a score of a run, which may be the mean over its targets."""
-    scores = run.metrics[part]
-    if metric in scores:
-        return scores[metric]
-    kind, units, _ = metric.partition("_original_units")
-    names = run.info["dataset"]["targets"]
-    return mean(scores[_name_score(kind, f"_{name}", units)] for name in names)
+    with report_damage(run.path / "metrics.json"):
+        scores = run.metrics[part]
+        if metric in scores:
+            return scores[metric]
+        kind, units, _ = metric.partition("_original_units")
+        names = run.info["dataset"]["targets"]
+        return mean(scores[_name_score(kind, f"_{name}", units)] for name in names)
 
 
 def _name_score(kind: str, ending: str, units: str) -> str:
@@ -152,7 +154,7 @@ def choose_metric(facts: Sequence[Facts], wanted: str | None) -> tuple[str, bool
             raise InputError(f"{one.name} has no metric '{wanted}'. {choices}".rstrip())
     shared = [name for name in facts[0].scores if all(name in one.scores for one in facts)]
     metric = wanted or next((name for name in shared if name != "loss"), "loss")
-    directions = {one.scores[metric] for one in facts}
+    directions = {one.scores.get(metric) for one in facts}
     direction = directions.pop()
     others = f"Choose another metric: {', '.join(name for name in shared if name != metric)}."
     if directions or direction is None:

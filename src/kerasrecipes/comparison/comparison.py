@@ -34,12 +34,13 @@ from kerasrecipes.comparison.statistics import Ranking, rank_scores
 from kerasrecipes.comparison.table import make_rows
 from kerasrecipes.comparison.tuning import tune_learning_rates
 from kerasrecipes.comparison.words import lower_first
+from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.report.words import name_score, write_count
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.compatibility import check_compatibility
-from kerasrecipes.runs import create_folder, write_file
+from kerasrecipes.runs import create_folder
 from kerasrecipes.terminal import print_warnings
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Comparison:
         """The page in a frame, for notebooks."""
         page = html.escape(self.page.read_text(encoding="utf-8"), quote=True)
         return (
-            f'<iframe srcdoc="{page}" title="Comparison" sandbox="allow-scripts" '
+            f'<iframe srcdoc="{page}" title="Comparison" sandbox '
             'style="width: 100%; height: 640px; border: 0"></iframe>'
         )
 

@@ -9,16 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kerasrecipes.errors import InputError
+from kerasrecipes.errors import InputError, RunDamaged
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.yaml_file import parse_yaml
-from kerasrecipes.runs import RUN_JSON, Run, find_run, list_runs_of
+from kerasrecipes.run_files import report_damage
+from kerasrecipes.runs import Run, find_run, is_run, list_runs_of
 
 Given = str | Path | Mapping[str, Any] | Recipe
 """A recipe (its file, a mapping or a Recipe), a variant "key=value ...", or a run's folder."""
 
 Draw = tuple[int, int]
 """The seed and the split_seed of a run: runs of the same draw are paired."""
+
+_FACTS = {"epochs_run", "higher_is_better", "name", "parameters", "seed", "started_at", "versions"}
+_DATA_FACTS = {"fingerprint", "rows", "target_fingerprint", "task"}
 
 _KEY_AND_EQUALS = r"[\w.\[\]]+="
 
@@ -44,7 +48,7 @@ class Contender:
     def by_draw(self) -> dict[Draw, Run]:
         """The runs by draw."""
         return {
-            (run.info["seed"], read_settings(run)["dataset"]["split_seed"]): run
+            (run.info.get("seed", 0), read_settings(run)["dataset"].get("split_seed", 0)): run
             for run in self.runs
         }
 
@@ -75,7 +79,26 @@ class Candidate:
 
 def read_settings(run: Run) -> dict[str, Any]:
     """Read a run's resolved recipe, without checking it against the installed Keras."""
-    return dict(parse_yaml(run.recipe_text, str(run.recipe_path)).value)
+    with report_damage(run.recipe_path):
+        settings = parse_yaml(run.recipe_text, str(run.recipe_path)).value
+        if not (isinstance(settings, dict) and isinstance(settings["dataset"], dict)):
+            raise ValueError("it is not a resolved recipe")
+        return settings | {"loss": settings["loss"]}
+
+
+def has_facts(info: Mapping[str, Any]) -> bool:
+    """Whether run.json has the facts that a comparison needs; older versions recorded fewer."""
+    data, seconds = info.get("dataset", {}), info.get("seconds", {})
+    return info.keys() >= _FACTS and data.keys() >= _DATA_FACTS and "fit" in seconds
+
+
+def is_usable(run: Run) -> bool:
+    """Whether a run is not damaged, and if it is finished, has what a comparison needs."""
+    try:
+        has_all = has_facts(run.info) and run.recipe_text and run.history and run.metrics
+    except RunDamaged:
+        return False
+    return bool(has_all) or run.status != "finished"
 
 
 def read_contenders(
@@ -157,15 +180,17 @@ def _make_variants(bases: Sequence[Candidate], variants: Iterable[str]) -> list[
 
 def _read_finished(path: Path) -> Contender:
     """Read a run, or every finished run of ``runs/<name>`` with the newest's recipe and data."""
-    newest = find_run(path)
-    if newest.info["status"] != "finished":
-        raise InputError(f"{newest.path} is not finished (status: {newest.info['status']}).")
-    runs = [newest] if (path / RUN_JSON).is_file() else list_runs_of(path)
-    finished = [run for run in runs if run.info["status"] == "finished"]
+    named = find_run(path)
+    runs = [named] if is_run(path) else list_runs_of(path)
+    finished = [run for run in runs if run.status == "finished"]
+    if not finished:
+        status = named.info["status"]  # raises if it is damaged
+        raise InputError(f"{named.path} is not finished (status: {status}).")
+    newest = finished[-1]
     same = (run for run in finished if _read_identity(run) == _read_identity(newest))
-    return Contender(newest.info["name"], tuple(same))
+    return Contender(newest.info.get("name", ""), tuple(same))
 
 
 def _read_identity(run: Run) -> tuple[str, str]:
     without_seed = re.sub(r"^seed:.*\n", "", run.recipe_text, flags=re.MULTILINE)
-    return without_seed, run.info["dataset"]["fingerprint"]
+    return without_seed, run.info.get("dataset", {}).get("fingerprint", "")

@@ -12,11 +12,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,30 +26,39 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from kerasrecipes.comparison.contenders import is_usable
 from kerasrecipes.errors import InputError, KerasRecipesError
+from kerasrecipes.interrupts import catching_signals
 from kerasrecipes.pipeline import Listener, find_versions, train
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.runs import Run, RunWriter, list_runs, list_runs_of
+from kerasrecipes.resuming import Resumption
+from kerasrecipes.runs import Run, RunWriter, list_runs_of
 
 if TYPE_CHECKING:
     import keras
 
 _SERVE = (  # Ctrl-C ends a worker that has not begun, without a traceback
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    "from kerasrecipes.comparison.engine import serve; serve(int(sys.argv[1]))"
+    "from kerasrecipes.comparison.engine import serve; serve(*map(int, sys.argv[1:]))"
 )
 _POLL_S = 0.2
+_N_ATTEMPTS = 2
 _ShowEpoch = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A recipe to train, and where its run goes."""
+    """A recipe to train, and where its run goes.
+
+    Attributes:
+        unfinished: The run to continue, or None for a new one.
+    """
 
     recipe: Recipe
     output_dir: Path
     command: tuple[str, ...]
+    unfinished: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -84,19 +94,27 @@ class Trainer:
     def train(self, recipes: Sequence[Recipe]) -> list[Outcome]:
         """Train recipes, each with its own seed, unless there is a finished run of the same.
 
+        A run that was interrupted or killed continues from its last checkpoint.
+
         Returns:
             An outcome per recipe, in their order. A run that fails does not stop the others.
+
+        Raises:
+            KeyboardInterrupt: A signal asked to stop; the unfinished runs can be continued.
         """
-        outcomes = dict(self._find_finished(recipes))
+        finished = [self._find_same(recipe, "finished") for recipe in recipes]
+        outcomes = {
+            i: Outcome(recipes[i], run, was_reused=True) for i, run in enumerate(finished) if run
+        }
         waiting = [i for i in range(len(recipes)) if i not in outcomes]
         n_workers = min(self.workers or _count_workers(), len(waiting))
         crew = _Crew(n_workers, (_find_modules(recipes), self.data))
         lines = _Lines(self.console, len(waiting))
-        with crew, lines.bars:
+        with catching_signals(owns_process=bool(self.command)), crew, lines.bars:
             futures = {}
             for i in waiting:
-                job = Job(recipes[i], self.output_dir, self.command)
-                futures[crew.pool.submit(crew.train, job, lines.add(recipes[i]))] = i
+                show = lines.add(recipes[i])
+                futures[crew.pool.submit(self._train_one, crew, recipes[i], show)] = i
             unfinished = set(futures)
             while unfinished:
                 # Without a timeout, Ctrl-C may wait until a run ends.
@@ -106,19 +124,38 @@ class Trainer:
         outcomes |= {i: future.result() for future, i in futures.items()}
         return [outcomes[i] for i in range(len(recipes))]
 
-    def _find_finished(self, recipes: Sequence[Recipe]) -> Iterator[tuple[int, Outcome]]:
-        """Find runs of the same resolved recipe, seed included, the same data and versions."""
-        finished = {
-            run.recipe_text: run
-            for run in list_runs(self.output_dir)
-            if run.info["status"] == "finished" and run.recipe_path.exists()
-        }
-        for i, recipe in enumerate(recipes):
-            if run := finished.get(recipe.to_yaml()):
-                info = run.info
-                is_same_data = info["dataset"]["fingerprint"] == self.fingerprints.get(recipe.name)
-                if is_same_data and info["versions"] == find_versions():
-                    yield i, Outcome(recipe, run, was_reused=True)
+    def _train_one(self, crew: _Crew, recipe: Recipe, show: _ShowEpoch) -> Outcome:
+        """Train a recipe; once more if its worker is killed."""
+        reason = ""
+        for _ in range(_N_ATTEMPTS):
+            unfinished = self._find_same(recipe, "killed", "interrupted")
+            try:
+                return crew.train(Job(recipe, self.output_dir, self.command, unfinished), show)
+            except _WorkerEnded as error:
+                reason = str(error)
+                if not error.was_killed:
+                    break
+        for run in self._list_runs_of(recipe)[-1:]:
+            if run.status == "killed":
+                RunWriter(run.path).update(status="failed", error=reason)
+            reason += f" Its log: {run.log_path}"
+        return Outcome(recipe, None, reason)
+
+    def _list_runs_of(self, recipe: Recipe) -> list[Run]:
+        """The runs of the same resolved recipe, seed included, oldest first."""
+        runs = list_runs_of(self.output_dir / make_folder_name(recipe.name))
+        return [run for run in runs if is_usable(run) and run.recipe_text == recipe.to_yaml()]
+
+    def _find_same(self, recipe: Recipe, *statuses: str) -> Run | None:
+        """Find the newest run of the same recipe, data and versions with one of the statuses."""
+        for run in reversed(self._list_runs_of(recipe)):
+            info = run.info
+            fingerprint = info.get("dataset", {}).get("fingerprint", "")
+            is_same_data = fingerprint == self.fingerprints.get(recipe.name)
+            is_same = is_same_data and info.get("versions") == find_versions()
+            if is_same and run.status in statuses:
+                return run
+        return None
 
 
 class _Lines:
@@ -175,7 +212,7 @@ class _Crew:
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self.pool.shutdown(wait=False, cancel_futures=True)
-        if kind is KeyboardInterrupt:  # runs in training are kept
+        if kind and issubclass(kind, KeyboardInterrupt):  # runs in training are kept
             for worker in self.workers:
                 worker.process.send_signal(signal.SIGINT)
         self.pool.shutdown()
@@ -189,10 +226,19 @@ class _Crew:
         if worker is None:
             worker = _Worker(self.beginning)
             self.workers.append(worker)
-        outcome = worker.train(job, show)
-        show(0, "")
-        self.idle.put(worker if worker.process.poll() is None else None)
-        return outcome
+        try:
+            return worker.train(job, show)
+        finally:
+            show(0, "")
+            self.idle.put(worker if worker.process.poll() is None else None)
+
+
+class _WorkerEnded(Exception):
+    """A worker's process ended while it trained."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(_describe_death(exit_code))
+        self.was_killed = exit_code < 0
 
 
 class _Worker:
@@ -207,7 +253,7 @@ class _Worker:
         with theirs:
             number = theirs.fileno()
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, str(number)],
+                [sys.executable, "-c", _SERVE, str(number), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=_make_environment(),
@@ -221,15 +267,17 @@ class _Worker:
             self.connection.send(message)
 
     def train(self, job: Job, show: _ShowEpoch) -> Outcome:
-        """Train a job and show its epochs; if the process ends early, the run fails."""
-        started_at = datetime.now().isoformat(timespec="seconds")
+        """Train a job and show its epochs.
+
+        Raises:
+            _WorkerEnded: The process ended before.
+        """
         self._send(job)
         try:
             while isinstance(message := self.connection.recv(), tuple):
                 show(*message)
         except (EOFError, ConnectionError):
-            reason = _describe_death(self.process.wait())
-            return Outcome(job.recipe, None, _mark_failed(job, started_at, reason))
+            raise _WorkerEnded(self.process.wait()) from None
         outcome: Outcome = message
         return outcome
 
@@ -251,17 +299,6 @@ def _find_modules(recipes: Sequence[Recipe]) -> list[str]:
                 "your script. Put the class into a module, and import that."
             )
     return sorted({*modules.values()})
-
-
-def _mark_failed(job: Job, started_at: str, reason: str) -> str:
-    """Write the reason into a run whose process ended early, and add its log."""
-    for run in list_runs_of(job.output_dir / make_folder_name(job.recipe.name)):
-        info = run.info
-        is_ours = info["status"] == "running" and info["started_at"] >= started_at
-        if is_ours and run.recipe_text == job.recipe.to_yaml():
-            RunWriter(run.path).update(status="failed", error=reason)
-            return f"{reason} Its log: {run.log_path}"
-    return reason
 
 
 def _describe_death(exit_code: int) -> str:
@@ -295,8 +332,14 @@ def _make_environment() -> dict[str, str]:
     return os.environ | dict.fromkeys(names, "1") | {"PYTHONPATH": path}
 
 
-def serve(number: int) -> None:
-    """Train every job that arrives at a file descriptor, until its other end is closed."""
+def serve(number: int, parent: int) -> None:
+    """Train every job that arrives at a file descriptor, until its other end is closed.
+
+    Args:
+        number: The file descriptor.
+        parent: The process that sends jobs. When it has ended, this one ends, too.
+    """
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with Connection(number) as connection, suppress(EOFError):
         modules, data = connection.recv()
         for module in modules:
@@ -310,6 +353,13 @@ def serve(number: int) -> None:
                 os._exit(130)  # TensorFlow's threads would delay a normal exit
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             connection.send(outcome)
+
+
+def _end_with(parent: int) -> None:
+    """Wait until the parent has ended; then end as SIGTERM ends a training, with a checkpoint."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Sender(Listener):
@@ -326,10 +376,8 @@ class _Sender(Listener):
 
     def _send(self, epoch: int, logs: Mapping[str, float]) -> None:
         scores = "  ".join(f"{name} {float(value):.4f}" for name, value in logs.items())
-        try:
+        with suppress(BrokenPipeError):  # the parent has ended, and so does this process soon
             self._connection.send((epoch + 1, scores))
-        except BrokenPipeError:  # nobody waits for this run any more
-            raise KeyboardInterrupt from None
 
 
 def _train(job: Job, data: Any, connection: Connection) -> Outcome:
@@ -342,6 +390,7 @@ def _train(job: Job, data: Any, connection: Connection) -> Outcome:
             command=job.command,
             data=data,
             owns_process=True,
+            resumption=Resumption(job.unfinished, job.recipe) if job.unfinished else None,
         )
     except KerasRecipesError as error:
         return Outcome(job.recipe, None, str(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from statistics import mean
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kerasrecipes.comparison.comparison import Comparison
 
 _Cells = Sequence[str | Text]
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.]+(e[+-]?\d+)?$)")
 _STYLES = {Verdict.BETTER: "green", Verdict.WORSE: "red", Verdict.TOO_FEW: "yellow"}
 
 
@@ -122,13 +124,18 @@ def to_json(comparison: Comparison) -> str:
 
 
 def to_csv(comparison: Comparison) -> str:
-    """Write the rows as CSV."""
-    flat = _flatten_rows(comparison)
+    """Write the rows as CSV; a spreadsheet takes no text in it as a formula."""
+    flat = [{k: _quote_formula(v) for k, v in row.items()} for row in _flatten_rows(comparison)]
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(flat[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
     return text.getvalue()
+
+
+def _quote_formula(value: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet may run, as OWASP advises."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def to_markdown(comparison: Comparison) -> str:

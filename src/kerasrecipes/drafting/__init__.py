@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def draft_recipe(
         InputError: The file is there already, or no recipe would train on the data; no file is
             left behind.
     """
-    path = Path(data).expanduser().absolute()
+    path = Path(os.path.expanduser(data)).absolute()
     file = file or Path(f"{make_folder_name(_find_stem(path))}.yaml")
     _check_file(file)
     found = look_at(path, target, encoding)
@@ -82,13 +83,13 @@ def _check_draft(recipe: Recipe, found: Findings) -> Dataset:
 
 
 def _find_stem(path: Path) -> str:
-    if glob.has_magic(path.name) and not path.exists():
+    if glob.has_magic(path.name) and not os.path.exists(path):
         return path.parent.name
-    return path.name if path.is_dir() else Path(path.name.removesuffix(".gz")).stem
+    return path.name if os.path.isdir(path) else Path(path.name.removesuffix(".gz")).stem
 
 
 def _check_file(file: Path) -> None:
-    if file.exists():
+    if os.path.exists(file):
         raise _make_taken(file)
     if not file.parent.is_dir():
         raise InputError(

@@ -11,6 +11,7 @@ import yaml
 from rich.cells import cell_len
 
 from kerasrecipes.errors import KeyPath
+from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.yaml_file import write_value
 
 WIDTH = 80
@@ -109,14 +110,6 @@ def write_flow(value: Any) -> str:
 def is_writable_key(name: str) -> bool:
     """Whether YAML takes a text for a key with its value on one line."""
     return len(write_flow(name)) <= _LONGEST_KEY
-
-
-def make_printable(text: str) -> str:
-    """A text that cannot end a comment: line breaks and similar characters are escaped."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
 
 
 def _find_indent(path: KeyPath) -> int:

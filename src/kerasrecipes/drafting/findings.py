@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -109,7 +110,7 @@ def look_at(path: Path, target: str | None, encoding: str | None = None) -> Find
         raise DataError(path.name, [problem])
     csv = CsvSpec(encoding=encoding) if encoding else CsvSpec()
     spec = DatasetSpec(path=str(path), target=target, missing="median", csv=csv)
-    found = _look_at_folder(path, target) if path.is_dir() else _look_at_file(path, spec)
+    found = _look_at_folder(path, target) if os.path.isdir(path) else _look_at_file(path, spec)
     n_rows = len(found.source.target)
     if n_rows < FEWEST_ROWS:
         what = "images" if found.images else "rows with a target" if found.n_unanswered else "rows"

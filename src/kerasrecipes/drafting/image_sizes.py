@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,9 +37,10 @@ class ImageFacts:
 
 def look_at_images(folder: Path) -> ImageFacts:
     """Look at the heads of up to 2,000 images, spread evenly over a folder's sub-folders."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
-    files = sorted(file for file in folder.glob("*/**/*") if file.suffix.lower() in IMAGES)
+    found_files = (file for file in folder.glob("*/**/*") if file.suffix.lower() in IMAGES)
+    files = sorted(file for file in found_files if os.path.isfile(file))
     found: list[tuple[int, int]] = []
     is_gray = True
     for file in files[:: max(1, -(-len(files) // _MOST_LOOKED_AT))]:
@@ -47,7 +50,7 @@ def look_at_images(folder: Path) -> ImageFacts:
                 width, height = image.size
                 found.append((width, height) if is_on_its_side else (height, width))
                 is_gray &= image.mode in _GRAY_MODES
-        except (OSError, UnidentifiedImageError):
+        except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
             continue  # The loader opens all files and reports those that are not images.
     mode: Literal["rgb", "grayscale"] = "grayscale" if is_gray and found else "rgb"
     sizes = np.array(found or [(0, 0)])

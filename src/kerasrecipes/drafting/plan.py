@@ -24,6 +24,7 @@ from kerasrecipes.drafting.network import (
     make_dense,
 )
 from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.dataset import Source
@@ -71,9 +72,10 @@ def plan_recipe(found: Findings, file: Path) -> CommentedRecipe:
         "changed.",
         *(f"Look at this first: {hint}" for hint in found.hints),
     ]
-    plan.set(("name",), file.stem)
+    plan.set(("name",), make_printable(file.stem))
     answer = "the images" if found.images else ", ".join(source.target_names)
-    plan.set(("description",), f"{source.task.capitalize()} of {answer} in {name}")
+    description = f"{source.task.capitalize()} of {answer} in {name}"
+    plan.set(("description",), make_printable(description))
     plan.set(("seed",), 42, "initial weights, row order, dropout")
     plan.open(("dataset",))
     _plan_source(plan, found, file)

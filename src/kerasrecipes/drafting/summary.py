@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasrecipes.drafting import Draft
-from kerasrecipes.drafting.commented import make_printable
 from kerasrecipes.drafting.plan import describe_classes
+from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.rows.words import count, list_some
 
 _NAMES_SHOWN = 4

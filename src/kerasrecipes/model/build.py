@@ -6,7 +6,8 @@ import itertools
 import operator
 import re
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -17,7 +18,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasrecipes.errors import KeyPath, Problem, RecipeError
+from kerasrecipes.errors import KeyPath, Problem, RecipeError, RunFailed
+from kerasrecipes.memory import TooLargeError, check_fits, explaining_memory
 from kerasrecipes.model.ranks import describe_output_rank, find_misfit
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.components import find_category
@@ -26,6 +28,7 @@ from kerasrecipes.recipe.keras_names import (
     find_definition,
     find_registered,
     keras_folder,
+    list_aliases,
 )
 from kerasrecipes.recipe.names import make_keras_name, to_snake_case
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits, name_in_logs
@@ -51,8 +54,10 @@ _REFUSALS = (
     LookupError,
     AttributeError,
     ImportError,
-    tf.errors.InvalidArgumentError,
-    tf.errors.UnimplementedError,
+    AssertionError,
+    NameError,
+    RuntimeError,
+    tf.errors.OpError,
 )
 """Exceptions that Keras raises if it cannot build a component."""
 _OWN_FOLDER = Path(__file__).parents[1]
@@ -94,10 +99,13 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
                 misfits.append(recipe.problem(("layers", i), misfit.message))
                 if misfit.shape is None:
                     raise RecipeError(misfits)
-                model.add(keras.layers.Reshape(misfit.shape))  # to find the other misfits
+                # To find the other misfits.
+                model.add(keras.layers.Reshape(misfit.shape, name=f"misfit-{i}"))
             if needs_adapting(component):
                 layer.adapt(_predict_so_far(model, inputs))
-            model.add(layer)
+            with _checking_weights():
+                model.add(layer)
+            check_fits(model.output_shape, "the outputs of one row")
 
         call_keras(recipe, path, add_layer)
     if misfits:
@@ -106,6 +114,25 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
         raise RecipeError(misfits)
     model.dtype_policy = keras.dtype_policies.get(recipe.precision)  # decides about loss scaling
     return model
+
+
+@contextmanager
+def _checking_weights() -> Iterator[None]:
+    """Check that each weight fits into memory before it is made."""
+
+    def create(next_creator: Callable[..., Any], **arguments: Any) -> Any:
+        initial = arguments.get("initial_value")
+        if callable(initial):
+            try:
+                with tf.Graph().as_default():  # has the shape, and computes nothing
+                    value = initial()
+            except (TypeError, ValueError) as error:
+                raise TooLargeError(f"Keras rejects this: {error}") from error
+            check_fits(value.shape, "weights", value.dtype.size)
+        return next_creator(**arguments)
+
+    with tf.variable_creator_scope(create):
+        yield
 
 
 def needs_adapting(layer: Component) -> bool:
@@ -241,7 +268,8 @@ def make_component(component: Component) -> Any:
     is_known = registered is None and category in ("losses", "metrics", "activations")
     if not is_class or (is_known and not arguments):
         return canonical
-    make = registered or getattr(operator.attrgetter(category)(keras), canonical)
+    symbol = list_aliases(category).get(canonical, canonical)
+    make = registered or getattr(operator.attrgetter(category)(keras), symbol)
     return make(
         **{argument: _make_argument(argument, value) for argument, value in arguments.items()}
     )
@@ -279,17 +307,25 @@ def call_keras(recipe: Recipe, path: KeyPath, call: Callable[[], Any]) -> Any:
     """Call Keras for a place in the recipe, and report its errors at this place.
 
     Raises:
-        RecipeError: Keras or TensorFlow raised one of ``_REFUSALS``. An exception that our own
-            code raised is a bug, and keeps its traceback.
+        RecipeError: Memory is too small, or Keras or TensorFlow raised one of ``_REFUSALS``. An
+            exception that our own code raised is a bug, and keeps its traceback.
     """
     try:
-        return call()
+        with explaining_memory():
+            return call()
+    except (TooLargeError, RunFailed) as error:
+        raise RecipeError([recipe.problem(path, _clean(error))]) from error
     except _REFUSALS as error:
         if not _is_raised_by_keras(error):
             raise
-        said = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n\nArguments received by")[0]
-        said = re.sub(r"^Exception encountered when calling .*\s+", "", said).strip()
-        raise RecipeError([recipe.problem(path, f"Keras rejects this: {said}")]) from error
+        message = f"Keras rejects this: {_clean(error)}"
+        raise RecipeError([recipe.problem(path, message)]) from error
+
+
+def _clean(error: Exception) -> str:
+    """An exception's message without what Keras adds to it."""
+    said = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n\nArguments received by")[0]
+    return re.sub(r"^Exception encountered when calling .*\s+", "", said).strip()
 
 
 def _is_raised_by_keras(error: Exception) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasrecipes.backend import import_keras
 from kerasrecipes.model.build import build_model, compile_model, describe_layers, needs_adapting
 from kerasrecipes.model.checks import check_batch, check_output
 from kerasrecipes.model.encoder import Encoder, fit_encoder
@@ -66,8 +67,9 @@ def build(recipe: Recipe, dataset: Dataset) -> Built:
     """Build and compile the recipe's model for its data.
 
     Raises:
-        RecipeError: Keras rejects a part of the recipe.
+        InputError: Keras rejects a part of the recipe, or has other settings in this process.
     """
+    import_keras()
     with seeding(recipe.seed):
         train = dataset.parts["train"]
         encoder = fit_encoder(dataset, recipe.dataset)

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from kerasrecipes.backend import import_keras
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model.encoder import ROWS_AT_ONCE, Encoder, to_tensors
 from kerasrecipes.model.randomness import seeding
@@ -91,6 +92,7 @@ def find_trained(serving: keras.Model) -> keras.Sequential:
 
 def load_model(file: Path) -> keras.Model:
     """Load a saved model; code in it is not loaded."""
+    import_keras()
     with seeding(0):
         return keras.saving.load_model(file, compile=False, safe_mode=True)
 

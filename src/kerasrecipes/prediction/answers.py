@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
-import glob
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from kerasrecipes.durable import replacing
 from kerasrecipes.errors import InputError
-from kerasrecipes.runs import replacing
+from kerasrecipes.recipe.names import make_lines_printable
+from kerasrecipes.rows.files import expand
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,8 +50,8 @@ def check_output(output: Path | None, data: str, trained_on: str | None = None) 
         raise InputError(f"{output} is a folder. Give the answers a file of their own.")
     held = {"the rows to answer": data, "rows that the run was trained on": trained_on}
     for what, path in held.items():
-        file = str(Path(path or "").expanduser())
-        files = [name for name in (file, *glob.glob(file, recursive=True)) if Path(name).is_file()]
+        file = Path(os.path.expanduser(path or "")).absolute()
+        files = [each for each in expand(str(file)) if os.path.isfile(each)]
         if output.exists() and any(map(output.samefile, files)):
             raise InputError(f"{output} contains {what}. Give the answers a file of their own.")
 
@@ -90,11 +92,19 @@ def open_answers(output: Path | None) -> Iterator[Callable[[Answers], None]]:
         yield write
 
 
+class _StandardOutput(io.BytesIO):
+    """Standard output, which a terminal may show; each write has whole characters."""
+
+    def write(self, data: Any) -> int:
+        text = make_lines_printable(bytes(data).decode("utf-8"))
+        return sys.stdout.buffer.write(text.encode("utf-8"))
+
+
 @contextmanager
 def _open_sink(output: Path | None) -> Iterator[BinaryIO]:
     if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        yield _StandardOutput()
+        sys.stdout.flush()
         return
     with replacing(output) as partial:
         try:

@@ -17,6 +17,7 @@ from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import make_report
 from kerasrecipes.rows import STANDARD_INPUT, Part, load_for
 from kerasrecipes.rows.dataset import Inputs
+from kerasrecipes.run_files import check_place
 from kerasrecipes.runs import Run, RunWriter, create_folder
 from kerasrecipes.training.fit import Scorer
 from kerasrecipes.training.scores import score_numbers
@@ -57,7 +58,10 @@ def evaluate(
     if not codec.class_names:
         suffix = "_original_units" if codec.mean else ""
         answers = np.column_stack([*columns.values()])
+        if not np.isfinite(answers).all():
+            raise InputError(f"{saved.run.path} predicts NaN or infinity, which has no score.")
         metrics |= score_numbers(target, answers, codec.names, suffix)
+    check_place(saved.run.path / "evaluations")
     run = RunWriter(create_folder(saved.run.path / "evaluations", started_at))
     facts = saved.run.info
     dataset = facts["dataset"] | {"origin": origin, "rows": {PART: len(target)}}

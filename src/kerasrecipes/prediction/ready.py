@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from os.path import lexists
 from pathlib import Path
 
 from kerasrecipes.errors import InputError
 from kerasrecipes.runs import Run, find_run, list_runs_of
 
 _REASONS = {
-    "running": "it is still running, or was killed. Wait for its end, or train it again",
+    "running": "it is still running. Wait for its end, or train it again",
+    "killed": "it was killed. Continue it with --resume, or train it again",
     "failed": "it failed. Train it again",
     "interrupted": "it stopped before the first epoch ended. Train it again",
 }
 
 
 def find_ready(path: Path) -> tuple[Run, list[str]]:
-    """Find the run at a path: its own folder, or in ``runs/<name>`` the newest with a model.
+    """Find the run at a path: its own folder, or in ``runs/<name>`` the newest finished one.
+
+    Where none is finished, the newest with a model is meant, such as one that was interrupted.
 
     Returns:
         The run, which is the newest where none has a model, and a line that names a newer one.
@@ -25,14 +29,17 @@ def find_ready(path: Path) -> tuple[Run, list[str]]:
     """
     newest = find_run(path)
     ready = [run for run in list_runs_of(path) if is_ready(run)]
-    if newest.path == path or not ready or ready[-1].path == newest.path:
+    finished = [run for run in ready if run.status == "finished"]
+    chosen = (finished or ready or [newest])[-1]
+    if newest.path in (path, chosen.path):
         return newest, []
-    return ready[-1], [f"{newest.path} has no model; using {ready[-1].path}"]
+    why = "has no model" if not is_ready(newest) else f"is not finished ({newest.status})"
+    return chosen, [f"{newest.path} {why}; using {chosen.path}"]
 
 
 def is_ready(run: Run) -> bool:
     """Whether a run has a saved model that this version can load."""
-    return run.model_path.exists() and "codec" in run.info
+    return run.status != "damaged" and lexists(run.model_path) and "codec" in run.info
 
 
 def check_ready(run: Run) -> None:
@@ -43,8 +50,9 @@ def check_ready(run: Run) -> None:
     """
     if is_ready(run):
         return
-    reason = _REASONS.get(run.info.get("status", ""), "its file is gone. Train it again")
-    if run.model_path.exists():
+    status = run.status if run.info else ""  # a damaged run.json raises
+    reason = _REASONS.get(status, "its file is gone. Train it again")
+    if lexists(run.model_path):
         reason = "an older version of kerasrecipes saved it. Train it again"
     others = [other.path for other in list_runs_of(run.path.parent) if is_ready(other)]
     hint = f"\n  There is another run with a model: {others[-1]}" if others else ""

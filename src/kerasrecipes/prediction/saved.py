@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-from zipfile import BadZipFile
+from typing import TYPE_CHECKING, Any
 
-import keras
+import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import InputError
 from kerasrecipes.model.encoder import ENCODER_NAME, Encoder
-from kerasrecipes.model.serving import find_trained, load_model, make_predictor
+from kerasrecipes.model.serving import find_trained, make_predictor
 from kerasrecipes.model.target import TargetCodec
+from kerasrecipes.prediction.model_file import load_run_model
 from kerasrecipes.prediction.ready import check_ready
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.report.serving import list_inputs
 from kerasrecipes.rows import Piece, Schema, open_rows
 from kerasrecipes.rows.dataset import Inputs
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.table import describe_left_out
 from kerasrecipes.rows.target import Target
 from kerasrecipes.rows.words import count, list_some
-from kerasrecipes.runs import Run
+from kerasrecipes.run_files import check_file, report_damage
+from kerasrecipes.runs import RUN_JSON, Run
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,16 @@ class Saved:
 
     def predict(self, inputs: Inputs) -> dict[str, NDArray[Any]]:
         """Predict raw rows; columns as in predictions.csv, without "row" and "actual"."""
-        return self.codec.decode(self.answer(inputs))
+        import tensorflow as tf
+
+        try:
+            answers = self.answer(inputs)
+        except (tf.errors.OpError, ValueError, TypeError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise InputError(
+                f"{self.run.model_path} cannot predict these rows: {reason}"
+            ) from error
+        return self.codec.decode(answers)
 
     def reset_warnings(self) -> None:
         """Reset the warnings and counts of rows that were read before."""
@@ -140,20 +154,17 @@ def load_saved(run: Run) -> Saved:
         InputError: The run ended before it saved a model, or the model cannot be loaded.
     """
     check_ready(run)
-    info = run.info
+    check_file(run.recipe_path)
     recipe = load_recipe(run.recipe_path, needs_source=False)
-    try:
-        model = load_model(run.model_path)
-    except (ValueError, OSError, BadZipFile) as error:
-        reason = str(error).strip().split("\n")[0].rstrip(".")
-        raise InputError(
-            f"{run.model_path} cannot be loaded: {reason}. Train it again: kerasrecipes train "
-            f"{run.recipe_path}"
-        ) from error
-    facts = info["dataset"]
-    columns = tuple(make_column(**column) for column in facts.get("columns", ()))
-    encoder = Encoder(columns, model.get_layer(ENCODER_NAME) if columns else None)
-    codec = TargetCodec.from_dict(info["codec"])
+    model = load_run_model(run)
+    with report_damage(run.path / RUN_JSON):
+        info = run.info
+        facts = info["dataset"]
+        columns = tuple(make_column(**column) for column in facts.get("columns", ()))
+        encoder = Encoder(columns, model.get_layer(ENCODER_NAME) if columns else None)
+        codec = TargetCodec.from_dict(info["codec"])
+        _check_fit(model, facts, codec)
+        vocabularies = _read_vocabularies(encoder)
     is_classes = bool(codec.class_names)
     target_columns = [make_column(**column) for column in facts.get("target_columns", ())]
     if not target_columns:
@@ -164,14 +175,25 @@ def load_saved(run: Run) -> Saved:
     shape = () if columns else tuple(model.input_shape[1:])
     schema = Schema(columns, target, codec.names, shape, recipe.dataset)
     answer = make_predictor(model, encoder)
-    return Saved(run, recipe, model, encoder, codec, schema, answer, _read_vocabularies(encoder))
+    return Saved(run, recipe, model, encoder, codec, schema, answer, vocabularies)
+
+
+def _check_fit(model: keras.Model, facts: Mapping[str, Any], codec: TargetCodec) -> None:
+    """Check that a model takes and gives what run.json describes.
+
+    Raises:
+        ValueError: It does not.
+    """
+    takes = {each.name: (each.dtype, *each.shape[1:]) for each in model.inputs}
+    listed = {each.name: (each.dtype, *each.shape) for each in list_inputs(facts)}
+    if takes != listed or model.output_shape[1:] != (codec.n_units,):
+        raise ValueError("it describes another model than model.keras")
+    codec.decode(np.eye(codec.n_units, dtype=np.float32))
 
 
 def _read_vocabularies(encoder: Encoder) -> dict[str, set[str]]:
     layers = encoder.model.layers if encoder.model else ()
-    lookups = {
-        layer.name: layer for layer in layers if isinstance(layer, keras.layers.StringLookup)
-    }
+    lookups = {layer.name: layer for layer in layers if hasattr(layer, "get_vocabulary")}
     return {
         name: {*lookups[f"category_{i}"].get_vocabulary(), ""}
         for i, name in enumerate(encoder.categories)

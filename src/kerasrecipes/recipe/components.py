@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerasrecipes.errors import KeyPath, Problem
+from kerasrecipes.errors import MAX_PROBLEMS, KeyPath, Problem
 from kerasrecipes.recipe.features import FEATURES, find_rule
 from kerasrecipes.recipe.keras_names import (
     COMPILE_METRICS,
@@ -18,6 +18,7 @@ from kerasrecipes.recipe.keras_names import (
     list_names,
     list_registered,
 )
+from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import DECIMAL_COMMA, Document, write_value
 
@@ -59,6 +60,9 @@ _ARGUMENT_CATEGORIES = {
 }
 _CODE = "it contains Python code, which a recipe never runs. Remove it."
 _FOREIGN = "it loads foreign code. Remove it."
+_JOINS = "it joins several inputs, and a recipe's layers have one. Remove it."
+_MERGES = ("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract")
+"""Functions; Keras itself refuses the classes ``Add``, ..., which saved models may contain."""
 _INPUT = "the input shape comes from the data. Remove this layer."
 REFUSED = {
     "Lambda": _CODE,
@@ -68,6 +72,7 @@ REFUSED = {
     "RemoteMonitor": "it sends training data to another machine. Remove it.",
     **dict.fromkeys(("TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), _FOREIGN),
     **dict.fromkeys(("InputLayer", "Input"), _INPUT),
+    **dict.fromkeys(_MERGES, _JOINS),
 }
 _FROM_DATA = ("input_shape", "input_dim", "batch_input_shape")
 
@@ -177,6 +182,8 @@ class ComponentReader:
     def read(self, category: str, value: Any, path: KeyPath) -> Component:
         """Read the component at a path; an invalid one where it is malformed."""
         n_before, component = len(self.problems), split_component(value)
+        if n_before > MAX_PROBLEMS:  # each takes time to describe
+            return Component(category, "", is_valid=False)
         if component is None:
             self._report(path, _describe_malformed(category, value))
             return Component(category, "", is_valid=False)
@@ -241,6 +248,8 @@ class ComponentReader:
             rule = find_rule(arguments, argument)
         elif value is None and (default is None or category == "initializers"):
             return None
+        elif argument == "name" and isinstance(value, str) and value != make_printable(value):
+            rule = "must not contain line breaks or control characters"
         elif isinstance(value, str) and DECIMAL_COMMA.match(value) and argument != "name":
             rule = "must be a number"
         elif argument == "cells" and isinstance(value, list):
@@ -335,8 +344,8 @@ def _describe_malformed(category: str, value: Any) -> str:
     noun, example = _NOUNS[category]
     received = f"(received: {write_value(value)})"
     names = list(value) if isinstance(value, dict) else []
-    first = str(names[0]) if names else ""
-    definition = _define(category, first) if first else None
+    first = names[0] if names else ""
+    definition = _define(category, first) if isinstance(first, str) else None
     if category == "features":
         return f"A feature is a word, such as {example} {received}."
     if len(names) > 1 and definition and not isinstance(value[first], dict):
@@ -349,7 +358,8 @@ def _describe_malformed(category: str, value: Any) -> str:
         start = "Start each with its own '- '. " if category in LISTS else ""
         return (
             f"Each {noun} is one name with its arguments (received {len(names)} names: "
-            f"{', '.join(map(str, names))}). {start}Write {example}"
+            f"{', '.join(str(name) if name else write_value(name) for name in names)}). "
+            f"{start}Write {example}"
         )
     if definition:
         argument = next(iter(definition.arguments), "name")

@@ -30,6 +30,15 @@ def find_refused(recipe: Components) -> Iterator[tuple[KeyPath, str]]:
                 f"{n_regressors}). Remove num_regressors."
             )
             yield ("metrics", i, "R2Score", "num_regressors"), message
+    for i, layer in enumerate(recipe.layers):
+        size = layer.arguments.get("output_size")
+        is_one = size == 1 or (isinstance(size, list) and 1 in size)
+        if layer.name.startswith("AdaptiveMaxPooling") and is_one:
+            message = (
+                "With an output_size of 1, Keras 3.15 pools over more steps than there are, at "
+                f"which TensorFlow ends the process. Write Global{layer.name[8:]} instead."
+            )
+            yield ("layers", i, layer.name, "output_size"), message
 
 
 def find_doubtful(recipe: Components) -> Iterator[tuple[KeyPath, str]]:

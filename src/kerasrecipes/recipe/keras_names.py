@@ -41,7 +41,7 @@ Source: keras/src/trainers/compile_utils.py, ``get_metric``.
 """
 
 _NOT_COMPONENTS = {
-    *("get", "serialize", "deserialize", "legacy", "schedules", "CallbackList"),
+    *("get", "serialize", "deserialize", "legacy", "schedules", "CallbackList", "InputSpec"),
     *_BASES.values(),
 }
 

@@ -13,9 +13,11 @@ from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError, format_
 from kerasrecipes.recipe.components import find_place_category
 from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.keras_names import find_canonical_name
+from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.recipe import Recipe
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import (
+    MAX_DEPTH,
     Document,
     parse_yaml,
     read_python,
@@ -83,12 +85,13 @@ def _read_source(source: str | Path | Mapping[str, Any] | Recipe) -> tuple[Docum
     if isinstance(source, Mapping):
         return _add_bases(read_python(source), Path(), ()), "recipe"
     file = _find_file(Path(source))
-    return _add_bases(read_yaml(file), file.parent, (file.resolve(),)), file.stem
+    document = _add_bases(read_yaml(file), file.parent, (file.resolve(),))
+    return document, make_printable(os.fsencode(file.stem).decode("utf-8", "replace"))
 
 
 def _find_file(file: Path) -> Path:
     """The file itself, or the recipe that the package ships under this name."""
-    shipped = {} if file.exists() else list_shipped()
+    shipped = {} if os.path.exists(file) else list_shipped()
     if str(file) in shipped:
         return shipped[str(file)]
     meant = find_meant(file.stem, shipped) if not file.suffix else file.stem
@@ -124,16 +127,19 @@ def _add_bases(document: Document, folder: Path, chain: tuple[Path, ...]) -> Doc
     def refuse(message: str) -> RecipeError:
         return RecipeError([Problem(path, message.rstrip(), place)])
 
-    if not isinstance(base_name, str):
+    if not isinstance(base_name, str) or not base_name:
         received = f"(received: {write_value(base_name)})"
         raise refuse(f"extends must be the file name of another recipe {received}.")
     file = folder / base_name
+    if not os.path.isfile(file):
+        files = filter(os.path.isfile, folder.glob("*.yaml"))
+        nearby = [path.name for path in files if path.resolve() not in chain]
+        raise refuse(f"There is no recipe {file}. {suggest(base_name, nearby)}")
     if file.resolve() in chain:
         names = " → ".join(path.name for path in (*chain, file))
         raise refuse(f"Recipes may not extend each other in a circle: {names}.")
-    if not file.is_file():
-        nearby = [path.name for path in folder.glob("*.yaml") if path.resolve() not in chain]
-        raise refuse(f"There is no recipe {file}. {suggest(base_name, nearby)}")
+    if len(chain) > MAX_DEPTH:
+        raise refuse(f"A recipe may extend {MAX_DEPTH} others at the most, one through another.")
     base = _add_bases(read_yaml(file), file.parent, (*chain, file.resolve()))
     if not isinstance(base.value, dict):
         raise refuse(f"{file} contains no recipe.")
@@ -173,10 +179,10 @@ def _apply_override(document: Document, override: str) -> None:
     place = Location(f"override {override}")
     key, equals, text = override.partition("=")
     path = tuple(
-        int(part) if i and part.isdigit() else part
+        int(part) if i and re.fullmatch("[0-9]{1,9}", part) else part
         for i, part in enumerate(re.findall(r"[^.\[\]]+", key.strip()))
     )
-    if not equals or not path:
+    if not equals or not 0 < len(path) < MAX_DEPTH:
         message = "An override is written key=value, such as epochs=10."
         raise RecipeError([Problem((), message, place)])
     try:

@@ -1,9 +1,27 @@
-"""Makes names that file systems and Keras accept from any text."""
+"""Makes names that file systems, Keras and terminals accept from any text."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import unicodedata
+
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
+    r"\ud800-\udfff]"
+)
+"""Characters that a terminal obeys or hides, such as ESC, and those that reverse text."""
+
+
+def make_printable(text: str) -> str:
+    """A text on one line, with control characters escaped as in JSON: ``\\n``, ``\\u001b``."""
+    return make_lines_printable(text).replace("\n", "\\n")
+
+
+def make_lines_printable(text: str) -> str:
+    """A text whose control characters are escaped, except line breaks."""
+    return _CONTROL.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def make_folder_name(words: str) -> str:
@@ -11,7 +29,8 @@ def make_folder_name(words: str) -> str:
     name = re.sub(r"[^\w.+=,@-]+", "_", unicodedata.normalize("NFC", words)).strip("._")
     while len(name.encode("utf-8")) > 100:
         name = name[:-1]
-    return name or "recipe"
+    # In a locale that is not UTF-8, the folder has the same bytes as in one that is.
+    return os.fsdecode(name.encode("utf-8")) or "recipe"
 
 
 def make_keras_name(words: str, default: str) -> str:

@@ -17,10 +17,11 @@ from pydantic import (
 from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError
 from kerasrecipes.recipe.components import Component, read_components
 from kerasrecipes.recipe.dataset_rules import check_dataset_keys
+from kerasrecipes.recipe.names import make_lines_printable
 from kerasrecipes.recipe.rules import check_rules, find_warnings
 from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, PlotName, Seed, Weight
 from kerasrecipes.recipe.wording import describe_errors
-from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python
+from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python, write_value
 
 
 class Recipe(Model):
@@ -85,6 +86,12 @@ class Recipe(Model):
         # In Python, rows may come later: kr.train(recipe, data=frame).
         needs_source = context.get("needs_source", False)
         problems += locate(check_dataset_keys(dataset, needs_source))
+        for key in ("name", "description"):
+            text = tree.get(key)
+            if isinstance(text, str) and text != make_lines_printable(text):
+                message = f"{key} must not contain control characters (received: "
+                message += f"{write_value(text)})."
+                problems.append(Problem((key,), message, document.locate((key,))))
         try:
             recipe = read(tree)
         except ValidationError as error:

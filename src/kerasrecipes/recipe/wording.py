@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from kerasrecipes.errors import KeyPath, Problem, format_path
+from kerasrecipes.errors import MAX_PROBLEMS, KeyPath, Problem, format_path
 from kerasrecipes.recipe.components import split_component, suggest_number
 from kerasrecipes.recipe.schema import (
     CrossSpec,
@@ -34,16 +34,12 @@ def describe_errors(
     """
     found = [
         (problem, details["type"] in _ABOUT_KEYS)
-        for details in error.errors()
+        for details in error.errors()[: 2 * MAX_PROBLEMS]  # each takes time to describe
         if (problem := _describe(details, document, root))
     ]
-    paths = {problem.path for problem, _ in found}
-
-    def is_explained(path: KeyPath) -> bool:
-        """Whether a problem inside the value explains it, as where one item of a list is wrong."""
-        return any(other != path and other[: len(path)] == path for other in paths)
-
-    return [problem for problem, is_key in found if is_key or not is_explained(problem.path)]
+    # A problem inside a value explains it, as where one item of a list is wrong.
+    explained = {problem.path[:i] for problem, _ in found for i in range(len(problem.path))}
+    return [problem for problem, is_key in found if is_key or problem.path not in explained]
 
 
 def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem | None:
@@ -140,6 +136,7 @@ _RULES = {
     "float_type": "must be a number",
     "bool_type": "must be true or false",
     "string_type": "must be text",
+    "string_unicode": "must not contain control characters",
     "string_too_short": "must not be empty",
     "string_too_long": "must be {max_length} character long",
     "too_short": "must contain {min_length} or more",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,14 +18,18 @@ from typing import Any
 import yaml
 
 from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError
+from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.suggest import suggest
 
 _Places = dict[KeyPath, Any]
 MAX_NODES = 10_000
 """More values than any recipe has; aliases that multiply each other stop here."""
+MAX_DEPTH = 50
+"""More lists and mappings within each other than any recipe has."""
+MAX_CHARACTERS = 1_000_000
 
 _FRACTION, _TEXT = "!fraction", "tag:yaml.org,2002:str"
-_INT = re.compile(r"[-+]?[0-9]{1,4000}$|0o[0-7]+$|0x[0-9a-fA-F]+$")
+_INT = re.compile(r"[-+]?[0-9]{1,300}$|0o[0-7]{1,300}$|0x[0-9a-fA-F]{1,250}$")
 _FLOAT = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
     r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
@@ -66,6 +71,14 @@ class Fraction(float):
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own class attribute
+    n_nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a node; a file of more nodes than a recipe has is not read to its end."""
+        self.n_nodes += 1
+        if self.n_nodes > 2 * MAX_NODES:  # keys count, too
+            raise yaml.MarkedYAMLError(problem="too many values")
+        return super().compose_node(parent, index)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -147,7 +160,11 @@ def read_yaml(file: Path) -> Document:
         RecipeError: The file cannot be read, or is not YAML; carries every problem found.
     """
     try:
-        return parse_yaml(file.read_text(encoding="utf-8-sig"), str(file))
+        mode = os.stat(file).st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # reading a pipe or device may never end
+            with open(file, encoding="utf-8-sig") as stream:
+                return parse_yaml(stream.read(MAX_CHARACTERS + 1), str(file))
+        message = "This is a pipe or a device. Give a file."
     except FileNotFoundError:
         nearby = [str(path) for path in file.parent.glob("*.y*ml")]
         message = f"There is no such file. {suggest(str(file), nearby)}"
@@ -156,6 +173,8 @@ def read_yaml(file: Path) -> Document:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         message = f"Line {line} is not UTF-8 text. Save the file with the encoding UTF-8."
+    except ValueError as error:
+        message = f"No file can have this name: {error}."
     except OSError as error:
         message = f"The file cannot be read: {error.strerror}."
     raise RecipeError([Problem((), message.rstrip(), Location(str(file)))])
@@ -169,6 +188,9 @@ def parse_yaml(text: str, file: str) -> Document:
     """
     builder = _Builder(file)
     document = Document(None, values={(): Location(file, 1, 1)})
+    if len(text) > MAX_CHARACTERS:
+        message = f"A recipe has {MAX_CHARACTERS:,} characters at the most."
+        raise RecipeError([Problem((), message, Location(file))])
     try:
         node = yaml.compose(text, Loader=_Loader)
         if node is not None:
@@ -180,8 +202,7 @@ def parse_yaml(text: str, file: str) -> Document:
         message = f"The character {chr(error.character)!a} is not allowed here. Remove it."
         raise RecipeError([Problem((), message, Location(file, line))]) from None
     except RecursionError:
-        message = "Lists and mappings are nested too deeply."
-        raise RecipeError([Problem((), message, Location(file))]) from None
+        raise RecipeError([Problem((), _TOO_DEEP, Location(file))]) from None
     if builder.problems:
         raise RecipeError([*document.problems, *builder.problems])
     return document
@@ -202,6 +223,9 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
 
     def read(value: Any, path: KeyPath) -> Any:
         document.values[path] = location
+        if len(path) > MAX_DEPTH or len(document.values) > MAX_NODES:
+            message = _TOO_DEEP if len(path) > MAX_DEPTH else _TOO_MANY
+            raise RecipeError([Problem(name, message, location)])
         if hasattr(value, "tolist"):
             value = value.tolist()
         if isinstance(value, os.PathLike):
@@ -238,7 +262,7 @@ def write_value(value: Any, length: int = 60) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        text = f"'{value}'"
+        text = f"'{make_printable(value)}'"
     else:
         text = yaml.dump(value, default_flow_style=True, width=float("inf"), **_STYLE)
         text = text.removesuffix("...\n").strip()
@@ -259,7 +283,10 @@ class _Builder:
         self._n_nodes += 1
         if self._n_nodes > MAX_NODES:
             if self._n_nodes == MAX_NODES + 1:
-                self._report(node, path, f"A recipe may contain {MAX_NODES:,} values at the most.")
+                self._report(node, path, _TOO_MANY)
+            return None
+        if len(path) >= MAX_DEPTH:
+            self._report(node, path, _TOO_DEEP)
             return None
         if id(node) in self._open:
             self._report(node, path, "An alias may not contain itself.")
@@ -358,6 +385,8 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
     return Problem((), message, location)
 
 
+_TOO_MANY = f"A recipe may contain {MAX_NODES:,} values at the most."
+_TOO_DEEP = "Lists and mappings are nested too deeply."
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _SYNTAX = {
     "<stream end>": "A bracket is opened and never closed. Close it.",
@@ -374,6 +403,8 @@ _SYNTAX = {
     "found unexpected end of stream": "A quote is opened and never closed. Close it.",
     "undefined alias": "Text that starts with '*' goes in quotes. (To YAML '*' repeats a value "
     "marked with '&', and there is none of this name.)",
+    "second occurrence": "Two values are marked with the same '&' name. Give each its own.",
+    "too many values": _TOO_MANY,
     "cannot start any token": "Text that starts with this character goes in quotes.",
 }
 """PyYAML's messages, and clearer ones."""

@@ -14,10 +14,13 @@ N_SAMPLES = 10
 """How many images a report shows of each group."""
 
 
-def make_report(run: Run, names: Sequence[str]) -> list[str]:
+def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
     """Draw the named plots and write the page, from the run's files alone.
 
     A plot whose data the run does not have is left out.
+
+    Args:
+        status: The run's, where run.json does not have it yet.
 
     Returns:
         Warnings for the user, such as of a script that no installed font can draw.
@@ -27,7 +30,9 @@ def make_report(run: Run, names: Sequence[str]) -> list[str]:
     from kerasrecipes.report.results import read_results
 
     results, writer = read_results(run), RunWriter(run.path)
+    results.info["status"] = status or run.status
     figures, warnings = draw_figures(results, names)
+    warnings = [*results.warnings, *warnings]
     for figure in figures:
         writer.write_plot(figure.name, figure.png)
     writer.write_report(render_page(results, figures, warnings))

@@ -63,7 +63,7 @@ def _draw(name: str, results: Results, fonts: Fonts) -> Iterator[Drawing]:
     several = results.split_targets() if name in _BY_TARGET else [results]
     file_names = _name_files(name, [each.target for each in several]) if several[1:] else [name]
     for each, file_name in zip(several[:_MOST_TARGETS], file_names, strict=False):
-        if drawing := _DRAWERS[name](each, fonts):
+        if drawing := name in _DRAWERS and _DRAWERS[name](each, fonts):
             panels, figure = drawing
             title = f"{figure.title}: {each.target}" if several[1:] else figure.title
             yield panels, replace(figure, name=file_name, title=title)
@@ -114,7 +114,7 @@ def _plot_target(
         results.y_true,
         results.y_pred,
         figure.subplots(),
-        unit=fonts.spell(results.unit, ""),
+        unit=shorten(fonts.spell(results.unit, ""), _LONGEST_NAME),
         title=f"{target}, {results.part} rows",
     )
 
@@ -200,9 +200,9 @@ def _draw_samples(results: Results, fonts: Fonts) -> Drawing | None:
 
 def _draw_class_counts(results: Results, fonts: Fonts) -> Drawing | None:
     counts = results.dataset.get("class_counts") or {}
-    if not counts:
-        return None
     n_classes, labels = len(results.class_names), _label_classes(results, fonts)
+    if {*map(len, counts.values())} != {n_classes}:
+        return None
     panels = []
     for part, of_part in counts.items():
         panels.append(new_figure(3.3, float(np.clip(1.3 + 0.3 * n_classes, 2.2, 9))))

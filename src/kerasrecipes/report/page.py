@@ -22,6 +22,8 @@ _BANNERS = {
     "interrupted": "Interrupted. This run was stopped before its end; the page shows what it had "
     "written.",
     "failed": "Failed. This run ended with an error; the page shows what it had written.",
+    "killed": "Killed. The process that trained this run has ended; the page shows what it had "
+    "written.",
     "running": "Still running. This page shows the run as it was when the page was written.",
 }
 

@@ -95,13 +95,16 @@ def plot_residuals(
     shown = _evenly_spaced(len(residuals))
     ax.scatter(y_pred[shown], residuals[shown], **_point_style(len(shown)))
     histogram = ax.inset_axes((1.02, 0, 0.22, 1), sharey=ax)
-    histogram.hist(residuals, 25, orientation="horizontal", color=COLORS["train"], alpha=0.55, lw=0)
+    reach = 1.25 * (np.abs(residuals).max() or 1)
+    ends = residuals.min() - 1e-6 * reach, residuals.max() + 1e-6 * reach  # equal ones need a width
+    histogram.hist(
+        residuals, 25, range=ends, orientation="horizontal", color=COLORS["train"], alpha=0.55, lw=0
+    )
     low, high = np.percentile(residuals, [5, 95])
     for axes in (ax, histogram):
         axes.axhline(0, color=MUTED, lw=1.2, ls="--")
         axes.axhspan(low, high, color=COLORS["train"], alpha=0.07, lw=0, zorder=0)
     histogram.axis("off")
-    reach = 1.25 * (np.abs(residuals).max() or 1)
     ax.set(ylim=(-reach, reach))
     ax.set(xlabel=f"Predicted values{_in_unit(unit)}", ylabel=f"Actual − predicted{_in_unit(unit)}")
     write_ticks(ax)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.errors import RunDamaged
+from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run
 
 _NOT_METRICS = {"epoch", "learning_rate"}
+_FILES = {
+    "history": "history.csv",
+    "metrics": "metrics.json",
+    "recipe": "recipe.yaml",
+    "predictions": "predictions.csv",
+    "samples": "samples.npz",
+}
 
 
 @dataclass(frozen=True)
@@ -25,14 +34,16 @@ class Results:
         predictions: The predicted rows' columns, as text.
         samples: Images as in ``Run.samples``, or None.
         recipe: The resolved recipe, as YAML.
+        warnings: A line for each file that is left out, because it cannot be used.
     """
 
     info: dict[str, Any]
-    history: dict[str, list[float]]
-    metrics: dict[str, dict[str, float]]
-    predictions: dict[str, list[str]]
-    samples: dict[str, Any] | None
-    recipe: str
+    history: dict[str, list[float]] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    predictions: dict[str, list[str]] = field(default_factory=dict)
+    samples: dict[str, Any] | None = None
+    recipe: str = ""
+    warnings: tuple[str, ...] = ()
 
     @cached_property
     def dataset(self) -> dict[str, Any]:
@@ -143,6 +154,21 @@ class Results:
             for name in self.targets
         ]
 
+    def check(self) -> None:
+        """Check that every predicted row, and every image, has its numbers or classes.
+
+        Raises:
+            ValueError: A value is not a number, or not a finite one.
+            LookupError: A class is unknown, or an image's row.
+        """
+        if not self.has_predictions:
+            return
+        for each in self.split_targets():
+            if not np.isfinite([each.y_true, each.y_pred]).all():
+                raise ValueError("it has predictions that are not finite")
+        if self.samples is not None:
+            self.confidence[self.samples["positions"]]
+
     def _read_target(self, column: str) -> NDArray[Any]:
         values = self.predictions[column]
         if not self.is_classification:
@@ -152,7 +178,20 @@ class Results:
 
 
 def read_results(run: Run) -> Results:
-    """Read a run's files."""
-    return Results(
-        run.info, run.history, run.metrics, run.predictions, run.samples, run.recipe_text
-    )
+    """Read a run's files; those that are damaged are left out, with a warning.
+
+    Raises:
+        RunDamaged: run.json cannot be used.
+    """
+    results = Results(run.info)
+    for name, file in _FILES.items():
+        try:
+            if content := getattr(run, "recipe_text" if name == "recipe" else name):
+                read = replace(results, **{name: content})
+                with report_damage(run.path / file):
+                    read.check()
+                results = read
+        except RunDamaged as damaged:
+            warning = f"{damaged} The report is without it."
+            results = replace(results, warnings=(*results.warnings, warning))
+    return results

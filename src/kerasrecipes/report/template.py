@@ -9,6 +9,7 @@ from functools import cache
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup, escape
 
+from kerasrecipes.recipe.names import make_lines_printable
 from kerasrecipes.report import words
 
 
@@ -19,6 +20,8 @@ def get_environment(package: str = "kerasrecipes.report") -> Environment:
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("kerasrecipes.report")]),
         autoescape=True,
         undefined=ChainableUndefined,  # an interrupted run lacks facts that a finished one has
+        # Markup is a str of another type.
+        finalize=lambda value: make_lines_printable(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -37,4 +40,6 @@ def _to_data_uri(svg: bytes) -> str:
 
 def _allow_breaks(text: str) -> Markup:
     """Let lines break inside names such as ``SGD(learning_rate=0.1)``, after a mark."""
-    return Markup(re.sub(r"(_|(?<=\w)\(|\.(?=[a-z]))", r"\1<wbr>", str(escape(text))))
+    return Markup(
+        re.sub(r"(_|(?<=\w)\(|\.(?=[a-z]))", r"\1<wbr>", str(escape(make_lines_printable(text))))
+    )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from kerasrecipes.rows.dataset import Dataset, Part
 from kerasrecipes.rows.downloads import Say, say_nothing
 from kerasrecipes.rows.files import TableFile, find_files, find_kind, open_stream, open_table_file
 from kerasrecipes.rows.files.frames import is_frame, read_frame
+from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.images import Images, find_images
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.rows import Piece, Rows, Schema
@@ -83,7 +85,7 @@ def check_file(recipe: Recipe) -> None:
         DataError: With every problem, at its line of the recipe.
     """
     spec = recipe.dataset
-    if spec.path is None or find_images(spec.path):
+    if spec.path is None:
         return
     try:
         if has_arrays(Path(spec.path)):
@@ -148,7 +150,7 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
     if isinstance(data, str) and data == STANDARD_INPUT:
         data = sys.stdin.buffer
     if isinstance(data, str | Path):
-        return _open_path(Path(data).expanduser().absolute(), spec)
+        return _open_path(Path(os.path.expanduser(data)).absolute(), spec)
     if hasattr(data, "read"):
         name = "standard input" if data is sys.stdin.buffer else "the stream"
         return Table(lambda spec, wanted: open_stream(data, spec, wanted), name, name)
@@ -181,7 +183,9 @@ def _open_named(spec: DatasetSpec, say: Say) -> Rows:
 
 
 def _open_path(path: Path, spec: DatasetSpec) -> Rows:
-    if images := find_images(str(path)):
+    with explain_damage(path.name):
+        images = find_images(str(path))
+    if images:
         return Images(images, path.name)
     if has_arrays(path):
         return load_arrays(path)

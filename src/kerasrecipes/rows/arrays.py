@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +17,14 @@ from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files import find_files
+from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.table import NO_ROWS, ROWS_AT_ONCE, Table
 from kerasrecipes.rows.target import Target, find_target, make_cells
 from kerasrecipes.rows.words import ask_meant, show_places
+
+_ERRORS = (*ARCHIVE_ERRORS, MemoryError, TypeError, SyntaxError, TokenError, AttributeError)
+"""Exceptions of NumPy for a damaged header or member."""
 
 INPUTS = ("x", "inputs", "data", "features", "images", "x_train")
 TARGETS = ("y", "target", "targets", "label", "labels", "y_train")
@@ -284,6 +288,8 @@ class Arrays(Rows):
                     columns[name] = pa.array(np.ascontiguousarray(array, native))
             except (pa.ArrowException, UnicodeDecodeError) as error:
                 problems.append(f"array '{name}' of {array.dtype} cannot be a column: {error}.")
+        if not columns and not problems:
+            problems.append("the array has no columns. Give it at least two.")
         if problems:
             raise DataError(self.name, problems)
         return pa.table(columns)
@@ -321,14 +327,24 @@ def load_arrays(file: Path) -> Arrays:
     find_files(str(file))
     arrays, name = {}, ""
     try:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return Arrays({"": loaded}, file.name, str(file))
-        with loaded:
+        if not read_start(file).startswith((b"\x93NUMPY", b"PK")):
+            what = describe_format(file) or "no array by its first bytes. Write it with numpy.save."
+            raise DataError(file.name, [f"path: {file} is {what}"])
+        with file.open("rb") as opened:
+            loaded = np.load(opened, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return Arrays({"": loaded}, file.name, str(file))
+            check_archive(loaded.zip, file.stat().st_size, file.name)
             for name in loaded.files:
-                arrays[name] = loaded[name]
-    except (ValueError, OSError, EOFError, BadZipFile) as error:
-        problem = f"path: {file} cannot be read: {str(error).rstrip('.')}. Write it again."
+                array = loaded[name]
+                if not isinstance(array, np.ndarray):
+                    raise ValueError(f"'{name}' is no array")
+                arrays[name] = array
+    except _ERRORS as error:
+        reason = (str(error) or type(error).__name__).rstrip(".")
+        if isinstance(error, TypeError | SyntaxError | TokenError) or "malformed" in reason:
+            reason = "its header is damaged"
+        problem = f"path: {file} cannot be read: {reason}. Write it again."
         if "allow_pickle=False" in str(error) or "pickled" in str(error):
             which = f"array '{name}' " if name else "it "
             problem = (

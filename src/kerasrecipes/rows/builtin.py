@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kerasrecipes.backend import import_keras
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.rows.cells import Notation
@@ -201,6 +202,7 @@ def _make_images(
 
 def _download(name: str, say: Say, *, stand_in: str, **arguments: Any) -> Any:
     """Load through ``keras.datasets``, which checks the SHA-256 of the files."""
+    import_keras()
     import keras
 
     cache = find_homes()[-1] / "datasets"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import os
+import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +17,9 @@ from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.files import expand
+from kerasrecipes.rows.files.raw import explain_damage
+from kerasrecipes.rows.limits import MOST_PIXELS, MOST_PIXELS_KEPT
 from kerasrecipes.rows.rows import ColorMode, Piece, Rows, Schema
 from kerasrecipes.rows.words import list_some
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 _VALUES_AT_ONCE = 1 << 26
+_LARGE = f"a network takes images of {MOST_PIXELS_KEPT:,} pixels at most"
 _ENDINGS = f"Images end in {', '.join(IMAGES)}."
 _PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
@@ -59,7 +63,8 @@ class Images(Rows):
             )
             raise DataError(self.name, [problem])
         folder = self._files[0]
-        classes = _find_classes(folder)
+        with explain_damage(self.name):
+            classes = _find_classes(folder)
         files = [file for images in classes.values() for file in images]
         counts = [len(images) for images in classes.values()]
         return Source(
@@ -81,7 +86,8 @@ class Images(Rows):
             raise DataError(self.name, [problem])
         if ids:
             raise InputError("--id names columns of a table, and images have none. Remove it.")
-        files, folder, values = self._list(schema, with_target)
+        with explain_damage(self.name):
+            files, folder, values = self._list(schema, with_target)
         n_at_once = max(1, _VALUES_AT_ONCE // int(np.prod(schema.shape)))
         for start in range(0, len(files), n_at_once):
             some = slice(start, start + n_at_once)
@@ -111,7 +117,7 @@ class Images(Rows):
             return [f for f, _ in pairs], folder, np.array([i for _, i in pairs], np.int64)
         if not folder.is_dir():
             return list(self._files), folder.parent, None
-        files = _find_images(folder)
+        files = _find_images(folder, {})
         if not files:
             raise DataError(self.name, [f"there are no images in {folder}. {_ENDINGS}"])
         return files, folder, None
@@ -119,11 +125,10 @@ class Images(Rows):
 
 def find_images(path: str) -> list[Path]:
     """Find the folder or the images of a path or pattern; empty if there are none."""
-    file = Path(path)
+    file, found = Path(path), expand(path)
     if file.is_dir() or (file.is_file() and file.name.lower().endswith(IMAGES)):
         return [file]
-    found = sorted(glob.glob(path, recursive=True)) if glob.has_magic(path) else []
-    return [Path(name) for name in found] if all(n.lower().endswith(IMAGES) for n in found) else []
+    return found if found != [file] and all(f.name.lower().endswith(IMAGES) for f in found) else []
 
 
 def _find_classes(folder: Path) -> dict[str, list[Path]]:
@@ -135,14 +140,15 @@ def _find_classes(folder: Path) -> dict[str, list[Path]]:
         )
         raise DataError(folder.name, [problem])
     names = sorted(e.name for e in folder.iterdir() if e.is_dir() and not _is_hidden(e.name))
-    classes = {name: _find_images(folder / name) for name in names}
+    reached = {os.path.realpath(folder): folder}
+    classes = {name: _find_images(folder / name, reached) for name in names}
     # Images that are all deeper than their class's folder: it may contain the classes itself.
     nested = [name for name, images in classes.items()
               if images and all(image.parent != folder / name for image in images)]  # fmt: skip
     empty = [name for name, images in classes.items() if not images]
     problem = ""
     if not names:
-        flat = "images, but no" if _find_images(folder) else "no"
+        flat = "images, but no" if _find_images(folder, {}) else "no"
         problem = (
             f"a folder of images must have a sub-folder for each class (received: {folder} with "
             f"{flat} sub-folders). Sort the images into sub-folders that are named as the classes."
@@ -164,19 +170,29 @@ def _find_classes(folder: Path) -> dict[str, list[Path]]:
     return classes
 
 
-def _find_images(folder: Path) -> list[Path]:
-    """The images of a folder and below, folder by folder, in the order of their names."""
-    found = []
-    for root, _, names in sorted(os.walk(folder, followlinks=True), key=lambda step: step[0]):
-        inner = Path(root).relative_to(folder).parts
-        if any(map(_is_hidden, inner)):
-            continue
-        found += [
-            Path(root, name)
-            for name in sorted(names)
-            if name.lower().endswith(IMAGES) and not _is_hidden(name)
-        ]
-    return found
+def _find_images(folder: Path, reached: dict[str, Path]) -> list[Path]:
+    """The images of a folder and below, folder by folder, in the order of their names.
+
+    ``reached`` collects folders by their paths without links, so that none is read twice.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    found = {}
+    for root, inner, names in os.walk(folder, followlinks=True, onerror=fail):
+        real = os.path.realpath(root)
+        if real in reached:
+            problem = (
+                f"a folder of images must be reached in one way (received: {root} and "
+                f"{reached[real]} are the same folder). Remove the link."
+            )
+            raise DataError(next(iter(reached.values())).name, [problem])
+        reached[real] = Path(root)
+        inner[:] = [name for name in inner if not _is_hidden(name)]
+        images = [name for name in names if name.lower().endswith(IMAGES) and not _is_hidden(name)]
+        found[root] = [Path(root, name) for name in sorted(images)]
+    return [file for root in sorted(found) for file in found[root]]
 
 
 def _is_hidden(name: str) -> bool:
@@ -192,17 +208,22 @@ def _read(
 ) -> Pixels:
     """Read files of one size, or brought to one, in little more memory than their pixels take."""
     dataset = dataset or folder.name
+    if image_size and np.prod(image_size) > MOST_PIXELS_KEPT:
+        problem = f"image_size: {_LARGE} (received: {list(image_size)}). Choose a smaller size."
+        raise DataError(dataset, [problem])
     unreadable: list[str] = []
     size: tuple[int, ...] = tuple(image_size or ())
     first = other = ""
     pixels: Pixels | None = None
 
-    def read(file: Path) -> Pixels | str:
-        return _read_image(file, image_size, color_mode)
+    def read(file: Path, *, accepts_large: bool = False) -> Pixels | str:
+        return _read_image(file, image_size, color_mode, accepts_large)
 
     with ThreadPoolExecutor() as pool:
         for i, (file, image) in enumerate(zip(files, pool.map(read, files), strict=True)):
             name = str(file.relative_to(folder) if file.is_relative_to(folder) else file)
+            if isinstance(image, str) and not image:  # several at once take much memory
+                image = read(file, accepts_large=True)
             if isinstance(image, str):
                 unreadable.append(f"{name} ({image})")
                 continue
@@ -228,22 +249,33 @@ def _read(
 
 
 def _read_image(
-    file: Path, image_size: Sequence[int] | None, color_mode: ColorMode
+    file: Path, image_size: Sequence[int] | None, color_mode: ColorMode, accepts_large: bool
 ) -> Pixels | str:
-    """An image's pixels, or why it cannot be read."""
+    """An image's pixels, or why it cannot be read; "" where it is large and that is for later."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    if not file.is_file():
+        return "not a file"
     try:
         with Image.open(file) as opened:
-            image: Image.Image = ImageOps.exif_transpose(opened)
-            image = _convert(image, color_mode)
+            n_pixels = opened.width * opened.height
+            if n_pixels > MOST_PIXELS:
+                return f"over {MOST_PIXELS:,} pixels"
+            if n_pixels > MOST_PIXELS_KEPT and not image_size:
+                return f"{n_pixels:,} pixels; {_LARGE}: set image_size, such as [224, 224]"
+            if n_pixels > MOST_PIXELS_KEPT and not accepts_large:
+                return ""
+            ImageOps.exif_transpose(opened, in_place=True)
+            image = _convert(opened, color_mode)
+            if image_size:
+                height, width = image_size
+                image = image.resize((width, height), Image.Resampling.BILINEAR)
     except UnidentifiedImageError:
         return "no image"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return str(error).rstrip(".")
-    if image_size:
-        height, width = image_size
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    except Image.DecompressionBombError:
+        return f"over {MOST_PIXELS:,} pixels"
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        return getattr(error, "strerror", None) or str(error).rstrip(".")
     return np.asarray(image)
 
 

@@ -88,7 +88,8 @@ class LoadedTable:
         first_row: int = 0,
         notes: tuple[str, ...] = (),
     ) -> None:
-        self._table, self.name, self._n_rows = table, name, len(table)
+        self._columns = dict(zip(table.column_names, table.columns, strict=True))
+        self.name, self._n_rows = name, len(table)
         self.notation, self.first_row, self.notes = notation, first_row, notes
         self.remarks: list[str] = []
         self._cells: dict[str, Cells] = {}
@@ -100,12 +101,12 @@ class LoadedTable:
     @property
     def names(self) -> list[str]:
         """The columns' names."""
-        return list(self._table.column_names)
+        return [*self._columns]
 
     def take_cells(self, name: str) -> Cells:
         """The cells of one column, which cache their results."""
         if name not in self._cells:
-            column = self._table.column(name)
+            column = self._columns[name]
             self._cells[name] = Cells(name, column, self.notation, self.first_row, self.name)
         return self._cells[name]
 
@@ -117,23 +118,23 @@ class LoadedTable:
 
     def free(self, name: str) -> None:
         """Free a column's memory."""
-        self._table = self._table.drop_columns([name])
+        self._columns.pop(name, None)
         self._cells.pop(name, None)
 
     def get_type(self, name: str) -> pa.DataType:
         """The Arrow type of one column's values."""
-        return self._table.column(name).type
+        return self._columns[name].type
 
     def take_texts(self, name: str) -> pa.ChunkedArray:
         """One column's values as the texts that they are."""
-        return self._table.column(name).cast(pa.string())
+        return self._columns[name].cast(pa.string())
 
     def with_missing(self, missing: Missing) -> LoadedTable:
         """The same rows, with different values that mean missing."""
         if missing == self.notation.missing:
             return self
         notation = replace(self.notation, missing=missing)
-        return LoadedTable(self._table, notation, self.name, self.first_row, self.notes)
+        return LoadedTable(pa.table(self._columns), notation, self.name, self.first_row, self.notes)
 
     def read_columns(
         self, columns: Sequence[Column], targets: Sequence[Cells] | None = None

@@ -51,7 +51,7 @@ def find_merged(column: NumberColumn, cells: Cells) -> Merged | None:
     if not is_integer and highest - lowest <= _FLOAT64_NOISE * largest:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        step = np.spacing(np.float32(largest))
+        step = float(np.spacing(np.float32(largest)))
     if not step > _COARSE * pc.stddev(values).as_py():
         return None
     rounded = values.cast(pa.float32(), safe=False)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.dataset import Dataset, Facts, Inputs, Part, Source
-from kerasrecipes.rows.words import ask_meant, list_columns
+from kerasrecipes.rows.words import ask_meant, count, list_columns
 
 DEFAULT_TEST_SPLIT = 0.2
 
@@ -163,8 +163,9 @@ def _hold_out(
             rows, test_size=fraction, random_state=spec.split_seed, stratify=labels
         )
     except ValueError as error:
-        problem = f"{key}: {fraction:g} of {len(rows)} rows cannot be held out. {error}"
-        raise DataError(name, [problem]) from error
+        few = "too few rows of each class" if spec.stratify else "too few rows"
+        problem = f"{key}: {fraction:g} of {count(len(rows), 'row')} gives {few} for a part."
+        raise DataError(name, [f"{problem} Add rows, or choose another share."]) from error
     return kept, held_out
 
 

@@ -94,7 +94,7 @@ class Table(Rows):
         known = np.ones(len(table), dtype=bool)
         if not unfit:
             known = np.logical_and.reduce([cells.is_known for cells in target_cells])
-        read = table.read_columns(found.columns, target_cells)
+        read = table.read_columns(found.columns, [] if unfit else target_cells)
         pa.default_memory_pool().release_unused()  # otherwise Arrow does not free its read buffers
         keep = known & read.complete if spec.missing == "drop" else known
         infinite = [] if accepts_infinite else read.infinite
@@ -104,7 +104,7 @@ class Table(Rows):
             with _collecting(wrong_targets):
                 target, values, is_read = find_target(target_cells, spec.task, hint, keep)
                 known, keep = known & is_read, keep & is_read  # a kept word is no number
-        if spec.missing == "error":
+        if spec.missing == "error" and known.any():
             problems += _refuse_gaps(read, known, target_cells)
         elif not keep.any() and not problems:
             problems.append(_describe_nothing_left(read, known, target_cells))

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model.serving import count_rows_at_once
+from kerasrecipes.training.checkpoints import Checkpointer
 from kerasrecipes.training.steps import (
     Logs,
     count_steps,
@@ -82,6 +83,7 @@ def fit_model(
     scorer: Scorer,
     row_weights: np.ndarray | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    checkpointer: Checkpointer | None = None,
 ) -> dict[str, list[float]]:
     """Train a compiled model as ``keras.Model.fit`` does, with the same batches, logs and events.
 
@@ -93,6 +95,7 @@ def fit_model(
         seed: With the epoch's number, decides the order of the rows.
         scorer: Scores the validation rows.
         row_weights: How much the loss of each training row counts, of shape (n_samples,).
+        checkpointer: Gives the state to begin with, and writes checkpoints between calls.
 
     Returns:
         Keras's history: a value an epoch, by name.
@@ -107,37 +110,46 @@ def fit_model(
         model.optimizer.build(model.trainable_variables)
     take_steps = make_train_function(model, weighted, batch_size, seed)
     validation_rows = make_tensors(validation) if validation else None
+    start = checkpointer.start if checkpointer else None
     events = keras.callbacks.CallbackList(
-        [_StopAtNaN(), *callbacks],
+        [*callbacks],
         add_history=True,
         model=model,
         verbose=0,
         epochs=epochs,
         steps=n_steps,
+        **({"initial_epoch": start.epoch} if start else {}),
     )
     pace = _Pace()
     logs: dict[str, Any] = {}
     model.stop_training = False
     with updating_in_place(model):
         events.on_train_begin()
-        for epoch in range(epochs):
-            events.on_epoch_begin(epoch)
-            step = 0
-            while step < n_steps:
+        epoch, step = checkpointer.begin(model) if checkpointer else (0, 0)
+        while epoch < epochs and not model.stop_training:
+            if step == 0:
+                events.on_epoch_begin(epoch)
+            elif step == n_steps:  # the checkpoint was written before the epoch's validation
+                logs, _ = take_steps(epoch, step, 0)
+            while step < n_steps and not model.stop_training:
                 count = min(pace.n_steps, n_steps - step)
                 events.on_train_batch_begin(step)
                 started_s = time.perf_counter()
-                logs = take_steps(epoch, step, count)
+                logs, reached = take_steps(epoch, step, count)
+                step = int(reached)
                 pace.note(count, time.perf_counter() - started_s)
-                step += count
+                _check_loss(model, logs, epoch, step, n_steps)
                 events.on_train_batch_end(step - 1, logs)
-                if model.stop_training:
-                    break
+                if checkpointer:
+                    checkpointer.note(epoch, step)
             if validation_rows:
                 logs = logs | _validate(scorer, validation_rows, events)
             events.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
+            epoch, step = epoch + 1, 0
+            if checkpointer:
+                checkpointer.note(epoch, step)
+        if checkpointer:
+            checkpointer.write(epoch, step)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     events.on_train_end(logs)
     _check_weights(model)
@@ -185,13 +197,14 @@ def _depends_on_batches(model: keras.Sequential, rows: Rows) -> bool:
     return not np.allclose(at_once, in_parts, rtol=1e-3, atol=1e-6)
 
 
-class _StopAtNaN(keras.callbacks.Callback):
-    """Stops training when the loss is NaN or infinite."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        loss = float((logs or {})["loss"])
-        if not math.isfinite(loss):
-            raise RunFailed(f"The loss became {loss} in epoch {epoch + 1}: {_advise(self.model)}")
+def _check_loss(
+    model: keras.Sequential, logs: dict[str, Any], epoch: int, step: int, n_steps: int
+) -> None:
+    """Raise RunFailed if the loss is NaN or infinite after so many steps of an epoch."""
+    loss = float(logs["loss"])
+    if not math.isfinite(loss):
+        where = f"in epoch {epoch + 1}, batch {step:,} of {n_steps:,}"
+        raise RunFailed(f"The loss became {loss} {where}: {_advise(model)}")
 
 
 def _check_weights(model: keras.Sequential) -> None:

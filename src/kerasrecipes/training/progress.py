@@ -52,11 +52,12 @@ class ProgressLine(keras.callbacks.Callback):
             scores="",
             speed="",
         )
-        self._epoch = 0
+        self._epoch = self._first_epoch = 0
         self._started_s = self._last_line_s = 0.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._started_s = self._last_line_s = time.perf_counter()
+        self._epoch = self._first_epoch = (self.params or {}).get("initial_epoch", 0)
         self._bar.start()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -66,7 +67,7 @@ class ProgressLine(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch + 1
         now_s = time.perf_counter()
-        epoch_s = (now_s - self._started_s) / self._epoch
+        epoch_s = (now_s - self._started_s) / (self._epoch - self._first_epoch)
         speed = f"{epoch_s:.1f} s/epoch" if epoch_s > 1 else f"{1 / epoch_s:.1f} epochs/s"
         scores = [f"{name} {_format_score(float(value))}" for name, value in (logs or {}).items()]
         self._bar.update(
@@ -76,7 +77,7 @@ class ProgressLine(keras.callbacks.Callback):
             scores="  ".join(self._choose_scores(scores)),
             speed=speed,
         )
-        is_due = now_s - self._last_line_s >= 1 or self._epoch in (1, self._epochs)
+        is_due = now_s - self._last_line_s >= 1 or epoch in (self._first_epoch, self._epochs - 1)
         if not self._is_live and is_due:
             width = len(str(self._epochs))
             line = f"epoch {self._epoch:>{width}}/{self._epochs}  {'  '.join(scores)}  {speed}"

@@ -11,8 +11,11 @@ import tensorflow as tf
 
 Logs = dict[str, tf.Tensor]
 
-TakeSteps = Callable[[int, int, int], Logs]
-"""Takes the steps first, first + 1, … of an epoch, so many of them, and returns the metrics."""
+TakeSteps = Callable[[int, int, int], tuple[Logs, tf.Tensor]]
+"""Takes the steps first, first + 1, … of an epoch, so many of them.
+
+Returns the metrics so far, and the step after the last one taken.
+"""
 
 
 def count_steps(n_rows: int, batch_size: int) -> int:
@@ -44,7 +47,8 @@ def make_train_function(
 
     The order of an epoch's rows depends on (seed, epoch) alone. Every epoch ends with a smaller
     batch if the rows do not divide evenly, as in Keras. The first step of an epoch resets the
-    model's metrics. Several replicas share each batch.
+    model's metrics. Several replicas share each batch. On one device, a step whose loss is NaN or
+    infinite is the last one taken.
 
     Args:
         rows: Encoded inputs of shape (n_samples, ...), target of shape (n_samples, n_units) and,
@@ -56,20 +60,19 @@ def make_train_function(
     n_full, n_rest = divmod(n_rows, batch_size)
     train_step = _compile_if_asked(model, model.train_step)
     with tf.device("CPU"):
-        order, ordered_epoch = tf.Variable(tf.range(n_rows)), tf.Variable(-1)
-
-    def order_rows(epoch: tf.Tensor) -> None:
-        seeds = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
-        order.assign(tf.random.experimental.stateless_shuffle(tf.range(n_rows), seed=seeds))
-        ordered_epoch.assign(epoch)
+        order = tf.Variable(tf.range(n_rows))
 
     @tf.function
     @tf.autograph.experimental.do_not_convert
-    def take_steps(
-        rows: tuple[tf.Tensor, ...], epoch: tf.Tensor, first: tf.Tensor, count: tf.Tensor
-    ) -> Logs:
-        def take_step(number: Any, n_taken: int = batch_size) -> tuple[tf.Tensor]:
-            def take_share() -> None:
+    def order_rows(epoch: tf.Tensor) -> None:
+        seeds = tf.stack([tf.constant(seed, tf.int64), epoch])
+        order.assign(tf.random.experimental.stateless_shuffle(tf.range(n_rows), seed=seeds))
+
+    @tf.function
+    @tf.autograph.experimental.do_not_convert
+    def take_steps(rows: tuple[tf.Tensor, ...], steps: tf.Tensor) -> tuple[Logs, tf.Tensor]:
+        def take_step(number: Any, _: Any, n_taken: int = batch_size) -> tuple[Any, tf.Tensor]:
+            def take_share() -> Logs:
                 begin, n_share = _find_share(n_taken)
                 # A static batch size avoids computing shapes at every step. But
                 # Keras 3.15 does not reduce a loss whose static shape is (0,).
@@ -77,30 +80,51 @@ def make_train_function(
                 with tf.device("CPU"):  # a GPU would fetch all rows to take some
                     places = tf.slice(order, [number * batch_size + begin], size)
                     batch = tuple(tf.gather(tensor, places) for tensor in rows)
-                train_step(batch)
+                return train_step(batch)
 
-            strategy.run(take_share)
-            return (number + 1,)
+            logs = strategy.run(take_share)
+            is_one_device = strategy.num_replicas_in_sync == 1
+            is_finite = tf.math.is_finite(logs["loss"]) if is_one_device else tf.constant(True)
+            return number + 1, is_finite
 
-        _call_if(ordered_epoch != epoch, lambda: order_rows(epoch))
-        _call_if(first == 0, model.reset_metrics)
-        end = first + count
+        epoch, first, count = tf.unstack(steps)
+        first, end = tf.cast(first, tf.int32), tf.cast(first + count, tf.int32)
+
+        def begin_epoch() -> None:
+            order_rows(epoch)
+            model.reset_metrics()
+
+        _call_if(first == 0, begin_epoch)
         n_even = tf.minimum(end, n_full)
-        done = tf.while_loop(lambda number: number < n_even, take_step, (first,))
+        number, is_finite = tf.while_loop(
+            lambda number, is_finite: (number < n_even) & is_finite,
+            take_step,
+            (first, tf.constant(True)),
+        )
         if n_rest:
-            with tf.control_dependencies(done):
-                _call_if(end > n_full, lambda: take_step(n_full, n_rest))
-        return model.get_metrics_result()
+
+            def take_rest() -> tf.Tensor:
+                with tf.control_dependencies([number]):
+                    return take_step(n_full, None, n_rest)[0]
+
+            number = tf.cond((end > n_full) & (first < end) & is_finite, take_rest, lambda: number)
+        return model.get_metrics_result(), number
 
     # Rows are an argument, since a graph that contains them is freed by the garbage collector only.
     tensors = make_tensors(rows)
-    traced: list[Callable[..., Logs]] = []
+    traced: list[Callable[..., tuple[Logs, tf.Tensor]]] = []
+    ordered_epoch = -1
 
-    def call(epoch: int, first: int, count: int) -> Logs:
-        arguments = (tensors, *_make_integers(epoch, first, count))
+    def call(epoch: int, first: int, count: int) -> tuple[Logs, tf.Tensor]:
+        nonlocal ordered_epoch
+        with tf.device("CPU"):
+            steps = tf.constant([epoch, first, count], tf.int64)
         if not traced:  # a tf.function would warn of retracing after a few short fits in a process
-            traced.append(take_steps.get_concrete_function(*arguments))
-        return traced[0](*arguments)
+            traced.append(take_steps.get_concrete_function(tensors, steps))
+        if first and ordered_epoch != epoch:  # training continues within an epoch
+            order_rows(steps[0])
+        ordered_epoch = epoch
+        return traced[0](tensors, steps)
 
     return call
 
@@ -157,11 +181,6 @@ def _find_replica() -> tuple[int, int]:
     replica = tf.distribute.get_replica_context()
     number = int(tf.get_static_value(replica.replica_id_in_sync_group))
     return number, replica.num_replicas_in_sync
-
-
-def _make_integers(*values: int) -> tuple[tf.Tensor, ...]:
-    with tf.device("CPU"):
-        return tuple(map(tf.constant, values))
 
 
 def _compile_if_asked(model: keras.Sequential, step: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -8,9 +8,6 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
-from kerasrecipes.errors import DataError
-from kerasrecipes.rows.cells import Cells
-
 from .reading import find_problems, find_problems_of_pieces, open_source, read, read_pieces, write
 
 NAMES = ["rows.parquet", "rows.pq", "rows.feather", "rows.arrow", "stream.arrow"]
@@ -82,13 +79,10 @@ def test_names_must_differ(tmp_path: Path) -> None:
 def test_text_that_is_not_utf_8(tmp_path: Path, name: str) -> None:
     data = pa.array([b"caf\xe9", b"tea"])
     texts = pa.Array.from_buffers(pa.string(), 2, data.buffers())
-    file = open_source(write_table(tmp_path, name, pa.table({"drink": texts})))
-    cells = Cells("drink", file.read()["drink"], file.notation, dataset=name)
-    with pytest.raises(DataError) as caught:
-        _ = cells.distinct
-    assert caught.value.problems == (
-        "column drink contains text that is not UTF-8. Save the file as UTF-8.",
-    )
+    path = write_table(tmp_path, name, pa.table({"drink": texts}))
+    problem = "column drink is damaged, or contains text that is not UTF-8. Write the file again."
+    assert find_problems(path) == [problem]
+    assert find_problems_of_pieces(path, ["drink"]) == [problem]
 
 
 @pytest.mark.parametrize(

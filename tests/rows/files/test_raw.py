@@ -97,7 +97,7 @@ def test_a_zip_archive_holds_one_file(tmp_path: Path) -> None:
         assert read(write(path, data)) == ROWS
         assert read_pieces(path, ["a", "b"], ["a"]) == ROWS
     assert find_problems(write(path, make_zip("a.csv", "b.csv"))) == [
-        "path: a zip archive must contain one file (received: 2: a.csv, b.csv). Unpack it, and "
+        "path: a zip archive must contain one file (received: a.csv, b.csv). Unpack it, and "
         "name the file that is meant."
     ]
     (problem,) = find_problems(write(path, make_zip("a.csv")[:-20]))
@@ -169,4 +169,4 @@ def test_a_file_that_may_not_be_opened_is_not_called_damaged(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert find_problems(path) == ["the file cannot be read: [Errno 13] Permission denied."]
+    assert find_problems(path) == ["the file cannot be read: Permission denied."]

@@ -131,7 +131,7 @@ def test_a_stream_that_cannot_be_read() -> None:
     stream: Any = BrokenPipe(b"")
     with pytest.raises(DataError) as caught:
         open_stream(stream, DatasetSpec())
-    assert caught.value.problems == ("the file cannot be read: [Errno 5] Input/output error.",)
+    assert caught.value.problems == ("the file cannot be read: Input/output error.",)
 
 
 def test_a_stream_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

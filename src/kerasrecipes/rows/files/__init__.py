@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import shutil
 import sys
 import tempfile
@@ -30,15 +31,20 @@ from kerasrecipes.recipe.endings import (
 )
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import suggest
+from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.files.arrow import ArrowFile
 from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import DelimitedFile
+from kerasrecipes.rows.files.encoding import find_encoding
 from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
-from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
+from kerasrecipes.rows.files.layout import SAMPLE_BYTES
+from kerasrecipes.rows.files.raw import explain_damage, is_plain, open_decompressed, read_start
 from kerasrecipes.rows.words import find_repeated, list_some
 
-__all__ = ["TableFile", "find_files", "find_kind", "open_stream", "open_table_file"]
+__all__ = ["TableFile", "expand", "find_files", "find_kind", "open_stream", "open_table_file"]
+
+_LONGEST_NAME = 255
 
 
 def open_table_file(
@@ -73,6 +79,9 @@ def open_stream(
     path = Path(folder.name, "rows")
     with explain_damage(name):
         with path.open("wb") as kept:
+            kept.write(head := stream.read(SAMPLE_BYTES))
+            if is_plain(head):  # a device may give zeros without end
+                find_encoding(head, spec.csv.encoding, name)
             shutil.copyfileobj(stream, kept)
         with open_decompressed(path, name) as opened:
             start = bytes(opened.read(1 << 12)).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
@@ -96,30 +105,65 @@ def find_files(path: str) -> list[Path]:
     """The files that a path means.
 
     Raises:
-        DataError: There are none, or some are empty.
+        DataError: There are none, or some are empty or no regular files.
     """
     file = Path(path)
-    found = [file]
-    if not file.is_file() and glob.has_magic(path):
-        found = sorted(Path(name) for name in glob.glob(path, recursive=True))
-    if files := [file for file in found if file.is_file()]:
-        empty = [f"path: {file} is empty (0 bytes). Write the file again."
-                 for file in files if not file.stat().st_size]  # fmt: skip
-        if empty:
-            raise DataError(file.name, empty)
-        return files
-    if glob.has_magic(path):
-        raise DataError(file.name, [f"path: no file matches {path}. Check the pattern."])
+    with explain_damage(file.name):
+        found = [each for each in expand(path) if not each.is_dir()]
+        problems = [*filter(None, map(_describe_unreadable, found or [file]))]
+    if problems:
+        raise DataError(file.name, problems)
+    return found
+
+
+def expand(path: str) -> list[Path]:
+    """The path of a file, or what a pattern matches, in the order of the names.
+
+    "**" does not follow links, which may lead in a circle.
+
+    Raises:
+        DataError: No file can have such a name, or the pattern is wrong.
+    """
+    file = Path(path)
+    if len(file.name) > _LONGEST_NAME or "\0" in path:
+        problem = (
+            f"path: no file has such a name (received: {len(file.name):,} letters). Correct it."
+        )
+        raise DataError(write_value(file.name[:20]), [problem])
+    if not glob.has_magic(path) or os.path.lexists(path):
+        return [file]
+    try:
+        found = sorted(Path(file.anchor).glob(str(file.relative_to(file.anchor))))
+    except ValueError as error:
+        raise DataError(file.name, [f"path: {error}. Correct the pattern."]) from error
+    # Hidden files and folders are found only if they are named.
+    return [each for each in found
+            if not any(part.startswith(".") for part in {*each.parts} - {*file.parts})]  # fmt: skip
+
+
+def _describe_unreadable(file: Path) -> str:
+    """Why a path cannot be read as a file; empty where it can."""
+    if file.is_file():
+        is_empty = not read_start(file)
+        return f"path: {file} is empty (0 bytes). Write the file again." if is_empty else ""
     if file.is_dir():
-        problem = f"path: {path} is a folder. For the files in it, write {path}/*.csv."
-        raise DataError(file.name, [problem])
+        return f"path: {file} is a folder. For the files in it, write {file}/*.csv."
+    if file.exists():
+        return (
+            f"path: {file} is a device, a pipe or a socket, and not a file. Write its rows into a "
+            "file; predict and evaluate also read them from standard input, which is named -."
+        )
+    if file.is_symlink():
+        return f"path: {file} is a link to {os.readlink(file)}, which is not there. Correct it."
+    if glob.has_magic(str(file)):
+        return f"path: no file matches {file}. Check the pattern."
     folder = file.parent
     if not folder.is_dir():
-        raise DataError(file.name, [f"path: there is no folder {folder}. Check the path."])
+        return f"path: there is no folder {folder}. Check the path."
     endings = (*TABLES, *ARRAYS, *IMAGES)
     others = [other.name for other in folder.iterdir() if find_ending(other) in endings]
     hint = suggest(file.name, others) or "Check the path."
-    raise DataError(file.name, [f"path: there is no file {path}. {hint}"])
+    return f"path: there is no file {file}. {hint}"
 
 
 def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None = None) -> TableFile:

@@ -15,7 +15,8 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import PARQUET, find_ending
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.files.base import TableFile
-from kerasrecipes.rows.files.raw import describe_format
+from kerasrecipes.rows.files.raw import describe_format, read_start
+from kerasrecipes.rows.limits import check_unpacked
 
 
 class ArrowFile(TableFile):
@@ -35,9 +36,10 @@ class ArrowFile(TableFile):
         """Read every row; pandas's index of a DataFrame is left out."""
         with self._explain():
             if self._is_parquet:
-                table = parquet.ParquetFile(self._file).read()
+                table = self._open_parquet().read()
             else:
                 table = pa.Table.from_batches(*self._open_arrow())
+            self._validate(table)
         names = [name for name in table.column_names if name.startswith("__index_level_")]
         return table.drop_columns(names)
 
@@ -54,32 +56,63 @@ class ArrowFile(TableFile):
     ) -> Iterator[pa.Table]:
         with self._explain():
             for batch in self._iterate_batches(wanted, n_rows):
-                yield pa.Table.from_batches([batch])
+                table = pa.Table.from_batches([batch])
+                self._validate(table)
+                yield table
 
     def _iterate_batches(self, wanted: Sequence[str], n_rows: int) -> Iterator[pa.RecordBatch]:
         if not self._is_parquet:
             yield from self._open_arrow()[0]
             return
-        parts = parquet.ParquetFile(self._file)
+        parts = self._open_parquet()
         names = parts.schema_arrow.names
         columns = [*dict.fromkeys(wanted)] if {*wanted} <= {*names} else names
         yield from parts.iter_batches(batch_size=n_rows, columns=columns)
 
-    def _open_arrow(self) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
+    def _open_arrow(self) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
         """The batches of an Arrow file, or of a stream written to a file."""
-        try:
-            reader: Any = pa.ipc.open_file(pa.OSFile(str(self._file)))
-        except pa.ArrowInvalid:
-            stream = pa.ipc.open_stream(pa.OSFile(str(self._file)))
-            return stream, stream.schema
-        return (reader.get_batch(i) for i in range(reader.num_record_batches)), reader.schema
+        source = pa.OSFile(str(self._file))
+        if not read_start(self._file).startswith(b"ARROW1"):
+            stream = pa.ipc.open_stream(source)
+            return self._limit(stream), stream.schema
+        reader: Any = pa.ipc.open_file(source)
+        batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
+        return self._limit(batches), reader.schema
+
+    def _open_parquet(self) -> parquet.ParquetFile:
+        file = parquet.ParquetFile(self._file)
+        self._check_size(8 * file.metadata.num_rows * file.metadata.num_columns)
+        return file
+
+    def _limit(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Batches, until they take too much memory."""
+        n_bytes = 0
+        for batch in batches:
+            n_bytes += batch.nbytes
+            self._check_size(n_bytes)
+            yield batch
+
+    def _validate(self, table: pa.Table) -> None:
+        """Check all values; Arrow 26 crashes where the offsets of texts are wrong."""
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid as error:
+                problem = f"column {name} is damaged, or contains text that is not UTF-8. "
+                raise DataError(self.name, [f"{problem}Write the file again."]) from error
+
+    def _check_size(self, n_bytes: int) -> None:
+        remedy = "If it is meant, write it without compression, as .arrow"
+        check_unpacked(n_bytes, self._file.stat().st_size, self.name, remedy)
 
     @contextmanager
     def _explain(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).strip().split("\n")[0].rstrip(".")
+            if reason.startswith("Expected to read"):
+                reason = "its first bytes are not those of an Arrow file"
             found = describe_format(self._file)
             what = f"it is {found}" if found else f"{reason}. Write it again."
             ending = find_ending(self._file)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from kerasrecipes.rows.files.layout import SAMPLE_BYTES, WHITESPACE, find_layout
 from kerasrecipes.rows.files.lines import LineFacts, LineFilter, scan_lines
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
+from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
 from kerasrecipes.rows.words import SHOWN, count, list_some
 
 Types = Mapping[str, "pa.DataType"]
@@ -34,6 +37,8 @@ Types = Mapping[str, "pa.DataType"]
 _BLOCK_BYTES = 2 << 20
 _COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
 _MOST_CHECKED = 2_000
+_FEWEST_ENDS = 20
+_MOST_PADDED = 2_000
 
 
 class DelimitedFile(TableFile):
@@ -55,14 +60,18 @@ class DelimitedFile(TableFile):
         super().__init__(name, spec)
         self._path, self._csv = path, spec.csv
         with explain_damage(name), open_decompressed(path, name) as file:
+            self._stamp = self._find_stamp()
             head = bytes(file.read(SAMPLE_BYTES))
+            if len(re.findall(rb"[\r\n]", head)) < _FEWEST_ENDS:  # names of many columns
+                head += file.read(LONGEST_LINE - SAMPLE_BYTES)
         self._encoding = find_encoding(head, spec.csv.encoding, name)
         self._filter = LineFilter("", spec.csv.comment) if spec.csv.comment else None
-        is_whole = len(head) < SAMPLE_BYTES
+        is_whole = len(head) not in (SAMPLE_BYTES, LONGEST_LINE)
         text = self._clean(io.BytesIO(head), is_whole=is_whole).read().decode()
         # The last line may be cut.
         end = len(text) if is_whole else max(text.rfind("\n"), text.rfind("\r")) + 1
-        self._sample = text[:end] or text
+        check_line(0 if end else len(head) + 1, 1, name)
+        self._sample = text[:end]
         targets = [spec.target] if isinstance(spec.target, str) else spec.target or []
         known = {*targets, *spec.features, *spec.drop}
         self._layout = layout = find_layout(self._sample, spec.csv, name, wanted, known)
@@ -70,6 +79,7 @@ class DelimitedFile(TableFile):
             self._filter = LineFilter(layout.delimiter, spec.csv.comment, layout.has_spaces)
         self._delimiter = "\t" if layout.delimiter == WHITESPACE else layout.delimiter
         self.names = list(layout.names)
+        check_columns(len(self.names), name)
         self._keys = [*map(str, range(len(self.names)))]
         self.notes += [layout.note] if layout.note else []
         self.notation = replace(
@@ -98,7 +108,7 @@ class DelimitedFile(TableFile):
         """
         named = zip(self._keys, self.names, strict=True)
         texts = dict.fromkeys((key for key, name in named if name in as_text), pa.string())
-        with explain_damage(self.name):
+        with self._reading():
             types = _keep_words_once(self._infer() | texts)
             self._scan(has_integers=pa.int64() in types.values())
             table = None if self._facts.has_codes else self._read_typed(types)
@@ -128,7 +138,7 @@ class DelimitedFile(TableFile):
             return table.rename_columns([*names.values()])
 
         n_given = n_read = 0
-        with explain_damage(self.name):
+        with self._reading():
             self._scan(has_integers=False)
             try:
                 for batch in self._iterate_blocks(types):
@@ -143,6 +153,21 @@ class DelimitedFile(TableFile):
                         n_given += len(rest)
             self._check_end(n_given)
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Explain damage, and check that the file is the same to the end: it is read twice."""
+        with explain_damage(self.name):
+            try:
+                yield
+            finally:
+                if self._find_stamp() != self._stamp:
+                    problem = "the file changed while it was read. Wait until it is complete."
+                    raise DataError(self.name, [problem])
+
+    def _find_stamp(self) -> tuple[int, ...]:
+        status = self._path.stat()
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
     def _check_end(self, n_rows: int) -> None:
         """Raise DataError if there are no rows, or if a quotation mark is never closed."""
         if not n_rows:
@@ -153,7 +178,7 @@ class DelimitedFile(TableFile):
 
     def _infer(self) -> dict[str, pa.DataType]:
         """Column types by the file's start."""
-        if len(self._sample.splitlines()) <= self._layout.n_lines_above:
+        if len([*io.StringIO(self._sample, newline="")]) <= self._layout.n_lines_above:
             return dict.fromkeys(self._keys, pa.null())
         head = self._sample.encode()
         if self._filter is not None:
@@ -320,8 +345,11 @@ class DelimitedFile(TableFile):
         handle_row: Callable[[Any], str] | None = None,
     ) -> dict[str, Any]:
         """How pyarrow reads the file; ``only`` the columns that have a type."""
-        # pyarrow takes white space off numbers, but not off texts for missing ones.
+        # pyarrow takes white space off numbers, but not off texts for missing ones. It keeps these
+        # texts for each column, 75 kB; without them, such a file is read as text.
+        is_wide = len(self.names) > _MOST_PADDED
         padded = [form for token in self._tokens for form in (f" {token}", f"{token} ")]
+        tokens = self._tokens if is_wide else [*self._tokens, *padded]
         return {
             "read_options": arrow_csv.ReadOptions(
                 block_size=block_bytes or _BLOCK_BYTES,
@@ -338,7 +366,7 @@ class DelimitedFile(TableFile):
             "convert_options": arrow_csv.ConvertOptions(
                 column_types=dict(types),
                 include_columns=[*types] if only else None,
-                null_values=[*self._tokens, *padded],
+                null_values=[] if {*types.values()} == {pa.string()} else tokens,
                 decimal_point=self._layout.decimal,
             ),
         }
@@ -346,7 +374,8 @@ class DelimitedFile(TableFile):
     def _scan(self, *, has_integers: bool) -> None:
         """Look at all lines before types are applied to them."""
         with self._open() as file:
-            self._facts = scan_lines(file, self._delimiter if has_integers else None)
+            delimiter = self._delimiter if has_integers else None
+            self._facts = scan_lines(file, delimiter, self.name)
         self.notation = replace(self.notation, first_line=self._find_first_line())
 
     def _find_first_line(self) -> int | None:

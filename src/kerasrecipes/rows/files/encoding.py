@@ -119,7 +119,7 @@ def decode(
                 byte = f"0x{error.object[error.start]:02x}"
                 received = f"{byte} in line {line}, at byte {offset} of the file"
                 problem = f"the file must be UTF-8 (received: {received}). Save it as UTF-8."
-                if is_named:
+                if is_named or encoding != "utf-8":
                     problem = (
                         f"csv.encoding: the file is not {encoding} throughout (received: "
                         f"{received}). Name the encoding that it was written in."
@@ -165,5 +165,6 @@ def _read_in_other_ways(data: bytes, start: int) -> dict[str, str]:
         right = (after[0] if after else b"").decode(codec, errors="replace").rstrip()
         cut_left = f"…{left[-_CHARACTERS_BEFORE:]}" if len(left) > _CHARACTERS_BEFORE else left
         cut_right = f"{right[:_CHARACTERS_AFTER]}…" if len(right) > _CHARACTERS_AFTER else right
-        readings[codec] = cut_left + cut_right
+        if (reading := cut_left + cut_right).isprintable():
+            readings[codec] = reading
     return readings

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
+from zipfile import ZipFile, is_zipfile
 
 import pyarrow as pa
 
@@ -15,7 +16,8 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import name_value
 from kerasrecipes.rows.files.base import TableFile
 from kerasrecipes.rows.files.frames import read_series
-from kerasrecipes.rows.files.raw import describe_format, read_start
+from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
+from kerasrecipes.rows.limits import check_unpacked
 from kerasrecipes.rows.words import ask_meant, count, list_some
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ _INSTALL = {
     "xlrd": "Save the file as .xlsx, or install xlrd with: pip install xlrd.",
 }
 _MOST_ABOVE = 20
+_FAR_CELLS = "Remove cells that are far from the table, or save it as CSV"
+_FILLED = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^<>]*><')
 
 
 class ExcelFile(TableFile):
@@ -66,6 +70,8 @@ class ExcelFile(TableFile):
 
         engine = "xlrd" if read_start(self._file).startswith(_OLD) else "openpyxl"
         try:
+            if is_zipfile(self._file):
+                self._check_size()
             return pd.read_excel(
                 self._file, sheet_name=None, header=None, engine=engine, keep_default_na=False,
                 na_values=[""],
@@ -77,12 +83,27 @@ class ExcelFile(TableFile):
                 f"not installed. {_INSTALL[engine]}"
             )
             raise DataError(self.name, [problem]) from error
-        except (ValueError, KeyError, OSError, BadZipFile) as error:
+        except (*ARCHIVE_ERRORS, LookupError, TypeError, AttributeError, SyntaxError) as error:
             found = describe_format(self._file)
-            reason = str(error).rstrip(".")
+            reason = (str(error) or type(error).__name__).rstrip(".")
             what = f"it is {found}" if found else f"{reason}. Save it again."
             problem = f"path: {self._file} is no Excel file that can be read: {what}"
             raise DataError(self.name, [problem]) from error
+
+    def _check_size(self) -> None:
+        """Check how much memory the sheets take, where empty cells count too."""
+        from openpyxl.utils import column_index_from_string
+
+        size = self._file.stat().st_size
+        with ZipFile(self._file) as archive:
+            check_archive(archive, size, self.name)
+            for member in archive.namelist():
+                if member.startswith("xl/worksheets/"):
+                    cells = _FILLED.findall(archive.read(member))
+                    columns = {column.decode() for column, _ in cells} or {"A"}
+                    height = max((int(row) for _, row in cells), default=0)
+                    n_bytes = 8 * height * max(map(column_index_from_string, columns))
+                    check_unpacked(n_bytes, size, self.name, _FAR_CELLS)
 
     def _choose_sheet(self, sheets: dict[str, pd.DataFrame]) -> tuple[str, pd.DataFrame]:
         names = [*sheets]
@@ -106,8 +127,11 @@ class ExcelFile(TableFile):
 
     def _find_names(self, sheet: pd.DataFrame) -> int:
         """Which line of a sheet names the columns, counted from 0."""
-        if self._excel.header_row is not None:
-            return min(self._excel.header_row, len(sheet)) - 1
+        if (place := self._excel.header_row) is not None:
+            if place > len(sheet):
+                problem = f"excel.header_row: the sheet has {len(sheet)} rows (received: {place})."
+                raise DataError(self.name, [f"{problem} Correct it."])
+            return place - 1
         n_filled = [
             sum(not _is_blank(value) for value in row) for row in sheet.head(_MOST_ABOVE).values
         ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
@@ -16,9 +18,16 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
 from kerasrecipes.rows.files.encoding import ChunkReader, decode
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
+from kerasrecipes.rows.limits import check_columns, check_line
 from kerasrecipes.rows.words import SHOWN
 
-_BLOCK_BYTES = 4 << 20
+_FIRST_BLOCK_BYTES, _BLOCK_BYTES = 1 << 16, 4 << 20
+_MOST_DEPTH, _MOST_DIGITS = 500, 4_000
+_MOST_CELLS, _MOST_TIMES_FILLED = 1 << 20, 400
+_BRACKETS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes({*range(256)} - {*b"[{]}"})
+_WRITE_ROWS = 'Write a row as {"name": value, …}.'
+_TOO_DEEP = f"has too many arrays or objects within each other. {_WRITE_ROWS}"
 _TYPES = {
     bool: "a truth value",
     int: "a number",
@@ -50,41 +59,66 @@ class JsonFile(TableFile):
         try:
             return concatenate(tables)
         except TYPE_ERRORS as error:
+            types: dict[str, tuple[str, str]] = {}
+            problems = [
+                problem
+                for lines, n_before in self._iterate_lines()
+                for problem in self._find_faults(lines.decode(), n_before, types)
+            ]
             problem = f"the values of a name must be of one type in all rows: {error}."
-            raise DataError(self.name, [problem]) from error
+            raise DataError(self.name, problems[:SHOWN] or [problem]) from error
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
     ) -> Iterator[pa.Table]:
         """Read objects block by block; types may differ from block to block."""
         names: dict[str, None] = {}
-        for table in self._iterate_blocks():
+        for lines, n_before in self._iterate_lines():
+            table = self._parse(lines, n_before)
             # A row may leave out what it has no value for, and so may all rows of a block.
             for name in names:
                 if name not in table.column_names:
                     table = table.append_column(name, pa.nulls(len(table)))
             names |= dict.fromkeys(table.column_names)
+            check_columns(len(names), self.name)
+            self._check_filled(table)
             yield table
 
-    def _iterate_blocks(self) -> Iterator[pa.Table]:
+    def _iterate_lines(self) -> Iterator[tuple[bytes, int]]:
+        """Blocks of whole lines, and the number of lines before each; an array's rows as lines."""
         with explain_damage(self.name), open_decompressed(self._path, self.name) as opened:
-            file = io.BufferedReader(ChunkReader(decode(opened, self.name)))
-            n_lines, rest = 0, b""
+            chunks = decode(opened, self.name)
+            file: io.BufferedIOBase = io.BufferedReader(ChunkReader(chunks))
+            n_lines, rest, size = 0, b"", _FIRST_BLOCK_BYTES
             is_array = None
-            while block := file.read(_BLOCK_BYTES):
-                rest += block
+            while block := file.read(size):
+                rest, size = rest + block, min(2 * size, _BLOCK_BYTES)
                 if is_array is None and rest.strip():
                     is_array = rest.lstrip()[:1] == b"["
-                end = 0 if is_array else rest.rfind(b"\n") + 1
+                    if is_array:
+                        self._count_rows()
+                        file = io.BytesIO(self._write_lines(rest + file.read()))
+                        rest = b""
+                        continue
+                end = rest.rfind(b"\n") + 1
                 if rest[:end].strip():
-                    yield self._parse(rest[:end], n_lines)
+                    yield rest[:end], n_lines
                 n_lines += rest.count(b"\n", 0, end)
                 rest = rest[end:]
-            if is_array:
-                self._count_rows()
-                rest = self._write_lines(rest)
+                check_line(len(rest), n_lines + 1, self.name)
             if rest.strip() or is_array is None:
-                yield self._parse(rest, n_lines)
+                yield rest, n_lines
+
+    def _check_filled(self, table: pa.Table) -> None:
+        """Raise DataError where each row has names of its own, which become columns of all rows."""
+        n_cells = table.num_rows * table.num_columns
+        n_filled = n_cells - sum(column.null_count for column in table.columns)
+        if n_cells > max(_MOST_CELLS, _MOST_TIMES_FILLED * n_filled):
+            problem = (
+                f"rows must have the same names (received: {table.num_columns:,} names in "
+                f"{table.num_rows:,} rows). Write the values that differ as values, not as names."
+            )
+            raise DataError(self.name, [problem])
 
     def _count_rows(self) -> None:
         """Name the row in messages, where rows and lines differ."""
@@ -98,10 +132,9 @@ class JsonFile(TableFile):
         parse = arrow_json.ParseOptions()
         read = arrow_json.ReadOptions(block_size=max(len(data), _BLOCK_BYTES))
         try:
-            if not data.lstrip().startswith(b"{"):
-                raise pa.ArrowInvalid(
-                    "it must contain objects"
-                )  # Arrow 26 crashes where it is null.
+            # Arrow 26 crashes where a file begins with null, and where arrays are deep in others.
+            if not data.lstrip().startswith(b"{") or _find_depth(data) > _MOST_DEPTH:
+                raise pa.ArrowInvalid("it must contain objects")
             table = arrow_json.read_json(pa.BufferReader(data), read, parse)
             names = table.column_names
             dates = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
@@ -109,9 +142,9 @@ class JsonFile(TableFile):
                 parse.explicit_schema = pa.schema([(name, pa.string()) for name in dates])
                 table = arrow_json.read_json(pa.BufferReader(data), read, parse).select(names)
         except pa.ArrowInvalid as error:
-            problems = self._find_faults(data.decode(), n_before)
+            problems = self._find_faults(data.decode(), n_before, {})
             raise DataError(
-                self.name, problems or [f"the file cannot be read: {error}."]
+                self.name, problems[:SHOWN] or [self._describe_error(str(error), data, n_before)]
             ) from error
         if table.num_rows == 1 and all(pa.types.is_nested(kind) for kind in table.schema.types):
             problem = (
@@ -127,22 +160,20 @@ class JsonFile(TableFile):
     def _write_lines(self, data: bytes) -> bytes:
         """An array of objects, as JSON lines."""
         try:
-            rows = json.loads(data)
+            rows = json.loads(data, parse_int=_parse_int)
         except json.JSONDecodeError as error:
             problem = f"line {error.lineno} is no JSON: {error.msg}, at column {error.colno}."
             raise DataError(self.name, [problem]) from None
         except RecursionError:
-            problem = (
-                "the file contains too many arrays within arrays. Write an object for each row."
-            )
-            raise DataError(self.name, [problem]) from None
+            raise DataError(self.name, [f"the file {_TOO_DEEP}"]) from None
         if not rows:
             raise DataError(self.name, ["the file contains an array without rows. Add rows."])
-        return "\n".join(map(json.dumps, rows)).encode()
+        return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
-    def _find_faults(self, text: str, n_before: int) -> list[str]:
+    def _find_faults(
+        self, text: str, n_before: int, types: dict[str, tuple[str, str]]
+    ) -> list[str]:
         """Find the lines at fault; Python's reader is slow, but counts lines."""
-        types: dict[str, tuple[str, str]] = {}
         problems: list[str] = []
         for number, line in enumerate(text.split("\n"), n_before + 1):
             if line.strip() and len(problems) < SHOWN:
@@ -150,18 +181,29 @@ class JsonFile(TableFile):
                 problems += self._find_fault(line, place, types)
         return problems
 
+    def _describe_error(self, error: str, data: bytes, n_before: int) -> str:
+        """An error of Arrow's, with its line; Arrow counts lines that are not blank, from 0."""
+        match = re.fullmatch(r"(?:JSON parse error: )?(.*?)\.? in row (\d+)", error)
+        if match is None:
+            return f"the file cannot be read: {error.rstrip('.')}."
+        lines = [i for i, line in enumerate(data.split(b"\n"), n_before + 1) if line.strip()]
+        place = lines[min(int(match[2]), len(lines) - 1)]
+        return f"{self.notation.place} {place} cannot be read: {match[1]}. Correct or remove it."
+
     def _find_fault(
         self, line: str, place: str, types: dict[str, tuple[str, str]]
     ) -> Iterator[str]:
         try:
-            row = json.loads(line)
+            row = json.loads(line, parse_int=_parse_int)
         except json.JSONDecodeError as error:
             what = f"{error.msg}, at column {error.colno}"
             yield f"{place} is no JSON: {what}. Each line must contain one object."
             return
+        except RecursionError:
+            yield f"{place} {_TOO_DEEP}"
+            return
         if not isinstance(row, dict):
-            example = 'Write a row as {"name": value, …}.'
-            yield f"{place} must contain an object (received: {_TYPES[type(row)]}). {example}"
+            yield f"{place} must contain an object (received: {_TYPES[type(row)]}). {_WRITE_ROWS}"
             return
         for name, value in row.items():
             kind = _TYPES[type(value)]
@@ -171,3 +213,13 @@ class JsonFile(TableFile):
                     f"the values of '{name}' must be of one type (received: {before} in {first}, "
                     f"{kind} in {place}). Correct these {self.notation.place}s."
                 )
+
+
+def _find_depth(data: bytes) -> int:
+    """At most how many arrays and objects are within each other; more where texts have brackets."""
+    steps = np.frombuffer(data.translate(_BRACKETS, _NO_BRACKETS), np.int8)
+    return int(np.cumsum(steps, dtype=np.int64).max(initial=0))
+
+
+def _parse_int(digits: str) -> float:
+    return int(digits) if len(digits) < _MOST_DIGITS else float(digits)

@@ -108,7 +108,7 @@ def find_layout(
     delimiter = delimiter or _find_delimiter(body)
     has_spaces = _has_spaces(_split(body, delimiter))
     lines = _split(body, delimiter, n_above, skips_spaces=has_spaces)
-    if not lines:
+    if not lines or not body.strip():
         problem = "the file is empty. It must open with a line of column names."
         if sample.strip() and spec.skip_rows:
             below = f"there is nothing below the first {spec.skip_rows} lines"

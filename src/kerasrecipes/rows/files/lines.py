@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasrecipes.rows.files.layout import SAMPLE_BYTES, WHITESPACE
+from kerasrecipes.rows.limits import check_line
 
 
 @dataclass
@@ -32,8 +33,12 @@ class LineFacts:
         return self.has_quoted_newlines or self.has_blank_lines
 
 
-def scan_lines(file: Any, delimiter: str | None) -> LineFacts:
-    """Look at all lines; codes are looked for where there is a delimiter."""
+def scan_lines(file: Any, delimiter: str | None, dataset: str) -> LineFacts:
+    """Look at all lines; codes are looked for where there is a delimiter.
+
+    Raises:
+        DataError: A line is too long.
+    """
     facts = LineFacts()
     is_quoted = False
     marks = re.escape(delimiter.encode()) if delimiter else b""
@@ -44,7 +49,12 @@ def scan_lines(file: Any, delimiter: str | None) -> LineFacts:
         % (opening, opening, marks)
     )
     rest = b""
+    n_ends = length = 0
     while block := file.read(SAMPLE_BYTES):
+        end = max(block.rfind(b"\n"), block.rfind(b"\r"))
+        length = len(block) - 1 - end if end >= 0 else length + len(block)
+        n_ends += block.count(b"\n")
+        check_line(length, n_ends + 1, dataset)
         parts = block.split(b'"')
         if len(parts) > 1 or is_quoted:
             quoted = b"".join(parts[not is_quoted :: 2])

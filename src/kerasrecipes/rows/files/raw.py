@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pyarrow as pa
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import ARRAYS, ARROW, EXCEL, PARQUET, find_ending
+from kerasrecipes.rows.files.encoding import ChunkReader
+from kerasrecipes.rows.limits import check_unpacked
 from kerasrecipes.rows.words import list_some
 
 _FORMATS = (
@@ -30,10 +33,17 @@ _FORMATS = (
     (b"7z\xbc\xaf", "a 7-Zip archive", ()),
     (b"Rar!", "a RAR archive", ()),
 )
+ARCHIVE_ERRORS = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(struct.error, ValueError, OverflowError, RuntimeError),
+)
+"""Exceptions of a zip archive that is damaged, encrypted, or of an unknown kind."""
+
 _ARROWS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
-_XZ, _ZIP = b"\xfd7zXZ\x00", b"PK\x03\x04"
+_XZ, _ZIP, _EMPTY_ZIP = b"\xfd7zXZ\x00", b"PK\x03\x04", b"PK\x05\x06"
 _SHEET = "xl/workbook.xml"
 """Members of an .xlsx file, which is a zip archive."""
+_LONGEST_SHOWN = 300
 
 
 def open_decompressed(file: Path, dataset: str) -> Any:
@@ -47,26 +57,37 @@ def open_decompressed(file: Path, dataset: str) -> Any:
     if what := describe_format(file):
         raise DataError(dataset, [f"path: {dataset} is {what}"])
     start = read_start(file)
-    if start.startswith(_XZ):
-        return lzma.open(file)
-    if start.startswith(_ZIP):
-        return _open_member(file, dataset)
     codec = next((codec for magic, codec in _ARROWS.items() if start.startswith(magic)), None)
-    return pa.input_stream(str(file), compression=codec)
+    if start.startswith((_ZIP, _EMPTY_ZIP)):
+        unpacked = _open_member(file, dataset)
+    elif codec is None and not start.startswith(_XZ):
+        return pa.input_stream(str(file), compression=None)
+    else:
+        unpacked = io.BufferedReader(ChunkReader(_decompress(file, codec, dataset)))
+    if not is_plain(unpacked.peek(16)):
+        problem = f"path: {dataset} contains another packed file, or no text. Unpack it first."
+        raise DataError(dataset, [problem])
+    return unpacked
 
 
 def describe_format(file: Path) -> str:
     """Describe a file by its first bytes, with the fix; empty if its ending agrees."""
     start, own = read_start(file), find_ending(file)
     formats = [*_FORMATS]
-    if start.startswith(_ZIP) and zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            formats += [(_ZIP, "an Excel file", EXCEL)] if _SHEET in archive.namelist() else []
+    with suppress(*ARCHIVE_ERRORS), zipfile.ZipFile(file) as archive:
+        if _SHEET in archive.namelist():
+            formats.append((_ZIP, "an Excel file", EXCEL))
     for magic, name, endings in formats:
         if start.startswith(magic) and own not in endings:
             remedy = f"Save it with the ending {endings[0]}" if endings else "Export it as CSV"
             return f"{name} by its first bytes. {remedy}."
     return ""
+
+
+def is_plain(start: bytes) -> bool:
+    """Whether first bytes are neither of a compressed file nor of another format than text."""
+    magics = [magic for magic, _, _ in _FORMATS]
+    return not start.startswith((*magics, *_ARROWS, _XZ, _ZIP, _EMPTY_ZIP))
 
 
 def read_start(file: Path) -> bytes:
@@ -83,7 +104,9 @@ def explain_damage(dataset: str) -> Iterator[None]:
     except (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         if isinstance(error, OSError) and error.errno:
-            raise DataError(dataset, [f"the file cannot be read: {reason}."]) from error
+            is_short = error.filename and len(error.filename) < _LONGEST_SHOWN
+            what = f"path: {error.filename}" if is_short else "the file"
+            raise DataError(dataset, [f"{what} cannot be read: {error.strerror}."]) from error
         is_cut = "runcat" in reason or "nexpected end" in reason or isinstance(error, EOFError)
         what = "it ends too early" if is_cut else "its compressed data are damaged"
         problem = f"the file cannot be decompressed: {what} ({reason}). Copy or write it again."
@@ -92,17 +115,38 @@ def explain_damage(dataset: str) -> Iterator[None]:
 
 def _open_member(file: Path, dataset: str) -> Any:
     """Open the one file of a zip archive."""
-    archive = zipfile.ZipFile(file)
-    names = [
-        info.filename
-        for info in archive.infolist()
-        if not info.is_dir() and not info.filename.startswith(("__MACOSX/", "."))
-    ]
-    if len(names) != 1:
-        problem = (
-            f"path: a zip archive must contain one file (received: {len(names)}: "
-            f"{list_some(names)}). "
-            "Unpack it, and name the file that is meant."
-        )
-        raise DataError(dataset, [problem])
-    return io.BufferedReader(archive.open(names[0]))
+    try:
+        archive = zipfile.ZipFile(file)
+        names = [
+            info.filename
+            for info in archive.infolist()
+            if not info.is_dir() and not info.filename.startswith(("__MACOSX/", "."))
+        ]
+        if len(names) != 1:
+            problem = (
+                f"path: a zip archive must contain one file (received: "
+                f"{list_some(names) or 'none'}). Unpack it, and name the file that is meant."
+            )
+            raise DataError(dataset, [problem])
+        check_archive(archive, file.stat().st_size, dataset)
+        return io.BufferedReader(archive.open(names[0]))
+    except (RuntimeError, struct.error, ValueError) as error:  # a password, an unknown method
+        raise DataError(dataset, [f"path: {dataset} cannot be unpacked: {error}."]) from error
+
+
+def _decompress(file: Path, codec: str | None, dataset: str) -> Iterator[bytes]:
+    """The decompressed bytes of a file, until they are too many for those that were read."""
+    n_bytes = 0
+    with (
+        file.open("rb") as packed,
+        pa.CompressedInputStream(packed, codec) if codec else lzma.open(packed) as stream,
+    ):
+        while chunk := stream.read(1 << 18):
+            n_bytes += len(chunk)
+            check_unpacked(n_bytes, packed.tell(), dataset)
+            yield chunk
+
+
+def check_archive(archive: zipfile.ZipFile, n_packed: int, dataset: str) -> None:
+    """Raise DataError if a zip archive says that it is too large; it gives no more than it says."""
+    check_unpacked(sum(info.file_size for info in archive.infolist()), n_packed, dataset)

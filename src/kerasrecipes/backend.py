@@ -1,0 +1,51 @@
+"""The Keras that recipes run on: on TensorFlow, with Keras's own settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from kerasrecipes.errors import InputError, KerasRecipesError
+
+_SETTINGS = {
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+    "max_epochs": None,
+    "max_steps_per_epoch": None,
+}
+"""Settings in ``keras.config`` that change results, and their defaults."""
+
+
+def import_keras() -> None:
+    """Import Keras, whatever KERAS_BACKEND and keras.json say; they must not change a result.
+
+    Raises:
+        InputError: The caller has imported Keras on another backend or with other settings.
+    """
+    is_ours = "keras" not in sys.modules
+    wanted = os.environ.get("KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        import keras
+        import tensorflow as tf  # noqa: F401
+    except ImportError as error:
+        raise KerasRecipesError(f"TensorFlow and Keras cannot be imported: {error}") from error
+    except (ValueError, AttributeError, OSError) as error:
+        message = f"Keras cannot read its settings: {error} Remove ~/.keras/keras.json."
+        raise InputError(message) from error
+    finally:
+        os.environ.pop("KERAS_BACKEND")
+        os.environ |= {"KERAS_BACKEND": wanted} if wanted is not None else {}
+    config = keras.config
+    for name, default in _SETTINGS.items() if is_ours else ():
+        getattr(config, f"set_{name}")(default)
+    received = {name: getattr(config, name)() for name in (*_SETTINGS, "backend")}
+    received["dtype_policy"] = config.dtype_policy().name
+    for name, needed in (_SETTINGS | {"backend": "tensorflow", "dtype_policy": "float32"}).items():
+        if received[name] != needed:
+            raise InputError(
+                f"Recipes need {needed!r} as keras.config.{name}() (received: {received[name]!r}). "
+                f"Call keras.config.set_{name}({needed!r}) first, or for a backend start Python "
+                "with KERAS_BACKEND=tensorflow."
+            )

@@ -1,0 +1,83 @@
+"""How much memory is free, and what is said where it ends."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import resource
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from kerasrecipes.errors import RunFailed
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+class TooLargeError(Exception):
+    """An array of the model does not fit into memory."""
+
+
+def check_fits(shape: Sequence[int | None], what: str, itemsize: int = 4) -> None:
+    """Check that memory has room for an array of the model and its gradient.
+
+    Raises:
+        TooLargeError: There is less.
+    """
+    sizes = [size for size in shape if size is not None]
+    needed, free = itemsize * math.prod(sizes), find_free_memory()
+    if 2 * needed > free:
+        raise TooLargeError(
+            f"It needs {_write_bytes(needed)} for {what} of shape ({', '.join(map(str, sizes))}), "
+            f"and as much for their gradient. {_write_bytes(free)} of memory are free. Make this "
+            "layer smaller, or the layers before it."
+        )
+
+
+@contextmanager
+def explaining_memory() -> Iterator[None]:
+    """Raise RunFailed where memory ends."""
+    try:
+        yield
+    except _list_errors() as error:
+        array = re.search(r"shape ?[\[(][\d, ]+[\])]", str(error))
+        raise RunFailed(
+            f"Memory ended{f' (an array of {array[0]})' if array else ''}; "
+            f"{_write_bytes(find_free_memory())} are free now. Lower batch_size, make the layers "
+            "smaller, or end other programs."
+        ) from error
+
+
+def _list_errors() -> tuple[type[Exception], ...]:
+    tf = sys.modules.get("tensorflow")
+    return (MemoryError, tf.errors.ResourceExhaustedError) if tf else (MemoryError,)
+
+
+def find_free_memory() -> int:
+    """The bytes that this process can still get, by the strictest of its limits."""
+    free = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    free += [1024 * n for n in _read("/proc/meminfo", r"MemAvailable:\s+(\d+)")]
+    used = sum(_read(_CGROUP / "memory.current"))
+    free += [most - used for most in _read(_CGROUP / "memory.max")]
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY:
+        free.append(most - 1024 * sum(_read("/proc/self/status", r"VmSize:\s+(\d+)")))
+    return max(0, min(free))
+
+
+def _read(file: str | Path, pattern: str = r"(\d+)") -> list[int]:
+    """The number in a file of the system; empty without this file or number."""
+    try:
+        return [int(n) for n in re.findall(pattern, Path(file).read_text(encoding="ascii"))]
+    except OSError:
+        return []
+
+
+def _write_bytes(number: float) -> str:
+    unit = next((unit for unit in ("PB", "TB", "GB", "MB") if number >= _UNITS[unit]), "kB")
+    return f"{number / _UNITS[unit]:,.3g} {unit}"
+
+
+_UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15}

@@ -1,0 +1,134 @@
+"""Loads model.keras, which may come from someone else: nothing in it is executed.
+
+Keras's safe mode refuses Python code in a model, but allows layers of any size, and every public
+function of Keras that is not on a list. So a file is checked before Keras loads it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasrecipes.errors import InputError
+from kerasrecipes.model.randomness import seeding
+from kerasrecipes.model.serving import load_model
+from kerasrecipes.run_files import check_file, hash_file
+from kerasrecipes.runs import Run
+
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_PARTS = re.compile(
+    r"keras\.(layers|initializers|regularizers|constraints|activations|losses|metrics"
+    r"|optimizers(\.schedules)?|src\.models\.functional|src\.ops\.(core|numpy))\.\w+"
+    r"|keras\.(Sequential|DTypePolicy|Variable)"
+    r"|\.__(keras_tensor|numpy|slice|tensor|bytes|ellipsis)__"
+)
+"""Modules and names of what models consist of; their values have no module."""
+
+_NAME = re.compile(r"[\w.\\/>-]*", re.ASCII)
+_NEVER = {"Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
+_SLACK_BYTES = 2**20
+_RAISED = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError),
+    *(RuntimeError, ImportError, MemoryError, OSError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, tf.errors.OpError),
+)
+"""What zipfile, h5py, Keras and TensorFlow raise for files that Keras did not write."""
+
+
+def load_run_model(run: Run) -> keras.Model:
+    """Load a run's model.
+
+    Raises:
+        InputError: It is another file than the run saved, or not a model that can be loaded.
+    """
+    file = run.model_path
+    check_file(file)
+    saved = run.info.get("model_sha256")
+    try:
+        if saved and saved != hash_file(file):  # old versions did not record it
+            raise ValueError("it is not the file that this run saved, whose SHA-256 is in run.json")
+        _check_archive(file)
+        return load_model(file)
+    except _RAISED as error:
+        reason = str(error).strip().partition("\n")[0][:300].rstrip(".") or type(error).__name__
+        raise InputError(
+            f"{file} cannot be loaded: {reason}. Put the run's own file back, or train it again: "
+            f"kerasrecipes train {run.recipe_path}"
+        ) from error
+
+
+def _check_archive(file: Path) -> None:
+    """Check a file before Keras loads it.
+
+    Raises:
+        ValueError: It is not an archive as Keras writes it, or has other contents than a model.
+    """
+    with zipfile.ZipFile(file) as archive:
+        members = {member.filename: member.file_size for member in archive.infolist()}
+        if sum(members.values()) > file.stat().st_size:  # Keras does not compress
+            raise ValueError("it unpacks to more than its own size")
+        if any(name.startswith("/") or ".." in name.split("/") for name in members):
+            raise ValueError("it contains paths that lead out of it")
+        config = json.loads(archive.read(_CONFIG))
+    parts = [*_find_parts(config)]
+    own = [part for part in parts if _is_own(part)]
+    if not own:  # which may not work in a graph
+        needed, stored = _count_weights(config, parts), members[_WEIGHTS]
+        if needed > stored + _SLACK_BYTES:
+            raise ValueError(f"its layers need {needed:,} bytes of weights, and it has {stored:,}")
+
+
+def _count_weights(config: dict[str, Any], parts: Sequence[dict[str, Any]]) -> int:
+    """Count the bytes of a model's weights without taking the memory: by building it in a graph."""
+    for part in parts:
+        part.pop("compile_config", None)  # metrics have names that a graph refuses
+    for part in _find_parts(config):
+        name = part["config"].get("name") if isinstance(part["config"], dict) else None
+        if not _NAME.fullmatch(str(name)):  # Keras would keep it as the scope of later models
+            raise ValueError(f"it contains the name {name!r}")
+    with tf.Graph().as_default(), seeding(0):
+        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    return sum(int(np.prod(w.shape)) * tf.as_dtype(w.dtype).size for w in model.weights)
+
+
+def _find_parts(config: Any) -> Iterator[dict[str, Any]]:
+    """Find every mapping that names a class or function, at any depth."""
+    waiting = [config]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+            if "class_name" in value:
+                yield value
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _is_own(part: dict[str, Any]) -> bool:
+    """Whether a class or function is registered by the caller; others must be Keras's.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    is_function = part["class_name"] == "function"
+    name = part["config" if is_function else "class_name"]
+    registered = name if is_function else part.get("registered_name", name)  # as Keras does
+    if keras.saving.get_registered_object(registered) is not None:
+        return True
+    full_name = f"{part.get('module') or ''}.{name}"
+    if name in _NEVER or not _PARTS.fullmatch(full_name):
+        raise ValueError(
+            f"it contains {full_name}, which is neither a part of Keras models nor registered "
+            "here with register_keras_serializable"
+        )
+    return False

@@ -1,0 +1,130 @@
+"""Continuing a run from its checkpoints: which run, and whether it may continue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasrecipes.errors import InputError
+from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.recipe.names import make_folder_name
+from kerasrecipes.rows import Dataset
+from kerasrecipes.runs import RUN_JSON, Run, find_run, list_runs_of
+
+_NOT_RESUMED = ("finished", "running", "damaged")
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """A run to continue.
+
+    Attributes:
+        run: It has the checkpoints.
+        recipe: The recipe to continue with.
+        changed: Top-level keys whose values differ from the run's own recipe. A run whose recipe
+            is the same continues in its folder; otherwise a new run begins with its state.
+        allow_changes: Whether other data and versions are accepted, too.
+    """
+
+    run: Run
+    recipe: Recipe
+    changed: tuple[str, ...] = ()
+    allow_changes: bool = False
+
+    def check_data(self, dataset: Dataset, versions: dict[str, str]) -> None:
+        """Make sure that the run continues on the same rows, with the same packages.
+
+        Raises:
+            InputError: It would not.
+        """
+        info = self.run.info
+        differences = []
+        if info["dataset"]["fingerprint"] != dataset.fingerprint:
+            differences.append("its data have changed since")
+        trained_with = info.get("versions", versions)
+        differences += [
+            f"it was trained with {name} {trained_with.get(name)}, and this is {version}"
+            for name, version in versions.items()
+            if trained_with.get(name) != version
+        ]
+        if differences and not self.allow_changes:
+            raise InputError(
+                f"{self.run.path} would not continue as it began: {'; '.join(differences)}. To "
+                "continue anyway: --allow-changes"
+            )
+
+
+def plan_resumption(
+    source: str | Path | Mapping[str, Any] | Recipe,
+    words: Sequence[str],
+    output_dir: Path,
+    *,
+    allow_changes: bool = False,
+    **keys: Any,
+) -> Resumption:
+    """Find the run to continue, and check that it may.
+
+    Args:
+        source: A recipe, whose newest unfinished run is meant; a run's folder; or ``runs/NAME``,
+            whose newest unfinished run is meant.
+        words: Changes to the recipe, as ``key=value``; the folder of the run may come first.
+        output_dir: The folder of all runs.
+        allow_changes: Whether the recipe may have changed in other keys than those that are given.
+        keys: Top-level keys of a recipe, as for ``load_recipe``.
+
+    Raises:
+        InputError: There is no such run, it is finished or in training, or its recipe has changed.
+    """
+    folders = [Path(word) for word in words if "=" not in word]
+    changes = [word for word in words if "=" in word]
+    if isinstance(source, str | Path) and (_is_run(Path(source)) or list_runs_of(Path(source))):
+        run = _find_unfinished(Path(source))
+        recipe = load_recipe(run.recipe_path, changes, needs_source=False, **keys)
+    else:
+        recipe = load_recipe(source, changes, needs_source=False, **keys)
+        folder = folders[0] if folders else output_dir / make_folder_name(recipe.name)
+        run = _find_unfinished(folder)
+    if run.status == "running":
+        process = run.info.get("process", {})
+        raise InputError(
+            f"{run.path} is in training, by process {process.get('pid')} on {process.get('host')}. "
+            "Wait for its end, or stop that process."
+        )
+    before = load_recipe(run.recipe_path, needs_source=False).to_dict()
+    after = recipe.to_dict()
+    changed = tuple(key for key in before | after if before.get(key) != after.get(key))
+    named_keys = {
+        change.partition("=")[0].partition(".")[0].partition("[")[0] for change in changes
+    }
+    unnamed = [key for key in changed if key not in named_keys]
+    if unnamed and not allow_changes:
+        raise InputError(
+            f"The recipe has changed since {run.path} began: {', '.join(unnamed)}. To continue "
+            f"with its own recipe: kerasrecipes train {run.path} --resume. To continue with the "
+            "changed recipe, as a new run: --allow-changes"
+        )
+    if run.status == "finished" and recipe.epochs <= run.info["epochs"]:
+        raise InputError(
+            f"{run.path} is finished: {run.info['epochs']} epochs. To train it longer, as a new "
+            f"run: kerasrecipes train {run.path} --resume epochs={2 * run.info['epochs']}"
+        )
+    stopped_by = run.info.get("stopped_by")
+    if run.status == "finished" and stopped_by and "callbacks" not in changed:
+        raise InputError(
+            f"{stopped_by} stopped {run.path} after epoch {run.info['epochs_run']:,}, so more "
+            f"epochs change nothing. Change the callbacks, too, such as callbacks='[]'."
+        )
+    return Resumption(run, recipe, changed, allow_changes)
+
+
+def _is_run(path: Path) -> bool:
+    return (path / RUN_JSON).is_file()
+
+
+def _find_unfinished(path: Path) -> Run:
+    """The run at a path, or the newest unfinished one of a ``runs/NAME``."""
+    newest = find_run(path)
+    unfinished = [run for run in list_runs_of(path) if run.status not in _NOT_RESUMED]
+    return unfinished[-1] if unfinished else newest

@@ -1,0 +1,216 @@
+"""Reads the files of a run folder, which may be damaged or come from someone else.
+
+A reader gives content of the right shape, or raises ``RunDamaged``, which names the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError, create_model
+
+from kerasrecipes.errors import RunDamaged
+from kerasrecipes.recipe.features import FEATURES
+
+_LARGEST_TEXT = 32_000_000  # bytes; as JSON it takes up to 0.8 GB of memory
+_LARGEST_SAMPLES = 500_000_000
+_STRICT = ConfigDict(strict=True)
+_RAISED = (
+    *(OSError, EOFError, TypeError, ValueError, LookupError, RuntimeError, MemoryError),
+    *(csv.Error, zlib.error, zipfile.BadZipFile),
+)
+
+
+def _shape(*groups: tuple[Any, str], default: Any = None) -> Any:
+    """A mapping with strict types: pairs of a type and the keys that have it."""
+    keys = {key: (kind, default) for kind, names in groups for key in names.split()}
+    return create_model("Facts", __config__=_STRICT, **keys)  # type: ignore[call-overload]
+
+
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+_Counts: Any = list[_Count]
+_ARGUMENTS = _shape(
+    (FiniteFloat, "scale offset"),
+    (_Count, "num_bins max_tokens"),
+    (str | None, "format unit decimal thousands zone"),
+)
+_COLUMN = _shape(
+    (str, "kind name reason"),
+    (Literal[*FEATURES], "feature"),
+    (list[str], "parts"),
+    (_ARGUMENTS, "arguments"),
+    default=...,
+)
+_DATA = _shape(
+    (str, "name origin task target fingerprint target_fingerprint"),
+    (str | None, "target_unit"),
+    (list[str], "targets class_names"),
+    (bool, "standardized"),
+    (list[_COLUMN], "columns target_columns"),  # type: ignore[valid-type]
+    (list[Annotated[list[str], Field(min_length=2, max_length=2)]], "left_out"),
+    (_Counts, "shape"),
+    (dict[str, _Count], "rows"),
+    (dict[str, _Counts], "class_counts"),
+)
+_CODEC = _shape(
+    (str, "kind"),
+    (list[str], "class_names names"),
+    (_Count, "n_units"),
+    (list[FiniteFloat], "mean scale"),
+    (bool, "from_logits"),
+    (Literal["text", "integer", "boolean"], "class_type"),
+    default=...,
+)
+_LAYER = _shape(
+    (str, "type name arithmetic"),
+    (_Count, "parameters trainable"),
+    (_Count | None, "multiply_adds"),
+    (list[_Count | None], "output_shape"),
+    default=...,
+)
+_RUN = _shape(
+    (str, "status name command started_at finished_at stopped_by error evaluated device"),
+    (str, "profile optimizer loss model_sha256"),
+    (str | None, "description git_commit"),
+    (int | None, "seed"),
+    (_Count, "epochs epochs_run weights_of_epoch batch_size parameters parameters_bytes"),
+    (_Count | None, "multiply_adds"),
+    (list[str], "warnings plots"),
+    (dict[str, str], "versions"),
+    (dict[str, str | int], "process"),
+    (list[dict[str, str | int]], "continued"),
+    (dict[str, str | list[str]], "weights_from"),
+    (dict[str, list[str]], "rare_categories"),
+    (dict[str, bool | None], "higher_is_better"),
+    (dict[str, Annotated[FiniteFloat, Field(ge=0)]], "seconds"),
+    (_DATA, "dataset"),
+    (_CODEC, "codec"),
+    (list[_LAYER], "layers"),  # type: ignore[valid-type]
+)
+"""The content of run.json; an unfinished run has fewer facts."""
+
+
+@contextmanager
+def report_damage(file: Path) -> Iterator[None]:
+    """Raise RunDamaged where a file cannot be read, or its content not be used."""
+    try:
+        yield
+    except _RAISED as error:
+        reason = str(error).rstrip(".")
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False)[0]
+            reason = f"{'.'.join(map(str, first['loc'])) or 'content'}: {first['msg']}"
+        elif isinstance(error, OSError):
+            reason = error.strerror or reason
+        elif isinstance(error, LookupError):
+            reason = f"{error} is missing or unknown"
+        raise RunDamaged(file, reason) from error
+
+
+def check_place(path: Path) -> None:
+    """Check that a path of a run is no link that leads out of its folder.
+
+    Raises:
+        RunDamaged: It is.
+    """
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(path.parent)):
+        raise RunDamaged(path, "it is a link that leads out of the run's folder")
+
+
+def check_file(file: Path, largest: float = float("inf")) -> None:
+    """Check that a file of a run is a regular file inside its folder, of so many bytes at most.
+
+    Raises:
+        RunDamaged: It is not.
+    """
+    check_place(file)
+    with report_damage(file):
+        if file.stat().st_size > largest:
+            raise ValueError(f"it has more than {largest:,} bytes")
+        if not file.is_file():
+            raise ValueError("it is not a regular file")
+
+
+def hash_file(file: Path) -> str:
+    """Compute a file's SHA-256, in hexadecimal digits."""
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def read_text(file: Path) -> str:
+    """Read a text."""
+    check_file(file, _LARGEST_TEXT)
+    with report_damage(file):
+        return file.read_text(encoding="utf-8")
+
+
+def read_facts(file: Path) -> dict[str, Any]:
+    """Read run.json."""
+    facts = _read_json(file, TypeAdapter(_RUN))
+    with report_damage(file):
+        return facts | {"status": facts["status"]}
+
+
+def read_metrics(file: Path) -> dict[str, dict[str, float]]:
+    """Read metrics.json."""
+    return _read_json(file, TypeAdapter(dict[str, dict[str, float]], config=_STRICT))
+
+
+def _read_json(file: Path, shape: TypeAdapter[Any]) -> dict[str, Any]:
+    text = read_text(file)
+    with report_damage(file):
+        content: dict[str, Any] = json.loads(text)
+        shape.validate_python(content)
+        return content
+
+
+def read_history(file: Path) -> dict[str, list[float]]:
+    """Read the columns of history.csv, by name."""
+    columns = _read_columns(file, "epoch")
+    with report_damage(file):
+        if len(columns) > 1 and "loss" not in columns:
+            raise KeyError("loss")
+        return {name: [*map(float, values)] for name, values in columns.items()}
+
+
+def read_predictions(file: Path) -> dict[str, list[str]]:
+    """Read the columns of predictions.csv, by name, as text."""
+    return _read_columns(file, "row")
+
+
+def _read_columns(file: Path, first: str) -> dict[str, list[str]]:
+    check_file(file)
+    with report_damage(file), open(file, encoding="utf-8", newline="") as opened:
+        header, *rows = [*csv.reader(opened)] or [[]]
+        if header[:1] != [first] or len({*header}) < len(header):
+            raise ValueError(f"line 1 must name its columns, '{first}' first and each once")
+        if any(len(row) != len(header) for row in rows):
+            raise ValueError(f"every line must have {len(header)} values, as line 1 has")
+        return {name: [row[i] for row in rows] for i, name in enumerate(header)}
+
+
+def read_samples(file: Path) -> dict[str, Any]:
+    """Read the arrays of samples.npz."""
+    import numpy as np
+
+    check_file(file)
+    with report_damage(file):
+        with zipfile.ZipFile(file) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _LARGEST_SAMPLES:
+                raise ValueError(f"it unpacks to more than {_LARGEST_SAMPLES:,} bytes")
+        with np.load(file, allow_pickle=False) as arrays:
+            images, positions = arrays["images"], arrays["positions"]
+        if not images.size or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,)):
+            raise ValueError(f"images has shape {images.shape}")
+        if images.dtype.kind not in "uif" or positions.shape != images.shape[:1]:
+            raise ValueError("images or positions are not as a run saves them")
+        return {"images": images, "positions": positions}
