@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from kerasrecipes.report import choose_plots, choose_samples, make_report
 from kerasrecipes.report.serving import add_inputs
 from kerasrecipes.resuming import Resumption
 from kerasrecipes.rows import Dataset, load_for
+from kerasrecipes.rows.compatibility import find_doubts
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.run_files import hash_file
 from kerasrecipes.runs import OWN_FILES, Run, RunWriter, create_run
@@ -208,6 +210,7 @@ class _Training:
         with self.measure("build"), device.strategy.scope():
             built = build(recipe, dataset)
         warnings = [*map(str, recipe.warnings), *dataset.warnings, *device.warnings]
+        warnings += find_doubts(recipe, dataset)
         if recipe.precision == "mixed_float16" and device.description.startswith("CPU"):
             warnings.append("mixed_float16 is for GPUs: a CPU computes float16 many times slower.")
         self.run.update(
@@ -248,7 +251,7 @@ class _Training:
         """Fit, and save the history even if the fit fails."""
         from keras.callbacks import EarlyStopping
 
-        from kerasrecipes.model.build import build_callbacks
+        from kerasrecipes.model.build import build_callbacks, call_keras
         from kerasrecipes.training.checkpoints import Checkpointer
         from kerasrecipes.training.fit import Scorer, fit_model
         from kerasrecipes.training.profile import FitClock, trace_into
@@ -257,7 +260,7 @@ class _Training:
 
         recipe, run = self.recipe, self.run
         steps = count_steps(len(encoded["train"][0]), recipe.batch_size)
-        callbacks = [*build_callbacks(recipe, run.path, OWN_FILES), *self.callbacks]
+        callbacks = [*build_callbacks(recipe, run.path, OWN_FILES, built.serving), *self.callbacks]
         checkpointer = Checkpointer(
             run.checkpoints_path,
             callbacks,
@@ -269,7 +272,8 @@ class _Training:
         )
         clock = FitClock()
         clocks = [clock] if self.profile else []
-        scorer = Scorer(built.model, encoded["train"], recipe.batch_size)
+        make_scorer = partial(Scorer, built.model, encoded["train"], recipe.batch_size)
+        scorer = call_keras(recipe, ("layers",), make_scorer)
         try:
             with (
                 trace_into(run.profile_path) if self.profile else nullcontext(),

@@ -36,7 +36,7 @@ def test_an_output_that_is_no_dense_layer(make_recipe):
 
 
 def test_a_metric_that_does_not_suit_the_target(make_recipe):
-    said = refuse(make_recipe(metrics=["accuracy", "Precision"]))
+    said = refuse(make_recipe(metrics=["accuracy", {"MeanIoU": {"num_classes": 3}}]))
     assert said.startswith("metrics[1]\n  Keras rejects this: ")
 
 

@@ -91,7 +91,7 @@ def fit_as_keras_does(
 def take_at_once(monkeypatch: pytest.MonkeyPatch, n_steps: int) -> None:
     """Make every call of the train function take so many steps."""
     pace = SimpleNamespace(n_steps=n_steps, note=lambda n_steps, seconds: None)
-    monkeypatch.setattr(fit_module, "_Pace", lambda: pace)
+    monkeypatch.setattr(fit_module, "_Pace", lambda most: pace)
 
 
 class Recorder(keras.callbacks.Callback):

@@ -35,6 +35,12 @@ from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits, name
 
 _ACCURACIES = ("accuracy", "acc")
 _FILE_ARGUMENTS = {"directory", "filepath", "filename", "log_dir", "backup_dir"}
+_TAKE_ROWS = {
+    *("AUC", "CategoricalAccuracy", "CategoricalCrossentropy", "CategoricalHinge", "F1Score"),
+    *("FBetaScore", "Precision", "PrecisionAtRecall", "Recall", "RecallAtPrecision"),
+    *("SensitivityAtSpecificity", "SpecificityAtSensitivity", "TopKCategoricalAccuracy"),
+}
+"""Metrics of Keras whose target has a column for each class."""
 _STATISTICS = {"mean", "variance", "bin_boundaries", "vocabulary", "idf_weights"}
 """Statistics that replace ``adapt()``, given in the recipe."""
 _SERVING_NAMES = {
@@ -171,14 +177,12 @@ def compile_model(recipe: Recipe, model: keras.Sequential) -> None:
     def make(place: KeyPath, component: Component) -> Any:
         return call_keras(recipe, place, partial(make_component, component))
 
-    gives_logits = find_loss_kind(recipe.loss) is LossKind.BINARY and has_logits(recipe.loss)
+    n_units = int(model.output_shape[-1])
     model.compile(
         optimizer=make(("optimizer",), recipe.optimizer),
         loss=make(("loss",), recipe.loss),
         metrics=[
-            _make_logit_accuracy(metric.name)
-            if gives_logits and metric.name in _ACCURACIES and not metric.arguments
-            else make(("metrics", i), _with_logged_name(metric))
+            call_keras(recipe, ("metrics", i), partial(make_metric, recipe, metric, n_units))
             for i, metric in enumerate(recipe.metrics)
         ],
         # Keras's "auto" would compile on GPUs, and what XLA computes differs in the last digits.
@@ -196,13 +200,46 @@ def _with_logged_name(metric: Component) -> Component:
     return metric
 
 
-def _make_logit_accuracy(name: str) -> keras.metrics.Metric:
-    """Accuracy of a single logit: Keras's own compares it with 0.5, as if it were a probability."""
-    return keras.metrics.BinaryAccuracy(threshold=0.0, name=name)
+def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
+    """Make a metric; one of classes gets probabilities, and one-hot rows where it needs them.
+
+    Where the loss takes logits, Keras gives metrics the logits, too, which most compare with 0.5.
+    Where the loss takes class indices, Keras gives F1Score and its kin these numbers, and not the
+    rows that they expect.
+
+    Args:
+        n_units: Units of the output layer.
+    """
+    kind, name = find_loss_kind(recipe.loss), component.name
+    metric = make_component(_with_logged_name(component))
+    is_ready = component.arguments.get("from_logits") or kind is LossKind.NUMBERS
+    takes_logits = has_logits(recipe.loss) and not is_ready
+    takes_rows = kind is LossKind.INTEGERS and find_canonical_name("metrics", name) in _TAKE_ROWS
+    if not (takes_logits or takes_rows):
+        return metric
+    if name in _ACCURACIES and not component.arguments:
+        if kind is not LossKind.BINARY:
+            return metric  # the class of the largest logit
+        metric = keras.metrics.BinaryAccuracy(name=name)
+    adapted = keras.metrics.get(metric)
+    if not isinstance(adapted, keras.metrics.Metric):
+        adapted = keras.metrics.MeanMetricWrapper(adapted)
+    adapted.name = name_in_logs(component)
+    update = adapted.update_state
+
+    def update_state(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if takes_logits:
+            y_pred = (keras.ops.sigmoid if n_units == 1 else keras.ops.softmax)(y_pred)
+        if takes_rows:
+            y_true = keras.ops.one_hot(keras.ops.squeeze(y_true, -1), n_units)
+        return update(y_true, y_pred, sample_weight)
+
+    adapted.update_state = update_state
+    return adapted
 
 
 def build_callbacks(
-    recipe: Recipe, folder: Path, own_files: Collection[str] = ()
+    recipe: Recipe, folder: Path, own_files: Collection[str] = (), saved: keras.Model | None = None
 ) -> list[keras.callbacks.Callback]:
     """Make the recipe's callbacks; files that they write stay inside ``folder``.
 
@@ -210,6 +247,7 @@ def build_callbacks(
         recipe: A checked recipe.
         folder: The run's folder.
         own_files: Names in it that callbacks may not take.
+        saved: The model that ModelCheckpoint saves: that which takes raw rows.
 
     Raises:
         RecipeError: Keras rejects one, or its file lies outside the run's folder or in the way.
@@ -224,8 +262,24 @@ def build_callbacks(
             recipe, (*path, component.name), component, folder, own_files
         )
         make = partial(make_component, replace(component, arguments=arguments))
-        callbacks.append(call_keras(recipe, path, make))
+        callback = call_keras(recipe, path, make)
+        if saved and isinstance(callback, keras.callbacks.ModelCheckpoint):
+            set_model = callback.set_model
+            callback.set_model = lambda model, set_model=set_model: set_model(
+                _SavedWhole(model, saved)
+            )
+        callbacks.append(callback)
     return callbacks
+
+
+class _SavedWhole:
+    """The model in training, except that ``save`` saves the model around it."""
+
+    def __init__(self, model: keras.Model, saved: keras.Model) -> None:
+        self._trained, self.save = model, saved.save
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trained, name)
 
 
 def _keep_files_inside(
@@ -383,6 +437,7 @@ def count_multiply_adds(layer: keras.Layer) -> int | None:
     if isinstance(layer, keras.layers.TimeDistributed):
         inner = layer.layer
     is_matrix = isinstance(inner, (keras.layers.RNN, keras.layers.Dense))
-    if is_matrix and "Conv" not in type(inner).__name__ and layer.input.shape[1]:
-        return size * int(layer.input.shape[1])
+    n_steps = keras.tree.flatten(layer.input)[0].shape[1]  # a mask is another input
+    if is_matrix and "Conv" not in type(inner).__name__ and n_steps:
+        return size * int(n_steps)
     return None

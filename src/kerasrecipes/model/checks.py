@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasrecipes.errors import KeyPath, RecipeError
-from kerasrecipes.model.build import call_keras, make_component
+from kerasrecipes.model.build import call_keras, make_component, make_metric
 from kerasrecipes.model.ranks import describe_output_rank
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.keras_names import COMPILE_METRICS, find_definition
@@ -52,14 +52,15 @@ def check_batch(
     """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return  # metrics cannot be updated outside a replica
-    outputs = call_keras(recipe, ("layers",), lambda: model(inputs))
+    outputs = call_keras(recipe, ("layers",), lambda: model(tf.constant(inputs), training=False))
     scorers: list[tuple[KeyPath, Component]] = [(("loss",), recipe.loss)]
     scorers += [(("metrics", i), metric) for i, metric in enumerate(recipe.metrics)]
 
     for path, component in scorers:
         if component.name in COMPILE_METRICS:
             continue
-        scorer = call_keras(recipe, path, partial(_make_scorer, component))
+        make = partial(_make_scorer, recipe, component, int(outputs.shape[-1]))
+        scorer = call_keras(recipe, path, make)
         value = call_keras(recipe, path, partial(scorer, target, outputs))
         is_metric = isinstance(scorer, keras.metrics.Metric)  # a function gives a value per row
         if is_metric and (isinstance(value, dict) or np.ndim(value)):
@@ -69,5 +70,7 @@ def check_batch(
             raise RecipeError([recipe.problem(path, message)])
 
 
-def _make_scorer(component: Component) -> Any:
-    return getattr(keras, component.category).get(make_component(component))
+def _make_scorer(recipe: Recipe, component: Component, n_units: int) -> Any:
+    if component.category == "metrics":
+        return keras.metrics.get(make_metric(recipe, component, n_units))
+    return keras.losses.get(make_component(component))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import InputError
+from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.model.encoder import ENCODER_NAME, Encoder
 from kerasrecipes.model.serving import find_trained, make_predictor
 from kerasrecipes.model.target import TargetCodec
@@ -20,6 +20,7 @@ from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.report.serving import list_inputs
 from kerasrecipes.rows import Piece, Schema, open_rows
+from kerasrecipes.rows.compatibility import check_ids
 from kerasrecipes.rows.dataset import Inputs
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.table import describe_left_out
@@ -95,6 +96,8 @@ class Saved:
         rows = open_rows(data, DatasetSpec())
         n_kept, left_out = 0, Counter[str]()
         for piece in rows.iterate(schema, ids, with_target=with_target):
+            for _, problem in check_ids(self.recipe, [piece], schema.columns):
+                raise DataError(rows.name, [problem])
             self._count_unplaced(piece.inputs)
             self.warnings.extend(text for text in piece.warnings if text not in self.warnings)
             n_kept += len(piece.rows)

@@ -56,6 +56,7 @@ _ARGUMENT_CATEGORIES = {
     "layer": "layers",
     "cell": "layers",
     "cells": "layers",
+    "layers": "layers",
     "optimizer": "optimizers",
 }
 _CODE = "it contains Python code, which a recipe never runs. Remove it."
@@ -252,14 +253,14 @@ class ComponentReader:
             rule = "must not contain line breaks or control characters"
         elif isinstance(value, str) and DECIMAL_COMMA.match(value) and argument != "name":
             rule = "must be a number"
-        elif argument == "cells" and isinstance(value, list):
+        elif argument in ("cell", "cells", "layers") and isinstance(value, list):
             return self.read_list("layers", value, path)
         elif argument == "learning_rate" and is_number:
             return value
         elif argument == "learning_rate" and split_component(value) is None:
             rule = "must be a number or a schedule"
         elif category:
-            return self.read(category, value, path)
+            return self.read(_find_actual_category(category, value), value, path)
         else:
             rule = _find_rule(argument, value, default)
         if rule:
@@ -278,6 +279,14 @@ class ComponentReader:
         location = self._document.keys.get(path) if key else None
         location = location or self._document.locate(path)
         self.problems.append(Problem(path, message.rstrip(), location))
+
+
+def _find_actual_category(category: str, value: Any) -> str:
+    """The category of a value: an activation may be a layer, such as LeakyReLU with arguments."""
+    name, _ = split_component(value) or ("", {})
+    is_layer = find_canonical_name("layers", name) and not find_canonical_name(category, name)
+    is_activation = category == "activations" and isinstance(value, dict)
+    return "layers" if is_activation and is_layer else category
 
 
 def suggest_number(value: Any) -> str:

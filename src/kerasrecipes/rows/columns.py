@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.kinds import (
@@ -42,8 +44,8 @@ class Findings:
 def find_columns(table: LoadedTable, spec: DatasetSpec, targets: Sequence[str]) -> Findings:
     """Decide which columns are used, and how each is taken.
 
-    ``features`` of the recipe wins; other columns are taken by their types and values. Columns of
-    ``drop`` and targets are left aside.
+    ``features`` of the recipe wins, its names before its patterns; other columns are taken by their
+    types and values. Columns of ``drop`` and targets are left aside.
 
     Args:
         table: Every row.
@@ -55,6 +57,8 @@ def find_columns(table: LoadedTable, spec: DatasetSpec, targets: Sequence[str]) 
             that are none, or no column is left; it lists all.
     """
     names = table.names
+    free = [name for name in names if name not in targets and name not in spec.drop]
+    spec = spec.model_copy(update={"features": _expand_patterns(spec.features, free)})
     if problems := [*check_names(names, spec, targets)]:
         raise DataError(table.name, problems)
     used: list[Column] = []
@@ -91,6 +95,17 @@ def find_columns(table: LoadedTable, spec: DatasetSpec, targets: Sequence[str]) 
     if problems:
         raise DataError(table.name, problems)
     return Findings(tuple(used), left_out)
+
+
+def _expand_patterns(features: Mapping[str, Component], names: Sequence[str]) -> dict[str, Any]:
+    """Give each column that a pattern such as "pixel*" matches the pattern's feature."""
+    expanded = dict(features)
+    for pattern in features:
+        matched = [name for name in names if fnmatchcase(name, pattern)]
+        if pattern not in names and matched:
+            feature = expanded.pop(pattern)
+            expanded = dict.fromkeys(matched, feature) | expanded
+    return expanded
 
 
 def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str]) -> Iterator[str]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasrecipes.errors import KeyPath, RecipeError
-from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.rules import LossKind, OutputLayer, find_loss_kind, find_output_layer
 from kerasrecipes.recipe.suggest import suggest
-from kerasrecipes.rows.dataset import Dataset
+from kerasrecipes.rows.dataset import Dataset, Part
+from kerasrecipes.rows.kinds import Column
+from kerasrecipes.rows.rows import Piece
+from kerasrecipes.rows.words import list_some
 
+_TAKE_IDS = ("Embedding", "Hashing", "IntegerLookup", "CategoryEncoding")
+_SCALED = ("float_normalized", "float_rescaled", "float_discretized")
 _CHANCE_ACTIVATIONS = ("softmax", "sigmoid")
 
 
@@ -28,8 +35,81 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
         message = f"{dataset.name}'s target is a class, not a number. Remove standardize_target."
         found.append((("dataset", "standardize_target"), message))
     found += _check_class_weight(recipe, dataset)
+    found += check_ids(recipe, dataset.parts.values(), dataset.columns)
     if found:
         raise RecipeError([recipe.problem(*problem) for problem in found])
+
+
+def find_first_layer(layers: Sequence[Component]) -> tuple[int, Component] | None:
+    """The first layer that does more than give its inputs another shape, and its position."""
+    return next(
+        (pair for pair in enumerate(layers) if pair[1].name not in ("Reshape", "Flatten")), None
+    )
+
+
+def check_ids(
+    recipe: Recipe, parts: Iterable[Part | Piece], columns: Sequence[Column]
+) -> Iterator[tuple[KeyPath, str]]:
+    """Check that a first layer that takes ids, such as Embedding, gets ids that it has.
+
+    Keras casts fractions to whole numbers, and takes negative ids from the end, without an error.
+
+    Args:
+        parts: Rows.
+        columns: A table's columns; empty for arrays.
+    """
+    first = find_first_layer(recipe.layers)
+    if not first or first[1].name not in _TAKE_IDS:
+        return
+    i, layer = first
+    path = ("layers", i, layer.name)
+    changed = [column.name for column in columns if column.feature != "float"]
+    if changed:
+        yield (
+            path,
+            f"{layer.name} takes ids, which are whole numbers, and {list_some(changed)} would be "
+            "standardised or encoded before it. Write features: {'*': float} under dataset.",
+        )
+        return
+    limit = layer.arguments.get("input_dim")
+    n_ids = limit if layer.name == "Embedding" and isinstance(limit, int) else None
+    for part in parts:
+        by_name = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
+        for name, values in by_name.items():
+            wrong, message = _check_id_values(np.asarray(values), layer.name, n_ids)
+            if message:
+                row = part.rows[np.argwhere(values == wrong)[0][0]]
+                received = f"(received: {wrong:g} in row {row})"
+                yield path, f"{f'{name}: ' if name else ''}{message} {received}."
+                return
+
+
+def _check_id_values(values: NDArray[np.generic], layer: str, n_ids: int | None) -> tuple[Any, str]:
+    """A value that is no id, and the rule that it breaks; the rule is empty without one."""
+    if values.dtype.kind not in "fiu" or not values.size:
+        return None, ""
+    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
+        wrong = values[values != np.floor(values)][0]
+        return wrong, f"{layer} takes ids, which are whole numbers"
+    if values.min() < 0:
+        return values.min(), f"{layer} takes ids, which are not negative"
+    if n_ids is not None and values.max() >= n_ids:
+        largest = values.max()
+        rule = f"{layer} has input_dim {n_ids}, for ids from 0 to {n_ids - 1}"
+        return largest, f"{rule}. Write input_dim: {int(largest) + 1}"
+    return None, ""
+
+
+def find_doubts(recipe: Recipe, dataset: Dataset) -> list[str]:
+    """List what recipe and data allow together, but nobody wants."""
+    first = find_first_layer(recipe.layers)
+    scaled = [column.name for column in dataset.columns if column.feature in _SCALED]
+    if first and first[1].name in ("Rescaling", "Normalization") and scaled:
+        return [
+            f"layers[{first[0]}]: {first[1].name} scales columns that are standardised already "
+            f"({list_some(scaled)}). Remove it, or write features: {{'*': float}} under dataset."
+        ]
+    return []
 
 
 def _check_class_weight(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:

@@ -256,7 +256,7 @@ def _list_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
     return {
         name: value
         for name, value in vars(callback).items()
-        if name != "params" and (_is_operation(value) or not callable(value))
+        if name not in ("params", "_model") and (_is_operation(value) or not callable(value))
     }
 
 

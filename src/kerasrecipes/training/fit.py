@@ -120,7 +120,7 @@ def fit_model(
         steps=n_steps,
         **({"initial_epoch": start.epoch} if start else {}),
     )
-    pace = _Pace()
+    pace = _Pace(most=1 if any(map(_counts_batches, callbacks)) else None)
     logs: dict[str, Any] = {}
     model.stop_training = False
     with updating_in_place(model):
@@ -168,18 +168,30 @@ def _validate(
 
 
 class _Pace:
-    """Chooses how many steps one call takes, by how long the calls before it took."""
+    """Chooses how many steps one call takes, by how long the calls before it took.
 
-    def __init__(self) -> None:
-        self.n_steps = 1
+    Args:
+        most: The most steps of a call; None sets no limit.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self.n_steps, self._most = 1, most
         self._is_traced = False
 
     def note(self, n_steps: int, seconds: float) -> None:
         """Use the seconds that a call took."""
         if self._is_traced:
             step_s = seconds / n_steps
-            self.n_steps = max(1, min(4 * n_steps, round(_CALL_S / step_s)))
+            fitting = max(1, min(4 * n_steps, round(_CALL_S / step_s)))
+            self.n_steps = min(fitting, self._most or fitting)
         self._is_traced = True  # the first call builds its graph, and shows nothing
+
+
+def _counts_batches(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback acts every so many batches, as ModelCheckpoint(save_freq=6) does."""
+    return any(
+        isinstance(getattr(callback, f"{what}_freq", ""), int) for what in ("save", "update")
+    )
 
 
 def _depends_on_batches(model: keras.Sequential, rows: Rows) -> bool:
