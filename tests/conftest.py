@@ -14,9 +14,11 @@ MakeRecipe = Callable[..., Recipe]
 
 
 def pytest_configure() -> None:
-    """A shell starts a background job with Ctrl-C ignored, and tests press it."""
+    """A shell's background jobs ignore Ctrl-C, and nohup SIGHUP; tests send both."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

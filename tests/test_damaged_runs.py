@@ -280,7 +280,7 @@ STEPS: tuple[Callable[[Run], object], ...] = (
     lambda run: ls._print_runs(Console(file=io.StringIO()), run.path.parents[1]),
     lambda run: kr.TrainedRun(run.path)._repr_html_(),
 )
-N_MUTANTS = [pytest.param(60), pytest.param(3000, marks=pytest.mark.slow)]
+N_MUTANTS = [pytest.param(60), pytest.param(1000, marks=pytest.mark.slow)]
 
 
 @pytest.mark.reliability("fuzz")

@@ -131,6 +131,48 @@ def test_other_layers_are_refused(folder: Path, run: Run):
     assert run.status == "finished"
 
 
+def test_other_metrics_and_callbacks_leave_a_history_of_what_all_epochs_have(
+    folder: Path, run: RunWriter
+):
+    changes = ["metrics=[mae]", "epochs=5"]
+    plan = plan_resumption(run.path, changes, folder / "runs")
+    continued = pipeline.train(plan.recipe, folder / "runs", resumption=plan)
+    assert continued.status == "finished"
+    assert list(continued.history) == ["epoch", "loss"]
+    assert len(continued.history["loss"]) == 5
+
+
+def test_an_adapted_layer_keeps_its_own_statistics(folder: Path):
+    recipe = load_recipe(
+        folder / "r.yaml",
+        ["layers=[Normalization, {Dense: {units: 1}}]", "dataset.features={'*': float}"],
+    )
+    source = pipeline.train(recipe, folder / "runs")
+    tuned = pipeline.train(recipe, folder / "runs", weights_from=source)
+    first, second = tuned.info["weights_from"]["layers"]
+    assert first == "normalization: new: adapted to these rows"
+    assert second.endswith("copied")
+
+
+def test_a_run_stopped_before_its_first_checkpoint_begins_with_the_same_weights(
+    folder: Path, run: Run
+):
+    still = load_recipe(folder / "r.yaml", ["optimizer={SGD: {learning_rate: 0.0}}"])
+    again = RunWriter(pipeline.train(still, folder / "runs", weights_from=run).path)
+    again.update(status="interrupted")
+    shutil.rmtree(again.checkpoints_path)
+    plan = plan_resumption(again.path, (), folder / "runs")
+    assert pipeline.train(plan.recipe, resumption=plan).predictions == run.predictions
+
+
+def test_fewer_epochs_than_were_trained_are_refused(folder: Path, run: RunWriter):
+    run.update(status="interrupted")
+    plan = plan_resumption(run.path, ["epochs=2"], folder / "runs")
+    with pytest.raises(InputError, match=r"has trained 3 epochs already \(received: epochs=2\)"):
+        pipeline.train(plan.recipe, folder / "runs", resumption=plan)
+    assert [each.path for each in list_runs(folder / "runs")] == [run.path]
+
+
 def test_without_a_checkpoint_training_begins_with_the_first_epoch(folder: Path, run: RunWriter):
     run.update(status="interrupted")
     shutil.rmtree(run.checkpoints_path)

@@ -135,17 +135,18 @@ class _Training:
             run.remove_partial_files()
             run.begin()
             return
+        facts = {
+            "name": recipe.name,
+            "description": recipe.description,
+            "command": shlex.join(command),
+            "seed": recipe.seed,
+            "started_at": started_at.isoformat(timespec="seconds"),
+            "git_commit": _find_git_commit(),
+            "epochs": recipe.epochs,
+            "dataset": _describe_dataset(recipe, self.dataset),
+        }
         run.write_recipe(recipe.to_yaml())
-        run.begin(
-            name=recipe.name,
-            description=recipe.description,
-            command=shlex.join(command),
-            seed=recipe.seed,
-            started_at=started_at.isoformat(timespec="seconds"),
-            git_commit=_find_git_commit(),
-            epochs=recipe.epochs,
-            dataset=_describe_dataset(recipe, self.dataset),
-        )
+        run.begin(**facts)
 
     def _end_early(self, error: BaseException) -> None:
         """Note in run.json why the run ended, and report what there is."""
@@ -223,8 +224,12 @@ class _Training:
             **built.describe(recipe),
         )
         self.listener.begin(self.run.info)
-        if self.weights_from:
-            self._copy_weights(built.model, self.weights_from)
+        source = self.weights_from
+        origin = self.run.info.get("weights_from")
+        if origin and not any(self.run.checkpoints_path.glob("*.npz")):
+            source = Run(Path(origin["run"]))  # this run was stopped before its first checkpoint
+        if source:
+            self._copy_weights(built.model, source)
         return built
 
     def _copy_weights(self, model: keras.Sequential, source: Run) -> None:
@@ -293,6 +298,7 @@ class _Training:
                     callbacks=[*callbacks, *clocks, *shown],
                     checkpointer=checkpointer,
                 )
+            self.interrupts.check()
             if checkpointer.error:
                 self._warn(f"A checkpoint could not be written: {checkpointer.error}")
             for each in callbacks:
@@ -304,17 +310,23 @@ class _Training:
             raise
         except BaseException as error:
             try:
-                self._save(built)
+                if checkpointer.has_begun:
+                    self._save(built)
             except OSError as second:  # such as a full disk, which may be the first error, too
                 raise error from second
             raise
         finally:
             # A model has its history once its first epoch has begun.
             history = built.model.history.history if hasattr(built.model, "history") else {}
-            run.write_history(history)
+            n_epochs = len(history.get("loss", ()))
+            # A run that continues with other metrics or callbacks has shorter columns.
+            history = {name: v for name, v in history.items() if len(v) == n_epochs}
+            if checkpointer.has_begun:
+                run.write_history(history)
             stopped = (each for each in callbacks if getattr(each, "stopped_epoch", 0))
             stopped_by = next((type(callback).__name__ for callback in stopped), "")
-            run.update(epochs_run=len(history.get("loss", ())), stopped_by=stopped_by)
+            if checkpointer.has_begun:
+                run.update(epochs_run=n_epochs, stopped_by=stopped_by)
         return scorer
 
     def _find_checkpoint(self, model: keras.Sequential, n_steps: int) -> Checkpoint | None:
@@ -324,6 +336,10 @@ class _Training:
         from kerasrecipes.training.checkpoints import find_checkpoint
 
         path = self.resumption.run.path
+        is_same_data = (
+            self.resumption.run.info["dataset"]["fingerprint"] == self.dataset.fingerprint
+        )
+        self.run.update(dataset=_describe_dataset(self.recipe, self.dataset))
         found, damaged = find_checkpoint(self.resumption.run.checkpoints_path)
         for file in damaged:
             self._warn(f"{file} is damaged. Training continues from an earlier state.")
@@ -335,6 +351,17 @@ class _Training:
                 f"The layers of {path} have other shapes than those of this recipe, so its state "
                 "cannot be continued. To begin a new run with the weights of layers that are the "
                 f"same: --from {path}"
+            )
+        changed = {"batch_size", "seed", "dataset"} & {*self.resumption.changed}
+        if found.step and (changed or not is_same_data):
+            raise InputError(
+                f"{path} stopped within an epoch, which cannot continue with another batch_size, "
+                "seed or dataset. Continue it without changes to the end of an epoch first."
+            )
+        if found.epoch > self.recipe.epochs:
+            raise InputError(
+                f"{path} has trained {found.epoch:,} epochs already (received: "
+                f"epochs={self.recipe.epochs}). Give more epochs."
             )
         where = f"after epoch {found.epoch:,} of {self.recipe.epochs:,}"
         if found.step:

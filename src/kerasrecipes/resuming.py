@@ -105,16 +105,16 @@ def plan_resumption(
             f"with its own recipe: kerasrecipes train {run.path} --resume. To continue with the "
             "changed recipe, as a new run: --allow-changes"
         )
-    if run.status == "finished" and recipe.epochs <= run.info["epochs"]:
-        raise InputError(
-            f"{run.path} is finished: {run.info['epochs']} epochs. To train it longer, as a new "
-            f"run: kerasrecipes train {run.path} --resume epochs={2 * run.info['epochs']}"
-        )
     stopped_by = run.info.get("stopped_by")
     if run.status == "finished" and stopped_by and "callbacks" not in changed:
         raise InputError(
             f"{stopped_by} stopped {run.path} after epoch {run.info['epochs_run']:,}, so more "
             f"epochs change nothing. Change the callbacks, too, such as callbacks='[]'."
+        )
+    if run.status == "finished" and recipe.epochs <= run.info["epochs"]:
+        raise InputError(
+            f"{run.path} is finished: {run.info['epochs']:,} epochs. To train it longer, as a new "
+            f"run: kerasrecipes train {run.path} --resume epochs={2 * run.info['epochs']}"
         )
     return Resumption(run, recipe, changed, allow_changes)
 

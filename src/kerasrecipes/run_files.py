@@ -77,6 +77,8 @@ _LAYER = _shape(
     (list[_Count | None], "output_shape"),
     default=...,
 )
+_ORIGIN = _shape((str, "run"), (_Count, "epoch step"), default=...)
+_WEIGHTS = _shape((str, "run"), (list[str], "layers"), default=...)
 _RUN = _shape(
     (str, "status name command started_at finished_at stopped_by error evaluated device"),
     (str, "profile optimizer loss model_sha256"),
@@ -87,8 +89,8 @@ _RUN = _shape(
     (list[str], "warnings plots"),
     (dict[str, str], "versions"),
     (dict[str, str | int], "process"),
-    (list[dict[str, str | int]], "continued"),
-    (dict[str, str | list[str]], "weights_from"),
+    (list[_ORIGIN], "continued"),  # type: ignore[valid-type]
+    (_WEIGHTS, "weights_from"),
     (dict[str, list[str]], "rare_categories"),
     (dict[str, bool | None], "higher_is_better"),
     (dict[str, Annotated[FiniteFloat, Field(ge=0)]], "seconds"),

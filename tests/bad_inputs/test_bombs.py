@@ -42,7 +42,8 @@ CONTENTS = {
 UNPACKS = "100 times or 128 MB are allowed."
 LINE = "is longer than 16 MB. Write a line for each row."
 CHILD = """
-import json, resource, sys
+import json, sys
+from pathlib import Path
 from kerasrecipes.errors import InputError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import load_dataset
@@ -53,7 +54,9 @@ for path in sys.argv[1:]:
         load_dataset(DatasetSpec(path=path, **target))
     except InputError as error:
         messages[path] = str(error)
-messages["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# ru_maxrss would count the memory of the process that started this one.
+status = Path("/proc/self/status").read_text()
+messages["peak"] = int(status.partition("VmHWM:")[2].split()[0])
 print(json.dumps(messages))
 """
 

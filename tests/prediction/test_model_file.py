@@ -437,7 +437,7 @@ def test_a_registered_class_of_the_caller_s_own_is_loaded(tmp_path: Path) -> Non
 
 
 @pytest.mark.reliability("fuzz")
-@pytest.mark.parametrize("n", [pytest.param(60), pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [pytest.param(60), pytest.param(500, marks=pytest.mark.slow)])
 def test_mutants_of_a_model_are_refused_or_predict(
     run: RunWriter, runs: dict[str, Path], record_property, n: int
 ) -> None:

@@ -361,3 +361,17 @@ def test_the_face_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_page_says_where_a_continued_run_came_from(tmp_path: Path):
+    continued = [
+        {"run": "runs/a/1", "epoch": 3, "step": 0},
+        {"run": "runs/a/1", "epoch": 5, "step": 7},
+    ]
+    run = write_table(
+        tmp_path / "run", continued=continued, weights_from={"run": "runs/b/2", "layers": ["x"]}
+    )
+    make_report(run, [])
+    page = run.report_path.read_text(encoding="utf-8")
+    assert "runs/a/1 after epoch 3, runs/a/1 after epoch 5 and 7 batches" in page
+    assert "runs/b/2" in page

@@ -449,3 +449,16 @@ def test_rows_are_freed_as_soon_as_they_were_fitted_and_scored():
     finally:
         gc.enable()
     assert score(VALIDATION).keys() == {"loss", "accuracy"}
+
+
+def test_the_garbage_collector_skips_what_was_there_before_only_while_fit_lasts():
+    class Count(keras.callbacks.Callback):
+        frozen = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.frozen = gc.get_freeze_count()
+
+    count = Count()
+    fit(make_model(), count)
+    assert count.frozen > 10_000
+    assert gc.get_freeze_count() == 0

@@ -65,7 +65,7 @@ def train(
         from kerasrecipes.resuming import plan_resumption
 
         resumption = plan_resumption(recipe, changes, output_dir, allow_changes=allow_changes)
-        checked, output_dir = resumption.recipe, resumption.run.path.parents[1]
+        checked, output_dir = resumption.recipe, resumption.run.path.resolve().parents[1]
     else:
         checked = load_recipe(recipe, changes)
 

@@ -133,7 +133,7 @@ class Trainer:
                 return crew.train(Job(recipe, self.output_dir, self.command, unfinished), show)
             except _WorkerEnded as error:
                 reason = str(error)
-                if not error.was_killed:
+                if not error.was_killed or crew.is_closing:
                     break
         for run in self._list_runs_of(recipe)[-1:]:
             if run.status == "killed":
@@ -153,6 +153,7 @@ class Trainer:
             fingerprint = info.get("dataset", {}).get("fingerprint", "")
             is_same_data = fingerprint == self.fingerprints.get(recipe.name)
             is_same = is_same_data and info.get("versions") == find_versions()
+            is_same = is_same and "weights_from" not in info
             if is_same and run.status in statuses:
                 return run
         return None
@@ -203,6 +204,7 @@ class _Crew:
         self.pool = ThreadPoolExecutor(max(size, 1))
         self.beginning = beginning
         self.workers: list[_Worker] = []
+        self.is_closing = False
         self.idle: SimpleQueue[_Worker | None] = SimpleQueue()  # None: a new one is to be made
         for _ in range(size):
             self.idle.put(None)
@@ -211,6 +213,7 @@ class _Crew:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.is_closing = True
         self.pool.shutdown(wait=False, cancel_futures=True)
         if kind and issubclass(kind, KeyboardInterrupt):  # runs in training are kept
             for worker in self.workers:
@@ -238,7 +241,7 @@ class _WorkerEnded(Exception):
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(_describe_death(exit_code))
-        self.was_killed = exit_code < 0
+        self.was_killed = exit_code < 0 and exit_code != -signal.SIGINT
 
 
 class _Worker:

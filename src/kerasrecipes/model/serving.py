@@ -80,7 +80,8 @@ def make_predictor(model: keras.Model, encoder: Encoder) -> Callable[[Inputs], N
 def count_rows_at_once(model: keras.Model) -> int:
     """How many rows one call may take, so that its widest layer stays within bounds."""
     shapes = [layer.output.shape[1:] for layer in model.layers]
-    widest = max(int(np.prod([size or 1 for size in shape])) for shape in shapes)
+    sizes = (int(np.prod([size or 1 for size in shape])) for shape in shapes)
+    widest = max(sizes, default=1)  # a damaged model may have no layers
     return int(np.clip(_VALUES_AT_ONCE // widest, 32, ROWS_AT_ONCE))
 
 

@@ -98,6 +98,11 @@ def _list_facts(results: Results) -> list[tuple[str, str]]:
     An evaluation's run.json also has facts of the training; these are left out.
     """
     info, data = results.info, results.dataset
+    continued = [
+        f"{origin['run']} after epoch {origin['epoch']}"
+        + (f" and {origin['step']} batches" if origin["step"] else "")
+        for origin in info.get("continued", ())
+    ]
     facts = {
         "Data": data.get("origin"),
         "Rows": write_rows(data.get("rows", {})),
@@ -111,6 +116,8 @@ def _list_facts(results: Results) -> list[tuple[str, str]]:
         "Versions": ", ".join(f"{name} {v}" for name, v in info.get("versions", {}).items()),
         "Git commit": info.get("git_commit"),
         "Stopped by": info.get("stopped_by"),
+        "Continued from": ", ".join(continued),
+        "Weights from": info.get("weights_from", {}).get("run"),
         "Started": str(info.get("started_at", "")).replace("T", " "),
     }
     return [

@@ -126,7 +126,8 @@ class Checkpointer:
     interval_s: float = INTERVAL_S
     new_optimizer: bool = False
     warn: Callable[[str], None] = warnings.warn
-    error: OSError | None = None
+    error: OSError | MemoryError | None = None
+    has_begun: bool = False
     _written_s: float = field(default_factory=lambda: time.monotonic())
     _writer: threading.Thread | None = None
 
@@ -151,9 +152,11 @@ class Checkpointer:
                     f"A checkpoint cannot keep the state of {type(each).__name__}. If this run "
                     "is continued from a checkpoint, the callback begins anew."
                 )
+        if self.start:
+            self._restore(self.start)
+        self.has_begun = True
         if not self.start:
             return 0, 0
-        self._restore(self.start)
         return self.start.epoch, self.start.step
 
     def note(self, epoch: int, step: int) -> None:
@@ -195,7 +198,7 @@ class Checkpointer:
             for i, variable in enumerate(variables):
                 arrays[f"{group}/{i}"] = np.array(keras.ops.convert_to_numpy(variable))
         return arrays, {
-            "stop_training": self._model.stop_training,
+            "stop_training": bool(self._model.stop_training),
             "n_variables": {group: len(variables) for group, variables in groups.items()},
             "callbacks": [
                 [type(callback).__name__, _keep_attributes(callback, arrays, as_made)]
@@ -216,9 +219,10 @@ class Checkpointer:
         try:
             self.folder.mkdir(exist_ok=True)
             write_file(self.folder / name, content)
-            for old in _list_files(self.folder)[:-_N_KEPT]:
+            others = [file for file in _list_files(self.folder) if file.name != name]
+            for old in others[: 1 - _N_KEPT]:
                 old.unlink(missing_ok=True)
-        except OSError as error:  # no reason to lose the training
+        except (OSError, MemoryError) as error:  # no reason to lose the training
             self.error = error
 
     def _restore(self, start: Checkpoint) -> None:
@@ -230,6 +234,9 @@ class Checkpointer:
             for variable, value in zip(variables, values, strict=True):
                 is_raw = value.dtype.kind == "V"  # NumPy has no bfloat16
                 variable.assign(value.view(variable.dtype) if is_raw else value)
+        for layer in self._model.layers:
+            if hasattr(layer, "finalize_state"):  # Normalization keeps copies of its variables
+                layer.finalize_state()
         self._model.stop_training = start.is_stopped
         kept = list(start.facts["callbacks"])
         for callback, _ in self._as_made:

@@ -61,12 +61,16 @@ class ProgressLine(keras.callbacks.Callback):
         self._bar.start()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        done = self._epoch * self._steps + min(batch + 1, self._steps)
-        self._bar.update(self._task, completed=done)
+        if self._is_live:
+            done = self._epoch * self._steps + min(batch + 1, self._steps)
+            self._bar.update(self._task, completed=done)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch + 1
         now_s = time.perf_counter()
+        is_due = now_s - self._last_line_s >= 1 or epoch in (self._first_epoch, self._epochs - 1)
+        if not (self._is_live or is_due):
+            return
         epoch_s = (now_s - self._started_s) / (self._epoch - self._first_epoch)
         speed = f"{epoch_s:.1f} s/epoch" if epoch_s > 1 else f"{1 / epoch_s:.1f} epochs/s"
         scores = [f"{name} {_format_score(float(value))}" for name, value in (logs or {}).items()]
@@ -77,8 +81,7 @@ class ProgressLine(keras.callbacks.Callback):
             scores="  ".join(self._choose_scores(scores)),
             speed=speed,
         )
-        is_due = now_s - self._last_line_s >= 1 or epoch in (self._first_epoch, self._epochs - 1)
-        if not self._is_live and is_due:
+        if not self._is_live:
             width = len(str(self._epochs))
             line = f"epoch {self._epoch:>{width}}/{self._epochs}  {'  '.join(scores)}  {speed}"
             self._console.print(line, soft_wrap=True)
