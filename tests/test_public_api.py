@@ -127,6 +127,14 @@ def test_a_trained_run_shows_what_a_user_may_do() -> None:
     public = {name for name in dir(kerasrecipes.TrainedRun) if not name.startswith("_")}
     files = {"checkpoints_path", "log_path", "model_path", "profile_path", "recipe_path"}
     files |= {"report_path", "plots"}
-    facts = {"info", "status", "epochs_run", "history", "metrics", "predictions", "samples"}
+    facts = {
+        "info",
+        "status",
+        "epochs_run",
+        "history",
+        "metrics",
+        "predictions",
+        "samples",
+    }
     facts |= {"recipe_text"}
     assert public == files | facts | {"model", "report", "predict", "evaluate"}

@@ -73,6 +73,12 @@ def test_a_finished_run_needs_more_epochs(folder: Path, run: Run):
     assert plan_resumption(run.path, ["epochs=6"], folder / "runs").changed == ("epochs",)
 
 
+def test_keys_in_python_are_changes_that_are_meant(folder: Path, run: Run):
+    plan = plan_resumption(folder / "r.yaml", (), folder / "runs", epochs=6, batch_size=8)
+    assert (plan.run.path, set(plan.changed)) == (run.path, {"epochs", "batch_size"})
+    assert plan.recipe.epochs == 6
+
+
 def test_a_run_that_a_callback_stopped_needs_other_callbacks(folder: Path, run: RunWriter):
     run.update(stopped_by="EarlyStopping")
     said = refusal(run.path, ["epochs=6"], folder / "runs")

@@ -321,11 +321,10 @@ class _Training:
             n_epochs = len(history.get("loss", ()))
             # A run that continues with other metrics or callbacks has shorter columns.
             history = {name: v for name, v in history.items() if len(v) == n_epochs}
-            if checkpointer.has_begun:
-                run.write_history(history)
             stopped = (each for each in callbacks if getattr(each, "stopped_epoch", 0))
             stopped_by = next((type(callback).__name__ for callback in stopped), "")
             if checkpointer.has_begun:
+                run.write_history(history)
                 run.update(epochs_run=n_epochs, stopped_by=stopped_by)
         return scorer
 

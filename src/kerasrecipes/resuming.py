@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from kerasrecipes.errors import InputError
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.rows import Dataset
-from kerasrecipes.runs import RUN_JSON, Run, find_run, list_runs_of
+from kerasrecipes.runs import Run, describe_holder, find_run, is_run, list_runs_of
 
 _NOT_RESUMED = ("finished", "running", "damaged")
 
@@ -79,7 +80,7 @@ def plan_resumption(
     """
     folders = [Path(word) for word in words if "=" not in word]
     changes = [word for word in words if "=" in word]
-    if isinstance(source, str | Path) and (_is_run(Path(source)) or list_runs_of(Path(source))):
+    if isinstance(source, str | Path) and (is_run(Path(source)) or list_runs_of(Path(source))):
         run = _find_unfinished(Path(source))
         recipe = load_recipe(run.recipe_path, changes, needs_source=False, **keys)
     else:
@@ -87,18 +88,12 @@ def plan_resumption(
         folder = folders[0] if folders else output_dir / make_folder_name(recipe.name)
         run = _find_unfinished(folder)
     if run.status == "running":
-        process = run.info.get("process", {})
-        raise InputError(
-            f"{run.path} is in training, by process {process.get('pid')} on {process.get('host')}. "
-            "Wait for its end, or stop that process."
-        )
+        raise InputError(describe_holder(run))
     before = load_recipe(run.recipe_path, needs_source=False).to_dict()
     after = recipe.to_dict()
     changed = tuple(key for key in before | after if before.get(key) != after.get(key))
-    named_keys = {
-        change.partition("=")[0].partition(".")[0].partition("[")[0] for change in changes
-    }
-    unnamed = [key for key in changed if key not in named_keys]
+    given = {*keys, *(re.split(r"[.=\[]", change)[0] for change in changes)}
+    unnamed = [key for key in changed if key not in given]
     if unnamed and not allow_changes:
         raise InputError(
             f"The recipe has changed since {run.path} began: {', '.join(unnamed)}. To continue "
@@ -117,10 +112,6 @@ def plan_resumption(
             f"run: kerasrecipes train {run.path} --resume epochs={2 * run.info['epochs']}"
         )
     return Resumption(run, recipe, changed, allow_changes)
-
-
-def _is_run(path: Path) -> bool:
-    return (path / RUN_JSON).is_file()
 
 
 def _find_unfinished(path: Path) -> Run:

@@ -109,7 +109,7 @@ class Run:
         return max(kept, int(self.info.get("epochs_run", 0)))
 
     def _is_held(self) -> bool:
-        """Whether a process holds the run's lock, as far as this can be found out."""
+        """Whether a process holds the run's lock; True if the file system cannot tell."""
         from filelock import FileLock, Timeout
 
         check_place(self.path / LOCK)
@@ -207,11 +207,7 @@ class RunWriter(Run):
         try:
             lock.acquire(timeout=_LOCK_TIMEOUT_S)
         except Timeout:
-            holder = self.info.get("process", {})
-            raise InputError(
-                f"{self.path} is in training, by process {holder.get('pid')} on "
-                f"{holder.get('host')}. Wait for its end, or stop that process."
-            ) from None
+            raise InputError(describe_holder(self)) from None
         except NotImplementedError:  # the file system has no locks
             pass
         try:
@@ -294,6 +290,15 @@ class RunWriter(Run):
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
         self._write_text(name, text.getvalue())
+
+
+def describe_holder(run: Run) -> str:
+    """Describe the process that trains a run, for a message."""
+    process = run.info.get("process", {})
+    return (
+        f"{run.path} is in training, by process {process.get('pid')} on {process.get('host')}. "
+        "Wait for its end, or stop that process."
+    )
 
 
 def create_folder(parent: Path, started_at: datetime) -> Path:

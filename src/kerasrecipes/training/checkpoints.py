@@ -213,10 +213,10 @@ class Checkpointer:
             return  # training has diverged: the last good checkpoint stays
         buffer = io.BytesIO()
         arrays[_FACTS] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-        np.savez(buffer, allow_pickle=False, **arrays)
-        content = buffer.getbuffer()
-        name = f"{epoch:06d}-{step:08d}-{_digest(content)}.npz"
         try:
+            np.savez(buffer, allow_pickle=False, **arrays)
+            content = buffer.getbuffer()
+            name = f"{epoch:06d}-{step:08d}-{_digest(content)}.npz"
             self.folder.mkdir(exist_ok=True)
             write_file(self.folder / name, content)
             others = [file for file in _list_files(self.folder) if file.name != name]
