@@ -211,19 +211,10 @@ def fuzz(folder: Path, name: str, n: int) -> None:
 
 
 @pytest.mark.reliability("fuzz")
+@pytest.mark.parametrize("n_cases", [N_QUICK, pytest.param(N_SLOW, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", make_files())
-def test_changed_files(
-    folder: Path, name: str, record_property: Callable[[str, object], None]
+def test_changed_files_are_read_or_refused(
+    folder: Path, name: str, n_cases: int, record_property: Callable[[str, object], None]
 ) -> None:
-    record_property("cases", N_QUICK)
-    fuzz(folder, name, N_QUICK)
-
-
-@pytest.mark.slow
-@pytest.mark.reliability("fuzz")
-@pytest.mark.parametrize("name", make_files())
-def test_many_changed_files(
-    folder: Path, name: str, record_property: Callable[[str, object], None]
-) -> None:
-    record_property("cases", N_SLOW)
-    fuzz(folder, name, N_SLOW)
+    record_property("cases", n_cases)
+    fuzz(folder, name, n_cases)
