@@ -87,6 +87,18 @@ def test_a_run_that_a_callback_stopped_needs_other_callbacks(folder: Path, run: 
     assert plan.changed == ("epochs", "callbacks")
 
 
+def test_a_finished_run_with_averaged_weights_is_not_trained_longer(folder: Path):
+    changes = [
+        "callbacks=[SwapEMAWeights: {swap_on_epoch: true}]",
+        "optimizer={SGD: {learning_rate: 0.01, use_ema: true}}",
+    ]
+    run = pipeline.train(load_recipe(folder / "r.yaml", changes), folder / "runs")
+    said = refusal(run.path, ["epochs=6"], folder / "runs")
+    assert said.startswith(f"SwapEMAWeights replaced the weights of {run.path} by their averages")
+    RunWriter(run.path).update(status="interrupted")
+    assert plan_resumption(run.path, ["epochs=6"], folder / "runs").changed == ("epochs",)
+
+
 def test_a_changed_recipe_is_refused_unless_told(folder: Path, run: RunWriter):
     run.update(status="interrupted")
     text = (folder / "r.yaml").read_text(encoding="utf-8")

@@ -106,6 +106,13 @@ def plan_resumption(
             f"{stopped_by} stopped {run.path} after epoch {run.info['epochs_run']:,}, so more "
             f"epochs change nothing. Change the callbacks, too, such as callbacks='[]'."
         )
+    averages = [each for each in recipe.callbacks if each.name == "SwapEMAWeights"]
+    if run.status == "finished" and any(each.arguments.get("swap_on_epoch") for each in averages):
+        raise InputError(
+            f"SwapEMAWeights replaced the weights of {run.path} by their averages in the last "
+            "epoch, so it cannot be trained longer as if it had not ended. To begin a new run "
+            f"with its weights: --from {run.path}"
+        )
     if run.status == "finished" and recipe.epochs <= run.info["epochs"]:
         raise InputError(
             f"{run.path} is finished: {run.info['epochs']:,} epochs. To train it longer, as a new "
