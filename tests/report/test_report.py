@@ -375,3 +375,4 @@ def test_the_page_says_where_a_continued_run_came_from(tmp_path: Path):
     page = run.report_path.read_text(encoding="utf-8")
     assert "runs/a/1 after epoch 3, runs/a/1 after epoch 5 and 7 batches" in page
     assert "runs/b/2" in page
+    assert "to fit since it continued" in page

@@ -87,8 +87,9 @@ def _choose_tiles(results: Results) -> list[tuple[str, str]]:
     }
     tiles = [(f"{n:,}", what) for what, n in counts.items() if n]
     if not results.evaluated:
+        to_fit = "to fit since it continued" if "continued" in results.info else "to fit"
         epochs = write_epochs(results.epochs_run, results.info.get("epochs", 0))
-        tiles += [(epochs, "epochs"), *([(write_seconds(fit), "to fit")] if fit else [])]
+        tiles += [(epochs, "epochs"), *([(write_seconds(fit), to_fit)] if fit else [])]
     return tiles
 
 
