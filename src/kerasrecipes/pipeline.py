@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from kerasrecipes.memory import explaining_memory
 from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.report import choose_plots, choose_samples, make_report
+from kerasrecipes.report import N_SAMPLES, choose_plots, choose_samples, make_report
 from kerasrecipes.report.serving import add_inputs
 from kerasrecipes.resuming import Resumption
 from kerasrecipes.rows import Dataset, load_for
@@ -218,11 +218,14 @@ class _Training:
             device=device.description,
             warnings=warnings,
             versions=find_versions(),
-            plots=list(recipe.report or choose_plots(dataset.task, _is_image(recipe, dataset))),
+            plots=list(recipe.report or self._choose_plots()),
             codec=built.codec.to_dict(),
             rare_categories=dict(built.encoder.rare),
             **built.describe(recipe),
         )
+        if built.codec.class_names != dataset.class_names:  # class numbers that no row has
+            self.dataset = replace(dataset, class_names=built.codec.class_names)
+            self.run.update(dataset=_describe_dataset(recipe, self.dataset))
         self.listener.begin(self.run.info)
         source = self.weights_from
         origin = self.run.info.get("weights_from")
@@ -231,6 +234,10 @@ class _Training:
         if source:
             self._copy_weights(built.model, source)
         return built
+
+    def _choose_plots(self) -> Sequence[str]:
+        dataset, is_image = self.dataset, _is_image(self.recipe, self.dataset)
+        return choose_plots(dataset.task, is_image, is_array=bool(dataset.target_shape))
 
     def _copy_weights(self, model: keras.Sequential, source: Run) -> None:
         """Begin with another run's weights, and say of each layer where its weights come from."""
@@ -383,24 +390,28 @@ class _Training:
     def _predict(self, built: Built, metrics: dict[str, dict[str, float]]) -> None:
         """Predict raw rows, compare those of the saved model, and save the report's data."""
         from kerasrecipes.model.serving import make_predictor, verify_saved
-        from kerasrecipes.training.scores import score_numbers
+        from kerasrecipes.training.scores import score_answers
 
         dataset, test = self.dataset, self.dataset.parts["test"]
         predict = make_predictor(built.serving, built.encoder)
         outputs = predict(test.inputs)
         verify_saved(self.run.model_path, built.encoder, test.inputs, outputs)
         columns = built.codec.decode(outputs)
-        actual = built.codec.name_actual(test.target)
+        known = {name: built.find_known(part) for name, part in dataset.parts.items()}
+        actual = built.codec.name_actual(test.target, known["test"])
         self.run.write_predictions({"row": test.rows} | actual | columns)
+        if known["test"] is not None:  # now it is known which classes are counted
+            self.run.update(dataset=_describe_dataset(self.recipe, dataset, known))
         if dataset.task == "regression":
-            suffix = "_original_units" if self.recipe.dataset.standardize_target else ""
             for name, part in dataset.parts.items():
                 answers = outputs if part is test else predict(part.inputs)
-                metrics[name] |= score_numbers(part.target, answers, dataset.target_names, suffix)
-        elif _is_image(self.recipe, dataset):
-            chances = [v for name, v in columns.items() if name.startswith("probability_")]
-            is_correct = columns["predicted"] == actual["actual"]
-            positions = choose_samples(is_correct, np.max(chances, axis=0))
+                metrics[name] |= score_answers(built.codec, part.target, answers, known[name])
+        if _is_image(self.recipe, dataset) and dataset.task != "multilabel":
+            positions = np.arange(min(N_SAMPLES, len(test)))
+            if dataset.task == "classification" and not built.codec.is_array:
+                chances = [v for name, v in columns.items() if name.startswith("probability_")]
+                is_correct = columns["predicted"] == actual["actual"]
+                positions = choose_samples(is_correct, np.max(chances, axis=0))
             images = np.asarray(test.inputs)[positions]
             self.run.write_samples(images=images, positions=positions)
 
@@ -489,7 +500,14 @@ def _is_image(recipe: Recipe, dataset: Dataset) -> bool:
     return inputs.ndim == 3 and not reads_steps and (is_square or inputs.dtype == np.uint8)
 
 
-def _describe_dataset(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+def _describe_dataset(
+    recipe: Recipe, dataset: Dataset, known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Describe the data for run.json.
+
+    Args:
+        known: By part, which steps no mask covers.
+    """
     inputs = dataset.parts["train"].inputs
     facts: dict[str, Any] = {
         "name": dataset.name,
@@ -511,9 +529,17 @@ def _describe_dataset(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
         facts["left_out"] = [list(pair) for pair in dataset.left_out]
     else:
         facts["shape"] = list(inputs.shape[1:])
+    if dataset.task == "multilabel":
+        facts["class_counts"] = {
+            name: part.target.sum(axis=0).astype(int).tolist()
+            for name, part in dataset.parts.items()
+        }
     if dataset.class_names:
         facts["class_counts"] = {
-            name: np.bincount(part.target.astype(np.int64), minlength=dataset.n_classes).tolist()
+            name: np.bincount(
+                part.target[known[name] if known else ...].astype(np.int64).reshape(-1),
+                minlength=dataset.n_classes,
+            ).tolist()
             for name, part in dataset.parts.items()
         }
     return facts

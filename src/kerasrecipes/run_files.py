@@ -22,7 +22,7 @@ from kerasrecipes.errors import RunDamaged
 from kerasrecipes.recipe.features import FEATURES
 
 _LARGEST_TEXT = 32_000_000  # bytes; as JSON it takes up to 0.8 GB of memory
-_LARGEST_SAMPLES = 500_000_000
+_LARGEST_ARRAYS = 2_000_000_000
 _STRICT = ConfigDict(strict=True)
 _RAISED = (
     *(OSError, EOFError, TypeError, ValueError, LookupError, RuntimeError, MemoryError),
@@ -68,7 +68,8 @@ _CODEC = _shape(
     (list[FiniteFloat], "mean scale"),
     (bool, "from_logits"),
     (Literal["text", "integer", "boolean"], "class_type"),
-    default=...,
+    (_Counts, "steps"),
+    (bool, "is_multilabel"),
 )
 _LAYER = _shape(
     (str, "type name arithmetic"),
@@ -200,17 +201,36 @@ def _read_columns(file: Path, first: str) -> dict[str, list[str]]:
         return {name: [row[i] for row in rows] for i, name in enumerate(header)}
 
 
-def read_samples(file: Path) -> dict[str, Any]:
-    """Read the arrays of samples.npz."""
+def read_prediction_arrays(file: Path) -> dict[str, Any]:
+    """Read predictions.npz: the predictions of rows whose target is an array."""
+    arrays = _read_arrays(file)
+    with report_damage(file):
+        actual, predicted = arrays["actual"], arrays["predicted"]
+        known = arrays.get("known", actual == actual)
+        if actual.shape != predicted.shape or actual.shape != known.shape:
+            raise ValueError("actual, predicted and known must have the same shape")
+        if {actual.dtype.kind, predicted.dtype.kind} - {*"biufU"} or known.dtype != bool:
+            raise ValueError("its arrays must contain numbers or classes")
+        return arrays
+
+
+def _read_arrays(file: Path) -> dict[str, Any]:
     import numpy as np
 
     check_file(file)
     with report_damage(file):
         with zipfile.ZipFile(file) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _LARGEST_SAMPLES:
-                raise ValueError(f"it unpacks to more than {_LARGEST_SAMPLES:,} bytes")
+            if sum(member.file_size for member in archive.infolist()) > _LARGEST_ARRAYS:
+                raise ValueError(f"it unpacks to more than {_LARGEST_ARRAYS:,} bytes")
         with np.load(file, allow_pickle=False) as arrays:
-            images, positions = arrays["images"], arrays["positions"]
+            return {name: arrays[name] for name in arrays.files}
+
+
+def read_samples(file: Path) -> dict[str, Any]:
+    """Read the arrays of samples.npz."""
+    arrays = _read_arrays(file)
+    with report_damage(file):
+        images, positions = arrays["images"], arrays["positions"]
         if not images.size or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,)):
             raise ValueError(f"images has shape {images.shape}")
         if images.dtype.kind not in "uif" or positions.shape != images.shape[:1]:

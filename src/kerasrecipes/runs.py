@@ -5,7 +5,8 @@
         run.json         status, versions, device, data, layers, seconds, warnings
         history.csv      a row an epoch
         metrics.json     {"train": {...}, "validation": {...}, "test": {...}}
-        predictions.csv  the test rows: actual, predicted, a probability for each class
+        predictions.csv  the test rows: actual, predicted, a probability for each class;
+                         predictions.npz where these are arrays
         samples.npz      the test images that the report shows (image data only)
         model.keras      takes raw rows
         plots/*.png      the report's plots
@@ -40,6 +41,7 @@ from kerasrecipes.run_files import (
     read_facts,
     read_history,
     read_metrics,
+    read_prediction_arrays,
     read_predictions,
     read_samples,
     read_text,
@@ -58,6 +60,7 @@ OWN_FILES = frozenset(
         "history.csv",
         "metrics.json",
         "predictions.csv",
+        "predictions.npz",
         "samples.npz",
         "model.keras",
         "report.html",
@@ -137,9 +140,15 @@ class Run:
         return self._read("metrics.json", read_metrics) or {}
 
     @property
-    def predictions(self) -> dict[str, list[str]]:
-        """Columns of predictions.csv, by name: "row", "actual", ...; text; empty until written."""
-        return self._read("predictions.csv", read_predictions) or {}
+    def predictions(self) -> dict[str, Any]:
+        """Columns of predictions.csv, by name: "row", "actual", ...; text; empty until written.
+
+        Where rows have arrays as target, those of predictions.npz: "row", "actual" and "predicted"
+        of shape (n_rows, ...), "probability" of predicted classes, and "known", false where a mask
+        covers a step.
+        """
+        columns = self._read("predictions.csv", read_predictions)
+        return columns or self._read("predictions.npz", read_prediction_arrays) or {}
 
     @property
     def samples(self) -> dict[str, Any] | None:
@@ -250,16 +259,22 @@ class RunWriter(Run):
         self._write_json("metrics.json", metrics)
 
     def write_predictions(self, columns: Mapping[str, Iterable[Any]]) -> None:
-        """Write columns of equal length, named as in ``Run.predictions``."""
-        self._write_csv("predictions.csv", columns)
+        """Write columns of equal length, or arrays, named as in ``Run.predictions``."""
+        if any(getattr(values, "ndim", 1) > 1 for values in columns.values()):
+            self._write_arrays("predictions.npz", columns)
+        else:
+            self._write_csv("predictions.csv", columns)
 
     def write_samples(self, **arrays: Any) -> None:
         """Write images for the report; keys as in ``Run.samples``."""
+        self._write_arrays("samples.npz", arrays)
+
+    def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         import numpy as np
 
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
-        write_file(self.path / "samples.npz", buffer.getvalue())
+        write_file(self.path / name, buffer.getvalue())
 
     def write_plot(self, name: str, png: bytes) -> None:
         """Write a plot to plots/<name>.png."""

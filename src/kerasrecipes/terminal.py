@@ -36,6 +36,8 @@ def print_header(console: Console, info: Mapping[str, Any]) -> None:
         else write_count(len(data["columns"]), "column")
     )
     classes = f", {write_count(len(data['class_names']), 'class')}" if data["class_names"] else ""
+    if data["task"] == "multilabel":
+        classes = f", {write_count(len(data['targets']), 'label')}"
     facts = RichTable.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column()

@@ -40,7 +40,7 @@ class TrainedRun(Run):
 
     def predict(
         self, data: pd.DataFrame | pl.DataFrame | NDArray[Any] | str | Path
-    ) -> pd.DataFrame:
+    ) -> pd.DataFrame | dict[str, NDArray[Any]]:
         """Predict raw rows.
 
         Args:
@@ -51,7 +51,9 @@ class TrainedRun(Run):
         Returns:
             A row for each, with ``data``'s index: "predicted", or "predicted_<target>" for each
             of several targets; for classes, which are texts, integers or truth values as in
-            the training data, "probability_<class>" next to it.
+            the training data, "probability_<class>" next to it; for labels, "predicted_<label>"
+            and "probability_<label>". If the target of a row is an array, a dict of arrays of
+            shape (n_samples, ...): "predicted" and, for classes, "probability".
 
         Raises:
             DataError: Columns are missing, or contain values that the model does not accept.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sklearn.metrics import f1_score
 
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.model.built import build
+from kerasrecipes.pipeline import train
 from kerasrecipes.rows import load_dataset
 
 
@@ -56,11 +58,18 @@ def test_regression_metrics_pass(make_recipe):
     assert build(recipe, load_dataset(recipe.dataset)).model.built
 
 
-def test_a_metric_of_several_numbers(make_recipe):
+def test_a_metric_of_several_numbers_has_a_name_for_each(make_recipe, tmp_path):
     softmax = {"Dense": {"units": 3, "activation": "softmax"}}
-    keys = {"layers": [softmax], "loss": "categorical_crossentropy"}
-    message = refuse(make_recipe(metrics=["F1Score"], **keys))
-    assert message.startswith("metrics[0]\n  A metric must give one number (received: [")
-    assert message.endswith("]). Write F1Score: {average: macro}.")
-    recipe = make_recipe(metrics=[{"F1Score": {"average": "macro"}}], **keys)
-    assert build(recipe, load_dataset(recipe.dataset)).model.built
+    recipe = make_recipe(
+        dataset={"name": "iris", "validation_split": 0.2},
+        layers=[softmax],
+        loss="categorical_crossentropy",
+        metrics=["F1Score"],
+        epochs=2,
+    )
+    run = train(recipe, tmp_path)
+    names = [f"F1Score_{i}" for i in range(3)]
+    assert {*names, *(f"val_{name}" for name in names)} <= {*run.history}
+    actual, predicted = run.predictions["actual"], run.predictions["predicted"]
+    scores = f1_score(actual, predicted, average=None, zero_division=0)
+    assert [run.metrics["test"][name] for name in names] == pytest.approx([*scores], rel=1e-5)

@@ -39,7 +39,7 @@ def numbers() -> Dataset:
 
 
 def several() -> Dataset:
-    part = Part(np.zeros((5, 4), np.float32), np.zeros((5, 2), np.float32), np.arange(5))
+    part = Part(np.zeros((5, 4), np.float32), np.full((5, 2), 7, np.float32), np.arange(5))
     names = ("price", "rent")
     return _make("houses", part, "regression", names)
 
@@ -69,7 +69,11 @@ LOGITS = "{BinaryCrossentropy: {from_logits: true}}"
         (classes(2), "Dense: {units: 1, activation: sigmoid}", BINARY),
         (classes(2), "Dense: {units: 1}", LOGITS),
         (classes(2), "Dense: {units: 1, activation: sigmoid}", "mse"),
-        (classes(3), "Conv2D: {filters: 9, kernel_size: 3}", SPARSE),  # its units are not known
+        (
+            classes(3),
+            "Conv2D: {filters: 9, kernel_size: 3, activation: softmax}",
+            SPARSE,
+        ),  # its units are not known
         (numbers(), "Dense: {units: 1}", "mse"),
         (numbers(), "Dense: {units: 1, activation: softplus}", "{Huber: {delta: 2.0}}"),
         (several(), "Dense: {units: 2}", "mse"),
@@ -108,19 +112,19 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
             "(received: sparse_categorical_crossentropy). Use loss: mse.",
             f"{UNITS}\n  price of houses is a number: the output layer needs one unit "
             "(received: units=3). Write units: 1.",
-            f"{ACTIVATION}\n  price of houses is a number, and softmax stays between 0 and 1. "
-            "Remove the activation."]),
+            f"{ACTIVATION}\n  price of houses is a number from 0 to 4, and softmax stays between "
+            "0 and 1. Remove the activation."]),
         (several(), "Dense: {units: 1}", "mse", [
             f"{UNITS}\n  price, rent of houses are numbers: the output layer needs a unit for each "
             "of 2 (received: units=1). Write units: 2."]),
         (several(), "Dense: {units: 2, activation: sigmoid}", BINARY, [
             "r.yaml:5:7  loss\n  price, rent of houses are numbers, and this loss needs zeros and "
             "ones (received: binary_crossentropy). Use loss: mse.",
-            f"{ACTIVATION}\n  price, rent of houses are numbers, and sigmoid stays between 0 and "
-            "1. Remove the activation."]),
+            f"{ACTIVATION}\n  price, rent of houses are numbers from 7 to 7, and sigmoid stays "
+            "between 0 and 1. Remove the activation."]),
         (numbers(), "Dense: {units: 1, activation: sigmoid}", "mae", [
-            f"{ACTIVATION}\n  price of houses is a number, and sigmoid stays between 0 and 1. "
-            "Remove the activation."]),
+            f"{ACTIVATION}\n  price of houses is a number from 0 to 4, and sigmoid stays between "
+            "0 and 1. Remove the activation."]),
     ],
 )  # fmt: skip
 def test_what_does_not_fit(
@@ -193,5 +197,5 @@ def test_numbers_have_no_classes_to_weigh(tmp_path: Path, dataset: Dataset) -> N
         check_compatibility(recipe, dataset)
     assert str(caught.value).replace(f"{tmp_path}/", "") == (
         "r.yaml:6:15  class_weight\n"
-        "  houses's target is a number, without classes. Remove class_weight."
+        "  houses's target is not one class for each row. Remove class_weight."
     )

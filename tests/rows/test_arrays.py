@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.rows import Schema
 from kerasrecipes.rows.arrays import load_arrays
@@ -15,6 +16,7 @@ from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.target import Target
 
+NUMBERS, INTEGERS = LossKind.NUMBERS, LossKind.INTEGERS
 IMAGES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
 CODES = np.array([2, 0, 2, 0, 2, 0])
 
@@ -25,7 +27,7 @@ def save(folder: Path, **arrays: Any) -> Path:
 
 
 def load(
-    folder: Path, spec: DatasetSpec | None = None, hint: Task | None = None, **arrays: Any
+    folder: Path, spec: DatasetSpec | None = None, hint: LossKind | None = None, **arrays: Any
 ) -> Source:
     return load_arrays(save(folder, **arrays)).load(spec or DatasetSpec(), hint)
 
@@ -108,24 +110,24 @@ def test_what_the_target_is(
 
 
 def test_whole_numbers_are_what_the_task_says(tmp_path: Path) -> None:
-    told = load(tmp_path, DatasetSpec(task="regression"), "classification", x=IMAGES, y=CODES)
+    told = load(tmp_path, DatasetSpec(task="regression"), INTEGERS, x=IMAGES, y=CODES)
     assert told.task == "regression"
 
 
 @pytest.mark.parametrize(
     ("y", "hint", "task"),
     [
-        (CODES, "regression", "regression"),
-        (CODES / 1, "classification", "classification"),
-        (CODES / 4, "classification", "regression"),
-        (np.array(["b", "a"] * 3), "regression", "classification"),
-        (CODES > 0, "regression", "classification"),
-        (np.eye(3)[CODES], "regression", "regression"),
-        (np.eye(3)[CODES] / 2, "classification", "regression"),
+        (CODES, NUMBERS, "regression"),
+        (CODES / 1, INTEGERS, "classification"),
+        (CODES / 4, INTEGERS, "regression"),
+        (np.array(["b", "a"] * 3), NUMBERS, "classification"),
+        (CODES > 0, NUMBERS, "classification"),
+        (np.eye(3)[CODES], NUMBERS, "regression"),
+        (np.eye(3)[CODES] / 2, INTEGERS, "regression"),
     ],
 )
 def test_the_loss_says_what_whole_numbers_are(
-    tmp_path: Path, y: Any, hint: Task, task: Task
+    tmp_path: Path, y: Any, hint: LossKind, task: Task
 ) -> None:
     assert load(tmp_path, hint=hint, x=IMAGES, y=y).task == task
 
@@ -310,19 +312,19 @@ BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
         ],
     ),
     (
-        {"x": IMAGES, "y": IMAGES},
+        {"x": IMAGES, "y": IMAGES * 1j},
         {},
         [
-            "target y must contain a number or text for each row (received: shape (6, 2, 2) of "
-            "uint8). Save it again."
+            "target y must contain numbers or texts for each row (received: shape (6, 2, 2) of "
+            "complex128). Save it again."
         ],
     ),
     (
-        {"x": IMAGES, "y": np.ones((6, 2))},
+        {"x": IMAGES, "y": np.full((6, 2), 0.5)},
         {"task": "classification"},
         [
-            "target: several targets are numbers, and classification has one target (received: y "
-            "0, y 1). Keep one of them, or write task: regression."
+            "target y must contain class numbers from 0 on (received: 0.5). Use loss: mse if these "
+            "are numbers."
         ],
     ),
     (
@@ -395,5 +397,5 @@ def test_an_npy_file_of_images_has_no_target(tmp_path: Path) -> None:
     ],
 )
 def test_classes_keep_what_they_were(tmp_path: Path, y: Any, more: Any, expected: str) -> None:
-    hint: Task = "regression" if y.dtype == np.float64 else "classification"
+    hint = NUMBERS if y.dtype == np.float64 else INTEGERS
     assert load(tmp_path, hint=hint, x=IMAGES, y=y, **more).class_type == expected

@@ -8,9 +8,12 @@ import pyarrow as pa
 import pytest
 
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.rows import target as target_module
 from kerasrecipes.rows.cells import Cells, Notation
 from kerasrecipes.rows.target import Target, find_class_type, find_target
+
+NUMBERS, INTEGERS = LossKind.NUMBERS, LossKind.INTEGERS
 
 
 def make_cells(values: Any, name: str = "y", has_types: bool = False, first_row: int = 0) -> Cells:
@@ -86,11 +89,11 @@ def test_numbers(values: Any, task: Any, numbers: Any) -> None:
 @pytest.mark.parametrize(
     ("values", "hint", "task"),
     [
-        ([0, 1, 0, 1], "regression", "regression"),
-        ([*range(21)] * 2, "classification", "classification"),
-        ([0.5, 1.5, 0.5, 1.5], "classification", "regression"),
-        (["a", "b", "a", "b"], "regression", "classification"),
-        (["1", "0", "1", "0"], "regression", "regression"),
+        ([0, 1, 0, 1], NUMBERS, "regression"),
+        ([*range(21)] * 2, INTEGERS, "classification"),
+        ([0.5, 1.5, 0.5, 1.5], INTEGERS, "regression"),
+        (["a", "b", "a", "b"], NUMBERS, "classification"),
+        (["1", "0", "1", "0"], NUMBERS, "regression"),
     ],
 )
 def test_the_loss_decides_where_values_could_be_either(values: Any, hint: Any, task: Any) -> None:

@@ -74,7 +74,8 @@ def plan_recipe(found: Findings, file: Path) -> CommentedRecipe:
     ]
     plan.set(("name",), make_printable(file.stem))
     answer = "the images" if found.images else ", ".join(source.target_names)
-    description = f"{source.task.capitalize()} of {answer} in {name}"
+    task = "Classification" if source.task == "multilabel" else source.task.capitalize()
+    description = f"{task} of {answer} in {name}"
     plan.set(("description",), make_printable(description))
     plan.set(("seed",), 42, "initial weights, row order, dropout")
     plan.open(("dataset",))
@@ -89,7 +90,7 @@ def plan_recipe(found: Findings, file: Path) -> CommentedRecipe:
 def count_classes(found: Findings) -> dict[str, int]:
     """The rows of each class, by its name; without the loader's own test part."""
     names = found.source.class_names
-    counts = np.bincount(found.source.target.astype(np.int64), minlength=len(names))
+    counts = np.bincount(found.source.target.astype(np.int64).reshape(-1), minlength=len(names))
     return dict(zip(names, counts.tolist(), strict=True))
 
 
@@ -106,7 +107,7 @@ def _split(found: Findings) -> Dataset:
 
 
 def _can_stratify(found: Findings) -> bool:
-    is_classes = found.source.task == "classification"
+    is_classes = found.source.task == "classification" and found.source.target.ndim == 1
     return is_classes and min(count_classes(found).values()) >= _FEWEST_TO_STRATIFY
 
 
@@ -164,6 +165,8 @@ def _describe_task(found: Findings) -> str:
     source = found.source
     if source.task == "classification":
         return describe_classes(found, _CLASSES_SHOWN)
+    if source.task == "multilabel":
+        return "labels, each 0 or 1"
     low, high = float(source.target.min()), float(source.target.max())
     noun = "numbers" if source.target.ndim > 1 else "a number"
     styles = [c.style for c in source.target_columns if isinstance(c, NumberColumn)]
@@ -255,7 +258,8 @@ def _plan_parts(plan: CommentedRecipe, found: Findings, split: Dataset, note: st
     validation = f"{rows['validation']:,} of the rest, scored after every epoch"
     plan.set(("dataset", "validation_split"), _HELD_OUT, validation)
     is_classes, can_stratify = found.source.task == "classification", _can_stratify(found)
-    counts = count_classes(found) if is_classes and not can_stratify else {}
+    is_alone = is_classes and found.source.target.ndim == 1
+    counts = count_classes(found) if is_alone and not can_stratify else {}
     rare = [f"{name} ({n})" for name, n in counts.items() if n < _FEWEST_TO_STRATIFY]
     why_not = (
         f"No stratify: it takes {_FEWEST_TO_STRATIFY} {noun} of each class, and there are fewer of "
@@ -265,7 +269,7 @@ def _plan_parts(plan: CommentedRecipe, found: Findings, split: Dataset, note: st
     plan.set(("dataset", "split_seed"), 42, which, why_not if rare else "")
     if can_stratify:
         plan.set(("dataset", "stratify"), True, "every part has the classes in the same shares")
-    if not is_classes:
+    if found.source.task == "regression":
         why = "trains on (target - mean) / sd; answers come in the target's own unit"
         plan.set(("dataset", "standardize_target"), True, why)
 
@@ -273,7 +277,11 @@ def _plan_parts(plan: CommentedRecipe, found: Findings, split: Dataset, note: st
 def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
     source = found.source
     is_regression = source.task == "regression"
-    n_outputs = len(source.target_names) if is_regression else len(source.class_names)
+    n_outputs = len(source.class_names) or len(source.target_names)
+    array_shape = source.target.shape[1:] if len(source.target_names) == 1 else ()
+    if array_shape:
+        array_shape += (n_outputs,) if source.class_names else ()
+        n_outputs = int(np.prod(array_shape))
     dense = make_dense(choose_widths(n_train, n_outputs), choose_dropout(n_train))
     above = "The input shape comes from the data."
     layers: list[tuple[Any, str]] = []
@@ -295,7 +303,12 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
     why = f"training zeroes {max(dropouts, default=0):.0%} at random, against overfitting"
     first = dense.index({"Dropout": {"rate": dropouts[0]}}) if dropouts else -1
     layers += [(layer, why if i == first else "") for i, layer in enumerate(dense)]
-    if is_regression:
+    if array_shape:
+        units, activation, why = n_outputs, {}, "the Reshape after it gives the target's shape"
+    elif source.task == "multilabel":
+        units, activation = n_outputs, {"activation": "sigmoid"}
+        why = "a probability for each label"
+    elif is_regression:
         units, activation, why = n_outputs, {}, "one unit for each number; no activation"
     elif n_outputs == 2:
         units, activation = 1, {"activation": "sigmoid"}
@@ -304,7 +317,10 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
         units, activation = n_outputs, {"activation": "softmax"}
         why = "a probability for each class"
     plan.open(("layers",), above)
-    for i, (layer, beside) in enumerate([*layers, ({"Dense": {"units": units} | activation}, why)]):
+    layers.append(({"Dense": {"units": units} | activation}, why))
+    layers += [({"Reshape": {"target_shape": list(array_shape)}}, "")] if array_shape else []
+    layers += [("Softmax", "over the classes")] if array_shape and source.class_names else []
+    for i, (layer, beside) in enumerate(layers):
         plan.set(("layers", i), layer, beside)
 
 
@@ -316,8 +332,11 @@ def _plan_training(plan: CommentedRecipe, found: Findings, n_train: int) -> None
     if source.task == "regression":
         plan.set(("loss",), "mse", "mean squared error, of the standardised target")
         plan.set(("metrics",), ["mae"], "mean absolute error; the report adds R² and RMSE")
+    elif source.task == "multilabel":
+        plan.set(("loss",), "binary_crossentropy", "of each label")
+        plan.set(("metrics",), ["binary_accuracy"], "the share of labels that are right")
     else:
-        is_binary = len(source.class_names) == 2
+        is_binary = len(source.class_names) == 2 and source.target.ndim == 1
         loss = "binary_crossentropy" if is_binary else "sparse_categorical_crossentropy"
         plan.set(("loss",), loss)
         counts = count_classes(found)

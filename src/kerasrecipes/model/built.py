@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,11 +14,11 @@ from kerasrecipes.model.build import build_model, compile_model, describe_layers
 from kerasrecipes.model.checks import check_batch, check_output
 from kerasrecipes.model.encoder import Encoder, fit_encoder
 from kerasrecipes.model.randomness import seeding
-from kerasrecipes.model.serving import make_serving_model
+from kerasrecipes.model.serving import find_known, make_serving_model
 from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.directions import find_directions
-from kerasrecipes.rows import Dataset
+from kerasrecipes.rows import Dataset, Part
 from kerasrecipes.rows.dataset import take_rows
 
 
@@ -43,6 +44,10 @@ class Built:
         """A part's rows as the model's own input and target."""
         rows = dataset.parts[part]
         return self.encoder.encode(rows.inputs), self.codec.encode(rows.target)
+
+    def find_known(self, part: Part) -> np.ndarray | None:
+        """Which steps of a part's rows no mask covers; None without masks."""
+        return find_known(self.model, partial(self.encoder.encode, part.inputs))
 
     def describe(self, recipe: Recipe) -> dict[str, Any]:
         """Facts for run.json: layers, sizes, and how the model is trained."""
@@ -77,7 +82,8 @@ def build(recipe: Recipe, dataset: Dataset) -> Built:
         inputs = encoder.encode(take_rows(train.inputs, slice(None if sees_all else 2)))
         model = build_model(recipe, inputs)
         check_output(recipe, dataset, model)
-        codec = fit_target(recipe, dataset, int(model.output_shape[-1]))
+        *steps, n_units = model.output_shape[1:]
+        codec = fit_target(recipe, dataset, n_units, tuple(steps))
         check_batch(recipe, model, inputs[:2], codec.encode(train.target[:2]))
         compile_model(recipe, model)
         serving = make_serving_model(model, encoder, codec, inputs.shape[1:])

@@ -11,24 +11,28 @@ import tensorflow as tf
 
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.model.build import call_keras, make_component, make_metric
-from kerasrecipes.model.ranks import describe_output_rank
+from kerasrecipes.model.ranks import describe_output_rank, show_shape
 from kerasrecipes.recipe import Component, Recipe
-from kerasrecipes.recipe.keras_names import COMPILE_METRICS, find_definition
+from kerasrecipes.recipe.keras_names import COMPILE_METRICS
 from kerasrecipes.rows import Dataset
 
 
 def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> None:
-    """Check that the model gives one number per class, or one for a number.
+    """Check that the model gives one number per class, or one for a number, or the target's shape.
 
     Raises:
         RecipeError: It does not; names the last layer.
     """
     shape = model.output_shape[1:]
+    if dataset.target_shape:
+        _check_shape(recipe, dataset, shape)
+        return
     wanted = {1, 2} if dataset.n_classes == 2 else {dataset.n_classes or len(dataset.target_names)}
     message = describe_output_rank(shape)
     if not message and shape[0] not in wanted:
         n_targets = len(dataset.target_names)
-        what = "target, a number" if n_targets == 1 else f"{n_targets} targets"
+        noun = "labels" if dataset.task == "multilabel" else "targets"
+        what = "target, a number" if n_targets == 1 else f"{n_targets} {noun}"
         what = f"{dataset.n_classes} classes" if dataset.n_classes else what
         message = (
             f"{dataset.name}'s {what}: the last layer must give {max(wanted)} (received: an "
@@ -36,6 +40,25 @@ def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> N
         )
     if message:
         raise RecipeError([recipe.problem(("layers", len(recipe.layers) - 1), message)])
+
+
+def _check_shape(recipe: Recipe, dataset: Dataset, shape: tuple[int, ...]) -> None:
+    """Check that the outputs have the shape of a target that is an array."""
+    n_classes = dataset.n_classes
+    wanted = (*dataset.target_shape, n_classes) if n_classes else dataset.target_shape
+    allowed = [wanted, (*wanted, 1)]
+    allowed += [wanted[:-1]] if not n_classes and wanted[-1] == 1 else []
+    allowed += [(*wanted[:-1], 1)] if n_classes == 2 else []
+    more_classes = bool(n_classes) and shape[:-1] == wanted[:-1] and shape[-1] > n_classes
+    if shape in allowed or more_classes:
+        return
+    classes = f", of {n_classes} classes" if n_classes else ""
+    message = (
+        f"{dataset.name}'s target {dataset.target_name} has the shape {dataset.target_shape} in "
+        f"each row{classes}: the last layer must give {show_shape(wanted)} (received: an output "
+        f"of {show_shape(shape)})."
+    )
+    raise RecipeError([recipe.problem(("layers", len(recipe.layers) - 1), message)])
 
 
 def check_batch(
@@ -61,13 +84,7 @@ def check_batch(
             continue
         make = partial(_make_scorer, recipe, component, int(outputs.shape[-1]))
         scorer = call_keras(recipe, path, make)
-        value = call_keras(recipe, path, partial(scorer, target, outputs))
-        is_metric = isinstance(scorer, keras.metrics.Metric)  # a function gives a value per row
-        if is_metric and (isinstance(value, dict) or np.ndim(value)):
-            has_average = "average" in find_definition("metrics", component.name).arguments
-            remedy = f"Write {component.name}: {{average: macro}}" if has_average else "Remove it"
-            message = f"A metric must give one number (received: {value}). {remedy}."
-            raise RecipeError([recipe.problem(path, message)])
+        call_keras(recipe, path, partial(scorer, target, outputs))
 
 
 def _make_scorer(recipe: Recipe, component: Component, n_units: int) -> Any:

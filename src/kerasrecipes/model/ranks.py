@@ -46,7 +46,7 @@ def find_misfit(layer: keras.Layer, shape: Shape) -> Misfit | None:
     name, takes = type(layer).__name__, f"{wanted - 1} dimensions"
     if re.search("[123]D", name) or isinstance(layer, keras.layers.RNN):
         takes = _TAKES.get(wanted, takes)
-    start = f"{name} takes {takes} (received: {_show(shape)})."
+    start = f"{name} takes {takes} (received: {show_shape(shape)})."
     sibling = name.replace(f"{wanted - 2}D", f"{rank - 2}D")
     if rank > wanted and sibling != name and hasattr(keras.layers, sibling):
         return Misfit(f"{start} Use {sibling}.", None)
@@ -56,7 +56,7 @@ def find_misfit(layer: keras.Layer, shape: Shape) -> Misfit | None:
     if rank < wanted:
         fitting = (*shape, 1)
         what = "without a channel" if wanted == 4 else "with one dimension too few"
-        start = f"{name} takes {takes} (received: {_show(shape)}, {what})."
+        start = f"{name} takes {takes} (received: {show_shape(shape)}, {what})."
     else:
         fitting = (*shape[: wanted - 2], math.prod(shape[wanted - 2 :]))
     remedy = f"Put Reshape: {{target_shape: [{', '.join(map(str, fitting))}]}} before it."
@@ -69,9 +69,10 @@ def describe_output_rank(shape: Shape) -> str:
         return ""
     return (
         "The last layer must give a row of numbers for each example (received: an output of "
-        f"{_show(shape)}). Put Flatten before it."
+        f"{show_shape(shape)}). Put Flatten before it."
     )
 
 
-def _show(shape: Shape) -> str:
+def show_shape(shape: Shape) -> str:
+    """Write the shape of one example: ``28×28``, ``12 numbers``."""
     return "×".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers"

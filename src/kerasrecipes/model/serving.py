@@ -77,6 +77,34 @@ def make_predictor(model: keras.Model, encoder: Encoder) -> Callable[[Inputs], N
     return predict
 
 
+class _MaskReader(keras.layers.Layer):
+    """Gives the mask that reaches it, as 1 and 0."""
+
+    supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        ones = keras.ops.ones(keras.ops.shape(inputs)[:-1])
+        return ones if mask is None else keras.ops.cast(mask, ones.dtype)
+
+
+def find_known(
+    model: keras.Sequential, encode: Callable[[], NDArray[Any]]
+) -> NDArray[np.bool_] | None:
+    """Which steps of each row no mask covers, of shape (n_samples, n_steps); None without masks.
+
+    Keras leaves masked steps out of losses and metrics.
+
+    Args:
+        encode: Gives the encoded rows.
+    """
+    masks = [getattr(layer, "mask_zero", None) or isinstance(layer, keras.layers.Masking)
+             for layer in model.layers]  # fmt: skip
+    if not any(masks) or len(model.output_shape) < 3:
+        return None
+    reader = keras.Model(model.inputs, _MaskReader()(model.outputs[0]))
+    return make_predictor(reader, Encoder())(encode()) > 0
+
+
 def count_rows_at_once(model: keras.Model) -> int:
     """How many rows one call may take, so that its widest layer stays within bounds."""
     shapes = [layer.output.shape[1:] for layer in model.layers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.recipe import Recipe
-from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits
+from kerasrecipes.recipe.rules import LossKind, find_loss_kind, find_output_layer, has_logits
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.target import ClassType
 
@@ -21,13 +22,16 @@ class TargetCodec:
 
     Attributes:
         kind: The target format that the loss requires.
-        class_names: By class index; empty for regression.
-        n_units: Units of the output layer.
+        class_names: By class index; empty for numbers and labels.
+        n_units: The size of the outputs' last axis.
         names: The target's name, or those of several.
         mean: Of each target's training rows; empty where they are not standardised.
         scale: Their standard deviation.
         from_logits: Whether the output layer gives logits.
         class_type: Type of the classes in the file; older runs do not record it.
+        steps: The sizes of the outputs' other axes, such as steps of a sequence or height and width
+            of an image; empty if a row has one class, or numbers in a row.
+        is_multilabel: Whether the units are labels, of which a row may have several.
     """
 
     kind: LossKind
@@ -38,6 +42,15 @@ class TargetCodec:
     scale: tuple[float, ...] = ()
     from_logits: bool = False
     class_type: ClassType = "text"
+    steps: tuple[int, ...] = ()
+    is_multilabel: bool = False
+
+    @property
+    def is_array(self) -> bool:
+        """Whether an answer is an array of classes or of numbers."""
+        n_targets = max(len(self.names), 1)
+        is_long = not self.class_names and not self.is_multilabel and self.n_units > n_targets
+        return bool(self.steps) or is_long
 
     @property
     def classes(self) -> NDArray[np.generic]:
@@ -49,60 +62,93 @@ class TargetCodec:
         return np.asarray(self.class_names)
 
     def encode(self, target: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Encode a target of shape (n_samples,) or (n_samples, n_targets).
+        """Encode a target of shape (n_samples, ...).
 
         Returns:
-            Class indices of shape (n_samples, 1), numbers of shape (n_samples, n_targets), or
-            one-hot rows of shape (n_samples, n_classes).
+            Class indices of shape (n_samples, ..., 1), numbers or labels of the shape of the
+            outputs, or one-hot rows of shape (n_samples, ..., n_classes).
         """
         if not self.class_names:
-            numbers = np.asarray(target, np.float64).reshape(len(target), -1)
+            numbers: NDArray[Any] = np.asarray(target).reshape(len(target), -1)
             if self.mean:
-                numbers = (numbers - self.mean) / self.scale
-            return numbers.astype(np.float32)
+                dtype = np.float32 if self.is_array else np.float64  # arrays are large
+                numbers = numbers.astype(dtype)
+                numbers -= np.array(self.mean, dtype)
+                numbers /= np.array(self.scale, dtype)
+            return numbers.astype(np.float32).reshape(self._shape_of(target))
         if self.kind is LossKind.INTEGERS:
-            return target.astype(np.int32)[:, None]
+            return target.astype(np.int32)[..., None]
         if self.n_units == 1:
-            return target.astype(np.float32)[:, None]
+            return target.astype(np.float32)[..., None]
         return np.eye(len(self.class_names), dtype=np.float32)[target.astype(np.int64)]
 
     def make_layers(self) -> list[keras.Layer]:
         """Layers that turn the output into the user's units, or logits into probabilities."""
-        if not self.class_names:
+        if not self.class_names and not self.is_multilabel:
             if not self.mean:
                 return []
-            scale, mean = list(self.scale), list(self.mean)
+            scale, mean = (each[0] if self.is_array else list(each)
+                           for each in (self.scale, self.mean))  # fmt: skip
             return [keras.layers.Rescaling(scale, offset=mean, name="original_units")]
         if not self.from_logits:
             return []
-        activation = "sigmoid" if self.n_units == 1 else "softmax"
+        activation = "sigmoid" if self.n_units == 1 or self.is_multilabel else "softmax"
         return [keras.layers.Activation(activation, name="probabilities")]
 
-    def decode(self, outputs: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
-        """Name the columns of a saved model's outputs, of shape (n_samples, n_units).
+    def decode(self, outputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Name the columns of a saved model's outputs, of shape (n_samples, ..., n_units).
 
         Returns:
             Columns of shape (n_samples,): "predicted" in the user's units, or "predicted_<name>"
             for each of several targets; or "predicted" as classes, with one column
-            "probability_<class>" each.
+            "probability_<class>" each; or "predicted_<label>", 0 or 1, and "probability_<label>".
+            Arrays are "predicted", of shape (n_samples, ...), and "probability", that of the
+            predicted classes.
         """
+        if self.is_multilabel:
+            labels = {f"predicted_{n}": (p > 0.5).astype(int) for n, p in self._zip(outputs)}
+            return labels | {f"probability_{name}": p for name, p in self._zip(outputs)}
+        if not self.class_names and self.is_array:
+            return {"predicted": outputs}
         if not self.class_names:
             answers = (name_column("predicted", self.names, i) for i in range(self.n_units))
             return dict(zip(answers, outputs.T, strict=True))
         if self.n_units == 1:
-            outputs = np.column_stack([1 - outputs[:, 0], outputs[:, 0]])
-        columns = {"predicted": self.classes[outputs.argmax(axis=1)]}
+            outputs = np.concatenate([1 - outputs, outputs], axis=-1)
+        columns = {"predicted": self.classes[outputs.argmax(axis=-1)]}
+        if self.is_array:
+            return columns | {"probability": outputs.max(axis=-1)}
         for i, name in enumerate(self.class_names):
             columns[f"probability_{name}"] = outputs[:, i]
         return columns
 
-    def name_actual(self, target: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
-        """Name the columns of a target as ``decode`` names those of the answers, "actual" first."""
+    def name_actual(
+        self, target: NDArray[Any], known: NDArray[np.bool_] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Name the columns of a target as ``decode`` names those of the answers, "actual" first.
+
+        Args:
+            known: Which steps no mask covers, of shape (n_samples, n_steps); "known" in the result.
+        """
+        if known is not None:
+            actual = self.name_actual(target)["actual"]
+            per_value = known.reshape(known.shape + (1,) * (actual.ndim - known.ndim))
+            return {"actual": actual, "known": np.broadcast_to(per_value, actual.shape)}
         if self.class_names:
             return {"actual": self.classes[target.astype(np.int64)]}
+        if self.is_multilabel:
+            return {f"actual_{name}": label.astype(int) for name, label in self._zip(target)}
+        if self.is_array:
+            return {"actual": target.reshape(self._shape_of(target))}
         numbers = target.reshape(len(target), -1)
         columns = (name_column("actual", self.names, i) for i in range(numbers.shape[1]))
         return dict(zip(columns, numbers.T, strict=True))
+
+    def _zip(self, labels: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
+        return zip(self.names, labels.T, strict=True)
+
+    def _shape_of(self, target: NDArray[Any]) -> tuple[int, ...]:
+        return (len(target), *self.steps, self.n_units)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for run.json."""
@@ -120,22 +166,38 @@ def name_column(what: str, names: tuple[str, ...], i: int = 0) -> str:
     return f"{what}_{names[i]}" if len(names) > 1 else what
 
 
-def fit_target(recipe: Recipe, dataset: Dataset, n_units: int) -> TargetCodec:
-    """Choose the encoding that the recipe's loss requires; standardise by the training rows."""
+def fit_target(
+    recipe: Recipe, dataset: Dataset, n_units: int, steps: tuple[int, ...] = ()
+) -> TargetCodec:
+    """Choose the encoding that the recipe's loss requires; standardise by the training rows.
+
+    Pixels as bytes are divided by 255 if the output layer gives numbers between 0 and 1.
+
+    Args:
+        n_units: The size of the outputs' last axis.
+        steps: The sizes of their other axes, without the batch.
+    """
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+    target, output = dataset.parts["train"].target, find_output_layer(recipe.layers)
     if recipe.dataset.standardize_target:
-        target = dataset.parts["train"].target.astype(np.float64)
-        target = target.reshape(len(target), -1)
+        target = target.astype(np.float64).reshape(-1, len(dataset.target_names))
         mean = tuple(map(float, target.mean(axis=0)))
         scale = tuple(float(sd) or 1.0 for sd in target.std(axis=0))
+    elif target.dtype == np.uint8 and output and output.activation == "sigmoid":
+        mean, scale = (0.0,), (255.0,)
+    class_names = dataset.class_names
+    if dataset.target_shape and class_names and n_units > len(class_names):
+        class_names = tuple(map(str, range(n_units)))  # not every class number was in the rows
     return TargetCodec(
         kind=find_loss_kind(recipe.loss),
-        class_names=dataset.class_names,
+        class_names=class_names,
         n_units=n_units,
         names=dataset.target_names,
         mean=mean,
         scale=scale,
         from_logits=has_logits(recipe.loss),
         class_type=dataset.class_type,
+        steps=steps,
+        is_multilabel=dataset.task == "multilabel",
     )

@@ -20,10 +20,10 @@ from kerasrecipes.rows.files import expand
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SUFFIXES = (".csv", ".parquet", ".jsonl")
+SUFFIXES = (".csv", ".parquet", ".jsonl", ".npz")
 
 Answers = Mapping[str, Any]
-"""Columns of equal length by name: NumPy arrays or Arrow's."""
+"""Columns of equal length by name: NumPy arrays or Arrow's; an answer may be an array itself."""
 
 
 def check_output(output: Path | None, data: str, trained_on: str | None = None) -> None:
@@ -62,17 +62,31 @@ def open_answers(output: Path | None) -> Iterator[Callable[[Answers], None]]:
 
     Args:
         output: A file that appears once it is complete; None means standard output, as CSV.
+
+    Raises:
+        InputError: Answers are arrays, and the output is a table.
     """
+    import numpy as np
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
     suffix = output.suffix.lower() if output else ".csv"
     sink: BinaryIO | None = None
     parquet: Any = None
+    kept: list[Answers] = []
     with ExitStack() as stack:
 
         def write(answers: Answers) -> None:
             nonlocal sink, parquet
+            if suffix == ".npz":
+                kept.append(answers)
+                return
+            shapes = [np.shape(column) for column in answers.values()]
+            if arrays := [shape[1:] for shape in shapes if len(shape) > 1]:
+                raise InputError(
+                    f"This run answers each row with an array of shape {arrays[0]}, which a table "
+                    "cannot contain. Write it to an .npz file: -o answers.npz."
+                )
             columns = [
                 column if isinstance(column, pa.ChunkedArray) else pa.array(column)
                 for column in answers.values()
@@ -90,6 +104,13 @@ def open_answers(output: Path | None) -> Iterator[Callable[[Answers], None]]:
                 _write_csv(sink, table, with_header=is_first)
 
         yield write
+        if suffix == ".npz":
+            names = kept[0] if kept else ()
+            arrays: dict[str, Any] = {
+                name: np.concatenate([piece[name] for piece in kept]) for name in names
+            }
+            with _open_sink(output) as sink:
+                np.savez_compressed(sink, **arrays)
 
 
 class _StandardOutput(io.BytesIO):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import InputError
 from kerasrecipes.model.build import compile_model
+from kerasrecipes.model.serving import find_known
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import make_report
 from kerasrecipes.rows import STANDARD_INPUT, Part, load_for
@@ -20,7 +21,7 @@ from kerasrecipes.rows.dataset import Inputs
 from kerasrecipes.run_files import check_place
 from kerasrecipes.runs import Run, RunWriter, create_folder
 from kerasrecipes.training.fit import Scorer
-from kerasrecipes.training.scores import score_numbers
+from kerasrecipes.training.scores import score_answers
 
 PART = "evaluated"
 
@@ -51,23 +52,25 @@ def evaluate(
     started_at = datetime.now()
     labelled, origin = _read_labelled(saved, data, encoding)
     codec, target = saved.codec, labelled.target
-    columns = saved.predict(labelled.inputs)
+    outputs = saved.compute(labelled.inputs)
     compile_model(saved.recipe, saved.trained)
     rows = saved.encoder.encode(labelled.inputs), codec.encode(target)
     metrics = Scorer(saved.trained, rows, saved.recipe.batch_size)(rows)
-    if not codec.class_names:
-        suffix = "_original_units" if codec.mean else ""
-        answers = np.column_stack([*columns.values()])
-        if not np.isfinite(answers).all():
+    known = find_known(saved.trained, lambda: rows[0])
+    if saved.schema.target.task == "regression":
+        if not np.isfinite(outputs).all():
             raise InputError(f"{saved.run.path} predicts NaN or infinity, which has no score.")
-        metrics |= score_numbers(target, answers, codec.names, suffix)
+        metrics |= score_answers(codec, target, outputs, known)
     check_place(saved.run.path / "evaluations")
     run = RunWriter(create_folder(saved.run.path / "evaluations", started_at))
     facts = saved.run.info
     dataset = facts["dataset"] | {"origin": origin, "rows": {PART: len(target)}}
     if codec.class_names:
-        counts = np.bincount(target.astype(np.int64), minlength=len(codec.class_names))
+        classes = target[... if known is None else known].astype(np.int64).reshape(-1)
+        counts = np.bincount(classes, minlength=len(codec.class_names))
         dataset["class_counts"] = {PART: counts.tolist()}
+    elif codec.is_multilabel:
+        dataset["class_counts"] = {PART: target.sum(axis=0).astype(int).tolist()}
     warnings = saved.list_warnings()
     run.update(
         **{key: facts[key] for key in _KEPT if key in facts},
@@ -80,7 +83,8 @@ def evaluate(
         plots=[name for name in facts["plots"] if name not in _NOT_DRAWN],
     )
     run.write_recipe(saved.run.recipe_text)
-    run.write_predictions({"row": labelled.rows} | codec.name_actual(target) | columns)
+    answers = codec.name_actual(target, known) | codec.decode(outputs)
+    run.write_predictions({"row": labelled.rows} | answers)
     run.write_metrics({PART: metrics})
     remarks = make_report(run, run.info["plots"])
     run.update(warnings=[*warnings, *remarks])

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kerasrecipes.errors import DataError
 from kerasrecipes.prediction.answers import Answers, check_output, open_answers
 from kerasrecipes.prediction.saved import Saved
@@ -29,8 +31,8 @@ def predict_file(
     Args:
         saved: The model.
         data: See ``rows.open_rows``.
-        output: A .csv, .parquet or .jsonl file, which appears once it is complete; None prints
-            CSV.
+        output: A .csv, .parquet, .jsonl or .npz file, which appears once it is complete; None
+            prints CSV.
         ids: Columns of the file to copy in front of the answers.
         on_rows: Called with the number of rows predicted so far.
         encoding: Of delimited text, where it is not that of the training rows.
@@ -52,8 +54,10 @@ def predict_file(
     return n_rows
 
 
-def predict_frame(saved: Saved, data: object) -> pd.DataFrame:
+def predict_frame(saved: Saved, data: object) -> pd.DataFrame | dict[str, Any]:
     """Predict the rows of a DataFrame, an array or a file; a DataFrame's index is kept.
+
+    Answers that are arrays stay arrays, by name.
 
     Raises:
         DataError: As ``predict_file``.
@@ -61,7 +65,10 @@ def predict_frame(saved: Saved, data: object) -> pd.DataFrame:
     """
     import pandas as pd
 
-    chunks = [pd.DataFrame(answers) for answers, _ in _answer(saved, data)]
+    pieces = [answers for answers, _ in _answer(saved, data)]
+    if saved.codec.is_array:
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    chunks = [pd.DataFrame(answers) for answers in pieces]
     answers = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame()
     if isinstance(data, pd.DataFrame):
         answers.index = data.index

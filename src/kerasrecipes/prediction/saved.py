@@ -108,16 +108,19 @@ class Saved:
 
     def predict(self, inputs: Inputs) -> dict[str, NDArray[Any]]:
         """Predict raw rows; columns as in predictions.csv, without "row" and "actual"."""
+        return self.codec.decode(self.compute(inputs))
+
+    def compute(self, inputs: Inputs) -> NDArray[Any]:
+        """Compute the saved model's outputs for raw rows, of shape (n_samples, ..., n_units)."""
         import tensorflow as tf
 
         try:
-            answers = self.answer(inputs)
+            return self.answer(inputs)
         except (tf.errors.OpError, ValueError, TypeError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise InputError(
                 f"{self.run.model_path} cannot predict these rows: {reason}"
             ) from error
-        return self.codec.decode(answers)
 
     def reset_warnings(self) -> None:
         """Reset the warnings and counts of rows that were read before."""
@@ -172,9 +175,14 @@ def load_saved(run: Run) -> Saved:
     target_columns = [make_column(**column) for column in facts.get("target_columns", ())]
     if not target_columns:
         word = "string_categorical" if is_classes else "float"
+        word = "boolean" if codec.is_multilabel else word
         target_columns = [make_column(name, word) for name in codec.names]
     task: Task = "classification" if is_classes else "regression"
-    target = Target(tuple(target_columns), task, codec.class_names, codec.class_type)
+    if codec.is_multilabel:
+        task = "multilabel"
+    n_last = () if is_classes or not codec.is_array else (codec.n_units,)
+    target_shape = (*codec.steps, *n_last)
+    target = Target(tuple(target_columns), task, codec.class_names, codec.class_type, target_shape)
     shape = () if columns else tuple(model.input_shape[1:])
     schema = Schema(columns, target, codec.names, shape, recipe.dataset)
     answer = make_predictor(model, encoder)
@@ -189,9 +197,9 @@ def _check_fit(model: keras.Model, facts: Mapping[str, Any], codec: TargetCodec)
     """
     takes = {each.name: (each.dtype, *each.shape[1:]) for each in model.inputs}
     listed = {each.name: (each.dtype, *each.shape) for each in list_inputs(facts)}
-    if takes != listed or model.output_shape[1:] != (codec.n_units,):
+    if takes != listed or model.output_shape[1:] != (*codec.steps, codec.n_units):
         raise ValueError("it describes another model than model.keras")
-    codec.decode(np.eye(codec.n_units, dtype=np.float32))
+    codec.decode(np.zeros((1, *codec.steps, codec.n_units), np.float32))
 
 
 def _read_vocabularies(encoder: Encoder) -> dict[str, set[str]]:

@@ -26,6 +26,8 @@ _USERS: dict[str, tuple[str, tuple[DataKind, ...]]] = {
 _NOT_BUILT_IN = ({*_USERS} | {"task"}) - {"features", "crosses"}
 """Keys that a built-in data set determines itself."""
 
+_AUTOENCODER = ("target", "x_train")
+
 
 def check_dataset_keys(dataset: Any, needs_source: bool = True) -> Iterator[tuple[KeyPath, str]]:
     """Check the keys of ``dataset`` against each other.
@@ -83,7 +85,7 @@ def _check_source(
         received = f"(received: {' and '.join(given)})"
         yield ("dataset", key), f"The rows come from one place {received}. Keep one of these."
     for key in dataset if given == ["name"] else ():
-        if key in _NOT_BUILT_IN and dataset[key]:
+        if key in _NOT_BUILT_IN and dataset[key] and (key, dataset[key]) != _AUTOENCODER:
             message = f"{key} is for data of your own; {dataset['name']} has its own. Remove it."
             yield ("dataset", key), message
 

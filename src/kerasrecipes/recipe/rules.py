@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +11,12 @@ from enum import StrEnum
 from kerasrecipes.errors import KeyPath
 from kerasrecipes.recipe.components import Component, Components, find_class
 from kerasrecipes.recipe.keras_issues import find_doubtful, find_refused
-from kerasrecipes.recipe.keras_names import find_definition, find_registered, list_aliases
+from kerasrecipes.recipe.keras_names import (
+    find_canonical_name,
+    find_definition,
+    find_registered,
+    list_aliases,
+)
 from kerasrecipes.recipe.names import to_snake_case
 from kerasrecipes.recipe.suggest import suggest
 
@@ -37,6 +43,7 @@ _LOSS_KINDS = {
     "binary_crossentropy": LossKind.BINARY,
     "binary_focal_crossentropy": LossKind.BINARY,
 }
+_RESHAPES = ("Flatten", "Reshape")
 _PROBABILITY_LOSSES = {name for name in _LOSS_KINDS if "crossentropy" in name}
 
 
@@ -46,7 +53,7 @@ class OutputLayer:
 
     Attributes:
         path: Its place in the recipe.
-        units: Its number of units, or None where its layer has no such argument.
+        units: Its number of units; None for convolutions, and where outputs are reshaped.
         activation: The name of the activation at the very end, or None if it is unknown.
         activation_path: The place of that activation, or of the missing one.
     """
@@ -79,18 +86,21 @@ def find_output_layer(layers: Sequence[Component]) -> OutputLayer | None:
     """Read the output layer off the recipe's list, from its end; None where one is not valid."""
     activation: str | None = None
     place: KeyPath = ()
+    is_reshaped = False
     for i, layer in reversed(list(enumerate(layers))):
         path = ("layers", i, layer.name)
         if not layer.is_valid:
             return None
+        is_reshaped |= layer.name in _RESHAPES
         if layer.name in ("Softmax", "Activation"):
             if activation is None:
                 place = (*path, "activation")
                 activation = _name_activation(layer, "softmax")
-        elif layer.name == "Dense":
-            own, units = _name_activation(layer, "linear"), layer.arguments["units"]
+        elif layer.name == "Dense" or re.fullmatch(r"Conv\dD(Transpose)?", layer.name):
+            own, units = _name_activation(layer, "linear"), layer.arguments.get("units")
+            units = None if is_reshaped else units
             return OutputLayer(path, units, activation or own, place or (*path, "activation"))
-        elif layer.name not in ("Dropout", "Flatten", "ActivityRegularization"):
+        elif layer.name not in ("Dropout", "ActivityRegularization", *_RESHAPES):
             return OutputLayer(("layers", i), None, activation, place)
     return None
 
@@ -99,9 +109,9 @@ def name_in_logs(metric: Component) -> str:
     """The name under which Keras logs a metric."""
     if isinstance(metric.arguments.get("name"), str):
         return str(metric.arguments["name"])
-    if metric.name[0].islower() and ">" not in metric.name and not metric.arguments:
-        return metric.name
-    default = find_definition("metrics", metric.name).arguments.get("name")
+    default = find_definition("metrics", metric.name).arguments.get("name", "")
+    if default is not None and not (metric.arguments or find_registered("metrics", metric.name)):
+        return find_canonical_name("metrics", metric.name) or metric.name
     return default if isinstance(default, str) else to_snake_case(metric.name)
 
 

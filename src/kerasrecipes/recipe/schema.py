@@ -29,9 +29,10 @@ PlotName = Literal[
     "residuals",
     "confusion_matrix",
     "samples",
+    "outputs",
     "class_counts",
 ]
-Task = Literal["regression", "classification"]
+Task = Literal["regression", "classification", "multilabel"]
 Missing = Literal["error", "drop", "median", "mean", "most_frequent"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -130,7 +131,7 @@ class DatasetSpec(Model):
         openml: A data set of openml.org, by name or number.
         sklearn: A data set that scikit-learn carries or fetches, by its loader's name: "wine".
         target: The column that is to be predicted, or several of numbers.
-        task: Regression or classification; None means that the target's values decide.
+        task: None means that loss and target decide.
         features: By column, how it becomes the model's input, in ``keras.utils.FeatureSpace``'s
             words.
         crosses: Combinations of columns.

@@ -39,13 +39,19 @@ def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
     return warnings
 
 
-def choose_plots(task: str, is_image: bool) -> tuple[str, ...]:
+def choose_plots(task: str, is_image: bool, *, is_array: bool = False) -> tuple[str, ...]:
     """Choose the plots that suit a task, for a recipe that names none.
 
     Args:
-        task: "regression" or "classification".
+        task: "regression", "classification" or "multilabel".
         is_image: Whether the inputs are images.
+        is_array: Whether the target of a row is an array.
     """
+    if task == "multilabel":
+        return ("learning_curves", "class_counts")
+    if is_array:
+        others = ("regplot",) if task == "regression" else ("confusion_matrix", "class_counts")
+        return ("outputs", "learning_curves", *others)
     if task == "regression":
         return ("regplot", "learning_curves", "residuals")
     images = ("samples",) if is_image else ()

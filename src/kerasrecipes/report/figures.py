@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _MOST_TARGETS = 8  # of several targets, so many are drawn
 _LONGEST_NAME = 28  # characters of a target's or a class's name
 _INK_ON_PAPER = ("digits", "fashion_mnist", "mnist")  # data sets whose high values are ink
+_ROWS_SHOWN = 6  # whose outputs are drawn
 _PAGE_INCHES = 10  # panels that fit this width are placed side by side
 
 Drawing = tuple[list["Figure"], PageFigure]
@@ -79,16 +81,18 @@ def _draw_regplot(results: Results, fonts: Fonts) -> Drawing | None:
     if results.is_classification or not results.has_predictions:
         return None
     figure = new_figure(4.6, 5.2)
-    _plot_target(plots.plot_regplot, figure, results, fonts)
+    # R² of arrays compares with the mean of each place, which is not known here.
+    plot = partial(plots.plot_regplot, with_r2=not results.is_array)
+    _plot_target(plot, figure, results, fonts)
     rows = write_count(len(results.y_true), f"{results.part} row")
     whose = f"of {results.evaluated}" if results.evaluated else "of the test part"
     return [figure], PageFigure(
         title="Predicted and actual values",
         alt=f"Scatter plot of predicted against actual {results.target} for {rows}, with a fitted "
         f"line and the line of perfect prediction. {describe_score(results)}",
-        caption=f"Each point is a row {whose}. Points on the dashed line are predicted perfectly. "
-        "A fitted line flatter than the dashed one means that high values are predicted too low "
-        "and low values too high.",
+        caption=f"Each point is a {results.value_noun} {whose}. Points on the dashed line are "
+        "predicted perfectly. A fitted line flatter than the dashed one means that high values are "
+        "predicted too low and low values too high.",
     )
 
 
@@ -115,7 +119,7 @@ def _plot_target(
         results.y_pred,
         figure.subplots(),
         unit=shorten(fonts.spell(results.unit, ""), _LONGEST_NAME),
-        title=f"{target}, {results.part} rows",
+        title=f"{target}, {results.part} {results.value_noun}s",
     )
 
 
@@ -163,7 +167,8 @@ def _draw_confusion_matrix(results: Results, fonts: Fonts) -> Drawing | None:
 
 
 def _draw_samples(results: Results, fonts: Fonts) -> Drawing | None:
-    if not (results.samples and results.is_classification and results.has_predictions):
+    has_classes = results.is_classification and results.has_predictions and not results.is_array
+    if not (results.samples and has_classes):
         return None
     images, positions = results.samples["images"], results.samples["positions"]
     labels = np.array(_label_classes(results, fonts))
@@ -198,9 +203,60 @@ def _draw_samples(results: Results, fonts: Fonts) -> Drawing | None:
     )
 
 
+def _draw_outputs(results: Results, fonts: Fonts) -> Drawing | None:
+    if not (results.is_array and results.has_predictions):
+        return None
+    actual, predicted = (_number(results, results.predictions[what][:_ROWS_SHOWN])
+                         for what in ("actual", "predicted"))  # fmt: skip
+    images = None if results.samples is None else results.samples["images"][:_ROWS_SHOWN]
+    while actual.ndim > (3 if actual.shape[-1] not in (1, 3) else 4):  # frames of a film
+        actual, predicted = actual[:, -1], predicted[:, -1]
+    are_images = actual.ndim == 4 or (actual.ndim == 3 and images is not None)
+    if are_images:
+        rows = {"actual": actual, "predicted": predicted}
+        is_same = images is not None and images.shape == actual.shape and (images == actual).all()
+        if images is not None:
+            rows = {"input": images} | ({"predicted": predicted} if is_same else rows)
+        panels = [new_figure(0.8 + 1.1 * len(actual), 0.3 + 1.1 * len(rows))]
+        is_ink = results.dataset.get("name") in _INK_ON_PAPER
+        plots.plot_image_rows(rows, panels[0].subplots(), is_ink=is_ink)
+    else:
+        known = results.predictions.get("known", np.ones(actual.shape[:2], bool))
+        panels = [new_figure(4.4, 2.6) for _ in actual]
+        for i, panel in enumerate(panels):
+            shown = known[i]
+            plots.plot_series(
+                actual[i][shown],
+                predicted[i][shown],
+                panel.subplots(),
+                class_names=_label_classes(results, fonts),
+                title=f"{results.part} row {i + 1}",
+            )
+    first = "The only value of a step" if actual.ndim < 3 else "The first value of each step"
+    return panels, PageFigure(
+        title="Inputs and outputs" if are_images else "Actual and predicted series",
+        alt=f"The first {len(actual)} {results.part} {results.noun}s with what the model predicts. "
+        f"{describe_score(results)}",
+        caption=f"The first {len(actual)} {results.part} {results.noun}s."
+        + ("" if are_images else f" {first} is drawn." * (actual.ndim == 3)),
+    )
+
+
+def _number(results: Results, values: np.ndarray) -> np.ndarray:
+    """Classes as their indices; numbers as they are."""
+    if not results.is_classification:
+        return values
+    index = {name: i for i, name in enumerate(results.class_names)}
+    found, places = np.unique(values, return_inverse=True)
+    return np.array([index[str(value)] for value in found])[places].reshape(values.shape)
+
+
 def _draw_class_counts(results: Results, fonts: Fonts) -> Drawing | None:
     counts = results.dataset.get("class_counts") or {}
-    n_classes, labels = len(results.class_names), _label_classes(results, fonts)
+    labels = _label_classes(results, fonts)
+    if results.is_multilabel:
+        labels = [shorten(fonts.spell(name, "label"), _LONGEST_NAME) for name in results.targets]
+    n_classes, noun = len(labels), "label" if results.is_multilabel else "class"
     if {*map(len, counts.values())} != {n_classes}:
         return None
     panels = []
@@ -208,12 +264,12 @@ def _draw_class_counts(results: Results, fonts: Fonts) -> Drawing | None:
         panels.append(new_figure(3.3, float(np.clip(1.3 + 0.3 * n_classes, 2.2, 9))))
         plots.plot_class_counts(of_part, labels, panels[-1].subplots(), part=part)
     first, of_first = next(iter(counts.items()))
-    part = "training" if first == "train" else first
+    part, values = "training" if first == "train" else first, f"{results.value_noun}s"
     return panels, PageFigure(
-        title="Class counts",
-        alt=f"Bar charts of the rows of {write_count(n_classes, 'class')} in each part. In the "
-        f"{part} part, a class has {min(of_first):,} to {max(of_first):,} rows.",
-        caption="How many rows each class has."
+        title=f"{noun.capitalize()} counts",
+        alt=f"Bar charts of the {values} of {write_count(n_classes, noun)} in each part. In the "
+        f"{part} part, a {noun} has {min(of_first):,} to {max(of_first):,} {values}.",
+        caption=f"How many {values} each {noun} has."
         + " Each part has its own scale: compare shapes, not lengths." * (len(counts) > 1),
     )
 
@@ -224,6 +280,7 @@ _DRAWERS: dict[str, Callable[[Results, Fonts], Drawing | None]] = {
     "learning_curves": _draw_learning_curves,
     "confusion_matrix": _draw_confusion_matrix,
     "samples": _draw_samples,
+    "outputs": _draw_outputs,
     "class_counts": _draw_class_counts,
 }
 

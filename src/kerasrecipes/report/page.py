@@ -83,6 +83,7 @@ def _choose_tiles(results: Results) -> list[tuple[str, str]]:
         f"training {results.noun}s": rows.get("train"),
         f"{results.noun}s": rows.get("evaluated"),
         "classes": len(results.class_names),
+        "labels": len(results.targets) if results.is_multilabel else 0,
         "parameters": results.info.get("parameters"),
     }
     tiles = [(f"{n:,}", what) for what, n in counts.items() if n]

@@ -9,7 +9,7 @@ They depend on neither models nor run folders, and can be used alone::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm, to_rgba
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn import metrics
 
@@ -50,7 +51,13 @@ _LABEL_POINTS = 7  # of the smallest class names
 
 
 def plot_regplot(
-    y_true: Numbers, y_pred: Numbers, ax: Axes, *, unit: str = "", title: str = ""
+    y_true: Numbers,
+    y_pred: Numbers,
+    ax: Axes,
+    *,
+    unit: str = "",
+    title: str = "",
+    with_r2: bool = True,
 ) -> None:
     """Plot predicted against actual values, with the fitted line and the line of equality.
 
@@ -61,6 +68,7 @@ def plot_regplot(
         y_true: Shape (n_samples,), in ``unit``.
         y_pred: Shape (n_samples,), in ``unit``.
         unit: The target's unit; empty if it has none.
+        with_r2: Whether the title has R².
     """
     n_samples = len(y_true)
     shown = _evenly_spaced(n_samples)
@@ -78,7 +86,7 @@ def plot_regplot(
     ax.set(xlabel=f"Actual values{_in_unit(unit)}", ylabel=f"Predicted values{_in_unit(unit)}")
     write_ticks(ax)
     ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.13), ncols=2, fontsize=SMALL)
-    write_titles(ax, title, _describe_errors(y_true, y_pred, unit))
+    write_titles(ax, title, _describe_errors(y_true, y_pred, unit, with_r2=with_r2))
 
 
 def plot_residuals(
@@ -226,6 +234,58 @@ def plot_samples(
     ax.axis("off")
 
 
+def plot_image_rows(rows: Mapping[str, NDArray[Any]], ax: Axes, *, is_ink: bool = False) -> None:
+    """Plot rows of images below each other, such as inputs and outputs, each with its name.
+
+    Args:
+        rows: By name, images of shape (n_images, height, width) or (n_images, height, width, 1)
+            for grey images, or (n_images, height, width, 3) for colour.
+        is_ink: Whether the highest grey value is black, as ink on paper.
+    """
+    for n, (name, images) in enumerate(rows.items()):
+        top = len(rows) - n
+        low, high = float(images.min()), float(images.max())
+        scaled = np.clip((images - low) / ((high - low) or 1), 0, 1)
+        pixels = scaled if scaled.shape[3:] == (3,) else scaled.reshape(*scaled.shape[:3])
+        for i, image in enumerate(pixels):
+            extent = (i + 0.04, i + 0.96, top - 0.96, top - 0.04)
+            cmap = "gray_r" if is_ink else "gray"
+            ax.imshow(image, cmap=cmap, vmin=0, vmax=1, extent=extent)
+            ax.add_patch(Rectangle((extent[0], extent[2]), 0.92, 0.92, fill=False, ec=FAINT))
+        ax.text(-0.08, top - 0.5, name, color=MUTED, size=SMALL, ha="right", va="center")
+    ax.set(xlim=(-0.75, len(pixels)), ylim=(0, len(rows)), aspect="equal")
+    ax.axis("off")
+
+
+def plot_series(
+    actual: NDArray[Any],
+    predicted: NDArray[Any],
+    ax: Axes,
+    *,
+    class_names: Sequence[str] = (),
+    title: str = "",
+) -> None:
+    """Plot the actual and the predicted value of each step; of several values, the first.
+
+    Args:
+        actual: Shape (n_steps,) or (n_steps, n_values): numbers, or class indices.
+        predicted: Of the same shape.
+        class_names: Names by class index; empty for numbers.
+    """
+    for name, values, marker in (("actual", actual, "o"), ("predicted", predicted, "x")):
+        series = values.reshape(len(values), -1)[:, :1]
+        style = {"ls": "", "marker": marker} if len(class_names) else {"lw": 1.6}
+        color = COLORS["train" if name == "actual" else "validation"]
+        ax.plot(np.arange(1, len(series) + 1), series, color=color, label=name, **style)
+    ax.set_xlabel("Step")
+    write_ticks(ax)
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    if len(class_names) and len(class_names) <= _BIGGEST_ANNOTATED:
+        ax.set_yticks(**_thin_out(class_names))
+    ax.set_title(title)
+    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.22), ncols=2, fontsize=SMALL)
+
+
 def plot_class_counts(
     counts: Sequence[int], class_names: Sequence[str], ax: Axes, *, part: str = "train"
 ) -> None:
@@ -254,10 +314,11 @@ def _in_unit(unit: str) -> str:
     return f" ({unit})" if unit else ""
 
 
-def _describe_errors(y_true: Any, y_pred: Any, unit: str) -> list[str]:
+def _describe_errors(y_true: Any, y_pred: Any, unit: str, *, with_r2: bool) -> list[str]:
     mae = metrics.mean_absolute_error(y_true, y_pred)
     rmse = metrics.root_mean_squared_error(y_true, y_pred)
-    r2 = f"R² {write_number(metrics.r2_score(y_true, y_pred))}, " if len(y_true) > 1 else ""
+    with_r2 = with_r2 and len(y_true) > 1
+    r2 = f"R² {write_number(metrics.r2_score(y_true, y_pred))}, " if with_r2 else ""
     errors = f"MAE {write_with_unit(mae, unit)}, RMSE {write_with_unit(rmse, unit)}"
     return [f"{r2}n = {len(y_true):,}", errors]
 

@@ -14,6 +14,8 @@ from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run
 
 _NOT_METRICS = {"epoch", "learning_rate"}
+_NOUNS = {2: "step", 3: "pixel"}
+"""Words for one value of an array, by its dimensions with the batch."""
 _FILES = {
     "history": "history.csv",
     "metrics": "metrics.json",
@@ -31,7 +33,7 @@ class Results:
         info: The content of run.json.
         history: Values by column, one an epoch.
         metrics: Metric values by name, by part.
-        predictions: The predicted rows' columns, as text.
+        predictions: The predicted rows' columns, as text, or arrays; see ``Run.predictions``.
         samples: Images as in ``Run.samples``, or None.
         recipe: The resolved recipe, as YAML.
         warnings: A line for each file that is left out, because it cannot be used.
@@ -40,7 +42,7 @@ class Results:
     info: dict[str, Any]
     history: dict[str, list[float]] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
-    predictions: dict[str, list[str]] = field(default_factory=dict)
+    predictions: dict[str, Any] = field(default_factory=dict)
     samples: dict[str, Any] | None = None
     recipe: str = ""
     warnings: tuple[str, ...] = ()
@@ -71,6 +73,16 @@ class Results:
         return bool(self.dataset.get("task") == "classification")
 
     @property
+    def is_multilabel(self) -> bool:
+        """Whether a row has any number of labels."""
+        return bool(self.dataset.get("task") == "multilabel")
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the target of a row is an array."""
+        return np.ndim(self.predictions.get("actual", ())) > 1
+
+    @property
     def target(self) -> str:
         """The target's name, or the names of several, or a word for it."""
         return str(self.dataset.get("target") or "the target")
@@ -90,6 +102,14 @@ class Results:
         """The word for one sample."""
         return "row" if self.samples is None else "image"
 
+    @property
+    def value_noun(self) -> str:
+        """The word for one predicted value: of arrays, a step, a pixel or a value."""
+        if not self.is_array:
+            return self.noun
+        is_named = self.is_classification and self.predictions["actual"].ndim < 4
+        return _NOUNS[self.predictions["actual"].ndim] if is_named else "value"
+
     @cached_property
     def class_names(self) -> list[str]:
         """Names by class index."""
@@ -98,13 +118,33 @@ class Results:
     @property
     def has_predictions(self) -> bool:
         """Whether any predicted row has a known target; of several targets, every one."""
-        if len(self.targets) > 1:
+        if len(self.targets) > 1 or self.is_multilabel:
             return all(each.has_predictions for each in self.split_targets())
-        return bool(self.predictions.get("actual") and self.predictions.get("predicted"))
+        return all(len(self.predictions.get(what, ())) for what in ("actual", "predicted"))
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_] | slice:
+        """Which values of arrays no mask covers."""
+        return self.predictions.get("known", slice(None))
+
+    @cached_property
+    def row_errors(self) -> NDArray[np.float64]:
+        """Each row's mean absolute error, or share of wrong classes, of shape (n_rows,)."""
+        if not self.is_array:
+            return _compare(self.y_true, self.y_pred, self.is_classification)
+        actual, predicted = self.predictions["actual"], self.predictions["predicted"]
+        errors = _compare(actual, predicted, self.is_classification)
+        known = np.broadcast_to(self.predictions.get("known", True), errors.shape)
+        axes = tuple(range(1, errors.ndim))
+        sums, counts = np.where(known, errors, 0).sum(axis=axes), known.sum(axis=axes)
+        return sums[counts > 0] / counts[counts > 0]
 
     @cached_property
     def y_true(self) -> NDArray[Any]:
-        """Shape (n_samples,): class indices, or numbers in original units; of a single target."""
+        """Class indices, or numbers in original units, of a single target.
+
+        Shape (n_samples,); of arrays, a sample is a value, such as a step or a pixel.
+        """
         return self._read_target("actual")
 
     @cached_property
@@ -139,13 +179,19 @@ class Results:
         return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
 
     def split_targets(self) -> list[Results]:
-        """The results of each of several targets, as those of a run with this target alone."""
-        if len(self.targets) == 1:
+        """The results of each of several targets, as those of a run with this target alone.
+
+        A label's are those of a classification with the classes 0 and 1.
+        """
+        if len(self.targets) == 1 and not self.is_multilabel:
             return [self]
+        facts = self.dataset
+        if self.is_multilabel:
+            facts = facts | {"task": "classification", "class_names": ["0", "1"]}
         return [
             replace(
                 self,
-                info=self.info | {"dataset": self.dataset | {"target": name, "targets": [name]}},
+                info=self.info | {"dataset": facts | {"target": name, "targets": [name]}},
                 predictions={
                     what: self.predictions.get(f"{what}_{name}", [])
                     for what in ("actual", "predicted")
@@ -171,10 +217,21 @@ class Results:
 
     def _read_target(self, column: str) -> NDArray[Any]:
         values = self.predictions[column]
+        if self.is_array:
+            values = values[self.known].reshape(-1)
         if not self.is_classification:
             return np.array(values, dtype=float)
         index = {name: i for i, name in enumerate(self.class_names)}
-        return np.array([index[value] for value in values], dtype=np.int64)
+        found, places = np.unique(values, return_inverse=True)
+        return np.array([index[str(value)] for value in found], np.int64)[places]
+
+
+def _compare(
+    actual: NDArray[Any], predicted: NDArray[Any], are_classes: bool
+) -> NDArray[np.float64]:
+    if are_classes:
+        return (actual != predicted).astype(float)
+    return np.abs(actual.astype(float) - predicted)
 
 
 def read_results(run: Run) -> Results:

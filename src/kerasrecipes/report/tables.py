@@ -114,22 +114,28 @@ def list_layers(info: Mapping[str, Any]) -> Table:
 
 
 def score_classes(results: Results) -> Table:
-    """Score each class as scikit-learn does; the total is the mean of the classes.
+    """Score each class or label as scikit-learn does; the total is their mean.
 
     Returns:
         No rows if there are no classes, or more than MOST_CLASSES.
     """
-    n_classes = len(results.class_names)
-    headings = {"Class": False} | dict.fromkeys(("Precision", "Recall", "F1"), True)
-    headings[f"{results.noun.capitalize()}s"] = True
-    if not (results.is_classification and results.has_predictions and n_classes <= MOST_CLASSES):
+    labels = results.targets if results.is_multilabel else results.class_names
+    noun = "Label" if results.is_multilabel else "Class"
+    headings = {noun: False} | dict.fromkeys(("Precision", "Recall", "F1"), True)
+    headings[f"{results.value_noun.capitalize()}s"] = True
+    is_scored = results.is_classification or results.is_multilabel
+    if not (is_scored and results.has_predictions and len(labels) <= MOST_CLASSES):
         return Table(headings, [])
     from sklearn.metrics import precision_recall_fscore_support
 
+    several = results.split_targets()
+    y_true, y_pred = ([getattr(each, y) for each in several] for y in ("y_true", "y_pred"))
+    if results.is_multilabel:
+        y_true, y_pred = [np.column_stack(y_true)], [np.column_stack(y_pred)]
     *scores, counts = precision_recall_fscore_support(
-        results.y_true, results.y_pred, labels=np.arange(n_classes), zero_division=np.nan
+        y_true[0], y_pred[0], labels=np.arange(len(labels)), zero_division=np.nan
     )
-    names = [*results.class_names, "Mean of the classes"]
+    names = [*labels, "Mean of the labels" if results.is_multilabel else "Mean of the classes"]
     with_means = np.array([[*values, np.nanmean(values)] for values in scores])
     rows = [
         [name, *("–" if np.isnan(x) else f"{x:.3f}" for x in of_class), f"{n_rows:,}"]

@@ -31,7 +31,9 @@ def give_verdict(results: Results) -> list[str]:
     if not results.has_predictions:
         notes = [_describe_nothing(results), describe_fit(results)]
         return [*filter(None, notes)]
-    if results.is_classification:
+    if results.is_multilabel:
+        baselines = [_describe_label_baseline(results)]
+    elif results.is_classification:
         baselines = [f"{_describe_class_baseline(results)} {describe_most_confused(results)}"]
     elif len(results.targets) == 1:
         baselines = [_describe_errors(results)]
@@ -46,17 +48,17 @@ def give_verdict(results: Results) -> list[str]:
 
 def describe_score(results: Results) -> str:
     """Say how good the predictions are, with a 95% confidence interval for classes."""
+    if results.is_multilabel:
+        return _describe_labels(results)
     if results.is_classification:
         n_correct, n_samples = _count_correct(results)
-        low, high = _wilson_interval(n_correct, n_samples)
         return (
             f"The model predicts the right class for {n_correct / n_samples:.1%} of "
-            f"{_count_rows(results)} (95% confidence interval {100 * low:.1f}–"
-            f"{high:.1%}, Wilson)."
+            f"{_count_rows(results)} ({_describe_interval(results)})."
         )
     targets = results.split_targets()
     errors = [
-        f"{write_with_unit(_errors(each).mean(), each.unit)} for {each.target}"
+        f"{write_with_unit(np.abs(each.y_true - each.y_pred).mean(), each.unit)} for {each.target}"
         for each in targets[:_MOST_TARGETS]
     ]
     rest = len(targets) - _MOST_TARGETS
@@ -69,7 +71,7 @@ def describe_most_confused(results: Results) -> str:
     """Say which class was most often predicted as which other class."""
     wrong = results.y_true != results.y_pred
     if not wrong.any():
-        return f"No {results.part} {results.noun} was misclassified."
+        return f"No {results.part} {results.value_noun} was misclassified."
     pairs, counts = np.unique(
         np.stack([results.y_true[wrong], results.y_pred[wrong]]), axis=1, return_counts=True
     )
@@ -202,22 +204,27 @@ def _describe_class_baseline(results: Results) -> str:
     trained = results.dataset.get("class_counts", {}).get("train")
     counts = trained or np.bincount(results.y_true)
     share = float(np.mean(results.y_true == np.argmax(counts)))
-    whose = "the" if trained else f"these {results.noun}s'"
+    whose = "the" if trained else f"these {results.value_noun}s'"
     sentence = f"Always predicting {whose} most frequent class would score {share:.1%}"
-    if _wilson_interval(*_count_correct(results))[0] > share:
+    if _accuracy_interval(results)[0] > share:
         return f"{sentence}."
     return f"{sentence}: the model is not clearly better."
 
 
 def _describe_errors(results: Results) -> str:
     """Compare a target's mean absolute error with that of predicting the mean."""
-    errors, interval = _errors(results), ""
+    errors, interval = results.row_errors, ""
     baseline = np.abs(results.y_true - results.y_true.mean()).mean()
+    mean_of = f"these {results.noun}s"
+    if results.is_array:
+        actual = results.predictions["actual"].astype(float)
+        baseline = np.abs(actual - actual.mean(axis=0))[results.known].mean()
+        mean_of = f"each value over these {results.noun}s"
     if len(errors) > 1:
         ends = " to ".join(write_with_unit(end, results.unit) for end in _mean_interval(errors))
         interval = f"The 95% confidence interval of the error is {ends}. "
     return (
-        f"{interval}Always predicting the mean of these {results.noun}s would have an error of "
+        f"{interval}Always predicting the mean of {mean_of} would have an error of "
         f"{write_with_unit(baseline, results.unit)}."
     )
 
@@ -228,7 +235,8 @@ def _describe_r2(results: Results) -> str:
 
     if len(results.y_true) < 2:
         return ""
-    r2 = r2_score(results.y_true, results.y_pred)
+    r2 = results.metrics.get(results.part, {}).get("r2") if results.is_array else None
+    r2 = r2_score(results.y_true, results.y_pred) if r2 is None else r2
     if r2 > 0:
         return f"The model explains {r2:.0%} of the variance (R²)."
     return f"The model explains none of the variance (R² {write_number(r2)})."
@@ -236,15 +244,53 @@ def _describe_r2(results: Results) -> str:
 
 def _count_rows(results: Results) -> str:
     """Count the predicted rows in words: ``152 test rows``, ``60 rows of new.csv``."""
-    if results.evaluated:
-        return f"{write_count(len(results.y_true), results.noun)} of {results.evaluated}"
-    return write_count(len(results.y_true), f"test {results.noun}")
+    n_rows = len(next(iter(results.predictions.values())))
+    rows = write_count(n_rows, results.noun if results.evaluated else f"test {results.noun}")
+    if results.is_array:
+        rows = f"the {write_count(len(results.y_true), results.value_noun)} of {rows}"
+    return f"{rows} of {results.evaluated}" if results.evaluated else rows
 
 
-def _errors(results: Results) -> NDArray[np.float64]:
-    """Absolute errors, of shape (n_samples,)."""
-    errors: NDArray[np.float64] = np.abs(results.y_true - results.y_pred)
-    return errors
+def _describe_labels(results: Results) -> str:
+    """Say how many labels are right, and how many rows in all of theirs."""
+    wrong = _compare_labels(results)
+    n_right, n_rows = int((~wrong.any(axis=1)).sum()), len(wrong)
+    low, high = _wilson_interval(n_right, n_rows)
+    return (
+        f"The model predicts {1 - wrong.mean():.1%} of the {write_count(wrong.size, 'label')} of "
+        f"{_count_rows(results)} right. All labels are right in {n_right / n_rows:.1%} of these "
+        f"{results.noun}s (95% confidence interval {100 * low:.1f}–{high:.1%}, Wilson)."
+    )
+
+
+def _describe_label_baseline(results: Results) -> str:
+    shares = [each.y_true.mean() for each in results.split_targets()]
+    frequent = np.mean([max(share, 1 - share) for share in shares])
+    wrong = _compare_labels(results).mean(axis=0)
+    name = results.targets[int(wrong.argmax())]
+    return (
+        f"Always predicting the more frequent value of each label would be right for "
+        f"{frequent:.1%}. The label that is most often wrong is {name} ({wrong.max():.1%})."
+    )
+
+
+def _compare_labels(results: Results) -> NDArray[np.bool_]:
+    """Which labels are wrong, of shape (n_rows, n_labels)."""
+    return np.column_stack([each.y_true != each.y_pred for each in results.split_targets()])
+
+
+def _accuracy_interval(results: Results) -> tuple[float, float]:
+    """An interval of the accuracy at 95%; values of one row are not independent."""
+    if results.is_array:
+        low, high = _mean_interval(1 - results.row_errors)
+        return low, min(high, 1.0)
+    return _wilson_interval(*_count_correct(results))
+
+
+def _describe_interval(results: Results) -> str:
+    low, high = _accuracy_interval(results)
+    method = f"Student, over {results.noun}s" if results.is_array else "Wilson"
+    return f"95% confidence interval {100 * low:.1f}–{high:.1%}, {method}"
 
 
 def _count_correct(results: Results) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.endings import has_arrays
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind
-from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
 from kerasrecipes.rows.builtin import BuiltIn
 from kerasrecipes.rows.checks import check_keys
@@ -66,8 +66,7 @@ def load_for(recipe: Recipe, say: Say = say_nothing, data: Any = None) -> Datase
         DataError: The data break a rule.
         RecipeError: Output layer, loss or class weights do not suit the target.
     """
-    is_number = find_loss_kind(recipe.loss) is LossKind.NUMBERS
-    hint: Task = "regression" if is_number else "classification"
+    hint = find_loss_kind(recipe.loss)
     try:
         dataset = load_dataset(recipe.dataset, say, hint=hint, data=data)
     except DataError as error:
@@ -97,14 +96,14 @@ def check_file(recipe: Recipe) -> None:
 
 
 def load_dataset(
-    spec: DatasetSpec, say: Say = say_nothing, *, hint: Task | None = None, data: Any = None
+    spec: DatasetSpec, say: Say = say_nothing, *, hint: LossKind | None = None, data: Any = None
 ) -> Dataset:
     """Load and split the data set that a recipe names.
 
     Args:
         spec: The recipe's ``dataset``.
         say: Receives one line for each source that is tried, and for each download.
-        hint: The task of the recipe's loss, used if the target's values fit both tasks.
+        hint: What the recipe's loss requires, used if the target's values fit several tasks.
         data: Rows to read instead of those that ``spec`` names; see ``open_rows``.
 
     Returns:

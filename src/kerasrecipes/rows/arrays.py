@@ -12,15 +12,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError, InputError
-from kerasrecipes.recipe.schema import DatasetSpec, Task
-from kerasrecipes.rows.cells import Cells
+from kerasrecipes.recipe.rules import LossKind
+from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.array_target import find_array_target, read_array_target
 from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files import find_files
 from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.table import NO_ROWS, ROWS_AT_ONCE, Table
-from kerasrecipes.rows.target import Target, find_target, make_cells
 from kerasrecipes.rows.words import ask_meant, show_places
 
 _ERRORS = (*ARCHIVE_ERRORS, MemoryError, TypeError, SyntaxError, TokenError, AttributeError)
@@ -63,7 +63,7 @@ class Arrays(Rows):
         """
         return Table.hold(self._make_table(), self.name, self._origin)
 
-    def load(self, spec: DatasetSpec, hint: Task | None = None) -> Source:
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
         """Read inputs and target, or the table of which the arrays are the columns."""
         if self.are_columns:
             return self.as_table().load(spec, hint)
@@ -78,30 +78,21 @@ class Arrays(Rows):
             inputs = [array.astype(np.float32) for array in inputs]
         check_keys(spec, self.name, "arrays", f"arrays of shape {inputs[0].shape[1:]}")
         values = np.concatenate([self._arrays[name] for _, name in pairs])
-        warnings: tuple[str, ...] = ()
-        if _is_one_hot(values) and (spec.task or hint) != "regression":
-            class_names = tuple(map(str, range(values.shape[1])))
-            what = f"its {len(class_names)} columns are taken as classes 0, 1, …"
-            warnings = (f"{y} is one-hot: {what}",)
-            target = Target((), "classification", class_names, "integer")
-            names, encoded = [y], values.argmax(axis=1)
-        else:
-            cells = self._make_cells(values, y)
-            names = [one.name for one in cells]
-            target, encoded, _ = find_target(cells, spec.task, hint, np.ones(len(values), bool))
+        found = find_array_target(values, y, self.name, spec.task, hint)
+        target, encoded = found.target, found.values
         used = {name for pair in pairs for name in pair}
         n_train = len(inputs[0])
         return Source(
             inputs=inputs[0],
             target=encoded[:n_train],
             task=target.task,
-            target_names=tuple(names),
+            target_names=found.names,
             class_names=target.class_names,
             test_inputs=inputs[1] if len(pairs) > 1 else None,
             test_target=encoded[n_train:] if len(pairs) > 1 else None,
             origin=self._origin,
             left_out=tuple((name, "not named x or y") for name in self._arrays if name not in used),
-            warnings=warnings,
+            warnings=(found.note,) if found.note else (),
             class_type=target.class_type,
         )
 
@@ -142,16 +133,9 @@ class Arrays(Rows):
         named = schema.spec.target if schema.spec.target in self._arrays else None
         x, y = self._find_roles(str(named) if named else None, ("x_test",), ("y_test",))
         self._check_pairs([(x, y)])
-        inputs, values = self._read_inputs(x), self._arrays[y]
-        target, n_targets = schema.target, len(schema.target_names)
-        if target.class_names and _is_one_hot(values):
-            values = values.argmax(axis=1)
-        cells = self._make_cells(values, y)
-        if len(cells) != n_targets:
-            one = "a class" if target.class_names else "a number"
-            each = one if n_targets == 1 else f"{n_targets} numbers"
-            raise DataError(self.name, [_describe_target(y, each, values)])
-        return inputs, target.read(cells)[0]
+        values, n_names = self._arrays[y], len(schema.target_names)
+        read = read_array_target(values, y, self.name, schema.target, n_names)
+        return self._read_inputs(x), read
 
     def _find_roles(
         self, target: str | None, first_x: Sequence[str] = (), first_y: Sequence[str] = ()
@@ -168,6 +152,8 @@ class Arrays(Rows):
         if target is None:
             y = self._find_key([*first_y, *TARGETS])
         x = self._find_key([*first_x, *INPUTS], y)
+        if y is not None and y.lower() in INPUTS:  # an autoencoder
+            x = y
         if x is None and y is not None:
             n_rows = len(self._arrays[y])
             others = [name for name, array in self._arrays.items()
@@ -228,21 +214,6 @@ class Arrays(Rows):
             problem = f"values are not finite in {show_places(bad.tolist())}. Correct or remove"
             raise DataError(self.name, [f"{problem} these rows."])
         return array
-
-    def _make_cells(self, values: NDArray[Any], name: str) -> list[Cells]:
-        """The cells of a target's columns."""
-        if values.dtype.kind not in "biufU" or values.ndim > 2:
-            raise DataError(self.name, [_describe_target(name, "a number or text", values)])
-        columns = values.reshape(len(values), -1).T
-        names = [name] if len(columns) == 1 else [f"{name} {i}" for i in range(len(columns))]
-        cells = [make_cells(column, self.name, one)
-                 for column, one in zip(columns, names, strict=True)]  # fmt: skip
-        known = np.logical_and.reduce([one.is_known for one in cells])
-        if not known.all():
-            place = cells[0].locate(np.flatnonzero(~known))
-            problem = f"target {name} is missing ({place}). Fill it in, or remove these rows."
-            raise DataError(self.name, [problem])
-        return cells
 
     def _fit_shape(self, schema: Schema, inputs: NDArray[Any]) -> NDArray[Any]:
         """Inputs in the shape that the model takes; a channel of one makes no difference."""
@@ -359,16 +330,3 @@ def load_arrays(file: Path) -> Arrays:
 
 def _leave_out_channel(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:-1] if len(shape) == 3 and shape[-1] == 1 else shape
-
-
-def _is_one_hot(target: NDArray[Any]) -> bool:
-    if target.dtype.kind not in "biuf" or target.ndim != 2 or target.shape[1] < 2:
-        return False
-    return bool(((target == 0) | (target == 1)).all() and (target.sum(axis=1) == 1).all())
-
-
-def _describe_target(name: str, each: str, values: NDArray[Any]) -> str:
-    return (
-        f"target {name} must contain {each} for each row (received: shape {values.shape} of "
-        f"{values.dtype}). Save it again."
-    )

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 
 from kerasrecipes.backend import import_keras
 from kerasrecipes.errors import DataError, InputError
-from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.recipe.rules import LossKind
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Notation
 from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.columns import check_names, find_columns
@@ -77,13 +78,16 @@ class BuiltIn(Rows):
     def __init__(self, name: str, say: Say = say_nothing) -> None:
         self.name, self._say = name, say
 
-    def load(self, spec: DatasetSpec, hint: Task | None = None) -> Source:
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
         """Read every row; of a table, ``features`` and ``crosses`` are as the recipe has them."""
         source = load_source(self.name, self._say)
         if not isinstance(source.inputs, dict):
             shape = source.inputs.shape[1:]
             check_keys(spec, self.name, "arrays", f"arrays of shape {shape}")
-            return source
+            return _make_autoencoder(source) if spec.target else source
+        if spec.target:
+            problem = f"target: {spec.target} is for images; {self.name} is a table. Remove it."
+            raise DataError(self.name, [problem])
         if not (spec.features or spec.crosses):
             return source
         import pyarrow as pa
@@ -197,6 +201,20 @@ def _make_images(
         test_target=y_test if y_test is None else y_test.reshape(-1).astype(np.int64),
         origin=origin,
         class_type="integer" if class_names == DIGITS else "text",
+    )
+
+
+def _make_autoencoder(source: Source) -> Source:
+    """The same rows, with the inputs as target."""
+    test_inputs = source.test_inputs
+    return replace(
+        source,
+        target=np.asarray(source.inputs),
+        test_target=None if test_inputs is None else np.asarray(test_inputs),
+        task="regression",
+        target_names=("x_train",),
+        class_names=(),
+        class_type="text",
     )
 
 

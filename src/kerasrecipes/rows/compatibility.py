@@ -29,9 +29,10 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
         RecipeError: With every problem, each at its line of the recipe.
     """
     output, kind = find_output_layer(recipe.layers), find_loss_kind(recipe.loss)
-    check = _check_classes if dataset.task == "classification" else _check_numbers
+    checks = {"classification": _check_classes, "multilabel": _check_labels}
+    check = checks.get(dataset.task, _check_numbers)
     found = [*check(dataset, output, kind, recipe.loss.name)]
-    if recipe.dataset.standardize_target and dataset.task == "classification":
+    if recipe.dataset.standardize_target and dataset.task != "regression":
         message = f"{dataset.name}'s target is a class, not a number. Remove standardize_target."
         found.append((("dataset", "standardize_target"), message))
     found += _check_class_weight(recipe, dataset)
@@ -115,8 +116,8 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> list[str]:
 def _check_class_weight(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:
     if recipe.class_weight is None:
         return
-    if dataset.task == "regression":
-        message = f"{dataset.name}'s target is a number, without classes. Remove class_weight."
+    if dataset.task != "classification" or dataset.target_shape:
+        message = f"{dataset.name}'s target is not one class for each row. Remove class_weight."
         yield ("class_weight",), message
     elif recipe.class_weight != "balanced":
         for name in recipe.class_weight:
@@ -158,6 +159,8 @@ def _check_classes(
             "loss: binary_crossentropy with activation: sigmoid."
         )
         yield place, message
+    elif not is_binary and dataset.target_shape and kind is LossKind.INTEGERS and units > n_classes:
+        return  # class numbers of which the rows have not all
     elif not is_binary and units != n_classes:
         largest = max(int(np.max(part.target)) for part in dataset.parts.values())
         message = (
@@ -171,15 +174,37 @@ def _check_numbers(
     dataset: Dataset, output: OutputLayer | None, kind: LossKind, loss: str
 ) -> Iterator[tuple[KeyPath, str]]:
     n_targets = len(dataset.target_names)
-    are = "is a number" if n_targets == 1 else "are numbers"
+    are = "is a number" if n_targets == 1 and not dataset.target_shape else "are numbers"
     what = f"{dataset.target_name} of {dataset.name} {are}"
-    if kind is not LossKind.NUMBERS:
+    targets = [part.target for part in dataset.parts.values()]
+    low, high = min(np.min(each) for each in targets), max(np.max(each) for each in targets)
+    # Pixels are divided by 255 before a sigmoid.
+    are_shares = (low >= 0 and high <= 1) or targets[0].dtype == np.uint8
+    if kind is not LossKind.NUMBERS and not (kind is LossKind.BINARY and are_shares):
         yield ("loss",), f"{what}, and this loss needs {kind} (received: {loss}). Use loss: mse."
-    if output is not None and output.units not in (None, n_targets):
+    if output is None or dataset.target_shape:
+        pass  # the built model shows the shape of its outputs
+    elif output.units not in (None, n_targets):
         needed = "one unit" if n_targets == 1 else f"a unit for each of {n_targets}"
         received = f"(received: units={output.units})"
         message = f"{what}: the output layer needs {needed} {received}. Write units: {n_targets}."
         yield (*output.path, "units"), message
-    if output is not None and output.activation in _CHANCE_ACTIVATIONS:
-        message = f"{what}, and {output.activation} stays between 0 and 1. Remove the activation."
+    is_suitable = output is not None and output.activation == "sigmoid" and are_shares
+    if output is not None and output.activation in _CHANCE_ACTIVATIONS and not is_suitable:
+        message = (
+            f"{what} from {low:g} to {high:g}, and {output.activation} stays between 0 and 1. "
+            "Remove the activation."
+        )
         yield output.activation_path, message
+
+
+def _check_labels(
+    dataset: Dataset, output: OutputLayer | None, kind: LossKind, loss: str
+) -> Iterator[tuple[KeyPath, str]]:
+    n_labels = len(dataset.target_names)
+    what = f"{list_some(dataset.target_names)} of {dataset.name} are labels, each 0 or 1"
+    if kind is not LossKind.BINARY:
+        yield ("loss",), f"{what} (received: loss={loss}). Use loss: binary_crossentropy."
+    if output is not None and output.units not in (None, n_labels):
+        message = f"{what}: the output layer needs a unit for each (received: {output.units})."
+        yield (*output.path, "units"), f"{message} Write units: {n_labels}."

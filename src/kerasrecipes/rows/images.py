@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe.endings import IMAGES
-from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.recipe.rules import LossKind
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files import expand
@@ -48,7 +49,7 @@ class Images(Rows):
     def __init__(self, files: Sequence[Path], name: str) -> None:
         self._files, self.name = files, name
 
-    def load(self, spec: DatasetSpec, hint: Task | None = None) -> Source:
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
         """Read every image, with its folder as its class.
 
         Returns:

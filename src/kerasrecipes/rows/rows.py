@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.recipe.rules import LossKind
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.dataset import Inputs, Source
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.target import Target
@@ -90,12 +91,12 @@ class Rows(ABC):
     name: str
 
     @abstractmethod
-    def load(self, spec: DatasetSpec, hint: Task | None = None) -> Source:
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
         """Read every row, for training.
 
         Args:
             spec: The recipe's ``dataset``.
-            hint: The task of the recipe's loss.
+            hint: What the recipe's loss requires.
 
         Raises:
             DataError: The recipe and the rows do not fit; it lists everything.

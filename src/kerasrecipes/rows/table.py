@@ -10,7 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
-from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.recipe.rules import LossKind
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
@@ -56,7 +57,7 @@ class Table(Rows):
         """Rows that are in memory already."""
         return cls(lambda spec, wanted: TableInMemory(table, spec, name), name, origin, target)
 
-    def load(self, spec: DatasetSpec, hint: Task | None = None) -> Source:
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
         as_text = [name for name, use in spec.features.items() if not use.name.startswith("float")]
         return self.judge(self.read(spec, as_text), spec, hint, accepts_infinite=False)
 
@@ -74,7 +75,7 @@ class Table(Rows):
         self,
         table: LoadedTable,
         spec: DatasetSpec,
-        hint: Task | None = None,
+        hint: LossKind | None = None,
         *,
         accepts_infinite: bool = True,
     ) -> Source:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import Task
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Notation, is_usable, name_value
@@ -70,29 +71,33 @@ class Target:
     """The target of a table, and how it is read.
 
     Attributes:
-        columns: One, or several of numbers.
-        task: Regression or classification.
-        class_names: Names by class number; empty for regression.
+        columns: One, or several of numbers or labels; empty for arrays.
+        task: Regression, classification or multi-label classification.
+        class_names: Names by class number; empty for other tasks.
         class_type: The type of the classes in the file.
+        shape: Of a row's target, if it is an array.
     """
 
     columns: tuple[Column, ...]
     task: Task
     class_names: tuple[str, ...] = ()
     class_type: ClassType = "text"
+    shape: tuple[int, ...] = ()
 
     def read(self, several: Sequence[Cells]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Read the columns' values.
 
         Returns:
-            Class numbers (int64) or numbers (float32), of shape (n_rows,) or (n_rows, n_targets);
-            and which rows have a value in every column. Other rows contain 0.
+            Class numbers (int64), numbers or labels (float32), of shape (n_rows,) or (n_rows,
+            n_targets); and which rows have a value in every column. Other rows contain 0.
 
         Raises:
             DataError: Values are not numbers, or are not classes that the model was trained on.
         """
         _raise([problem for cells in several if (problem := check_type(cells))], several)
         read_one = self._read_classes if self.class_names else _read_numbers
+        if self.task == "multilabel":
+            read_one = _read_labels
         read = [
             read_one(column, cells) for column, cells in zip(self.columns, several, strict=True)
         ]
@@ -124,7 +129,7 @@ class Target:
 
 
 def find_target(
-    several: Sequence[Cells], task: Task | None, hint: Task | None, keep: NDArray[np.bool_]
+    several: Sequence[Cells], task: Task | None, hint: LossKind | None, keep: NDArray[np.bool_]
 ) -> tuple[Target, NDArray[Any], NDArray[np.bool_]]:
     """Find the task of target columns, and read their values.
 
@@ -132,7 +137,7 @@ def find_target(
         several: One column, or several of numbers.
         task: The task that the recipe names; None leaves it to the values: texts and truth values
             are classes, and so may be whole numbers of few distinct values.
-        hint: The task of the recipe's loss.
+        hint: What the recipe's loss requires.
         keep: The rows whose values are classes, of shape (n_rows,).
 
     Returns:
@@ -149,6 +154,12 @@ def find_target(
             f"{names}). Keep one of them, or write task: regression."
         )
     _raise(problems, several)
+    if task == "multilabel" or (len(several) > 1 and not task and hint is LossKind.BINARY):
+        labels = tuple(BooleanColumn.take(cells, "boolean", {}) for cells in several)
+        are_read = not any(map(_find_problem, labels, several))
+        if are_read or task == "multilabel":
+            target = Target(labels, "multilabel")
+            return target, *target.read(several)
     cells = several[0]
     asked = task or ("regression" if len(several) > 1 else _find_task(cells, hint))
     if asked == "regression":
@@ -251,6 +262,18 @@ def check_type(cells: Cells) -> str:
     return f"target {cells.name} must contain numbers, texts or truth values; its type is {kind}."
 
 
+def _find_problem(column: Column, cells: Cells) -> str:
+    return column.read(cells)[1]
+
+
+def _read_labels(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
+    """Labels as 1 and 0, which of them are there, and what is wrong."""
+    arrays, problem = column.read(cells)
+    values = np.zeros(len(cells), np.float32) if problem else arrays[0]
+    known = ~np.isnan(values)
+    return np.where(known, values, 0), known, problem.replace("column", "target", 1)
+
+
 def _read_numbers(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
     """Numbers of a regression's target, which of them are there, and what is wrong."""
     numbers, wrong = column.read_exact(cells)  # type: ignore[attr-defined]
@@ -277,7 +300,7 @@ def _read_numbers(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[n
     return numbers, known, problem
 
 
-def _find_task(cells: Cells, hint: Task | None) -> Task:
+def _find_task(cells: Cells, hint: LossKind | None) -> Task:
     """Find the task from a target's values."""
     finding = recognise_target(cells)
     column = finding.column
@@ -292,8 +315,10 @@ def _find_task(cells: Cells, hint: Task | None) -> Task:
         numbers = numbers[~np.isnan(numbers)]
         if finding.problem or (np.trunc(numbers) != numbers).any():
             return "regression"  # Reading names the values that are not numbers.
-        return hint or ("classification" if are_classes(numbers, cells.name) else "regression")
-    if hint == "regression" and cells.is_text:
+        if hint is not None:
+            return "regression" if hint is LossKind.NUMBERS else "classification"
+        return "classification" if are_classes(numbers, cells.name) else "regression"
+    if hint is LossKind.NUMBERS and cells.is_text:
         _, wrong = NumberColumn.take(cells, "float", {}).read_exact(cells)
         return "regression" if 2 * cells.counts[wrong].sum() < cells.n_values else "classification"
     return "classification"

@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kerasrecipes.model.target import TargetCodec
+
+
+def score_answers(
+    codec: TargetCodec,
+    target: NDArray[np.generic],
+    outputs: NDArray[np.generic],
+    known: NDArray[np.bool_] | None = None,
+) -> dict[str, float]:
+    """Score the outputs of a saved model, for numbers.
+
+    Args:
+        codec: Between target and outputs.
+        target: Shape (n_samples, ...), in the user's units.
+        outputs: Shape (n_samples, ..., n_units).
+        known: Which steps no mask covers, of shape (n_samples, n_steps).
+    """
+    suffix = "_original_units" if codec.mean else ""
+    target = target.reshape(outputs.shape)
+    if known is not None:
+        target, outputs = target[known], outputs[known]
+    return score_numbers(target, outputs, codec.names, suffix)
 
 
 def score_numbers(
@@ -16,21 +40,26 @@ def score_numbers(
 ) -> dict[str, float]:
     """R², mean absolute error and root mean squared error, of each of several targets by name.
 
+    Of a single target that is an array, errors are means over all numbers, and R² compares with
+    the mean of each place.
+
     Args:
-        y_true: Shape (n_samples,) or (n_samples, n_targets), in the user's units.
-        y_pred: Shape (n_samples, n_targets).
+        y_true: Shape (n_samples, ...), in the user's units.
+        y_pred: Of as many numbers.
         names: Of the targets; of a single one it is not used.
         suffix: Put behind the names of the scores that have a unit.
     """
-    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+    from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
     scores: dict[str, float] = {}
     y_true, y_pred = y_true.reshape(len(y_true), -1), y_pred.reshape(len(y_pred), -1)
+    several = len(names) > 1
     for i, name in enumerate(names):
-        of = f"_{name}" if len(names) > 1 else ""
-        pair = y_true[:, i], y_pred[:, i]
+        of = f"_{name}" if several else ""
+        columns = slice(i, i + 1) if several else slice(None)
+        pair = y_true[:, columns], y_pred[:, columns]
         scores[f"mae{of}{suffix}"] = float(mean_absolute_error(*pair))
-        scores[f"rmse{of}{suffix}"] = float(root_mean_squared_error(*pair))
+        scores[f"rmse{of}{suffix}"] = math.sqrt(mean_squared_error(*pair))
         if len(y_true) > 1:
-            scores[f"r2{of}"] = float(r2_score(*pair))
+            scores[f"r2{of}"] = float(r2_score(*pair, multioutput="variance_weighted"))
     return scores

@@ -108,7 +108,7 @@ def make_train_function(
                     return take_step(n_full, None, n_rest)[0]
 
             number = tf.cond((end > n_full) & (first < end) & is_finite, take_rest, lambda: number)
-        return model.get_metrics_result(), number
+        return _name_numbers(model.get_metrics_result()), number
 
     # Rows are an argument, since a graph that contains them is freed by the garbage collector only.
     tensors = make_tensors(rows)
@@ -163,9 +163,21 @@ def make_score_function(
 
         model.reset_metrics()
         tf.while_loop(lambda start: start < n_rows, take_step, (tf.constant(0),))
-        return model.get_metrics_result()
+        return _name_numbers(model.get_metrics_result())
 
     return score.get_concrete_function()
+
+
+def _name_numbers(results: Logs) -> Logs:
+    """Metrics as numbers; one that gives a number for each class has a name for each."""
+    logs: Logs = {}
+    for name, value in results.items():
+        if value.shape.rank:
+            values = tf.unstack(tf.reshape(value, [-1]))
+            logs |= {f"{name}_{i}": number for i, number in enumerate(values)}
+        else:
+            logs[name] = value
+    return logs
 
 
 def _find_share(n_taken: int) -> tuple[int, int]:

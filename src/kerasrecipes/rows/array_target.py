@@ -1,0 +1,223 @@
+"""The target of arrays: a class or numbers for each row, or an array for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.rules import LossKind
+from kerasrecipes.recipe.schema import Task
+from kerasrecipes.rows.cells import Cells
+from kerasrecipes.rows.target import MAX_CLASSES, ClassType, Target, find_target, make_cells
+from kerasrecipes.rows.words import list_some, show_places
+
+MOST_NUMBERS = 10
+"""So many numbers of a row are targets of their own; more are one target, an array."""
+
+
+@dataclass(frozen=True)
+class ArrayTarget:
+    """A target that was found in an array.
+
+    Attributes:
+        target: How it is read.
+        names: Its name, or those of several.
+        values: As ``Source.target``.
+        note: What is taken for granted; empty if nothing is.
+    """
+
+    target: Target
+    names: tuple[str, ...]
+    values: NDArray[Any]
+    note: str = ""
+
+
+def find_array_target(
+    values: NDArray[Any], name: str, dataset: str, task: Task | None, hint: LossKind | None
+) -> ArrayTarget:
+    """Find the task of an array, and encode its values.
+
+    A row has a class or a number; a few numbers; many labels, which are 0 or 1; or an array of
+    numbers or of classes, such as a class for each step of a sequence or each pixel of an image.
+
+    Args:
+        values: Of shape (n_rows, ...).
+        name: The array's name.
+        dataset: For messages.
+        task: The task that the recipe names.
+        hint: What the recipe's loss requires; None for no recipe.
+
+    Raises:
+        DataError: The values do not suit the task.
+    """
+    if values.dtype.kind not in "biufU":
+        raise DataError(dataset, [_describe(name, "numbers or texts", values)])
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    wants_numbers = task == "regression" or (task is None and hint is LossKind.NUMBERS)
+    if values.ndim == 1:
+        cells = read_cells(values, name, dataset)
+        target, encoded, _ = find_target(cells, task, hint, np.ones(len(values), bool))
+        return ArrayTarget(target, (name,), encoded)
+    n_last = values.shape[-1]
+    # Rows of two columns may be the two classes of a single unit.
+    may_be_one_hot = task == "classification" or hint is not LossKind.BINARY or n_last == 2
+    if not wants_numbers and task != "multilabel" and may_be_one_hot and is_one_hot(values):
+        names = tuple(map(str, range(n_last)))
+        note = f"{name} is one-hot: its {n_last} columns are taken as classes 0, 1, …"
+        target = Target((), "classification", names, "integer", values.shape[1:-1])
+        return ArrayTarget(target, (name,), values.argmax(axis=-1), note)
+    may_be_labels = hint is LossKind.BINARY or (hint is None and values.dtype.kind in "bi")
+    is_binary = may_be_labels and _are_two(values)
+    if task == "multilabel" or (is_binary and task is None and values.ndim == 2):
+        names = tuple(f"{name} {i}" for i in range(n_last))
+        target = Target((), "multilabel")
+        return ArrayTarget(target, names, _read_labels(values, name, dataset))
+    are_codes = hint is LossKind.INTEGERS and _are_whole(values)
+    if not wants_numbers and (
+        task == "classification" or are_codes or is_binary or not _is_number(values)
+    ):
+        return _find_classes(values, name, dataset, is_binary=is_binary)
+    if values.ndim == 2 and n_last <= MOST_NUMBERS:
+        cells = read_cells(values, name, dataset)
+        target, encoded, _ = find_target(cells, task, hint, np.ones(len(values), bool))
+        return ArrayTarget(target, tuple(each.name for each in cells), encoded)
+    target = Target((), "regression", shape=values.shape[1:])
+    return ArrayTarget(target, (name,), _read_numbers(values, name, dataset))
+
+
+def read_array_target(
+    values: NDArray[Any], name: str, dataset: str, target: Target, n_names: int
+) -> NDArray[Any]:
+    """Encode the values of a target that is known from training.
+
+    Args:
+        values: Of shape (n_rows, ...).
+        n_names: How many targets there are.
+
+    Raises:
+        DataError: They are not values of this target.
+    """
+    classes = target.class_names
+    if classes and values.shape[-1:] == (len(classes),) and is_one_hot(values):
+        values = values.argmax(axis=-1)
+    if not target.shape and target.task != "multilabel":
+        cells = read_cells(values, name, dataset) if values.ndim < 3 else []
+        if len(cells) != n_names:
+            one = "a class" if classes else "a number"
+            each = one if n_names == 1 else f"{n_names} numbers"
+            raise DataError(dataset, [_describe(name, each, values)])
+        return target.read(cells)[0]
+    wanted = target.shape or (n_names,)
+    # A last axis of one makes no difference.
+    if values.shape[1:] not in (wanted, (*wanted, 1)) and (*values.shape[1:], 1) != wanted:
+        raise DataError(dataset, [_describe(name, f"an array of shape {wanted}", values)])
+    values = values.reshape(len(values), *wanted)
+    if target.task == "multilabel":
+        return _read_labels(values, name, dataset)
+    if not classes:
+        return _read_numbers(values, name, dataset)
+    found, places = np.unique(values, return_inverse=True)
+    numbers = target.find_numbers(np.array([_write(value) for value in found], object))
+    if (numbers < 0).any():
+        unknown = list_some([_write(value) for value in found[numbers < 0]])
+        problem = f"target {name} has classes that the model was not trained on: {unknown}."
+        raise DataError(dataset, [f"{problem} The classes: {list_some(classes, 20)}."])
+    return numbers[places].reshape(values.shape)
+
+
+def read_cells(values: NDArray[Any], name: str, dataset: str) -> list[Cells]:
+    """The cells of a target of one column, or of several.
+
+    Raises:
+        DataError: Values are missing.
+    """
+    columns = values.reshape(len(values), -1).T
+    names = [name] if len(columns) == 1 else [f"{name} {i}" for i in range(len(columns))]
+    cells = [make_cells(column, dataset, one) for column, one in zip(columns, names, strict=True)]
+    known = np.logical_and.reduce([one.is_known for one in cells])
+    if not known.all():
+        place = cells[0].locate(np.flatnonzero(~known))
+        problem = f"target {name} is missing ({place}). Fill it in, or remove these rows."
+        raise DataError(dataset, [problem])
+    return cells
+
+
+def is_one_hot(values: NDArray[Any]) -> bool:
+    """Whether the last axis, of two or more, contains one 1 and otherwise 0."""
+    if not _is_number(values) or values.ndim < 2 or values.shape[-1] < 2:
+        return False
+    return bool(((values == 0) | (values == 1)).all() and (values.sum(axis=-1) == 1).all())
+
+
+def _find_classes(values: NDArray[Any], name: str, dataset: str, *, is_binary: bool) -> ArrayTarget:
+    """A class for each place of a row; whole numbers are the classes 0, 1, …, as in Keras."""
+    if values.shape[-1] == 1:
+        values = values[..., 0]
+    found, places = np.unique(values, return_inverse=True)
+    problem = ""
+    if _is_number(values) and not is_binary:
+        largest = found[-1]
+        if found[0] < 0 or not _are_whole(found):
+            wrong = found[0] if found[0] < 0 else found[found != np.floor(found)][0]
+            problem = f"target {name} must contain class numbers from 0 on (received: {wrong:g})."
+            raise DataError(dataset, [f"{problem} Use loss: mse if these are numbers."])
+        names = tuple(map(str, range(int(largest) + 1)))
+        encoded = values.astype(np.int64)
+    else:
+        names, encoded = tuple(map(_write, found)), places.reshape(values.shape)
+    if len(names) == 1 or (len(found) > MAX_CLASSES and not _is_number(values)):
+        problem = f"target {name} must have 2 classes or more, and {MAX_CLASSES:,} texts at most "
+        raise DataError(dataset, [f"{problem}(received: {len(names):,})."])
+    class_type: ClassType = "integer" if all(each.isdecimal() for each in names) else "text"
+    target = Target((), "classification", names, class_type, values.shape[1:])
+    return ArrayTarget(target, (name,), encoded)
+
+
+def _read_labels(values: NDArray[Any], name: str, dataset: str) -> NDArray[np.float32]:
+    if values.ndim != 2 or not _is_number(values) or not ((values == 0) | (values == 1)).all():
+        raise DataError(dataset, [_describe(name, "a 0 or 1 for each label and", values)])
+    return values.astype(np.float32)
+
+
+def _read_numbers(values: NDArray[Any], name: str, dataset: str) -> NDArray[Any]:
+    """Finite numbers; pixels stay bytes."""
+    if values.dtype == np.uint8:
+        return values
+    if not _is_number(values):
+        raise DataError(dataset, [_describe(name, "numbers", values)])
+    with np.errstate(over="ignore"):
+        numbers = values.astype(np.float32)
+    if not (finite := np.isfinite(numbers)).all():
+        bad = np.flatnonzero(~finite.all(axis=tuple(range(1, numbers.ndim))))
+        problem = f"target {name}: values are not finite in {show_places(bad.tolist())}."
+        raise DataError(dataset, [f"{problem} Correct or remove these rows."])
+    return numbers
+
+
+def _are_whole(values: NDArray[Any]) -> bool:
+    return _is_number(values) and bool((values == np.floor(values)).all())
+
+
+def _are_two(values: NDArray[Any]) -> bool:
+    """Whether there are two different values at most, which are numbers."""
+    return _is_number(values) and bool(np.isin(values, (values.min(), values.max())).all())
+
+
+def _is_number(values: NDArray[Any]) -> bool:
+    return values.dtype.kind in "biuf"
+
+
+def _write(value: Any) -> str:
+    return str(value) if isinstance(value, str) else f"{value:g}"
+
+
+def _describe(name: str, each: str, values: NDArray[Any]) -> str:
+    return (
+        f"target {name} must contain {each} for each row (received: shape {values.shape} of "
+        f"{values.dtype}). Save it again."
+    )

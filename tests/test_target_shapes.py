@@ -1,0 +1,451 @@
+"""Targets of any shape: labels, numbers or classes for each step or pixel, and the inputs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import kerasrecipes as kr
+from kerasrecipes.errors import InputError
+
+RNG = np.random.default_rng(0)
+N = 60
+STEPS = RNG.normal(size=(N, 6, 3)).astype(np.float32)
+IMAGES = RNG.random((N, 8, 8)).astype(np.float32)
+FEATURES = RNG.normal(size=(N, 5)).astype(np.float32)
+CLASSES = (STEPS.sum(axis=-1) > 0).astype(np.int64) + (STEPS[..., 0] > 1)  # 0, 1, 2
+LABELS = (FEATURES[:, :3] + 0.1 > 0).astype(np.int64)
+IDS = np.where(np.arange(6) < RNG.integers(2, 7, (N, 1)), RNG.integers(1, 9, (N, 6)), 0)
+
+DENSE_STEPS = [{"SimpleRNN": {"units": 8, "return_sequences": True}}]
+TAGGER = [
+    {"Embedding": {"input_dim": 9, "output_dim": 4, "mask_zero": True}},
+    {"Bidirectional": {"layer": {"LSTM": {"units": 4, "return_sequences": True}}}},
+    {"TimeDistributed": {"layer": {"Dense": {"units": 3, "activation": "softmax"}}}},
+]
+CODE = [
+    "Flatten",
+    {"Dense": {"units": 8, "activation": "relu"}},
+    {"Dense": {"units": 64, "activation": "sigmoid"}},
+    {"Reshape": {"target_shape": [8, 8]}},
+]
+
+
+def end_with(**last: Any) -> list[Any]:
+    return [*DENSE_STEPS, {"Dense": last}]
+
+
+NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
+    "numbers for each step": (
+        {"layers": end_with(units=2), "loss": "mse", "metrics": ["mae"]},
+        {"x": STEPS, "y": STEPS[..., :2] * 3},
+        (6, 2),
+    ),
+    "numbers for each step, standardised": (
+        {
+            "layers": end_with(units=2),
+            "loss": "mse",
+            "dataset": {"standardize_target": True},
+        },
+        {"x": STEPS, "y": STEPS[..., :2] * 100 + 1000},
+        (6, 2),
+    ),
+    "many numbers of a row": (
+        {"layers": ["Flatten", {"Dense": {"units": 18}}], "loss": "mse"},
+        {"x": STEPS, "y": STEPS.reshape(N, -1)},
+        (18,),
+    ),
+    "one-hot classes of each step": (
+        {
+            "layers": end_with(units=3, activation="softmax"),
+            "loss": "categorical_crossentropy",
+            "metrics": ["accuracy"],
+        },
+        {"x": STEPS, "y": np.eye(3)[CLASSES]},
+        (6,),
+    ),
+    "class numbers of each step, more units": (
+        {
+            "layers": end_with(units=5, activation="softmax"),
+            "loss": "sparse_categorical_crossentropy",
+            "metrics": ["accuracy"],
+        },
+        {"x": STEPS, "y": CLASSES[..., None]},
+        (6,),
+    ),
+    "classes of each step, as logits": (
+        {
+            "layers": end_with(units=3),
+            "loss": {"SparseCategoricalCrossentropy": {"from_logits": True}},
+            "metrics": ["accuracy", "sparse_top_k_categorical_accuracy"],
+        },
+        {"x": STEPS, "y": CLASSES},
+        (6,),
+    ),
+    "named classes of each step": (
+        {
+            "layers": end_with(units=3, activation="softmax"),
+            "loss": "sparse_categorical_crossentropy",
+        },
+        {"x": STEPS, "y": np.array(["동", "서", "남"])[CLASSES]},
+        (6,),
+    ),
+    "classes of masked steps": (
+        {"layers": TAGGER, "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]},
+        {"x": IDS, "y": IDS % 3},
+        (6,),
+    ),
+    "a class of each pixel": (
+        {
+            "layers": [
+                {"Reshape": {"target_shape": [8, 8, 1]}},
+                {"Conv2D": {"filters": 1, "kernel_size": 1, "activation": "sigmoid"}},
+            ],
+            "loss": "binary_crossentropy",
+            "metrics": ["binary_accuracy"],
+        },
+        {"x": IMAGES, "y": (IMAGES > 0.5).astype(np.uint8)},
+        (8, 8),
+    ),
+    "shares between 0 and 1": (
+        {
+            "layers": ["Flatten", {"Dense": {"units": 3, "activation": "sigmoid"}}],
+            "loss": "binary_crossentropy",
+        },
+        {"x": FEATURES, "y": np.abs(FEATURES[:, :3]) / 10},
+        (3,),
+    ),
+    "an autoencoder": (
+        {"dataset": {"target": "x_train"}, "layers": CODE, "loss": "mse"},
+        {"x_train": IMAGES},
+        (8, 8),
+    ),
+    "an autoencoder of pixels": (
+        {
+            "dataset": {"target": "x_train"},
+            "layers": [{"Rescaling": {"scale": "1/255"}}, *CODE],
+            "loss": "binary_crossentropy",
+        },
+        {"x_train": (IMAGES * 255).astype(np.uint8)},
+        (8, 8),
+    ),
+    "a clean image for a noisy one": (
+        {"dataset": {"target": "clean"}, "layers": CODE, "loss": "mse"},
+        {"x_train": IMAGES + 0.1, "clean": IMAGES},
+        (8, 8),
+    ),
+    "a frame for each frame": (
+        {
+            "layers": [
+                {
+                    "ConvLSTM2D": {
+                        "filters": 2,
+                        "kernel_size": 3,
+                        "padding": "same",
+                        "return_sequences": True,
+                    }
+                },
+                {
+                    "Conv3D": {
+                        "filters": 1,
+                        "kernel_size": 3,
+                        "padding": "same",
+                        "activation": "sigmoid",
+                    }
+                },
+            ],
+            "loss": "binary_crossentropy",
+        },
+        {"x": RNG.random((24, 3, 5, 5, 1)), "y": RNG.random((24, 3, 5, 5, 1))},
+        (3, 5, 5, 1),
+    ),
+    "labels": (
+        {
+            "layers": [{"Dense": {"units": 3, "activation": "sigmoid"}}],
+            "loss": "binary_crossentropy",
+            "metrics": ["binary_accuracy", "AUC"],
+        },
+        {"x": FEATURES, "y": LABELS},
+        (3,),
+    ),
+    "labels as logits": (
+        {
+            "layers": [{"Dense": {"units": 3}}],
+            "loss": {"BinaryCrossentropy": {"from_logits": True}},
+            "metrics": ["binary_accuracy", "Recall"],
+        },
+        {"x": FEATURES, "y": LABELS.astype(bool)},
+        (3,),
+    ),
+}
+
+
+def write(folder: Path, keys: dict[str, Any], arrays: dict[str, Any]) -> Path:
+    np.savez(folder / "data.npz", **arrays)
+    recipe = {"name": "shapes", "epochs": 2, "batch_size": 16, **keys}
+    recipe["dataset"] = {"path": "data.npz", **keys.get("dataset", {})}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    return folder / "recipe.yaml"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_trains_predicts_and_is_scored(tmp_path: Path, name: str):
+    keys, arrays, shape = NETWORKS[name]
+    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+    assert run.status == "finished"
+    inputs = next(iter(arrays.values()))
+    answers = run.predict(inputs[:5])
+    predicted = answers["predicted"] if isinstance(answers, dict) else answers.iloc[:, : shape[0]]
+    assert np.shape(predicted) == (5, *shape)
+    assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-4, abs=1e-5)
+    of_all = run.evaluate(tmp_path / "data.npz")
+    assert of_all.keys() == run.metrics["test"].keys()
+    assert np.isfinite([*of_all.values()]).all()
+    page = run.report.read_text(encoding="utf-8")
+    assert "left out: this run has no data" not in page
+
+
+def fit_with_keras(name: str, layers: list[keras.Layer], loss: Any, target: Any, tmp_path: Path):
+    """Losses of our run and of plain Keras's ``fit``, of the same weights and one batch."""
+    keys, arrays, _ = NETWORKS[name]
+    keys = keys | {"batch_size": N, "optimizer": {"SGD": {"learning_rate": 0.1}}, "epochs": 4}
+    keys["dataset"] = {**keys.get("dataset", {}), "test_split": 0.1}
+    recipe = write(tmp_path, keys, arrays)
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    first = kr.train(recipe, output_dir=tmp_path / "runs", epochs=1, name="first")
+    order = np.random.RandomState(42).permutation(N)[N // 10 :]
+    inputs = next(iter(arrays.values()))[order]
+    model = keras.Sequential([keras.Input(inputs.shape[1:]), *layers])
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    inner = next(each for each in first.model.layers if isinstance(each, keras.Sequential))
+    model.set_weights(inner.get_weights())
+    history = model.fit(inputs, target[order], batch_size=N, epochs=3, verbose=0, shuffle=False)
+    return run.history["loss"][1:], history.history["loss"]
+
+
+def test_losses_of_each_step_are_those_of_keras(tmp_path: Path):
+    layers = [keras.layers.SimpleRNN(8, return_sequences=True), keras.layers.Dense(2)]
+    target = NETWORKS["numbers for each step"][1]["y"]
+    ours, theirs = fit_with_keras("numbers for each step", layers, "mse", target, tmp_path)
+    assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+def test_losses_of_masked_steps_are_those_of_keras(tmp_path: Path):
+    layers = [
+        keras.layers.Embedding(9, 4, mask_zero=True),
+        keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True)),
+        keras.layers.TimeDistributed(keras.layers.Dense(3, activation="softmax")),
+    ]
+    loss = "sparse_categorical_crossentropy"
+    ours, theirs = fit_with_keras("classes of masked steps", layers, loss, IDS % 3, tmp_path)
+    assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+def test_losses_of_labels_are_those_of_keras(tmp_path: Path):
+    layers = [keras.layers.Dense(3, activation="sigmoid")]
+    ours, theirs = fit_with_keras("labels", layers, "binary_crossentropy", LABELS, tmp_path)
+    assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+ALONE = """
+import sys
+import keras
+import numpy as np
+model = keras.saving.load_model(sys.argv[1], compile=False)
+np.save(sys.argv[2], model.predict(np.load(sys.argv[3]), verbose=0))
+assert not any(name.startswith("kerasrecipes") for name in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["numbers for each step, standardised", "labels as logits", "an autoencoder of pixels"]
+)
+def test_plain_keras_answers_raw_rows_alike(tmp_path: Path, name: str):
+    keys, arrays, _ = NETWORKS[name]
+    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+    inputs = next(iter(arrays.values()))[:7]
+    np.save(tmp_path / "rows.npy", inputs)
+    files = [str(run.model_path), str(tmp_path / "out.npy"), str(tmp_path / "rows.npy")]
+    subprocess.run([sys.executable, "-c", ALONE, *files], check=True, cwd=tmp_path)
+    alone, answers = np.load(tmp_path / "out.npy"), run.predict(inputs)
+    ours = answers["predicted"] if isinstance(answers, dict) else answers.iloc[:, 3:].to_numpy()
+    np.testing.assert_allclose(ours, alone, rtol=1e-5)
+
+
+def test_masked_steps_are_not_counted(tmp_path: Path):
+    keys, arrays, _ = NETWORKS["classes of masked steps"]
+    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+    test = run.predictions
+    np.testing.assert_array_equal(test["known"], IDS[test["row"]] > 0)
+    is_right = (test["actual"] == test["predicted"])[test["known"]]
+    assert is_right.mean() == pytest.approx(run.metrics["test"]["accuracy"], abs=1e-6)
+    assert f"{is_right.mean():.1%} of the {is_right.size} steps of 12 test rows" in (
+        run.report.read_text(encoding="utf-8")
+    )
+    assert sum(run.info["dataset"]["class_counts"]["test"]) == is_right.size
+
+
+def test_numbers_of_masked_steps_are_not_scored(tmp_path: Path):
+    x = np.where(np.arange(6)[:, None] < 4, STEPS, 0)
+    layers = ["Masking", {"LSTM": {"units": 3, "return_sequences": True}}, {"Dense": {"units": 2}}]
+    keys = {"layers": layers, "loss": "mse", "metrics": ["mae"]}
+    recipe = write(tmp_path, keys, {"x": x, "y": STEPS[..., :2]})
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    test = run.predictions
+    error = np.abs(test["actual"] - test["predicted"])[:, :4].mean()
+    assert run.metrics["test"]["mae"] == pytest.approx(error, rel=1e-5)
+
+
+def test_pixels_are_answered_as_pixels(tmp_path: Path):
+    keys, arrays, _ = NETWORKS["an autoencoder of pixels"]
+    recipe = write(tmp_path, keys, arrays)
+    run = kr.train(recipe, output_dir=tmp_path / "runs", epochs=80, optimizer="adam")
+    answers = run.predict(arrays["x_train"])["predicted"]
+    assert 20 < answers.mean() < 235
+    assert run.metrics["train"]["mae_original_units"] == pytest.approx(
+        np.abs(answers - arrays["x_train"])[
+            [row for row in range(N) if row not in run.predictions["row"]]
+        ].mean(),
+        rel=1e-4,
+    )
+
+
+def test_labels_of_a_table_keep_their_names(tmp_path: Path):
+    names = ["스릴러", "comedy", "true story"]
+    films = pd.DataFrame(FEATURES, columns=[*"abcde"])
+    films[names] = np.where(LABELS, "yes", "no")
+    films.to_csv(tmp_path / "films.csv", index=False)
+    recipe = {
+        "name": "films",
+        "dataset": {"path": "films.csv", "target": names},
+        "layers": [{"Dense": {"units": 3, "activation": "sigmoid"}}],
+        "loss": "binary_crossentropy",
+        "epochs": 200,
+        "optimizer": {"Adam": {"learning_rate": 0.1}},
+    }
+    (tmp_path / "films.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    run = kr.train(tmp_path / "films.yaml", output_dir=tmp_path / "runs")
+    answers = run.predict(tmp_path / "films.csv")
+    assert list(answers) == [f"{what}_{n}" for what in ("predicted", "probability") for n in names]
+    assert (answers[[f"predicted_{n}" for n in names]].to_numpy() == LABELS).mean() > 0.9
+    page = run.report.read_text(encoding="utf-8")
+    assert "All labels are right in" in page
+    assert "Label counts" in page
+    assert run.evaluate(tmp_path / "films.csv")["loss"] < 0.3
+
+
+@pytest.mark.parametrize(
+    ("keys", "arrays", "message"),
+    [
+        (
+            {"layers": [*DENSE_STEPS, {"Dense": {"units": 4}}], "loss": "mse"},
+            {"x": STEPS, "y": STEPS},
+            "target y has the shape (6, 3) in each row: the last layer must give 6×3 "
+            "(received: an output of 6×4)",
+        ),
+        (
+            {
+                "layers": end_with(units=2, activation="softmax"),
+                "loss": "sparse_categorical_crossentropy",
+            },
+            {"x": STEPS, "y": CLASSES},
+            "one unit for each of data.npz's 3 classes",
+        ),
+        (
+            {
+                "layers": end_with(units=3, activation="softmax"),
+                "loss": "sparse_categorical_crossentropy",
+            },
+            {"x": STEPS, "y": CLASSES - 1},
+            "target y must contain class numbers from 0 on (received: -1)",
+        ),
+        (
+            {"layers": [{"Dense": {"units": 3, "activation": "sigmoid"}}], "loss": "mse",
+             "dataset": {"task": "multilabel"}},
+            {"x": FEATURES, "y": LABELS},
+            "y 0, y 1, y 2 of data.npz are labels, each 0 or 1 (received: loss=mse)",
+        ),
+        (
+            {"layers": [{"Dense": {"units": 2, "activation": "sigmoid"}}],
+             "loss": "binary_crossentropy"},
+            {"x": FEATURES, "y": LABELS},
+            "the output layer needs a unit for each (received: 2). Write units: 3",
+        ),
+        (
+            {"layers": CODE, "loss": "mse"},
+            {"x": IMAGES, "y": IMAGES * 255},
+            "sigmoid stays between 0 and 1",
+        ),
+        (
+            {"layers": end_with(units=3), "loss": "mse"},
+            {"x": STEPS, "y": np.where(STEPS > 2, np.nan, STEPS)},
+            "target y: values are not finite in row",
+        ),
+        (
+            {"layers": end_with(units=3, activation="softmax"), "class_weight": "balanced",
+             "loss": "sparse_categorical_crossentropy"},
+            {"x": STEPS, "y": CLASSES},
+            "target is not one class for each row. Remove class_weight",
+        ),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(tmp_path: Path, keys: Any, arrays: Any, message: str):
+    with pytest.raises(InputError) as caught:
+        kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+    assert message in str(caught.value)
+    assert not [*tmp_path.glob("runs/*/*")]
+
+
+def run_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kerasrecipes", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_arrays_are_written_to_npz(tmp_path: Path):
+    keys, arrays, _ = NETWORKS["one-hot classes of each step"]
+    write(tmp_path, keys, arrays)
+    assert run_command(tmp_path, "train", "recipe.yaml", "--quiet").returncode == 0
+    command = ("predict", "runs/shapes", "--data", "data.npz", "-o")
+    table = run_command(tmp_path, *command, "answers.csv")
+    assert table.returncode == 2
+    assert "array of shape (6,), which a table cannot contain" in table.stderr
+    assert run_command(tmp_path, *command, "a.npz").returncode == 0
+    with np.load(tmp_path / "a.npz") as answers:
+        assert answers["predicted"].shape == answers["probability"].shape == (N, 6)
+
+
+def test_a_run_with_damaged_arrays_is_reported_without_them(tmp_path: Path):
+    keys, arrays, _ = NETWORKS["numbers for each step"]
+    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+    np.savez(run.path / "predictions.npz", row=[0], actual=np.zeros((1, 2)), predicted=[[0]])
+    report = run_command(tmp_path, "report", str(run.path))
+    assert report.returncode == 0
+    assert "predictions.npz cannot be used" in run.report.read_text(encoding="utf-8")
+
+
+def test_a_built_in_data_set_is_its_own_target(tmp_path: Path):
+    recipe = {
+        "name": "digits",
+        "dataset": {"name": "digits", "target": "x_train"},
+        "layers": [
+            {"Rescaling": {"scale": 1 / 16}},
+            *CODE[:-2],
+            {"Dense": {"units": 64}},
+            CODE[-1],
+        ],
+        "loss": "mse",
+        "epochs": 1,
+    }
+    run = kr.train(recipe, output_dir=tmp_path)
+    assert run.info["dataset"]["targets"] == ["x_train"]
+    assert "r2" in run.metrics["test"]
+    assert json.loads((run.path / "run.json").read_text())["plots"][0] == "outputs"
