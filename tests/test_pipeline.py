@@ -338,6 +338,37 @@ def test_a_number_is_learnt_from_arrays_shaped_like_images(make_recipe, tmp_path
     assert len(run.predictions["predicted"]) == 8
 
 
+def save_parts(folder: Path, **arrays: object) -> dict[str, np.ndarray]:
+    """Rows of parts that a file brings, and more arrays."""
+    rng = np.random.default_rng(0)
+    parts = {f"x_{part}": rng.normal(size=(n, 4)) for part, n in (("train", 30), ("val", 10))}
+    parts |= {name.replace("x", "y"): x.sum(axis=1) for name, x in parts.items()}
+    np.savez(folder / "parts.npz", **parts, **arrays)
+    return parts
+
+
+STOP = {"EarlyStopping": {"monitor": "val_loss"}}
+LINEAR = {"layers": [{"Dense": {"units": 1}}], "loss": "mse", "epochs": 2}
+
+
+def test_a_file_s_own_validation_part_is_scored_and_monitored(make_recipe, tmp_path: Path):
+    parts = save_parts(tmp_path)
+    recipe = make_recipe(dataset={"path": "parts.npz"}, callbacks=[STOP], **LINEAR)
+    run = pipeline.train(recipe, tmp_path / "runs")
+    assert run.info["dataset"]["rows"] == {"train": 24, "validation": 10, "test": 6}
+    model = keras.saving.load_model(run.model_path)
+    answers = np.asarray(model(parts["x_val"].astype(np.float32)))[:, 0]
+    loss = np.mean((answers - parts["y_val"]) ** 2)
+    assert run.history["val_loss"][-1] == pytest.approx(loss, rel=1e-4)
+
+
+def test_arrays_without_a_validation_part_have_nothing_to_monitor(make_recipe, tmp_path: Path):
+    np.savez(tmp_path / "rows.npz", x=np.ones((9, 2)), y=np.arange(9) / 2)
+    recipe = make_recipe(dataset={"path": "rows.npz"}, callbacks=[STOP], **LINEAR)
+    with pytest.raises(RecipeError, match="There is no validation part"):
+        pipeline.train(recipe, tmp_path / "runs")
+
+
 @pytest.mark.parametrize(
     ("shape", "dtype", "layers", "expected"),
     [

@@ -259,7 +259,7 @@ class _Training:
                 "first layer may be of other columns."
             )
 
-    def _fit(self, built: Built, encoded: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Scorer:
+    def _fit(self, built: Built, encoded: Mapping[str, tuple[np.ndarray, ...]]) -> Scorer:
         """Fit, and save the history even if the fit fails."""
         from keras.callbacks import EarlyStopping
 
@@ -405,7 +405,8 @@ class _Training:
         if dataset.task == "regression":
             for name, part in dataset.parts.items():
                 answers = outputs if part is test else predict(part.inputs)
-                metrics[name] |= score_answers(built.codec, part.target, answers, known[name])
+                scores = score_answers(built.codec, part.target, answers, known[name], part.weights)
+                metrics[name] |= scores
         if _is_image(self.recipe, dataset) and dataset.task != "multilabel":
             positions = np.arange(min(N_SAMPLES, len(test)))
             if dataset.task == "classification" and not built.codec.is_array:
@@ -520,6 +521,7 @@ def _describe_dataset(
         "fingerprint": dataset.fingerprint,
         "target_fingerprint": dataset.target_fingerprint,
         "standardized": recipe.dataset.standardize_target,
+        "weighted": dataset.parts["train"].weights is not None,
         "rows": {name: len(part) for name, part in dataset.parts.items()},
     }
     if isinstance(inputs, dict):

@@ -119,6 +119,11 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
         (["dataset.split_seed=1", "epochs=2"], {}, "differ (received: dataset.split_seed: 1 and"),
         (["loss=mae", "loss=mse"], {"metric": "loss"}, "Recipes with different losses"),
         (["epochs=2", "epochs=3"], {"seeds": 0}, "must be 1 at least (received: 0)"),
+        (
+            ["dataset.shuffle=false epochs=2", "dataset.shuffle=false epochs=3"],
+            {"splits": 2},
+            "--splits draws rows by chance (received: shuffle=false).",
+        ),
         (["epochs=2", "epochs=3"], {"tune": "momentum"}, "tune must be 'learning_rate'"),
         (
             ["epochs=2 dataset.validation_split=0", "epochs=3 dataset.validation_split=0"],

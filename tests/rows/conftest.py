@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.dataset import Part, Source
 
 FakeKeras = Callable[..., None]
 
@@ -50,6 +50,9 @@ def images() -> Source:
         task="classification",
         target_names=("class",),
         class_names=("cat", "dog"),
-        test_inputs=np.arange(8, dtype=np.uint8).reshape(2, 2, 2),
-        test_target=np.array([1, 0]),
+        own_parts={
+            "test": Part(
+                np.arange(8, dtype=np.uint8).reshape(2, 2, 2), np.array([1, 0]), np.arange(2)
+            )
+        },
     )

@@ -60,16 +60,16 @@ def test_inputs_and_target_are_known_by_their_names(tmp_path: Path, x: str, y: s
     assert source.target.tolist() == [1, 0, 1, 0, 1, 0]
     assert (source.task, source.class_names) == ("classification", ("0", "2"))
     assert source.target_names == (y,)
-    assert source.test_inputs is None
+    assert not source.own_parts
     assert source.origin == str(tmp_path / "data.npz")
 
 
 def test_both_parts_have_one_type(tmp_path: Path) -> None:
     arrays = {"x_train": IMAGES.astype(np.int64), "x_test": IMAGES[:2].astype(np.uint8)}
     source = load(tmp_path, y_train=CODES, y_test=CODES[:2], **arrays)
-    assert isinstance(source.test_inputs, np.ndarray)
-    assert (source.inputs.dtype, source.test_inputs.dtype) == (np.float32, np.float32)
-    np.testing.assert_array_equal(source.test_inputs, IMAGES[:2])
+    assert isinstance(source.own_parts["test"].inputs, np.ndarray)
+    assert (source.inputs.dtype, source.own_parts["test"].inputs.dtype) == (np.float32, np.float32)
+    np.testing.assert_array_equal(source.own_parts["test"].inputs, IMAGES[:2])
 
 
 def test_the_file_s_own_test_part(tmp_path: Path) -> None:
@@ -78,8 +78,23 @@ def test_the_file_s_own_test_part(tmp_path: Path) -> None:
     )
     assert source.class_names == ("0", "1", "2")
     assert source.target.tolist() == CODES.tolist()
-    np.testing.assert_array_equal(source.test_inputs, IMAGES[:2])
-    assert source.test_target.tolist() == [0, 1]
+    np.testing.assert_array_equal(source.own_parts["test"].inputs, IMAGES[:2])
+    assert source.own_parts["test"].target.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("ending", ["val", "valid", "validation", "dev"])
+def test_the_file_s_own_validation_part(tmp_path: Path, ending: str) -> None:
+    own = {f"X_{ending}": IMAGES[:2], f"y_{ending}": CODES[:2]}
+    source = load(tmp_path, X=IMAGES, y=CODES, x_test=IMAGES[:1], y_test=CODES[:1], **own)
+    assert [*source.own_parts] == ["validation", "test"]
+    np.testing.assert_array_equal(source.own_parts["validation"].inputs, IMAGES[:2])
+    assert source.own_parts["validation"].target.tolist() == [1, 0]
+    assert not source.warnings
+
+
+def test_arrays_that_are_not_used_are_named(tmp_path: Path) -> None:
+    source = load(tmp_path, x=IMAGES, y=CODES, x_val=IMAGES[:2], notes=np.arange(3))
+    assert source.warnings == ("arrays not used: x_val, notes. Parts are x_val, y_val, x_test, …",)
 
 
 def test_target_may_name_an_array(tmp_path: Path) -> None:
@@ -87,7 +102,8 @@ def test_target_may_name_an_array(tmp_path: Path) -> None:
     source = load(tmp_path, spec, photos=IMAGES, age=np.linspace(0, 1, 6), ids=CODES)
     assert source.task == "regression"
     assert source.target.dtype == np.float32
-    assert (source.target_names, source.left_out) == (("age",), (("ids", "not named x or y"),))
+    assert source.target_names == ("age",)
+    assert source.warnings == ("arrays not used: ids. Parts are x_val, y_val, x_test, …",)
 
 
 @pytest.mark.parametrize(

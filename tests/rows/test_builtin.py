@@ -74,7 +74,7 @@ def test_embedded_tables(
     assert source.class_names == class_names
     assert source.task == ("classification" if class_names else "regression")
     assert source.target.dtype == (np.int64 if class_names else np.float32)
-    assert source.test_inputs is None
+    assert not source.own_parts
 
 
 def test_column_names_are_ones_that_keras_takes() -> None:
@@ -115,10 +115,10 @@ def test_images_through_keras(
     )
     source = load(name)
     assert source.inputs.shape == (2, *shape)
-    assert source.test_inputs.shape == (1, *shape)
-    assert source.inputs.dtype == source.test_inputs.dtype == np.uint8
+    assert source.own_parts["test"].inputs.shape == (1, *shape)
+    assert source.inputs.dtype == source.own_parts["test"].inputs.dtype == np.uint8
     assert source.target.tolist() == [3, 1]
-    assert source.test_target.tolist() == [3]
+    assert source.own_parts["test"].target.tolist() == [3]
     assert source.target.dtype == np.int64
     assert len(source.class_names) == n_classes
 
@@ -136,7 +136,7 @@ def test_california_housing_is_one_table_of_all_rows(fake_keras: FakeKeras) -> N
     assert source.inputs["total_rooms"] == 880.0
     assert source.inputs["median_income"] == pytest.approx(8.3252)
     assert source.target.tolist() == [452600.0]
-    assert source.test_inputs is None
+    assert not source.own_parts
 
 
 def fail(**arguments: Any) -> Any:

@@ -128,10 +128,10 @@ def test_the_cache_comes_first(machine: Machine) -> None:
     source = machine.load()
     assert (source.origin, machine.said) == (str(machine.cache), [])
     np.testing.assert_array_equal(source.inputs, IMAGES)
-    np.testing.assert_array_equal(source.test_inputs, IMAGES[1:])
-    assert source.inputs.dtype == source.test_inputs.dtype == np.uint8
-    assert (source.target.tolist(), source.test_target.tolist()) == ([9, 0, 1], [2, 3])
-    assert source.target.dtype == source.test_target.dtype == np.int64
+    np.testing.assert_array_equal(source.own_parts["test"].inputs, IMAGES[1:])
+    assert source.inputs.dtype == source.own_parts["test"].inputs.dtype == np.uint8
+    assert (source.target.tolist(), source.own_parts["test"].target.tolist()) == ([9, 0, 1], [2, 3])
+    assert source.target.dtype == source.own_parts["test"].target.dtype == np.int64
     assert (source.class_names[0], source.class_names[9]) == ("T-shirt/top", "Ankle boot")
 
 

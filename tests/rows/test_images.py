@@ -231,16 +231,34 @@ SUFFIXES = "Images end in .bmp, .gif, .jpeg, .jpg, .png, .webp."
             f"or remove these folders. {SUFFIXES}",
         ),
         (
-            ["train/a/1.png", "test/a/1.png"],
+            ["val/a/1.png", "test/a/1.png"],
             {},
-            "the sub-folders must be classes (received: test, train, with sub-folders of images). "
-            "Write path: {folder}/test.",
+            "the sub-folders must be classes, or parts named train, validation and test (received: "
+            "test, val, with sub-folders of images). Write path: {folder}/test.",
+        ),
+        (
+            ["train/a/1.png", "train/b/1.png", "val/b/1.png", "val/c/1.png"],
+            {},
+            "validation must have train's classes (only in one: a, c). Add images, or remove these "
+            "folders.",
+        ),
+        (
+            ["train/a/1.png", "test/a/1.png", "unlabelled/x/1.png"],
+            {},
+            "the sub-folders must be classes, or parts named train, validation and test (received: "
+            "test, train, unlabelled, with sub-folders of images). Write path: {folder}/train.",
+        ),
+        (
+            ["train/a/1.png", "val/a/1.png", "valid/a/1.png"],
+            {},
+            "the sub-folders must be classes, or parts named train, validation and test (received: "
+            "train, val, valid, with sub-folders of images). Write path: {folder}/train.",
         ),
         (
             ["flowers/a/1.png", "flowers/b/1.png"],
             {},
-            "the sub-folders must be classes (received: flowers, with sub-folders of images). "
-            "Write path: {folder}/flowers.",
+            "the sub-folders must be classes, or parts named train, validation and test (received: "
+            "flowers, with sub-folders of images). Write path: {folder}/flowers.",
         ),
         (
             ["a/1.png", "b/1.png"],
@@ -257,6 +275,33 @@ def test_bad_folders(tmp_path: Path, files: list[str], keys: dict[str, Any], mes
         else:
             draw(tmp_path / name)
     assert fail(tmp_path, **keys) == [message.format(folder=tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("folders", "parts"),
+    [
+        (("train", "validation", "test"), ["validation", "test"]),
+        (("training", "Valid"), ["validation"]),
+        (("Train", "test"), ["test"]),
+    ],
+)
+def test_folders_of_parts(tmp_path: Path, folders: tuple[str, ...], parts: list[str]) -> None:
+    drawn = {}
+    for seed, name in enumerate(f"{part}/{kind}/1.png" for part in folders for kind in "ba"):
+        drawn[name] = draw(tmp_path / name, seed=seed)
+    source = load(tmp_path)
+    assert (source.class_names, [*source.own_parts]) == (("a", "b"), parts)
+    for folder, part in zip(folders, (source, *source.own_parts.values()), strict=True):
+        expected = np.stack([drawn[f"{folder}/{kind}/1.png"] for kind in "ab"])
+        np.testing.assert_array_equal(part.inputs, expected)
+        assert part.target.tolist() == [0, 1]
+
+
+def test_unsorted_images_of_parts_are_no_classes(tmp_path: Path) -> None:
+    for name in ("train/1.png", "train/2.png", "test/1.png"):
+        draw(tmp_path / name)
+    with pytest.raises(DataError, match="train with images, but no sub-folders"):
+        load(tmp_path)
 
 
 def test_bad_images_to_predict(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.builtin import load_source
-from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.dataset import Part, Source
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.splits import compute_fingerprint, split_source
 
@@ -89,8 +89,26 @@ def test_a_test_part_of_its_own_is_left_alone(images: Source) -> None:
         "validation": 3,
         "test": 2,
     }
-    np.testing.assert_array_equal(parts["test"].inputs, images.test_inputs)
+    np.testing.assert_array_equal(parts["test"].inputs, images.own_parts["test"].inputs)
     assert parts["test"].rows.tolist() == [0, 1]
+
+
+def test_parts_that_the_data_bring_are_left_alone(images: Source) -> None:
+    own = images.own_parts["test"]
+    only = dataclasses.replace(images, own_parts={"validation": own})
+    parts = split_source("some", only, make_spec()).parts
+    assert {name: len(part) for name, part in parts.items()} == {
+        "train": 4,
+        "validation": 2,
+        "test": 2,
+    }
+    assert parts["validation"] is own
+    with pytest.raises(DataError) as caught:
+        split_source("some", only, make_spec(validation_split=0.2))
+    assert caught.value.problems == (
+        "validation_split: some has a validation part of its own, of 2 rows (received: "
+        "validation_split=0.2). Remove validation_split.",
+    )
 
 
 def test_every_part_keeps_its_bytes_and_nothing_held_out_means_no_copy(images: Source) -> None:
@@ -98,7 +116,7 @@ def test_every_part_keeps_its_bytes_and_nothing_held_out_means_no_copy(images: S
     assert all(part.inputs.dtype == np.uint8 for part in parts.values())
     whole = split_source("some", images, make_spec()).parts
     assert np.shares_memory(whole["train"].inputs, images.inputs)
-    assert np.shares_memory(whole["test"].inputs, images.test_inputs)
+    assert np.shares_memory(whole["test"].inputs, images.own_parts["test"].inputs)
 
 
 def test_several_targets_stay_beside_their_rows(table: Source) -> None:
@@ -225,6 +243,71 @@ def test_too_few_rows_to_leave_any_for_training(table: Source) -> None:
         split_source("some", one_row, make_spec())
 
 
+def make_windows(n_steps: int = 5, n_rows: int = 100, **keys: Any) -> Source:
+    series = np.random.default_rng(0).normal(size=n_rows + n_steps).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(series, n_steps)
+    facts = {"task": "regression", "target_names": ("next",)} | keys
+    return Source(inputs=windows[:-1], target=series[n_steps:], **facts)
+
+
+def test_in_order_the_last_rows_are_held_out(table: Source) -> None:
+    """As Keras's validation_split takes the last rows."""
+    parts = split_source("some", table, make_spec(shuffle=False, validation_split=0.25)).parts
+    assert {name: part.rows.tolist() for name, part in parts.items()} == {
+        "train": [0, 1, 2, 3, 4, 5],
+        "validation": [6, 7],
+        "test": [8, 9],
+    }
+
+
+def test_in_order_no_window_shares_steps_with_another_part() -> None:
+    spec = make_spec(shuffle=False, validation_split=0.25)
+    dataset = split_source("some", make_windows(), spec)
+    rows = {name: (part.rows[0], part.rows[-1]) for name, part in dataset.parts.items()}
+    assert rows == {"train": (0, 52), "validation": (57, 75), "test": (80, 99)}
+    steps = [np.unique(np.asarray(part.inputs)) for part in dataset.parts.values()]
+    assert len(np.unique(np.concatenate(steps))) == sum(map(len, steps))
+    assert dataset.warnings == ("8 rows between the parts left out, as windows overlap.",)
+
+
+def test_windows_that_are_split_by_chance_are_pointed_out() -> None:
+    windows = make_windows()
+    (warning,) = split_source("some", windows, make_spec()).warnings
+    assert warning.startswith("Each row shares steps with the next 4, as windows of a series do.")
+    assert warning.endswith("Write shuffle: false under dataset.")
+    own = {"test": Part(windows.inputs, windows.target, np.arange(100))}
+    assert not split_source(
+        "some", dataclasses.replace(windows, own_parts=own), make_spec()
+    ).warnings
+
+
+def test_in_order_training_rows_must_be_left() -> None:
+    spec = make_spec(shuffle=False, test_split=0.5)
+    with pytest.raises(DataError, match="no training row is left before the rows held out"):
+        split_source("some", make_windows(n_steps=60), spec)
+
+
+@pytest.mark.parametrize(
+    ("target", "warned"),
+    [
+        ([0] * 8 + [1] * 2, [("train", "cat"), ("test", "dog")]),
+        ([0] * 5 + [1] * 5, [("test", "dog")]),
+        ([0, 1] * 5, []),
+    ],
+)
+def test_classes_in_order_are_pointed_out(
+    table: Source, target: list[int], warned: list[tuple[str, str]]
+) -> None:
+    source = dataclasses.replace(table, target=np.array(target))
+    warnings = split_source("some", source, make_spec(shuffle=False)).warnings
+    assert list(warnings) == [
+        f"shuffle: false: all rows of the {part} part are of one class, {name}. Rows in order of "
+        "their classes need shuffle."
+        for part, name in warned
+    ]
+    assert not split_source("some", source, make_spec()).warnings
+
+
 FINGERPRINT = "48fa28303c46ff6e2c85d254a0281e8a6189a98f48ee3b7979c7f6d750c508f4"
 
 
@@ -244,7 +327,8 @@ def test_the_fingerprint_sees_every_value_name_type_and_shape(
     table: Source, images: Source
 ) -> None:
     assert isinstance(table.inputs, dict)
-    assert images.test_inputs is not None
+    pixels, target = images.own_parts["test"].inputs, images.own_parts["test"].target
+    assert isinstance(pixels, np.ndarray)
     width, height = table.inputs["width"], table.inputs["height"]
     text = np.array(["a", "b"] * 5, dtype=object)
     variants = [
@@ -257,7 +341,8 @@ def test_the_fingerprint_sees_every_value_name_type_and_shape(
         dataclasses.replace(table, target=table.target[::-1]),
         images,
         dataclasses.replace(images, inputs=images.inputs.reshape(6, 4)),
-        dataclasses.replace(images, test_inputs=images.test_inputs[::-1]),
-        dataclasses.replace(images, test_inputs=None, test_target=None),
+        dataclasses.replace(images, own_parts={"test": Part(pixels[::-1], target, np.arange(2))}),
+        dataclasses.replace(images, own_parts={"validation": images.own_parts["test"]}),
+        dataclasses.replace(images, own_parts={}),
     ]
     assert len({compute_fingerprint(variant) for variant in variants}) == len(variants)

@@ -58,28 +58,36 @@ def fit(model: keras.Sequential, *callbacks: Any, epochs: int = 3, seed: int = 1
     )
 
 
-def generate_batches(seed: int = 1, first_epoch: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+def generate_batches(
+    seed: int = 1, first_epoch: int = 0, train: tuple[np.ndarray, ...] = TRAIN
+) -> Iterator[tuple[np.ndarray, ...]]:
     """The batches of an endless fit, each epoch in an order of (seed, epoch)."""
     for epoch in itertools.count(first_epoch):
         seeds = tf.constant([seed, epoch], tf.int64)
-        rows = tf.range(len(TRAIN[0]))
+        rows = tf.range(len(train[0]))
         order = tf.random.experimental.stateless_shuffle(rows, seed=seeds).numpy()
         for start in range(0, len(order), BATCH_SIZE):
-            yield tuple(array[order[start : start + BATCH_SIZE]] for array in TRAIN)
+            yield tuple(array[order[start : start + BATCH_SIZE]] for array in train)
 
 
 def fit_as_keras_does(
-    model: keras.Sequential, *callbacks: Any, epochs: int = 3, first_epoch: int = 0, **keys: Any
+    model: keras.Sequential,
+    *callbacks: Any,
+    epochs: int = 3,
+    first_epoch: int = 0,
+    train: tuple[np.ndarray, ...] = TRAIN,
+    validation: tuple[np.ndarray, ...] = VALIDATION,
+    **keys: Any,
 ):
-    shapes = tuple(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in TRAIN)
+    shapes = tuple(tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in train)
     batches = tf.data.Dataset.from_generator(
-        lambda: generate_batches(first_epoch=first_epoch), output_signature=shapes
+        lambda: generate_batches(first_epoch=first_epoch, train=train), output_signature=shapes
     )
     return model.fit(
         batches,
         epochs=epochs,
         steps_per_epoch=9,
-        validation_data=VALIDATION,
+        validation_data=validation,
         validation_batch_size=1024,
         callbacks=list(callbacks),
         shuffle=False,
@@ -138,6 +146,24 @@ def keras_run():
     model, recorder = make_model(), Recorder()
     history = fit_as_keras_does(model, recorder)
     return model.get_weights(), history, recorder
+
+
+def test_weights_of_rows_count_as_keras_s_sample_weight_does():
+    """In the loss, and in weighted_metrics, of training and validation rows."""
+    rng = np.random.default_rng(7)
+    train, validation = (
+        (*rows, rng.exponential(size=len(rows[0])).astype(np.float32))
+        for rows in (TRAIN, VALIDATION)
+    )
+    theirs, ours = make_model(), make_model()
+    for model in (theirs, ours):
+        model.compile("adam", model.loss, weighted_metrics=["accuracy"])
+    expected = fit_as_keras_does(theirs, train=train, validation=validation)
+    history = fit(ours, train=train, validation=validation)
+    assert history.keys() == expected.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-6, atol=1e-6, err_msg=name)
+    assert fit(make_model())["val_accuracy"] != history["val_accuracy"]
 
 
 @pytest.mark.parametrize("weighs", [{0: 1.0, 1: 3.0}, {0: 0.2, 1: 0.9}])

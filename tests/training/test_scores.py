@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from kerasrecipes.training.scores import score_numbers
 
@@ -39,3 +40,16 @@ def test_a_column_and_a_row_of_numbers_are_scored_alike():
     assert score_numbers(y_true, y_pred[:, None], ("price",)) == expected
     assert score_numbers(y_true[:, None], y_pred[:, None], ("price",)) == expected
     assert list(expected) == ["mae", "rmse", "r2"]
+
+
+def test_weighted_scores_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    y_true, y_pred, weights = rng.normal(size=(3, 20))
+    weights = weights**2
+    assert score_numbers(y_true, y_pred, weights=weights) == pytest.approx(
+        {
+            "mae": mean_absolute_error(y_true, y_pred, sample_weight=weights),
+            "rmse": root_mean_squared_error(y_true, y_pred, sample_weight=weights),
+            "r2": r2_score(y_true, y_pred, sample_weight=weights),
+        }
+    )

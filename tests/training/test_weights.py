@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_sample_weight
@@ -52,3 +54,14 @@ def test_weights_by_name_and_one_for_the_others(make_recipe):
     recipe = make_recipe(class_weight={"개": 2.5, 3: 0.5})
     expected = compute_sample_weight({0: 1, 1: 2.5, 2: 0.5}, LABELS)
     np.testing.assert_array_equal(weigh_rows(recipe, make_dataset()), np.float32(expected))
+
+
+def test_weights_of_rows_are_multiplied_by_those_of_their_classes(make_recipe):
+    dataset = make_dataset()
+    own = np.arange(8, dtype=np.float32)
+    train = replace(dataset.parts["train"], weights=own)
+    dataset = replace(dataset, parts={"train": train})
+    assert weigh_rows(make_recipe(), dataset) is None  # they are with the rows already
+    weights = weigh_rows(make_recipe(class_weight={"개": 2.5, 3: 0.5}), dataset)
+    expected = own * compute_sample_weight({0: 1, 1: 2.5, 2: 0.5}, LABELS)
+    np.testing.assert_array_equal(weights, np.float32(expected))

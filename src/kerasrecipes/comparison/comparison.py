@@ -146,14 +146,17 @@ def compare(
 
     fingerprints = {one.name: one.data["fingerprint"] for one in facts}
     trainer = Trainer(Path(output_dir), console, tuple(command), workers, data, fingerprints)
+    lacking = [one.name for one in facts if "validation" not in one.data["rows"]]
+    if tune and lacking:
+        problem = f"--tune chooses on validation rows: {lacking[0]} has none."
+        raise InputError(f"{problem} Set dataset.validation_split.")
     if tune:
         rates = tune_learning_rates(candidates, trainer, metric, higher_is_better=higher_is_better)
         candidates = {name: candidates[name].change(rate) for name, rate in rates.items()}
     contenders = _train(candidates, changes, trainer)
     contenders += [Contender(c.name, tuple(c.by_draw[draw] for draw in draws)) for c in finished]
 
-    has_validation = all("validation" in one.data["rows"] for one in facts)
-    part = "validation" if has_validation and not tune else "test"
+    part = "test" if lacking or tune else "validation"
     ranked, ranking = rank_contenders(
         contenders, part, metric, higher_is_better=higher_is_better, varies_split=bool(splits)
     )
@@ -173,6 +176,8 @@ def _plan_draws(
     theirs = [contender.by_draw.keys() for contender in finished]
     if candidates:
         first = next(iter(candidates.values())).load()
+        if splits and not first.dataset.shuffle:
+            raise InputError("--splits draws rows by chance (received: shuffle=false). Use seeds.")
         seed, split_seed = first.seed, first.dataset.split_seed
         planned = [(seed + i, split_seed + (i if splits else 0)) for i in range(splits or seeds)]
     else:

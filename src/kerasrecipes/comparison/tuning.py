@@ -31,7 +31,7 @@ def tune_learning_rates(
         By recipe, the override that sets its rate.
 
     Raises:
-        InputError: A rate is a schedule, or there are no validation rows; nothing was trained.
+        InputError: A rate is a schedule; nothing was trained.
         RunFailed: A recipe trained with no rate.
     """
     recipes = {name: candidate.load() for name, candidate in candidates.items()}
@@ -60,11 +60,6 @@ def tune_learning_rates(
 
 def _list_rates(recipe: Recipe) -> list[str]:
     """List the overrides to try, around the recipe's learning rate or the optimizer's default."""
-    if not recipe.dataset.validation_split:
-        raise InputError(
-            f"--tune chooses on validation rows: {recipe.name} has none. Set "
-            "dataset.validation_split."
-        )
     name = find_canonical_name("optimizers", recipe.optimizer.name) or recipe.optimizer.name
     default = find_definition("optimizers", name).arguments.get("learning_rate")
     rate = recipe.optimizer.arguments.get("learning_rate", default)

@@ -102,7 +102,8 @@ def describe_classes(found: Findings, most: int = SHOWN) -> str:
 
 
 def _split(found: Findings) -> Dataset:
-    spec = DatasetSpec(validation_split=_HELD_OUT, stratify=_can_stratify(found))
+    share = 0.0 if "validation" in found.source.own_parts else _HELD_OUT
+    spec = DatasetSpec(validation_split=share, stratify=_can_stratify(found))
     return split_source(found.path.name, found.source, spec)
 
 
@@ -252,11 +253,13 @@ def _plan_parts(plan: CommentedRecipe, found: Findings, split: Dataset, note: st
     """Which rows are held out."""
     rows = {part: len(split.parts[part]) for part in ("train", "validation", "test")}
     noun = "images" if found.images else "rows"
-    if found.source.test_target is None:
+    own = found.source.own_parts
+    if "test" not in own:
         test = f"{rows['test']:,} {noun} that are never trained on"
         plan.set(("dataset", "test_split"), _HELD_OUT, test, note)
-    validation = f"{rows['validation']:,} of the rest, scored after every epoch"
-    plan.set(("dataset", "validation_split"), _HELD_OUT, validation)
+    if "validation" not in own:
+        validation = f"{rows['validation']:,} of the rest, scored after every epoch"
+        plan.set(("dataset", "validation_split"), _HELD_OUT, validation)
     is_classes, can_stratify = found.source.task == "classification", _can_stratify(found)
     is_alone = is_classes and found.source.target.ndim == 1
     counts = count_classes(found) if is_alone and not can_stratify else {}

@@ -167,8 +167,8 @@ def _predict_so_far(model: keras.Sequential, inputs: np.ndarray) -> np.ndarray:
     return np.asarray(so_far.predict(inputs, batch_size=_ADAPT_BATCH_SIZE, verbose=0))
 
 
-def compile_model(recipe: Recipe, model: keras.Sequential) -> None:
-    """Give a built model its optimizer, loss and metrics.
+def compile_model(recipe: Recipe, model: keras.Sequential, *, is_weighted: bool = False) -> None:
+    """Give a built model its optimizer, loss and metrics, or Keras's ``weighted_metrics``.
 
     Raises:
         RecipeError: Keras rejects one of them; names its line.
@@ -178,13 +178,14 @@ def compile_model(recipe: Recipe, model: keras.Sequential) -> None:
         return call_keras(recipe, place, partial(make_component, component))
 
     n_units = int(model.output_shape[-1])
+    metrics = [
+        call_keras(recipe, ("metrics", i), partial(make_metric, recipe, metric, n_units))
+        for i, metric in enumerate(recipe.metrics)
+    ]
     model.compile(
         optimizer=make(("optimizer",), recipe.optimizer),
         loss=make(("loss",), recipe.loss),
-        metrics=[
-            call_keras(recipe, ("metrics", i), partial(make_metric, recipe, metric, n_units))
-            for i, metric in enumerate(recipe.metrics)
-        ],
+        **{"weighted_metrics" if is_weighted else "metrics": metrics},
         # Keras's "auto" would compile on GPUs, and what XLA computes differs in the last digits.
         jit_compile=recipe.jit_compile is True,
     )

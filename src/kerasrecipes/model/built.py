@@ -40,10 +40,11 @@ class Built:
     codec: TargetCodec
     layers: list[dict[str, Any]]
 
-    def encode(self, dataset: Dataset, part: str) -> tuple[np.ndarray, np.ndarray]:
-        """A part's rows as the model's own input and target."""
+    def encode(self, dataset: Dataset, part: str) -> tuple[np.ndarray, ...]:
+        """A part's rows as the model's own input and target, and their weights if there are any."""
         rows = dataset.parts[part]
-        return self.encoder.encode(rows.inputs), self.codec.encode(rows.target)
+        weights = () if rows.weights is None else (rows.weights,)
+        return self.encoder.encode(rows.inputs), self.codec.encode(rows.target), *weights
 
     def find_known(self, part: Part) -> np.ndarray | None:
         """Which steps of a part's rows no mask covers; None without masks."""
@@ -85,6 +86,6 @@ def build(recipe: Recipe, dataset: Dataset) -> Built:
         *steps, n_units = model.output_shape[1:]
         codec = fit_target(recipe, dataset, n_units, tuple(steps))
         check_batch(recipe, model, inputs[:2], codec.encode(train.target[:2]))
-        compile_model(recipe, model)
+        compile_model(recipe, model, is_weighted=train.weights is not None)
         serving = make_serving_model(model, encoder, codec, inputs.shape[1:])
         return Built(model, serving, encoder, codec, describe_layers(recipe, model))

@@ -53,24 +53,29 @@ def evaluate(
     labelled, origin = _read_labelled(saved, data, encoding)
     codec, target = saved.codec, labelled.target
     outputs = saved.compute(labelled.inputs)
-    compile_model(saved.recipe, saved.trained)
-    rows = saved.encoder.encode(labelled.inputs), codec.encode(target)
+    is_weighted = labelled.weights is not None
+    compile_model(saved.recipe, saved.trained, is_weighted=is_weighted)
+    rows: tuple[NDArray[Any], ...] = saved.encoder.encode(labelled.inputs), codec.encode(target)
+    rows = rows if labelled.weights is None else (*rows, labelled.weights)
     metrics = Scorer(saved.trained, rows, saved.recipe.batch_size)(rows)
     known = find_known(saved.trained, lambda: rows[0])
     if saved.schema.target.task == "regression":
         if not np.isfinite(outputs).all():
             raise InputError(f"{saved.run.path} predicts NaN or infinity, which has no score.")
-        metrics |= score_answers(codec, target, outputs, known)
+        metrics |= score_answers(codec, target, outputs, known, labelled.weights)
     check_place(saved.run.path / "evaluations")
     run = RunWriter(create_folder(saved.run.path / "evaluations", started_at))
     facts = saved.run.info
     dataset = facts["dataset"] | {"origin": origin, "rows": {PART: len(target)}}
+    dataset["weighted"] = is_weighted
     if codec.class_names:
         classes = target[... if known is None else known].astype(np.int64).reshape(-1)
         counts = np.bincount(classes, minlength=len(codec.class_names))
         dataset["class_counts"] = {PART: counts.tolist()}
     elif codec.is_multilabel:
         dataset["class_counts"] = {PART: target.sum(axis=0).astype(int).tolist()}
+    if facts["dataset"].get("weighted") and not is_weighted:
+        saved.warnings.append("These rows have no sample_weight: each counts alike in the scores.")
     warnings = saved.list_warnings()
     run.update(
         **{key: facts[key] for key in _KEPT if key in facts},
@@ -104,7 +109,9 @@ def _read_labelled(saved: Saved, data: Any, encoding: str | None) -> tuple[Part,
     name = Path(data).name if isinstance(data, str) else type(data).__name__
     if not len(rows):
         raise InputError(f"{name} has no row with an answer to compare with. Add some.")
-    return Part(inputs, np.concatenate(values), rows), name
+    weights = [piece.weights for piece in pieces if piece.weights is not None]
+    joined = np.concatenate(weights) if weights else None
+    return Part(inputs, np.concatenate(values), rows, joined), name
 
 
 def _concatenate(several: Sequence[Inputs]) -> Inputs:

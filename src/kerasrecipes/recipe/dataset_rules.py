@@ -17,7 +17,7 @@ _OF_TABLES = ("features", "crosses", "missing", "missing_indicator", "missing_va
 _USERS: dict[str, tuple[str, tuple[DataKind, ...]]] = {
     "csv": ("delimited text such as CSV files", ("delimited",)),
     "excel": ("Excel files", ("excel",)),
-    "target": ("tables and arrays", (*_TABLES, "arrays")),
+    **dict.fromkeys(("target", "sample_weight"), ("tables and arrays", (*_TABLES, "arrays"))),
     **dict.fromkeys(("image_size", "color_mode"), ("folders of images", ("images",))),
     **dict.fromkeys(_OF_TABLES, ("tables", _TABLES)),
 }
@@ -44,6 +44,9 @@ def check_dataset_keys(dataset: Any, needs_source: bool = True) -> Iterator[tupl
         yield from _check_source(dataset, given, needs_source)
         yield from _check_usable(dataset, given)
         yield from _check_indicator(dataset)
+        if dataset.get("shuffle") is False and dataset.get("stratify") is True:
+            message = "stratify needs rows chosen by chance. Remove it, or shuffle: false."
+            yield ("dataset", "stratify"), message
 
 
 def find_unusable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any, Literal
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
 from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError
 from kerasrecipes.recipe.components import Component, read_components
 from kerasrecipes.recipe.dataset_rules import check_dataset_keys
+from kerasrecipes.recipe.endings import TABLES, find_ending
 from kerasrecipes.recipe.names import make_lines_printable
 from kerasrecipes.recipe.rules import check_rules, find_warnings
 from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, PlotName, Seed, Weight
@@ -80,8 +82,11 @@ class Recipe(Model):
 
         components, tree, problems = read_components(document)
         dataset = document.value.get("dataset")
-        has_validation = isinstance(dataset, dict) and bool(dataset.get("validation_split"))
-        problems += [*document.problems, *locate(check_rules(components, has_validation))]
+        data = dataset if isinstance(dataset, dict) else {}
+        path = str(data.get("path") or ".csv")
+        # Arrays and folders may bring validation rows; this is checked again with the data.
+        has_validation = data.get("validation_split") or find_ending(PurePath(path)) not in TABLES
+        problems += [*document.problems, *locate(check_rules(components, bool(has_validation)))]
         context = info.context or {}
         # In Python, rows may come later: kr.train(recipe, data=frame).
         needs_source = context.get("needs_source", False)
@@ -139,7 +144,9 @@ def _sort(problems: Iterable[Problem], changes: Mapping[str, int]) -> list[Probl
     return sorted(problems, key=find_place)
 
 
-_ONLY_WHERE_GIVEN = {"missing", "missing_values", "csv", "excel", "color_mode", "precision"}
+_ONLY_WHERE_GIVEN = {
+    "missing", "missing_values", "csv", "excel", "color_mode", "precision", "shuffle",
+}  # fmt: skip
 """Keys that most recipes do not need; their defaults are not written."""
 
 

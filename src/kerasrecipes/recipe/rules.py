@@ -124,7 +124,7 @@ def check_rules(recipe: Components, has_validation: bool) -> Broken:
     """
     yield from _check_loss(recipe)
     yield from _check_layer_names(recipe)
-    yield from _check_monitors(recipe, has_validation)
+    yield from check_monitors(recipe.metrics, recipe.callbacks, has_validation)
     yield from _check_callbacks(recipe)
     yield from find_refused(recipe)
 
@@ -193,14 +193,16 @@ def _check_layer_names(recipe: Components) -> Broken:
             seen[name] = i
 
 
-def _check_monitors(recipe: Components, has_validation: bool) -> Broken:
+def check_monitors(
+    metrics: Sequence[Component], callbacks: Sequence[Component], has_validation: bool
+) -> Broken:
     """Check that monitors are logged; otherwise Keras only warns and the callback does nothing."""
-    if not all(metric.is_valid for metric in recipe.metrics):
+    if not all(metric.is_valid for metric in metrics):
         return
-    logged = ["loss", *map(name_in_logs, recipe.metrics)]
+    logged = ["loss", *map(name_in_logs, metrics)]
     of_validation = [f"val_{name}" for name in logged]
     logged += of_validation if has_validation else []
-    for i, callback in enumerate(recipe.callbacks):
+    for i, callback in enumerate(callbacks):
         name, arguments = callback.name, callback.arguments
         if not callback.is_valid:
             continue

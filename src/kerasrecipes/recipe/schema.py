@@ -131,6 +131,7 @@ class DatasetSpec(Model):
         openml: A data set of openml.org, by name or number.
         sklearn: A data set that scikit-learn carries or fetches, by its loader's name: "wine".
         target: The column that is to be predicted, or several of numbers.
+        sample_weight: The column, or the array, that weighs each row; it is no input.
         task: None means that loss and target decide.
         features: By column, how it becomes the model's input, in ``keras.utils.FeatureSpace``'s
             words.
@@ -147,6 +148,7 @@ class DatasetSpec(Model):
         test_split: Share of all rows; None means 0.2, or the data set's own test part.
         split_seed: Chooses the rows; does not depend on ``seed``.
         stratify: Whether every part has the classes in the same shares.
+        shuffle: False splits in order: train, validation, test; training rows are still shuffled.
         standardize_target: Whether training sees (target - mean) / sd of the training rows.
     """
 
@@ -155,6 +157,7 @@ class DatasetSpec(Model):
     openml: str | int | None = None
     sklearn: str | None = Field(default=None, min_length=1)
     target: Name | Annotated[list[Name], Field(min_length=1)] | None = None
+    sample_weight: Name | None = None
     task: Task | None = None
     features: Annotated[dict[str, Component], BeforeValidator(_read_features)] = {}
     crosses: list[CrossSpec] = []
@@ -174,4 +177,5 @@ class DatasetSpec(Model):
     test_split: Annotated[float, Field(gt=0, lt=1)] | None = None
     split_seed: Seed = 42
     stratify: bool = False
+    shuffle: bool = True
     standardize_target: bool = False

@@ -20,6 +20,8 @@ _STILL_FALLS = 0.05
 _LEARNED = 0.1
 """A model that removes a smaller share of the baseline's error has learned almost nothing."""
 
+_WEIGHTED = "Scores in the table are weighted by sample_weight; all else counts each row once."
+
 _ACCURACIES = ("accuracy", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
 
 _MOST_TARGETS = 6
@@ -42,6 +44,7 @@ def give_verdict(results: Results) -> list[str]:
             f"{each.target}: {_describe_errors(each)} {_describe_r2(each)}"
             for each in results.split_targets()[:_MOST_TARGETS]
         ]
+    baselines += [_WEIGHTED] if results.dataset.get("weighted") else []
     notes = [describe_score(results), *baselines, describe_fit(results), _describe_spread(results)]
     return [*filter(None, notes)]
 

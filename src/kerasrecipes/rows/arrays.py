@@ -16,17 +16,19 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.array_target import find_array_target, read_array_target
 from kerasrecipes.rows.checks import check_keys
-from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.dataset import PARTS, Source, Weights
 from kerasrecipes.rows.files import find_files
 from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.table import NO_ROWS, ROWS_AT_ONCE, Table
-from kerasrecipes.rows.words import ask_meant, show_places
+from kerasrecipes.rows.target import make_cells, read_weights
+from kerasrecipes.rows.words import ask_meant, list_some, show_places
 
 _ERRORS = (*ARCHIVE_ERRORS, MemoryError, TypeError, SyntaxError, TokenError, AttributeError)
 """Exceptions of NumPy for a damaged header or member."""
 
 INPUTS = ("x", "inputs", "data", "features", "images", "x_train")
+WEIGHTS = "sample_weight"
 TARGETS = ("y", "target", "targets", "label", "labels", "y_train")
 
 
@@ -34,8 +36,8 @@ class Arrays(Rows):
     """Named arrays of a .npz file, the one of a .npy file, or one in memory.
 
     A .npz file contains x and y (or inputs, data, features, images; target, targets, label,
-    labels), or x_train, y_train, x_test and y_test, or equally long columns. A .npy file contains
-    rows of columns named "0", "1", …, or a structured array.
+    labels), or x_train, y_train, x_val, y_val, x_test and y_test, or equally long columns. A .npy
+    file contains rows of columns named "0", "1", …, or a structured array.
 
     Args:
         arrays: By name; the only one of a .npy file or from memory is named "".
@@ -68,31 +70,41 @@ class Arrays(Rows):
         if self.are_columns:
             return self.as_table().load(spec, hint)
         x, y = self._find_roles(spec.target if isinstance(spec.target, str) else None)
-        pairs = [(x, y)]
-        tests = [self._find_key([f"{name.lower().removesuffix('_train')}_test"]) for name in (x, y)]
-        if tests[0] is not None and tests[1] is not None:
-            pairs.append((tests[0], tests[1]))
+        own = self._find_parts(x, y)
+        pairs = [*own.values()]
         self._check_pairs(pairs)
+        weights = {part: self._read_weights(spec, name, part) for part, (name, _) in own.items()}
         inputs = [self._read_inputs(name) for name, _ in pairs]
         if len({array.dtype for array in inputs}) > 1:  # pixels, and numbers of another kind
             inputs = [array.astype(np.float32) for array in inputs]
         check_keys(spec, self.name, "arrays", f"arrays of shape {inputs[0].shape[1:]}")
         values = np.concatenate([self._arrays[name] for _, name in pairs])
         found = find_array_target(values, y, self.name, spec.task, hint)
-        target, encoded = found.target, found.values
+        target = found.target
+        warnings: tuple[str, ...] = (found.note,) if found.note else ()
+        ends = np.cumsum([len(array) for array in inputs])
+        lacking = [part for part, array in weights.items() if array is None]
+        if "train" in lacking and spec.sample_weight:
+            problem = f"sample_weight: no array '{spec.sample_weight}'."
+            raise DataError(self.name, [f"{problem} The arrays: {self._describe_arrays()}."])
+        if 0 < len(lacking) < len(own):
+            warnings += (f"{WEIGHTS}: each row of the {list_some(lacking)} part counts 1.",)
+            n_rows = {part: len(self._arrays[y]) for part, (_, y) in own.items()}
+            weights |= {part: np.ones(n_rows[part], np.float32) for part in lacking}
+        parts = zip(inputs, np.split(found.values, ends[:-1]), weights.values(), strict=True)
         used = {name for pair in pairs for name in pair}
-        n_train = len(inputs[0])
-        return Source(
-            inputs=inputs[0],
-            target=encoded[:n_train],
+        used |= {str(self._find_array(spec.sample_weight or WEIGHTS, part)) for part in own}
+        if unused := [name for name in self._arrays if name not in used]:
+            warnings += (
+                f"arrays not used: {list_some(unused)}. Parts are x_val, y_val, x_test, …",
+            )
+        return Source.join(
+            dict(zip(own, parts, strict=True)),
             task=target.task,
             target_names=found.names,
             class_names=target.class_names,
-            test_inputs=inputs[1] if len(pairs) > 1 else None,
-            test_target=encoded[n_train:] if len(pairs) > 1 else None,
             origin=self._origin,
-            left_out=tuple((name, "not named x or y") for name in self._arrays if name not in used),
-            warnings=(found.note,) if found.note else (),
+            warnings=warnings,
             class_type=target.class_type,
         )
 
@@ -107,12 +119,14 @@ class Arrays(Rows):
             raise InputError(
                 f"--id names columns of a table, and this run takes {schema.takes}. Remove it."
             )
-        inputs, values = self._read_pair(schema) if with_target else (self._find_inputs(), None)
+        read = self._read_pair(schema) if with_target else (self._find_inputs(), None, None)
+        inputs, values, weights = read
         inputs = self._fit_shape(schema, inputs)
         for start in range(0, len(inputs), ROWS_AT_ONCE):
             some = slice(start, start + ROWS_AT_ONCE)
             rows = np.arange(start, min(start + ROWS_AT_ONCE, len(inputs)))
-            yield Piece(inputs[some], rows, None if values is None else values[some])
+            beside = [each if each is None else each[some] for each in (values, weights)]
+            yield Piece(inputs[some], rows, beside[0], weights=beside[1])
 
     def _find_inputs(self) -> NDArray[Any]:
         """The only array, or the one with inputs; a test part's is preferred."""
@@ -122,8 +136,8 @@ class Arrays(Rows):
             raise DataError(self.name, [self._describe_roles("inputs", INPUTS)])
         return self._read_inputs(name)
 
-    def _read_pair(self, schema: Schema) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The inputs, and the target's values as training read them."""
+    def _read_pair(self, schema: Schema) -> tuple[NDArray[Any], NDArray[Any], Weights | None]:
+        """The inputs, the target's values as training read them, and the rows' weights."""
         if "" in self._arrays:
             problem = (
                 f"this run takes {schema.takes}, with answers (received: {self.name}). Give an "
@@ -134,8 +148,11 @@ class Arrays(Rows):
         x, y = self._find_roles(str(named) if named else None, ("x_test",), ("y_test",))
         self._check_pairs([(x, y)])
         values, n_names = self._arrays[y], len(schema.target_names)
-        read = read_array_target(values, y, self.name, schema.target, n_names)
-        return self._read_inputs(x), read
+        return (
+            self._read_inputs(x),
+            read_array_target(values, y, self.name, schema.target, n_names),
+            self._read_weights(schema.spec, x, "test" if x.lower() == "x_test" else "train"),
+        )
 
     def _find_roles(
         self, target: str | None, first_x: Sequence[str] = (), first_y: Sequence[str] = ()
@@ -171,6 +188,31 @@ class Arrays(Rows):
         if x is None or y is None:
             raise DataError(self.name, problems)
         return x, y
+
+    def _find_parts(self, x: str, y: str) -> dict[str, tuple[str, str]]:
+        """Inputs and target of the parts that the file brings, such as x_val and y_val."""
+        found = {"train": (x, y)}
+        for part in ("validation", "test"):
+            own_x, own_y = (self._find_array(name, part) for name in (x, y))
+            if own_x and own_y:
+                found[part] = own_x, own_y
+        return found
+
+    def _find_array(self, name: str, part: str) -> str | None:
+        """An array of a part, such as x_val; of the training part also x."""
+        stem = name.lower().removesuffix("_train")
+        plain = [stem] if part == "train" else []
+        return self._find_key([*plain, *(f"{stem}_{ending}" for ending in PARTS[part])])
+
+    def _read_weights(self, spec: DatasetSpec, x: str, part: str) -> Weights | None:
+        name, n_rows = self._find_array(spec.sample_weight or WEIGHTS, part), len(self._arrays[x])
+        if name is None:
+            return None
+        if self._arrays[name].shape != (n_rows,):
+            rule = f"{name} must have a number for each of {x}'s {n_rows:,} rows"
+            received = f"(received: shape {self._arrays[name].shape})"
+            raise DataError(self.name, [f"sample_weight: {rule} {received}. Save it again."])
+        return read_weights(make_cells(self._arrays[name], self.name, name))
 
     def _find_key(self, choices: Sequence[str], taken: str | None = None) -> str | None:
         """The array that has one of some names, in whatever case."""

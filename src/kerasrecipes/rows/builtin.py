@@ -190,15 +190,16 @@ def _load_images(name: str, target_name: str, class_names: tuple[str, ...], say:
 def _make_images(
     train: Arrays, test: Arrays | None, target_name: str, class_names: tuple[str, ...], origin: str
 ) -> Source:
-    X_test, y_test = test or (None, None)
-    return Source(
-        inputs=np.ascontiguousarray(train[0]),
-        target=train[1].reshape(-1).astype(np.int64),
+    parts = {
+        name: (np.ascontiguousarray(part[0]), part[1].reshape(-1).astype(np.int64))
+        for name, part in (("train", train), ("test", test))
+        if part
+    }
+    return Source.join(
+        parts,
         task="classification",
         target_names=(target_name,),
         class_names=class_names,
-        test_inputs=X_test if X_test is None else np.ascontiguousarray(X_test),
-        test_target=y_test if y_test is None else y_test.reshape(-1).astype(np.int64),
         origin=origin,
         class_type="integer" if class_names == DIGITS else "text",
     )
@@ -206,11 +207,14 @@ def _make_images(
 
 def _make_autoencoder(source: Source) -> Source:
     """The same rows, with the inputs as target."""
-    test_inputs = source.test_inputs
+    parts = {
+        name: replace(part, target=np.asarray(part.inputs))
+        for name, part in source.own_parts.items()
+    }
     return replace(
         source,
         target=np.asarray(source.inputs),
-        test_target=None if test_inputs is None else np.asarray(test_inputs),
+        own_parts=parts,
         task="regression",
         target_names=("x_train",),
         class_names=(),

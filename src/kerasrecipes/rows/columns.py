@@ -57,7 +57,8 @@ def find_columns(table: LoadedTable, spec: DatasetSpec, targets: Sequence[str]) 
             that are none, or no column is left; it lists all.
     """
     names = table.names
-    free = [name for name in names if name not in targets and name not in spec.drop]
+    aside = {*targets, *spec.drop, spec.sample_weight}
+    free = [name for name in names if name not in aside]
     spec = spec.model_copy(update={"features": _expand_patterns(spec.features, free)})
     if problems := [*check_names(names, spec, targets)]:
         raise DataError(table.name, problems)
@@ -65,7 +66,7 @@ def find_columns(table: LoadedTable, spec: DatasetSpec, targets: Sequence[str]) 
     reasons: dict[str, str] = {}
     numbered: dict[str, str] = {}
     for name in names:
-        if name in targets or name in spec.drop:
+        if name in aside:
             continue
         cells = table.take_cells(name)
         if name in spec.features:
@@ -111,13 +112,15 @@ def _expand_patterns(features: Mapping[str, Component], names: Sequence[str]) ->
 def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str]) -> Iterator[str]:
     """Check the columns that a recipe names, before their values are read."""
     named = [("target", targets), ("drop", spec.drop), ("features", spec.features)]
-    named += [("crosses", cross.feature_names) for cross in spec.crosses]
+    weights = [spec.sample_weight] if spec.sample_weight else []
+    named += [("sample_weight", weights), *(("crosses", c.feature_names) for c in spec.crosses)]
+    roles = dict.fromkeys(weights, "sample_weight") | dict.fromkeys(targets, "target")
     for key, columns in named:
         for name in columns:
             if name not in names:
                 yield f"{key}: no column '{name}'.{ask_meant(name, names)} {list_columns(names)}"
-            elif key != "target" and name in targets:
-                yield f"{key}: '{name}' is the target. Remove it from {key}."
+            elif key != (role := roles.get(name, key)):
+                yield f"{key}: '{name}' is the {role}. Remove it from {key}."
             elif key not in ("target", "drop") and name in spec.drop:
                 yield f"{key}: '{name}' is in drop too. Remove it from one of them."
     for name, component in spec.features.items():

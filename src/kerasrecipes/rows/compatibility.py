@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.recipe import Component, Recipe
-from kerasrecipes.recipe.rules import LossKind, OutputLayer, find_loss_kind, find_output_layer
+from kerasrecipes.recipe.rules import (
+    LossKind,
+    OutputLayer,
+    check_monitors,
+    find_loss_kind,
+    find_output_layer,
+)
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.dataset import Dataset, Part
 from kerasrecipes.rows.kinds import Column
@@ -36,6 +42,7 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
         message = f"{dataset.name}'s target is a class, not a number. Remove standardize_target."
         found.append((("dataset", "standardize_target"), message))
     found += _check_class_weight(recipe, dataset)
+    found += check_monitors(recipe.metrics, recipe.callbacks, "validation" in dataset.parts)
     found += check_ids(recipe, dataset.parts.values(), dataset.columns)
     if found:
         raise RecipeError([recipe.problem(*problem) for problem in found])

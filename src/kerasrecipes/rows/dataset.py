@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import Task
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.target import ClassType
@@ -15,6 +18,14 @@ from kerasrecipes.rows.target import ClassType
 Inputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
 """An array of shape (n_samples, ...), or a table as columns of shape (n_samples,) by name: float32
 numbers, NaN where one is missing, or categories as text (dtype object), "" where one is missing."""
+
+Weights = NDArray[np.float32]
+PARTS = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+"""Names of the parts that data may bring, in arrays (x_val) and folders (val/)."""
 
 
 def count_rows(inputs: Inputs) -> int:
@@ -36,13 +47,19 @@ class Part:
     Attributes:
         inputs: Raw rows, in the user's units.
         target: Shape (n_samples, ...), as in Source.
-        rows: Shape (n_samples,): each row's number in the source, counted from 0; rows of a
-            loader's own test part are counted from 0 again.
+        rows: Shape (n_samples,): each row's number in the source, counted from 0; rows of a part
+            that the data bring are counted from 0 again.
+        weights: Shape (n_samples,): how much each row counts in loss and scores; None for alike.
     """
 
     inputs: Inputs
     target: NDArray[np.generic]
     rows: NDArray[np.int64]
+    weights: Weights | None = None
+
+    def __post_init__(self) -> None:
+        if len(self) and self.weights is not None and not self.weights.any():
+            raise DataError("data", ["sample_weight: all weights of a part are 0. Correct them."])
 
     def __len__(self) -> int:
         return len(self.target)
@@ -82,20 +99,28 @@ class Source(Facts):
     """A data set as its loader gives it: every row, not yet split.
 
     Attributes:
-        inputs: Every row that is not in the loader's own test part.
+        inputs: Every row that is not in a part that the data bring.
         target: Shape (n_samples,): class indices (int64) or numbers (float32, user's units); of
             several targets, (n_samples, n_targets) numbers or labels (0 or 1); or an array for each
             row, (n_samples, ...), of class indices or of numbers (float32, or uint8 pixels).
-        test_inputs: The loader's own test part, where the data set has one.
-        test_target: Its target.
+        own_parts: The parts that the data bring, "validation" or "test".
         rows: Each row's number in the file, counted from 0; None where all were kept.
+        weights: How much each row counts; None for alike.
     """
 
     inputs: Inputs
     target: NDArray[np.generic]
-    test_inputs: Inputs | None = None
-    test_target: NDArray[np.generic] | None = None
+    own_parts: Mapping[str, Part] = field(default_factory=dict)
     rows: NDArray[np.int64] | None = None
+    weights: Weights | None = None
+
+    @classmethod
+    def join(cls, parts: Mapping[str, Sequence[Any]], **facts: Any) -> Source:
+        """A source of "train" and the parts that the data bring: inputs, target and weights."""
+        own = {name: Part(x, y, np.arange(len(y)), *w) for name, (x, y, *w) in parts.items()}
+        train = own.pop("train")
+        facts |= {"target": train.target, "weights": train.weights, "own_parts": own}
+        return cls(inputs=train.inputs, **facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +149,7 @@ class Dataset(Facts):
             digest.update(f"{name} {part.rows.shape} {part.target.dtype.str}".encode())
             digest.update(part.rows.astype("<i8").tobytes())
             digest.update(np.ascontiguousarray(part.target).tobytes())
+            digest.update(b"" if part.weights is None else part.weights.tobytes())
         return digest.hexdigest()
 
     @property

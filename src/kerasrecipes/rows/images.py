@@ -17,7 +17,7 @@ from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.checks import check_keys
-from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.dataset import PARTS, Source
 from kerasrecipes.rows.files import expand
 from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.limits import MOST_PIXELS, MOST_PIXELS_KEPT
@@ -32,7 +32,7 @@ Pixels = NDArray[np.uint8]
 _VALUES_AT_ONCE = 1 << 26
 _LARGE = f"a network takes images of {MOST_PIXELS_KEPT:,} pixels at most"
 _ENDINGS = f"Images end in {', '.join(IMAGES)}."
-_PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+_PARTS = {name for names in PARTS.values() for name in names}
 
 
 class Images(Rows):
@@ -65,12 +65,21 @@ class Images(Rows):
             raise DataError(self.name, [problem])
         folder = self._files[0]
         with explain_damage(self.name):
-            classes = _find_classes(folder)
-        files = [file for images in classes.values() for file in images]
-        counts = [len(images) for images in classes.values()]
-        return Source(
-            inputs=_read(files, folder, spec.image_size, spec.color_mode),
-            target=np.repeat(np.arange(len(counts), dtype=np.int64), counts),
+            own = find_parts(folder)
+            by_part = {part: _find_classes(inner) for part, inner in own.items()}
+        classes = by_part["train"]
+        for part, found in by_part.items():
+            if differ := sorted({*found} ^ {*classes}):
+                rule = f"{part} must have train's classes (only in one: {list_some(differ)})"
+                raise DataError(self.name, [f"{rule}. Add images, or remove these folders."])
+        files = [f for found in by_part.values() for name in classes for f in found[name]]
+        pixels = _read(files, folder, spec.image_size, spec.color_mode)
+        counts = [[len(found[name]) for name in classes] for found in by_part.values()]
+        target = [np.repeat(np.arange(len(classes)), n_images) for n_images in counts]
+        ends = np.cumsum([*map(len, target)])
+        parts = zip(np.split(pixels, ends[:-1]), target, strict=True)
+        return Source.join(
+            dict(zip(own, parts, strict=True)),
             task="classification",
             target_names=("class",),
             class_names=tuple(classes),
@@ -132,6 +141,21 @@ def find_images(path: str) -> list[Path]:
     return found if found != [file] and all(f.name.lower().endswith(IMAGES) for f in found) else []
 
 
+def find_parts(folder: Path) -> dict[str, Path]:
+    """The folders of the parts, "train" first; the folder itself unless it contains only parts."""
+    parts = {alias: part for part, aliases in PARTS.items() for alias in aliases}
+    names = _list_folders(folder)
+    found = {parts[name.lower()]: folder / name for name in names if name.lower() in parts}
+    if len(found) < max(2, len(names)) or "train" not in found:
+        return {"train": folder}
+    return {part: found[part] for part in PARTS if part in found}
+
+
+def _list_folders(folder: Path) -> list[str]:
+    inner = folder.iterdir() if folder.is_dir() else ()
+    return sorted(e.name for e in inner if e.is_dir() and not _is_hidden(e.name))
+
+
 def _find_classes(folder: Path) -> dict[str, list[Path]]:
     """The images of each class by its name."""
     if not folder.is_dir():
@@ -140,12 +164,13 @@ def _find_classes(folder: Path) -> dict[str, list[Path]]:
             f"(received: {folder.name}). Give such a folder."
         )
         raise DataError(folder.name, [problem])
-    names = sorted(e.name for e in folder.iterdir() if e.is_dir() and not _is_hidden(e.name))
+    names = _list_folders(folder)
     reached = {os.path.realpath(folder): folder}
     classes = {name: _find_images(folder / name, reached) for name in names}
     # Images that are all deeper than their class's folder: it may contain the classes itself.
     nested = [name for name, images in classes.items()
               if images and all(image.parent != folder / name for image in images)]  # fmt: skip
+    nested.sort(key=lambda name: name.lower() not in PARTS["train"])
     empty = [name for name, images in classes.items() if not images]
     problem = ""
     if not names:
@@ -154,10 +179,10 @@ def _find_classes(folder: Path) -> dict[str, list[Path]]:
             f"a folder of images must have a sub-folder for each class (received: {folder} with "
             f"{flat} sub-folders). Sort the images into sub-folders that are named as the classes."
         )
-    elif nested and (len(names) == 1 or {name.lower() for name in names} <= _PARTS):
+    elif nested and (len(names) == 1 or len(_PARTS & {n.lower() for n in names}) > 1):
         problem = (
-            f"the sub-folders must be classes (received: {list_some(names)}, with sub-folders of "
-            f"images). Write path: {folder / nested[0]}."
+            "the sub-folders must be classes, or parts named train, validation and test (received: "
+            f"{list_some(names)}, with sub-folders of images). Write path: {folder / nested[0]}."
         )
     elif len(empty) == len(names):
         problem = f"there are no images in {folder} and below. {_ENDINGS}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.dataset import Inputs, Source
+from kerasrecipes.rows.dataset import Inputs, Source, Weights
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.target import Target
 
@@ -71,6 +71,7 @@ class Piece:
         beside: Columns to copy to the predictions, by name.
         warnings: Changes to the rows.
         left_out: How many rows are left out, by the reason: "target price is missing".
+        weights: How much each row counts, where that is read.
     """
 
     inputs: Inputs
@@ -79,6 +80,7 @@ class Piece:
     beside: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
+    weights: Weights | None = None
 
 
 class Rows(ABC):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.dataset import Dataset, Facts, Inputs, Part, Source
+from kerasrecipes.rows.dataset import Dataset, Facts, Part, Source
+from kerasrecipes.rows.series import count_overlapping
 from kerasrecipes.rows.words import ask_meant, count, list_columns
 
 DEFAULT_TEST_SPLIT = 0.2
@@ -26,7 +27,7 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
 
     The rows are those of ``sklearn.model_selection.train_test_split`` with
     ``random_state=split_seed``, in its order. Where nothing is held out, rows keep the
-    source's order and are not copied.
+    source's order and are not copied. Without ``shuffle``, the last rows are held out.
 
     Args:
         name: The data set's name, for messages.
@@ -41,24 +42,26 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     if problems:
         raise DataError(name, problems)
     rows: RowNumbers = np.arange(len(source.target))
-    if source.test_inputs is not None and source.test_target is not None:
-        test_rows: RowNumbers = np.arange(len(source.test_target))
-        test = _take(source.test_inputs, source.test_target, test_rows, spec.drop)
-    else:
-        fraction = DEFAULT_TEST_SPLIT if spec.test_split is None else spec.test_split
-        rows, test_rows = _hold_out(name, "test_split", fraction, rows, source, spec)
-        test = _take(source.inputs, source.target, test_rows, spec.drop)
-    rows, validation_rows = _hold_out(
-        name, "validation_split", spec.validation_split, rows, source, spec
-    )
-    train = _take(source.inputs, source.target, rows, spec.drop)
-    validation = _take(source.inputs, source.target, validation_rows, spec.drop)
-    held_out = {"validation": validation, "test": test}
-    parts = {"train": train} | {key: part for key, part in held_out.items() if len(part)}
-    if source.rows is not None:
-        parts = {key: replace(part, rows=source.rows[part.rows]) for key, part in parts.items()}
+    fractions = {
+        "test": DEFAULT_TEST_SPLIT if spec.test_split is None else spec.test_split,
+        "validation": spec.validation_split,
+    }
+    gap = count_overlapping(source.inputs)
+    parts = dict(source.own_parts)
+    for part, fraction in fractions.items():
+        if part not in parts:
+            rows, held_out = _hold_out(name, f"{part}_split", fraction, rows, source, spec)
+            if len(held_out) and not spec.shuffle:
+                rows = rows[: max(len(rows) - gap, 0)]
+            parts[part] = _take(source, held_out, spec.drop)
+    if not len(rows):
+        problem = "shuffle: no training row is left before the rows held out and the gap to them."
+        raise DataError(name, [f"{problem} Add rows, or hold out a smaller share."])
+    parts["train"] = train = _take(source, rows, spec.drop)
+    parts = {key: parts[key] for key in ("train", "validation", "test") if len(parts[key])}
     facts = {field.name: getattr(source, field.name) for field in fields(Facts)}
-    facts["warnings"] = (*source.warnings, *_find_constant_columns(train))
+    warnings = *_warn_of_order(source, parts, spec, gap), *_find_constant_columns(train)
+    facts["warnings"] = (*source.warnings, *warnings)
     facts["columns"] = tuple(column for column in source.columns if column.name not in spec.drop)
     return Dataset(name=name, parts=parts, fingerprint=compute_fingerprint(source), **facts)
 
@@ -80,16 +83,13 @@ def compute_fingerprint(source: Source) -> str:
 
 
 def _name_arrays(source: Source) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    parts = {
-        "rows": (source.inputs, source.target),
-        "test": (source.test_inputs, source.test_target),
-    }
-    for part, (inputs, target) in parts.items():
-        if inputs is None or target is None:
-            continue
-        columns = inputs if isinstance(inputs, dict) else {"": inputs}
-        for name, values in (*columns.items(), (", ".join(source.target_names), target)):
-            yield f"{part}/{name}", values
+    parts: dict[str, Source | Part] = {"rows": source, **source.own_parts}
+    for name, part in parts.items():
+        columns = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
+        for column, values in (*columns.items(), (", ".join(source.target_names), part.target)):
+            yield f"{name}/{column}", values
+        if part.weights is not None:
+            yield f"{name}/sample_weight", part.weights
 
 
 def _check_drop(source: Source, spec: DatasetSpec) -> Iterator[str]:
@@ -110,11 +110,12 @@ def _check_drop(source: Source, spec: DatasetSpec) -> Iterator[str]:
 
 
 def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]:
-    if spec.test_split is not None and source.test_target is not None:
-        yield (
-            f"test_split: {name} has a test part of its own, of {len(source.test_target)} rows "
-            f"(received: test_split={spec.test_split:g}). Remove test_split."
-        )
+    for part, own in source.own_parts.items():
+        if share := getattr(spec, key := f"{part}_split"):
+            yield (
+                f"{key}: {name} has a {part} part of its own, of {len(own)} rows "
+                f"(received: {key}={share:g}). Remove {key}."
+            )
     if spec.stratify and source.task == "regression":
         yield (
             "stratify: keeps the share of each class, and the target "
@@ -135,6 +136,28 @@ def _find_constant_columns(train: Part) -> Iterator[str]:
         )
 
 
+def _warn_of_order(
+    source: Source, parts: Mapping[str, Part], spec: DatasetSpec, gap: int
+) -> Iterator[str]:
+    """Warn of windows that share steps with those of other parts, and of classes in order."""
+    split = {name: part for name, part in parts.items() if name not in source.own_parts}
+    if gap and len(split) > 1 and spec.shuffle:
+        yield (
+            f"Each row shares steps with the next {gap:,}, as windows of a series do. Split by "
+            "chance, scores are of steps that were trained on. Write shuffle: false under dataset."
+        )
+    elif n_rows := len(source.target) - sum(map(len, split.values())):
+        yield f"{count(n_rows, 'row')} between the parts left out, as windows overlap."
+    if spec.shuffle or source.task == "regression" or source.target.ndim > 1:
+        return
+    for name, part in split.items():
+        if len(present := np.unique(part.target)) == 1:
+            yield (
+                f"shuffle: false: all rows of the {name} part are of one class, "
+                f"{source.class_names[present[0]]}. Rows in order of their classes need shuffle."
+            )
+
+
 def _hold_out(
     name: str, key: str, fraction: float, rows: RowNumbers, source: Source, spec: DatasetSpec
 ) -> tuple[RowNumbers, RowNumbers]:
@@ -142,6 +165,8 @@ def _hold_out(
     if not fraction:
         return rows, rows[:0]
     n_held_out = math.ceil(fraction * len(rows))
+    if not spec.shuffle and n_held_out < len(rows):
+        return rows[:-n_held_out], rows[-n_held_out:]
     if not spec.stratify and n_held_out < len(rows):
         # train_test_split's own lines for this case: importing it takes longer than most fits.
         order = np.random.RandomState(spec.split_seed).permutation(len(rows))
@@ -169,12 +194,14 @@ def _hold_out(
     return kept, held_out
 
 
-def _take(
-    inputs: Inputs, target: NDArray[np.generic], rows: RowNumbers, drop: Sequence[str]
-) -> Part:
+def _take(source: Source, rows: RowNumbers, drop: Sequence[str]) -> Part:
     """Gather rows; all of them, in the source's order, are not copied."""
-    pick: RowNumbers | slice = slice(None) if len(rows) == len(target) else rows
+    inputs = source.inputs
+    pick: RowNumbers | slice = slice(None) if len(rows) == len(source.target) else rows
     if isinstance(inputs, dict):
-        columns = {name: column[pick] for name, column in inputs.items() if name not in drop}
-        return Part(columns, target[pick], rows)
-    return Part(inputs[pick], target[pick], rows)
+        inputs = {name: column[pick] for name, column in inputs.items() if name not in drop}
+    else:
+        inputs = inputs[pick]
+    numbers = rows if source.rows is None else source.rows[rows]
+    weights = None if source.weights is None else source.weights[pick]
+    return Part(inputs, source.target[pick], numbers, weights)

@@ -24,7 +24,7 @@ from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.precision import Merged, find_merged, warn_of_merged
 from kerasrecipes.rows.remarks import find_label, find_totals
 from kerasrecipes.rows.rows import Piece, Rows, Schema
-from kerasrecipes.rows.target import Target, check_type, find_target
+from kerasrecipes.rows.target import Target, check_type, find_target, read_weights
 from kerasrecipes.rows.words import ask_meant, count, find_repeated, list_columns, list_some
 
 ROWS_AT_ONCE = 65_536
@@ -87,6 +87,7 @@ class Table(Rows):
         targets = self._choose_targets(table.names, spec)
         found = find_columns(table, spec, targets)
         target_cells = [table.take_cells(target) for target in targets]
+        weights = read_weights(table.take_cells(spec.sample_weight)) if spec.sample_weight else None
         used = [name for name in table.names if name not in spec.drop]
         label = find_label(map(table.take_cells, used))
         for name, _ in found.left_out:
@@ -112,6 +113,9 @@ class Table(Rows):
         problems += wrong_targets
         if problems or target is None:
             raise DataError(self.name, problems)
+        if "sample_weight" in (column.name for column in found.columns):
+            remedy = "To weigh rows by it, write sample_weight: sample_weight under dataset."
+            table.remarks.append(f"column sample_weight is an input. {remedy}")
         table.remarks += _remark_on_rows(read, found.columns, target, target_cells, label)
         return Source(
             inputs=read.keep(keep),
@@ -122,6 +126,7 @@ class Table(Rows):
             class_names=target.class_names,
             origin=self._origin,
             rows=None if keep.all() else np.flatnonzero(keep),
+            weights=None if weights is None else weights[keep],
             columns=found.columns,
             left_out=found.left_out,
             warnings=(
@@ -142,7 +147,8 @@ class Table(Rows):
             problem = f"this run takes {schema.takes} (received: a table). Give a file of these."
             raise DataError(self.name, [problem])
         targets = schema.target.columns if with_target else ()
-        wanted = [*dict.fromkeys([c.name for c in (*schema.columns, *targets)] + [*ids])]
+        weights = filter(None, [schema.spec.sample_weight if with_target else None])
+        wanted = [*dict.fromkeys([c.name for c in (*schema.columns, *targets)] + [*ids, *weights])]
         numbers = {c.name for c in schema.columns if isinstance(c, NumberColumn) and c.is_plain}
         numbers -= {*ids, *(column.name for column in targets)}
         file = self._open(schema.spec, wanted)
@@ -184,6 +190,10 @@ class Table(Rows):
                 f"{schema.spec.missing}, so the model has not learnt what to do with them. Fill or "
                 "remove these rows, or train with missing: median."
             )
+        weights, weight = None, schema.spec.sample_weight
+        if with_target and weight in table.names:
+            with _collecting(problems):
+                weights = read_weights(table.take_cells(weight))[keep]
         if problems:
             raise DataError(self.name, problems)
         left_out = {
@@ -197,6 +207,7 @@ class Table(Rows):
             {name: table.take_texts(name) for name in ids},
             tuple(f"{note}." for note in table.notes),
             {reason: n for reason, n in left_out.items() if n},
+            weights,
         )
 
     def check_names(self, spec: DatasetSpec) -> None:

@@ -361,3 +361,15 @@ def make_cells(values: NDArray[Any], dataset: str, name: str) -> Cells:
         dtype = np.float64 if values.dtype == np.longdouble else values.dtype.newbyteorder("=")
         array = pa.array(np.ascontiguousarray(values, dtype))
     return Cells(name, pa.chunked_array([array]), Notation(), dataset=dataset)
+
+
+def read_weights(cells: Cells) -> NDArray[np.float32]:
+    """Read how much each row counts, of shape (n_rows,); all must be finite and 0 or more."""
+    arrays, problem = NumberColumn.take(cells, "float", {}).read(cells)
+    if not problem and not (good := np.isfinite(arrays[0]) & (arrays[0] >= 0)).all():
+        place = cells.locate(np.flatnonzero(~good))
+        received = f"(received: {arrays[0][~good][0]:g} in {place})"
+        problem = f"{cells.name} must be 0 or more in every row {received}. Correct these rows."
+    if problem:
+        raise DataError(cells.dataset, [f"sample_weight: {problem}"])
+    return np.asarray(arrays[0], np.float32)

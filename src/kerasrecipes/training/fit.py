@@ -36,8 +36,9 @@ _CALL_S = 0.1
 _ROWS_TRIED = 32
 """Number of rows used to check whether scores depend on the batch size."""
 
-Rows = tuple[np.ndarray, np.ndarray]
-"""Encoded inputs of shape (n_samples, ...) and target of shape (n_samples, n_units)."""
+Rows = tuple[np.ndarray, ...]
+"""Encoded inputs of shape (n_samples, ...), target of shape (n_samples, n_units) and, where rows
+count differently, their weights, of shape (n_samples,)."""
 
 
 class Scorer:
@@ -54,8 +55,8 @@ class Scorer:
         # A trial advances the seeds of layers such as LSTM with dropout.
         states = [(v, keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
         if n_replicas > 1:
-            a_row_each = (array[:n_replicas] for array in like)
-            model.evaluate(*a_row_each, batch_size=n_replicas, verbose=0)  # builds the metrics
+            X, y, *weights = (array[:n_replicas] for array in like)
+            model.evaluate(X, y, n_replicas, 0, *weights)  # builds the metrics
         elif not _depends_on_batches(model, like):
             batch_size = min(EVALUATION_BATCH_SIZE, count_rows_at_once(model))
         for variable, value in states:
@@ -96,7 +97,8 @@ def fit_model(
     Args:
         seed: With the epoch's number, decides the order of the rows.
         scorer: Scores the validation rows.
-        row_weights: How much the loss of each training row counts, of shape (n_samples,).
+        row_weights: How much each training row counts, of shape (n_samples,), in place of the
+            weights in ``train``.
         checkpointer: Gives the state to begin with, and writes checkpoints between calls.
 
     Returns:
@@ -106,7 +108,7 @@ def fit_model(
         RunFailed: The loss or a weight became NaN or infinite.
         KeyboardInterrupt: The user stopped it; ``model.history`` contains the finished epochs.
     """
-    weighted = train if row_weights is None else (*train, row_weights)
+    weighted = train if row_weights is None else (*train[:2], row_weights)
     n_steps = count_steps(len(train[0]), batch_size)
     with model.distribute_strategy.scope():
         model.optimizer.build(model.trainable_variables)

@@ -16,6 +16,7 @@ def score_answers(
     target: NDArray[np.generic],
     outputs: NDArray[np.generic],
     known: NDArray[np.bool_] | None = None,
+    weights: NDArray[np.float32] | None = None,
 ) -> dict[str, float]:
     """Score the outputs of a saved model, for numbers.
 
@@ -24,12 +25,14 @@ def score_answers(
         target: Shape (n_samples, ...), in the user's units.
         outputs: Shape (n_samples, ..., n_units).
         known: Which steps no mask covers, of shape (n_samples, n_steps).
+        weights: How much each row counts, of shape (n_samples,).
     """
     suffix = "_original_units" if codec.mean else ""
     target = target.reshape(outputs.shape)
     if known is not None:
         target, outputs = target[known], outputs[known]
-    return score_numbers(target, outputs, codec.names, suffix)
+        weights = None if weights is None else np.repeat(weights, known.sum(axis=1))
+    return score_numbers(target, outputs, codec.names, suffix, weights)
 
 
 def score_numbers(
@@ -37,6 +40,7 @@ def score_numbers(
     y_pred: NDArray[np.generic],
     names: Sequence[str] = ("",),
     suffix: str = "",
+    weights: NDArray[np.floating] | None = None,
 ) -> dict[str, float]:
     """R², mean absolute error and root mean squared error, of each of several targets by name.
 
@@ -48,6 +52,7 @@ def score_numbers(
         y_pred: Of as many numbers.
         names: Of the targets; of a single one it is not used.
         suffix: Put behind the names of the scores that have a unit.
+        weights: How much each row counts, of shape (n_samples,).
     """
     from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
@@ -58,8 +63,10 @@ def score_numbers(
         of = f"_{name}" if several else ""
         columns = slice(i, i + 1) if several else slice(None)
         pair = y_true[:, columns], y_pred[:, columns]
-        scores[f"mae{of}{suffix}"] = float(mean_absolute_error(*pair))
-        scores[f"rmse{of}{suffix}"] = math.sqrt(mean_squared_error(*pair))
+        mse = mean_squared_error(*pair, sample_weight=weights)
+        scores[f"mae{of}{suffix}"] = float(mean_absolute_error(*pair, sample_weight=weights))
+        scores[f"rmse{of}{suffix}"] = math.sqrt(mse)
         if len(y_true) > 1:
-            scores[f"r2{of}"] = float(r2_score(*pair, multioutput="variance_weighted"))
+            r2 = r2_score(*pair, sample_weight=weights, multioutput="variance_weighted")
+            scores[f"r2{of}"] = float(r2)
     return scores

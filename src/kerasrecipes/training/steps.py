@@ -135,7 +135,8 @@ def make_score_function(
     """A function from any number of rows to their loss and metrics, traced once for all parts.
 
     Args:
-        like: Some rows, for their shape and type: inputs as the model takes them, and target.
+        like: Some rows, for their shape and type: inputs as the model takes them, target and, where
+            rows count differently, their weights.
         batch_size: Rows scored at once.
     """
     strategy = model.distribute_strategy
@@ -143,8 +144,8 @@ def make_score_function(
 
     @tf.function(input_signature=[tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in like])
     @tf.autograph.experimental.do_not_convert
-    def score(inputs: tf.Tensor, target: tf.Tensor) -> Logs:
-        n_rows = tf.shape(target)[0]
+    def score(*tensors: tf.Tensor) -> Logs:
+        n_rows = tf.shape(tensors[0])[0]
 
         def take_step(start: tf.Tensor) -> tuple[tf.Tensor]:
             end = tf.minimum(start + batch_size, n_rows)
@@ -155,7 +156,7 @@ def make_score_function(
                 first = start + number * n_share
                 rows = slice(first, tf.minimum(first + n_share, end))
                 with tf.device("CPU"):  # a GPU would fetch all rows to take some
-                    batch = inputs[rows], target[rows]
+                    batch = tuple(tensor[rows] for tensor in tensors)
                 test_step(batch)
 
             strategy.run(take_share)

@@ -10,7 +10,7 @@ from kerasrecipes.rows import Dataset
 
 
 def weigh_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.float32] | None:
-    """The weight of each training row by its class, of shape (n_samples,); None for all alike.
+    """The weight of each training row by its class, times its own; None without class_weight.
 
     "balanced" is scikit-learn's: n_samples / (n_classes * rows of the class), so that classes
     count equally and the weights are 1 on average.
@@ -24,4 +24,5 @@ def weigh_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.float32] | None:
     else:
         given = {str(name): weight for name, weight in recipe.class_weight.items()}
         by_class = np.array([given.get(name, 1.0) for name in dataset.class_names])
-    return by_class.astype(np.float32)[target]
+    own = dataset.parts["train"].weights
+    return by_class.astype(np.float32)[target] * (1 if own is None else own)
