@@ -595,3 +595,52 @@ def test_draft_is_what_it_says(random) -> None:
     draft = draft_recipe(str(write_churn(random)))
     assert isinstance(draft, Draft)
     assert draft.recipe.to_yaml() == load_recipe(draft.file).to_yaml()
+
+
+def write_reviews(random: np.random.Generator, **columns: Any) -> None:
+    words = ["film", "plot", "actor", "scene", "good", "bad", "very", "영화"]
+    texts = [" ".join(random.choice(words, 6 + i % 5)) + f" {i}" for i in range(60)]
+    labels = ["pos" if "good" in text else "neg" for text in texts]
+    table = pd.DataFrame({"id": range(1, 61), "review": texts, **columns, "label": labels})
+    table.to_csv("reviews.csv", index=False)
+
+
+def test_free_text_alone_is_embedded(random: np.random.Generator) -> None:
+    write_reviews(random)
+    draft = draft_recipe("reviews.csv")
+    assert [layer.name for layer in draft.recipe.layers[:3]] == [
+        "TextVectorization",
+        "Embedding",
+        "GlobalAveragePooling1D",
+    ]
+    assert draft.recipe.layers[0].arguments["output_sequence_length"] == 16
+    assert draft.found.drop == {"id": "a row number, counted from 1; to use it: features: {id: "
+                                "float_normalized}"}  # fmt: skip
+    text = draft.file.read_text(encoding="utf-8")
+    assert "review: text" in text
+    assert "words on average" in text
+    run = pipeline.train(load_recipe(draft.file, ["epochs=1"]))
+    assert run.status == "finished"
+
+
+def test_free_text_beside_other_columns_becomes_tf_idf(random: np.random.Generator) -> None:
+    write_reviews(random, stars=random.normal(size=60), kind=["a", "b", "c"] * 20)
+    draft = draft_recipe("reviews.csv")
+    assert [column.feature for column in draft.found.source.columns] == [
+        "text",
+        "float_normalized",
+        "string_categorical",
+    ]
+    assert draft.recipe.layers[0].name == "Dense"
+    assert "# Texts become a number for each word" in draft.file.read_text(encoding="utf-8")
+
+
+def test_a_folder_of_texts_is_drafted(random: np.random.Generator) -> None:
+    write_reviews(random)
+    for row in pd.read_csv("reviews.csv").itertuples():
+        folder = Path("texts", row.label)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{row.id}.txt").write_text(row.review, encoding="utf-8")
+    draft = draft_recipe("texts")
+    assert draft.recipe.layers[0].name == "TextVectorization"
+    assert draft.dataset.class_names == ("neg", "pos")

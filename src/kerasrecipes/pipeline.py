@@ -232,19 +232,20 @@ class _Training:
         if origin and not any(self.run.checkpoints_path.glob("*.npz")):
             source = Run(Path(origin["run"]))  # this run was stopped before its first checkpoint
         if source:
-            self._copy_weights(built.model, source)
+            self._copy_weights(built, source)
         return built
 
     def _choose_plots(self) -> Sequence[str]:
         dataset, is_image = self.dataset, _is_image(self.recipe, self.dataset)
         return choose_plots(dataset.task, is_image, is_array=bool(dataset.target_shape))
 
-    def _copy_weights(self, model: keras.Sequential, source: Run) -> None:
+    def _copy_weights(self, built: Built, source: Run) -> None:
         """Begin with another run's weights, and say of each layer where its weights come from."""
-        from kerasrecipes.model.transfer import copy_weights
+        from kerasrecipes.model.transfer import copy_weights, list_vocabularies
         from kerasrecipes.prediction.model_file import load_run_model
 
-        lines = copy_weights(model, load_run_model(source), source.model_path)
+        saved = load_run_model(source)
+        lines = copy_weights(built.model, saved, source.model_path)
         self.run.update(weights_from={"run": str(source.path), "layers": lines})
         self.listener.note(f"weights of {source.path}:")
         for line in lines:
@@ -257,6 +258,11 @@ class _Training:
             self._warn(
                 f"The columns of {source.path} are not those of this recipe, so weights of its "
                 "first layer may be of other columns."
+            )
+        elif list_vocabularies(built.serving) != list_vocabularies(saved):
+            self._warn(
+                f"The words or categories of {source.path} are not those of these rows, so weights "
+                "of its first layer may be of other ones."
             )
 
     def _fit(self, built: Built, encoded: Mapping[str, tuple[np.ndarray, ...]]) -> Scorer:

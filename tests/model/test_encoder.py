@@ -369,7 +369,7 @@ MIXED_ROWS = {"a": [1, 2], "b": ["x", "y"], "c": [3, 4], "d": ["p", "q"]}
 class TestShapes:
     def test_a_saved_model_takes_numbers_and_categories_each_as_one_array(self) -> None:
         encoder = fit(MIXED, MIXED_ROWS)
-        assert (encoder.numbers, encoder.categories) == (["a", "c"], ["b", "d"])
+        assert encoder.inputs == {"numbers": ["a", "c"], "categories": ["b", "d"]}
         raw = encoder.stack(make_inputs(MIXED, MIXED_ROWS))
         assert isinstance(raw, dict)
         assert raw["numbers"].tolist() == [[1, 3], [2, 4]]

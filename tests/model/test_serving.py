@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kerasrecipes.errors import RunFailed
-from kerasrecipes.model import serving
+from kerasrecipes.model import encoder
 from kerasrecipes.model.built import build
 from kerasrecipes.model.encoder import Encoder
 from kerasrecipes.model.serving import make_predictor, verify_saved
@@ -196,6 +196,6 @@ def test_many_rows_are_answered_as_they_are_in_pieces(make_recipe, monkeypatch, 
             answer(take_rows(inputs, rows)), whole[rows], rtol=1e-5, atol=1e-6
         )
     assert answer(take_rows(inputs, slice(0, 0))).shape == (0, whole.shape[1])
-    monkeypatch.setattr(serving, "_VALUES_AT_ONCE", 1)  # 32 rows at once, the fewest
+    monkeypatch.setattr(encoder, "_VALUES_AT_ONCE", 1)  # 32 rows at once, the fewest
     in_pieces = make_predictor(built.serving, built.encoder)(inputs)
     np.testing.assert_allclose(in_pieces, whole, rtol=1e-5, atol=1e-6)

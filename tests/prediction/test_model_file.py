@@ -475,3 +475,20 @@ def attributing(kind: str) -> Iterator[None]:
     except Exception as error:
         error.add_note(kind)
         raise
+
+
+@pytest.mark.parametrize("argument", ["standardize", "split"])
+def test_functions_of_a_text_vectorization_are_refused(run: RunWriter, argument: str) -> None:
+    plain = {"max_tokens": 9, "vocabulary": ["a"], "vocabulary_size": 3, "ngrams": None}
+    plain |= {"standardize": "lower", "split": "whitespace"}
+    function = name_function("keras.activations", "relu")
+    insert(run, make_layer("TextVectorization", **plain | {argument: function}))
+    assert "its TextVectorization calls a function" in refuse(run)
+
+
+def test_a_vocabulary_is_not_read_from_elsewhere(run: RunWriter, tmp_path: Path) -> None:
+    file = tmp_path / "words.txt"
+    file.write_text("secret")
+    plain = {"standardize": None, "split": None, "ngrams": None, "vocabulary": str(file)}
+    insert(run, make_layer("TextVectorization", **plain))
+    assert "vocabulary" in refuse(run)

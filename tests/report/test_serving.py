@@ -118,6 +118,9 @@ def test_inputs_are_listed_in_their_order() -> None:
     assert list_inputs({"columns": columns[:1]}) == [
         ModelInput("categories", "string", (1,), ("city",))
     ]
+    assert list_inputs({"columns": [*columns, column("note", "text")]})[2:] == [
+        ModelInput("texts", "string", (1,), ("note",))
+    ]
     assert list_inputs({"shape": [28, 28]}) == [ModelInput("inputs", "float32", (28, 28))]
     assert list_inputs({}) == []
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe import Component
 from kerasrecipes.recipe.endings import DELIMITED, find_ending
 from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec, MissingValues
 from kerasrecipes.rows import open_rows
@@ -25,6 +26,7 @@ from kerasrecipes.rows.kinds import (
 )
 from kerasrecipes.rows.table import describe_words
 from kerasrecipes.rows.target import check_type, recognise_target
+from kerasrecipes.rows.texts import find_texts
 from kerasrecipes.rows.words import ask_meant, list_columns, list_some, show_places
 
 if TYPE_CHECKING:
@@ -110,7 +112,8 @@ def look_at(path: Path, target: str | None, encoding: str | None = None) -> Find
         raise DataError(path.name, [problem])
     csv = CsvSpec(encoding=encoding) if encoding else CsvSpec()
     spec = DatasetSpec(path=str(path), target=target, missing="median", csv=csv)
-    found = _look_at_folder(path, target) if os.path.isdir(path) else _look_at_file(path, spec)
+    are_images = os.path.isdir(path) and find_texts(path) is None
+    found = _look_at_folder(path, target) if are_images else _look_at_file(path, spec)
     n_rows = len(found.source.target)
     if n_rows < FEWEST_ROWS:
         what = "images" if found.images else "rows with a target" if found.n_unanswered else "rows"
@@ -173,7 +176,10 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     table = table.with_missing(Missing.read(keep))
     target, reason = _choose_target(table, path.name, str(spec.target) if spec.target else None)
     missing, wrong_hints = _find_wrong_words(table, target, kept)
+    texts = [name for name in table.names if name != target and _find_kind(table, name) == "text"]
     spec = spec.model_copy(update={"target": target, "missing_values": missing})
+    features = dict.fromkeys(texts, Component("features", "text"))
+    spec = spec.model_copy(update={"features": features})
     table = table.with_missing(Missing.read(spec))
     target_cells = table.take_cells(target)
     _check_target(target_cells, path.name)
@@ -207,8 +213,7 @@ def _find_kept_words(table: LoadedTable) -> tuple[list[str], list[str]]:
     kept: dict[str, list[str]] = {}
     for name in table.names:
         cells = table.take_cells(name)
-        column = table.recognise(name).column
-        if column is None or column.kind != "category":
+        if _find_kind(table, name) != "category":
             continue
         words = cells.words_for_missing
         for word in _WORDS_AS_CLASSES:
@@ -290,9 +295,14 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
 
 
 def _can_be_target(table: LoadedTable, name: str) -> bool:
-    column, cells = table.recognise(name).column, table.take_cells(name)
-    is_usable = column is not None and column.kind != "date" and len(cells.distinct) > 1
+    kind, cells = _find_kind(table, name), table.take_cells(name)
+    is_usable = kind not in (None, "date", "text") and len(cells.distinct) > 1
     return is_usable and not find_row_number(cells)
+
+
+def _find_kind(table: LoadedTable, name: str) -> str | None:
+    column = table.recognise(name).column
+    return column.kind if column else None
 
 
 def _check_target(cells: Cells, dataset: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasrecipes.recipe.yaml_file import Fraction
 from kerasrecipes.rows.dataset import Source
@@ -23,6 +24,7 @@ _MANY_ROWS = 20_000
 _DROPOUT = ((1_000, 0.3), (10_000, 0.2))
 """Pairs of a number of rows and the share of units dropped for fewer."""
 _EPOCHS = ((2_000, 200), (20_000, 100), (200_000, 40))
+_WORDS = 10_000
 _IMAGE_EPOCHS = ((2_000, 100), (20_000, 40))
 """Pairs of a number of rows and the epochs for fewer."""
 
@@ -65,6 +67,17 @@ def make_dense(widths: Sequence[int], dropout: float = 0) -> Layers:
         if dropout:
             layers.append({"Dropout": {"rate": dropout}})
     return layers
+
+
+def make_embedding(texts: NDArray[Any]) -> Layers:
+    """Layers that give a text, one of shape (n_rows,), the mean of its words' embeddings."""
+    n_words = [len(text.split()) for text in texts.tolist()]
+    length = _round_up(float(np.quantile(n_words, 0.95)))  # few texts are cut
+    return [
+        {"TextVectorization": {"max_tokens": _WORDS, "output_sequence_length": length}},
+        {"Embedding": {"input_dim": _WORDS, "output_dim": 16}},
+        "GlobalAveragePooling1D",
+    ]
 
 
 def make_convolutions(shape: Sequence[int]) -> Layers:

@@ -22,6 +22,7 @@ from kerasrecipes.drafting.network import (
     find_rescaling,
     make_convolutions,
     make_dense,
+    make_embedding,
 )
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.names import make_printable
@@ -289,9 +290,16 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
     above = "The input shape comes from the data."
     layers: list[tuple[Any, str]] = []
     if isinstance(source.inputs, dict):
+        kinds = [column.kind for column in source.columns]
         above = f"Each row becomes {count(found.n_inputs, 'number')}"
-        are_numbers = all(column.kind != "category" for column in source.columns)
+        are_numbers = "category" not in kinds
         above += ", standardised." if are_numbers else ": standardised, or 0 and 1 by category."
+        if "text" in kinds:
+            above = "Texts become a number for each word (tf-idf), numbers are standardised."
+        if kinds == ["text"]:
+            above = "TextVectorization gives each word an id, and Embedding each id its numbers."
+            layers += [(layer, "") for layer in make_embedding(*source.inputs.values())]
+            dense = make_dense([max(64, n_outputs)], choose_dropout(n_train))
     else:
         image_shape = find_image_shape(source)
         rescaling, why = find_rescaling(source.inputs)

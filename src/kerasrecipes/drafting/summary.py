@@ -80,7 +80,7 @@ def _describe_gaps(draft: Draft) -> str:
     texts = [f"{name} {n:,}" for name, n in [*found.gaps.items()][:_NAMES_SHOWN]]
     if len(found.gaps) > _NAMES_SHOWN:
         texts.append(f"and {len(found.gaps) - _NAMES_SHOWN:,} columns more")
-    kinds = {c.kind == "category" for c in found.source.columns if c.name in found.gaps}
+    kinds = {c.kind in ("category", "text") for c in found.source.columns if c.name in found.gaps}
     hows = ["filled with the median"] if False in kinds else []
     hows += ["a category of their own"] if True in kinds else []
     parts = [f"{', '.join(texts)}: {' or '.join(hows)} (missing: median)"] if texts else []

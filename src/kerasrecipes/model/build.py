@@ -50,6 +50,7 @@ _SERVING_NAMES = {
     "numbers",
     "original_units",
     "probabilities",
+    "texts",
 }
 """Layers of the saved model other than the recipe's own, which are one layer of it."""
 _ADAPT_BATCH_SIZE = 1024
@@ -92,6 +93,8 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
         zip(recipe.layers, _name_layers(recipe.layers), strict=True)
     ):
         path: KeyPath = ("layers", i)
+        if component.name == "TextVectorization":  # the encoder has it
+            continue
 
         def add_layer(
             component: Component = component, i: int = i, layer_name: str = layer_name
@@ -143,6 +146,8 @@ def _checking_weights() -> Iterator[None]:
 
 def needs_adapting(layer: Component) -> bool:
     """Whether a layer must be adapted to the training rows before training."""
+    if layer.name == "TextVectorization":
+        return False  # the encoder adapts it
     made_of = find_registered("layers", layer.name) or getattr(keras.layers, layer.name, None)
     return hasattr(made_of, "adapt") and not layer.arguments.keys() & _STATISTICS
 
@@ -391,8 +396,13 @@ def _is_raised_by_keras(error: Exception) -> bool:
     return bool(below) and any(below[0].is_relative_to(folder) for folder in _KERAS_FOLDERS)
 
 
-def describe_layers(recipe: Recipe, model: keras.Sequential) -> list[dict[str, Any]]:
+def describe_layers(
+    recipe: Recipe, model: keras.Sequential, encoder: keras.Model | None = None
+) -> list[dict[str, Any]]:
     """One row per layer: type, name, output shape, parameters as arithmetic, multiply-adds.
+
+    Args:
+        encoder: Its last layer is the recipe's first one where that is ``TextVectorization``.
 
     Returns:
         Mappings with the keys "type", "name" (the recipe's words, where it names the layer),
@@ -401,7 +411,8 @@ def describe_layers(recipe: Recipe, model: keras.Sequential) -> list[dict[str, A
         where it is not known).
     """
     rows = []
-    for component, layer in zip(recipe.layers, model.layers, strict=True):
+    layers = [*(encoder.layers[-1:] if encoder else ()), *model.layers][-len(recipe.layers) :]
+    for component, layer in zip(recipe.layers, layers, strict=True):
         shapes = [tuple(weight.shape) for weight in layer.weights]
         rows.append(
             {

@@ -10,7 +10,14 @@ import keras
 import numpy as np
 
 from kerasrecipes.backend import import_keras
-from kerasrecipes.model.build import build_model, compile_model, describe_layers, needs_adapting
+from kerasrecipes.errors import KeyPath
+from kerasrecipes.model.build import (
+    build_model,
+    call_keras,
+    compile_model,
+    describe_layers,
+    needs_adapting,
+)
 from kerasrecipes.model.checks import check_batch, check_output
 from kerasrecipes.model.encoder import Encoder, fit_encoder
 from kerasrecipes.model.randomness import seeding
@@ -78,7 +85,9 @@ def build(recipe: Recipe, dataset: Dataset) -> Built:
     import_keras()
     with seeding(recipe.seed):
         train = dataset.parts["train"]
-        encoder = fit_encoder(dataset, recipe.dataset)
+        takes_text = recipe.layers[0].name == "TextVectorization"
+        place: KeyPath = ("layers", 0) if takes_text else ("dataset", "features")
+        encoder = call_keras(recipe, place, lambda: fit_encoder(dataset, recipe.dataset))
         sees_all = any(map(needs_adapting, recipe.layers))
         inputs = encoder.encode(take_rows(train.inputs, slice(None if sees_all else 2)))
         model = build_model(recipe, inputs)
@@ -88,4 +97,5 @@ def build(recipe: Recipe, dataset: Dataset) -> Built:
         check_batch(recipe, model, inputs[:2], codec.encode(train.target[:2]))
         compile_model(recipe, model, is_weighted=train.weights is not None)
         serving = make_serving_model(model, encoder, codec, inputs.shape[1:])
-        return Built(model, serving, encoder, codec, describe_layers(recipe, model))
+        layers = describe_layers(recipe, model, encoder.model)
+        return Built(model, serving, encoder, codec, layers)

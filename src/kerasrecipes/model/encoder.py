@@ -7,6 +7,7 @@ as scopes; here all numbers go through one layer together, and columns are ident
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
+from kerasrecipes.memory import find_free_memory
+from kerasrecipes.recipe.features import MODEL_INPUTS
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Column, Dataset
 from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
@@ -24,12 +27,17 @@ from kerasrecipes.rows.kinds import CategoryColumn, NumberCode, find_fill, make_
 
 Raw = NDArray[Any] | dict[str, NDArray[Any]]
 """The inputs of a saved model: an array of shape (n_samples, ...). Of a table: numbers of shape
-(n_samples, n_numbers), float32, or categories of shape (n_samples, n_categories), text, or both as
-{"numbers": ..., "categories": ...}."""
+(n_samples, n_numbers), float32; categories or free texts of shape (n_samples, n_columns), text; or
+several of these as {"numbers": ..., "categories": ..., "texts": ...}."""
 
 ENCODER_NAME = "encode_columns"
 ROWS_AT_ONCE = 65_536
 """Rows encoded by one call: many enough to hide its cost, few enough to need little memory."""
+
+_VALUES_AT_ONCE = 16_000_000
+"""Numbers that the widest layer may give in one call: 64 MB."""
+
+_TEXTS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -47,36 +55,42 @@ class Encoder:
     rare: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
-    def numbers(self) -> list[str]:
-        """The number inputs, in order; a date gives one for each of its parts."""
-        return [name for column in self.columns for name in _list_number_inputs(column)]
-
-    @property
-    def categories(self) -> list[str]:
-        """The category inputs, in order."""
-        return [column.name for column in self.columns if column.kind == "category"]
+    def inputs(self) -> dict[str, list[str]]:
+        """By input of the model, what it takes, in order; a date gives a number for each part."""
+        names: dict[str, list[str]] = {"numbers": [], "categories": [], "texts": []}
+        for column in self.columns:
+            names[MODEL_INPUTS.get(column.kind, "numbers")] += column.inputs
+        return {name: taken for name, taken in names.items() if taken}
 
     def stack(self, inputs: Inputs) -> Raw:
         """Raw rows as the saved model takes them."""
         if not isinstance(inputs, dict):
             return inputs
-        stacks: dict[str, NDArray[Any]] = {}
-        if self.numbers:
-            stacks["numbers"] = _stack(inputs, self.numbers, np.dtype(np.float32))
-        if self.categories:
-            stacks["categories"] = _stack(inputs, self.categories, np.dtype(object))
-        return stacks if len(stacks) == 2 else next(iter(stacks.values()))
+        stacks = {name: _stack(inputs, names) for name, names in self.inputs.items()}
+        return stacks if len(stacks) > 1 else next(iter(stacks.values()))
 
     def encode(self, inputs: Inputs) -> NDArray[Any]:
         """Raw rows as the first layer of the recipe sees them, of shape (n_samples, ...)."""
         if not isinstance(inputs, dict) or self.model is None:
             return np.asarray(inputs)
         n_rows = count_rows(inputs)
-        encoded = make_aligned((n_rows, *self.model.output_shape[1:]), np.dtype(np.float32))
-        for start in range(0, n_rows, ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
+        shape = (n_rows, *self.model.output_shape[1:])
+        if 4 * math.prod(shape) > find_free_memory():
+            raise MemoryError(f"an array of shape {shape}")
+        encoded = make_aligned(shape, np.dtype(np.float32))
+        n_at_once = count_rows_at_once(self.model)
+        for start in range(0, n_rows, n_at_once):
+            rows = slice(start, start + n_at_once)
             encoded[rows] = self.model(to_tensors(self.stack(take_rows(inputs, rows))))
         return encoded
+
+
+def count_rows_at_once(model: keras.Model) -> int:
+    """How many rows one call may take, so that its widest array stays within bounds."""
+    shapes = [tensor.shape[1:] for tensor in model.inputs]
+    shapes += [layer.output.shape[1:] for layer in model.layers]
+    widest = max(int(np.prod([size or 1 for size in shape])) for shape in shapes)
+    return int(np.clip(_VALUES_AT_ONCE // max(widest, 1), 32, ROWS_AT_ONCE))
 
 
 def to_tensors(raw: Raw) -> Any:
@@ -108,27 +122,27 @@ def fit_encoder(dataset: Dataset, spec: DatasetSpec) -> Encoder:
     # Without a name scope of its own, a saved model's inputs are named as its reader expects.
     made: dict[str, keras.KerasTensor] = {}
     outputs: list[keras.KerasTensor] = []
-    encoder = Encoder(columns)
     rare: dict[str, list[str]] = {}
-    if encoder.numbers:
-        made["numbers"] = keras.Input((len(encoder.numbers),), name="numbers")
+    for name, names in Encoder(columns).inputs.items():
+        dtype = "float32" if name == "numbers" else "string"
+        made[name] = keras.Input((len(names),), dtype=dtype, name=name)
+    if "numbers" in made:
         outputs += _encode_numbers(made["numbers"], columns, inputs, spec)
-    if encoder.categories:
-        made["categories"] = keras.Input(
-            (len(encoder.categories),), dtype="string", name="categories"
-        )
+    if "categories" in made:
         outputs += _encode_categories(made["categories"], columns, inputs, spec, rare)
+    for i, column in enumerate(each for each in columns if each.kind == "text"):
+        vectorization = _fit_vectorization(column, i, np.asarray(inputs[column.name]))
+        # Keras 3.15 finds the shape of split texts only where these have no axis of 1.
+        is_split = column.arguments.get("split", "whitespace")
+        outputs.append(vectorization(made["texts"][:, i if is_split else slice(i, i + 1)]))
     output = ops.concatenate(outputs, axis=1) if len(outputs) > 1 else outputs[0]
-    wanted = made if len(made) == 2 else next(iter(made.values()))
+    wanted = made if len(made) > 1 else next(iter(made.values()))
     return Encoder(columns, keras.Model(wanted, output, name=ENCODER_NAME), rare)
 
 
-def _list_number_inputs(column: Column) -> tuple[str, ...]:
-    return () if column.kind == "category" else column.inputs
-
-
-def _stack(inputs: Mapping[str, Any], names: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
-    stacked = np.empty((len(inputs[names[0]]), len(names)), dtype)
+def _stack(inputs: Mapping[str, Any], names: Sequence[str]) -> NDArray[Any]:
+    first = inputs[names[0]]
+    stacked = np.empty((len(first), len(names)), object if first.dtype == object else np.float32)
     for i, name in enumerate(names):
         stacked[:, i] = inputs[name]
     return stacked
@@ -138,7 +152,8 @@ def _encode_numbers(
     raw: keras.KerasTensor, columns: Sequence[Column], inputs: Mapping[str, Any], spec: DatasetSpec
 ) -> list[keras.KerasTensor]:
     """Fill missing numbers, standardise, and discretize columns set to ``float_discretized``."""
-    described = [(column, name) for column in columns for name in _list_number_inputs(column)]
+    numeric = (column for column in columns if column.kind not in MODEL_INPUTS)
+    described = [(column, name) for column in numeric for name in column.inputs]
     codes = [column.fit_numbers(inputs[name]) for column, name in described]
     outputs = []
     filled, missing = raw, ops.isnan(raw)
@@ -212,3 +227,35 @@ def _encode_categories(
         )
         outputs.append(crossing(tuple(texts[name] for name in cross.feature_names)))
     return [ops.cast(output, "float32") for output in outputs]
+
+
+def _fit_vectorization(
+    column: Column, place: int, texts: NDArray[Any]
+) -> keras.layers.TextVectorization:
+    """A layer with the vocabulary of the training rows' texts.
+
+    Keras saves what ``adapt`` finds as lines of a file, and splits tokens at characters such as
+    U+2028 when it reads them. A vocabulary that is given is saved as it is.
+    """
+    unused = ("name", "ragged", "sparse")
+    arguments = {key: value for key, value in column.arguments.items() if key not in unused}
+    if isinstance(arguments.get("ngrams"), list):
+        arguments["ngrams"] = tuple(arguments["ngrams"])
+    layer = keras.layers.TextVectorization(**arguments)
+    starts = range(0, len(texts), _TEXTS_AT_ONCE)
+    batches = [texts[start : start + _TEXTS_AT_ONCE, np.newaxis] for start in starts]
+    if arguments.get("vocabulary") is None:
+        layer.adapt(iter(batches))
+        weights: dict[str, NDArray[Any]] = {}
+        layer.save_own_variables(weights)  # idf_weights, for output_mode: tf_idf
+        arguments |= {name: array.tolist() for name, array in weights.items()}
+        arguments["vocabulary"] = layer.get_vocabulary()
+    if arguments["output_mode"] != "int":
+        # A graph, in which saved models are checked, has no size of a vocabulary.
+        if not arguments.get("pad_to_max_tokens"):
+            arguments |= {"max_tokens": layer.vocabulary_size(), "pad_to_max_tokens": True}
+    elif not arguments.get("output_sequence_length"):
+        # Otherwise the answer to a text would depend on the longest one beside it.
+        arguments["output_sequence_length"] = max(layer(batch).shape[1] for batch in batches)
+    name = f"text_vectorization_{place}" if place else "text_vectorization"
+    return keras.layers.TextVectorization(**arguments, name=name)

@@ -13,16 +13,13 @@ from numpy.typing import NDArray
 
 from kerasrecipes.backend import import_keras
 from kerasrecipes.errors import RunFailed
-from kerasrecipes.model.encoder import ROWS_AT_ONCE, Encoder, to_tensors
+from kerasrecipes.model.encoder import Encoder, count_rows_at_once, to_tensors
 from kerasrecipes.model.randomness import seeding
 from kerasrecipes.model.target import TargetCodec
 from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
 
 TOLERANCE = 1e-5
 """How far a reloaded model's answers may lie from the trained one's, relative to their size."""
-
-_VALUES_AT_ONCE = 16_000_000
-"""Numbers that the widest layer may give in one call: 64 MB."""
 
 
 def make_serving_model(
@@ -103,14 +100,6 @@ def find_known(
         return None
     reader = keras.Model(model.inputs, _MaskReader()(model.outputs[0]))
     return make_predictor(reader, Encoder())(encode()) > 0
-
-
-def count_rows_at_once(model: keras.Model) -> int:
-    """How many rows one call may take, so that its widest layer stays within bounds."""
-    shapes = [layer.output.shape[1:] for layer in model.layers]
-    sizes = (int(np.prod([size or 1 for size in shape])) for shape in shapes)
-    widest = max(sizes, default=1)  # a damaged model may have no layers
-    return int(np.clip(_VALUES_AT_ONCE // widest, 32, ROWS_AT_ONCE))
 
 
 def find_trained(serving: keras.Model) -> keras.Sequential:

@@ -32,6 +32,12 @@ def copy_weights(model: keras.Sequential, saved: keras.Model, file: Path) -> lis
     return list(lines)
 
 
+def list_vocabularies(model: keras.Model) -> list[list[str]]:
+    """The vocabularies of a saved model's encoder."""
+    layers = [inner for layer in model.layers for inner in getattr(layer, "layers", ())]
+    return [layer.get_vocabulary() for layer in layers if hasattr(layer, "get_vocabulary")]
+
+
 def _copy_each(model: keras.Sequential, source: keras.Model) -> Iterator[tuple[str, bool]]:
     """Copy weights layer by layer; give a line for each, and whether they were copied."""
     sources = {layer.name: layer for layer in source.layers}

@@ -35,6 +35,7 @@ _PARTS = re.compile(
 """Modules and names of what models consist of; their values have no module."""
 
 _NAME = re.compile(r"[\w.\\/>-]*", re.ASCII)
+_CALLED = ("standardize", "split")  # arguments of TextVectorization
 _NEVER = {"Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
 _SLACK_BYTES = 2**20
 _RAISED = (
@@ -81,6 +82,9 @@ def _check_archive(file: Path) -> None:
             raise ValueError("it contains paths that lead out of it")
         config = json.loads(archive.read(_CONFIG))
     parts = [*_find_parts(config)]
+    if any(isinstance(part["config"].get(name), dict) for part in parts for name in _CALLED
+           if part["class_name"] == "TextVectorization"):  # fmt: skip
+        raise ValueError("its TextVectorization calls a function")
     own = [part for part in parts if _is_own(part)]
     if not own:  # which may not work in a graph
         needed, stored = _count_weights(config, parts), members[_WEIGHTS]

@@ -93,7 +93,7 @@ class Saved:
         if encoding is not None:
             csv = spec.csv.model_copy(update={"encoding": encoding})
             schema = replace(schema, spec=spec.model_copy(update={"csv": csv}))
-        rows = open_rows(data, DatasetSpec())
+        rows = open_rows(data, DatasetSpec(path=schema.spec.path))
         n_kept, left_out = 0, Counter[str]()
         for piece in rows.iterate(schema, ids, with_target=with_target):
             for _, problem in check_ids(self.recipe, [piece], schema.columns):
@@ -207,6 +207,6 @@ def _read_vocabularies(encoder: Encoder) -> dict[str, set[str]]:
     lookups = {layer.name: layer for layer in layers if hasattr(layer, "get_vocabulary")}
     return {
         name: {*lookups[f"category_{i}"].get_vocabulary(), ""}
-        for i, name in enumerate(encoder.categories)
+        for i, name in enumerate(encoder.inputs.get("categories", ()))
         if f"category_{i}" in lookups
     }

@@ -245,7 +245,7 @@ class ComponentReader:
             return value
         default, category = definition.arguments[argument], find_category(argument)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if definition.category == "features":
+        if definition.category == "features" or definition.name == "TextVectorization":
             rule = find_rule(arguments, argument)
         elif value is None and (default is None or category == "initializers"):
             return None

@@ -20,12 +20,24 @@ FEATURES: dict[str, dict[str, Any]] = {
     "integer_hashed": {"num_bins": 32},
     "boolean": {},
     "date": {"format": None},
+    "text": {
+        "max_tokens": 1000,
+        "output_mode": "tf_idf",
+        "ngrams": None,
+        "output_sequence_length": None,
+        "split": "whitespace",
+        "standardize": "lower_and_strip_punctuation",
+    },
 }
 """Feature types, with the arguments that each word takes and their defaults: those of
-``keras.utils.FeatureSpace``, and two of ours, boolean and date. Texts may be numbers with a unit
-(such as "$" or "kg"), a decimal comma, or marks between thousands."""
+``keras.utils.FeatureSpace``, ``TextVectorization``'s for text, and two of ours, boolean and date.
+Numbers may be texts with a unit, such as "$", a decimal comma, or marks between thousands."""
+
+MODEL_INPUTS = {"category": "categories", "text": "texts"}
+"""By kind of column, the input of a saved model that takes it; "numbers" takes the others."""
 
 _TEXTS = {"format": "%d/%m/%Y", "unit": "kg"}
+_OUTPUT_MODES = ("tf_idf", "count", "multi_hot", "int")
 
 
 def find_rule(arguments: dict[str, Any], argument: str) -> str:
@@ -39,6 +51,8 @@ def find_rule(arguments: dict[str, Any], argument: str) -> str:
     match argument:
         case "format" | "unit" if not isinstance(value, str):
             return f"must be text such as '{_TEXTS[argument]}'"
+        case "output_mode" if value not in _OUTPUT_MODES:
+            return f"must be {' or '.join(_OUTPUT_MODES)}"
         case "decimal" if value not in (".", ","):
             return "must be '.' or ','"
         case "thousands" if not (isinstance(value, str) and len(value) == 1):

@@ -10,12 +10,15 @@ from pathlib import Path
 from pprint import pformat
 from typing import Any
 
+from kerasrecipes.recipe.features import MODEL_INPUTS
+
 _LOAD = 'model = keras.saving.load_model("model.keras", compile=False)'
 _READ_NUMBERS = 'rows = pd.read_csv("rows.csv")'
-_READ_TEXT = 'rows = pd.read_csv("rows.csv", dtype=dict.fromkeys(categories, str))'
+_READ_TEXT = 'rows = pd.read_csv("rows.csv", dtype=dict.fromkeys({names}, str))'
 _ARRAYS = {
     "numbers": 'rows[numbers].to_numpy("float32")',
     "categories": 'tf.constant(rows[categories].fillna("").to_numpy(str))',
+    "texts": 'tf.constant(rows[texts].fillna("").map(str.strip).to_numpy(object))',
 }
 _PREDICT = "print(model.predict(inputs))"
 
@@ -40,22 +43,19 @@ class ModelInput:
 def list_inputs(dataset: Mapping[str, Any]) -> list[ModelInput]:
     """List the inputs of a saved model, in order, from the facts about the data in run.json.
 
-    A table's numbers are one input and its categories another; a date gives a number for each of
-    its parts.
+    A table's numbers are one input, its categories another, and its free texts a third; a date
+    gives a number for each of its parts.
     """
     if "shape" in dataset:
         return [ModelInput("inputs", "float32", tuple(dataset["shape"]))]
-    numbers, categories = [], []
+    inputs: dict[str, list[str]] = {"numbers": [], "categories": [], "texts": []}
     for column in dataset.get("columns", ()):
-        name = column["name"]
-        if column["kind"] == "category":
-            categories.append(name)
-        else:
-            numbers += [f"{name} ({part})" for part in column["parts"]] or [name]
-    groups = {"numbers": ("float32", numbers), "categories": ("string", categories)}
+        parts = [f"{column['name']} ({part})" for part in column["parts"]]
+        inputs[MODEL_INPUTS.get(column["kind"], "numbers")] += parts or [column["name"]]
+    dtypes = {"numbers": "float32"}
     return [
-        ModelInput(name, dtype, (len(columns),), tuple(columns))
-        for name, (dtype, columns) in groups.items()
+        ModelInput(name, dtypes.get(name, "string"), (len(columns),), tuple(columns))
+        for name, columns in inputs.items()
         if columns
     ]
 
@@ -83,9 +83,10 @@ def write_snippet(dataset: Mapping[str, Any]) -> str:
     names = {each.name: each.columns for each in inputs}
     arrays = {name: _ARRAYS[name] for name in names}
     stacked = [f'    "{name}": {array},' for name, array in arrays.items()]
+    of_text = " + ".join(name for name in names if name != "numbers")
     lines = [
         *("import keras", "import pandas as pd"),
-        *["import tensorflow as tf"] * ("categories" in names),
+        *["import tensorflow as tf"] * bool(of_text),
         "",
         *(
             f"{name} = {pformat([*columns], width=80, compact=True)}"
@@ -93,7 +94,7 @@ def write_snippet(dataset: Mapping[str, Any]) -> str:
         ),
         "",
         _LOAD,
-        _READ_TEXT if "categories" in names else _READ_NUMBERS,
+        _READ_TEXT.format(names=of_text) if of_text else _READ_NUMBERS,
         *(line for column in dataset["columns"] for line in _split_date(column)),
     ]
     if len(arrays) == 1:

@@ -32,6 +32,7 @@ _TAKEN_AS = {
     "integer_hashed": "category, hashed to {num_bins:,} values",
     "boolean": "true or false",
     "date": "date",
+    "text": "text, vectorised ({output_mode})",
 }
 """Descriptions of ``recipe.features.FEATURES``."""
 

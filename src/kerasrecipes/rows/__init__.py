@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kerasrecipes.errors import DataError, InputError
-from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.endings import has_arrays
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind
@@ -23,7 +23,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
 from kerasrecipes.rows.builtin import BuiltIn
 from kerasrecipes.rows.checks import check_keys
-from kerasrecipes.rows.compatibility import check_compatibility
+from kerasrecipes.rows.compatibility import check_compatibility, find_first_layer
 from kerasrecipes.rows.dataset import Dataset, Part
 from kerasrecipes.rows.downloads import Say, say_nothing
 from kerasrecipes.rows.files import TableFile, find_files, find_kind, open_stream, open_table_file
@@ -34,6 +34,7 @@ from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.splits import split_source
 from kerasrecipes.rows.table import Table
+from kerasrecipes.rows.texts import find_texts
 
 __all__ = [
     "STANDARD_INPUT",
@@ -51,6 +52,7 @@ __all__ = [
 ]
 
 STANDARD_INPUT = "-"
+_EVERY_TOKEN = 2**31 - 1
 
 
 def load_for(recipe: Recipe, say: Say = say_nothing, data: Any = None) -> Dataset:
@@ -68,11 +70,28 @@ def load_for(recipe: Recipe, say: Say = say_nothing, data: Any = None) -> Datase
     """
     hint = find_loss_kind(recipe.loss)
     try:
-        dataset = load_dataset(recipe.dataset, say, hint=hint, data=data)
+        rows = open_rows(data, recipe.dataset, say)
+        rows = rows.as_table() if isinstance(rows, Arrays) and rows.are_columns else rows
+        if isinstance(rows, Table):
+            rows.text = _find_text(recipe)
+        dataset = load_dataset(recipe.dataset, say, hint=hint, data=rows)
     except DataError as error:
         raise recipe.locate_problems(error) from error
     check_compatibility(recipe, dataset)
     return dataset
+
+
+def _find_text(recipe: Recipe) -> Component | None:
+    """How a first layer ``TextVectorization`` takes columns of text, in the form of a feature.
+
+    Where it has no ``max_tokens``, the next layer's ``input_dim`` bounds the vocabulary.
+    """
+    layer, first = recipe.layers[0], find_first_layer(recipe.layers)
+    if layer.name != "TextVectorization" or not first:
+        return None
+    most = first[1].arguments.get("input_dim", _EVERY_TOKEN)
+    defaults = {"max_tokens": most, "output_mode": "int"}
+    return Component("features", "text", defaults | layer.arguments)
 
 
 def check_file(recipe: Recipe) -> None:
@@ -141,6 +160,8 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
         InputError: ``data`` is something else.
     """
     kind = type(data).__name__
+    if isinstance(data, Rows):
+        return data
     if data is None:
         return _open_named(spec, say)
     if isinstance(data, io.TextIOBase):
@@ -183,6 +204,9 @@ def _open_named(spec: DatasetSpec, say: Say) -> Rows:
 
 def _open_path(path: Path, spec: DatasetSpec) -> Rows:
     with explain_damage(path.name):
+        if texts := find_texts(path, spec.path):
+            check_keys(spec, path.name, "table", "a folder of texts")
+            return texts
         images = find_images(str(path))
     if images:
         return Images(images, path.name)

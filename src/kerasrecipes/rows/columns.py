@@ -41,7 +41,9 @@ class Findings:
     left_out: tuple[tuple[str, str], ...]
 
 
-def find_columns(table: LoadedTable, spec: DatasetSpec, targets: Sequence[str]) -> Findings:
+def find_columns(
+    table: LoadedTable, spec: DatasetSpec, targets: Sequence[str], text: Component | None = None
+) -> Findings:
     """Decide which columns are used, and how each is taken.
 
     ``features`` of the recipe wins, its names before its patterns; other columns are taken by their
@@ -51,6 +53,7 @@ def find_columns(table: LoadedTable, spec: DatasetSpec, targets: Sequence[str]) 
         table: Every row.
         spec: The recipe's ``dataset``.
         targets: The columns that are to be predicted.
+        text: How a first layer takes columns of text; None leaves free text out.
 
     Raises:
         DataError: The recipe names columns that are not there, a column of numbers has a few cells
@@ -59,7 +62,12 @@ def find_columns(table: LoadedTable, spec: DatasetSpec, targets: Sequence[str]) 
     names = table.names
     aside = {*targets, *spec.drop, spec.sample_weight}
     free = [name for name in names if name not in aside]
-    spec = spec.model_copy(update={"features": _expand_patterns(spec.features, free)})
+    features = _expand_patterns(spec.features, free)
+    if text:
+        chosen = [name for name, use in features.items() if use.name == "text"]
+        others = [name for name in free if name not in features and table.take_cells(name).is_text]
+        features |= dict.fromkeys(chosen or others, text)
+    spec = spec.model_copy(update={"features": features})
     if problems := [*check_names(names, spec, targets)]:
         raise DataError(table.name, problems)
     used: list[Column] = []
@@ -80,7 +88,7 @@ def find_columns(table: LoadedTable, spec: DatasetSpec, targets: Sequence[str]) 
                 problems.append(finding.problem)
                 continue
             finding = instead.explain(finding.hint)
-        if finding.column is None:
+        if finding.column is None or finding.column.kind == "text":
             reasons[name] = "; ".join(filter(None, (finding.reason, finding.hint)))
             continue
         reason = "; ".join(filter(None, (finding.column.reason, finding.hint)))

@@ -43,16 +43,49 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
         found.append((("dataset", "standardize_target"), message))
     found += _check_class_weight(recipe, dataset)
     found += check_monitors(recipe.metrics, recipe.callbacks, "validation" in dataset.parts)
+    found += _check_text(recipe, dataset.columns)
     found += check_ids(recipe, dataset.parts.values(), dataset.columns)
     if found:
         raise RecipeError([recipe.problem(*problem) for problem in found])
 
 
 def find_first_layer(layers: Sequence[Component]) -> tuple[int, Component] | None:
-    """The first layer that does more than give its inputs another shape, and its position."""
-    return next(
-        (pair for pair in enumerate(layers) if pair[1].name not in ("Reshape", "Flatten")), None
-    )
+    """The first layer that does more than encode its inputs or reshape them, and its position."""
+    others = ("Reshape", "Flatten", "TextVectorization")
+    return next((pair for pair in enumerate(layers) if pair[1].name not in others), None)
+
+
+def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Iterator[tuple[KeyPath, str]]:
+    """Check that text reaches the layer that takes it, in the form that the next layer takes."""
+    texts = [column for column in columns if column.kind == "text"]
+    for i, layer in enumerate(recipe.layers):
+        if layer.name == "TextVectorization" and (i or not texts or len(columns) > 1):
+            received = list_some([f"{column.name}: {column.feature}" for column in columns])
+            yield (
+                ("layers", i, layer.name),
+                "TextVectorization is the first layer, and takes the text of a table's only column "
+                f"(received: layers[{i}], {received or 'an array'}). Leave the other columns out "
+                "with drop; to use text beside them, write features: {NAME: text} instead.",
+            )
+    first = find_first_layer(recipe.layers)
+    if not texts or not first:
+        return
+    (i, layer), arguments = first, texts[0].arguments
+    mode, most = arguments["output_mode"], arguments["max_tokens"]
+    n_ids = layer.arguments.get("input_dim")
+    wanted = {"Embedding": "int", "Dense": "tf_idf"}.get(layer.name, mode)
+    wanted = wanted if len(columns) == 1 else "tf_idf"
+    if (mode == "int") != (wanted == "int"):
+        yield (
+            ("layers", i, layer.name),
+            "Embedding takes the ids of a single column of text; Dense, and other columns beside "
+            f"the text, go with a number for each word (received: output_mode={mode}). Write "
+            f"output_mode: {wanted}.",
+        )
+    elif n_ids is not None and most > n_ids:
+        received = f"(received: input_dim={n_ids}, max_tokens={most})"
+        message = f"An Embedding has a row for each of max_tokens ids {received}."
+        yield ("layers", i, layer.name), f"{message} Write max_tokens: {n_ids}."
 
 
 def check_ids(
@@ -71,6 +104,8 @@ def check_ids(
         return
     i, layer = first
     path = ("layers", i, layer.name)
+    if any(column.kind == "text" for column in columns):
+        return  # see _check_text
     changed = [column.name for column in columns if column.feature != "float"]
     if changed:
         yield (
@@ -116,6 +151,13 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> list[str]:
         return [
             f"layers[{first[0]}]: {first[1].name} scales columns that are standardised already "
             f"({list_some(scaled)}). Remove it, or write features: {{'*': float}} under dataset."
+        ]
+    is_masked = any(layer.arguments.get("mask_zero") for layer in recipe.layers)
+    averages = any(layer.name == "GlobalAveragePooling1D" for layer in recipe.layers)
+    if is_masked and averages and any(column.kind == "text" for column in dataset.columns):
+        return [
+            "layers: GlobalAveragePooling1D divides by the number of words, which gives NaN for a "
+            "text without any, such as '...'. Remove mask_zero."
         ]
     return []
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import find_meant, suggest
@@ -40,6 +41,9 @@ class Table(Rows):
         name: The table's name, for messages.
         origin: Where the rows came from, in words.
         default_target: The target where the recipe names none.
+
+    Attributes:
+        text: How the recipe's first layer takes columns of text, if it does.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Table(Rows):
     ) -> None:
         self._open, self.name, self._origin = open_file, name, origin
         self._default_target = default_target
+        self.text: Component | None = None
 
     @classmethod
     def hold(cls, table: pa.Table, name: str, origin: str, target: str | None = None) -> Table:
@@ -85,7 +90,7 @@ class Table(Rows):
             DataError: The recipe and the table do not fit; it lists everything.
         """
         targets = self._choose_targets(table.names, spec)
-        found = find_columns(table, spec, targets)
+        found = find_columns(table, spec, targets, self.text)
         target_cells = [table.take_cells(target) for target in targets]
         weights = read_weights(table.take_cells(spec.sample_weight)) if spec.sample_weight else None
         used = [name for name in table.names if name not in spec.drop]

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasrecipes.errors import RunFailed
-from kerasrecipes.model.serving import count_rows_at_once
+from kerasrecipes.model.encoder import count_rows_at_once
 from kerasrecipes.training.checkpoints import Checkpointer
 from kerasrecipes.training.steps import (
     Logs,

@@ -16,6 +16,7 @@ from kerasrecipes.rows.kinds.category import CategoryColumn
 from kerasrecipes.rows.kinds.date import DateColumn
 from kerasrecipes.rows.kinds.identifier import find_row_number
 from kerasrecipes.rows.kinds.number import NumberColumn, find_fill
+from kerasrecipes.rows.kinds.text import TextColumn
 
 __all__ = [
     "BooleanColumn",
@@ -32,7 +33,7 @@ __all__ = [
     "take_column",
 ]
 
-KINDS: tuple[type[Column], ...] = (BooleanColumn, DateColumn, NumberColumn, CategoryColumn)
+KINDS = (BooleanColumn, DateColumn, NumberColumn, TextColumn, CategoryColumn)
 """In the order in which a column is compared with them."""
 
 _BY_WORD = {word: kind for kind in KINDS for word in kind.words}

@@ -16,7 +16,7 @@ from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable
 from kerasrecipes.rows.words import count, write_use
 
-Kind = Literal["number", "boolean", "category", "date"]
+Kind = Literal["number", "boolean", "category", "date", "text"]
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ class Column(ABC):
 
     def find_missing(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Which of the values that ``read`` gave are missing."""
-        is_missing: NDArray[np.bool_] = np.isnan(values)
-        return is_missing
+        is_missing = values == "" if values.dtype == object else np.isnan(values)
+        return np.asarray(is_missing, dtype=bool)
 
     def fit_numbers(self, values: NDArray[Any]) -> NumberCode:
         """Learn from training rows how one array of numbers is encoded: standardised.

@@ -91,9 +91,6 @@ class CategoryColumn(Column):
             names = [_name_number(name) for name in names]
         return [np.array([*names, ""], dtype=object)], np.zeros(len(names), dtype=bool)
 
-    def find_missing(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        return np.asarray(values == "", dtype=bool)
-
     def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
         """Categories that differ in capital letters only."""
         first: dict[str, str] = {}

@@ -1,0 +1,48 @@
+"""Columns of free text, such as reviews, which ``TextVectorization`` turns into numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from kerasrecipes.rows.cells import Cells, is_text
+from kerasrecipes.rows.kinds.base import Column, Finding, Kind
+from kerasrecipes.rows.words import write_use
+
+_FEWEST_ROWS = 20
+_FEWEST_WORDS = 5
+"""Names and addresses have fewer on average."""
+
+
+class TextColumn(Column):
+    """Texts, of dtype object; "" where one is missing."""
+
+    kind: ClassVar[Kind] = "text"
+    words: ClassVar[tuple[str, ...]] = ("text",)
+
+    @property
+    def expected(self) -> str:
+        return "texts"
+
+    @classmethod
+    def recognise(cls, cells: Cells) -> Finding | None:
+        """Recognise texts of many words that hardly recur; ``features`` must ask for them."""
+        if not cells.is_text or cells.is_category or cells.n_values < _FEWEST_ROWS:
+            return None
+        n_words = float(np.mean([len(text.split()) for text in cells.names]))
+        if n_words < _FEWEST_WORDS or 2 * len(cells.names) <= cells.n_values:
+            return None
+        reason = f"free text, {n_words:.0f} words on average"
+        column = replace(cls.take(cells, "text", {}), reason=reason)
+        return Finding(column, reason, f"to use it: {write_use(cells.name, 'text')}")
+
+    def accepts(self, kind: pa.DataType) -> bool:
+        return is_text(kind)
+
+    def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
+        texts = np.array([*cells.names, ""], dtype=object)
+        return [texts], np.zeros(len(cells.names), dtype=bool)
