@@ -14,7 +14,7 @@ from kerasrecipes.model.build import build_callbacks
 from kerasrecipes.model.built import build
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.components import REFUSED, find_category
-from kerasrecipes.recipe.keras_names import Required, find_definition, list_names
+from kerasrecipes.recipe.keras_names import Required, find_definition, list_bases, list_names
 from kerasrecipes.rows import load_for
 
 NUMBERS = [0, 1, 2, 3, 4, -1, 0.5, 1e-3, -0.5, 1e9, 10**12, 10**20, float("inf"), float("nan")]
@@ -40,7 +40,9 @@ VALUES = st.sampled_from([*NUMBERS[:5], *NUMBERS, *OTHERS])
 @st.composite
 def components(draw: st.DrawFn, category: str, depth: int = 0) -> Any:
     """A name of Keras's, with its required arguments and a few others, right or wrong."""
-    name = draw(st.sampled_from(sorted(list_names(category).keys() - REFUSED)))
+    name = draw(
+        st.sampled_from(sorted(list_names(category).keys() - REFUSED - list_bases().keys()))
+    )
     definition = find_definition(category, name)
     if not definition.is_class:
         return name

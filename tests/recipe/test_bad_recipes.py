@@ -276,6 +276,25 @@ def test_a_key_given_twice_hides_no_other_problem(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ("{name: imdb}", "The texts of imdb differ in length, and need one. Write maxlen: 100."),
+        (
+            "{name: iris, num_words: 500}",
+            "num_words is for the built-in texts imdb and reuters. Remove it.",
+        ),
+        (
+            "{path: data.npz, maxlen: 5}",
+            "maxlen is for the built-in texts imdb and reuters. Remove it.",
+        ),
+    ],
+)
+def test_keys_of_built_in_texts(tmp_path: Path, dataset: str, message: str) -> None:
+    text = f"dataset: {dataset}\nlayers: [{{Dense: {{units: 1}}}}]\nloss: mse\n"
+    assert complain(tmp_path, text).strip().endswith(message)
+
+
 def test_one_mistake_is_told_once(tmp_path: Path) -> None:
     """A misspelt activation is not also a wrong one; a misspelt key is not also missing."""
     for text in (GOOD.replace("softmax", "sofmax"), GOOD.replace("loss", "los")):

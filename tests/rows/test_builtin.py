@@ -7,7 +7,8 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from kerasrecipes.errors import DataUnavailable
+import kerasrecipes as kr
+from kerasrecipes.errors import DataError, DataUnavailable, RecipeError
 from kerasrecipes.recipe.schema import DatasetName
 from kerasrecipes.rows.builtin import CIFAR100_CLASSES, LOADERS, load_source
 
@@ -187,3 +188,90 @@ def test_keras_is_quiet_and_no_server_may_be_silent_for_ever(
     fake_keras(mnist=load_data)
     load("mnist")
     assert capsys.readouterr().out == ""
+
+
+REVIEWS = [[11, 40, 7], [5, 6], [9, 8, 7, 6, 5], [1000, 3], [4], [2, 3]]
+"""Word ids as Keras's files have them: without the start, and 3 less than load_data gives."""
+
+
+def write_texts(file: Path, **arrays: Any) -> None:
+    """Write texts in the format of Keras's own files: pickled lists of ids."""
+    for name, value in arrays.items():
+        if name.startswith("x"):
+            arrays[name] = np.empty(len(value), object)
+            arrays[name][:] = value
+    np.savez(file, **arrays)
+
+
+@pytest.fixture
+def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small imdb.npz and reuters.npz in the place of those that Keras downloads and checks."""
+    labels = np.array([0, 1, 0, 1, 0, 1])
+    write_texts(
+        tmp_path / "imdb.npz",
+        x_train=REVIEWS,
+        y_train=labels,
+        x_test=REVIEWS[:2],
+        y_test=labels[:2],
+    )
+    write_texts(tmp_path / "reuters.npz", x=REVIEWS, y=np.array([3, 4, 45, 0, 1, 2]))
+    for name in ("imdb", "reuters"):
+        monkeypatch.setattr(
+            f"keras.src.datasets.{name}.get_file", lambda fname, **_: str(tmp_path / fname)
+        )
+
+
+@pytest.mark.usefixtures("texts")
+def test_imdb_equals_load_data_and_pad_sequences() -> None:
+    import keras
+
+    source = load_source("imdb", num_words=30, maxlen=4)
+    (x, y), (x_test, y_test) = keras.datasets.imdb.load_data(num_words=30)
+    padded = keras.utils.pad_sequences
+    np.testing.assert_array_equal(source.inputs, padded(x, maxlen=4))
+    np.testing.assert_array_equal(source.own_parts["test"].inputs, padded(x_test, maxlen=4))
+    assert (source.target.tolist(), source.own_parts["test"].target.tolist()) == (
+        y.tolist(),
+        y_test.tolist(),
+    )
+    assert (source.target_names, source.class_names) == (("sentiment",), ("negative", "positive"))
+    assert sorted(map(tuple, source.inputs.tolist())) == [
+        (0, 0, 1, 7), (0, 1, 2, 6), (0, 1, 5, 6), (0, 1, 8, 9), (1, 14, 2, 10), (11, 10, 9, 8),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("texts")
+def test_reuters_has_its_own_test_part_and_46_named_topics() -> None:
+    source = load_source("reuters", maxlen=7, padding="post")
+    assert (source.inputs.shape, source.own_parts["test"].inputs.shape) == ((4, 7), (2, 7))
+    assert (source.inputs[:, 0] == 1).all()
+    assert (source.inputs[:, -1] == 0).all()
+    assert len(source.class_names) == 46
+    assert {source.class_names[i] for i in (*source.target, *source.own_parts["test"].target)} == {
+        *("cocoa", "grain", "veg-oil", "earn", "acq", "lead")
+    }
+
+
+@pytest.mark.usefixtures("texts")
+def test_a_model_of_imdb_trains_and_predicts_arrays_of_ids(tmp_path: Path) -> None:
+    recipe: dict[str, Any] = {
+        "name": "reviews",
+        "dataset": {"name": "imdb", "num_words": 30, "maxlen": 4},
+        "layers": [
+            {"Embedding": {"input_dim": 30, "output_dim": 2}},
+            "GlobalAveragePooling1D",
+            {"Dense": {"units": 1, "activation": "sigmoid"}},
+        ],
+        "loss": "binary_crossentropy",
+        "epochs": 1,
+    }
+    trained = kr.train(recipe, output_dir=tmp_path, report=[])
+    np.save(tmp_path / "ids.npy", np.array([[1, 14, 2, 10], [0, 0, 1, 7]]))
+    answers = trained.predict(tmp_path / "ids.npy")
+    assert set(answers["predicted"]) <= {"negative", "positive"}
+    np.save(tmp_path / "large.npy", np.array([[1, 14, 2, 30]]))
+    with pytest.raises(DataError, match="ids from 0 to 29"):
+        trained.predict(tmp_path / "large.npy")
+    recipe["layers"][0] = {"Embedding": {"input_dim": 12, "output_dim": 2}}
+    with pytest.raises(RecipeError, match="Embedding has input_dim 12, for ids from 0 to 11"):
+        kr.train(recipe, output_dir=tmp_path)

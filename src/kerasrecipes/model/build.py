@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import operator
 import re
+import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,9 +31,11 @@ from kerasrecipes.recipe.keras_names import (
     find_registered,
     keras_folder,
     list_aliases,
+    list_bases,
 )
 from kerasrecipes.recipe.names import make_keras_name, to_snake_case
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits, name_in_logs
+from kerasrecipes.rows.downloads import downloading, find_homes
 
 _ACCURACIES = ("accuracy", "acc")
 _FILE_ARGUMENTS = {"directory", "filepath", "filename", "log_dir", "backup_dir"}
@@ -102,8 +106,10 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
             arguments = _with_policy(recipe, i) | component.arguments
             if "name" in arguments or not find_registered("layers", component.name):
                 arguments = arguments | {"name": layer_name}
-            layer = make_component(replace(component, arguments=arguments))
             shape = model.output_shape[1:] if model.layers else inputs.shape[1:]
+            if component.name in list_bases():
+                arguments = arguments | {"input_shape": shape}
+            layer = make_component(replace(component, arguments=arguments))
             if misfit := find_misfit(layer, shape):
                 misfits.append(recipe.problem(("layers", i), misfit.message))
                 if misfit.shape is None:
@@ -325,14 +331,53 @@ def make_component(component: Component) -> Any:
         arguments = arguments | {"name": safe_name}
     if not is_class and registered is not None:
         return registered
+    if canonical == "Embedding" and isinstance(arguments.get("weights"), str):
+        arguments = arguments | {"weights": _read_matrix(arguments["weights"])}
     is_known = registered is None and category in ("losses", "metrics", "activations")
     if not is_class or (is_known and not arguments):
         return canonical
     symbol = list_aliases(category).get(canonical, canonical)
-    make = registered or getattr(operator.attrgetter(category)(keras), symbol)
+    package, base = operator.attrgetter(category)(keras), partial(_make_base, symbol)
+    make = registered or (base if symbol in list_bases() else getattr(package, symbol))
     return make(
         **{argument: _make_argument(argument, value) for argument, value in arguments.items()}
     )
+
+
+def _make_base(model: str, /, **arguments: Any) -> keras.Model:
+    """Make a model of ``keras.applications``; ``preprocess_input`` may become a part of it."""
+    make, before = getattr(keras.applications, model), keras.config.dtype_policy()
+    arguments = {"input_shape": (None, None, 3)} | arguments  # inside TimeDistributed
+    if len(arguments["input_shape"]) != 3:
+        raise RunFailed(f"{model} takes images (received: rows of {arguments['input_shape']}).")
+    set_later = {key: arguments.pop(key) for key in ("name", "trainable") if key in arguments}
+    takes_scaled = "include_preprocessing" not in inspect.signature(make).parameters
+    if takes_scaled and arguments.pop("include_preprocessing", False):
+        scale = sys.modules[make.__module__].preprocess_input
+        arguments["input_tensor"] = scale(keras.Input(arguments["input_shape"]))
+    try:
+        keras.config.set_dtype_policy(arguments.pop("dtype", "float32"))
+        with downloading(model, "", ()):
+            base = make(**arguments)
+    except _REFUSALS:
+        raise
+    except Exception as error:  # Keras's downloads raise bare Exception
+        cache = f"{find_homes()[-1] / 'models'} (KERAS_HOME moves it)"
+        remedy = f"Put the file into {cache}, or give its path as weights."
+        raise RunFailed(f"Its weights could not be read: {error}. {remedy}") from error
+    finally:
+        keras.config.set_dtype_policy(before)
+    for key, value in set_later.items():  # EfficientNetV2 looks up its blocks by its name
+        setattr(base, key, value)
+    return base
+
+
+def _read_matrix(file: str) -> np.ndarray:
+    """Read the matrix of an Embedding from a .npy file; Keras checks its shape."""
+    try:
+        return np.asarray_chkfinite(np.load(file, allow_pickle=False), np.float32)
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise RunFailed(f"{file} is no .npy file of numbers: {error}.") from error
 
 
 def _make_argument(argument: str, value: Any) -> Any:
@@ -413,7 +458,8 @@ def describe_layers(
     rows = []
     layers = [*(encoder.layers[-1:] if encoder else ()), *model.layers][-len(recipe.layers) :]
     for component, layer in zip(recipe.layers, layers, strict=True):
-        shapes = [tuple(weight.shape) for weight in layer.weights]
+        weights = () if component.name in list_bases() else layer.weights  # hundreds
+        shapes = [tuple(weight.shape) for weight in weights]
         rows.append(
             {
                 "type": component.name,
@@ -434,6 +480,9 @@ def count_multiply_adds(layer: keras.Layer) -> int | None:
     A matrix or kernel is applied once per output position: a convolution's places, a sequence's
     steps. Additions of a bias, activations and normalisation are not counted.
     """
+    if hasattr(layer, "inputs"):  # a pretrained model
+        inner = [count_multiply_adds(each) for each in layer.layers]
+        return None if None in inner else sum(filter(None, inner))
     kernels = [weight for weight in layer.weights if "kernel" in weight.name]
     if not kernels:
         return 0

@@ -88,7 +88,8 @@ class Encoder:
 def count_rows_at_once(model: keras.Model) -> int:
     """How many rows one call may take, so that its widest array stays within bounds."""
     shapes = [tensor.shape[1:] for tensor in model.inputs]
-    shapes += [layer.output.shape[1:] for layer in model.layers]
+    inner = (layer.layers if hasattr(layer, "inputs") else [layer] for layer in model.layers)
+    shapes += [layer.output.shape[1:] for layers in inner for layer in layers]
     widest = max(int(np.prod([size or 1 for size in shape])) for shape in shapes)
     return int(np.clip(_VALUES_AT_ONCE // max(widest, 1), 32, ROWS_AT_ONCE))
 

@@ -51,9 +51,9 @@ def _copy_each(model: keras.Sequential, source: keras.Model) -> Iterator[tuple[s
         here, there = _list_shapes(layer), _list_shapes(other) if other else ""
         if other and here == there:
             layer.set_weights(other.get_weights())
-        reason = f"shapes differ, {there} there" if there else "no layer of this name there"
+        reason = f"shapes differ, {there:.80} there" if there else "no layer of this name there"
         outcome = "copied" if here == there else f"new: {reason}"
-        yield f"{layer.name} ({here}): {outcome}", here == there
+        yield f"{layer.name} ({here:.80}): {outcome}", here == there
 
 
 def _list_shapes(layer: keras.Layer) -> str:

@@ -29,6 +29,7 @@ _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _PARTS = re.compile(
     r"keras\.(layers|initializers|regularizers|constraints|activations|losses|metrics"
     r"|optimizers(\.schedules)?|src\.models\.functional|src\.ops\.(core|numpy))\.\w+"
+    r"|keras\.src\.applications\.\w+\.(LayerScale|CustomScaleLayer)"
     r"|keras\.(Sequential|DTypePolicy|Variable)"
     r"|\.__(keras_tensor|numpy|slice|tensor|bytes|ellipsis)__"
 )

@@ -23,6 +23,10 @@ _USERS: dict[str, tuple[str, tuple[DataKind, ...]]] = {
 }
 """Keys for some kinds of data only: these data in words, and their kinds."""
 
+ID_DATASETS = ("imdb", "reuters")
+ID_KEYS = ("num_words", "maxlen", "padding")
+"""Keys of the built-in texts, which are rows of word ids."""
+
 _NOT_BUILT_IN = ({*_USERS} | {"task"}) - {"features", "crosses"}
 """Keys that a built-in data set determines itself."""
 
@@ -91,6 +95,14 @@ def _check_source(
         if key in _NOT_BUILT_IN and dataset[key] and (key, dataset[key]) != _AUTOENCODER:
             message = f"{key} is for data of your own; {dataset['name']} has its own. Remove it."
             yield ("dataset", key), message
+    name = dataset.get("name")
+    for key in ID_KEYS if not find_meant(str(name), ID_DATASETS) else ():
+        if dataset.get(key) is not None:
+            message = f"{key} is for the built-in texts {' and '.join(ID_DATASETS)}. Remove it."
+            yield ("dataset", key), message
+    if name in ID_DATASETS and dataset.get("maxlen") is None:
+        message = f"The texts of {name} differ in length, and need one. Write maxlen: 100."
+        yield ("dataset", "name"), message
 
 
 def _check_usable(dataset: dict[str, Any], given: list[str]) -> Iterator[tuple[KeyPath, str]]:

@@ -57,7 +57,7 @@ class Definition:
     Attributes:
         category: Its category.
         name: The name under which Keras exports it.
-        is_class: Whether it is a class; functions take no arguments in a recipe.
+        is_class: Whether it is a class, or makes a model; functions take no arguments in a recipe.
         arguments: Defaults by argument name; ``Required`` where there is none, and the
             default's source text where it is no literal.
         docstring: The class's docstring.
@@ -86,11 +86,19 @@ def keras_folder() -> Path:
 @cache
 def list_names(category: str) -> dict[str, tuple[str, str]]:
     """The public names of a category, each with the module and symbol it comes from."""
-    return {
+    bases = list_bases() if category == "layers" else {}
+    return bases | {
         name: origin
         for name, origin in _imports(f"keras.{category}").items()
         if name not in _NOT_COMPONENTS and not name.startswith("_")
     }
+
+
+@cache
+def list_bases() -> dict[str, tuple[str, str]]:
+    """The models of ``keras.applications``, which are layers of a recipe."""
+    models = _imports("keras.applications").items()
+    return {name: origin for name, origin in models if name[0].isupper()}
 
 
 @cache
@@ -167,7 +175,12 @@ def _read_definition(category: str, name: str) -> Definition:
     module, node = found
     docstring = ast.get_docstring(node) or ""
     if isinstance(node, ast.FunctionDef):
-        return Definition(category, name, False, _read_arguments(node)[0], docstring)
+        arguments, is_base = _read_arguments(node)[0], name in list_bases()
+        if is_base:
+            scales = {} if "EfficientNetB" in name else {"include_preprocessing": False}
+            arguments = {"trainable": True} | scales | arguments  # EfficientNetB0 always scales
+            del arguments["input_shape"], arguments["input_tensor"]
+        return Definition(category, name, is_base, arguments, docstring)
     return Definition(category, name, True, _collect_arguments(module, node), docstring)
 
 

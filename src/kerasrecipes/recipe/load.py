@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError, format_path
-from kerasrecipes.recipe.components import find_place_category
+from kerasrecipes.recipe.components import find_place_category, split_component
 from kerasrecipes.recipe.dataset_rules import SOURCES
-from kerasrecipes.recipe.keras_names import find_canonical_name
+from kerasrecipes.recipe.keras_names import find_canonical_name, list_bases
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.recipe import Recipe
 from kerasrecipes.recipe.suggest import find_meant, suggest
@@ -61,7 +61,7 @@ def load_recipe(
             problems += error.problems
     if isinstance(document.value, dict):
         document.value.setdefault("name", name)
-    _resolve_data_path(document)
+    _resolve_paths(document)
     document.problems += problems
     changes = [
         *(f"override {change}" for change in overrides),
@@ -101,14 +101,22 @@ def _find_file(file: Path) -> Path:
     return file
 
 
-def _resolve_data_path(document: Document) -> None:
-    """Make ``dataset.path`` absolute: a file's is relative to it, any other to the shell."""
-    dataset = document.value.get("dataset") if isinstance(document.value, dict) else None
-    if isinstance(dataset, dict) and isinstance(dataset.get("path"), str) and dataset["path"]:
-        place = document.locate(("dataset", "path"))
-        is_from_file = place is not None and place.line is not None
-        folder = Path(place.file).parent if place and is_from_file else Path()
-        dataset["path"] = str((folder / os.path.expanduser(dataset["path"])).absolute())
+def _resolve_paths(document: Document) -> None:
+    """Make paths absolute: a file's are relative to it, all others to the shell."""
+    tree = document.value if isinstance(document.value, dict) else {}
+    owners: dict[KeyPath, Any] = {("dataset", "path"): tree.get("dataset")}
+    layers = tree.get("layers")
+    for i, layer in enumerate(layers if isinstance(layers, list) else ()):
+        name, arguments = split_component(layer) or ("", {})
+        if name in ("Embedding", *list_bases()) and arguments.get("weights") != "imagenet":
+            owners["layers", i, name, "weights"] = arguments
+    for path, owner in owners.items():
+        value = owner.get(path[-1]) if isinstance(owner, dict) else None
+        if isinstance(value, str) and value:
+            place = document.locate(path)
+            is_from_file = place is not None and place.line is not None
+            folder = Path(place.file).parent if place and is_from_file else Path()
+            owner[path[-1]] = str((folder / os.path.expanduser(value)).absolute())
 
 
 def _add_bases(document: Document, folder: Path, chain: tuple[Path, ...]) -> Document:

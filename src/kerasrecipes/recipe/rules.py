@@ -16,6 +16,7 @@ from kerasrecipes.recipe.keras_names import (
     find_definition,
     find_registered,
     list_aliases,
+    list_bases,
 )
 from kerasrecipes.recipe.names import to_snake_case
 from kerasrecipes.recipe.suggest import suggest
@@ -133,6 +134,7 @@ def find_warnings(recipe: Components) -> Broken:
     """Find settings that are allowed but probably unintended."""
     output = find_output_layer(recipe.layers)
     yield from find_doubtful(recipe)
+    yield from _find_unscaled(recipe.layers)
     if output is None or output.units is None:
         return
     for i, layer in enumerate(recipe.layers[: int(output.path[1])]):
@@ -144,6 +146,28 @@ def find_warnings(recipe: Components) -> Broken:
                 f"at least {output.units}."
             )
             yield ("layers", i, "Dense", "units"), message
+
+
+def _find_unscaled(layers: Sequence[Component]) -> Broken:
+    """Find pretrained models whose pixels are not scaled as in their training, or scaled twice."""
+    for i, layer in enumerate(layers):
+        weights, key = layer.arguments.get("weights", "imagenet"), "include_preprocessing"
+        if layer.name not in list_bases() or weights is None:
+            continue
+        default = find_definition("layers", layer.name).arguments.get(key, True)
+        is_scaled, path = layer.arguments.get(key, default), ("layers", i, layer.name)
+        scalers = [each for each in layers[:i] if each.name in ("Rescaling", "Normalization")]
+        is_chosen = key in layer.arguments or any("offset" in each.arguments for each in scalers)
+        remedy = f"Remove {scalers[-1].name}" if scalers else ""
+        if is_scaled and scalers:
+            yield path, f"{layer.name} scales pixels from 0 to 255 itself. {remedy}."
+        elif not (is_scaled or is_chosen):
+            yield (
+                path,
+                f"{layer.name} was trained on pixels that its preprocess_input scaled. "
+                f"{f'{remedy} and write' if remedy else 'Write'} {key}: true, or false if its "
+                "inputs are right.",
+            )
 
 
 def _check_loss(recipe: Components) -> Broken:

@@ -19,8 +19,10 @@ DatasetName = Literal[
     "diabetes",
     "digits",
     "fashion_mnist",
+    "imdb",
     "iris",
     "mnist",
+    "reuters",
     "wine",
 ]
 PlotName = Literal[
@@ -144,6 +146,9 @@ class DatasetSpec(Model):
         excel: Which part of an Excel file is the table.
         image_size: Height and width that images are brought to.
         color_mode: Channels of images read from files.
+        num_words: How many of the most frequent words of imdb and reuters keep an id.
+        maxlen: Words that are kept of each of their texts: the last ones.
+        padding: Where zeros fill shorter texts; None means "pre".
         validation_split: Share of the rows left after the test part was taken.
         test_split: Share of all rows; None means 0.2, or the data set's own test part.
         split_seed: Chooses the rows; does not depend on ``seed``.
@@ -173,6 +178,9 @@ class DatasetSpec(Model):
         default=None, min_length=2, max_length=2
     )
     color_mode: Literal["rgb", "grayscale"] = "rgb"
+    num_words: Annotated[int, Field(ge=4)] | None = None
+    maxlen: Annotated[int, Field(ge=1)] | None = None
+    padding: Literal["pre", "post"] | None = None
     validation_split: Share = 0.0
     test_split: Annotated[float, Field(gt=0, lt=1)] | None = None
     split_seed: Seed = 42

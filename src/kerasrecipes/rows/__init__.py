@@ -23,7 +23,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
 from kerasrecipes.rows.builtin import BuiltIn
 from kerasrecipes.rows.checks import check_keys
-from kerasrecipes.rows.compatibility import check_compatibility, find_first_layer
+from kerasrecipes.rows.compatibility import add_channel, check_compatibility, find_first_layer
 from kerasrecipes.rows.dataset import Dataset, Part
 from kerasrecipes.rows.downloads import Say, say_nothing
 from kerasrecipes.rows.files import TableFile, find_files, find_kind, open_stream, open_table_file
@@ -78,7 +78,7 @@ def load_for(recipe: Recipe, say: Say = say_nothing, data: Any = None) -> Datase
     except DataError as error:
         raise recipe.locate_problems(error) from error
     check_compatibility(recipe, dataset)
-    return dataset
+    return add_channel(recipe, dataset, say)
 
 
 def _find_text(recipe: Recipe) -> Component | None:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from kerasrecipes.backend import import_keras
 from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.recipe.dataset_rules import ID_KEYS
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Notation
@@ -80,7 +81,8 @@ class BuiltIn(Rows):
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
         """Read every row; of a table, ``features`` and ``crosses`` are as the recipe has them."""
-        source = load_source(self.name, self._say)
+        arguments = spec.model_dump(include={*ID_KEYS}, exclude_none=True)
+        source = load_source(self.name, self._say, **arguments)
         if not isinstance(source.inputs, dict):
             shape = source.inputs.shape[1:]
             check_keys(spec, self.name, "arrays", f"arrays of shape {shape}")
@@ -110,20 +112,22 @@ class BuiltIn(Rows):
         raise InputError(f"{self.name} is a built-in data set. Give a file or rows instead.")
 
 
-def load_source(name: str, say: Say = say_nothing) -> Source:
+def load_source(name: str, say: Say = say_nothing, **arguments: Any) -> Source:
     """Load the data set that a recipe names: every row, not yet split.
 
     Tables come as float32 columns of shape (n_samples,) by name, images as uint8 arrays of
-    shape (n_samples, height, width[, channels]) in 0 to 255 (digits: 0 to 16).
+    shape (n_samples, height, width[, channels]) in 0 to 255 (digits: 0 to 16), and texts as int32
+    word ids of shape (n_samples, maxlen).
 
     Args:
         name: The data set's name.
         say: Receives one line for each thing that is done.
+        arguments: The keys ``ID_KEYS``, for texts.
 
     Raises:
         DataUnavailable: The data set is not on this machine and could not be downloaded.
     """
-    return LOADERS[name](say)
+    return LOADERS[name](say, **arguments)
 
 
 def _load_boston_housing(_: Say) -> Source:
@@ -174,20 +178,34 @@ def _load_digits(_: Say) -> Source:
 
     digits = load_digits()
     train = (digits.images.astype(np.uint8), digits.target)
-    return _make_images(train, None, "digit", DIGITS, "embedded in scikit-learn")
+    return _make_arrays(train, None, "digit", DIGITS, "embedded in scikit-learn")
 
 
 def _load_fashion_mnist(say: Say) -> Source:
     train, test, folder = load_fashion_mnist(say)
-    return _make_images(train, test, "class", FASHION_CLASSES, str(folder))
+    return _make_arrays(train, test, "class", FASHION_CLASSES, str(folder))
 
 
 def _load_images(name: str, target_name: str, class_names: tuple[str, ...], say: Say) -> Source:
     train, test = _download(name, say, stand_in="digits")
-    return _make_images(train, test, target_name, class_names, "downloaded through Keras")
+    return _make_arrays(train, test, target_name, class_names, "downloaded through Keras")
 
 
-def _make_images(
+def _load_texts(
+    name: str, target_name: str, say: Say, *, num_words: int | None = None, **padding: Any
+) -> Source:
+    """Load texts as word ids; pad_sequences cuts longer ones, which load_data would leave out."""
+    train, test = _download(name, say, num_words=num_words)
+    import keras
+
+    cut = partial(keras.utils.pad_sequences, **padding)  # its maxlen and padding
+    train, test = ((cut(texts), classes) for texts, classes in (train, test))
+    topics = keras.datasets.reuters.get_label_names()
+    class_names = topics if name == "reuters" else ("negative", "positive")
+    return _make_arrays(train, test, target_name, class_names, "downloaded through Keras")
+
+
+def _make_arrays(
     train: Arrays, test: Arrays | None, target_name: str, class_names: tuple[str, ...], origin: str
 ) -> Source:
     parts = {
@@ -222,7 +240,7 @@ def _make_autoencoder(source: Source) -> Source:
     )
 
 
-def _download(name: str, say: Say, *, stand_in: str, **arguments: Any) -> Any:
+def _download(name: str, say: Say, *, stand_in: str = "", **arguments: Any) -> Any:
     """Load through ``keras.datasets``, which checks the SHA-256 of the files."""
     import_keras()
     import keras
@@ -232,7 +250,7 @@ def _download(name: str, say: Say, *, stand_in: str, **arguments: Any) -> Any:
     source = f"Keras's cache {cache}, then download through Keras"
     remedies = [
         f"copy {cache} from a machine that has {name} in it (KERAS_HOME moves it)",
-        name_stand_in(f"dataset.name={stand_in}"),
+        *([name_stand_in(f"dataset.name={stand_in}")] if stand_in else ()),
     ]
     # Keras's downloads raise bare Exception, and print their progress.
     with (
@@ -242,7 +260,7 @@ def _download(name: str, say: Say, *, stand_in: str, **arguments: Any) -> Any:
         return getattr(keras.datasets, name).load_data(**arguments)
 
 
-LOADERS: dict[str, Callable[[Say], Source]] = {
+LOADERS: dict[str, Callable[..., Source]] = {
     "boston_housing": _load_boston_housing,
     "breast_cancer": partial(_load_sklearn_table, "load_breast_cancer", "diagnosis"),
     "california_housing": _load_california_housing,
@@ -251,7 +269,9 @@ LOADERS: dict[str, Callable[[Say], Source]] = {
     "diabetes": partial(_load_sklearn_table, "load_diabetes", "progression", scaled=False),
     "digits": _load_digits,
     "fashion_mnist": _load_fashion_mnist,
+    "imdb": partial(_load_texts, "imdb", "sentiment"),
     "iris": partial(_load_sklearn_table, "load_iris", "species"),
     "mnist": partial(_load_images, "mnist", "digit", DIGITS),
+    "reuters": partial(_load_texts, "reuters", "topic"),
     "wine": partial(_load_sklearn_table, "load_wine", "cultivar"),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.recipe import Component, Recipe
+from kerasrecipes.recipe.keras_names import list_bases, list_names
 from kerasrecipes.recipe.rules import (
     LossKind,
     OutputLayer,
@@ -19,11 +22,13 @@ from kerasrecipes.recipe.rules import (
 )
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.dataset import Dataset, Part
+from kerasrecipes.rows.downloads import Say
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.rows import Piece
 from kerasrecipes.rows.words import list_some
 
 _TAKE_IDS = ("Embedding", "Hashing", "IntegerLookup", "CategoryEncoding")
+_ANY_RANK = ("Rescaling", "Normalization", "BatchNormalization", "GaussianNoise", "Dropout")
 _SCALED = ("float_normalized", "float_rescaled", "float_discretized")
 _CHANCE_ACTIVATIONS = ("softmax", "sigmoid")
 
@@ -141,6 +146,30 @@ def _check_id_values(values: NDArray[np.generic], layer: str, n_ids: int | None)
         rule = f"{layer} has input_dim {n_ids}, for ids from 0 to {n_ids - 1}"
         return largest, f"{rule}. Write input_dim: {int(largest) + 1}"
     return None, ""
+
+
+def add_channel(recipe: Recipe, dataset: Dataset, say: Say) -> Dataset:
+    """Give gray images a channel if the first layer that depends on their shape takes one.
+
+    Arrays of shape (steps, features) have as many dimensions. They are neither bytes nor square.
+    Keras would take rows without a channel for one image before layers such as RandomFlip.
+    """
+    inputs = dataset.parts["train"].inputs
+    lists = (layer.arguments.get("layers", [layer]) for layer in recipe.layers)  # a Pipeline's
+    layers = (each for each_list in lists if isinstance(each_list, list) for each in each_list)
+    layer = next((each for each in layers if each.name not in _ANY_RANK), recipe.layers[-1])
+    module, _ = list_names("layers").get(layer.name, ("", ""))
+    if isinstance(inputs, dict) or inputs.ndim != 3 or "channels_first" in layer.arguments.values():
+        return dataset
+    height, width = inputs.shape[1:]
+    is_image = height == width or inputs.dtype == np.uint8
+    takes_images = re.search("(?<!LSTM)2D", layer.name) or layer.name in list_bases()
+    if not ("image_preprocessing" in module or (is_image and takes_images)):
+        return dataset
+    say(f"{layer.name} takes a channel: images of {height}×{width} become {height}×{width}×1")
+    images = {name: np.asarray(part.inputs)[..., None] for name, part in dataset.parts.items()}
+    parts = {name: replace(part, inputs=images[name]) for name, part in dataset.parts.items()}
+    return replace(dataset, parts=parts)
 
 
 def find_doubts(recipe: Recipe, dataset: Dataset) -> list[str]:

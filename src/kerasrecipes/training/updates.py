@@ -73,7 +73,7 @@ def _replacing_apply(
 
     def apply_in_place(gradients: Sequence[Any], trainable_variables: Any = None) -> None:
         computed = [gradient for gradient in gradients if gradient is not None]
-        with tf.control_dependencies(computed):
+        with tf.control_dependencies([tf.group(*computed)]):
             if kernel:
                 optimizer.update_step = make_update_step(kernel)
             apply(gradients, trainable_variables)
