@@ -32,6 +32,7 @@ from kerasrecipes.resuming import Resumption
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.compatibility import find_doubts
 from kerasrecipes.rows.kinds import make_column
+from kerasrecipes.rows.windows import Series, name_last_value
 from kerasrecipes.run_files import hash_file
 from kerasrecipes.runs import OWN_FILES, Run, RunWriter, create_run
 
@@ -237,7 +238,9 @@ class _Training:
 
     def _choose_plots(self) -> Sequence[str]:
         dataset, is_image = self.dataset, _is_image(self.recipe, self.dataset)
-        return choose_plots(dataset.task, is_image, is_array=bool(dataset.target_shape))
+        is_series = dataset.is_series and dataset.task != "multilabel"
+        is_array = bool(dataset.target_shape) or is_series
+        return choose_plots(dataset.task, is_image, is_array=is_array)
 
     def _copy_weights(self, built: Built, source: Run) -> None:
         """Begin with another run's weights, and say of each layer where its weights come from."""
@@ -405,7 +408,8 @@ class _Training:
         columns = built.codec.decode(outputs)
         known = {name: built.find_known(part) for name, part in dataset.parts.items()}
         actual = built.codec.name_actual(test.target, known["test"])
-        self.run.write_predictions({"row": test.rows} | actual | columns)
+        last = name_last_value(test.inputs, dataset.target_names)
+        self.run.write_predictions({"row": test.rows} | actual | columns | last)
         if known["test"] is not None:  # now it is known which classes are counted
             self.run.update(dataset=_describe_dataset(self.recipe, dataset, known))
         if dataset.task == "regression":
@@ -534,6 +538,10 @@ def _describe_dataset(
         columns = dataset.columns or map(make_column, inputs)
         facts["columns"] = [column.to_dict() for column in columns]
         facts["target_columns"] = [column.to_dict() for column in dataset.target_columns]
+        if isinstance(inputs, Series):
+            offsets = inputs.windows.offsets
+            facts["n_steps"] = len(offsets)
+            facts["sampling_rate"] = int(offsets[1]) if len(offsets) > 1 else 1
         facts["left_out"] = [list(pair) for pair in dataset.left_out]
     else:
         facts["shape"] = list(inputs.shape[1:])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.files import open_table_file
 from kerasrecipes.rows.files.frames import TableInMemory
@@ -96,8 +97,8 @@ def test_inputs_are_those_of_the_columns_in_order() -> None:
     ("hint", "keys", "expected"),
     [
         (None, {}, "classification"),
-        ("regression", {}, "regression"),
-        ("regression", {"task": "classification"}, "classification"),
+        (LossKind.NUMBERS, {}, "regression"),
+        (LossKind.NUMBERS, {"task": "classification"}, "classification"),
     ],
 )
 def test_the_recipe_decides_the_task_then_its_loss_then_the_values(

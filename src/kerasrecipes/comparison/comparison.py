@@ -176,7 +176,7 @@ def _plan_draws(
     theirs = [contender.by_draw.keys() for contender in finished]
     if candidates:
         first = next(iter(candidates.values())).load()
-        if splits and not first.dataset.shuffle:
+        if splits and first.dataset.is_in_order:
             raise InputError("--splits draws rows by chance (received: shuffle=false). Use seeds.")
         seed, split_seed = first.seed, first.dataset.split_seed
         planned = [(seed + i, split_seed + (i if splits else 0)) for i in range(splits or seeds)]

@@ -24,6 +24,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Column, Dataset
 from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
 from kerasrecipes.rows.kinds import CategoryColumn, NumberCode, find_fill, make_column
+from kerasrecipes.rows.windows import Series, WindowArray
 
 Raw = NDArray[Any] | dict[str, NDArray[Any]]
 """The inputs of a saved model: an array of shape (n_samples, ...). Of a table: numbers of shape
@@ -67,10 +68,17 @@ class Encoder:
         if not isinstance(inputs, dict):
             return inputs
         stacks = {name: _stack(inputs, names) for name, names in self.inputs.items()}
+        if isinstance(inputs, Series):
+            stacks = {name: inputs.windows.gather(rows) for name, rows in stacks.items()}
         return stacks if len(stacks) > 1 else next(iter(stacks.values()))
 
-    def encode(self, inputs: Inputs) -> NDArray[Any]:
-        """Raw rows as the first layer of the recipe sees them, of shape (n_samples, ...)."""
+    def encode(self, inputs: Inputs) -> Any:
+        """Raw rows as the first layer of the recipe sees them, of shape (n_samples, ...).
+
+        Windows of a series are gathered when some are taken.
+        """
+        if isinstance(inputs, Series):
+            return WindowArray(self.encode(dict(inputs)), inputs.windows)
         if not isinstance(inputs, dict) or self.model is None:
             return np.asarray(inputs)
         n_rows = count_rows(inputs)

@@ -33,6 +33,17 @@ def make_serving_model(
     if encoder.model is None:
         inputs: Any = keras.Input(input_shape, name="inputs")
         outputs = inputs
+    elif len(model.input_shape) > len(encoder.model.output_shape):  # windows of a series
+        n_steps = model.input_shape[1]
+        inputs = keras.tree.map_structure(
+            lambda each: keras.Input((n_steps, *each.shape[1:]), dtype=each.dtype, name=each.name),
+            encoder.model.input,
+        )
+        rows = keras.tree.map_structure(
+            lambda each: keras.ops.reshape(each, (-1, *each.shape[2:])), inputs
+        )
+        shape = (-1, n_steps, *encoder.model.output_shape[1:])
+        outputs = keras.ops.reshape(encoder.model(rows), shape)
     else:
         inputs = encoder.model.input
         outputs = encoder.model(inputs)

@@ -18,6 +18,7 @@ from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import make_report
 from kerasrecipes.rows import STANDARD_INPUT, Part, load_for
 from kerasrecipes.rows.dataset import Inputs
+from kerasrecipes.rows.windows import name_last_value
 from kerasrecipes.run_files import check_place
 from kerasrecipes.runs import Run, RunWriter, create_folder
 from kerasrecipes.training.fit import Scorer
@@ -89,6 +90,7 @@ def evaluate(
     )
     run.write_recipe(saved.run.recipe_text)
     answers = codec.name_actual(target, known) | codec.decode(outputs)
+    answers |= name_last_value(labelled.inputs, codec.names)
     run.write_predictions({"row": labelled.rows} | answers)
     run.write_metrics({PART: metrics})
     remarks = make_report(run, run.info["plots"])
@@ -115,6 +117,8 @@ def _read_labelled(saved: Saved, data: Any, encoding: str | None) -> tuple[Part,
 
 
 def _concatenate(several: Sequence[Inputs]) -> Inputs:
+    if len(several) == 1:
+        return several[0]
     if not isinstance(several[0], dict):
         return np.concatenate([np.asarray(inputs) for inputs in several])
     tables = cast(Sequence[dict[str, NDArray[Any]]], several)

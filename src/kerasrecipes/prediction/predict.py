@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.prediction.answers import Answers, check_output, open_answers
@@ -47,9 +48,9 @@ def predict_file(
     check_output(output, data, saved.recipe.dataset.path)
     n_rows = 0
     with open_answers(output) as write:
-        for answers, n_more in _answer(saved, data, ids, encoding):
+        for answers, rows in _answer(saved, data, ids, encoding):
             write(answers)
-            n_rows += n_more
+            n_rows += len(rows)
             on_rows(n_rows)
     return n_rows
 
@@ -65,19 +66,22 @@ def predict_frame(saved: Saved, data: object) -> pd.DataFrame | dict[str, Any]:
     """
     import pandas as pd
 
-    pieces = [answers for answers, _ in _answer(saved, data)]
+    answered = [*_answer(saved, data)]
+    pieces = [answers for answers, _ in answered]
     if saved.codec.is_array:
         return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     chunks = [pd.DataFrame(answers) for answers in pieces]
     answers = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame()
     if isinstance(data, pd.DataFrame):
-        answers.index = data.index
+        # A window of a series has the index of its last row.
+        rows = np.concatenate([np.zeros(0, np.int64), *(rows for _, rows in answered)])
+        answers.index = data.index[rows]
     return answers
 
 
 def _answer(
     saved: Saved, data: Any, ids: Sequence[str] = (), encoding: str | None = None
-) -> Iterator[tuple[Answers, int]]:
+) -> Iterator[tuple[Answers, NDArray[np.int64]]]:
     for piece in saved.read(data, ids, encoding=encoding):
         answers = saved.predict(piece.inputs)
         if clashing := [name for name in piece.beside if name in answers]:
@@ -86,4 +90,4 @@ def _answer(
                 "file, or leave it out."
             )
             raise DataError(Path(str(data)).name, [problem])
-        yield piece.beside | answers, len(piece.rows)
+        yield piece.beside | answers, piece.rows

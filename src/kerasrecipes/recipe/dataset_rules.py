@@ -13,7 +13,11 @@ from kerasrecipes.recipe.suggest import find_meant
 SOURCES = ("name", "path", "openml", "sklearn")
 DataKind = Literal["delimited", "excel", "table", "arrays", "images"]
 _TABLES: tuple[DataKind, ...] = ("delimited", "excel", "table")
-_OF_TABLES = ("features", "crosses", "missing", "missing_indicator", "missing_values")
+_OF_TABLES = (
+    *("features", "crosses", "missing", "missing_indicator", "missing_values", "timeseries"),
+)
+_NOT_OF_SERIES = {"shuffle": True, "stratify": True, "missing": "drop"}
+"""Values of keys that would take rows out of a series, or out of its order."""
 _USERS: dict[str, tuple[str, tuple[DataKind, ...]]] = {
     "csv": ("delimited text such as CSV files", ("delimited",)),
     "excel": ("Excel files", ("excel",)),
@@ -48,6 +52,10 @@ def check_dataset_keys(dataset: Any, needs_source: bool = True) -> Iterator[tupl
         yield from _check_source(dataset, given, needs_source)
         yield from _check_usable(dataset, given)
         yield from _check_indicator(dataset)
+        for key, value in _NOT_OF_SERIES.items() if dataset.get("timeseries") else ():
+            if dataset.get(key) == value:
+                message = "timeseries keeps every row in its order. Remove this key."
+                yield ("dataset", key), message
         if dataset.get("shuffle") is False and dataset.get("stratify") is True:
             message = "stratify needs rows chosen by chance. Remove it, or shuffle: false."
             yield ("dataset", "stratify"), message

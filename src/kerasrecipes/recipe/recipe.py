@@ -83,7 +83,7 @@ class Recipe(Model):
         components, tree, problems = read_components(document)
         dataset = document.value.get("dataset")
         data = dataset if isinstance(dataset, dict) else {}
-        path = str(data.get("path") or ".csv")
+        path = str(data.get("path") or "rows.csv")
         # Arrays and folders may bring validation rows; this is checked again with the data.
         has_validation = data.get("validation_split") or find_ending(PurePath(path)) not in TABLES
         problems += [*document.problems, *locate(check_rules(components, bool(has_validation)))]

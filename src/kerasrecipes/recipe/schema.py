@@ -124,6 +124,22 @@ class CrossSpec(Model):
     crossing_dim: int = Field(ge=2)
 
 
+class TimeseriesSpec(Model):
+    """Windows of a table's rows, in the words of ``keras.utils.timeseries_dataset_from_array``.
+
+    Attributes:
+        sequence_length: The rows of a window.
+        sampling_rate: The distance between two of them.
+        sequence_stride: The distance between the first rows of two windows.
+        delay: How many rows after a window's last row its target stands.
+    """
+
+    sequence_length: Annotated[int, Field(ge=1)]
+    sampling_rate: Annotated[int, Field(ge=1)] = 1
+    sequence_stride: Annotated[int, Field(ge=1)] = 1
+    delay: Annotated[int, Field(ge=1)] = 1
+
+
 class DatasetSpec(Model):
     """Which data, what their columns mean, and which of their rows are held out.
 
@@ -142,6 +158,7 @@ class DatasetSpec(Model):
         missing: How missing values are treated; the words are scikit-learn's.
         missing_indicator: Whether the model gets an input for each column that had missing values.
         missing_values: Texts or numbers that mean "missing" in addition to the usual ones.
+        timeseries: Windows of rows as samples.
         csv: How CSV files are written.
         excel: Which part of an Excel file is the table.
         image_size: Height and width that images are brought to.
@@ -172,6 +189,7 @@ class DatasetSpec(Model):
     missing_values: Annotated[MissingValues, BeforeValidator(_read_missing_values)] = (
         MissingValues()
     )
+    timeseries: TimeseriesSpec | None = None
     csv: CsvSpec = CsvSpec()
     excel: ExcelSpec = ExcelSpec()
     image_size: list[Annotated[int, Field(ge=1)]] | None = Field(
@@ -187,3 +205,8 @@ class DatasetSpec(Model):
     stratify: bool = False
     shuffle: bool = True
     standardize_target: bool = False
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether the parts follow each other in the rows' order."""
+        return not self.shuffle or self.timeseries is not None

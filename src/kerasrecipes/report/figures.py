@@ -24,6 +24,7 @@ _MOST_TARGETS = 8  # of several targets, so many are drawn
 _LONGEST_NAME = 28  # characters of a target's or a class's name
 _INK_ON_PAPER = ("digits", "fashion_mnist", "mnist")  # data sets whose high values are ink
 _ROWS_SHOWN = 6  # whose outputs are drawn
+_FORECASTS_SHOWN = 300
 _PAGE_INCHES = 10  # panels that fit this width are placed side by side
 
 Drawing = tuple[list["Figure"], PageFigure]
@@ -204,8 +205,10 @@ def _draw_samples(results: Results, fonts: Fonts) -> Drawing | None:
 
 
 def _draw_outputs(results: Results, fonts: Fonts) -> Drawing | None:
-    if not (results.is_array and results.has_predictions):
+    if not results.has_predictions:
         return None
+    if not results.is_array:
+        return _draw_forecasts(results, fonts) if "n_steps" in results.dataset else None
     actual, predicted = (_number(results, results.predictions[what][:_ROWS_SHOWN])
                          for what in ("actual", "predicted"))  # fmt: skip
     images = None if results.samples is None else results.samples["images"][:_ROWS_SHOWN]
@@ -239,6 +242,26 @@ def _draw_outputs(results: Results, fonts: Fonts) -> Drawing | None:
         f"{describe_score(results)}",
         caption=f"The first {len(actual)} {results.part} {results.noun}s."
         + ("" if are_images else f" {first} is drawn." * (actual.ndim == 3)),
+    )
+
+
+def _draw_forecasts(results: Results, fonts: Fonts) -> Drawing:
+    figure = new_figure(8.6, 3)
+    n_shown = min(len(results.y_true), _FORECASTS_SHOWN)
+    shown = slice(n_shown)
+    names, title = _label_classes(results, fonts), f"the first {n_shown:,} {results.part} windows"
+    ax = figure.subplots()
+    plots.plot_series(
+        results.y_true[shown], results.y_pred[shown], ax, class_names=names, title=title
+    )
+    return [figure], PageFigure(
+        title="Actual and predicted series",
+        alt=f"Lines of the actual and the predicted {results.target} of {title}, in their order. "
+        f"{describe_score(results)}",
+        caption="Each prediction is made from the rows of its window alone. A prediction that "
+        "repeats the line of actual values a step later has learned little more than the last "
+        "value.",
+        scrolls=True,
     )
 
 

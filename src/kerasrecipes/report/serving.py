@@ -16,9 +16,9 @@ _LOAD = 'model = keras.saving.load_model("model.keras", compile=False)'
 _READ_NUMBERS = 'rows = pd.read_csv("rows.csv")'
 _READ_TEXT = 'rows = pd.read_csv("rows.csv", dtype=dict.fromkeys({names}, str))'
 _ARRAYS = {
-    "numbers": 'rows[numbers].to_numpy("float32")',
-    "categories": 'tf.constant(rows[categories].fillna("").to_numpy(str))',
-    "texts": 'tf.constant(rows[texts].fillna("").map(str.strip).to_numpy(object))',
+    "numbers": 'rows[numbers].to_numpy("float32"){windows}',
+    "categories": 'tf.constant(rows[categories].fillna("").to_numpy(str){windows})',
+    "texts": 'tf.constant(rows[texts].fillna("").map(str.strip).to_numpy(object){windows})',
 }
 _PREDICT = "print(model.predict(inputs))"
 
@@ -52,9 +52,9 @@ def list_inputs(dataset: Mapping[str, Any]) -> list[ModelInput]:
     for column in dataset.get("columns", ()):
         parts = [f"{column['name']} ({part})" for part in column["parts"]]
         inputs[MODEL_INPUTS.get(column["kind"], "numbers")] += parts or [column["name"]]
-    dtypes = {"numbers": "float32"}
+    dtypes, steps = {"numbers": "float32"}, [dataset["n_steps"]] if "n_steps" in dataset else []
     return [
-        ModelInput(name, dtypes.get(name, "string"), (len(columns),), tuple(columns))
+        ModelInput(name, dtypes.get(name, "string"), (*steps, len(columns)), tuple(columns))
         for name, columns in inputs.items()
         if columns
     ]
@@ -81,7 +81,9 @@ def write_snippet(dataset: Mapping[str, Any]) -> str:
         rows = [f'inputs = np.load("rows.npy")  # shape ({shape})']
         return "\n".join(["import keras", "import numpy as np", "", _LOAD, *rows, _PREDICT])
     names = {each.name: each.columns for each in inputs}
-    arrays = {name: _ARRAYS[name] for name in names}
+    n_steps, rate = dataset.get("n_steps"), dataset.get("sampling_rate", 1)
+    windows = "[windows]" if n_steps else ""
+    arrays = {name: _ARRAYS[name].format(windows=windows) for name in names}
     stacked = [f'    "{name}": {array},' for name, array in arrays.items()]
     of_text = " + ".join(name for name in names if name != "numbers")
     lines = [
@@ -97,6 +99,11 @@ def write_snippet(dataset: Mapping[str, Any]) -> str:
         _READ_TEXT.format(names=of_text) if of_text else _READ_NUMBERS,
         *(line for column in dataset["columns"] for line in _split_date(column)),
     ]
+    if n_steps:
+        n_rows = (n_steps - 1) * rate
+        starts = f"np.arange(len(rows) - {n_rows})[:, None]"
+        lines.insert(1, "import numpy as np")
+        lines.append(f"windows = {starts} + {rate} * np.arange({n_steps})  # rows of each")
     if len(arrays) == 1:
         return "\n".join([*lines, f"inputs = {next(iter(arrays.values()))}", _PREDICT])
     return "\n".join([*lines, "inputs = {", *stacked, "}", _PREDICT])

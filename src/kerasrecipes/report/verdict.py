@@ -216,19 +216,23 @@ def _describe_class_baseline(results: Results) -> str:
 
 def _describe_errors(results: Results) -> str:
     """Compare a target's mean absolute error with that of predicting the mean."""
-    errors, interval = results.row_errors, ""
+    errors, interval, of_last = results.row_errors, "", ""
     baseline = np.abs(results.y_true - results.y_true.mean()).mean()
     mean_of = f"these {results.noun}s"
     if results.is_array:
         actual = results.predictions["actual"].astype(float)
         baseline = np.abs(actual - actual.mean(axis=0))[results.known].mean()
         mean_of = f"each value over these {results.noun}s"
+    if "last_value" in results.predictions:
+        last = np.array(results.predictions["last_value"], float)
+        error = write_with_unit(np.nanmean(np.abs(results.y_true - last)), results.unit)
+        of_last = f" Always predicting a window's last value would have an error of {error}."
     if len(errors) > 1:
         ends = " to ".join(write_with_unit(end, results.unit) for end in _mean_interval(errors))
         interval = f"The 95% confidence interval of the error is {ends}. "
     return (
         f"{interval}Always predicting the mean of {mean_of} would have an error of "
-        f"{write_with_unit(baseline, results.unit)}."
+        f"{write_with_unit(baseline, results.unit)}.{of_last}"
     )
 
 

@@ -14,10 +14,12 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import Task
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.target import ClassType
+from kerasrecipes.rows.windows import Series
 
 Inputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
 """An array of shape (n_samples, ...), or a table as columns of shape (n_samples,) by name: float32
-numbers, NaN where one is missing, or categories as text (dtype object), "" where one is missing."""
+numbers, NaN where one is missing, or categories as text (dtype object), "" where one is missing; or
+windows of a table's rows."""
 
 Weights = NDArray[np.float32]
 PARTS = {
@@ -29,12 +31,16 @@ PARTS = {
 
 
 def count_rows(inputs: Inputs) -> int:
-    """How many rows there are."""
+    """How many rows there are, or windows of a series."""
+    if isinstance(inputs, Series):
+        return len(inputs.windows)
     return len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs)
 
 
 def take_rows(inputs: Inputs, rows: slice) -> Inputs:
-    """A slice of rows, not copied."""
+    """A slice of rows, or of windows of a series, not copied."""
+    if isinstance(inputs, Series):
+        return inputs.take(rows)
     if isinstance(inputs, dict):
         return {name: column[rows] for name, column in inputs.items()}
     return inputs[rows]
@@ -167,6 +173,11 @@ class Dataset(Facts):
     def is_table(self) -> bool:
         """Whether the inputs are named columns rather than one array."""
         return isinstance(self.parts["train"].inputs, dict)
+
+    @property
+    def is_series(self) -> bool:
+        """Whether samples are windows of a table's rows."""
+        return isinstance(self.parts["train"].inputs, Series)
 
     @property
     def n_classes(self) -> int:

@@ -1,10 +1,18 @@
-"""Windows of a series: rows that share their steps with the rows around them."""
+"""Windows of a series: of a table's rows, or rows that share their steps with those around them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
-from kerasrecipes.rows.dataset import Inputs
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.schema import TimeseriesSpec
+from kerasrecipes.rows.dataset import Inputs, Source
+from kerasrecipes.rows.rows import Piece
+from kerasrecipes.rows.windows import Series, Windows
 
 _PAIRS, _FEWEST_PAIRS = 64, 8
 _ENOUGH = 0.9
@@ -16,6 +24,8 @@ def count_overlapping(inputs: Inputs) -> int:
 
     Windows have shape (n_samples, n_steps, ...), and each is the one before, shifted by some steps.
     """
+    if isinstance(inputs, Series):
+        return inputs.gap
     if isinstance(inputs, dict) or inputs.ndim < 2 or len(inputs) <= _FEWEST_PAIRS:
         return 0
     n_steps, n_pairs = inputs.shape[1], min(_PAIRS, len(inputs) - 1)
@@ -32,3 +42,67 @@ def count_overlapping(inputs: Inputs) -> int:
             if len(equal) >= _FEWEST_PAIRS and equal.mean() >= _ENOUGH:
                 return -(-n_steps // shift) - 1
     return 0
+
+
+def make_series(name: str, source: Source, spec: TimeseriesSpec) -> Source:
+    """Make windows of a table's rows the samples, each with the target that comes after it.
+
+    Raises:
+        DataError: Rows are missing between others, or there are too few.
+    """
+    if source.rows is not None:
+        problem = "timeseries: the target is missing in some rows, and a series needs every row."
+        raise DataError(name, [f"{problem} Fill it in."])
+    assert isinstance(source.inputs, dict)
+    series = _take_windows(name, source.inputs, len(source.target), spec, spec.delay)
+    rows = series.windows.lasts + spec.delay
+    weights = None if source.weights is None else source.weights[rows]
+    return replace(source, inputs=series, target=source.target[rows], rows=rows, weights=weights)
+
+
+def join_pieces(
+    name: str, pieces: Sequence[Piece], spec: TimeseriesSpec, *, with_target: bool
+) -> Piece:
+    """Join the pieces of a table, and make windows of its rows the samples.
+
+    Returns:
+        Of each window the number of its last row and what stands beside that; or, with target, the
+        number of the target's row.
+
+    Raises:
+        DataError: Rows are left out between others, or there are too few.
+    """
+    if left_out := [reason for piece in pieces for reason in piece.left_out]:
+        raise DataError(name, [f"timeseries: a series needs every row; {left_out[0]}."])
+    tables = [piece.inputs for piece in pieces if isinstance(piece.inputs, dict)]
+    columns = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
+    delay = spec.delay if with_target else 0
+    series = _take_windows(name, columns, sum(len(piece.rows) for piece in pieces), spec, delay)
+    rows = series.windows.lasts + delay
+
+    def take(arrays: Sequence[Any]) -> Any:
+        return None if arrays[0] is None else np.concatenate(arrays)[rows]
+
+    return Piece(
+        series,
+        rows,
+        take([piece.values for piece in pieces]),
+        {key: take([piece.beside[key] for piece in pieces]) for key in pieces[0].beside},
+        tuple(text for piece in pieces for text in piece.warnings),
+        weights=take([piece.weights for piece in pieces]),
+    )
+
+
+def _take_windows(
+    name: str, columns: dict[str, Any], n_rows: int, spec: TimeseriesSpec, delay: int
+) -> Series:
+    offsets = np.arange(spec.sequence_length, dtype=np.int64) * spec.sampling_rate
+    reach = int(offsets[-1]) + delay
+    if n_rows <= reach:
+        problem = (
+            f"timeseries: a window and its target need {reach + 1:,} rows (received: {n_rows:,}). "
+            "Add rows, or choose a smaller sequence_length, sampling_rate or delay."
+        )
+        raise DataError(name, [problem])
+    starts = np.arange(0, n_rows - reach, spec.sequence_stride, dtype=np.int64)
+    return Series(columns, Windows(starts, offsets), reach // spec.sequence_stride)

@@ -15,6 +15,7 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.dataset import Dataset, Facts, Part, Source
 from kerasrecipes.rows.series import count_overlapping
+from kerasrecipes.rows.windows import Series
 from kerasrecipes.rows.words import ask_meant, count, list_columns
 
 DEFAULT_TEST_SPLIT = 0.2
@@ -51,7 +52,7 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     for part, fraction in fractions.items():
         if part not in parts:
             rows, held_out = _hold_out(name, f"{part}_split", fraction, rows, source, spec)
-            if len(held_out) and not spec.shuffle:
+            if len(held_out) and spec.is_in_order:
                 rows = rows[: max(len(rows) - gap, 0)]
             parts[part] = _take(source, held_out, spec.drop)
     if not len(rows):
@@ -141,14 +142,14 @@ def _warn_of_order(
 ) -> Iterator[str]:
     """Warn of windows that share steps with those of other parts, and of classes in order."""
     split = {name: part for name, part in parts.items() if name not in source.own_parts}
-    if gap and len(split) > 1 and spec.shuffle:
+    if gap and len(split) > 1 and not spec.is_in_order:
         yield (
             f"Each row shares steps with the next {gap:,}, as windows of a series do. Split by "
             "chance, scores are of steps that were trained on. Write shuffle: false under dataset."
         )
     elif n_rows := len(source.target) - sum(map(len, split.values())):
         yield f"{count(n_rows, 'row')} between the parts left out, as windows overlap."
-    if spec.shuffle or source.task == "regression" or source.target.ndim > 1:
+    if not spec.is_in_order or source.task == "regression" or source.target.ndim > 1:
         return
     for name, part in split.items():
         if len(present := np.unique(part.target)) == 1:
@@ -165,7 +166,7 @@ def _hold_out(
     if not fraction:
         return rows, rows[:0]
     n_held_out = math.ceil(fraction * len(rows))
-    if not spec.shuffle and n_held_out < len(rows):
+    if spec.is_in_order and n_held_out < len(rows):
         return rows[:-n_held_out], rows[-n_held_out:]
     if not spec.stratify and n_held_out < len(rows):
         # train_test_split's own lines for this case: importing it takes longer than most fits.
@@ -198,7 +199,9 @@ def _take(source: Source, rows: RowNumbers, drop: Sequence[str]) -> Part:
     """Gather rows; all of them, in the source's order, are not copied."""
     inputs = source.inputs
     pick: RowNumbers | slice = slice(None) if len(rows) == len(source.target) else rows
-    if isinstance(inputs, dict):
+    if isinstance(inputs, Series):
+        inputs = inputs.take(pick)
+    elif isinstance(inputs, dict):
         inputs = {name: column[pick] for name, column in inputs.items() if name not in drop}
     else:
         inputs = inputs[pick]

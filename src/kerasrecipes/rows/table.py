@@ -25,6 +25,7 @@ from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.precision import Merged, find_merged, warn_of_merged
 from kerasrecipes.rows.remarks import find_label, find_totals
 from kerasrecipes.rows.rows import Piece, Rows, Schema
+from kerasrecipes.rows.series import join_pieces, make_series
 from kerasrecipes.rows.target import Target, check_type, find_target, read_weights
 from kerasrecipes.rows.words import ask_meant, count, find_repeated, list_columns, list_some
 
@@ -90,7 +91,8 @@ class Table(Rows):
             DataError: The recipe and the table do not fit; it lists everything.
         """
         targets = self._choose_targets(table.names, spec)
-        found = find_columns(table, spec, targets, self.text)
+        # A series has its target's past among the inputs.
+        found = find_columns(table, spec, () if spec.timeseries else targets, self.text)
         target_cells = [table.take_cells(target) for target in targets]
         weights = read_weights(table.take_cells(spec.sample_weight)) if spec.sample_weight else None
         used = [name for name in table.names if name not in spec.drop]
@@ -101,7 +103,7 @@ class Table(Rows):
         known = np.ones(len(table), dtype=bool)
         if not unfit:
             known = np.logical_and.reduce([cells.is_known for cells in target_cells])
-        read = table.read_columns(found.columns, [] if unfit else target_cells)
+        read = table.read_columns(found.columns, [] if unfit or spec.timeseries else target_cells)
         pa.default_memory_pool().release_unused()  # otherwise Arrow does not free its read buffers
         keep = known & read.complete if spec.missing == "drop" else known
         infinite = [] if accepts_infinite else read.infinite
@@ -122,7 +124,7 @@ class Table(Rows):
             remedy = "To weigh rows by it, write sample_weight: sample_weight under dataset."
             table.remarks.append(f"column sample_weight is an input. {remedy}")
         table.remarks += _remark_on_rows(read, found.columns, target, target_cells, label)
-        return Source(
+        source = Source(
             inputs=read.keep(keep),
             target=values[keep],
             task=target.task,
@@ -144,10 +146,18 @@ class Table(Rows):
             class_type=target.class_type,
             target_columns=target.columns,
         )
+        return make_series(self.name, source, spec.timeseries) if spec.timeseries else source
 
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
     ) -> Iterator[Piece]:
+        pieces = self._iterate(schema, ids, with_target)
+        if timeseries := schema.spec.timeseries:
+            yield join_pieces(self.name, [*pieces], timeseries, with_target=with_target)
+        else:
+            yield from pieces
+
+    def _iterate(self, schema: Schema, ids: Sequence[str], with_target: bool) -> Iterator[Piece]:
         if not schema.is_table:
             problem = f"this run takes {schema.takes} (received: a table). Give a file of these."
             raise DataError(self.name, [problem])

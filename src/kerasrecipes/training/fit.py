@@ -23,6 +23,7 @@ from kerasrecipes.training.steps import (
     make_score_function,
     make_tensors,
     make_train_function,
+    specify,
 )
 from kerasrecipes.training.updates import updating_in_place
 
@@ -32,6 +33,9 @@ because of the overhead per call."""
 
 _CALL_S = 0.1
 """How long one call of the train function should take: progress and Ctrl-C wait for its end."""
+
+_FROZEN_BY_PYTHON = 1000
+"""More objects than Python itself freezes when it starts; Python 3.12.1 freezes 375."""
 
 _ROWS_TRIED = 32
 """Number of rows used to check whether scores depend on the batch size."""
@@ -61,8 +65,7 @@ class Scorer:
             batch_size = min(EVALUATION_BATCH_SIZE, count_rows_at_once(model))
         for variable, value in states:
             variable.assign(value)
-        shaped_alike = [np.empty((0, *array.shape[1:]), array.dtype) for array in like]
-        self._make_score = partial(make_score_function, model, shaped_alike, batch_size)
+        self._make_score = partial(make_score_function, model, specify(like), batch_size)
         self._score: Callable[..., Logs] | None = None
 
     def __call__(self, rows: Rows) -> dict[str, float]:
@@ -166,7 +169,7 @@ def _freezing_objects() -> Iterator[None]:
 
     It would examine all that TensorFlow's import has made, 0.1 s each time.
     """
-    if gc.get_freeze_count():  # the caller has frozen some
+    if gc.get_freeze_count() > _FROZEN_BY_PYTHON:  # the caller has frozen some
         yield
         return
     gc.freeze()

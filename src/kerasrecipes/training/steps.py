@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasrecipes.rows.windows import WindowArray
+
 Logs = dict[str, tf.Tensor]
 
 TakeSteps = Callable[[int, int, int], tuple[Logs, tf.Tensor]]
@@ -33,11 +35,42 @@ def make_tensors(arrays: Sequence[np.ndarray]) -> tuple[tf.Tensor, ...]:
         return tuple(map(_make_tensor, arrays))
 
 
-def _make_tensor(array: np.ndarray) -> tf.Tensor:
+def _make_tensor(array: Any) -> Any:
+    if isinstance(array, WindowArray):
+        windows = array.windows
+        places = (each.astype(np.int32) for each in (windows.starts, windows.offsets))
+        return _make_tensor(array.rows), *map(tf.constant, places)
     is_ready = array.flags.c_contiguous and array.flags.writeable and not array.ctypes.data % 64
     if is_ready and array.dtype.kind in "fiu" and array.dtype.isnative and array.size:
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     return tf.constant(array)
+
+
+def specify(arrays: Sequence[Any]) -> list[Any]:
+    """Shapes and types of the tensors of any number of such rows."""
+    return [_specify(array) for array in arrays]
+
+
+def _specify(array: Any) -> Any:
+    if isinstance(array, WindowArray):
+        n_steps = len(array.windows.offsets)
+        places = tf.TensorSpec([None], tf.int32), tf.TensorSpec([n_steps], tf.int32)
+        return _specify(array.rows), *places
+    return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+
+
+def _gather(tensor: Any, places: tf.Tensor) -> tf.Tensor:
+    """Some rows of a tensor, or windows of a series."""
+    if isinstance(tensor, tuple):
+        rows, starts, offsets = tensor
+        return tf.gather(rows, tf.gather(starts, places)[:, None] + offsets)
+    return tf.gather(tensor, places)
+
+
+def _slice(tensor: Any, rows: slice) -> tf.Tensor:
+    if isinstance(tensor, tuple):
+        return _gather(tensor, tf.range(rows.start, rows.stop))
+    return tensor[rows]
 
 
 def make_train_function(
@@ -79,7 +112,7 @@ def make_train_function(
                 size = [n_share] if n_share else tf.compat.v1.placeholder_with_default([0], [1])
                 with tf.device("CPU"):  # a GPU would fetch all rows to take some
                     places = tf.slice(order, [number * batch_size + begin], size)
-                    batch = tuple(tf.gather(tensor, places) for tensor in rows)
+                    batch = tuple(_gather(tensor, places) for tensor in rows)
                 return train_step(batch)
 
             logs = strategy.run(take_share)
@@ -130,22 +163,22 @@ def make_train_function(
 
 
 def make_score_function(
-    model: keras.Sequential, like: Sequence[np.ndarray], batch_size: int
+    model: keras.Sequential, like: Sequence[Any], batch_size: int
 ) -> Callable[..., Logs]:
     """A function from any number of rows to their loss and metrics, traced once for all parts.
 
     Args:
-        like: Some rows, for their shape and type: inputs as the model takes them, target and, where
-            rows count differently, their weights.
+        like: What ``specify`` gives: for inputs as the model takes them, target and, where rows
+            count differently, their weights.
         batch_size: Rows scored at once.
     """
     strategy = model.distribute_strategy
     test_step = _compile_if_asked(model, model.test_step)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in like])
+    @tf.function(input_signature=like)
     @tf.autograph.experimental.do_not_convert
     def score(*tensors: tf.Tensor) -> Logs:
-        n_rows = tf.shape(tensors[0])[0]
+        n_rows = tf.shape(tensors[1])[0]
 
         def take_step(start: tf.Tensor) -> tuple[tf.Tensor]:
             end = tf.minimum(start + batch_size, n_rows)
@@ -156,7 +189,7 @@ def make_score_function(
                 first = start + number * n_share
                 rows = slice(first, tf.minimum(first + n_share, end))
                 with tf.device("CPU"):  # a GPU would fetch all rows to take some
-                    batch = tuple(tensor[rows] for tensor in tensors)
+                    batch = tuple(_slice(tensor, rows) for tensor in tensors)
                 test_step(batch)
 
             strategy.run(take_share)

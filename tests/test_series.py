@@ -1,0 +1,243 @@
+"""``dataset.timeseries``: windows of a table's rows, from the recipe to plain Keras."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import kerasrecipes as kr
+from kerasrecipes.errors import InputError
+from kerasrecipes.recipe.schema import DatasetSpec, TimeseriesSpec
+from kerasrecipes.rows import load_dataset
+from kerasrecipes.rows.windows import Series, WindowArray, Windows
+
+N = 400
+
+
+def make_rows(n_rows: int = N) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    hours = np.arange(n_rows)
+    return pd.DataFrame(
+        {
+            "temperature": (10 + 5 * np.sin(hours / 4) + rng.normal(0, 0.1, n_rows)).round(3),
+            "pressure": (1000 + rng.normal(0, 3, n_rows)).round(2),
+            "wind": rng.choice(["N", "S", "W"], n_rows),
+        }
+    )
+
+
+def write(folder: Path, timeseries: dict[str, int], **keys: Any) -> Path:
+    make_rows().to_csv(folder / "weather.csv", index=False)
+    dataset = {"path": "weather.csv", "target": "temperature", "timeseries": timeseries}
+    recipe: dict[str, Any] = {
+        "name": "weather",
+        "dataset": dataset | {"validation_split": 0.2} | keys.pop("dataset", {}),
+        "layers": [{"SimpleRNN": {"units": 6}}, {"Dense": {"units": 1}}],
+        "loss": "mse",
+        "epochs": 2,
+    }
+    (folder / "weather.yaml").write_text(yaml.safe_dump(recipe | keys), encoding="utf-8")
+    return folder / "weather.yaml"
+
+
+@pytest.mark.parametrize(
+    ("spec", "n_windows", "first_rows", "target"),
+    [
+        ({"sequence_length": 3}, 397, [0, 1, 2], 3),
+        ({"sequence_length": 3, "delay": 5}, 393, [0, 1, 2], 7),
+        ({"sequence_length": 3, "sampling_rate": 6, "delay": 2}, 386, [0, 6, 12], 14),
+        ({"sequence_length": 3, "sequence_stride": 10}, 40, [0, 1, 2], 3),
+        ({"sequence_length": 1}, 399, [0], 1),
+    ],
+)
+def test_a_target_stands_so_many_rows_after_the_last_row_of_its_window(
+    tmp_path: Path, spec: dict[str, int], n_windows: int, first_rows: list[int], target: int
+):
+    make_rows().to_csv(tmp_path / "weather.csv", index=False)
+    dataset = load_dataset(
+        DatasetSpec(
+            path=str(tmp_path / "weather.csv"),
+            target="temperature",
+            timeseries=TimeseriesSpec(**spec),
+        )
+    )
+    train, test = dataset.parts["train"], dataset.parts["test"]
+    rows = make_rows()
+    assert isinstance(train.inputs, Series)
+    assert train.inputs["temperature"][first_rows] == pytest.approx(
+        rows["temperature"][first_rows], rel=1e-6
+    )
+    assert train.inputs.windows[0].starts + train.inputs.windows.offsets == pytest.approx(
+        first_rows
+    )
+    assert train.rows[0] == target
+    np.testing.assert_allclose(test.target, rows["temperature"][test.rows], rtol=1e-6)
+    reach = spec["sequence_length"] * spec.get("sampling_rate", 1) + spec.get("delay", 1)
+    assert len(train) + len(test) <= n_windows
+    assert test.rows.min() - train.rows.max() >= reach - spec.get("sampling_rate", 1)
+
+
+def test_no_row_of_a_window_is_known_to_two_parts(tmp_path: Path):
+    make_rows().to_csv(tmp_path / "weather.csv", index=False)
+    spec = TimeseriesSpec(sequence_length=7, sampling_rate=3, sequence_stride=2, delay=4)
+    dataset = load_dataset(
+        DatasetSpec(
+            path=str(tmp_path / "weather.csv"),
+            target="temperature",
+            timeseries=spec,
+            validation_split=0.25,
+        )
+    )
+    spans = [(part.rows.min() - 18 - 4, part.rows.max()) for part in dataset.parts.values()]
+    for (_, end), (start, _) in itertools.pairwise(spans):
+        assert end < start
+
+
+def test_what_trains_predicts_and_is_scored(tmp_path: Path):
+    recipe = write(tmp_path, {"sequence_length": 8, "sampling_rate": 2, "delay": 3})
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-4)
+    answers = run.predict(make_rows())
+    assert len(answers) == N - 14
+    assert len(run.predict(make_rows().tail(15))) == 1
+    np.testing.assert_allclose(
+        answers["predicted"].iloc[-1],
+        run.predict(make_rows().tail(15))["predicted"].iloc[0],
+        rtol=1e-5,
+    )
+    test = run.predictions
+    last = make_rows()["temperature"].to_numpy()[np.array(test["row"], int) - 3]
+    np.testing.assert_allclose(np.array(test["last_value"], float), last, rtol=1e-6)
+    page = run.report.read_text(encoding="utf-8")
+    assert "last value would have an error of" in page
+    assert "Actual and predicted series" in page
+
+
+def test_a_file_of_many_pieces_is_one_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    recipe = write(tmp_path, {"sequence_length": 8})
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    whole = run.predict(tmp_path / "weather.csv")
+    monkeypatch.setattr("kerasrecipes.rows.table.ROWS_AT_ONCE", 50)
+    pd.testing.assert_frame_equal(run.predict(tmp_path / "weather.csv"), whole)
+
+
+def test_losses_are_those_of_keras_on_the_same_windows(tmp_path: Path):
+    recipe = write(
+        tmp_path,
+        {"sequence_length": 5, "delay": 2},
+        batch_size=N,
+        epochs=4,
+        optimizer={"SGD": {"learning_rate": 0.01}},
+        dataset={"drop": ["wind"], "validation_split": 0.0},
+    )
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    first = kr.train(recipe, output_dir=tmp_path / "runs", epochs=1, name="first")
+    n_train = run.info["dataset"]["rows"]["train"]
+    block = make_rows().iloc[: n_train + 4]
+    numbers = block[["temperature", "pressure"]].to_numpy(np.float32)
+    numbers = (numbers - numbers.mean(axis=0)) / numbers.std(axis=0)
+    X = np.stack([numbers[start : start + 5] for start in range(n_train)])
+    y = make_rows()["temperature"].to_numpy()[6 : 6 + n_train]
+    model = keras.Sequential(
+        [keras.Input((5, 2)), keras.layers.SimpleRNN(6), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    inner = next(each for each in first.model.layers if isinstance(each, keras.Sequential))
+    model.set_weights(inner.get_weights())
+    history = model.fit(X, y, batch_size=N, epochs=3, shuffle=False, verbose=0)
+    assert run.history["loss"][1:] == pytest.approx(history.history["loss"], rel=1e-4)
+
+
+def test_plain_keras_answers_the_windows_of_raw_rows(tmp_path: Path):
+    recipe = write(tmp_path, {"sequence_length": 8, "sampling_rate": 2}, epochs=3)
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    page = run.report.read_text(encoding="utf-8")
+    assert "windows = np.arange(len(rows) - 14)[:, None] + 2 * np.arange(8)" in page
+    from kerasrecipes.report.serving import write_snippet
+
+    snippet = write_snippet(run.info["dataset"]).replace(
+        "print(model.predict(inputs))", "np.save('out.npy', model.predict(inputs, verbose=0))"
+    )
+    make_rows().to_csv(run.path / "rows.csv", index=False)
+    subprocess.run([sys.executable, "-c", snippet], check=True, cwd=run.path)
+    alone = np.load(run.path / "out.npy")[:, 0]
+    np.testing.assert_allclose(alone, run.predict(make_rows())["predicted"], rtol=1e-4)
+
+
+def test_classes_of_a_series(tmp_path: Path):
+    softmax = {"Dense": {"units": 3, "activation": "softmax"}}
+    recipe = write(
+        tmp_path,
+        {"sequence_length": 4},
+        dataset={"target": "wind"},
+        layers=["Flatten", softmax],
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    assert {"predicted", "probability_N"} <= {*run.predict(make_rows())}
+    assert "last_value" not in run.predictions
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path):
+    recipe = write(tmp_path, {"sequence_length": 4})
+    whole = kr.train(recipe, output_dir=tmp_path / "whole", epochs=4)
+    kr.train(recipe, output_dir=tmp_path / "parts", epochs=2)
+    longer = kr.train(recipe, output_dir=tmp_path / "parts", epochs=4, resume=True)
+    assert longer.history == whole.history
+
+
+def test_windows_are_gathered_when_they_are_taken():
+    rows = np.zeros((200_000, 8), np.float32)
+    tracemalloc.start()
+    windows = Windows(np.arange(199_000), np.arange(1000))
+    array = WindowArray(rows, windows)
+    assert array.shape == (199_000, 1000, 8)
+    assert array[:3].shape == (3, 1000, 8)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("timeseries", "dataset", "message"),
+    [
+        ({"sequence_length": 400}, {}, "a window and its target need 401 rows (received: 400)"),
+        ({"sequence_length": 4}, {"stratify": True}, "timeseries keeps every row in its order"),
+        ({"sequence_length": 4}, {"missing": "drop"}, "timeseries keeps every row in its order"),
+        ({"sequence_length": 4}, {"shuffle": True}, "timeseries keeps every row in its order"),
+        ({"sequence_length": 0}, {}, "sequence_length"),
+        ({"length": 4}, {}, "sequence_length"),
+        ({"sequence_length": 300}, {"test_split": 0.5}, "gives too few rows for a part"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    tmp_path: Path, timeseries: dict[str, int], dataset: dict[str, Any], message: str
+):
+    with pytest.raises(InputError) as caught:
+        kr.train(write(tmp_path, timeseries, dataset=dataset), output_dir=tmp_path / "runs")
+    assert message in str(caught.value)
+
+
+def test_a_target_that_is_missing_breaks_a_series(tmp_path: Path):
+    recipe = write(tmp_path, {"sequence_length": 4}, dataset={"missing": "median"})
+    rows = make_rows()
+    rows.loc[100, "temperature"] = np.nan
+    rows.to_csv(tmp_path / "weather.csv", index=False)
+    with pytest.raises(InputError, match="the target is missing in some rows"):
+        kr.train(recipe, output_dir=tmp_path / "runs")
+
+
+def test_too_few_rows_to_predict(tmp_path: Path):
+    run = kr.train(write(tmp_path, {"sequence_length": 8}), output_dir=tmp_path / "runs")
+    with pytest.raises(InputError, match="need 8 rows"):
+        run.predict(make_rows().head(5))
