@@ -380,8 +380,8 @@ def test_ids_are_single_values(load, houses: Frame, here: Path) -> None:
 
 
 OUTPUTS = [
-    ("out.xls", "Answers are written to .csv, .parquet, .jsonl, .npz files (received: out.xls). Give the "
-     "file one of these endings."),
+    ("out.xls", "Answers are written to .csv, .parquet, .jsonl, .npz files (received: out.xls). "
+     "Give the file one of these endings."),
     ("nowhere/out.csv", "There is no folder nowhere to write out.csv to. Make it."),
     ("folder.csv", "folder.csv is a folder. Give the answers a file of their own."),
     ("./in.csv", "in.csv contains the rows to answer. Give the answers a file of their own."),
