@@ -29,7 +29,7 @@ def list_names(category: str) -> set[str]:
     return {*list_with_bases(category)} - {*list_bases()}
 
 
-ALL = [(category, name) for category in CATEGORIES for name in list_names(category)]
+ALL = [(category, name) for category in CATEGORIES for name in sorted(list_names(category))]
 CLASSES = [
     (category, name)
     for category, name in ALL
