@@ -33,12 +33,13 @@ class Contender:
 
 @dataclass(frozen=True)
 class FitWorkload:
-    """A recipe and its contenders."""
+    """A recipe and its contenders; ``rows`` names the writer of its data in ``benchmarks.rows``."""
 
     title: str
     recipe: str
     contenders: Mapping[str, Contender]
     quick: tuple[str, ...]
+    rows: str = ""
 
 
 OURS = {
@@ -107,7 +108,7 @@ FIT_WORKLOADS = {
         ("epochs=1",),
     ),
     "conv": FitWorkload(
-        "A small convolutional network on Fashion-MNIST, 1 epoch",
+        "Two convolutions of 32 and 64 filters on Fashion-MNIST, 1 epoch",
         "benchmarks/conv.yaml",
         OURS
         | {"keras": _make_keras("plain Keras on uint8 rows", False, True)}
@@ -117,15 +118,29 @@ FIT_WORKLOADS = {
         | {key: BARE[key] for key in ("bare_1", "bare_all")},
         ("dataset.validation_split=0.9",),
     ),
+    "lstm": FitWorkload(
+        "An LSTM of 32 units over 100 steps, 10,000 rows, 3 epochs",
+        "benchmarks/lstm.yaml",
+        OURS
+        | {"keras": _make_keras("plain Keras", False, True)}
+        | {key: TORCH[key] for key in ("torch_1", "torch_2")},
+        ("epochs=1", "dataset.validation_split=0.9"),
+        "ids",
+    ),
 }
 
 
 def prepare(workload: FitWorkload, folder: Path, is_quick: bool) -> dict[str, Any]:
     """Write the rows that all contenders share; return the settings of all."""
+    overrides = list(workload.quick) if is_quick else []
+    if workload.rows:
+        file = folder / f"{workload.rows}.npz"
+        run_rows({"kind": workload.rows, "file": str(file)})
+        overrides.append(f"dataset.path={file}")
     wanted = {
         "kind": "recipe",
         "recipe_file": str(ROOT / workload.recipe),
-        "overrides": list(workload.quick) if is_quick else [],
+        "overrides": overrides,
         "folder": str(folder),
     }
     run_rows(wanted)

@@ -16,7 +16,7 @@ from benchmarks.workloads import WORKLOADS
 PAGE = ROOT / "docs" / "performance.md"
 REASONS = ROOT / "benchmarks" / "reasons.yaml"
 STAGES = ("data", "import", "build", "encode", "fit", "save", "evaluate", "predict", "report")
-FITS = ("boston", "fashion", "conv")
+FITS = ("boston", "fashion", "conv", "lstm")
 
 
 def write_page(found: Mapping[str, Results], pictures: Mapping[str, Path]) -> None:

@@ -16,6 +16,7 @@ FITS = {
     "boston": "Boston, 500 epochs",
     "fashion": "Fashion-MNIST, 5 epochs",
     "conv": "Conv, 1 epoch",
+    "lstm": "LSTM, 3 epochs",
 }
 OURS, FLOOR, OTHERS = "#d55e00", "#9aa1aa", "#0173b2"
 INK, GRID = "#1f2328", "#d9dde2"

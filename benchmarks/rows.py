@@ -64,6 +64,12 @@ def write_numbers(file: Path, n_rows: int, n_columns: int, with_target: bool = T
             np.savetxt(text, x, fmt="%.6g", delimiter=",")
 
 
+def write_ids(file: Path) -> None:
+    """Write 10,000 rows of 100 ids, of two classes: whether an id below 10 is among the first 50."""
+    ids = np.random.default_rng(0).integers(0, 500, (10_000, 100))
+    np.savez(file, x=ids, y=(ids[:, :50] < 10).any(axis=1).astype(np.int64))
+
+
 def write_mixed(file: Path, n_rows: int) -> None:
     """Write a CSV of 50 columns and a target ``y``.
 
@@ -95,7 +101,13 @@ def main(arguments: list[str]) -> None:
     for key in ("file", "folder"):
         if key in wanted:
             wanted[key] = Path(wanted[key])
-    {"recipe": write_recipe_rows, "numbers": write_numbers, "mixed": write_mixed}[kind](**wanted)
+    writers = {
+        "recipe": write_recipe_rows,
+        "numbers": write_numbers,
+        "mixed": write_mixed,
+        "ids": write_ids,
+    }
+    writers[kind](**wanted)
 
 
 if __name__ == "__main__":

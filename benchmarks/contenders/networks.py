@@ -45,12 +45,16 @@ def build_torch(settings: dict[str, Any], input_shape: tuple[int, ...]) -> tuple
     torch.manual_seed(settings["seed"])
     parts: list[nn.Module] = []
     shape = torch.zeros(1, *input_shape)
+    if settings["layers"][0][0] == "Embedding":
+        shape = shape.long()
     for name, arguments in settings["layers"]:
         layer = _make_torch_layer(name, arguments, shape)
         if layer is None:
             continue
         parts.append(layer)
-        if hasattr(layer, "weight"):
+        if isinstance(layer, nn.Embedding):
+            nn.init.uniform_(layer.weight, -0.05, 0.05)
+        elif hasattr(layer, "weight"):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
         if arguments.get("activation") == "relu":
@@ -76,9 +80,24 @@ def _make_torch_layer(name: str, arguments: dict[str, Any], rows: Any) -> Any:
         return nn.MaxPool2d(2)
     if name == "Flatten":
         return nn.Flatten()
+    if name == "Embedding":
+        return nn.Embedding(arguments["input_dim"], arguments["output_dim"])
+    if name == "LSTM":
+        return _make_last_of_lstm(rows.shape[-1], arguments["units"])
     if name in ("Rescaling", "Reshape"):
         return None  # done to the rows, once
     raise ValueError(f"No PyTorch layer stands for {name}.")
+
+
+def _make_last_of_lstm(n_inputs: int, units: int) -> Any:
+    """An LSTM that gives its last step's output, as Keras's does."""
+    from torch import nn
+
+    class LastOfLSTM(nn.LSTM):
+        def forward(self, rows: Any) -> Any:
+            return super().forward(rows)[0][:, -1]
+
+    return LastOfLSTM(n_inputs, units, batch_first=True)
 
 
 def make_tensors(settings: dict[str, Any], rows: dict[str, Any], part: str) -> tuple[Any, Any]:
@@ -86,6 +105,8 @@ def make_tensors(settings: dict[str, Any], rows: dict[str, Any], part: str) -> t
     import torch
 
     inputs = torch.from_numpy(rows[f"x_{part}"]).float()
+    if settings["layers"][0][0] == "Embedding":
+        inputs = inputs.long()
     for name, arguments in settings["layers"]:
         if name == "Rescaling":
             inputs *= arguments["scale"]
