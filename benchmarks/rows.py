@@ -65,7 +65,7 @@ def write_numbers(file: Path, n_rows: int, n_columns: int, with_target: bool = T
 
 
 def write_ids(file: Path) -> None:
-    """Write 10,000 rows of 100 ids, of two classes: whether an id below 10 is among the first 50."""
+    """Write 10,000 rows of 100 ids, of two classes: whether one of the first 50 is below 10."""
     ids = np.random.default_rng(0).integers(0, 500, (10_000, 100))
     np.savez(file, x=ids, y=(ids[:, :50] < 10).any(axis=1).astype(np.int64))
 
