@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ import yaml
 
 import kerasrecipes as kr
 from kerasrecipes.errors import InputError
+from kerasrecipes.report.results import Results
+from kerasrecipes.report.verdict import describe_score, give_verdict
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -449,3 +452,80 @@ def test_a_built_in_data_set_is_its_own_target(tmp_path: Path):
     assert run.info["dataset"]["targets"] == ["x_train"]
     assert "r2" in run.metrics["test"]
     assert json.loads((run.path / "run.json").read_text())["plots"][0] == "outputs"
+
+
+@pytest.mark.parametrize("layers", [["Flatten", {"Dense": {"units": 64}}], CODE[:3]])
+def test_pixels_are_shares_under_a_binary_loss(tmp_path: Path, layers: list[Any]):
+    logits = {"BinaryCrossentropy": {"from_logits": len(layers) == 2}}
+    keys = {
+        "dataset": {"target": "x_train"},
+        "layers": [{"Rescaling": {"scale": "1/255"}}, *layers, CODE[-1]],
+        "loss": logits,
+    }
+    arrays = {"x_train": (IMAGES * 255).astype(np.uint8)}
+    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs", epochs=30)
+    assert 0 < run.history["loss"][-1] < 1
+    answers = run.predict(arrays["x_train"])["predicted"]
+    assert 50 < answers.mean() < 205
+    assert 0 <= answers.min() <= answers.max() <= 255
+
+
+def test_metrics_of_labels_get_probabilities_of_logits(tmp_path: Path):
+    dense = {"Dense": {"units": 3, "kernel_initializer": "ones"}}
+    metrics = ["Precision", "Recall", "binary_accuracy"]
+    scores = []
+    for activation, from_logits in (("sigmoid", False), ("linear", True)):
+        keys = {
+            "layers": [{"Dense": dense["Dense"] | {"activation": activation}}],
+            "loss": {"BinaryCrossentropy": {"from_logits": from_logits}},
+            "metrics": metrics,
+        }
+        recipe = write(tmp_path, keys, {"x": FEATURES, "y": LABELS})
+        scores.append(kr.train(recipe, output_dir=tmp_path / "runs").metrics["test"])
+    assert scores[0] == pytest.approx(scores[1], rel=1e-4)
+    assert 0 < scores[0]["recall"] < 1
+
+
+def test_an_interval_contains_the_score_where_rows_have_different_numbers_of_steps():
+    known = np.arange(10) < np.array([[10], [10], [10], [1], [1], [2]])
+    actual = np.zeros((6, 10), np.int64)
+    predicted = np.where(np.arange(6)[:, None] < 3, 0, 1) * np.ones((6, 10), np.int64)
+    facts = {"dataset": {"task": "classification", "class_names": ["0", "1"]}}
+    arrays = {"row": np.arange(6), "actual": actual, "predicted": predicted, "known": known}
+    results = Results(facts, predictions=arrays)
+    assert results.row_errors.mean() == pytest.approx(4 / 34)
+    assert "88.2% of the 34 steps of 6 test rows" in describe_score(results)
+    low, high = re.findall(r"interval ([\d.]+)–([\d.]+)%", describe_score(results))[0]
+    assert float(low) < 88.2 < float(high)
+
+
+def test_the_mean_of_a_place_leaves_masked_steps_out():
+    known = np.array([[True, True], [True, False]])
+    actual = np.array([[1.0, 10.0], [3.0, 999.0]])
+    arrays = {"row": np.arange(2), "actual": actual, "predicted": actual, "known": known}
+    results = Results({"dataset": {"task": "regression"}}, predictions=arrays)
+    assert "would have an error of 0.667" in " ".join(give_verdict(results))
+
+
+def test_a_test_part_is_scored_with_its_own_target(tmp_path: Path):
+    keys = {"dataset": {"target": "clean"}, "layers": CODE, "loss": "mse"}
+    arrays = {"x_train": IMAGES, "clean": IMAGES, "x_test": IMAGES[::-1], "clean_test": 1 - IMAGES}
+    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+    assert run.info["dataset"]["rows"] == {"train": N, "test": N}
+    assert run.evaluate(tmp_path / "data.npz") == pytest.approx(run.metrics["test"], rel=1e-4)
+
+
+def test_an_autoencoder_is_scored_on_rows_without_answers(tmp_path: Path):
+    keys, arrays, _ = NETWORKS["an autoencoder"]
+    recipe = write(tmp_path, keys, {**arrays, "x_test": arrays["x_train"] / 2})
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    assert run.evaluate(tmp_path / "data.npz") == pytest.approx(run.metrics["test"], rel=1e-4)
+    np.save(tmp_path / "rows.npy", arrays["x_train"] / 2)
+    assert run.evaluate(tmp_path / "rows.npy") == pytest.approx(run.metrics["test"], rel=1e-4)
+
+
+def test_named_classes_need_a_unit_each(tmp_path: Path):
+    keys, arrays, _ = NETWORKS["named classes of each step"]
+    keys = keys | {"layers": end_with(units=4, activation="softmax")}
+    with pytest.raises(InputError, match="3 classes"):
+        kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")

@@ -544,7 +544,7 @@ def _describe_dataset(
             facts["sampling_rate"] = int(offsets[1]) if len(offsets) > 1 else 1
         facts["left_out"] = [list(pair) for pair in dataset.left_out]
     else:
-        facts["shape"] = list(inputs.shape[1:])
+        facts |= {"shape": list(inputs.shape[1:]), "is_image": _is_image(recipe, dataset)}
     if dataset.task == "multilabel":
         facts["class_counts"] = {
             name: part.target.sum(axis=0).astype(int).tolist()

@@ -54,7 +54,7 @@ _DATA = _shape(
     (str, "name origin task target fingerprint target_fingerprint"),
     (str | None, "target_unit"),
     (list[str], "targets class_names"),
-    (bool, "standardized weighted"),
+    (bool, "standardized weighted is_image"),
     (list[_COLUMN], "columns target_columns"),  # type: ignore[valid-type]
     (list[Annotated[list[str], Field(min_length=2, max_length=2)]], "left_out"),
     (_Counts, "shape"),

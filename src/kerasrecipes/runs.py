@@ -273,7 +273,8 @@ class RunWriter(Run):
         import numpy as np
 
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
+        smallest = {key: _shrink(np.asarray(array)) for key, array in arrays.items()}
+        np.savez_compressed(buffer, **smallest)
         write_file(self.path / name, buffer.getvalue())
 
     def write_plot(self, name: str, png: bytes) -> None:
@@ -305,6 +306,16 @@ class RunWriter(Run):
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
         self._write_text(name, text.getvalue())
+
+
+def _shrink(array: Any) -> Any:
+    """Whole numbers in the smallest type that has them all."""
+    import numpy as np
+
+    if array.dtype.kind != "i" or not array.size:
+        return array
+    ends = map(np.min_scalar_type, (array.min(), array.max()))
+    return array.astype(np.result_type(*ends))
 
 
 def describe_holder(run: Run) -> str:

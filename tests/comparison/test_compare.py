@@ -122,7 +122,7 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
         (
             ["dataset.shuffle=false epochs=2", "dataset.shuffle=false epochs=3"],
             {"splits": 2},
-            "--splits draws rows by chance (received: shuffle=false).",
+            "--splits draws rows at random (received: shuffle=false).",
         ),
         (["epochs=2", "epochs=3"], {"tune": "momentum"}, "tune must be 'learning_rate'"),
         (

@@ -177,7 +177,7 @@ def _plan_draws(
     if candidates:
         first = next(iter(candidates.values())).load()
         if splits and first.dataset.is_in_order:
-            raise InputError("--splits draws rows by chance (received: shuffle=false). Use seeds.")
+            raise InputError("--splits draws rows at random (received: shuffle=false). Use seeds.")
         seed, split_seed = first.seed, first.dataset.split_seed
         planned = [(seed + i, split_seed + (i if splits else 0)) for i in range(splits or seeds)]
     else:

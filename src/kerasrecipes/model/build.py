@@ -172,10 +172,10 @@ def _with_policy(recipe: Recipe, position: int) -> dict[str, Any]:
 def _predict_so_far(model: keras.Sequential, inputs: np.ndarray) -> np.ndarray:
     """The outputs of the layers added up to now."""
     if not model.layers:
-        return inputs
+        return np.asarray(inputs)
     # Sequential.predict keeps the function that it traced before later layers were added.
     so_far = keras.Model(model.inputs, model.outputs)
-    return np.asarray(so_far.predict(inputs, batch_size=_ADAPT_BATCH_SIZE, verbose=0))
+    return np.asarray(so_far.predict(np.asarray(inputs), batch_size=_ADAPT_BATCH_SIZE, verbose=0))
 
 
 def compile_model(recipe: Recipe, model: keras.Sequential, *, is_weighted: bool = False) -> None:
@@ -241,7 +241,8 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
 
     def update_state(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         if takes_logits:
-            y_pred = (keras.ops.sigmoid if n_units == 1 else keras.ops.softmax)(y_pred)
+            is_binary = n_units == 1 or kind is LossKind.BINARY
+            y_pred = (keras.ops.sigmoid if is_binary else keras.ops.softmax)(y_pred)
         if takes_rows:
             y_true = keras.ops.one_hot(keras.ops.squeeze(y_true, -1), n_units)
         return update(y_true, y_pred, sample_weight)

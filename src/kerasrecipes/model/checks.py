@@ -49,7 +49,7 @@ def _check_shape(recipe: Recipe, dataset: Dataset, shape: tuple[int, ...]) -> No
     allowed = [wanted, (*wanted, 1)]
     allowed += [wanted[:-1]] if not n_classes and wanted[-1] == 1 else []
     allowed += [(*wanted[:-1], 1)] if n_classes == 2 else []
-    more_classes = bool(n_classes) and shape[:-1] == wanted[:-1] and shape[-1] > n_classes
+    more_classes = dataset.has_class_numbers and shape[:-1] == wanted[:-1] and shape[-1] > n_classes
     if shape in allowed or more_classes:
         return
     classes = f", of {n_classes} classes" if n_classes else ""

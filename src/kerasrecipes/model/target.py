@@ -83,17 +83,18 @@ class TargetCodec:
         return np.eye(len(self.class_names), dtype=np.float32)[target.astype(np.int64)]
 
     def make_layers(self) -> list[keras.Layer]:
-        """Layers that turn the output into the user's units, or logits into probabilities."""
-        if not self.class_names and not self.is_multilabel:
-            if not self.mean:
-                return []
-            scale, mean = (each[0] if self.is_array else list(each)
-                           for each in (self.scale, self.mean))  # fmt: skip
-            return [keras.layers.Rescaling(scale, offset=mean, name="original_units")]
-        if not self.from_logits:
-            return []
-        activation = "sigmoid" if self.n_units == 1 or self.is_multilabel else "softmax"
-        return [keras.layers.Activation(activation, name="probabilities")]
+        """Layers that turn logits into probabilities, and the output into the user's units."""
+        layers: list[keras.Layer] = []
+        if self.from_logits:
+            is_binary = self.n_units == 1 or self.kind is LossKind.BINARY
+            activation = "sigmoid" if is_binary else "softmax"
+            layers.append(keras.layers.Activation(activation, name="probabilities"))
+        if self.mean:
+            scale, mean = (
+                each[0] if self.is_array else list(each) for each in (self.scale, self.mean)
+            )
+            layers.append(keras.layers.Rescaling(scale, offset=mean, name="original_units"))
+        return layers
 
     def decode(self, outputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Name the columns of a saved model's outputs, of shape (n_samples, ..., n_units).
@@ -180,17 +181,19 @@ def fit_target(
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     target, output = dataset.parts["train"].target, find_output_layer(recipe.layers)
+    kind = find_loss_kind(recipe.loss)
+    gives_shares = kind is LossKind.BINARY or (output and output.activation == "sigmoid")
     if recipe.dataset.standardize_target:
         target = target.astype(np.float64).reshape(-1, len(dataset.target_names))
         mean = tuple(map(float, target.mean(axis=0)))
         scale = tuple(float(sd) or 1.0 for sd in target.std(axis=0))
-    elif target.dtype == np.uint8 and output and output.activation == "sigmoid":
+    elif target.dtype == np.uint8 and gives_shares:
         mean, scale = (0.0,), (255.0,)
     class_names = dataset.class_names
-    if dataset.target_shape and class_names and n_units > len(class_names):
+    if dataset.has_class_numbers and n_units > len(class_names):
         class_names = tuple(map(str, range(n_units)))  # not every class number was in the rows
     return TargetCodec(
-        kind=find_loss_kind(recipe.loss),
+        kind=kind,
         class_names=class_names,
         n_units=n_units,
         names=dataset.target_names,

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = (".csv", ".parquet", ".jsonl", ".npz")
+
+_DEFLATED = zipfile.ZIP_DEFLATED
 
 Answers = Mapping[str, Any]
 """Columns of equal length by name: NumPy arrays or Arrow's; an answer may be an array itself."""
@@ -106,11 +109,17 @@ def open_answers(output: Path | None) -> Iterator[Callable[[Answers], None]]:
         yield write
         if suffix == ".npz":
             names = kept[0] if kept else ()
-            arrays: dict[str, Any] = {
-                name: np.concatenate([piece[name] for piece in kept]) for name in names
-            }
-            with _open_sink(output) as sink:
-                np.savez_compressed(sink, **arrays)
+            with _open_sink(output) as sink, zipfile.ZipFile(sink, "w", _DEFLATED) as archive:
+                for name in names:
+                    array = np.concatenate([_to_numpy(piece[name]) for piece in kept])
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _to_numpy(column: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(column.to_pylist(), str) if hasattr(column, "to_pylist") else column
 
 
 class _StandardOutput(io.BytesIO):

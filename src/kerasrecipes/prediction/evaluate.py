@@ -76,7 +76,7 @@ def evaluate(
     elif codec.is_multilabel:
         dataset["class_counts"] = {PART: target.sum(axis=0).astype(int).tolist()}
     if facts["dataset"].get("weighted") and not is_weighted:
-        saved.warnings.append("These rows have no sample_weight: each counts alike in the scores.")
+        saved.warnings.append("These rows have no sample_weight, so their scores are unweighted.")
     warnings = saved.list_warnings()
     run.update(
         **{key: facts[key] for key in _KEPT if key in facts},

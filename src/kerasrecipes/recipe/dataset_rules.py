@@ -57,7 +57,7 @@ def check_dataset_keys(dataset: Any, needs_source: bool = True) -> Iterator[tupl
                 message = "timeseries keeps every row in its order. Remove this key."
                 yield ("dataset", key), message
         if dataset.get("shuffle") is False and dataset.get("stratify") is True:
-            message = "stratify needs rows chosen by chance. Remove it, or shuffle: false."
+            message = "stratify needs rows chosen at random. Remove it, or shuffle: false."
             yield ("dataset", "stratify"), message
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.keras_names import find_registered, list_aliases
-from kerasrecipes.recipe.rules import name_in_logs
+from kerasrecipes.recipe.rules import gives_several, name_in_logs
 
 _HIGHER = (
     *("Accuracy", "acc", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"),
@@ -40,9 +40,11 @@ def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
 
     Returns:
         By name in the logs; None for a class without a known direction, such as ``Sum``. A class
-        that the caller registered has the direction of the Keras class it descends from.
+        that the caller registered has the direction of the Keras class it descends from. Metrics
+        that give several numbers are left out.
     """
-    return {"loss": False} | {name_in_logs(m): _find_direction(m.name) for m in metrics}
+    single = [metric for metric in metrics if not gives_several(metric)]
+    return {"loss": False} | {name_in_logs(m): _find_direction(m.name) for m in single}
 
 
 def _find_direction(name: str) -> bool | None:

@@ -116,6 +116,17 @@ def name_in_logs(metric: Component) -> str:
     return default if isinstance(default, str) else to_snake_case(metric.name)
 
 
+def gives_several(metric: Component) -> bool:
+    """Whether a metric gives several numbers, such as one a class: name_0, name_1 and so on."""
+    name = find_canonical_name("metrics", metric.name) or metric.name
+    averages = {"F1Score": "average", "FBetaScore": "average", "R2Score": "class_aggregation"}
+    argument = averages.get(name, "")
+    default = None if argument == "average" else ""
+    thresholds = metric.arguments.get("thresholds")
+    is_apart = bool(argument) and metric.arguments.get(argument, default) is None
+    return is_apart or (isinstance(thresholds, list) and len(thresholds) > 1)
+
+
 def check_rules(recipe: Components, has_validation: bool) -> Broken:
     """Check the rules between components.
 
@@ -223,7 +234,9 @@ def check_monitors(
     """Check that monitors are logged; otherwise Keras only warns and the callback does nothing."""
     if not all(metric.is_valid for metric in metrics):
         return
-    logged = ["loss", *map(name_in_logs, metrics)]
+    several = [f"{name_in_logs(metric)}_0" for metric in metrics if gives_several(metric)]
+    logged = ["loss", *(name_in_logs(metric) for metric in metrics if not gives_several(metric))]
+    logged += several
     of_validation = [f"val_{name}" for name in logged]
     logged += of_validation if has_validation else []
     for i, callback in enumerate(callbacks):
@@ -234,6 +247,9 @@ def check_monitors(
         monitor = arguments.get("monitor", default)
         if name == "ModelCheckpoint" and not arguments.get("save_best_only"):
             continue  # it saves every epoch, whatever its monitor
+        if isinstance(monitor, str):
+            first = re.sub(r"_\d+$", "_0", monitor)
+            monitor = first if first.removeprefix("val_") in several else monitor
         if isinstance(monitor, str) and monitor not in logged:
             remedy = suggest(monitor, logged)
             if monitor.startswith("val_") and not has_validation:

@@ -212,9 +212,12 @@ def _draw_outputs(results: Results, fonts: Fonts) -> Drawing | None:
     actual, predicted = (_number(results, results.predictions[what][:_ROWS_SHOWN])
                          for what in ("actual", "predicted"))  # fmt: skip
     images = None if results.samples is None else results.samples["images"][:_ROWS_SHOWN]
-    while actual.ndim > (3 if actual.shape[-1] not in (1, 3) else 4):  # frames of a film
+    while actual.ndim > 4:  # frames of a film
         actual, predicted = actual[:, -1], predicted[:, -1]
-    are_images = actual.ndim == 4 or (actual.ndim == 3 and images is not None)
+    if actual.ndim == 4 and actual.shape[-1] not in (1, 3):
+        actual, predicted = actual[..., 0], predicted[..., 0]
+    is_image = bool(results.dataset.get("is_image"))
+    are_images = actual.ndim == 4 or (actual.ndim == 3 and is_image)
     if are_images:
         rows = {"actual": actual, "predicted": predicted}
         is_same = images is not None and images.shape == actual.shape and (images == actual).all()
@@ -227,7 +230,7 @@ def _draw_outputs(results: Results, fonts: Fonts) -> Drawing | None:
         known = results.predictions.get("known", np.ones(actual.shape[:2], bool))
         panels = [new_figure(4.4, 2.6) for _ in actual]
         for i, panel in enumerate(panels):
-            shown = known[i]
+            shown = known[i].reshape(len(known[i]), -1)[:, 0]
             plots.plot_series(
                 actual[i][shown],
                 predicted[i][shown],
@@ -235,13 +238,12 @@ def _draw_outputs(results: Results, fonts: Fonts) -> Drawing | None:
                 class_names=_label_classes(results, fonts),
                 title=f"{results.part} row {i + 1}",
             )
-    first = "The only value of a step" if actual.ndim < 3 else "The first value of each step"
     return panels, PageFigure(
         title="Inputs and outputs" if are_images else "Actual and predicted series",
         alt=f"The first {len(actual)} {results.part} {results.noun}s with what the model predicts. "
         f"{describe_score(results)}",
         caption=f"The first {len(actual)} {results.part} {results.noun}s."
-        + ("" if are_images else f" {first} is drawn." * (actual.ndim == 3)),
+        + " The first value of each step is drawn." * (actual.ndim == 3 and not are_images),
     )
 
 
@@ -258,9 +260,8 @@ def _draw_forecasts(results: Results, fonts: Fonts) -> Drawing:
         title="Actual and predicted series",
         alt=f"Lines of the actual and the predicted {results.target} of {title}, in their order. "
         f"{describe_score(results)}",
-        caption="Each prediction is made from the rows of its window alone. A prediction that "
-        "repeats the line of actual values a step later has learned little more than the last "
-        "value.",
+        caption="Each prediction uses only the rows of its window. If the predicted line repeats "
+        "the actual line one step later, the model is hardly better than the last value.",
         scrolls=True,
     )
 

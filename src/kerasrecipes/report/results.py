@@ -129,7 +129,11 @@ class Results:
 
     @cached_property
     def row_errors(self) -> NDArray[np.float64]:
-        """Each row's mean absolute error, or share of wrong classes, of shape (n_rows,)."""
+        """Each row's absolute error, or share of wrong classes, of shape (n_rows,).
+
+        Rows of arrays may have different numbers of values. Their errors are those of a ratio
+        estimator: the mean is that of all values, and the scatter is that of the rows.
+        """
         if not self.is_array:
             return _compare(self.y_true, self.y_pred, self.is_classification)
         actual, predicted = self.predictions["actual"], self.predictions["predicted"]
@@ -137,7 +141,8 @@ class Results:
         known = np.broadcast_to(self.predictions.get("known", True), errors.shape)
         axes = tuple(range(1, errors.ndim))
         sums, counts = np.where(known, errors, 0).sum(axis=axes), known.sum(axis=axes)
-        return sums[counts > 0] / counts[counts > 0]
+        pooled = sums.sum() / counts.sum()
+        return pooled + (sums - pooled * counts) / counts.mean()
 
     @cached_property
     def y_true(self) -> NDArray[Any]:

@@ -220,8 +220,9 @@ def _describe_errors(results: Results) -> str:
     baseline = np.abs(results.y_true - results.y_true.mean()).mean()
     mean_of = f"these {results.noun}s"
     if results.is_array:
-        actual = results.predictions["actual"].astype(float)
-        baseline = np.abs(actual - actual.mean(axis=0))[results.known].mean()
+        known = results.predictions.get("known", True)
+        actual = np.ma.array(results.predictions["actual"].astype(float), mask=~np.array(known))
+        baseline = np.ma.abs(actual - actual.mean(axis=0)).mean()
         mean_of = f"each value over these {results.noun}s"
     if "last_value" in results.predictions:
         last = np.array(results.predictions["last_value"], float)
@@ -288,6 +289,8 @@ def _compare_labels(results: Results) -> NDArray[np.bool_]:
 
 def _accuracy_interval(results: Results) -> tuple[float, float]:
     """An interval of the accuracy at 95%; values of one row are not independent."""
+    if results.is_array and len(results.row_errors) < 2:
+        return 0.0, 1.0
     if results.is_array:
         low, high = _mean_interval(1 - results.row_errors)
         return low, min(high, 1.0)

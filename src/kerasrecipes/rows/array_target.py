@@ -27,7 +27,7 @@ class ArrayTarget:
         target: How it is read.
         names: Its name, or those of several.
         values: As ``Source.target``.
-        note: What is taken for granted; empty if nothing is.
+        note: An assumption to report; empty if there is none.
     """
 
     target: Target
@@ -191,7 +191,7 @@ def _read_numbers(values: NDArray[Any], name: str, dataset: str) -> NDArray[Any]
     if not _is_number(values):
         raise DataError(dataset, [_describe(name, "numbers", values)])
     with np.errstate(over="ignore"):
-        numbers = values.astype(np.float32)
+        numbers = values.astype(np.float32, copy=False)
     if not (finite := np.isfinite(numbers)).all():
         bad = np.flatnonzero(~finite.all(axis=tuple(range(1, numbers.ndim))))
         problem = f"target {name}: values are not finite in {show_places(bad.tolist())}."

@@ -130,22 +130,33 @@ class Arrays(Rows):
 
     def _find_inputs(self) -> NDArray[Any]:
         """The only array, or the one with inputs; a test part's is preferred."""
+        return self._read_inputs(self._name_inputs())
+
+    def _name_inputs(self) -> str:
         only = next(iter(self._arrays)) if len(self._arrays) == 1 else None
         name = self._find_key(("x_test", *INPUTS)) if only is None else only
         if name is None:
             raise DataError(self.name, [self._describe_roles("inputs", INPUTS)])
-        return self._read_inputs(name)
+        return name
 
     def _read_pair(self, schema: Schema) -> tuple[NDArray[Any], NDArray[Any], Weights | None]:
         """The inputs, the target's values as training read them, and the rows' weights."""
-        if "" in self._arrays:
+        is_own_target = str(schema.spec.target).lower() in INPUTS  # an autoencoder
+        if "" in self._arrays and not is_own_target:
             problem = (
                 f"this run takes {schema.takes}, with answers (received: {self.name}). Give an "
                 ".npz file of inputs and target."
             )
             raise DataError(self.name, [problem])
-        named = schema.spec.target if schema.spec.target in self._arrays else None
-        x, y = self._find_roles(str(named) if named else None, ("x_test",), ("y_test",))
+        if is_own_target:
+            x = y = self._name_inputs()
+        else:
+            named = schema.spec.target if schema.spec.target in self._arrays else None
+            if named:
+                x, y = self._find_roles(str(named))
+                x, y = self._find_parts(x, y).get("test", (x, y))
+            else:
+                x, y = self._find_roles(None, ("x_test",), ("y_test",))
         self._check_pairs([(x, y)])
         values, n_names = self._arrays[y], len(schema.target_names)
         return (

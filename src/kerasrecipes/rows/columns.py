@@ -60,7 +60,8 @@ def find_columns(
             that are none, or no column is left; it lists all.
     """
     names = table.names
-    aside = {*targets, *spec.drop, spec.sample_weight}
+    # A series has its target's past among the inputs.
+    aside = {*spec.drop, spec.sample_weight, *(() if spec.timeseries else targets)}
     free = [name for name in names if name not in aside]
     features = _expand_patterns(spec.features, free)
     if text:
@@ -122,7 +123,8 @@ def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str])
     named = [("target", targets), ("drop", spec.drop), ("features", spec.features)]
     weights = [spec.sample_weight] if spec.sample_weight else []
     named += [("sample_weight", weights), *(("crosses", c.feature_names) for c in spec.crosses)]
-    roles = dict.fromkeys(weights, "sample_weight") | dict.fromkeys(targets, "target")
+    roles = dict.fromkeys(weights, "sample_weight")
+    roles |= {} if spec.timeseries else dict.fromkeys(targets, "target")
     for key, columns in named:
         for name in columns:
             if name not in names:

@@ -25,6 +25,7 @@ from kerasrecipes.rows.dataset import Dataset, Part
 from kerasrecipes.rows.downloads import Say
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.rows import Piece
+from kerasrecipes.rows.windows import Series
 from kerasrecipes.rows.words import list_some
 
 _TAKE_IDS = ("Embedding", "Hashing", "IntegerLookup", "CategoryEncoding")
@@ -45,6 +46,9 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
     found = [*check(dataset, output, kind, recipe.loss.name)]
     if recipe.dataset.standardize_target and dataset.task != "regression":
         message = f"{dataset.name}'s target is a class, not a number. Remove standardize_target."
+        found.append((("dataset", "standardize_target"), message))
+    elif recipe.dataset.standardize_target and kind is LossKind.BINARY:
+        message = f"{recipe.loss.name} needs numbers from 0 to 1. Remove standardize_target."
         found.append((("dataset", "standardize_target"), message))
     found += _check_class_weight(recipe, dataset)
     found += check_monitors(recipe.metrics, recipe.callbacks, "validation" in dataset.parts)
@@ -126,8 +130,10 @@ def check_ids(
         for name, values in by_name.items():
             wrong, message = _check_id_values(np.asarray(values), layer.name, n_ids)
             if message:
-                row = part.rows[np.argwhere(values == wrong)[0][0]]
-                received = f"(received: {wrong:g} in row {row})"
+                received = f"(received: {wrong:g})"
+                if not isinstance(part.inputs, Series):
+                    row = part.rows[np.argwhere(values == wrong)[0][0]]
+                    received = f"(received: {wrong:g} in row {row})"
                 yield path, f"{f'{name}: ' if name else ''}{message} {received}."
                 return
 
@@ -237,8 +243,8 @@ def _check_classes(
             "loss: binary_crossentropy with activation: sigmoid."
         )
         yield place, message
-    elif not is_binary and dataset.target_shape and kind is LossKind.INTEGERS and units > n_classes:
-        return  # class numbers of which the rows have not all
+    elif dataset.has_class_numbers and kind is LossKind.INTEGERS and units > n_classes:
+        return
     elif not is_binary and units != n_classes:
         largest = max(int(np.max(part.target)) for part in dataset.parts.values())
         message = (
@@ -266,6 +272,8 @@ def _check_numbers(
         needed = "one unit" if n_targets == 1 else f"a unit for each of {n_targets}"
         received = f"(received: units={output.units})"
         message = f"{what}: the output layer needs {needed} {received}. Write units: {n_targets}."
+        if output.units == 1 and not dataset.is_table:
+            message += " If they are steps of one number, save them as y[..., None]."
         yield (*output.path, "units"), message
     is_suitable = output is not None and output.activation == "sigmoid" and are_shares
     if output is not None and output.activation in _CHANCE_ACTIVATIONS and not is_suitable:

@@ -170,6 +170,12 @@ class Dataset(Facts):
         return shape if len(self.target_names) == 1 else ()
 
     @property
+    def has_class_numbers(self) -> bool:
+        """Whether targets are arrays of class numbers, of which the rows may not have all."""
+        are_numbers = self.class_type == "integer" and bool(self.class_names)
+        return bool(self.target_shape) and are_numbers
+
+    @property
     def is_table(self) -> bool:
         """Whether the inputs are named columns rather than one array."""
         return isinstance(self.parts["train"].inputs, dict)

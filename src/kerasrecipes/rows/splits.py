@@ -144,8 +144,9 @@ def _warn_of_order(
     split = {name: part for name, part in parts.items() if name not in source.own_parts}
     if gap and len(split) > 1 and not spec.is_in_order:
         yield (
-            f"Each row shares steps with the next {gap:,}, as windows of a series do. Split by "
-            "chance, scores are of steps that were trained on. Write shuffle: false under dataset."
+            f"Each row shares steps with the next {gap:,}, as windows of a series do. A random "
+            "split scores the model on steps that it was trained on. Write shuffle: false under "
+            "dataset."
         )
     elif n_rows := len(source.target) - sum(map(len, split.values())):
         yield f"{count(n_rows, 'row')} between the parts left out, as windows overlap."

@@ -91,8 +91,7 @@ class Table(Rows):
             DataError: The recipe and the table do not fit; it lists everything.
         """
         targets = self._choose_targets(table.names, spec)
-        # A series has its target's past among the inputs.
-        found = find_columns(table, spec, () if spec.timeseries else targets, self.text)
+        found = find_columns(table, spec, targets, self.text)
         target_cells = [table.take_cells(target) for target in targets]
         weights = read_weights(table.take_cells(spec.sample_weight)) if spec.sample_weight else None
         used = [name for name in table.names if name not in spec.drop]

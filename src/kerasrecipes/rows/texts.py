@@ -42,7 +42,7 @@ class Texts(Table):
         if wanted is None or "class" in wanted:  # files beside the folders have no class
             names = {file: name for file, name in names.items() if len(name.parts) > 1}
         classes = [name.parts[0] for name in names.values()]
-        if {*map(str.lower, classes)} <= _PARTS:
+        if (wanted is None or "class" in wanted) and {*map(str.lower, classes)} <= _PARTS:
             problem = (
                 "a folder of texts must have a sub-folder for each class (received: "
                 f"{list_some([*dict.fromkeys(classes)]) or 'none'}). Give the path of such a one."

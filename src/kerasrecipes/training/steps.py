@@ -69,7 +69,7 @@ def _gather(tensor: Any, places: tf.Tensor) -> tf.Tensor:
 
 def _slice(tensor: Any, rows: slice) -> tf.Tensor:
     if isinstance(tensor, tuple):
-        return _gather(tensor, tf.range(rows.start, rows.stop))
+        return _gather(tensor, tf.range(rows.start, tf.maximum(rows.start, rows.stop)))
     return tensor[rows]
 
 
