@@ -31,6 +31,7 @@ from kerasrecipes.report.serving import add_inputs
 from kerasrecipes.resuming import Resumption
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.compatibility import find_doubts
+from kerasrecipes.rows.dataset import count_classes
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.windows import Series, name_last_value
 from kerasrecipes.run_files import hash_file
@@ -238,7 +239,9 @@ class _Training:
 
     def _choose_plots(self) -> Sequence[str]:
         dataset, is_image = self.dataset, _is_image(self.recipe, self.dataset)
-        is_series = dataset.is_series and dataset.task != "multilabel"
+        is_series = (
+            isinstance(dataset.parts["train"].inputs, Series) and dataset.task != "multilabel"
+        )
         is_array = bool(dataset.target_shape) or is_series
         return choose_plots(dataset.task, is_image, is_array=is_array)
 
@@ -398,7 +401,7 @@ class _Training:
 
     def _predict(self, built: Built, metrics: dict[str, dict[str, float]]) -> None:
         """Predict raw rows, compare those of the saved model, and save the report's data."""
-        from kerasrecipes.model.serving import make_predictor, verify_saved
+        from kerasrecipes.model.serving import make_mask_reader, make_predictor, verify_saved
         from kerasrecipes.training.scores import score_answers
 
         dataset, test = self.dataset, self.dataset.parts["test"]
@@ -406,7 +409,11 @@ class _Training:
         outputs = predict(test.inputs)
         verify_saved(self.run.model_path, built.encoder, test.inputs, outputs)
         columns = built.codec.decode(outputs)
-        known = {name: built.find_known(part) for name, part in dataset.parts.items()}
+        read_mask = make_mask_reader(built.model)
+        known = {
+            name: read_mask(built.encoder.encode(part.inputs)) if read_mask else None
+            for name, part in dataset.parts.items()
+        }
         actual = built.codec.name_actual(test.target, known["test"])
         last = name_last_value(test.inputs, dataset.target_names)
         self.run.write_predictions({"row": test.rows} | actual | columns | last)
@@ -545,17 +552,10 @@ def _describe_dataset(
         facts["left_out"] = [list(pair) for pair in dataset.left_out]
     else:
         facts |= {"shape": list(inputs.shape[1:]), "is_image": _is_image(recipe, dataset)}
-    if dataset.task == "multilabel":
+    if dataset.task != "regression":
+        known = known or {}
         facts["class_counts"] = {
-            name: part.target.sum(axis=0).astype(int).tolist()
-            for name, part in dataset.parts.items()
-        }
-    if dataset.class_names:
-        facts["class_counts"] = {
-            name: np.bincount(
-                part.target[known[name] if known else ...].astype(np.int64).reshape(-1),
-                minlength=dataset.n_classes,
-            ).tolist()
+            name: count_classes(part.target, dataset.n_classes, known.get(name))
             for name, part in dataset.parts.items()
         }
     return facts

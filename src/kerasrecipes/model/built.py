@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import keras
@@ -21,11 +20,11 @@ from kerasrecipes.model.build import (
 from kerasrecipes.model.checks import check_batch, check_output
 from kerasrecipes.model.encoder import Encoder, fit_encoder
 from kerasrecipes.model.randomness import seeding
-from kerasrecipes.model.serving import find_known, make_serving_model
+from kerasrecipes.model.serving import make_serving_model
 from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.directions import find_directions
-from kerasrecipes.rows import Dataset, Part
+from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.dataset import take_rows
 
 
@@ -52,10 +51,6 @@ class Built:
         rows = dataset.parts[part]
         weights = () if rows.weights is None else (rows.weights,)
         return self.encoder.encode(rows.inputs), self.codec.encode(rows.target), *weights
-
-    def find_known(self, part: Part) -> np.ndarray | None:
-        """Which steps of a part's rows no mask covers; None without masks."""
-        return find_known(self.model, partial(self.encoder.encode, part.inputs))
 
     def describe(self, recipe: Recipe) -> dict[str, Any]:
         """Facts for run.json: layers, sizes, and how the model is trained."""

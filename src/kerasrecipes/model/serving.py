@@ -95,22 +95,21 @@ class _MaskReader(keras.layers.Layer):
         return ones if mask is None else keras.ops.cast(mask, ones.dtype)
 
 
-def find_known(
-    model: keras.Sequential, encode: Callable[[], NDArray[Any]]
-) -> NDArray[np.bool_] | None:
-    """Which steps of each row no mask covers, of shape (n_samples, n_steps); None without masks.
+def make_mask_reader(model: keras.Sequential) -> Callable[[Any], NDArray[np.bool_]] | None:
+    """Make a function that finds the steps that no mask covers; None without masks.
 
     Keras leaves masked steps out of losses and metrics.
 
-    Args:
-        encode: Gives the encoded rows.
+    Returns:
+        A function from encoded rows to truths of shape (n_samples, n_steps).
     """
     masks = [getattr(layer, "mask_zero", None) or isinstance(layer, keras.layers.Masking)
              for layer in model.layers]  # fmt: skip
     if not any(masks) or len(model.output_shape) < 3:
         return None
     reader = keras.Model(model.inputs, _MaskReader()(model.outputs[0]))
-    return make_predictor(reader, Encoder())(encode()) > 0
+    predict = make_predictor(reader, Encoder())
+    return lambda rows: predict(rows) > 0
 
 
 def find_trained(serving: keras.Model) -> keras.Sequential:

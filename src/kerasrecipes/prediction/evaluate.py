@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import InputError
 from kerasrecipes.model.build import compile_model
-from kerasrecipes.model.serving import find_known
+from kerasrecipes.model.serving import make_mask_reader
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import make_report
 from kerasrecipes.rows import STANDARD_INPUT, Part, load_for
-from kerasrecipes.rows.dataset import Inputs
+from kerasrecipes.rows.dataset import Inputs, count_classes
 from kerasrecipes.rows.windows import name_last_value
 from kerasrecipes.run_files import check_place
 from kerasrecipes.runs import Run, RunWriter, create_folder
@@ -59,7 +59,8 @@ def evaluate(
     rows: tuple[NDArray[Any], ...] = saved.encoder.encode(labelled.inputs), codec.encode(target)
     rows = rows if labelled.weights is None else (*rows, labelled.weights)
     metrics = Scorer(saved.trained, rows, saved.recipe.batch_size)(rows)
-    known = find_known(saved.trained, lambda: rows[0])
+    read_mask = make_mask_reader(saved.trained)
+    known = read_mask(rows[0]) if read_mask else None
     if saved.schema.target.task == "regression":
         if not np.isfinite(outputs).all():
             raise InputError(f"{saved.run.path} predicts NaN or infinity, which has no score.")
@@ -69,12 +70,9 @@ def evaluate(
     facts = saved.run.info
     dataset = facts["dataset"] | {"origin": origin, "rows": {PART: len(target)}}
     dataset["weighted"] = is_weighted
-    if codec.class_names:
-        classes = target[... if known is None else known].astype(np.int64).reshape(-1)
-        counts = np.bincount(classes, minlength=len(codec.class_names))
-        dataset["class_counts"] = {PART: counts.tolist()}
-    elif codec.is_multilabel:
-        dataset["class_counts"] = {PART: target.sum(axis=0).astype(int).tolist()}
+    if saved.schema.target.task != "regression":
+        counts = count_classes(target, len(codec.class_names), known)
+        dataset["class_counts"] = {PART: counts}
     if facts["dataset"].get("weighted") and not is_weighted:
         saved.warnings.append("These rows have no sample_weight, so their scores are unweighted.")
     warnings = saved.list_warnings()

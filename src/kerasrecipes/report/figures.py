@@ -209,8 +209,9 @@ def _draw_outputs(results: Results, fonts: Fonts) -> Drawing | None:
         return None
     if not results.is_array:
         return _draw_forecasts(results, fonts) if "n_steps" in results.dataset else None
-    actual, predicted = (_number(results, results.predictions[what][:_ROWS_SHOWN])
-                         for what in ("actual", "predicted"))  # fmt: skip
+    actual, predicted = (
+        results.encode(results.predictions[what][:_ROWS_SHOWN]) for what in ("actual", "predicted")
+    )
     images = None if results.samples is None else results.samples["images"][:_ROWS_SHOWN]
     while actual.ndim > 4:  # frames of a film
         actual, predicted = actual[:, -1], predicted[:, -1]
@@ -264,15 +265,6 @@ def _draw_forecasts(results: Results, fonts: Fonts) -> Drawing:
         "the actual line one step later, the model is hardly better than the last value.",
         scrolls=True,
     )
-
-
-def _number(results: Results, values: np.ndarray) -> np.ndarray:
-    """Classes as their indices; numbers as they are."""
-    if not results.is_classification:
-        return values
-    index = {name: i for i, name in enumerate(results.class_names)}
-    found, places = np.unique(values, return_inverse=True)
-    return np.array([index[str(value)] for value in found])[places].reshape(values.shape)
 
 
 def _draw_class_counts(results: Results, fonts: Fonts) -> Drawing | None:

@@ -222,13 +222,16 @@ class Results:
 
     def _read_target(self, column: str) -> NDArray[Any]:
         values = self.predictions[column]
-        if self.is_array:
-            values = values[self.known].reshape(-1)
+        return self.encode(values[self.known].reshape(-1) if self.is_array else values)
+
+    def encode(self, values: Any) -> NDArray[Any]:
+        """Classes as their indices; numbers as they are."""
         if not self.is_classification:
             return np.array(values, dtype=float)
         index = {name: i for i, name in enumerate(self.class_names)}
         found, places = np.unique(values, return_inverse=True)
-        return np.array([index[str(value)] for value in found], np.int64)[places]
+        indices = np.array([index[str(value)] for value in found], np.int64)
+        return indices[places].reshape(np.shape(values))
 
 
 def _compare(

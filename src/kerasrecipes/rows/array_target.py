@@ -185,16 +185,24 @@ def _read_labels(values: NDArray[Any], name: str, dataset: str) -> NDArray[np.fl
 
 
 def _read_numbers(values: NDArray[Any], name: str, dataset: str) -> NDArray[Any]:
-    """Finite numbers; pixels stay bytes."""
-    if values.dtype == np.uint8:
-        return values
     if not _is_number(values):
         raise DataError(dataset, [_describe(name, "numbers", values)])
+    return read_finite(values, f"target {name}: ", dataset)
+
+
+def read_finite(values: NDArray[Any], what: str, dataset: str) -> NDArray[Any]:
+    """Numbers as float32; pixels stay bytes.
+
+    Raises:
+        DataError: Some are not finite.
+    """
+    if values.dtype == np.uint8:
+        return values
     with np.errstate(over="ignore"):
         numbers = values.astype(np.float32, copy=False)
     if not (finite := np.isfinite(numbers)).all():
         bad = np.flatnonzero(~finite.all(axis=tuple(range(1, numbers.ndim))))
-        problem = f"target {name}: values are not finite in {show_places(bad.tolist())}."
+        problem = f"{what}values are not finite in {show_places(bad.tolist())}."
         raise DataError(dataset, [f"{problem} Correct or remove these rows."])
     return numbers
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.array_target import find_array_target, read_array_target
+from kerasrecipes.rows.array_target import find_array_target, read_array_target, read_finite
 from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.dataset import PARTS, Source, Weights
 from kerasrecipes.rows.files import find_files
@@ -22,7 +22,7 @@ from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.table import NO_ROWS, ROWS_AT_ONCE, Table
 from kerasrecipes.rows.target import make_cells, read_weights
-from kerasrecipes.rows.words import ask_meant, list_some, show_places
+from kerasrecipes.rows.words import ask_meant, list_some
 
 _ERRORS = (*ARCHIVE_ERRORS, MemoryError, TypeError, SyntaxError, TokenError, AttributeError)
 """Exceptions of NumPy for a damaged header or member."""
@@ -258,15 +258,7 @@ class Arrays(Rows):
                 "file."
             )
             raise DataError(self.name, [problem])
-        if array.dtype == np.uint8:
-            return array
-        with np.errstate(over="ignore"):
-            array = array.astype(np.float32)
-        if not (finite := np.isfinite(array)).all():
-            bad = np.flatnonzero(~finite.all(axis=tuple(range(1, array.ndim))))
-            problem = f"values are not finite in {show_places(bad.tolist())}. Correct or remove"
-            raise DataError(self.name, [f"{problem} these rows."])
-        return array
+        return read_finite(array, "", self.name)
 
     def _fit_shape(self, schema: Schema, inputs: NDArray[Any]) -> NDArray[Any]:
         """Inputs in the shape that the model takes; a channel of one makes no difference."""

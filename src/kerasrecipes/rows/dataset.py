@@ -46,6 +46,23 @@ def take_rows(inputs: Inputs, rows: slice) -> Inputs:
     return inputs[rows]
 
 
+def count_classes(
+    target: NDArray[np.generic], n_classes: int, known: NDArray[np.bool_] | None = None
+) -> list[int]:
+    """Count the values of each class or, without classes, the rows of each label.
+
+    Args:
+        target: As in ``Source``.
+        n_classes: 0 for labels.
+        known: Which steps no mask covers.
+    """
+    if not n_classes:
+        return list(map(int, target.sum(axis=0)))
+    values = target if known is None else target[known]
+    counts = np.bincount(values.astype(np.int64).reshape(-1), minlength=n_classes)
+    return list(map(int, counts))
+
+
 @dataclass(frozen=True)
 class Part:
     """One part of a data set.
@@ -179,11 +196,6 @@ class Dataset(Facts):
     def is_table(self) -> bool:
         """Whether the inputs are named columns rather than one array."""
         return isinstance(self.parts["train"].inputs, dict)
-
-    @property
-    def is_series(self) -> bool:
-        """Whether samples are windows of a table's rows."""
-        return isinstance(self.parts["train"].inputs, Series)
 
     @property
     def n_classes(self) -> int:

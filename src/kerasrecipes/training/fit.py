@@ -65,7 +65,7 @@ class Scorer:
             batch_size = min(EVALUATION_BATCH_SIZE, count_rows_at_once(model))
         for variable, value in states:
             variable.assign(value)
-        self._make_score = partial(make_score_function, model, specify(like), batch_size)
+        self._make_score = partial(make_score_function, model, [*map(specify, like)], batch_size)
         self._score: Callable[..., Logs] | None = None
 
     def __call__(self, rows: Rows) -> dict[str, float]:

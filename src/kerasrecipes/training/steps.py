@@ -46,16 +46,12 @@ def _make_tensor(array: Any) -> Any:
     return tf.constant(array)
 
 
-def specify(arrays: Sequence[Any]) -> list[Any]:
-    """Shapes and types of the tensors of any number of such rows."""
-    return [_specify(array) for array in arrays]
-
-
-def _specify(array: Any) -> Any:
+def specify(array: Any) -> Any:
+    """Shape and type of the tensor of any number of such rows."""
     if isinstance(array, WindowArray):
         n_steps = len(array.windows.offsets)
         places = tf.TensorSpec([None], tf.int32), tf.TensorSpec([n_steps], tf.int32)
-        return _specify(array.rows), *places
+        return specify(array.rows), *places
     return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
 
 
@@ -168,8 +164,8 @@ def make_score_function(
     """A function from any number of rows to their loss and metrics, traced once for all parts.
 
     Args:
-        like: What ``specify`` gives: for inputs as the model takes them, target and, where rows
-            count differently, their weights.
+        like: What ``specify`` gives for inputs as the model takes them, for target and, where rows
+            count differently, for their weights.
         batch_size: Rows scored at once.
     """
     strategy = model.distribute_strategy
