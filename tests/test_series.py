@@ -233,11 +233,39 @@ def test_a_target_that_is_missing_breaks_a_series(tmp_path: Path):
     rows = make_rows()
     rows.loc[100, "temperature"] = np.nan
     rows.to_csv(tmp_path / "weather.csv", index=False)
-    with pytest.raises(InputError, match="the target is missing in some rows"):
+    with pytest.raises(InputError, match="temperature is missing in 1 of 400 rows"):
         kr.train(recipe, output_dir=tmp_path / "runs")
 
 
 def test_too_few_rows_to_predict(tmp_path: Path):
     run = kr.train(write(tmp_path, {"sequence_length": 8}), output_dir=tmp_path / "runs")
-    with pytest.raises(InputError, match="need 8 rows"):
+    with pytest.raises(InputError, match="needs 8 rows"):
         run.predict(make_rows().head(5))
+
+
+def test_several_targets_of_a_series(tmp_path: Path):
+    recipe = write(
+        tmp_path,
+        {"sequence_length": 4},
+        dataset={"target": ["temperature", "pressure"]},
+        layers=[{"SimpleRNN": {"units": 6}}, {"Dense": {"units": 2}}],
+    )
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    page = run.report.read_text(encoding="utf-8")
+    assert page.count("Actual and predicted series") >= 2
+
+
+def test_a_misspelt_key_is_suggested(tmp_path: Path):
+    with pytest.raises(InputError, match="Did you mean 'sequence_length'"):
+        kr.train(write(tmp_path, {"sequence_lenght": 4}), output_dir=tmp_path / "runs")
+
+
+def test_missing_values_of_a_series_are_not_left_out(tmp_path: Path):
+    recipe = write(tmp_path, {"sequence_length": 4})
+    rows = make_rows()
+    rows.loc[[7, 9], "pressure"] = np.nan
+    rows.to_csv(tmp_path / "weather.csv", index=False)
+    with pytest.raises(InputError) as caught:
+        kr.train(recipe, output_dir=tmp_path / "runs")
+    assert "Fill them with missing: median, or leave the columns out" in str(caught.value)
+    assert "missing: drop" not in str(caught.value)

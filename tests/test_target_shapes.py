@@ -529,3 +529,70 @@ def test_named_classes_need_a_unit_each(tmp_path: Path):
     keys = keys | {"layers": end_with(units=4, activation="softmax")}
     with pytest.raises(InputError, match="3 classes"):
         kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+
+
+PIXELS = {"Conv2D": {"filters": 3, "kernel_size": 1, "activation": "sigmoid"}}
+CHANNEL = {"Reshape": {"target_shape": [8, 8, 1]}}
+BINARY: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
+    "channels of masks": (
+        {"layers": [CHANNEL, PIXELS], "loss": "binary_crossentropy"},
+        {"x": IMAGES, "y": np.stack([IMAGES > 0.5, IMAGES > 0.2, IMAGES < 0.1], -1).astype(int)},
+        (8, 8, 3),
+    ),
+    "notes of each step": (
+        {"layers": end_with(units=4, activation="sigmoid"), "loss": "binary_crossentropy"},
+        {"x": STEPS, "y": (RNG.random((N, 6, 4)) > 0.5).astype(np.float32)},
+        (6, 4),
+    ),
+    "pixels without a channel": (
+        {"layers": CODE, "loss": "binary_crossentropy", "dataset": {"target": "clean"}},
+        {"x": IMAGES, "clean": (IMAGES > 0.5).astype(np.float32)},
+        (8, 8),
+    ),
+    "truth values under another loss": (
+        {
+            "layers": [CHANNEL, {"Conv2D": PIXELS["Conv2D"] | {"filters": 1}}],
+            "loss": "dice",
+            "metrics": [{"BinaryIoU": {"target_class_ids": [1]}}],
+        },
+        {"x": IMAGES, "y": IMAGES > 0.5},
+        (8, 8),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_truths_of_any_shape_are_classes(tmp_path: Path, name: str):
+    keys, arrays, shape = BINARY[name]
+    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+    answers = run.predict(arrays["x"][:5])
+    assert answers["predicted"].shape == answers["probability"].shape == (5, *shape)
+    assert set(np.unique(answers["predicted"]).tolist()) <= {0, 1, "0", "1"}
+    assert "accuracy" in run.report.read_text() or "right class for" in run.report.read_text()
+    assert run.evaluate(tmp_path / "data.npz")["loss"] > 0
+
+
+@pytest.mark.parametrize(
+    ("y", "loss", "activation"),
+    [
+        ((STEPS[..., 0] > 0).astype(int), "binary_crossentropy", "sigmoid"),
+        (STEPS[..., 0] * 2, "mse", "linear"),
+    ],
+)
+def test_a_value_for_each_of_few_steps(tmp_path: Path, y: Any, loss: str, activation: str):
+    keys = {"layers": end_with(units=1, activation=activation), "loss": loss}
+    if loss == "mse":
+        keys["dataset"] = {"standardize_target": True}
+    run = kr.train(write(tmp_path, keys, {"x": STEPS, "y": y}), output_dir=tmp_path / "runs")
+    answers = run.predict(STEPS[:4])
+    assert [name for name in answers if name.startswith("predicted")] == [
+        f"predicted_y {i}" for i in range(6)
+    ]
+    assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-4)
+
+
+def test_arrays_have_one_target(tmp_path: Path):
+    keys, arrays, _ = NETWORKS["labels"]
+    keys = keys | {"dataset": {"target": ["y", "foo"]}}
+    with pytest.raises(InputError, match="arrays have one target"):
+        kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")

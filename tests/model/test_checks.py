@@ -68,7 +68,7 @@ def test_a_metric_of_several_numbers_has_a_name_for_each(make_recipe, tmp_path):
         epochs=2,
     )
     run = train(recipe, tmp_path)
-    names = [f"F1Score_{i}" for i in range(3)]
+    names = [f"f1_score_{i}" for i in range(3)]
     assert {*names, *(f"val_{name}" for name in names)} <= {*run.history}
     actual, predicted = run.predictions["actual"], run.predictions["predicted"]
     scores = f1_score(actual, predicted, average=None, zero_division=0)

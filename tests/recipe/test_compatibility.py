@@ -114,9 +114,9 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
             "(received: units=3). Write units: 1.",
             f"{ACTIVATION}\n  price of houses is a number from 0 to 4, and softmax stays between "
             "0 and 1. Remove the activation."]),
-        (several(), "Dense: {units: 1}", "mse", [
+        (several(), "Dense: {units: 3}", "mse", [
             f"{UNITS}\n  price, rent of houses are numbers: the output layer needs a unit for each "
-            "of 2 (received: units=1). Write units: 2."]),
+            "of 2 (received: units=3). Write units: 2."]),
         (several(), "Dense: {units: 2, activation: sigmoid}", BINARY, [
             "r.yaml:5:7  loss\n  price, rent of houses are numbers, and this loss needs zeros and "
             "ones (received: binary_crossentropy). Use loss: mse.",

@@ -24,6 +24,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "SensitivityAtSpecificity": {"specificity": 0.5},
     "SpecificityAtSensitivity": {"sensitivity": 0.5},
 }
+AVERAGED = ("F1Score", "FBetaScore")
 WITHOUT_DIRECTION = ("Mean", "Sum", "MeanMetricWrapper")
 CLASSES = [name for name in list_names("metrics") if find_definition("metrics", name).is_class]
 ONE_HOT = np.array([[1, 0], [0, 1], [0, 1], [1, 0]], dtype="float32")
@@ -49,7 +50,8 @@ def score(name: str, *, is_right: bool) -> float:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_metric_class_points_where_right_answers_score_best(name: str) -> None:
-    (_, direction) = find_directions([Component("metrics", name, {"name": "score"})]).items()
+    arguments = {"name": "score"} | ({"average": "macro"} if name in AVERAGED else {})
+    (_, direction) = find_directions([Component("metrics", name, arguments)]).items()
     if name in WITHOUT_DIRECTION:
         assert direction == ("score", None)
     else:

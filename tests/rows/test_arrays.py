@@ -331,7 +331,7 @@ BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
         {"x": IMAGES, "y": IMAGES * 1j},
         {},
         [
-            "target y must contain numbers or texts for each row (received: shape (6, 2, 2) of "
+            "target y must contain a number or text for each row (received: shape (6, 2, 2) of "
             "complex128). Save it again."
         ],
     ),

@@ -423,7 +423,8 @@ def test_incomplete_rows_are_dropped_and_counted() -> None:
             {"target": ["price", "size"], "task": "classification"},
             [
                 "target: several targets are numbers, and classification has one target "
-                "(received: price, size). Keep one of them, or write task: regression."
+                "(received: price, size). Keep one of them, or write task: regression; for "
+                "labels, task: multilabel."
             ],
         ),
         (

@@ -14,6 +14,7 @@ from kerasrecipes.training.steps import (
     make_score_function,
     make_tensors,
     make_train_function,
+    specify,
 )
 
 
@@ -126,7 +127,9 @@ def test_images_keep_their_bytes():
     target = np.arange(6, dtype=np.int32)[:, None]
     model = Reader()
     make_train_function(model, (images, target), 4, seed=0)(0, 0, 2)
-    make_score_function(model, (images, target), 4)(*make_tensors((images, target)))
+    make_score_function(model, [*map(specify, (images, target))], 4)(
+        *make_tensors((images, target))
+    )
     assert len(model.batches) == 4
     for rows, labels in model.batches:
         assert (rows.dtype, labels.dtype) == (np.uint8, np.int32)
@@ -137,7 +140,9 @@ def test_images_keep_their_bytes():
 def test_a_score_sees_every_row_once_in_order(batch_size: int):
     inputs = np.arange(10)[:, None]
     model = Reader()
-    make_score_function(model, (inputs, inputs), batch_size)(*make_tensors((inputs, inputs)))
+    make_score_function(model, [*map(specify, (inputs, inputs))], batch_size)(
+        *make_tensors((inputs, inputs))
+    )
     assert np.concatenate([rows for rows, _ in model.batches]).ravel().tolist() == list(range(10))
     assert (len(model.batches), model.n_resets) == (count_steps(10, batch_size), 1)
 

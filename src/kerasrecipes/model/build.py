@@ -203,10 +203,14 @@ def compile_model(recipe: Recipe, model: keras.Sequential, *, is_weighted: bool 
 
 
 def _with_logged_name(metric: Component) -> Component:
-    """A metric that Keras would number on from the ones of its kind made before in this process."""
+    """A metric with the name of its class in the logs.
+
+    Keras would number some on from the ones of their kind that were made before in this process,
+    and would log others by their class as it is written, ``MeanSquaredError``.
+    """
     canonical = find_canonical_name("metrics", metric.name) or metric.name
     definition = find_definition("metrics", canonical)
-    if definition.is_class and definition.arguments.get("name", "") is None:
+    if definition.is_class and not find_registered("metrics", canonical):
         named = {"name": name_in_logs(metric)} | metric.arguments
         return replace(metric, arguments=named)
     return metric

@@ -14,6 +14,7 @@ from kerasrecipes.model.build import call_keras, make_component, make_metric
 from kerasrecipes.model.ranks import describe_output_rank, show_shape
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.keras_names import COMPILE_METRICS
+from kerasrecipes.recipe.rules import LossKind, find_loss_kind
 from kerasrecipes.rows import Dataset
 
 
@@ -29,6 +30,9 @@ def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> N
         return
     wanted = {1, 2} if dataset.n_classes == 2 else {dataset.n_classes or len(dataset.target_names)}
     message = describe_output_rank(shape)
+    n_targets = len(dataset.target_names)
+    if n_targets > 1 and shape == (n_targets, 1):
+        return  # a target for each step
     if not message and shape[0] not in wanted:
         n_targets = len(dataset.target_names)
         noun = "labels" if dataset.task == "multilabel" else "targets"
@@ -44,7 +48,8 @@ def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> N
 
 def _check_shape(recipe: Recipe, dataset: Dataset, shape: tuple[int, ...]) -> None:
     """Check that the outputs have the shape of a target that is an array."""
-    n_classes = dataset.n_classes
+    is_binary = find_loss_kind(recipe.loss) is LossKind.BINARY
+    n_classes = 0 if is_binary else dataset.n_classes
     wanted = (*dataset.target_shape, n_classes) if n_classes else dataset.target_shape
     allowed = [wanted, (*wanted, 1)]
     allowed += [wanted[:-1]] if not n_classes and wanted[-1] == 1 else []

@@ -48,9 +48,17 @@ class TargetCodec:
     @property
     def is_array(self) -> bool:
         """Whether an answer is an array of classes or of numbers."""
-        n_targets = max(len(self.names), 1)
-        is_long = not self.class_names and not self.is_multilabel and self.n_units > n_targets
-        return bool(self.steps) or is_long
+        if self.is_multilabel or len(self.names) > 1:
+            return False
+        return bool(self.steps) or (not self.class_names and self.n_units > 1)
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """Of a row's target, if it is an array."""
+        if not self.is_array:
+            return ()
+        is_binary = self.kind is LossKind.BINARY and self.n_units > 1
+        return (*self.steps, self.n_units) if is_binary or not self.class_names else self.steps
 
     @property
     def classes(self) -> NDArray[np.generic]:
@@ -78,8 +86,8 @@ class TargetCodec:
             return numbers.astype(np.float32).reshape(self._shape_of(target))
         if self.kind is LossKind.INTEGERS:
             return target.astype(np.int32)[..., None]
-        if self.n_units == 1:
-            return target.astype(np.float32)[..., None]
+        if self.n_units == 1 or self.kind is LossKind.BINARY:
+            return target.astype(np.float32).reshape(self._shape_of(target))
         return np.eye(len(self.class_names), dtype=np.float32)[target.astype(np.int64)]
 
     def make_layers(self) -> list[keras.Layer]:
@@ -90,9 +98,8 @@ class TargetCodec:
             activation = "sigmoid" if is_binary else "softmax"
             layers.append(keras.layers.Activation(activation, name="probabilities"))
         if self.mean:
-            scale, mean = (
-                each[0] if self.is_array else list(each) for each in (self.scale, self.mean)
-            )
+            shape = () if self.is_array else (*self.steps, self.n_units)
+            scale, mean = (np.reshape(each, shape).tolist() for each in (self.scale, self.mean))
             layers.append(keras.layers.Rescaling(scale, offset=mean, name="original_units"))
         return layers
 
@@ -112,10 +119,13 @@ class TargetCodec:
         if not self.class_names and self.is_array:
             return {"predicted": outputs}
         if not self.class_names:
-            answers = (name_column("predicted", self.names, i) for i in range(self.n_units))
-            return dict(zip(answers, outputs.T, strict=True))
+            n_answers = max(len(self.names), self.n_units)
+            answers = (name_column("predicted", self.names, i) for i in range(n_answers))
+            return dict(zip(answers, outputs.reshape(len(outputs), -1).T, strict=True))
         if self.n_units == 1:
             outputs = np.concatenate([1 - outputs, outputs], axis=-1)
+        elif self.kind is LossKind.BINARY:
+            outputs = np.stack([1 - outputs, outputs], axis=-1)
         columns = {"predicted": self.classes[outputs.argmax(axis=-1)]}
         if self.is_array:
             return columns | {"probability": outputs.max(axis=-1)}
@@ -146,7 +156,7 @@ class TargetCodec:
         return dict(zip(columns, numbers.T, strict=True))
 
     def _zip(self, labels: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
-        return zip(self.names, labels.T, strict=True)
+        return zip(self.names, labels.reshape(len(labels), -1).T, strict=True)
 
     def _shape_of(self, target: NDArray[Any]) -> tuple[int, ...]:
         return (len(target), *self.steps, self.n_units)

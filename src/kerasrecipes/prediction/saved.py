@@ -180,9 +180,9 @@ def load_saved(run: Run) -> Saved:
     task: Task = "classification" if is_classes else "regression"
     if codec.is_multilabel:
         task = "multilabel"
-    n_last = () if is_classes or not codec.is_array else (codec.n_units,)
-    target_shape = (*codec.steps, *n_last)
-    target = Target(tuple(target_columns), task, codec.class_names, codec.class_type, target_shape)
+    target = Target(
+        tuple(target_columns), task, codec.class_names, codec.class_type, codec.target_shape
+    )
     shape = () if columns else tuple(model.input_shape[1:])
     schema = Schema(columns, target, codec.names, shape, recipe.dataset)
     answer = make_predictor(model, encoder)

@@ -110,9 +110,9 @@ def name_in_logs(metric: Component) -> str:
     """The name under which Keras logs a metric."""
     if isinstance(metric.arguments.get("name"), str):
         return str(metric.arguments["name"])
-    default = find_definition("metrics", metric.name).arguments.get("name", "")
-    if default is not None and not (metric.arguments or find_registered("metrics", metric.name)):
-        return find_canonical_name("metrics", metric.name) or metric.name
+    if metric.name[0].islower() and ">" not in metric.name and not metric.arguments:
+        return metric.name
+    default = find_definition("metrics", metric.name).arguments.get("name")
     return default if isinstance(default, str) else to_snake_case(metric.name)
 
 

@@ -17,6 +17,7 @@ from kerasrecipes.recipe.schema import (
     DatasetSpec,
     ExcelSpec,
     MissingValues,
+    TimeseriesSpec,
 )
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import Document, write_value
@@ -116,6 +117,7 @@ _MODELS: dict[str | int, type[BaseModel]] = {
     "excel": ExcelSpec,
     "missing_values": MissingValues,
     "crosses": CrossSpec,
+    "timeseries": TimeseriesSpec,
 }
 _WORDS = {"jit_compile": ("auto", "true", "false")}
 _UNIONS = {

@@ -215,10 +215,11 @@ def _draw_outputs(results: Results, fonts: Fonts) -> Drawing | None:
     images = None if results.samples is None else results.samples["images"][:_ROWS_SHOWN]
     while actual.ndim > 4:  # frames of a film
         actual, predicted = actual[:, -1], predicted[:, -1]
-    if actual.ndim == 4 and actual.shape[-1] not in (1, 3):
-        actual, predicted = actual[..., 0], predicted[..., 0]
     is_image = bool(results.dataset.get("is_image"))
     are_images = actual.ndim == 4 or (actual.ndim == 3 and is_image)
+    if actual.ndim == 4 and actual.shape[-1] not in (1, 3):  # other channels, or gray frames
+        some = (..., 0) if is_image else (slice(None), -1)
+        actual, predicted = actual[some], predicted[some]
     if are_images:
         rows = {"actual": actual, "predicted": predicted}
         is_same = images is not None and images.shape == actual.shape and (images == actual).all()
@@ -300,7 +301,7 @@ _DRAWERS: dict[str, Callable[[Results, Fonts], Drawing | None]] = {
     "class_counts": _draw_class_counts,
 }
 
-_BY_TARGET = ("regplot", "residuals")
+_BY_TARGET = ("regplot", "residuals", "outputs")
 
 
 def _label_classes(results: Results, fonts: Fonts) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.report.results import Results
@@ -137,12 +138,17 @@ def score_classes(results: Results) -> Table:
         y_true[0], y_pred[0], labels=np.arange(len(labels)), zero_division=np.nan
     )
     names = [*labels, "Mean of the labels" if results.is_multilabel else "Mean of the classes"]
-    with_means = np.array([[*values, np.nanmean(values)] for values in scores])
+    with_means = np.array([[*values, _mean(values)] for values in scores])
     rows = [
         [name, *("–" if np.isnan(x) else f"{x:.3f}" for x in of_class), f"{n_rows:,}"]
         for name, of_class, n_rows in zip(names, with_means.T, [*counts, counts.sum()], strict=True)
     ]
     return Table(headings, rows[:-1], rows[-1])
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan
 
 
 def _describe_column(column: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -55,7 +55,7 @@ def find_array_target(
         DataError: The values do not suit the task.
     """
     if values.dtype.kind not in "biufU":
-        raise DataError(dataset, [_describe(name, "numbers or texts", values)])
+        raise DataError(dataset, [_describe(name, "a number or text", values)])
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     wants_numbers = task == "regression" or (task is None and hint is LossKind.NUMBERS)
@@ -71,8 +71,9 @@ def find_array_target(
         note = f"{name} is one-hot: its {n_last} columns are taken as classes 0, 1, …"
         target = Target((), "classification", names, "integer", values.shape[1:-1])
         return ArrayTarget(target, (name,), values.argmax(axis=-1), note)
-    may_be_labels = hint is LossKind.BINARY or (hint is None and values.dtype.kind in "bi")
-    is_binary = may_be_labels and _are_two(values)
+    may_be_labels = hint is LossKind.BINARY or (hint is None and values.dtype.kind == "i")
+    is_binary = values.dtype.kind == "b" or (may_be_labels and _are_two(values))
+    wants_numbers &= values.dtype.kind != "b"
     if task == "multilabel" or (is_binary and task is None and values.ndim == 2):
         names = tuple(f"{name} {i}" for i in range(n_last))
         target = Target((), "multilabel")

@@ -69,7 +69,10 @@ class Arrays(Rows):
         """Read inputs and target, or the table of which the arrays are the columns."""
         if self.are_columns:
             return self.as_table().load(spec, hint)
-        x, y = self._find_roles(spec.target if isinstance(spec.target, str) else None)
+        if isinstance(spec.target, list):
+            problem = f"target: arrays have one target (received: {', '.join(spec.target)}). Save "
+            raise DataError(self.name, [f"{problem}its numbers as the columns of one array."])
+        x, y = self._find_roles(spec.target)
         own = self._find_parts(x, y)
         pairs = [*own.values()]
         self._check_pairs(pairs)
@@ -78,8 +81,11 @@ class Arrays(Rows):
         if len({array.dtype for array in inputs}) > 1:  # pixels, and numbers of another kind
             inputs = [array.astype(np.float32) for array in inputs]
         check_keys(spec, self.name, "arrays", f"arrays of shape {inputs[0].shape[1:]}")
-        values = np.concatenate([self._arrays[name] for _, name in pairs])
-        found = find_array_target(values, y, self.name, spec.task, hint)
+        if x == y:  # an autoencoder
+            found = find_array_target(np.concatenate(inputs), y, self.name, "regression", hint)
+        else:
+            values = np.concatenate([self._arrays[name] for _, name in pairs])
+            found = find_array_target(values, y, self.name, spec.task, hint)
         target = found.target
         warnings: tuple[str, ...] = (found.note,) if found.note else ()
         ends = np.cumsum([len(array) for array in inputs])

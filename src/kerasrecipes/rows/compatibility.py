@@ -214,8 +214,8 @@ def _check_classes(
     dataset: Dataset, output: OutputLayer | None, kind: LossKind, loss: str
 ) -> Iterator[tuple[KeyPath, str]]:
     n_classes, units = dataset.n_classes, output.units if output else None
-    if output is None or units is None:
-        return
+    if output is None or units is None or (dataset.target_shape and kind is LossKind.BINARY):
+        return  # the built model shows the shape of its outputs
     name, place = dataset.name, (*output.path, "units")
     if kind is LossKind.NUMBERS and output.activation not in (None, *_CHANCE_ACTIVATIONS):
         message = (
@@ -257,7 +257,7 @@ def _check_classes(
 def _check_numbers(
     dataset: Dataset, output: OutputLayer | None, kind: LossKind, loss: str
 ) -> Iterator[tuple[KeyPath, str]]:
-    n_targets = len(dataset.target_names)
+    n_targets, has_steps = len(dataset.target_names), not dataset.is_table
     are = "is a number" if n_targets == 1 and not dataset.target_shape else "are numbers"
     what = f"{dataset.target_name} of {dataset.name} {are}"
     targets = [part.target for part in dataset.parts.values()]
@@ -268,12 +268,10 @@ def _check_numbers(
         yield ("loss",), f"{what}, and this loss needs {kind} (received: {loss}). Use loss: mse."
     if output is None or dataset.target_shape:
         pass  # the built model shows the shape of its outputs
-    elif output.units not in (None, n_targets):
+    elif output.units not in (None, n_targets) and not (output.units == 1 and has_steps):
         needed = "one unit" if n_targets == 1 else f"a unit for each of {n_targets}"
         received = f"(received: units={output.units})"
         message = f"{what}: the output layer needs {needed} {received}. Write units: {n_targets}."
-        if output.units == 1 and not dataset.is_table:
-            message += " If they are steps of one number, save them as y[..., None]."
         yield (*output.path, "units"), message
     is_suitable = output is not None and output.activation == "sigmoid" and are_shares
     if output is not None and output.activation in _CHANCE_ACTIVATIONS and not is_suitable:
@@ -291,6 +289,7 @@ def _check_labels(
     what = f"{list_some(dataset.target_names)} of {dataset.name} are labels, each 0 or 1"
     if kind is not LossKind.BINARY:
         yield ("loss",), f"{what} (received: loss={loss}). Use loss: binary_crossentropy."
-    if output is not None and output.units not in (None, n_labels):
+    has_steps = not dataset.is_table and output is not None and output.units == 1
+    if output is not None and output.units not in (None, n_labels) and not has_steps:
         message = f"{what}: the output layer needs a unit for each (received: {output.units})."
         yield (*output.path, "units"), f"{message} Write units: {n_labels}."

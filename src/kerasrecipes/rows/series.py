@@ -99,9 +99,10 @@ def _take_windows(
     offsets = np.arange(spec.sequence_length, dtype=np.int64) * spec.sampling_rate
     reach = int(offsets[-1]) + delay
     if n_rows <= reach:
+        window = "a window and its target need" if delay else "a window needs"
         problem = (
-            f"timeseries: a window and its target need {reach + 1:,} rows (received: {n_rows:,}). "
-            "Add rows, or choose a smaller sequence_length, sampling_rate or delay."
+            f"timeseries: {window} {reach + 1:,} rows (received: {n_rows:,}). Add rows"
+            + ", or choose a smaller sequence_length, sampling_rate or delay." * bool(delay)
         )
         raise DataError(name, [problem])
     starts = np.arange(0, n_rows - reach, spec.sequence_stride, dtype=np.int64)

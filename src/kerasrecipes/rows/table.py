@@ -112,8 +112,8 @@ class Table(Rows):
             with _collecting(wrong_targets):
                 target, values, is_read = find_target(target_cells, spec.task, hint, keep)
                 known, keep = known & is_read, keep & is_read  # a kept word is no number
-        if spec.missing == "error" and known.any():
-            problems += _refuse_gaps(read, known, target_cells)
+        if known.any() and (spec.missing == "error" or spec.timeseries):
+            problems += _refuse_gaps(read, known, target_cells, spec)
         elif not keep.any() and not problems:
             problems.append(_describe_nothing_left(read, known, target_cells))
         problems += wrong_targets
@@ -248,20 +248,21 @@ class Table(Rows):
 
 
 def _refuse_gaps(
-    read: ColumnsRead, known: NDArray[np.bool_], targets: Sequence[Cells]
+    read: ColumnsRead, known: NDArray[np.bool_], targets: Sequence[Cells], spec: DatasetSpec
 ) -> Iterator[str]:
     rows = np.flatnonzero(~known)
+    # A series needs every row.
+    drop = "" if spec.timeseries else ", or leave these rows out with missing: drop"
     if len(rows):
         yield (
             f"{_name_targets(targets)} missing in {len(rows):,} of {count(len(known), 'row')} "
-            f"({targets[0].locate(rows)}). Fill it in, or leave these rows out with missing: "
-            f"drop.{describe_words(targets)}"
+            f"({targets[0].locate(rows)}). Fill it in{drop}.{describe_words(targets)}"
         )
-    if read.gaps:
+    if read.gaps and spec.missing == "error":
+        drop = drop.replace(" or", "")
         yield (
-            f"values are missing: {read.describe_gaps()}. Fill them with missing: median, "
-            "leave these rows out with missing: drop, or leave the columns out with drop: "
-            f"{write_value([*read.gaps], 200)}."
+            f"values are missing: {read.describe_gaps()}. Fill them with missing: median{drop}, or "
+            f"leave the columns out with drop: {write_value([*read.gaps], 200)}."
         )
 
 

@@ -151,7 +151,7 @@ def find_target(
         names = ", ".join(cells.name for cells in several)
         problems.append(
             "target: several targets are numbers, and classification has one target (received: "
-            f"{names}). Keep one of them, or write task: regression."
+            f"{names}). Keep one of them, or write task: regression; for labels, task: multilabel."
         )
     _raise(problems, several)
     if task == "multilabel" or (len(several) > 1 and not task and hint is LossKind.BINARY):

@@ -69,7 +69,7 @@ def find_texts(path: Path, trained_on: str | None = None) -> Texts | None:
         trained_on: The path of the training rows; only a folder's has no ending.
     """
     files, folder = list[Path](), path
-    for root, inner, names in os.walk(path):
+    for root, inner, names in os.walk(path) if os.path.isdir(path) else ():
         inner[:] = [name for name in inner if not name.startswith(".")]
         if any(name.lower().endswith(IMAGES) for name in names):
             return None
