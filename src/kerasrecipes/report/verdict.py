@@ -196,10 +196,13 @@ def _describe_spread(results: Results) -> str:
             "was trained on some of them, these scores are too optimistic."
         )
     seed = results.info.get("seed")
+    is_series = "n_steps" in results.dataset
+    alike = " Windows that overlap are alike, so the interval is too narrow." * is_series
     return (
         f"This is one run{'' if seed is None else f' (seed {seed})'} on one split. Other seeds and "
         f"splits give somewhat different numbers, and a confidence interval covers only the choice "
-        f"of test {results.noun}s. Train again with seed=1, seed=2 and so on to see the spread."
+        f"of test {results.noun}s.{alike} Train again with seed=1, seed=2 and so on to see the "
+        "spread."
     )
 
 

@@ -79,7 +79,10 @@ def find_columns(
             continue
         cells = table.take_cells(name)
         if name in spec.features:
-            used.append(_take_column(table, name, spec))
+            column = _take_column(table, name, spec)
+            if features[name] is text:
+                column = replace(column, reason="the first layer vectorises texts")
+            used.append(column)
             continue
         finding = table.recognise(name)
         if finding.problem:
