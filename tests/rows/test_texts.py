@@ -13,6 +13,7 @@ import pytest
 import kerasrecipes as kr
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import load_for
 from kerasrecipes.rows.texts import find_texts
 from kerasrecipes.trained import TrainedRun
@@ -156,3 +157,14 @@ def test_keys_of_other_data_are_refused() -> None:
     keys["dataset"] = {"path": "reviews", "image_size": [8, 8]}
     with pytest.raises(DataError, match="image_size is for folders of images"):
         load_for(load_recipe(keys))
+
+
+def test_runs_beside_the_classes_are_no_class(tmp_path: Path) -> None:
+    for name in ("neg/a.txt", "pos/b.txt", "runs/mine/20260101-000000/log.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("good film", encoding="utf-8")
+    (tmp_path / "runs/mine/20260101-000000/run.json").write_text("{}", encoding="utf-8")
+    texts = find_texts(tmp_path)
+    assert texts is not None
+    read = texts.read(DatasetSpec())
+    assert sorted(read.take_cells("class").names) == ["neg", "pos"]

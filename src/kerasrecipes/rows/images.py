@@ -152,8 +152,9 @@ def find_parts(folder: Path) -> dict[str, Path]:
 
 
 def _list_folders(folder: Path) -> list[str]:
-    inner = folder.iterdir() if folder.is_dir() else ()
-    return sorted(e.name for e in inner if e.is_dir() and not _is_hidden(e.name))
+    inner = [e for e in folder.iterdir() if e.is_dir()] if folder.is_dir() else []
+    # The folder of all runs may stand beside the classes.
+    return sorted(e.name for e in inner if not _is_hidden(e.name) and not [*e.glob("*/*/run.json")])
 
 
 def _find_classes(folder: Path) -> dict[str, list[Path]]:

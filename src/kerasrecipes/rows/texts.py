@@ -71,6 +71,9 @@ def find_texts(path: Path, trained_on: str | None = None) -> Texts | None:
     files, folder = list[Path](), path
     for root, inner, names in os.walk(path) if os.path.isdir(path) else ():
         inner[:] = [name for name in inner if not name.startswith(".")]
+        if "run.json" in names:  # the folder of all runs may stand beside the classes
+            inner.clear()
+            continue
         if any(name.lower().endswith(IMAGES) for name in names):
             return None
         files += map(Path(root).joinpath, names)
