@@ -161,10 +161,10 @@ def test_keys_of_other_data_are_refused() -> None:
 
 def test_runs_beside_the_classes_are_no_class(tmp_path: Path) -> None:
     for name in ("neg/a.txt", "pos/b.txt", "runs/mine/20260101-000000/log.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("good film", encoding="utf-8")
-    (tmp_path / "runs/mine/20260101-000000/run.json").write_text("{}", encoding="utf-8")
-    texts = find_texts(tmp_path)
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).write_text("good film", encoding="utf-8")
+    (tmp_path / "mine/runs/mine/20260101-000000/run.json").write_text("{}", encoding="utf-8")
+    texts = find_texts(tmp_path / "mine")
     assert texts is not None
     read = texts.read(DatasetSpec())
     assert sorted(read.take_cells("class").names) == ["neg", "pos"]
