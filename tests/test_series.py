@@ -155,7 +155,7 @@ def test_losses_are_those_of_keras_on_the_same_windows(tmp_path: Path):
     inner = next(each for each in first.model.layers if isinstance(each, keras.Sequential))
     model.set_weights(inner.get_weights())
     history = model.fit(X, y, batch_size=N, epochs=3, shuffle=False, verbose=0)
-    assert run.history["loss"][1:] == pytest.approx(history.history["loss"], rel=1e-4)
+    assert run.history["loss"][1:] == pytest.approx(history.history["loss"], rel=1e-5)
 
 
 def test_plain_keras_answers_the_windows_of_raw_rows(tmp_path: Path):
