@@ -50,7 +50,7 @@ coverage: .venv/.installed-dev ## run the same tests and report how much of the 
 	@echo "Coverage: $$($(BIN)/coverage report --format=total) %. By line: build/coverage/index.html"
 
 test-slow: .venv/.installed-dev ## train the shipped recipes in full and check their scores
-	$(BIN)/python -m pytest -n 2 --dist load -m slow $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist load -m "slow and not reliability" $(ARGS)
 
 reliability: .venv/.installed-dev ## run the tests of docs/reliability.md, the slow ones too, and write it
 	$(BIN)/python -m pytest -n 2 --dist loadfile -p tests.reliability.page -m reliability \
