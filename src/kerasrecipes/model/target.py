@@ -121,7 +121,7 @@ class TargetCodec:
         if not self.class_names:
             n_answers = max(len(self.names), self.n_units)
             answers = (name_column("predicted", self.names, i) for i in range(n_answers))
-            return dict(zip(answers, outputs.reshape(len(outputs), -1).T, strict=True))
+            return dict(zip(answers, outputs.reshape(len(outputs), n_answers).T, strict=True))
         if self.n_units == 1:
             outputs = np.concatenate([1 - outputs, outputs], axis=-1)
         elif self.kind is LossKind.BINARY:
@@ -156,7 +156,7 @@ class TargetCodec:
         return dict(zip(columns, numbers.T, strict=True))
 
     def _zip(self, labels: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
-        return zip(self.names, labels.reshape(len(labels), -1).T, strict=True)
+        return zip(self.names, labels.reshape(len(labels), len(self.names)).T, strict=True)
 
     def _shape_of(self, target: NDArray[Any]) -> tuple[int, ...]:
         return (len(target), *self.steps, self.n_units)
