@@ -237,5 +237,5 @@ _METHOD = """\
 - Most of an LSTM's time is TensorFlow's loop over its steps. XLA (`jit_compile=true`, fit 6.8 s)
   gains little on 7.3 s, and `unroll: true` takes 10.9 s. TensorFlow's fused kernel `BlockLSTMV2`,
   tried alone, takes 5.6 ms a batch, forward and back, where Keras's layer takes 11.8 (batch 64, 100
-  steps, 32 units): about half of the fit is the floor on this stack. The kernel is not used, because
+  steps, 32 units): about half of the fit is the floor on this stack. The kernel is not used, as
   its weights are laid out differently from those of Keras's layer, and it has no dropout."""
