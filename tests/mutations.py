@@ -1,4 +1,4 @@
-"""JSON with one value changed or removed, for tests of files that anybody may have edited."""
+"""Values changed at random, for tests of files that anybody may have edited."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import copy
 import random
 from collections.abc import Iterator
 from typing import Any
+
+from hypothesis import HealthCheck, settings
 
 VALUES: tuple[Any, ...] = (
     *(None, True, "", "x", "<b>", "/etc/hostname", "Dense", "float16"),
@@ -15,6 +17,17 @@ VALUES: tuple[Any, ...] = (
 )
 
 KeyPath = tuple[str | int, ...]
+
+
+def fuzzing(n_cases: int) -> settings:
+    """The same cases in every run of the tests, however long each takes."""
+    return settings(
+        max_examples=n_cases,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 def find_paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:

@@ -596,3 +596,11 @@ def test_arrays_have_one_target(tmp_path: Path):
     keys = keys | {"dataset": {"target": ["y", "foo"]}}
     with pytest.raises(InputError, match="arrays have one target"):
         kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+
+
+def test_masks_as_bytes_are_no_pixels(tmp_path: Path):
+    keys = {"layers": CODE, "loss": "mse", "dataset": {"target": "mask"}}
+    arrays = {"x": IMAGES, "mask": (IMAGES > 0.5).astype(np.uint8)}
+    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs", epochs=30)
+    assert run.history["loss"][-1] > 0.05  # divided by 255, they would be near 0
+    assert 0.3 < run.predict(IMAGES)["predicted"].mean() < 0.7

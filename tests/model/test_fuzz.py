@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasrecipes.errors import KerasRecipesError
@@ -16,6 +16,7 @@ from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.components import REFUSED, find_category
 from kerasrecipes.recipe.keras_names import Required, find_definition, list_bases, list_names
 from kerasrecipes.rows import load_for
+from mutations import fuzzing
 
 NUMBERS = [0, 1, 2, 3, 4, -1, 0.5, 1e-3, -0.5, 1e9, 10**12, 10**20, float("inf"), float("nan")]
 OTHERS = [
@@ -48,7 +49,7 @@ def components(draw: st.DrawFn, category: str, depth: int = 0) -> Any:
         return name
     arguments = {}
     for argument, default in definition.arguments.items():
-        if default is not Required and draw(st.integers(0, 5)):
+        if default is not Required and draw(st.integers(0, 11)):
             continue
         inner = find_category(argument)
         if inner and depth < 2 and draw(st.booleans()):
@@ -84,30 +85,30 @@ def recipes(draw: st.DrawFn) -> dict[str, Any]:
     return recipe
 
 
-def fuzz(folder: Path, n_cases: int) -> None:
-    @settings(
-        max_examples=n_cases,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+def fuzz(folder: Path, n_cases: int) -> int:
+    """Build models; returns how many could be built."""
+    n_built = 0
+
+    @fuzzing(n_cases)
     @given(recipes())
     def run(values: dict[str, Any]) -> None:
+        nonlocal n_built
         try:
             recipe = load_recipe(values)
             build(recipe, load_for(recipe))
             build_callbacks(recipe, folder)
+            n_built += 1
         except KerasRecipesError as error:
             assert str(error)  # noqa: PT017 - another exception is the failure
 
     run()
+    return n_built
 
 
 @pytest.mark.reliability("fuzz")
-@pytest.mark.parametrize("n_cases", [40, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_cases", [60, pytest.param(1000, marks=pytest.mark.slow)])
 def test_a_random_model_is_built_or_refused(
     tmp_path: Path, n_cases: int, record_property: Any
 ) -> None:
-    fuzz(tmp_path, n_cases)
+    assert 0 < fuzz(tmp_path, n_cases) < n_cases
     record_property("cases", n_cases)

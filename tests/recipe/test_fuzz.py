@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasrecipes.errors import InputError
 from kerasrecipes.recipe import Recipe, load_recipe
+from mutations import fuzzing
 from recipe.mutations import mutated_texts, mutated_trees, overrides
 
 SOURCES = mutated_texts() | mutated_trees()
@@ -36,19 +37,18 @@ def check(folder: Path, source: str | dict[str, Any], changes: list[str]) -> Rec
     return recipe
 
 
-def fuzz(folder: Path, n_cases: int) -> None:
-    @settings(
-        max_examples=n_cases,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+def fuzz(folder: Path, n_cases: int) -> int:
+    """Load recipes; returns how many were accepted."""
+    n_accepted = 0
+
+    @fuzzing(n_cases)
     @given(SOURCES, CHANGES)
     def run(source: str | dict[str, Any], changes: list[str]) -> None:
-        check(folder, source, changes)
+        nonlocal n_accepted
+        n_accepted += check(folder, source, changes) is not None
 
     run()
+    return n_accepted
 
 
 @pytest.mark.reliability("fuzz")
@@ -56,5 +56,5 @@ def fuzz(folder: Path, n_cases: int) -> None:
 def test_a_mutated_recipe_is_accepted_or_refused(
     tmp_path: Path, n_cases: int, record_property: Any
 ) -> None:
-    fuzz(tmp_path, n_cases)
+    assert 0 < fuzz(tmp_path, n_cases) < n_cases
     record_property("cases", n_cases)

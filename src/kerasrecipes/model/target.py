@@ -182,7 +182,8 @@ def fit_target(
 ) -> TargetCodec:
     """Choose the encoding that the recipe's loss requires; standardise by the training rows.
 
-    Pixels as bytes are divided by 255 if the output layer gives numbers between 0 and 1.
+    Pixels as bytes are divided by 255 if the output layer gives numbers between 0 and 1, unless
+    they are 0 and 1 themselves.
 
     Args:
         n_units: The size of the outputs' last axis.
@@ -197,7 +198,7 @@ def fit_target(
         target = target.astype(np.float64).reshape(-1, len(dataset.target_names))
         mean = tuple(map(float, target.mean(axis=0)))
         scale = tuple(float(sd) or 1.0 for sd in target.std(axis=0))
-    elif target.dtype == np.uint8 and gives_shares:
+    elif target.dtype == np.uint8 and target.max() > 1 and gives_shares:
         mean, scale = (0.0,), (255.0,)
     class_names = dataset.class_names
     if dataset.has_class_numbers and n_units > len(class_names):

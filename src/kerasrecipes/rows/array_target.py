@@ -60,9 +60,7 @@ def find_array_target(
         values = values[:, 0]
     wants_numbers = task == "regression" or (task is None and hint is LossKind.NUMBERS)
     if values.ndim == 1:
-        cells = read_cells(values, name, dataset)
-        target, encoded, _ = find_target(cells, task, hint, np.ones(len(values), bool))
-        return ArrayTarget(target, (name,), encoded)
+        return _find_in_columns(values, name, dataset, task, hint)
     n_last = values.shape[-1]
     # Rows of two columns may be the two classes of a single unit.
     may_be_one_hot = task == "classification" or hint is not LossKind.BINARY or n_last == 2
@@ -84,9 +82,7 @@ def find_array_target(
     ):
         return _find_classes(values, name, dataset, is_binary=is_binary)
     if values.ndim == 2 and n_last <= MOST_NUMBERS:
-        cells = read_cells(values, name, dataset)
-        target, encoded, _ = find_target(cells, task, hint, np.ones(len(values), bool))
-        return ArrayTarget(target, tuple(each.name for each in cells), encoded)
+        return _find_in_columns(values, name, dataset, task, hint)
     target = Target((), "regression", shape=values.shape[1:])
     return ArrayTarget(target, (name,), _read_numbers(values, name, dataset))
 
@@ -153,6 +149,15 @@ def is_one_hot(values: NDArray[Any]) -> bool:
     if not _is_number(values) or values.ndim < 2 or values.shape[-1] < 2:
         return False
     return bool(((values == 0) | (values == 1)).all() and (values.sum(axis=-1) == 1).all())
+
+
+def _find_in_columns(
+    values: NDArray[Any], name: str, dataset: str, task: Task | None, hint: LossKind | None
+) -> ArrayTarget:
+    """A class or a number for each row, or a few numbers, by the rules of a table's target."""
+    cells = read_cells(values, name, dataset)
+    target, encoded, _ = find_target(cells, task, hint, np.ones(len(values), bool))
+    return ArrayTarget(target, tuple(each.name for each in cells), encoded)
 
 
 def _find_classes(values: NDArray[Any], name: str, dataset: str, *, is_binary: bool) -> ArrayTarget:

@@ -73,7 +73,7 @@ def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Iterator[tuple[Key
             yield (
                 ("layers", i, layer.name),
                 "TextVectorization is the first layer, and takes the text of a table's only column "
-                f"(received: layers[{i}], {received or 'an array'}). Leave the other columns out "
+                f"(received: {received or 'an array'}). Leave the other columns out "
                 "with drop; to use text beside them, write features: {NAME: text} instead.",
             )
     first = find_first_layer(recipe.layers)
@@ -179,7 +179,7 @@ def add_channel(recipe: Recipe, dataset: Dataset, say: Say) -> Dataset:
 
 
 def find_doubts(recipe: Recipe, dataset: Dataset) -> list[str]:
-    """List what recipe and data allow together, but nobody wants."""
+    """List settings that are valid together but probably a mistake."""
     first = find_first_layer(recipe.layers)
     scaled = [column.name for column in dataset.columns if column.feature in _SCALED]
     if first and first[1].name in ("Rescaling", "Normalization") and scaled:

@@ -28,6 +28,7 @@ PARTS = {
     "test": ("test", "testing"),
 }
 """Names of the parts that data may bring, in arrays (x_val) and folders (val/)."""
+PART_NAMES = {name for names in PARTS.values() for name in names}
 
 
 def count_rows(inputs: Inputs) -> int:

@@ -17,7 +17,7 @@ from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.checks import check_keys
-from kerasrecipes.rows.dataset import PARTS, Source
+from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Source
 from kerasrecipes.rows.files import expand
 from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.limits import MOST_PIXELS, MOST_PIXELS_KEPT
@@ -32,7 +32,6 @@ Pixels = NDArray[np.uint8]
 _VALUES_AT_ONCE = 1 << 26
 _LARGE = f"a network takes images of {MOST_PIXELS_KEPT:,} pixels at most"
 _ENDINGS = f"Images end in {', '.join(IMAGES)}."
-_PARTS = {name for names in PARTS.values() for name in names}
 
 
 class Images(Rows):
@@ -180,7 +179,7 @@ def _find_classes(folder: Path) -> dict[str, list[Path]]:
             f"a folder of images must have a sub-folder for each class (received: {folder} with "
             f"{flat} sub-folders). Sort the images into sub-folders that are named as the classes."
         )
-    elif nested and (len(names) == 1 or len(_PARTS & {n.lower() for n in names}) > 1):
+    elif nested and (len(names) == 1 or len(PART_NAMES & {n.lower() for n in names}) > 1):
         problem = (
             "the sub-folders must be classes, or parts named train, validation and test (received: "
             f"{list_some(names)}, with sub-folders of images). Write path: {folder / nested[0]}."

@@ -1,10 +1,10 @@
-"""Windows of a series: of a table's rows, or rows that share their steps with those around them."""
+"""Windows of a series: made from a table's rows, or found in an array."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from kerasrecipes.rows.windows import Series, Windows
 
 _PAIRS, _FEWEST_PAIRS = 64, 8
 _ENOUGH = 0.9
-"""Where the windows of several series stand in one array, some rows do not continue others."""
+"""An array may contain several series, so not every row continues the one before."""
 
 
 def count_overlapping(inputs: Inputs) -> int:
@@ -47,14 +47,14 @@ def count_overlapping(inputs: Inputs) -> int:
 def make_series(name: str, source: Source, spec: TimeseriesSpec) -> Source:
     """Make windows of a table's rows the samples, each with the target that comes after it.
 
+    Args:
+        source: Every row of the table.
+
     Raises:
-        DataError: Rows are missing between others, or there are too few.
+        DataError: There are too few rows.
     """
-    if source.rows is not None:
-        problem = "timeseries: the target is missing in some rows, and a series needs every row."
-        raise DataError(name, [f"{problem} Fill it in."])
-    assert isinstance(source.inputs, dict)
-    series = _take_windows(name, source.inputs, len(source.target), spec, spec.delay)
+    columns = cast(dict[str, Any], source.inputs)
+    series = _take_windows(name, columns, len(source.target), spec, spec.delay)
     rows = series.windows.lasts + spec.delay
     weights = None if source.weights is None else source.weights[rows]
     return replace(source, inputs=series, target=source.target[rows], rows=rows, weights=weights)

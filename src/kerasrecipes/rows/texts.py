@@ -11,14 +11,13 @@ import pyarrow as pa
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import ARRAYS, IMAGES, TABLES, find_ending
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.dataset import PART_NAMES
 from kerasrecipes.rows.files import expand
 from kerasrecipes.rows.files.frames import TableInMemory
 from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.rows import Piece, Schema
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.words import list_some
-
-_PARTS = {"train", "test", "validation", "valid", "val"}
 
 
 class Texts(Table):
@@ -42,7 +41,7 @@ class Texts(Table):
         if wanted is None or "class" in wanted:  # files beside the folders have no class
             names = {file: name for file, name in names.items() if len(name.parts) > 1}
         classes = [name.parts[0] for name in names.values()]
-        if (wanted is None or "class" in wanted) and {*map(str.lower, classes)} <= _PARTS:
+        if (wanted is None or "class" in wanted) and {*map(str.lower, classes)} <= PART_NAMES:
             problem = (
                 "a folder of texts must have a sub-folder for each class (received: "
                 f"{list_some([*dict.fromkeys(classes)]) or 'none'}). Give the path of such a one."
