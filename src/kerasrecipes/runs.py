@@ -112,7 +112,7 @@ class Run:
         return max(kept, int(self.info.get("epochs_run", 0)))
 
     def _is_held(self) -> bool:
-        """Whether a process holds the run's lock; True if the file system cannot tell."""
+        """Whether a process holds the run's lock; True if that cannot be found out."""
         from filelock import FileLock, Timeout
 
         check_place(self.path / LOCK)

@@ -220,8 +220,8 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
     """Make a metric; one of classes gets probabilities, and one-hot rows where it needs them.
 
     Where the loss takes logits, Keras gives metrics the logits, too, which most compare with 0.5.
-    Where the loss takes class indices, Keras gives F1Score and its kin these numbers, and not the
-    rows that they expect.
+    Where the loss takes class indices, Keras gives F1Score and similar metrics these numbers, and
+    not the rows that they expect.
 
     Args:
         n_units: Units of the output layer.

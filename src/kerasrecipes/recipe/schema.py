@@ -149,7 +149,7 @@ class DatasetSpec(Model):
         openml: A data set of openml.org, by name or number.
         sklearn: A data set that scikit-learn carries or fetches, by its loader's name: "wine".
         target: The column that is to be predicted, or several of numbers.
-        sample_weight: The column, or the array, that weighs each row; it is no input.
+        sample_weight: The column, or the array, that weights each row; it is no input.
         task: None means that loss and target decide.
         features: By column, how it becomes the model's input, in ``keras.utils.FeatureSpace``'s
             words.
