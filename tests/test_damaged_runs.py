@@ -214,23 +214,23 @@ def test_a_damaged_run_is_not_reused_and_hides_no_other(folder: Path) -> None:
     recipe = load_recipe(run.recipe_path, needs_source=False)
     fingerprints = {recipe.name: run.info["dataset"]["fingerprint"]}
     trainer = Trainer(output_dir, make_console(), fingerprints=fingerprints)
-    found = trainer._find_same(recipe, "finished")
+    found = trainer.find_same(recipe, "finished")
     assert found is not None
     assert found.path == folder
     for name in ("history.csv", "metrics.json", "recipe.yaml"):
         whole = (folder / name).read_bytes()
         (folder / name).write_bytes(b"\xff")
-        assert trainer._find_same(recipe, "finished") is None
+        assert trainer.find_same(recipe, "finished") is None
         (folder / name).write_bytes(whole)
     (folder / "metrics.json").unlink()
-    assert trainer._find_same(recipe, "finished") is None
+    assert trainer.find_same(recipe, "finished") is None
 
 
 @pytest.mark.reliability("fault")
 @pytest.mark.parametrize("name", ["plots", "report.html", "evaluations"])
 def test_what_is_in_the_place_of_an_output_is_named(call: Call, folder: Path, name: str) -> None:
     RunWriter(folder).update(plots=["learning_curves"])
-    shutil.rmtree(folder / "plots")
+    shutil.rmtree(folder / "plots", ignore_errors=True)
     (folder / "report.html").unlink()
     shutil.rmtree(folder / "evaluations", ignore_errors=True)
     outside = folder.parents[1] / "outside"

@@ -129,6 +129,31 @@ def test_images_leave_samples_for_the_report(make_recipe, tmp_path: Path):
     assert run.info["dataset"]["shape"] == [8, 8]
 
 
+@pytest.mark.parametrize(
+    ("keys", "plots"),
+    [
+        (
+            {"report": None},
+            [
+                *("class_counts", "confusion_matrix", "importance", "learning_curves"),
+                *("reliability", "roc_pr_curves"),
+            ],
+        ),
+        ({"report": ["learning_curves"]}, ["learning_curves"]),
+        ({"report": []}, []),
+    ],
+)
+def test_the_report_has_the_plots_that_the_recipe_names(make_iris, tmp_path, keys, plots):
+    """Those that suit the task where it names none, and none where its list is empty."""
+    run = pipeline.train(make_iris(**keys), tmp_path / "runs")
+    assert [*run.plots()] == plots
+    page = run.report_path.read_text(encoding="utf-8")
+    assert ('<h2 id="plots">' in page) == ('href="#plots"' in page) == bool(plots)
+    assert page.count("<figure") == len(plots)
+    again = pipeline.train(load_recipe(run.recipe_path), tmp_path / "again")
+    assert [*again.plots()] == plots
+
+
 class PressCtrlC(keras.callbacks.Callback):
     """Interrupts at the beginning of the epoch of this number, counted from 0."""
 
@@ -195,7 +220,7 @@ def test_a_diverging_run_is_kept_as_failed(make_recipe, tmp_path: Path):
     [
         {"layers": [{"Dense": {"units": 4, "activation": "softmax"}}]},
         {"layers": ["Flatten", {"Reshape": {"target_shape": [99]}}, *IRIS["layers"]]},
-        {"metrics": [{"MeanIoU": {"num_classes": 3}}]},
+        {"metrics": [{"F1Score": {"average": "x"}}]},
         {"callbacks": [{"CSVLogger": {"filename": "../../escaped.csv"}}]},
     ],
     ids=["labels", "layer", "metric", "callback"],

@@ -16,8 +16,8 @@ from kerasrecipes.errors import InputError
 
 def test_all_that_is_exported() -> None:
     assert kerasrecipes.__all__ == [
-        *("Comparison", "Recipe", "TrainedRun"),
-        *("compare", "load_recipe", "load_run", "train"),
+        *("Comparison", "Recipe", "Sweep", "TrainedRun"),
+        *("compare", "load_recipe", "load_run", "sweep", "train"),
     ]
     assert dir(kerasrecipes) == sorted(kerasrecipes.__all__)
 
@@ -134,7 +134,8 @@ def test_a_trained_run_shows_what_a_user_may_do() -> None:
         "history",
         "metrics",
         "predictions",
+        "residuals",
         "samples",
     }
-    facts |= {"recipe_text"}
+    facts |= {"recipe_text", "has_network"}
     assert public == files | facts | {"model", "report", "predict", "evaluate"}

@@ -183,6 +183,23 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_with_the_same_weights(
     assert pipeline.train(plan.recipe, resumption=plan).predictions == run.predictions
 
 
+def test_a_continued_run_stopped_before_its_first_checkpoint_keeps_what_was_trained(
+    folder: Path, run: Run
+):
+    from keras.callbacks import LambdaCallback
+
+    changes = ["optimizer={SGD: {learning_rate: 0.0}}", "epochs=5"]
+    plan = plan_resumption(run.path, changes, folder / "runs")
+    callback = LambdaCallback(on_epoch_end=lambda epoch, logs: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        pipeline.train(plan.recipe, folder / "runs", resumption=plan, callbacks=[callback])
+    stopped = list_runs(folder / "runs")[-1]
+    plan = plan_resumption(stopped.path, (), folder / "runs")
+    continued = pipeline.train(plan.recipe, resumption=plan)
+    assert continued.path == stopped.path
+    assert continued.predictions == run.predictions
+
+
 def test_fewer_epochs_than_were_trained_are_refused(folder: Path, run: RunWriter):
     run.update(status="interrupted")
     plan = plan_resumption(run.path, ["epochs=2"], folder / "runs")

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasrecipes.durable import replacing
+from kerasrecipes.durable import replacing, write_file
 from kerasrecipes.errors import InputError, RunNotFound
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.runs import Run, RunWriter, create_run, find_run, list_runs
+from kerasrecipes.runs import Run, RunWriter, create_run, find_run, list_runs, list_runs_of
 
 NOON = datetime(2026, 1, 31, 12, 0, 0)
 
@@ -35,6 +35,26 @@ class TestCreateRun:
     def test_runs_of_the_same_second_get_folders_of_their_own(self, tmp_path: Path):
         names = [create_run(tmp_path, "boston", NOON).path.name for _ in range(3)]
         assert names == ["20260131-120000", "20260131-120000-2", "20260131-120000-3"]
+
+    @pytest.mark.reliability("fault")
+    def test_a_run_is_the_newest_although_the_clock_was_set_back(self, tmp_path: Path):
+        """Also by an hour, as at the end of summer time, and with a gap in the numbers."""
+        create_run(tmp_path, "boston", NOON.replace(hour=11))
+        first, second, third = (start_run(tmp_path, when=NOON) for _ in range(3))
+        shutil.rmtree(second.path)
+        later = [start_run(tmp_path, when=NOON.replace(hour=hour)) for hour in (11, 12, 13)]
+        names = [run.path.name for run in list_runs_of(tmp_path / "boston")]
+        assert names == [
+            *("20260131-120000", "20260131-120000-3", "20260131-120000-4", "20260131-120000-5"),
+            "20260131-130000",
+        ]
+        assert names == [run.path.name for run in (first, third, *later)]
+        assert find_run(tmp_path / "boston").path == later[-1].path
+
+    def test_folders_of_other_names_do_not_count(self, tmp_path: Path):
+        for name in ("99999999-backup", "best-run", "20991231"):
+            (tmp_path / "boston" / name).mkdir(parents=True)
+        assert start_run(tmp_path).path.name == "20260131-120000"
 
     def test_even_when_they_start_at_once(self, tmp_path: Path):
         paths: list[Path] = []
@@ -77,9 +97,9 @@ class TestFindRun:
         assert find_run(run.path).path == run.path
 
     def test_a_name_alone_means_its_newest_run(self, tmp_path: Path):
-        start_run(tmp_path, when=datetime(2026, 1, 31, 12, 0, 1))
-        newest = start_run(tmp_path, when=datetime(2026, 2, 1))
-        start_run(tmp_path, when=datetime(2025, 12, 31))
+        for when in (datetime(2025, 12, 31), datetime(2026, 1, 31, 12, 0, 1), datetime(2026, 2, 1)):
+            newest = start_run(tmp_path, when=when)
+        os.utime(tmp_path / "boston" / "20251231-000000")  # not by the time of a change
         assert find_run(tmp_path / "boston").path == newest.path
 
     def test_ten_comes_after_nine(self, tmp_path: Path):
@@ -123,7 +143,7 @@ class TestFindRun:
         assert str(caught.value).startswith(said)
 
     def test_runs_are_listed_by_name_then_oldest_first(self, tmp_path: Path):
-        for name, day in (("b", 2), ("a", 3), ("b", 1)):
+        for name, day in (("b", 1), ("a", 3), ("b", 2)):
             start_run(tmp_path, name, datetime(2026, 1, day))
         found = [str(run.path.relative_to(tmp_path)) for run in list_runs(tmp_path)]
         assert found == ["a/20260103-000000", "b/20260101-000000", "b/20260102-000000"]
@@ -206,6 +226,12 @@ class TestFiles:
             die()
         assert run.report_path.read_text() == "old"
         assert sorted(file.name for file in run.path.iterdir()) == ["report.html", "run.json"]
+
+    def test_a_write_that_fails_names_the_file_and_not_its_partial_name(self, tmp_path: Path):
+        file = tmp_path / "nowhere" / "report.html"
+        with pytest.raises(FileNotFoundError) as caught:
+            write_file(file, b"new")
+        assert caught.value.filename == str(file)
 
     def test_a_partial_file_keeps_the_suffix_that_keras_looks_at(self, tmp_path: Path):
         run = start_run(tmp_path)

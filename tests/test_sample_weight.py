@@ -65,7 +65,9 @@ def test_every_score_is_weighted_and_the_weight_is_no_input(make_recipe, tmp_pat
             r2_score(y_true, y_pred, sample_weight=weights), rel=1e-4
         )
         assert scores["loss"] == pytest.approx(np.mean(weights * (y_true - y_pred) ** 2), rel=1e-4)
-    assert "Scores in the table are weighted by sample_weight" in run.report_path.read_text()
+    assert (
+        "Scores, thresholds and curves are weighted by sample_weight" in run.report_path.read_text()
+    )
 
 
 def test_the_fit_is_that_of_keras_with_sample_weight(make_recipe, tmp_path: Path):
@@ -118,6 +120,8 @@ def test_evaluate_weighs_rows_that_have_the_column(make_recipe, tmp_path: Path):
     weighted = mean_absolute_error(new["y"], answers, sample_weight=new["w"])
     assert scores["mae"] == pytest.approx(weighted, rel=1e-5)
     assert trained.evaluate()["mae"] == pytest.approx(run.metrics["test"]["mae"], rel=1e-5)
+    with pytest.raises(DataError, match=r"sample_weight: all weights are 0 \(w\)\."):
+        trained.evaluate(new.assign(w=0.0))
     with pytest.warns(UserWarning, match="These rows have no sample_weight"):
         scores = trained.evaluate(new.drop(columns=["w"]))
     assert scores["mae"] == pytest.approx(mean_absolute_error(new["y"], answers), rel=1e-5)
@@ -148,7 +152,7 @@ def test_a_run_that_continues_equals_one_that_was_not_stopped(make_recipe, tmp_p
         ([1.0] * 59 + [-2.0], r"w must be 0 or more in every row (received: -2 in line 61)."),
         ([np.nan] + [1.0] * 59, r"w must be 0 or more in every row (received: nan in line 2)."),
         ([1.0] * 59 + [np.inf], r"w must be 0 or more in every row (received: inf in line 61)."),
-        ([0.0] * 60, "all weights of a part are 0."),
+        ([0.0] * 60, "all weights are 0 (w in the train part)."),
         (["much"] * 60, "column w must contain numbers"),
     ],
 )
@@ -250,3 +254,26 @@ def test_bad_arrays_of_weights(make_recipe, tmp_path, arrays: Any, asked: Any, m
     with pytest.raises(DataError) as caught:
         load_for(make_recipe(**keys))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["balanced", {"good": 1.0, "bad": 5.0}])
+def test_the_report_gives_the_accuracy_as_class_weight_counts_rows(
+    make_recipe, tmp_path: Path, given: Any
+):
+    table = make_table().drop(columns=["y", "w"])
+    write(tmp_path, table)
+    dataset = {"path": "rows.csv", "target": "kind"}
+    recipe = make_recipe(**(BINARY | {"dataset": dataset, "class_weight": given, "epochs": 20}))
+    run = pipeline.train(recipe, tmp_path / "runs")
+    kinds = table["kind"][load_for(recipe).parts["train"].rows]
+    weights = len(kinds) / (2 * kinds.value_counts()) if given == "balanced" else pd.Series(given)
+    test = run.predictions
+    actual = np.array(test["actual"])
+    share = accuracy_score(actual, test["predicted"], sample_weight=weights[actual])
+    sentence = f"Weighted by class_weight, as in training, it is {share:.1%}."
+    assert sentence in (run.path / "report.html").read_text(encoding="utf-8")
+    evaluated = TrainedRun(run.path)
+    evaluated.evaluate(table)
+    pages = list(tmp_path.rglob("report.html"))
+    assert len(pages) == 2
+    assert all("Weighted by class_weight" in page.read_text("utf-8") for page in pages)

@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 import tracemalloc
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import yaml
 
 import kerasrecipes as kr
 from kerasrecipes.errors import InputError
+from kerasrecipes.prediction.predict import predict_file
+from kerasrecipes.prediction.saved import load_saved
 from kerasrecipes.recipe.schema import DatasetSpec, TimeseriesSpec
 from kerasrecipes.rows import load_dataset
-from kerasrecipes.rows.windows import Series, WindowArray, Windows
+from kerasrecipes.rows.windows import Series, WindowArray, Windows, find_period
 
 N = 400
 
@@ -123,12 +126,56 @@ def test_what_trains_predicts_and_is_scored(tmp_path: Path):
     assert "Actual and predicted series" in page
 
 
-def test_a_file_of_many_pieces_is_one_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    recipe = write(tmp_path, {"sequence_length": 8})
-    run = kr.train(recipe, output_dir=tmp_path / "runs")
-    whole = run.predict(tmp_path / "weather.csv")
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"sequence_length": 8},
+        {"sequence_length": 5, "sampling_rate": 20, "sequence_stride": 3, "delay": 4},
+        {"sequence_length": 2, "sequence_stride": 70},
+    ],
+    ids=["short", "longer than a piece", "rows between windows"],
+)
+def test_a_file_of_many_pieces_is_one_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: dict[str, int]
+):
+    keys = {"validation_split": 0.0, "test_split": 0.4}
+    run = kr.train(write(tmp_path, spec, dataset=keys), output_dir=tmp_path / "runs")
+    rows = make_rows().assign(hour=np.arange(N)).replace({"wind": {"W": "NW"}})
+    rows.to_csv(tmp_path / "new.csv", index=False)
+
+    def answer() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float], list[str]]:
+        saved = load_saved(run)
+        with warnings.catch_warnings(record=True):
+            predict_file(saved, str(tmp_path / "new.csv"), tmp_path / "new.parquet", ["hour"])
+            frame, scores = run.predict(rows), run.evaluate(tmp_path / "new.csv")
+        return pd.read_parquet(tmp_path / "new.parquet"), frame, scores, saved.list_warnings()
+
+    whole = answer()
     monkeypatch.setattr("kerasrecipes.rows.table.ROWS_AT_ONCE", 50)
-    pd.testing.assert_frame_equal(run.predict(tmp_path / "weather.csv"), whole)
+    for pieces, expected in zip(answer()[:2], whole[:2], strict=True):
+        pd.testing.assert_frame_equal(pieces, expected, rtol=1e-5)
+    assert answer()[2:] == whole[2:]
+    assert len(whole[0]) == len(range(0, N - (spec["sequence_length"] - 1) * spec.get(
+        "sampling_rate", 1), spec.get("sequence_stride", 1)))  # fmt: skip
+    n_west = (rows["wind"] == "NW").sum()
+    assert f"wind: {n_west} rows have a category that no training row had" in whole[3][0]
+
+
+def test_a_series_is_predicted_in_the_memory_of_a_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = kr.train(write(tmp_path, {"sequence_length": 8}), output_dir=tmp_path / "runs")
+    monkeypatch.setattr("kerasrecipes.rows.table.ROWS_AT_ONCE", 50)
+    pieces = [*load_saved(run).read(str(tmp_path / "weather.csv"))]
+    assert len(pieces) == 8
+    assert max(len(piece.inputs["pressure"]) for piece in pieces) == 50 + 7
+
+
+def test_a_series_is_read_into_memory_to_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    recipe = write(tmp_path, {"sequence_length": 8})
+    monkeypatch.setattr("kerasrecipes.rows.limits.find_free_memory", lambda: 1000)
+    with pytest.raises(InputError, match="texts and series are read into memory"):
+        kr.train(recipe, output_dir=tmp_path / "runs")
 
 
 def test_losses_are_those_of_keras_on_the_same_windows(tmp_path: Path):
@@ -211,10 +258,20 @@ def test_windows_are_gathered_when_they_are_taken():
 @pytest.mark.parametrize(
     ("timeseries", "dataset", "message"),
     [
-        ({"sequence_length": 400}, {}, "a window and its target need 401 rows (received: 400)"),
+        (
+            {"sequence_length": 400},
+            {},
+            "need 401 rows (received: 400). Add rows, or choose a smaller sequence_length, "
+            "sampling_rate or delay.",
+        ),
         ({"sequence_length": 4}, {"stratify": True}, "timeseries keeps every row in its order"),
         ({"sequence_length": 4}, {"missing": "drop"}, "timeseries keeps every row in its order"),
         ({"sequence_length": 4}, {"shuffle": True}, "timeseries keeps every row in its order"),
+        (
+            {"sequence_length": 4},
+            {"stream": True},
+            "timeseries keeps every row in its order, and in memory. Remove this key.",
+        ),
         ({"sequence_length": 0}, {}, "sequence_length"),
         ({"length": 4}, {}, "sequence_length"),
         ({"sequence_length": 300}, {"test_split": 0.5}, "gives too few rows for a part"),
@@ -235,6 +292,26 @@ def test_a_target_that_is_missing_breaks_a_series(tmp_path: Path):
     rows.to_csv(tmp_path / "weather.csv", index=False)
     with pytest.raises(InputError, match="temperature is missing in 1 of 400 rows"):
         kr.train(recipe, output_dir=tmp_path / "runs")
+
+
+def test_rows_to_predict_must_be_in_the_order_of_time(tmp_path: Path):
+    times = pd.date_range("2024-01-01", periods=N, freq="h")
+    recipe = write(tmp_path, {"sequence_length": 4}, dataset={"time": "when", "drop": ["when"]})
+    rows = make_rows().assign(when=times)
+    rows.to_csv(tmp_path / "weather.csv", index=False)
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    answers = run.predict(rows)
+    assert len(answers) == N - 3
+    for each in (rows[::-1], rows[::-1].astype({"when": str})):
+        with pytest.raises(InputError, match=r"time: a row of a series must be later"):
+            run.predict(each)
+        with pytest.raises(InputError, match=r"time: a row of a series must be later"):
+            run.evaluate(each)
+    # Without times, or where a few rows do not show how they are written, the order is trusted.
+    few = rows.head(8)
+    for when in (None, [f"0{i}/02/2024" for i in range(8, 0, -1)]):
+        there = few.drop(columns="when") if when is None else few.assign(when=when)
+        assert run.predict(there).equals(answers.head(5))
 
 
 def test_too_few_rows_to_predict(tmp_path: Path):
@@ -269,3 +346,55 @@ def test_missing_values_of_a_series_are_not_left_out(tmp_path: Path):
         kr.train(recipe, output_dir=tmp_path / "runs")
     assert "Fill them with missing: median, or leave the columns out" in str(caught.value)
     assert "missing: drop" not in str(caught.value)
+
+
+T = np.arange(600)
+DAY = np.sin(2 * np.pi * T / 24)
+NOISE = np.random.default_rng(3).normal(size=600)
+
+
+@pytest.mark.parametrize(
+    ("values", "period"),
+    [
+        (DAY + 0.3 * NOISE, 24),
+        (0.01 * T + np.sin(2 * np.pi * T / 12), 12),
+        (DAY + 2 * (T // 24 % 7 > 4), 168),
+        (NOISE, 0),
+        (np.cumsum(NOISE), 0),
+        (T, 0),
+        (T * 0, 0),
+        (T[:2], 0),
+    ],
+    ids=["day", "trend and year", "week", "noise", "walk", "trend", "constant", "short"],
+)
+def test_a_period_is_found_where_values_repeat(values: np.ndarray, period: int):
+    windows = Windows(np.arange(1), np.arange(2))
+    series = Series({"y": np.asarray(values, np.float32)}, windows)
+    assert find_period(series, ("y",)) == period
+
+
+def test_a_forecast_is_compared_with_the_value_one_period_ago(tmp_path: Path):
+    rows = pd.DataFrame({"y": 10 + DAY + 0.1 * NOISE})
+    rows.to_csv(tmp_path / "day.csv", index=False)
+    recipe = {
+        "name": "day",
+        "dataset": {
+            "path": str(tmp_path / "day.csv"),
+            "target": "y",
+            "timeseries": {"sequence_length": 6, "delay": 30},
+        },
+        "layers": ["Flatten", {"Dense": {"units": 1}}],
+        "loss": "mse",
+    }
+    run = kr.train(recipe, output_dir=tmp_path)
+    assert run.info["dataset"]["period"] == 24
+    test = run.predictions
+    numbers = np.array(test["row"], int)
+    found = np.array(test["one_period_ago"], float)
+    is_known = np.isfinite(found)
+    # 24 rows ago lies after the window, so it is two periods.
+    np.testing.assert_allclose(found[is_known], rows["y"][numbers[is_known] - 48], rtol=1e-6)
+    assert is_known.sum() == len(numbers) - (48 - 30 - 5)
+    error = np.abs(np.array(test["actual"], float) - found)[is_known].mean()
+    page = run.report.read_text(encoding="utf-8")
+    assert f"the value one period ago (24 rows) would have an error of {error:.2g}" in page

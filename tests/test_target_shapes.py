@@ -16,9 +16,12 @@ import pytest
 import yaml
 
 import kerasrecipes as kr
-from kerasrecipes.errors import InputError
+from kerasrecipes.errors import InputError, RecipeError
+from kerasrecipes.recipe import load_recipe
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.verdict import describe_score, give_verdict
+from kerasrecipes.rows import load_for
+from kerasrecipes.rows.compatibility import find_doubts
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -308,6 +311,21 @@ def test_numbers_of_masked_steps_are_not_scored(tmp_path: Path):
     assert run.metrics["test"]["mae"] == pytest.approx(error, rel=1e-5)
 
 
+def test_masked_steps_of_several_columns_are_refused(tmp_path: Path):
+    layers = ["Masking", {"LSTM": {"units": 3, "return_sequences": True}}, {"Dense": {"units": 1}}]
+    keys: dict[str, Any] = {"layers": layers, "loss": "mse"}
+    recipe = write(tmp_path, keys, {"x": STEPS, "y": STEPS[..., 0]})
+    assert "known" in kr.train(recipe, output_dir=tmp_path / "runs").predictions
+    table = pd.DataFrame(STEPS[..., 0], columns=[*"abcdef"])
+    table.assign(u=FEATURES[:, 0], v=FEATURES[:, 1]).to_csv(tmp_path / "table.csv", index=False)
+    last = {"LSTM": {"units": 1, "return_sequences": True}}
+    keys["layers"] = [{"Reshape": {"target_shape": [2, 3]}}, "Masking", last]
+    keys["dataset"] = {"path": "table.csv", "target": ["u", "v"]}
+    recipe = write(tmp_path, keys, {})
+    with pytest.raises(RecipeError, match=r"Give an array of shape \(rows, 2, 1\)"):
+        kr.train(recipe, output_dir=tmp_path / "runs")
+
+
 def test_pixels_are_answered_as_pixels(tmp_path: Path):
     keys, arrays, _ = NETWORKS["an autoencoder of pixels"]
     recipe = write(tmp_path, keys, arrays)
@@ -370,6 +388,14 @@ def test_labels_of_a_table_keep_their_names(tmp_path: Path):
             },
             {"x": STEPS, "y": CLASSES - 1},
             "target y must contain class numbers from 0 on (received: -1)",
+        ),
+        (
+            {
+                "layers": end_with(units=3, activation="softmax"),
+                "loss": "sparse_categorical_crossentropy",
+            },
+            {"x": STEPS, "y": CLASSES + 1},
+            "Or subtract 1 from y, so that classes begin with 0.",
         ),
         (
             {"layers": [{"Dense": {"units": 3, "activation": "sigmoid"}}], "loss": "mse",
@@ -604,3 +630,105 @@ def test_masks_as_bytes_are_no_pixels(tmp_path: Path):
     run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs", epochs=30)
     assert run.history["loss"][-1] > 0.05  # divided by 255, they would be near 0
     assert 0.3 < run.predict(IMAGES)["predicted"].mean() < 0.7
+
+
+def test_few_masked_steps_are_one_target(tmp_path: Path):
+    x = np.where(np.arange(6)[:, None] < 4, STEPS, 0)
+    for name, y, loss, activation in (
+        ("classes", (STEPS[..., 0] > 0).astype(int), "binary_crossentropy", "sigmoid"),
+        ("numbers", STEPS[..., 0], "mse", "linear"),
+    ):
+        last = {"TimeDistributed": {"layer": {"Dense": {"units": 1, "activation": activation}}}}
+        layers = ["Masking", {"GRU": {"units": 3, "return_sequences": True}}, last]
+        recipe = write(tmp_path, {"layers": layers, "loss": loss}, {"x": x, "y": y})
+        run = kr.train(recipe, output_dir=tmp_path / "runs", name=name)
+        assert run.predict(x[:4])["predicted"].reshape(4, -1).shape == (4, 6)
+        test = run.predictions
+        assert test["known"].sum() == 4 * len(test["row"])
+        assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-4)
+
+
+def test_labels_behind_a_mask_stay_labels(tmp_path: Path):
+    layers = [*TAGGER[:1], {"LSTM": {"units": 3}}, {"Dense": {"units": 3, "activation": "sigmoid"}}]
+    keys = {"layers": layers, "loss": "binary_crossentropy"}
+    run = kr.train(write(tmp_path, keys, {"x": IDS, "y": LABELS}), output_dir=tmp_path / "runs")
+    assert "predicted_y 2" in run.predict(IDS[:4])
+
+
+SHARES = np.exp(FEATURES[:, :3]) / np.exp(FEATURES[:, :3]).sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("y", "last", "loss"),
+    [
+        (SHARES, "softmax", "kl_divergence"),
+        (SHARES, "softmax", "categorical_crossentropy"),
+        (SHARES, "linear", {"CategoricalCrossentropy": {"from_logits": True}}),
+        (SHARES[:, None].repeat(4, axis=1), "softmax", "categorical_crossentropy"),
+    ],
+)
+def test_shares_that_sum_to_1(tmp_path: Path, y: Any, last: str, loss: Any):
+    layers: list[Any] = [{"Dense": {"units": 3, "activation": last}}]
+    layers = layers if y.ndim == 2 else [{"RepeatVector": {"n": 4}}, *layers]
+    recipe = write(tmp_path, {"layers": layers, "loss": loss}, {"x": FEATURES, "y": y})
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    answers = run.predict(FEATURES[:4])
+    table = answers["predicted"] if isinstance(answers, dict) else answers.to_numpy()
+    np.testing.assert_allclose(table.sum(axis=-1), 1, rtol=1e-5)
+    assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-4)
+
+
+NUMBERS = FEATURES.sum(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "keys", "message"),
+    [
+        ("mse", NUMBERS, {}, "layers: relu gives numbers from 0 to inf, and y goes from -"),
+        ("mse", np.abs(NUMBERS), {"standardize_target": True},
+         "layers: relu gives numbers from 0 to inf, and y is standardised to mean 0. Remove"),
+        ("mse", np.abs(NUMBERS), {}, "metrics[0]: accuracy compares classes, and y is a number."),
+        ("hinge", np.sign(NUMBERS), {"task": "regression"}, "Write 0 for −1, and BinaryAccuracy:"),
+    ],
+)  # fmt: skip
+def test_doubtful_settings_for_numbers(tmp_path: Path, loss, y, keys, message):
+    layers = [{"Dense": {"units": 1, "activation": "tanh" if loss == "hinge" else "relu"}}]
+    keys = {"layers": layers, "loss": loss, "dataset": keys, "metrics": ["accuracy"]}
+    recipe = load_recipe(write(tmp_path, keys, {"x": FEATURES, "y": y}))
+    assert message in " ".join(find_doubts(recipe, load_for(recipe)))
+
+
+def test_settings_for_numbers_without_doubt(tmp_path: Path):
+    layers = [{"Dense": {"units": 1, "activation": "tanh"}}]
+    metrics = [{"BinaryAccuracy": {"threshold": 0}}, "Hinge"]
+    keys = {
+        "layers": layers,
+        "loss": "hinge",
+        "metrics": metrics,
+        "dataset": {"task": "regression"},
+    }
+    arrays = {"x": FEATURES, "y": (NUMBERS > 0).astype(np.float32)}
+    recipe = load_recipe(write(tmp_path, keys, arrays))
+    assert find_doubts(recipe, load_for(recipe)) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "activation", "dataset", "message"),
+    [
+        ("poisson", np.abs(NUMBERS), "linear", {},
+         "poisson takes the logarithm of outputs (received: activation='linear'). "
+         "Write activation: exponential."),
+        ("poisson", NUMBERS, "exponential", {}, "poisson needs counts. Use loss: mse."),
+        *(
+            (loss, np.abs(NUMBERS), "exponential", {"standardize_target": True},
+             f"{loss} needs numbers in their own units. Remove standardize_target.")
+            for loss in ("poisson", "msle", "mape")
+        ),
+    ],
+)  # fmt: skip
+def test_losses_that_depend_on_the_place_of_0(tmp_path, loss, y, activation, dataset, message):
+    layers = [{"Dense": {"units": 1, "activation": activation}}]
+    keys = {"layers": layers, "loss": loss, "dataset": dataset}
+    with pytest.raises(InputError) as caught:
+        load_for(load_recipe(write(tmp_path, keys, {"x": FEATURES, "y": y})))
+    assert message in str(caught.value)

@@ -87,6 +87,26 @@ def test_a_run_that_stopped_early_says_so(
     assert line in read(screen)
 
 
+@pytest.mark.parametrize(
+    ("facts", "options"),
+    [
+        ({}, ""),
+        ({"workers": 1, "address": None}, ""),
+        ({"workers": 2}, " --workers 2"),
+        ({"workers": 1, "address": "auto"}, " --workers 1 --address auto"),
+    ],
+)
+def test_a_stopped_run_says_how_to_continue(
+    tmp_path: Path, facts: dict[str, Any], options: str
+) -> None:
+    console, run = make_console(io.StringIO()), write_table(tmp_path / "run")
+    run.update(**facts)
+    run.checkpoints_path.mkdir()
+    (run.checkpoints_path / "000001-00000000-0.npz").touch()
+    terminal.print_stopped(console, run)
+    assert f"To continue: kerasrecipes train {run.path} --resume{options}" in read(console)
+
+
 def test_scores_are_those_of_the_page(tmp_path: Path, screen: Console) -> None:
     terminal.print_results(screen, write_regression(tmp_path / "run"))
     rows = [line.split("   ") for line in read(screen)]

@@ -277,7 +277,9 @@ def test_arrays_are_no_text() -> None:
 
 def test_numbers_are_no_text(reviews: pd.DataFrame) -> None:
     recipe = make(None, [SIGMOID], features={"stars": "text"}, drop=[])
-    with pytest.raises(DataError, match="column stars must contain texts; its type is double"):
+    with pytest.raises(
+        DataError, match="column stars must contain texts of at most 16 MB; its type is double"
+    ):
         load_for(recipe, data=reviews)
 
 
@@ -289,3 +291,12 @@ def test_a_masked_average_of_no_words_is_pointed_out(reviews: pd.DataFrame) -> N
     assert np.isnan(empty).all()  # in Keras 3.15; remove the warning when this fails
     assert "gives NaN for a text without any" in find_doubts(recipe, dataset)[0]
     assert find_doubts(make({"max_tokens": 60}), dataset) == []
+
+
+def test_a_file_of_words_stands_beside_the_recipe(tmp_path: Path) -> None:
+    vectorization = "TextVectorization: {vocabulary: words.txt}"
+    layers = f"layers:\n  - {vectorization}\n  - Dense: {{units: 1}}\n"
+    file = tmp_path / "recipe.yaml"
+    file.write_text(f"name: words\ndataset: {{path: t.csv, target: y}}\n{layers}loss: mse\n")
+    layer = load_recipe(file).layers[0]
+    assert layer.arguments["vocabulary"] == str(tmp_path / "words.txt")

@@ -24,15 +24,28 @@ if TYPE_CHECKING:
 
     from kerasrecipes.comparison import Comparison, compare
     from kerasrecipes.recipe import Recipe, load_recipe
+    from kerasrecipes.sweeping import Sweep, sweep
     from kerasrecipes.trained import TrainedRun, load_run
 
-__all__ = ["Comparison", "Recipe", "TrainedRun", "compare", "load_recipe", "load_run", "train"]
+__all__ = [
+    "Comparison",
+    "Recipe",
+    "Sweep",
+    "TrainedRun",
+    "compare",
+    "load_recipe",
+    "load_run",
+    "sweep",
+    "train",
+]
 
 _HOMES = {
     "Comparison": "kerasrecipes.comparison",
     "compare": "kerasrecipes.comparison",
     "Recipe": "kerasrecipes.recipe",
     "load_recipe": "kerasrecipes.recipe",
+    "Sweep": "kerasrecipes.sweeping",
+    "sweep": "kerasrecipes.sweeping",
     "TrainedRun": "kerasrecipes.trained",
     "load_run": "kerasrecipes.trained",
 }
@@ -89,9 +102,9 @@ def train(
     from kerasrecipes import pipeline  # imports NumPy, and TensorFlow once it trains
     from kerasrecipes.console import dropping, make_notebook_console
     from kerasrecipes.errors import InputError
+    from kerasrecipes.prediction.ready import find_ready
     from kerasrecipes.recipe import load_recipe
     from kerasrecipes.resuming import plan_resumption
-    from kerasrecipes.runs import find_run
     from kerasrecipes.terminal import TerminalListener
     from kerasrecipes.trained import TrainedRun
 
@@ -110,6 +123,7 @@ def train(
         checked = resumption.recipe
     else:
         checked = load_recipe(recipe, overrides, needs_source=data is None, **keys)
+    source, notes = find_ready(Path(weights_from)) if weights_from else (None, [])
     console = console or make_notebook_console()
     with dropping(console) if console else nullcontext():
         run = pipeline.train(
@@ -119,9 +133,9 @@ def train(
             data=data,
             callbacks=own_callbacks,
             resumption=resumption,
-            weights_from=find_run(Path(weights_from)) if weights_from else None,
+            weights_from=source,
         )
-    for line in run.info["warnings"] if console is None else ():
+    for line in [*notes, *run.info["warnings"]] if console is None else notes:
         warnings.warn(line, stacklevel=2)
     return TrainedRun(run.path)
 

@@ -31,6 +31,10 @@ def replacing(file: Path) -> Iterator[Path]:
         _flush(partial)
         os.replace(partial, file)
         _flush(file.parent)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(partial)):
+            error.filename = str(file)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

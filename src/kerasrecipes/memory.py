@@ -1,4 +1,4 @@
-"""How much memory is free, and what is said where it ends."""
+"""How much memory is free, how many cores there are, and the message where memory ends."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kerasrecipes.errors import RunFailed
 
@@ -55,6 +59,19 @@ def _list_errors() -> tuple[type[Exception], ...]:
     return (MemoryError, tf.errors.ResourceExhaustedError) if tf else (MemoryError,)
 
 
+def count_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def make_aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An empty array that begins where TensorFlow can use it without a copy."""
+    n_bytes = int(np.prod(shape)) * dtype.itemsize
+    block = np.empty(n_bytes + 64, np.uint8)
+    start = -block.ctypes.data % 64
+    return block[start : start + n_bytes].view(dtype).reshape(shape)
+
+
 def find_free_memory() -> int:
     """The bytes that this process can still get, by the strictest of its limits."""
     free = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
@@ -65,6 +82,12 @@ def find_free_memory() -> int:
     if most != resource.RLIM_INFINITY:
         free.append(most - 1024 * sum(_read("/proc/self/status", r"VmSize:\s+(\d+)")))
     return max(0, min(free))
+
+
+def find_used_memory() -> int:
+    """The bytes of memory that this process has now."""
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return 1024 * next(iter(_read("/proc/self/status", r"VmRSS:\s+(\d+)")), peak_kb)
 
 
 def _read(file: str | Path, pattern: str = r"(\d+)") -> list[int]:

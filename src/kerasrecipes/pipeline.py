@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import errno
-import importlib.metadata
-import platform
-import re
+import json
 import shlex
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,23 +16,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasrecipes.assessment import predict_test
 from kerasrecipes.durable import replacing
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.interrupts import Interrupts, catching_signals
 from kerasrecipes.memory import explaining_memory
 from kerasrecipes.native_log import redirect_stderr
+from kerasrecipes.prediction.ready import check_ready, describe_unfinished
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.report import N_SAMPLES, choose_plots, choose_samples, make_report
+from kerasrecipes.report import choose_plots, make_report
 from kerasrecipes.report.serving import add_inputs
 from kerasrecipes.resuming import Resumption
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.compatibility import find_doubts
-from kerasrecipes.rows.dataset import count_classes
-from kerasrecipes.rows.kinds import make_column
-from kerasrecipes.rows.windows import Series, name_last_value
+from kerasrecipes.rows.disk import are_on_disk
+from kerasrecipes.rows.windows import Series
+from kerasrecipes.run_facts import describe_dataset, find_git_commit, find_versions, is_image
 from kerasrecipes.run_files import hash_file
 from kerasrecipes.runs import OWN_FILES, Run, RunWriter, create_run
+from kerasrecipes.training.team import ALONE, Team
 
 if TYPE_CHECKING:
     import keras
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from kerasrecipes.model.built import Built
     from kerasrecipes.training.checkpoints import Checkpoint
     from kerasrecipes.training.fit import Scorer
-
-_STEPWISE = re.compile(r"LSTM|GRU|RNN|Bidirectional|TimeDistributed|1D")
-"""Layers that take (steps, features)."""
 
 
 class Listener:
@@ -87,6 +84,7 @@ class _Training:
     interval_s: float
     resumption: Resumption | None
     weights_from: Run | None
+    team: Team
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -111,6 +109,8 @@ class _Training:
             self._begin(command, started_at)
             with self.log(), explaining_memory():
                 self.train()
+            if self.team.number:
+                return
             with self.measure("report"), self.log():
                 remarks = make_report(run, run.info["plots"], "finished")
             warnings = [*run.info["warnings"], *remarks]
@@ -135,7 +135,7 @@ class _Training:
         run, recipe = self.run, self.recipe
         if run.recipe_path.exists():  # it continues
             run.remove_partial_files()
-            run.begin()
+            run.begin(address=None)
             return
         facts = {
             "name": recipe.name,
@@ -143,9 +143,9 @@ class _Training:
             "command": shlex.join(command),
             "seed": recipe.seed,
             "started_at": started_at.isoformat(timespec="seconds"),
-            "git_commit": _find_git_commit(),
+            "git_commit": find_git_commit(),
             "epochs": recipe.epochs,
-            "dataset": _describe_dataset(recipe, self.dataset),
+            "dataset": describe_dataset(recipe, self.dataset),
         }
         run.write_recipe(recipe.to_yaml())
         run.begin(**facts)
@@ -183,6 +183,9 @@ class _Training:
             encoded = {part: built.encode(self.dataset, part) for part in fitted}
         with self.measure("fit"):
             scorer = self._fit(built, encoded)
+        if self.recipe.calibrate or self.recipe.threshold is not None:
+            with self.measure("calibrate"):
+                built = self._calibrate(built)
         with self.measure("save"):
             self._save(built)
         with self.measure("evaluate"):
@@ -193,8 +196,11 @@ class _Training:
                 )
                 for part in self.dataset.parts
             }
+        if self.team.number:
+            return
+        limit_s = 0.1 * sum(self.seconds.values())
         with self.measure("predict"):
-            self._predict(built, metrics)
+            predict_test(self.run, self.recipe, self.dataset, built, metrics, limit_s)
         self.run.write_metrics(metrics)
         finished_at = datetime.now().isoformat(timespec="seconds")
         self.run.update(finished_at=finished_at, seconds=self.seconds)
@@ -205,29 +211,40 @@ class _Training:
             from kerasrecipes.model.built import build
             from kerasrecipes.training.device import choose_device
             from kerasrecipes.training.threads import needs_one_thread
+            from kerasrecipes.training.weights import weigh_classes
         device = choose_device(
             recipe.device,
             is_small=needs_one_thread(recipe, dataset),
             owns_process=self.owns_process,
+            takes_all=self.team.size == 1,
         )
+        self.team.connect(self._describe_work())
         with self.measure("build"), device.strategy.scope():
-            built = build(recipe, dataset)
-        warnings = [*map(str, recipe.warnings), *dataset.warnings, *device.warnings]
-        warnings += find_doubts(recipe, dataset)
+            built = build(recipe, dataset, computes_once=not self.callbacks)
+        warnings = [
+            *map(str, recipe.warnings),
+            *dataset.warnings,
+            *dataset.checks,
+            *device.warnings,
+        ]
+        warnings += [*find_doubts(recipe, dataset), *built.remarks]
         if recipe.precision == "mixed_float16" and device.description.startswith("CPU"):
             warnings.append("mixed_float16 is for GPUs: a CPU computes float16 many times slower.")
         self.run.update(
             device=device.description,
+            workers=self.team.size,
             warnings=warnings,
             versions=find_versions(),
-            plots=list(recipe.report or self._choose_plots()),
+            plots=list(self._choose_plots() if recipe.report is None else recipe.report),
             codec=built.codec.to_dict(),
             rare_categories=dict(built.encoder.rare),
             **built.describe(recipe),
         )
+        if (weights := weigh_classes(recipe, dataset)) is not None:
+            self.run.update(class_weights=list(map(float, weights)))
         if built.codec.class_names != dataset.class_names:  # class numbers that no row has
             self.dataset = replace(dataset, class_names=built.codec.class_names)
-            self.run.update(dataset=_describe_dataset(recipe, self.dataset))
+            self.run.update(dataset=describe_dataset(recipe, self.dataset))
         self.listener.begin(self.run.info)
         source = self.weights_from
         origin = self.run.info.get("weights_from")
@@ -238,12 +255,18 @@ class _Training:
         return built
 
     def _choose_plots(self) -> Sequence[str]:
-        dataset, is_image = self.dataset, _is_image(self.recipe, self.dataset)
+        dataset = self.dataset
         is_series = (
             isinstance(dataset.parts["train"].inputs, Series) and dataset.task != "multilabel"
         )
-        is_array = bool(dataset.target_shape) or is_series
-        return choose_plots(dataset.task, is_image, is_array=is_array)
+        plots = choose_plots(
+            dataset.task,
+            is_image(self.recipe, dataset),
+            is_array=bool(dataset.target_shape) or is_series,
+            n_classes=dataset.n_classes,
+            has_columns=len(dataset.target_names) == 1 and dataset.is_table,
+        )
+        return (*plots, "importance") if dataset.is_table else plots
 
     def _copy_weights(self, built: Built, source: Run) -> None:
         """Begin with another run's weights, and say of each layer where its weights come from."""
@@ -251,8 +274,10 @@ class _Training:
         from kerasrecipes.prediction.model_file import load_run_model
 
         saved = load_run_model(source)
-        lines = copy_weights(built.model, saved, source.model_path)
+        lines = copy_weights(built.network, saved, source.model_path)
         self.run.update(weights_from={"run": str(source.path), "layers": lines})
+        for line in describe_unfinished(source):
+            self._warn(line)
         self.listener.note(f"weights of {source.path}:")
         for line in lines:
             self.listener.note(f"  {line}")
@@ -293,17 +318,21 @@ class _Training:
             self.interval_s,
             new_optimizer=self.resumption is not None and "optimizer" in self.resumption.changed,
             warn=self._warn,
+            team=self.team,
         )
         clock = FitClock()
         clocks = [clock] if self.profile else []
-        make_scorer = partial(Scorer, built.model, encoded["train"], recipe.batch_size)
+        make_scorer = partial(Scorer, built.model, encoded["train"], recipe.batch_size, self.team)
         scorer = call_keras(recipe, ("layers",), make_scorer)
+        if self.team.size > 1:
+            self._warn_of_shares(built, scorer)
         try:
             with (
                 trace_into(run.profile_path) if self.profile else nullcontext(),
                 self.listener.show_fit(recipe.epochs, steps) as shown,
                 self.interrupts.deferring(),
                 checkpointer,
+                self.team.explaining_loss(),
             ):
                 fit_model(
                     built.model,
@@ -316,6 +345,7 @@ class _Training:
                     row_weights=weigh_rows(recipe, self.dataset),
                     callbacks=[*callbacks, *clocks, *shown],
                     checkpointer=checkpointer,
+                    team=self.team,
                 )
             self.interrupts.check()
             if checkpointer.error:
@@ -357,7 +387,7 @@ class _Training:
         is_same_data = (
             self.resumption.run.info["dataset"]["fingerprint"] == self.dataset.fingerprint
         )
-        self.run.update(dataset=_describe_dataset(self.recipe, self.dataset))
+        self.run.update(dataset=describe_dataset(self.recipe, self.dataset))
         found, damaged = find_checkpoint(self.resumption.run.checkpoints_path)
         for file in damaged:
             self._warn(f"{file} is damaged. Training continues from an earlier state.")
@@ -389,6 +419,45 @@ class _Training:
         self.run.update(continued=[*self.run.info.get("continued", ()), continued])
         return found
 
+    def _calibrate(self, built: Built) -> Built:
+        """Choose temperature and thresholds, which are saved with the model."""
+        from kerasrecipes.model.calibration import calibrate
+
+        built, warnings = calibrate(self.recipe, self.dataset, built)
+        for warning in warnings:
+            self._warn(warning)
+        self.run.update(codec=built.codec.to_dict())
+        return built
+
+    def _describe_work(self) -> str:
+        """What must be the same on all workers."""
+        recipe = self.recipe.to_dict()
+        recipe["dataset"] = recipe["dataset"] | {"path": ""}  # workers may find it elsewhere
+        on_disk = are_on_disk(self.dataset.parts["train"].inputs)
+        source = self.resumption.run.path.name if self.resumption else ""
+        return json.dumps([recipe, self.dataset.fingerprint, on_disk, source], default=str)
+
+    def _warn_of_shares(self, built: Built, scorer: Scorer) -> None:
+        """Warn of what each worker computes on its own share of a batch."""
+        from keras.layers import BatchNormalization
+
+        from kerasrecipes.model.serving import make_mask_reader
+
+        layers = built.model.layers
+        computed = {
+            "the statistics of BatchNormalization": any(
+                isinstance(each, BatchNormalization) and each.trainable for each in layers
+            ),
+            "the mean loss of unmasked steps": make_mask_reader(built.network) is not None,
+            "a loss or metric that is no mean over rows": scorer.depends_on_batches,
+        }
+        if any(computed.values()):
+            what = ", and ".join(each for each, applies in computed.items() if applies)
+            self._warn(
+                f"Each worker computes {what} on its share of a batch, so training differs from "
+                "training in one process."
+            )
+
     def _warn(self, text: str) -> None:
         self.run.update(warnings=[*self.run.info["warnings"], text])
         self.listener.note(f"warning  {text}")
@@ -396,42 +465,8 @@ class _Training:
     def _save(self, built: Built) -> None:
         with replacing(self.run.model_path) as file:
             built.serving.save(file)
-            add_inputs(file, self.run.info["dataset"])
+            add_inputs(file, self.run.info["dataset"], self.run.info["codec"])
         self.run.update(model_sha256=hash_file(self.run.model_path))
-
-    def _predict(self, built: Built, metrics: dict[str, dict[str, float]]) -> None:
-        """Predict raw rows, compare those of the saved model, and save the report's data."""
-        from kerasrecipes.model.serving import make_mask_reader, make_predictor, verify_saved
-        from kerasrecipes.training.scores import score_answers
-
-        dataset, test = self.dataset, self.dataset.parts["test"]
-        predict = make_predictor(built.serving, built.encoder)
-        outputs = predict(test.inputs)
-        verify_saved(self.run.model_path, built.encoder, test.inputs, outputs)
-        columns = built.codec.decode(outputs)
-        read_mask = make_mask_reader(built.model)
-        known = {
-            name: read_mask(built.encoder.encode(part.inputs)) if read_mask else None
-            for name, part in dataset.parts.items()
-        }
-        actual = built.codec.name_actual(test.target, known["test"])
-        last = name_last_value(test.inputs, dataset.target_names)
-        self.run.write_predictions({"row": test.rows} | actual | columns | last)
-        if known["test"] is not None:  # now it is known which classes are counted
-            self.run.update(dataset=_describe_dataset(self.recipe, dataset, known))
-        if dataset.task == "regression":
-            for name, part in dataset.parts.items():
-                answers = outputs if part is test else predict(part.inputs)
-                scores = score_answers(built.codec, part.target, answers, known[name], part.weights)
-                metrics[name] |= scores
-        if _is_image(self.recipe, dataset) and dataset.task != "multilabel":
-            positions = np.arange(min(N_SAMPLES, len(test)))
-            if dataset.task == "classification" and not built.codec.is_array:
-                chances = [v for name, v in columns.items() if name.startswith("probability_")]
-                is_correct = columns["predicted"] == actual["actual"]
-                positions = choose_samples(is_correct, np.max(chances, axis=0))
-            images = np.asarray(test.inputs)[positions]
-            self.run.write_samples(images=images, positions=positions)
 
 
 def train(
@@ -447,6 +482,7 @@ def train(
     checkpoint_every_s: float = 60.0,
     resumption: Resumption | None = None,
     weights_from: Run | None = None,
+    team: Team = ALONE,
 ) -> Run:
     """Train a recipe, and write a run folder with its report.
 
@@ -464,6 +500,7 @@ def train(
         checkpoint_every_s: Seconds between checkpoints.
         resumption: The run to continue, and ``recipe`` again; None begins anew.
         weights_from: A run whose weights the layers of the same names and shapes begin with.
+        team: The workers that train together. Only the leader's run is kept.
 
     Raises:
         InputError: Recipe or data break a rule; no run folder is left behind.
@@ -472,17 +509,24 @@ def train(
             as after an exception of a callback, and a checkpoint to continue from.
     """
     listener = listener or Listener()
-    with catching_signals(owns_process=owns_process) as interrupts:
+    with (
+        catching_signals(owns_process=owns_process) as interrupts,
+        team.choose_folder(output_dir) as folder,
+    ):
+        if weights_from:
+            check_ready(weights_from)
         started_s = time.perf_counter()
-        dataset = load_for(recipe, listener.note, data)
+        on_disk = resumption.stays_on_disk if resumption else None
+        dataset = load_for(recipe, listener.note, data, stream=on_disk)
+        team.check_batch(min(recipe.batch_size, len(dataset.parts["train"])))
         seconds = {"data": round(time.perf_counter() - started_s, 3)}
         if resumption:
             resumption.check_data(dataset, find_versions())
         started_at = datetime.now()
-        if resumption and not resumption.changed:
+        if resumption and not resumption.changed and not team.number:
             run = RunWriter(resumption.run.path)
         else:
-            run = create_run(output_dir, make_folder_name(recipe.name), started_at)
+            run = create_run(folder, make_folder_name(recipe.name), started_at)
         training = _Training(
             run,
             recipe,
@@ -495,85 +539,9 @@ def train(
             checkpoint_every_s,
             resumption,
             weights_from,
+            team,
             seconds,
         )
         with run.holding():
             training.run_all(command, started_at)
     return run
-
-
-def _is_image(recipe: Recipe, dataset: Dataset) -> bool:
-    """Whether inputs are images: (height, width, 1 or 3), or (height, width) if likely.
-
-    Arrays of shape (steps, features) have as many dimensions. They are neither bytes nor square, or
-    a layer of the recipe reads them step by step.
-    """
-    inputs = dataset.parts["train"].inputs
-    if isinstance(inputs, dict):
-        return False
-    if inputs.ndim == 4:
-        return inputs.shape[-1] in (1, 3)
-    reads_steps = any(_STEPWISE.search(layer.name) for layer in recipe.layers)
-    is_square = inputs.ndim == 3 and inputs.shape[1] == inputs.shape[2]
-    return inputs.ndim == 3 and not reads_steps and (is_square or inputs.dtype == np.uint8)
-
-
-def _describe_dataset(
-    recipe: Recipe, dataset: Dataset, known: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Describe the data for run.json.
-
-    Args:
-        known: By part, which steps no mask covers.
-    """
-    inputs = dataset.parts["train"].inputs
-    facts: dict[str, Any] = {
-        "name": dataset.name,
-        "origin": dataset.origin,
-        "task": dataset.task,
-        "target": dataset.target_name,
-        "targets": list(dataset.target_names),
-        "target_unit": dataset.target_unit,
-        "class_names": list(dataset.class_names),
-        "fingerprint": dataset.fingerprint,
-        "target_fingerprint": dataset.target_fingerprint,
-        "standardized": recipe.dataset.standardize_target,
-        "weighted": dataset.parts["train"].weights is not None,
-        "rows": {name: len(part) for name, part in dataset.parts.items()},
-    }
-    if isinstance(inputs, dict):
-        columns = dataset.columns or map(make_column, inputs)
-        facts["columns"] = [column.to_dict() for column in columns]
-        facts["target_columns"] = [column.to_dict() for column in dataset.target_columns]
-        if isinstance(inputs, Series):
-            offsets = inputs.windows.offsets
-            facts["n_steps"] = len(offsets)
-            facts["sampling_rate"] = int(offsets[1]) if len(offsets) > 1 else 1
-        facts["left_out"] = [list(pair) for pair in dataset.left_out]
-    else:
-        facts |= {"shape": list(inputs.shape[1:]), "is_image": _is_image(recipe, dataset)}
-    if dataset.task != "regression":
-        known = known or {}
-        facts["class_counts"] = {
-            name: count_classes(part.target, dataset.n_classes, known.get(name))
-            for name, part in dataset.parts.items()
-        }
-    return facts
-
-
-def find_versions() -> dict[str, str]:
-    """The installed versions that results depend on."""
-    packages = ("kerasrecipes", "tensorflow", "keras", "numpy")
-    versions = {package: importlib.metadata.version(package) for package in packages}
-    return versions | {"python": platform.python_version()}
-
-
-def _find_git_commit() -> str | None:
-    """The commit of the folder that the command ran in, or None outside a repository."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None

@@ -12,7 +12,7 @@ from kerasrecipes.errors import InputError
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.rows import Dataset
-from kerasrecipes.runs import Run, describe_holder, find_run, is_run, list_runs_of
+from kerasrecipes.runs import Run, check_network, describe_holder, find_run, is_run, list_runs_of
 
 _NOT_RESUMED = ("finished", "running", "damaged")
 
@@ -33,6 +33,14 @@ class Resumption:
     recipe: Recipe
     changed: tuple[str, ...] = ()
     allow_changes: bool = False
+
+    @property
+    def stays_on_disk(self) -> bool | None:
+        """Whether inputs stay on disk, as when the run began; None means as the recipe says."""
+        if self.recipe.dataset.stream is not None:
+            return None
+        on_disk: bool | None = self.run.info["dataset"].get("on_disk")
+        return on_disk  # free memory may have changed
 
     def check_data(self, dataset: Dataset, versions: dict[str, str]) -> None:
         """Make sure that the run continues on the same rows, with the same packages.
@@ -63,6 +71,7 @@ def plan_resumption(
     output_dir: Path,
     *,
     allow_changes: bool = False,
+    is_joining: bool = False,
     **keys: Any,
 ) -> Resumption:
     """Find the run to continue, and check that it may.
@@ -73,6 +82,7 @@ def plan_resumption(
         words: Changes to the recipe, as ``key=value``; the folder of the run may come first.
         output_dir: The folder of all runs.
         allow_changes: Whether the recipe may have changed in other keys than those that are given.
+        is_joining: Whether this worker joins others, one of which may have begun to continue it.
         keys: Top-level keys of a recipe, as for ``load_recipe``.
 
     Raises:
@@ -81,14 +91,15 @@ def plan_resumption(
     folders = [Path(word) for word in words if "=" not in word]
     changes = [word for word in words if "=" in word]
     if isinstance(source, str | Path) and (is_run(Path(source)) or list_runs_of(Path(source))):
-        run = _find_unfinished(Path(source))
+        run = _find_unfinished(Path(source), is_joining)
         recipe = load_recipe(run.recipe_path, changes, needs_source=False, **keys)
     else:
         recipe = load_recipe(source, changes, needs_source=False, **keys)
         folder = folders[0] if folders else output_dir / make_folder_name(recipe.name)
-        run = _find_unfinished(folder)
-    if run.status == "running":
+        run = _find_unfinished(folder, is_joining)
+    if run.status == "running" and not is_joining:
         raise InputError(describe_holder(run))
+    check_network(run)
     before = load_recipe(run.recipe_path, needs_source=False).to_dict()
     after = recipe.to_dict()
     changed = tuple(key for key in before | after if before.get(key) != after.get(key))
@@ -121,8 +132,9 @@ def plan_resumption(
     return Resumption(run, recipe, changed, allow_changes)
 
 
-def _find_unfinished(path: Path) -> Run:
+def _find_unfinished(path: Path, is_joining: bool) -> Run:
     """The run at a path, or the newest unfinished one of a ``runs/NAME``."""
     newest = find_run(path)
-    unfinished = [run for run in list_runs_of(path) if run.status not in _NOT_RESUMED]
+    others = {*_NOT_RESUMED} - ({"running"} if is_joining else set())
+    unfinished = [run for run in list_runs_of(path) if run.status not in others]
     return unfinished[-1] if unfinished else newest

@@ -51,14 +51,14 @@ _COLUMN = _shape(
     default=...,
 )
 _DATA = _shape(
-    (str, "name origin task target fingerprint target_fingerprint"),
+    (str, "name origin task target fingerprint target_fingerprint split"),
     (str | None, "target_unit"),
     (list[str], "targets class_names"),
     (bool, "standardized weighted is_image"),
     (list[_COLUMN], "columns target_columns"),  # type: ignore[valid-type]
     (list[Annotated[list[str], Field(min_length=2, max_length=2)]], "left_out"),
     (_Counts, "shape"),
-    (_Count, "n_steps sampling_rate"),
+    (_Count, "n_steps sampling_rate period"),
     (dict[str, _Count], "rows"),
     (dict[str, _Counts], "class_counts"),
 )
@@ -66,7 +66,9 @@ _CODEC = _shape(
     (str, "kind"),
     (list[str], "class_names names"),
     (_Count, "n_units"),
-    (list[FiniteFloat], "mean scale"),
+    (list[FiniteFloat], "mean scale thresholds"),
+    (str, "threshold_reason"),
+    (Annotated[FiniteFloat, Field(ge=0.01, le=100)], "temperature"),
     (bool, "from_logits"),
     (Literal["text", "integer", "boolean"], "class_type"),
     (_Counts, "steps"),
@@ -81,12 +83,23 @@ _LAYER = _shape(
 )
 _ORIGIN = _shape((str, "run"), (_Count, "epoch step"), default=...)
 _WEIGHTS = _shape((str, "run"), (list[str], "layers"), default=...)
+_Interval = Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)]  # mean and ends
+_LINEAR_MODEL = _shape(
+    (str, "left_out"),
+    (_Count, "rows of_rows"),
+    (dict[str, dict[str, float]], "scores"),
+    (FiniteFloat, "error"),
+    (_Interval, "gain"),
+)
+_IMPORTANCE = _shape(
+    (dict[str, _Interval], "columns"), (_Count, "rows of_rows repeats"), (str, "left_out")
+)
 _RUN = _shape(
     (str, "status name command started_at finished_at stopped_by error evaluated device"),
     (str, "profile optimizer loss model_sha256"),
     (str | None, "description git_commit"),
     (int | None, "seed"),
-    (_Count, "epochs epochs_run weights_of_epoch batch_size parameters parameters_bytes"),
+    (_Count, "epochs epochs_run weights_of_epoch batch_size parameters parameters_bytes workers"),
     (_Count | None, "multiply_adds"),
     (list[str], "warnings plots"),
     (dict[str, str], "versions"),
@@ -94,11 +107,14 @@ _RUN = _shape(
     (list[_ORIGIN], "continued"),  # type: ignore[valid-type]
     (_WEIGHTS, "weights_from"),
     (dict[str, list[str]], "rare_categories"),
+    (list[Annotated[FiniteFloat, Field(ge=0)]], "class_weights"),
     (dict[str, bool | None], "higher_is_better"),
     (dict[str, Annotated[FiniteFloat, Field(ge=0)]], "seconds"),
     (_DATA, "dataset"),
     (_CODEC, "codec"),
     (list[_LAYER], "layers"),  # type: ignore[valid-type]
+    (_LINEAR_MODEL, "linear_model"),
+    (_IMPORTANCE, "importance"),
 )
 """The content of run.json; an unfinished run has fewer facts."""
 
@@ -227,6 +243,17 @@ def _read_arrays(file: Path) -> dict[str, Any]:
             return {name: arrays[name] for name in arrays.files}
 
 
+def read_residuals(file: Path) -> Any:
+    """Read residuals.npz: absolute residuals of validation rows, of shape (n_rows, n_targets)."""
+    residuals = _read_arrays(file).get("residuals")
+    with report_damage(file):
+        if residuals is None or residuals.ndim != 2 or residuals.dtype.kind != "f":
+            raise ValueError("its array residuals must have numbers for each row and target")
+        if not (residuals >= 0).all() or (residuals[1:] < residuals[:-1]).any():
+            raise ValueError("its residuals must be absolute and ascend")
+        return residuals
+
+
 def read_samples(file: Path) -> dict[str, Any]:
     """Read the arrays of samples.npz."""
     arrays = _read_arrays(file)
@@ -236,4 +263,7 @@ def read_samples(file: Path) -> dict[str, Any]:
             raise ValueError(f"images has shape {images.shape}")
         if images.dtype.kind not in "uif" or positions.shape != images.shape[:1]:
             raise ValueError("images or positions are not as a run saves them")
-        return {"images": images, "positions": positions}
+        drops = arrays.get("drops", images[:0].reshape(0, 1, 1))
+        if drops.ndim != 3 or len(drops) > len(images) or not (abs(drops) <= 1).all():
+            raise ValueError("drops is not as a run saves it")
+        return {"images": images, "positions": positions, "drops": drops}

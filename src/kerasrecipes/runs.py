@@ -7,6 +7,7 @@
         metrics.json     {"train": {...}, "validation": {...}, "test": {...}}
         predictions.csv  the test rows: actual, predicted, a probability for each class;
                          predictions.npz where these are arrays
+        residuals.npz    absolute residuals of validation rows, for prediction intervals
         samples.npz      the test images that the report shows (image data only)
         model.keras      takes raw rows
         plots/*.png      the report's plots
@@ -27,10 +28,13 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from glob import glob
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,6 +47,7 @@ from kerasrecipes.run_files import (
     read_metrics,
     read_prediction_arrays,
     read_predictions,
+    read_residuals,
     read_samples,
     read_text,
 )
@@ -61,6 +66,7 @@ OWN_FILES = frozenset(
         "metrics.json",
         "predictions.csv",
         "predictions.npz",
+        "residuals.npz",
         "samples.npz",
         "model.keras",
         "report.html",
@@ -111,8 +117,14 @@ class Run:
         kept = max((int(name[:6]) for name in names if name[:6].isdecimal()), default=0)
         return max(kept, int(self.info.get("epochs_run", 0)))
 
+    @property
+    def has_network(self) -> bool:
+        """Whether this is not a run of scikit-learn's model in a comparison."""
+        is_trained = "layers" in self.info or self.info.get("epochs_run") != 0
+        return is_trained or self.status != "finished"
+
     def _is_held(self) -> bool:
-        """Whether a process holds the run's lock; True if that cannot be found out."""
+        """Whether a process holds the run's lock; True if this cannot be determined."""
         from filelock import FileLock, Timeout
 
         check_place(self.path / LOCK)
@@ -155,9 +167,15 @@ class Run:
         """Images for the report, or None where the data are not images.
 
         Keys: "images" of shape (n_images, height, width) or (..., channels), raw values;
-        "positions" of shape (n_images,), each one's line in predictions.csv, counted from 0.
+        "positions" of shape (n_images,), each one's line in predictions.csv, counted from 0;
+        "drops" of shape (n_done, n_patches, n_patches), see ``training.importance``.
         """
         return self._read("samples.npz", read_samples)
+
+    @property
+    def residuals(self) -> Any:
+        """Absolute residuals of validation rows, see ``report.intervals``; None without them."""
+        return self._read("residuals.npz", read_residuals)
 
     @property
     def recipe_path(self) -> Path:
@@ -269,6 +287,10 @@ class RunWriter(Run):
         """Write images for the report; keys as in ``Run.samples``."""
         self._write_arrays("samples.npz", arrays)
 
+    def write_residuals(self, residuals: Any) -> None:
+        """Write the residuals of validation rows, as ``Run.residuals`` gives them."""
+        self._write_arrays("residuals.npz", {"residuals": residuals})
+
     def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         import numpy as np
 
@@ -318,6 +340,20 @@ def _shrink(array: Any) -> Any:
     return array.astype(np.result_type(*ends))
 
 
+def check_network(run: Run) -> None:
+    """Make sure that a run is not one of scikit-learn's in a comparison.
+
+    Raises:
+        InputError: It has no network.
+    """
+    if not run.has_network:
+        name = run.info.get("name")
+        raise InputError(
+            f"{run.path} is a run of {name} in a comparison, whose model is not saved. Name the "
+            "run of a network."
+        )
+
+
 def describe_holder(run: Run) -> str:
     """Describe the process that trains a run, for a message."""
     process = run.info.get("process", {})
@@ -328,9 +364,11 @@ def describe_holder(run: Run) -> str:
 
 
 def create_folder(parent: Path, started_at: datetime) -> Path:
-    """Make a folder named after a local time; a second one of the same second is numbered."""
-    stamp = started_at.strftime("%Y%m%d-%H%M%S")
-    n = 1
+    """Make a folder named after a local time; if the newest is as late, its name is numbered."""
+    stamp, n = started_at.strftime("%Y%m%d-%H%M%S"), 1
+    for taken, number in map(_read_name, glob("*-*", root_dir=parent)):
+        if re.fullmatch(r"\d{8}-\d{6}", taken):
+            stamp, n = max((stamp, n), (taken, number + 1))
     while True:
         path = parent / (stamp if n == 1 else f"{stamp}-{n}")
         try:
@@ -343,6 +381,19 @@ def create_folder(parent: Path, started_at: datetime) -> Path:
             raise InputError(f"No folder can be made in {parent}: {error.strerror}.") from error
         else:
             return path
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder if it is missing, and check that files can be made in it.
+
+    Raises:
+        InputError: They cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InputError(f"No file can be made in {folder}: {error.strerror}.") from error
 
 
 def create_run(output_dir: Path, folder_name: str, started_at: datetime) -> RunWriter:
@@ -365,8 +416,12 @@ def create_run(output_dir: Path, folder_name: str, started_at: datetime) -> RunW
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder is a run, which may be damaged."""
-    return os.path.lexists(path / RUN_JSON)
+    """Whether a folder is a run, which may be damaged, or may be one, since it cannot be read."""
+    return os.path.lexists(path / RUN_JSON) or _is_closed(path)
+
+
+def _is_closed(path: Path) -> bool:
+    return os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK)
 
 
 def find_run(path: Path) -> Run:
@@ -416,11 +471,14 @@ def list_runs_of(folder: Path) -> list[Run]:
     """Every run in ``runs/<name>``, oldest first."""
     if not folder.is_dir():
         return []
+    if _is_closed(folder):
+        return [Run(folder)]
+    names = [path.name for path in folder.iterdir() if is_run(path)]
+    return [Run(folder / name) for name in sorted(names, key=_read_name)]
 
-    def started(path: Path) -> tuple[str, int]:
-        stamp, _, n = path.name.partition("-")
-        time, _, again = n.partition("-")
-        return f"{stamp}-{time}", int(again) if again.isdigit() else 1
 
-    found = filter(is_run, folder.iterdir())
-    return [Run(path) for path in sorted(found, key=started)]
+def _read_name(name: str) -> tuple[str, int]:
+    """The time that a folder is named after, and its number among those of the same time."""
+    date, _, rest = name.partition("-")
+    time, _, number = rest.partition("-")
+    return f"{date}-{time}", int(number) if number.isdecimal() else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,10 +12,12 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from kerasrecipes.console import echo
 from kerasrecipes.pipeline import Listener
 from kerasrecipes.recipe.names import make_printable
-from kerasrecipes.report.results import read_results
+from kerasrecipes.report.results import Results, read_results
 from kerasrecipes.report.tables import Table, list_columns, list_layers, list_scores, score_classes
+from kerasrecipes.report.verdict import describe_linear
 from kerasrecipes.report.words import write_count, write_epochs, write_rows, write_seconds
 from kerasrecipes.runs import Run
 
@@ -42,6 +45,8 @@ def print_header(console: Console, info: Mapping[str, Any]) -> None:
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column()
     facts.add_row("data", f"{data['name']}: {write_rows(data['rows'])} rows of {shape}{classes}")
+    if data.get("split"):
+        facts.add_row("split", data["split"])
     facts.add_row("from", data["origin"])
     facts.add_row("device", info["device"])
     facts.add_row(
@@ -105,9 +110,13 @@ def print_results(console: Console, run: Run) -> None:
         facts.append(f"stopped after epoch {epochs}{cause}")
     if "weights_of_epoch" in info:
         facts.append(f"the model has the weights of epoch {info['weights_of_epoch']:,}")
+    if threshold := _describe_threshold(results):
+        facts.append(threshold)
     if facts:
         console.print(Text("; ".join(facts)), soft_wrap=True)
     print_table(console, list_scores(results))
+    if linear := describe_linear(results):
+        console.print(Text(f"\n{linear}"), soft_wrap=True)
     seconds = info["seconds"]
     # A space that textwrap does not break keeps a stage and its seconds on one line.
     stages = ", ".join(f"{stage}\u00a0{s:.1f}" for stage, s in seconds.items() if s >= 0.05)
@@ -120,6 +129,14 @@ def print_results(console: Console, run: Run) -> None:
     print_path(console, "report", run.report_path)
 
 
+def _describe_threshold(results: Results) -> str:
+    """The thresholds, and how they were chosen; empty without any."""
+    if not (thresholds := results.codec.get("thresholds")):
+        return ""
+    values = ", ".join(f"{each:g}" for each in thresholds)
+    return f"threshold {values}, {results.codec.get('threshold_reason')}"
+
+
 def print_evaluation(console: Console, run: Run) -> None:
     """Print the scores of a saved model on rows that have the target, and those of each class."""
     results = read_results(run)
@@ -128,6 +145,9 @@ def print_evaluation(console: Console, run: Run) -> None:
         title.append(f"  evaluation of {results.evaluated}", style="not bold dim"), soft_wrap=True
     )
     print_table(console, list_scores(results))
+    if threshold := _describe_threshold(results):
+        text = f"These scores are at 0.5; the classes are predicted at {threshold}."
+        console.print(Text(f"\n{text}"), soft_wrap=True)
     classes = score_classes(results)
     if 0 < len(classes.rows) <= _MOST_CLASSES:
         print_table(console, classes)
@@ -136,16 +156,27 @@ def print_evaluation(console: Console, run: Run) -> None:
     print_path(console, "report", run.report_path)
 
 
+def print_json(run: Run) -> None:
+    """Print the facts of a run or an evaluation for programs."""
+    facts = {"run": str(run.path), "scores": run.metrics, "warnings": run.info["warnings"]}
+    echo(json.dumps(facts, indent=2, ensure_ascii=False))
+
+
 def print_stopped(console: Console, run: Run) -> None:
     """Print the number of epochs of an interrupted or failed run, and the report's path."""
     info = run.info
-    epochs = f"{info.get('epochs_run', 0):,} of {write_count(info['epochs'], 'epoch')}"
+    epochs = f"{run.epochs_run:,} of {write_count(info['epochs'], 'epoch')}"
     kept = (
         " The model was saved with the weights at that moment." if run.model_path.exists() else ""
     )
     console.print(Text(f"{info['status'].capitalize()} after {epochs}.{kept}"), soft_wrap=True)
     if any(run.checkpoints_path.glob("*.npz")):
-        console.print(Text(f"To continue: kerasrecipes train {run.path} --resume"), soft_wrap=True)
+        n_workers = info.get("workers", 1)
+        address = info.get("address")
+        option = f" --workers {n_workers}" if n_workers > 1 or address else ""
+        option += f" --address {address}" if address else ""
+        command = f"kerasrecipes train {run.path} --resume{option}"
+        console.print(Text(f"To continue: {command}"), soft_wrap=True)
     if run.report_path.exists():
         print_path(console, "report", run.report_path)
 

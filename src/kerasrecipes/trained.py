@@ -39,7 +39,9 @@ class TrainedRun(Run):
         return self.report_path
 
     def predict(
-        self, data: pd.DataFrame | pl.DataFrame | NDArray[Any] | str | Path
+        self,
+        data: pd.DataFrame | pl.DataFrame | NDArray[Any] | str | Path,
+        interval: float | None = None,
     ) -> pd.DataFrame | dict[str, NDArray[Any]]:
         """Predict raw rows.
 
@@ -47,6 +49,8 @@ class TrainedRun(Run):
             data: Rows with the columns of training, in any order, others allowed; an array of
                 shape (n_samples, ...), its columns in the order of training; or a file of either,
                 or of images.
+            interval: The level of prediction intervals "low" to "high" of numbers, such as 0.9.
+                Their width comes from the residuals of validation rows.
 
         Returns:
             A row for each, with ``data``'s index: "predicted", or "predicted_<target>" for each
@@ -60,7 +64,7 @@ class TrainedRun(Run):
         """
         from kerasrecipes.prediction.predict import predict_frame
 
-        answers = predict_frame(self._saved, data)
+        answers = predict_frame(self._saved, data, interval)
         self._warn()
         return answers
 

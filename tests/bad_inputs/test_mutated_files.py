@@ -12,8 +12,9 @@ import io
 import lzma
 import random
 import zipfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from pyarrow import feather, parquet
 from kerasrecipes.errors import InputError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Schema, load_dataset, open_rows
+from kerasrecipes.rows.dataset import count_rows
 from kerasrecipes.rows.target import Target
 
 N_QUICK, N_SLOW = 30, 650
@@ -169,22 +171,44 @@ def make_schema() -> Schema:
     return Schema(found.columns, target, ("y",), (), DatasetSpec(target="y"))
 
 
-def check(folder: Path, name: str, seed: int) -> None:
-    """Read a changed file for training and for a trained model, or refuse it."""
+def check(folder: Path, name: str, content: bytes, seed: int) -> set[str]:
+    """Read a file for training and for a trained model: "read", "refused" or both.
+
+    What is read has all of its parts, and a refusal names the data and a reason.
+    """
+    outcomes = set()
+
+    @contextmanager
+    def refusing() -> Iterator[None]:
+        try:
+            yield
+            outcomes.add("read")
+        except InputError as error:
+            head, _, reason = str(error).partition("\n  ")
+            assert head.startswith("dataset ")
+            assert reason
+            assert reason.endswith((".", "…"))
+            outcomes.add("refused")
+
     file = folder / name
-    file.write_bytes(mutate(make_files()[name], random.Random(seed)))
+    file.write_bytes(content)
     keys: dict[str, object] = {"path": str(file), "target": "y", "missing": "median"}
     if name.startswith("images"):
         keys = {"path": str(folder / "images"), "image_size": [8, 8]}
     elif name.endswith((".npz", ".npy")):
         keys = {"path": str(file), "target": "2" if name.endswith(".npy") else None}
-    with suppress(InputError):
-        load_dataset(DatasetSpec.model_validate(keys))
+    with refusing():
+        parts = load_dataset(DatasetSpec.model_validate(keys)).parts
+        assert parts["train"].target.size
+        for part in parts.values():
+            assert count_rows(part.inputs) == len(part.target) == len(part.rows)
     if keys.get("target") == "y":
-        with suppress(InputError):
+        with refusing():
             rows = open_rows(file, DatasetSpec())
-            for _ in rows.iterate(make_schema(), with_target=bool(seed % 2)):
-                pass
+            for piece in rows.iterate(make_schema(), with_target=bool(seed % 2)):
+                assert count_rows(piece.inputs) == len(piece.rows)
+                assert (piece.values is not None) == bool(seed % 2)
+    return outcomes
 
 
 @pytest.fixture
@@ -195,7 +219,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def fuzz(folder: Path, name: str, n: int) -> None:
+def fuzz(folder: Path, name: str, n: int) -> Counter[str]:
+    """Check a file changed in so many ways; how often it was read, and how often refused."""
+    outcomes: Counter[str] = Counter()
+
     @settings(
         max_examples=n,
         derandomize=True,
@@ -205,9 +232,11 @@ def fuzz(folder: Path, name: str, n: int) -> None:
     )
     @given(st.integers(0, 2**32))
     def run(seed: int) -> None:
-        check(folder, name, seed)
+        content = mutate(make_files()[name], random.Random(seed))
+        outcomes.update(check(folder, name, content, seed))
 
     run()
+    return outcomes
 
 
 @pytest.mark.reliability("fuzz")
@@ -217,4 +246,7 @@ def test_changed_files_are_read_or_refused(
     folder: Path, name: str, n_cases: int, record_property: Callable[[str, object], None]
 ) -> None:
     record_property("cases", n_cases)
-    fuzz(folder, name, n_cases)
+    outcomes = fuzz(folder, name, n_cases)
+    assert outcomes["refused"]
+    assert outcomes.total() >= n_cases
+    assert "read" in check(folder, name, make_files()[name], 0)  # the unchanged file

@@ -16,6 +16,7 @@ from PIL import Image
 
 from kerasrecipes.drafting.findings import look_at
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe import Component
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import load_dataset, open_rows
 from kerasrecipes.rows.files import open_table_file
@@ -23,6 +24,7 @@ from kerasrecipes.rows.files import open_table_file
 pytestmark = pytest.mark.reliability("hostile")
 CSV = "a,y\n" + "".join(f"{i * 7 % 5}.5,{i}\n" for i in range(20))
 ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".feather", ".xlsx", ".npz", ".npy")
+TEXT = {"text": Component("features", "text")}
 NO_FILE = (
     "is a device, a pipe or a socket, and not a file. Write its rows into a file; predict and "
     "evaluate also read them from standard input, which is named -."
@@ -201,7 +203,7 @@ def test_links_among_images(images: Path, place: str, target: str) -> None:
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(target)
     (problem,) = find_problems(images, color_mode="rgb")
-    assert problem.startswith("a folder of images must be reached in one way (received: ")
+    assert problem.startswith("a folder must be reached in one way (received: ")
     assert problem.endswith(" are the same folder). Remove the link.")
     assert str(link) in problem or str(images / "b") in problem
 
@@ -271,3 +273,61 @@ def test_pickled_objects_are_not_loaded(tmp_path: Path, name: str) -> None:
     assert not traces.exists()
     if name in ("rows.npy", "in.npz"):
         assert "contains Python objects, which are not loaded, as they can run code." in problem
+
+
+def write_texts(folder: Path, names: tuple[str, ...] = ("a", "b")) -> Path:
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        for i in range(6):
+            (folder / name / f"{i}.txt").write_text(f"film {i} was {name}")
+    return folder
+
+
+def test_what_is_no_file_among_texts(tmp_path: Path) -> None:
+    folder = write_texts(tmp_path / "texts")
+    os.mkfifo(folder / "a" / "pipe.txt")
+    (folder / "a" / "zero.txt").symlink_to("/dev/zero")
+    (folder / "b" / "gone.txt").symlink_to("nowhere.txt")
+    assert find_problems(folder) == [
+        "texts cannot be read: a/pipe.txt (not a file), a/zero.txt (not a file), b/gone.txt (not "
+        "a file). Correct or remove them."
+    ]
+
+
+def test_a_text_of_many_gigabytes(tmp_path: Path) -> None:
+    folder = write_texts(tmp_path / "texts")
+    (folder / "a" / "log.txt").touch()
+    os.truncate(folder / "a" / "log.txt", 1 << 40)  # a hole, which takes no disk
+    assert find_problems(folder) == [
+        "texts cannot be read: a/log.txt (over 16 MB). Correct or remove them."
+    ]
+
+
+def test_texts_that_memory_has_no_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kerasrecipes.rows.limits.find_free_memory", lambda: 1000)
+    (problem,) = find_problems(write_texts(tmp_path / "texts"))
+    assert problem.startswith("texts and series are read into memory, where these would take")
+    assert problem.endswith("GB). Give fewer rows.")
+
+
+@pytest.mark.parametrize(("place", "target"), [("a/loop", ".."), ("c", "a"), ("a/other", "../b")])
+def test_links_among_texts(tmp_path: Path, place: str, target: str) -> None:
+    folder = write_texts(tmp_path / "texts")
+    (folder / place).symlink_to(target)
+    (problem,) = find_problems(folder)
+    assert problem.startswith("a folder must be reached in one way (received: ")
+    assert problem.endswith(" are the same folder). Remove the link.")
+
+
+def test_links_to_texts_elsewhere_are_read(tmp_path: Path) -> None:
+    folder = write_texts(tmp_path / "texts")
+    (folder / "c").symlink_to(write_texts(tmp_path / "elsewhere", ("d",)) / "d")
+    assert load_dataset(DatasetSpec(path=str(folder), features=TEXT)).class_names == (*"abc",)
+
+
+def test_a_folder_of_texts_without_permission(shared: Path) -> None:
+    folder = write_texts(shared / "texts")
+    (folder / "a").chmod(0)
+    with ordinary_user():
+        assert find_problems(folder) == [f"path: {folder}/a cannot be read: Permission denied."]
+    (folder / "a").chmod(0o755)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
 from kerasrecipes.cli.app import main
+from kerasrecipes.runs import Run
 from prediction.saved_runs import make_houses, train_runs
 
 
@@ -70,6 +72,21 @@ def test_classes_have_a_table_of_their_own(call, runs) -> None:
         "warning  town: 75 rows have a category that no training row had ('Rom'); it is taken "
         "as unknown."
     )
+
+
+def test_scores_for_programs_are_one_json_object(call, runs) -> None:
+    make_houses().dropna().assign(town="Rom").to_csv("known.csv", index=False)
+    code, lines, err = call("evaluate", runs["classes"], "--data", "known.csv", "--json")
+    assert (code, err) == (0, "")
+    facts = json.loads("\n".join(lines))
+    run = Run(Path(facts["run"]))
+    assert run.path.parent == runs["classes"] / "evaluations"
+    assert facts == {
+        "run": str(run.path),
+        "scores": {"evaluated": run.metrics["evaluated"]},
+        "warnings": run.info["warnings"],
+    }
+    assert "('Rom')" in facts["warnings"][0]
 
 
 def test_an_encoding_of_its_own(call, runs) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -91,6 +93,28 @@ def test_a_name_means_its_newest_finished_run(call, run: Path) -> None:
     assert call("predict", "runs/houses", "--data", "rows.csv")[0] == 0
 
 
+@pytest.mark.parametrize("status", ["interrupted", "failed", "killed", "running"])
+@pytest.mark.parametrize("verb", ["predict", "evaluate"])
+def test_an_unfinished_run_is_named_with_the_epochs_of_its_model(
+    call, run: Path, verb: str, status: str
+) -> None:
+    stopped = RunWriter(Path(shutil.copytree(run, "runs/houses/20260131-120000")))
+    make_houses().dropna().to_csv("rows.csv", index=False)
+    host = "elsewhere" if status == "running" else platform.node()
+    written = "running" if status == "killed" else status
+    stopped.update(status=written, epochs=100, epochs_run=12, process={"host": host, "pid": 1})
+    line = (
+        f"warning  {stopped.path} is not finished ({status}): its model was saved after 12 of 100 "
+        "epochs.\n"
+    )
+    for named in (stopped.path, stopped.path.parent):
+        code, out, err = call(verb, named, "--data", "rows.csv")
+        assert (code, (out + err).count(line)) == (0, 1)
+    if verb == "evaluate":
+        page = max(stopped.path.glob("evaluations/*/report.html"))
+        assert "its model was saved after 12 of 100 epochs" in page.read_text(encoding="utf-8")
+
+
 def test_refusals_leave_by_standard_error(call, run: Path, tmp_path: Path) -> None:
     make_houses().rename(columns={"area": "aera"}).to_csv("rows.csv", index=False)
     code, out, err = call("predict", run, "--data", "rows.csv", "-o", "answers.csv")
@@ -138,6 +162,44 @@ def test_a_pipe_may_close_early_and_rows_may_come_by_one(run: Path, tmp_path: Pa
     first, second = done.stdout.splitlines()
     assert (first, second[:5]) == ("id,predicted", "0000,")
     assert (done.stderr, done.returncode) == ("", 128 + signal.SIGPIPE)
+
+
+ENDLESS = """
+import sys
+from kerasrecipes.rows import limits
+limits.MOST_STREAMED = 1 << 25
+from kerasrecipes.cli.app import main
+main()
+"""
+
+
+@pytest.mark.reliability("bad input")
+@pytest.mark.parametrize(
+    ("endless", "reason"),
+    [
+        (
+            "yes id,rooms,area,town,sold,garden",
+            "over 32 MB arrived. Save the rows to a file instead.",
+        ),
+        ("yes | tr -d '\\n'", "over 32 MB arrived. Save the rows to a file instead."),
+        ("cat /dev/zero", "the file must be text (received: a zero byte at byte 0)."),
+        ("yes | gzip -c -1", "over 32 MB arrived. "),
+    ],
+)
+def test_an_endless_stream_is_refused(run: Path, tmp_path: Path, endless: str, reason: str) -> None:
+    (tmp_path / "temporary").mkdir()
+    done = subprocess.run(
+        ["bash", "-c", f"({endless}) | '{sys.executable}' -c '{ENDLESS}' predict '{run}' --data -"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path / "temporary")},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"dataset standard input\n  {reason}")
+    assert "Traceback" not in done.stderr
+    assert [*(tmp_path / "temporary").iterdir()] == []
 
 
 @pytest.mark.reliability("hostile")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasrecipes.runs import Run, list_runs
+from kerasrecipes.runs import Run, RunWriter, list_runs
 
 RECIPE = """\
 name: 작은 iris
@@ -123,6 +124,31 @@ def test_scores_and_predictions_fit_together(run: Run):
 def test_the_resolved_recipe_has_the_overrides(run: Run):
     assert "seed: 3" in run.recipe_text
     assert "batch_size: 16" in run.recipe_text
+
+
+def test_weights_come_from_the_newest_finished_run_of_a_name(trained, run: Run, tmp_path: Path):
+    folder = tmp_path / "runs" / "flowers"
+    older = shutil.copytree(run.path, folder / "20260131-110000")
+    stopped = RunWriter(Path(shutil.copytree(run.path, folder / "20260131-120000")))
+    stopped.update(status="interrupted", epochs=9)
+    command = [sys.executable, "-m", "kerasrecipes", "train", str(trained[1] / "iris.yaml")]
+    options = ["--output-dir", str(tmp_path / "new"), "epochs=1", "report=[learning_curves]"]
+
+    def train_from(source: Path) -> subprocess.CompletedProcess[str]:
+        arguments = [*command, *options, "--from", str(source)]
+        return subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+    done = train_from(folder)
+    assert done.returncode == 0, done.stderr
+    passed_over = f"warning  {stopped.path} is not finished (interrupted); using {older}\n"
+    assert done.stdout.startswith(passed_over)
+    done = train_from(stopped.path)
+    assert f"warning  {stopped.path} is not finished (interrupted): its model was" in done.stdout
+    stopped.model_path.unlink()
+    done = train_from(stopped.path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{stopped.path} has no saved model to use: ")
+    assert len(list_runs(tmp_path / "new")) == 2
 
 
 def test_ctrl_c_keeps_the_run(tmp_path: Path):

@@ -114,6 +114,43 @@ def test_rows_that_are_left_out_for_their_gaps_are_other_rows() -> None:
         check_rows(facts)
 
 
+def test_rows_on_a_disk_are_the_same_rows_in_another_order() -> None:
+    here, there = describe(ROADS), describe(ROADS, "dataset.stream=true")
+    assert here.data["target_fingerprint"] != there.data["target_fingerprint"]
+    check_rows([here, there])
+    other = describe(ROADS, "name=b", "dataset.stream=true", "dataset.split_seed=1")
+    with pytest.raises(InputError, match=r"dataset\.split_seed: 42 and 1"):
+        check_rows([here, other])
+
+
+STEPS = """
+dataset: {path: steps.npz, validation_split: 0.2}
+layers:
+  - Masking: {mask_value: 0}
+  - LSTM: {units: 2, return_sequences: true}
+  - Dense: {units: 2, activation: softmax}
+loss: sparse_categorical_crossentropy
+"""
+
+
+def test_scores_of_other_masks_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 5, 3)).astype(np.float32)
+    np.savez("steps.npz", x=x, y=rng.integers(0, 2, (40, 5)))
+    masked = describe(STEPS, "name=a")
+    check_rows([masked, describe(STEPS, "layers.1.LSTM.units=3")])
+    check_rows([masked, describe(STEPS, "layers.0.Masking.mask_value=0.0")])
+    for change, words in {
+        "layers.0.Masking.mask_value=1": r"received: Masking\(0\) and Masking\(1\)",
+        "layers.0={Dense: {units: 3}}": r"a and b have .* \(received: Masking\(0\) and none\)",
+    }.items():
+        with pytest.raises(InputError, match=words):
+            check_rows([masked, describe(STEPS, "name=b", change)])
+    np.savez("steps.npz", x=x, y=rng.integers(0, 2, 40))
+    last = STEPS.replace("sequences: true", "sequences: false")
+    check_rows([describe(last), describe(last, "layers.0={Dense: {units: 3}}")])
+
+
 @pytest.mark.parametrize(
     ("metrics", "name", "is_higher_better"),
     [

@@ -122,7 +122,20 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
         (
             ["dataset.shuffle=false epochs=2", "dataset.shuffle=false epochs=3"],
             {"splits": 2},
-            "--splits draws rows at random (received: shuffle=false).",
+            "--splits draws rows at random (received: rows in order).",
+        ),
+        (["epochs=2", "epochs=3"], {"splits": 2, "folds": 2}, "cannot be combined with splits"),
+        (["epochs=2", "epochs=3"], {"tune": "learning_rate", "folds": 2}, "splits or tune."),
+        (["epochs=2", "epochs=3"], {"folds": 101}, "101 folds need more rows (received: 100)"),
+        (
+            ["dataset.time=lanes epochs=2", "dataset.time=lanes epochs=3"],
+            {"splits": 2},
+            "--splits draws rows at random (received: rows in order). Use --folds",
+        ),
+        (
+            ["dataset.group=lanes epochs=2", "dataset.drop=[lanes] epochs=3"],
+            {"folds": 3},
+            "Only recipes with the same rows and target in each part can be compared",
         ),
         (["epochs=2", "epochs=3"], {"tune": "momentum"}, "tune must be 'learning_rate'"),
         (
@@ -142,6 +155,55 @@ def test_what_cannot_be_compared_is_refused_before_the_first_training(
         kr.compare(folder / "roads.yaml", *given, data=frame, output_dir=out, **options)
     assert message in str(caught.value)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("taken", ["runs", "runs/comparisons", "runs/roads_epochs=2"])
+def test_a_folder_that_cannot_be_written_is_refused_before_the_first_training(
+    folder: Path, tmp_path: Path, taken: str
+) -> None:
+    frame, out = pd.read_csv(folder / "roads.csv"), tmp_path / "runs"
+    (tmp_path / taken).parent.mkdir(exist_ok=True)
+    (tmp_path / taken).write_text("a file")
+    with pytest.raises(InputError, match=rf"^No file can be made in {out}[^\n]*\.$"):
+        kr.compare(folder / "roads.yaml", "epochs=2", "epochs=3", data=frame, output_dir=out)
+    assert not [*tmp_path.rglob("run.json")]
+
+
+def test_runs_from_disk_and_from_memory_are_compared(folder: Path, tmp_path: Path) -> None:
+    source = [folder / "roads.yaml", f"dataset.path={folder / 'roads.csv'}"]
+    run = kr.train(*source, output_dir=tmp_path)
+    streamed = load_recipe(source[0], [source[1], "dataset.stream=true", "name=streamed"])
+    found = kr.compare(streamed, run.path, output_dir=tmp_path, seeds=1)
+    assert {each.name for each in found.contenders} == {"roads", "streamed"}
+
+
+def test_each_fold_is_the_test_part_once(folder: Path, tmp_path: Path) -> None:
+    frame, given = pd.read_csv(folder / "roads.csv"), ["epochs=2", "epochs=2 dataset.drop=[lanes]"]
+    options: dict[str, Any] = {"data": frame, "output_dir": tmp_path}
+    variants = [f"dataset.test_split=0.3 {one}" for one in given]
+    comparison = kr.compare(folder / "roads.yaml", *variants, folds=4, **options)
+    first, second = comparison.contenders
+    ranking = comparison.ranking
+    assert (comparison.part, ranking.draw_name, ranking.n) == ("test", "fold", 4)
+    assert ranking.test_share == pytest.approx(25 / 52)  # 23 of the other 75 rows are validation
+    assert "over 4 folds" in ranking.method
+    for contender in comparison.contenders:
+        rows = [row for run in contender.runs for row in run.predictions["row"]]
+        assert sorted(map(int, rows)) == [*range(100)]
+        assert [run.info["dataset"]["split"] for run in contender.runs] == [
+            f"fold {i} of 4" for i in (1, 2, 3, 4)
+        ]
+        assert [run.info["seed"] for run in contender.runs] == [42, 43, 44, 45]
+    page = comparison.page.read_text(encoding="utf-8")
+    assert '<th scope="col">Fold</th>' in page
+    assert "4 folds each" in page
+    again = kr.compare(folder / "roads.yaml", *variants, folds=4, **options)
+    assert {run.path for run in again.contenders[0].runs} == {run.path for run in first.runs}
+    folders = [one.runs[0].path.parent for one in (first, second)]
+    finished = kr.compare(*folders, output_dir=tmp_path)
+    assert finished.ranking == ranking
+    alone = kr.train(first.runs[1].recipe_path, data=frame, output_dir=tmp_path / "alone")
+    assert alone.metrics == first.runs[1].metrics
 
 
 def test_recipes_need_rows_from_somewhere(folder: Path) -> None:

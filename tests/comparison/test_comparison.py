@@ -46,7 +46,7 @@ def test_it_is_ranked_by_the_direction_of_the_metric(tmp_path: Path) -> None:
 def test_overlapping_splits_are_scored_rows_per_training_row(tmp_path: Path) -> None:
     contenders = write_optimizers(tmp_path)
     _, ranking = rank_contenders(
-        contenders, "test", "accuracy", higher_is_better=True, varies_split=True
+        contenders, "test", "accuracy", higher_is_better=True, draw_name="split"
     )
     assert ranking.test_share == 10_000 / 48_000
 

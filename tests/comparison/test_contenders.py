@@ -64,8 +64,8 @@ def test_folders_are_finished_runs_in_the_order_of_their_start(tmp_path: Path) -
     _, (found, other) = read_contenders(
         [contender.runs[0].path.parent, write_contender(tmp_path / "b", "sgd").runs[0].path]
     )
-    assert list(found.by_draw) == [(42, 42), (43, 42)]
-    assert list(other.by_draw) == [(42, 42)]
+    assert list(found.by_draw) == [(42, 42, 0, 1), (43, 42, 0, 1)]
+    assert list(other.by_draw) == [(42, 42, 0, 1)]
 
 
 def test_runs_of_other_data_or_recipes_than_the_newest_are_left_out(tmp_path: Path) -> None:

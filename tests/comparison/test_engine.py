@@ -18,13 +18,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kerasrecipes.comparison import engine
-from kerasrecipes.comparison.engine import Outcome, Trainer
+from kerasrecipes import workers
+from kerasrecipes.comparison.engine import Trainer
 from kerasrecipes.errors import InputError
 from kerasrecipes.interrupts import Interrupted
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.rows import load_for
 from kerasrecipes.runs import Run, list_runs_of
+from kerasrecipes.workers import Crew, Job, Outcome
 
 RECIPE = """
 dataset: {{name: iris, validation_split: 0.3, stratify: true}}
@@ -93,15 +94,15 @@ def test_outcomes_come_in_the_order_of_the_recipes(
 
 def test_workers_of_a_cpu_compute_in_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
     def list_settings() -> set[str]:
-        environment = engine._make_environment()
+        environment = workers.make_environment()
         return {name for name in environment if "_NUM_" in name and environment[name] == "1"}
 
     cpu = {"TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"}
     for name in cpu:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(engine, "_has_gpu", lambda: False)
+    monkeypatch.setattr(workers, "_has_gpu", lambda: False)
     assert list_settings() == cpu
-    monkeypatch.setattr(engine, "_has_gpu", lambda: True)
+    monkeypatch.setattr(workers, "_has_gpu", lambda: True)
     assert list_settings() == cpu - {"TF_NUM_INTEROP_THREADS"}
     assert not cpu & os.environ.keys()
 
@@ -145,13 +146,47 @@ def test_a_run_of_other_data_or_versions_is_not_reused(
     copy = Run(tmp_path / "relu" / outcomes[0].run.path.name)
     shutil.copytree(outcomes[0].run.path, copy.path)
     trainer = Trainer(tmp_path, QUIET, fingerprints=fingerprints)
-    found = trainer._find_same(recipes[0], "finished")
+    found = trainer.find_same(recipes[0], "finished")
     assert found is not None
     assert found.path == copy.path
     info = copy.info
     for key, other in (("dataset", {"fingerprint": "0" * 64}), ("versions", {"keras": "3.0.0"})):
         (copy.path / "run.json").write_text(json.dumps(info | {key: other}), encoding="utf-8")
-        assert trainer._find_same(recipes[0], "finished") is None
+        assert trainer.find_same(recipes[0], "finished") is None
+
+
+def test_a_training_stops_after_the_epoch_whose_scores_are_not_good_enough(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def show(epoch: int, logs: Any) -> bool:
+        seen.append(epoch)
+        return epoch == 2 and logs["val_accuracy"] <= 1
+
+    recipe = load_recipe(files["relu"], ["epochs=50"])
+    with Crew(1) as crew:
+        outcome = crew.train(Job(recipe, tmp_path, can_stop=True), show)
+    assert outcome.run is None
+    assert outcome.error == "It was stopped after epoch 2."
+    assert seen == [1, 2]
+    (run,) = list_runs_of(tmp_path / "relu")
+    assert (run.status, run.info["epochs_run"]) == ("failed", 2)
+
+
+def test_a_worker_whose_memory_has_grown_is_replaced(
+    recipes: list[Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def list_processes(most_growth: float) -> list[int]:
+        monkeypatch.setattr(workers, "_MOST_GROWTH", most_growth)
+        with Crew(1) as crew:
+            for recipe in (recipes[0], recipes[2], recipes[0]):
+                crew.train(Job(recipe, tmp_path), lambda epoch, logs: False)
+        assert all(worker.process.returncode == 0 for worker in crew.workers)
+        return [len(worker.memory) for worker in crew.workers]
+
+    assert list_processes(1.0) == [3]
+    assert list_processes(1e-9) == [2, 1]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -171,19 +206,20 @@ def test_a_killed_worker_is_tried_once_more_and_the_others_go_on(
     fingerprints: dict[str, str],
     n_kills: int,
 ) -> None:
-    train, n_left = engine._Crew.train, n_kills
+    train, n_left = Crew.train, n_kills
     n_epochs = {1: 500, 2: 100_000}[n_kills]
 
-    def train_and_kill(crew: engine._Crew, job: engine.Job, show: Any) -> Outcome:
-        def show_and_kill(epoch: int, scores: str) -> None:
+    def train_and_kill(crew: Crew, job: Job, show: Any) -> Outcome:
+        def show_and_kill(epoch: int, logs: Any) -> bool:
             nonlocal n_left
             if n_left and epoch and job.recipe.name == "relu":
                 n_left -= 1
                 os.kill(crew.workers[-1].process.pid, signal.SIGKILL)
+            return False
 
         return train(crew, job, show_and_kill)
 
-    monkeypatch.setattr(engine._Crew, "train", train_and_kill)
+    monkeypatch.setattr(Crew, "train", train_and_kill)
     said = io.StringIO()
     jobs = [
         load_recipe(files["relu"], ["seed=1", f"epochs={n_epochs}"]),
@@ -222,21 +258,22 @@ def test_a_signal_leaves_no_worker_behind_and_the_same_comparison_continues(
     fingerprints: dict[str, str],
     number: signal.Signals,
 ) -> None:
-    crews: list[engine._Crew] = []
-    train = engine._Crew.train
+    crews: list[Crew] = []
+    train = Crew.train
 
-    def interrupt_after_an_epoch(crew: engine._Crew, job: engine.Job, show: Any) -> Outcome:
+    def interrupt_after_an_epoch(crew: Crew, job: Job, show: Any) -> Outcome:
         crews.append(crew)
 
-        def show_and_interrupt(epoch: int, scores: str) -> None:
+        def show_and_interrupt(epoch: int, logs: Any) -> bool:
             if epoch == 1:
                 os.kill(os.getpid(), number)
+            return False
 
         return train(crew, job, show_and_interrupt)
 
     long = load_recipe(files["relu"], ["epochs=3000"])
     trainer = Trainer(tmp_path, QUIET, ("compare",), workers=1, fingerprints=fingerprints)
-    monkeypatch.setattr(engine._Crew, "train", interrupt_after_an_epoch)
+    monkeypatch.setattr(Crew, "train", interrupt_after_an_epoch)
     with pytest.raises(Interrupted):
         trainer.train([long])
     monkeypatch.undo()
@@ -297,8 +334,8 @@ def test_workers_import_the_modules_of_registered_classes(
     monkeypatch.syspath_prepend(str(tmp_path))
     module = importlib.import_module("own_layers")
     own = load_recipe(files["relu"], [f"layers=['Own>Double', {OUTPUT}]"])
-    assert engine._find_modules([own]) == ["own_layers"]
-    assert engine._find_modules([load_recipe(files["relu"])]) == []
+    assert workers.find_modules([own]) == ["own_layers"]
+    assert workers.find_modules([load_recipe(files["relu"])]) == []
     (outcome,) = Trainer(tmp_path / "runs", QUIET).train([own])
     assert outcome.error == ""
     module.Double.__module__ = "__main__"
@@ -319,4 +356,4 @@ def test_workers_import_the_modules_of_registered_classes(
     ],
 )
 def test_a_death_has_a_reason(exit_code: int, reason: str) -> None:
-    assert engine._describe_death(exit_code) == reason
+    assert workers._describe_death(exit_code) == reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +23,11 @@ SGD = [0.861, 0.866, 0.858, 0.863, 0.864]
 CLAIMS = {Verdict.BETTER, Verdict.WORSE}
 
 
-def compare_rows(
-    rows: npt.ArrayLike, higher_is_better: bool = True, test_share: float | None = None
-) -> Ranking:
+def compare_rows(rows: npt.ArrayLike, higher_is_better: bool = True, **keys: Any) -> Ranking:
     """Compare rows of scores under the names r0, r1 and so on."""
     scores = {f"r{i}": row for i, row in enumerate(np.asarray(rows, dtype=float).tolist())}
-    return rank_scores(scores, "accuracy", higher_is_better=higher_is_better, test_share=test_share)
+    keys = {"draw_name": "split" if keys.get("test_share") else "seed"} | keys
+    return rank_scores(scores, "accuracy", higher_is_better=higher_is_better, **keys)
 
 
 def find_standing(comparison: Ranking, name: str) -> Standing:
@@ -309,6 +309,16 @@ class TestDescribe:
             "the test accounts for the rows that splits share.",
         ]
 
+    def test_several_folds(self) -> None:
+        text = describe(
+            compare_rows([[4, 6, 5, 4], [1, 4, 4, 0]], test_share=1 / 3, draw_name="fold")
+        )
+        assert text.splitlines()[1:] == [
+            "4 folds cannot tell r0 from r1 (about 14 splits of this size would), "
+            "if the true difference is as large as the observed one.",
+            "Scores are on test parts; the test accounts for the training rows that folds share.",
+        ]
+
     def test_one_contender(self) -> None:
         text = describe(compare_rows([ADAM]))
         assert text == "Only r0 was run: there is nothing to compare it with."
@@ -322,8 +332,9 @@ class TestDescribe:
             (
                 (6, 5),
                 0.25,
-                "Corrected resampled t-tests (Nadeau and Bengio 2003) over 5 splits, two-sided at "
-                "5%, with Holm's correction across all 15 pairs.",
+                "Corrected resampled t-tests (Nadeau and Bengio 2003) over 5 splits, with 0.25 "
+                "scored rows per training row, two-sided at 5%, with Holm's correction across "
+                "all 15 pairs.",
             ),
         ],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from kerasrecipes.comparison.contenders import Contender
 from kerasrecipes.comparison.table import make_table, to_csv
+from kerasrecipes.runs import RunWriter
 
 from .fake_contenders import OPTIMIZERS, compare, write_contender, write_optimizers
 
@@ -93,3 +95,17 @@ def test_csv_has_no_text_that_a_spreadsheet_takes_as_a_formula(
     differences = [float(row["difference"]) for row in rows[1:]]  # negative numbers stay numbers
     assert all(difference <= 0 for difference in differences)
     record_property("cases", len(names))
+
+
+def test_a_linear_model_on_the_same_rows_is_listed_where_runs_have_one(tmp_path: Path) -> None:
+    contenders = write_optimizers(tmp_path, n_seeds=2)
+    scores = {"validation": {"accuracy": 0.8}, "test": {"accuracy": 0.7}}
+    for run in contenders[0].runs:
+        RunWriter(run.path).update(linear_model={"scores": scores})
+    rows = compare(contenders).rows
+    listed = {row["recipe"]: row["linear_model"] for row in rows}
+    assert listed.pop(contenders[0].name) == pytest.approx(0.8)
+    assert all(math.isnan(score) for score in listed.values())
+    lines = show(contenders, 120)
+    assert "linear" in lines[0]
+    assert sum("0.8000" in line for line in lines) == 1

@@ -49,7 +49,7 @@ def make(data: Path, *layers: Any, **keys: Any) -> dict[str, Any]:
 
 def build_base(data: Path, **arguments: Any) -> keras.Model:
     recipe = load_recipe(make(data, {"MobileNet": SMALL | arguments}))
-    return build(recipe, load_for(recipe)).model.layers[0]
+    return build(recipe, load_for(recipe)).network.layers[0]
 
 
 def save_weights(file: Path) -> list[np.ndarray]:
@@ -117,9 +117,76 @@ def test_a_run_equals_plain_keras(data: Path, tmp_path: Path) -> None:
     assert run.predict(IMAGES)["probability_1"].to_numpy() == pytest.approx(answers, abs=1e-6)
 
     dataset = load_for(load_recipe(recipe))
-    train, model = dataset.parts["train"], build(load_recipe(recipe), dataset).model
+    train = dataset.parts["train"]
+    model = build(load_recipe(recipe), dataset, computes_once=False).model
     history = model.fit(train.inputs, train.target, epochs=3, batch_size=64, verbose=0)
     assert run.history["loss"] == pytest.approx(history.history["loss"], rel=1e-5)
+
+
+def list_trained(data: Path, *layers: Any) -> list[str]:
+    recipe = load_recipe(make(data, *layers))
+    model = build(recipe, load_for(recipe)).model
+    return [type(layer).__name__ for layer in model.layers]
+
+
+FROZEN = {"MobileNet": SMALL | {"trainable": False}}
+
+
+def test_outputs_of_a_frozen_base_are_inputs_of_what_is_trained(data: Path) -> None:
+    dropout = {"Dropout": {"rate": 0.2}}
+    assert list_trained(data, CENTRE, FROZEN, dropout) == ["Dropout", "Dense"]
+    unpooled = {"MobileNet": SMALL | {"pooling": None, "trainable": False}}
+    assert list_trained(data, CENTRE, unpooled, "Flatten") == ["Dense"]
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [CENTRE, {"MobileNet": SMALL}],
+        [{"RandomFlip": {"mode": "horizontal"}}, FROZEN],
+        [
+            {"EfficientNetB0": {"include_top": False, "weights": None, "trainable": False}},
+            "Flatten",
+        ],
+        [{"BatchNormalization": {"center": False, "scale": False}}, FROZEN],
+        [CENTRE, "Flatten"],
+    ],
+    ids=["trained", "random before", "random inside", "statistics before", "no base"],
+)
+def test_a_base_computes_in_each_step_where_its_outputs_change(data: Path, layers: Any) -> None:
+    n_layers = len(layers) + 1
+    assert len(list_trained(data, *layers)) == n_layers
+
+
+@pytest.mark.slow
+def test_computing_once_changes_no_result(data: Path, tmp_path: Path) -> None:
+    callbacks = [
+        {"ModelCheckpoint": {"filepath": "whole.keras"}},
+        {"ModelCheckpoint": {"filepath": "last.weights.h5", "save_weights_only": True}},
+    ]
+    recipe = make(data, CENTRE, FROZEN, {"Dropout": {"rate": 0.2}}, epochs=3, callbacks=callbacks)
+    once = kr.train(recipe, output_dir=tmp_path)
+    each_step = kr.train(recipe, output_dir=tmp_path, callbacks=[keras.callbacks.Callback()])
+    assert once.history["loss"] == pytest.approx(each_step.history["loss"], rel=1e-5)
+    assert once.metrics["test"]["loss"] == pytest.approx(each_step.metrics["test"]["loss"])
+    answers = once.predict(IMAGES)["probability_1"].to_numpy()
+    whole = keras.saving.load_model(once.path / "whole.keras")
+    assert whole.predict(IMAGES, verbose=0).ravel() == pytest.approx(answers, abs=1e-6)
+    network = find_trained(whole)
+    network.load_weights(once.path / "last.weights.h5")
+    assert whole.predict(IMAGES, verbose=0).ravel() == pytest.approx(answers, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_run_with_a_frozen_base_goes_on(data: Path, tmp_path: Path) -> None:
+    recipe = make(data, CENTRE, FROZEN, {"Dropout": {"rate": 0.2}})
+    longer = kr.train(recipe, output_dir=tmp_path / "longer", epochs=3)
+    shorter = kr.train(recipe, output_dir=tmp_path / "shorter", epochs=1)
+    continued = kr.train(
+        shorter.path, resume=True, allow_changes=True, epochs=3, output_dir=tmp_path / "shorter"
+    )
+    assert continued.history["loss"] == longer.history["loss"]
+    assert continued.metrics == longer.metrics
 
 
 @pytest.mark.slow
@@ -137,7 +204,7 @@ def test_a_base_is_thawed_in_a_second_run(data: Path, tmp_path: Path) -> None:
 def test_preprocessing_is_a_part_of_the_base(data: Path, name: str, value: float) -> None:
     arguments = {"include_top": False, "weights": None, "include_preprocessing": True}
     recipe = load_recipe(make(data, {name: arguments}, "Flatten"))
-    base = build(recipe, load_for(recipe)).model.layers[0]
+    base = build(recipe, load_for(recipe)).network.layers[0]
     convolution = next(layer for layer in base.layers if isinstance(layer, keras.layers.Conv2D))
     scale = keras.Model(base.inputs[0], convolution.input)
     white = np.asarray(scale(np.full((1, 32, 32, 3), 255.0)))

@@ -38,7 +38,7 @@ def test_an_output_that_is_no_dense_layer(make_recipe):
 
 
 def test_a_metric_that_does_not_suit_the_target(make_recipe):
-    said = refuse(make_recipe(metrics=["accuracy", {"MeanIoU": {"num_classes": 3}}]))
+    said = refuse(make_recipe(metrics=["accuracy", {"F1Score": {"average": "x"}}]))
     assert said.startswith("metrics[1]\n  Keras rejects this: ")
 
 
@@ -46,6 +46,16 @@ def test_metrics_that_suit_pass(make_recipe):
     metrics = ["accuracy", "acc", "SparseCategoricalAccuracy", "sparse_categorical_crossentropy"]
     recipe = make_recipe(metrics=metrics)
     assert build(recipe, load_dataset(recipe.dataset)).model.built
+
+
+def test_a_check_leaves_the_seeds_of_dropout_as_they_are(make_recipe):
+    """Plain Keras begins ``fit`` with them."""
+    recurrent = {"LSTM": {"units": 2, "dropout": 0.5}}
+    softmax = {"Dense": {"units": 3, "activation": "softmax"}}
+    recipe = make_recipe(layers=[{"Reshape": {"target_shape": [4, 1]}}, recurrent, softmax])
+    model = build(recipe, load_dataset(recipe.dataset)).model
+    states = [v.numpy() for v in model.non_trainable_variables if "seed" in v.path]
+    assert [state[1] for state in states] == [0]
 
 
 def test_regression_metrics_pass(make_recipe):

@@ -56,7 +56,7 @@ def test_a_frozen_matrix_is_read_beside_the_recipe_and_kept(file: Path, tmp_path
 def test_a_matrix_that_is_trained_begins_with_its_values(file: Path, tmp_path: Path) -> None:
     file.write_text(RECIPE.format(trainable="true"))
     recipe = load_recipe(file)
-    (begin,) = build(recipe, load_for(recipe)).model.layers[0].get_weights()
+    (begin,) = build(recipe, load_for(recipe)).network.layers[0].get_weights()
     np.testing.assert_array_equal(begin, MATRIX.astype(np.float32))
     assert not np.allclose(read_weights(kr.train(file, output_dir=tmp_path)), MATRIX, atol=1e-4)
 
@@ -86,3 +86,82 @@ def test_files_that_are_no_matrix(file: Path) -> None:
     assert "none.npy is no .npy file of numbers: [Errno 2] No such file" in refuse(recipe)
     recipe = load_recipe(file, [f"layers.0.Embedding.weights={file.parent / 'ids.npz'}"])
     assert "ids.npz is no .npy file of numbers" in refuse(recipe)
+
+
+WORDS = """\
+name: words
+dataset: {path: texts.csv, target: y, test_split: 0.25}
+layers:
+  - TextVectorization: {max_tokens: 20, output_mode: int, output_sequence_length: 3}
+  - Embedding: {input_dim: 20, output_dim: 2, trainable: false, weights: vectors.txt}
+  - GlobalAveragePooling1D
+  - Dense: {units: 1, activation: sigmoid}
+loss: binary_crossentropy
+epochs: 1
+report: []
+"""
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    rows = "good film,1\nbad film,0\n" * 8
+    (tmp_path / "texts.csv").write_text(f"text,y\n{rows}")
+    (tmp_path / "vectors.txt").write_text("the 9 9\ngood 1 2\n. . 7 7\nbad -1.5 0\n")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(WORDS)
+    return recipe
+
+
+def test_each_word_begins_with_its_vector(texts: Path, tmp_path: Path) -> None:
+    run = kr.train(texts, output_dir=tmp_path)
+    saved = load_run_model(Run(run.path))
+    (encoder,) = (layer for layer in saved.layers if layer.name == "encode_columns")
+    words = encoder.layers[-1].get_vocabulary()
+    (matrix,) = find_trained(saved).layers[0].get_weights()
+    assert matrix.shape == (20, 2)
+    assert dict(zip(words, matrix.tolist(), strict=False)) == {
+        "": [0, 0],
+        "[UNK]": [0, 0],
+        "film": [0, 0],
+        "good": [1, 2],
+        "bad": [-1.5, 0],
+    }
+    remark = f"2 of 5 words of the vocabulary have a vector in {tmp_path / 'vectors.txt'}"
+    assert any(remark in warning for warning in run.info["warnings"])
+
+
+def test_a_heading_with_the_numbers_of_words_and_dimensions_is_no_vector(texts: Path) -> None:
+    vectors = texts.parent / "vectors.vec"
+    vectors.write_text("2 2\ngood 1 2\nbad 3 4\n")
+    recipe = load_recipe(texts, [f"layers.1.Embedding.weights={vectors}"])
+    layer = build(recipe, load_for(recipe)).network.layers[0]
+    assert sorted(row for row in layer.get_weights()[0].tolist() if any(row)) == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("content", "change", "message"),
+    [
+        ("good 1 2 3\n", "", "vectors.txt has vectors of 3 numbers (received: output_dim=2)."),
+        ("well 1 2\n", "", "vectors.txt has no vector for any of the 5 words."),
+        (
+            "good 1 x\n",
+            "",
+            "vectors.txt, line 1: a word needs 2 finite numbers behind it (received",
+        ),
+        ("good 1 nan\n", "", "line 1: a word needs 2 finite numbers behind it (received: 1 nan)."),
+        ("", "", "vectors.txt has no vector"),
+        ("good 1 2\n", "layers.1.Embedding.weights=none.txt", "No such file"),
+    ],
+)
+def test_vectors_that_do_not_fit(texts: Path, content: str, change: str, message: str) -> None:
+    (texts.parent / "vectors.txt").write_text(content)
+    recipe = load_recipe(texts, [change] if change else [])
+    with pytest.raises(RecipeError) as error:
+        build(recipe, load_for(recipe))
+    assert message in str(error.value)
+
+
+def test_vectors_of_words_need_words(file: Path) -> None:
+    (file.parent / "vectors.txt").write_text("good 1 2\n")
+    recipe = load_recipe(file, [f"layers.0.Embedding.weights={file.parent / 'vectors.txt'}"])
+    assert "no layer before this one has a vocabulary. Begin with TextVecto" in refuse(recipe)

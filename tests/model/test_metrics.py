@@ -85,3 +85,38 @@ def test_accuracy_of_class_indices_stays_keras_own(make_recipe):
         CLASSES, LOGITS_3,
     )  # fmt: skip
     assert score == pytest.approx(np.mean(LOGITS_3.argmax(axis=1) == CLASSES[:, 0]))
+
+
+@pytest.mark.parametrize("metric", ["Accuracy", {"MeanIoU": {"num_classes": 2}}])
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_metrics_of_class_numbers_get_them_of_one_unit(make_recipe, metric, from_logits):
+    loss = {"BinaryCrossentropy": {"from_logits": True}} if from_logits else BINARY_LOSS
+    outputs = LOGITS if from_logits else np.asarray(keras.ops.sigmoid(LOGITS))
+    score = measure(make_recipe, loss, metric, 1, BINARY, outputs)
+    plain = keras.metrics.Accuracy() if metric == "Accuracy" else keras.metrics.MeanIoU(2)
+    plain.update_state(BINARY, LOGITS > 0)
+    assert score == pytest.approx(float(plain.result()), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "target"), [(SPARSE, CLASSES), ("categorical_crossentropy", ROWS)]
+)
+@pytest.mark.parametrize("arguments", [{}, {"sparse_y_pred": False}])
+def test_mean_iou_gets_the_classes_of_several_units(make_recipe, loss, target, arguments):
+    metric = {"MeanIoU": {"num_classes": 3, **arguments}}
+    score = measure(make_recipe, loss, metric, 3, target, np.asarray(keras.ops.softmax(LOGITS_3)))
+    plain = keras.metrics.MeanIoU(3)
+    plain.update_state(CLASSES, LOGITS_3.argmax(axis=1))
+    assert score == pytest.approx(float(plain.result()), rel=1e-5)
+
+
+@pytest.mark.parametrize("word", ["accuracy", "acc"])
+def test_accuracy_of_labels_counts_each_of_them(make_recipe, word):
+    outputs = np.asarray(keras.ops.sigmoid(LOGITS_3))
+    labels = (LOGITS_3 + RNG.normal(size=LOGITS_3.shape) > 0).astype(np.float32)
+    layer = {"Dense": {"units": 3, "activation": "sigmoid"}}
+    recipe = make_recipe(layers=[layer], loss=BINARY_LOSS, metrics=[word])
+    made = make_metric(recipe, recipe.metrics[0], 3)
+    made.update_state(labels, outputs)
+    assert made.name == word
+    assert float(made.result()) == pytest.approx(((outputs > 0.5) == labels).mean())

@@ -73,6 +73,12 @@ def test_images_without_a_channel_and_a_forgotten_flatten_come_together(make_rec
             "GRU takes steps × features (received: 8×6×2). Put Reshape: {target_shape: [8, 12]} "
             "before it.",
         ),
+        (
+            (1, 4),
+            {"AdaptiveMaxPooling1D": {"output_size": 2}},
+            "Keras 3.15 pools over more steps than there are (received: 1×4), at which TensorFlow "
+            "ends the process. Remove AdaptiveMaxPooling1D, since one step needs no pooling.",
+        ),
     ],
 )
 def test_a_layer_with_the_wrong_number_of_dimensions(make_recipe, shape, layer, says):
@@ -85,6 +91,7 @@ def test_a_layer_with_the_wrong_number_of_dimensions(make_recipe, shape, layer, 
         ((8, 8), [{"Reshape": {"target_shape": [8, 8, 1]}}, CONV, "Flatten"]),
         ((8, 8), [{"LSTM": {"units": 2}}]),
         ((8, 8), ["Flatten"]),
+        ((2, 4), [{"AdaptiveMaxPooling1D": {"output_size": 2}}, "Flatten"]),
         ((4,), [{"Reshape": {"target_shape": [4, 1]}}, {"LSTM": {"units": 2}}]),
         ((8, 8, 3), [CONV, "GlobalAveragePooling2D", {"RepeatVector": {"n": 2}}, "Flatten"]),
         ((4,), [{"Embedding": {"input_dim": 9, "output_dim": 2}}, {"GRU": {"units": 2}}]),

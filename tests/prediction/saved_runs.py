@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 import kerasrecipes as kr
+from kerasrecipes.runs import Run
 
 HEAD = "report: []\nepochs: 2\n"
 NUMBERS = "layers: [Dense: {{units: {}}}]\nloss: mse\n"
@@ -27,6 +28,11 @@ RECIPES = {
     "truths": "dataset: {path: truths.csv, target: y, test_split: 0.25}\nlayers: [Dense: {units: 1,"
     " activation: sigmoid}]\nloss: binary_crossentropy\nmetrics: [accuracy]\n",
 }
+
+
+def list_warnings(run: Run) -> list[str]:
+    """A run's warnings, without the one of a script that no installed font can draw."""
+    return [text for text in run.info["warnings"] if "No installed font" not in text]
 
 
 def make_houses() -> pd.DataFrame:

@@ -17,6 +17,7 @@ from kerasrecipes.prediction.evaluate import PART, evaluate
 from kerasrecipes.prediction.predict import predict_file, predict_frame
 from kerasrecipes.prediction.saved import Saved, load_saved
 from kerasrecipes.rows import table
+from prediction.saved_runs import list_warnings
 
 Frame = pd.DataFrame
 INPUTS = ["rooms", "area", "town", "sold", "garden"]
@@ -83,7 +84,7 @@ def test_a_header_line_that_is_repeated_is_left_out_and_told(
     assert answer(saved, "in.csv") == pytest.approx(expected, rel=1e-5)
     told = ["1 row is left out: the column names are repeated in line 42."]
     assert saved.list_warnings() == told
-    assert evaluate(saved, "in.csv").info["warnings"] == told
+    assert list_warnings(evaluate(saved, "in.csv")) == told
 
 
 @pytest.mark.usefixtures("here")

@@ -93,7 +93,7 @@ def test_rows_are_answered_a_chunk_at_a_time(load, houses: Frame, monkeypatch) -
     monkeypatch.setattr(
         type(saved),
         "predict",
-        lambda self, inputs: (held.append(len(told)), predict(self, inputs))[1],
+        lambda self, inputs, interval: (held.append(len(told)), predict(self, inputs, interval))[1],
     )
     houses.to_csv("in.csv", index=False)
     predict_file(saved, "in.csv", OUT, ["id"], told.append)

@@ -141,7 +141,7 @@ def test_a_fresh_process_answers_raw_rows_alike(
     # What the trained model said of the test rows before its file was written.
     trained = pd.DataFrame(run.predictions)
     tested = answers.iloc[trained.pop("row").astype(int)].reset_index(drop=True)
-    trained = trained.drop(columns="actual").astype(tested.dtypes)
+    trained = trained[tested.columns].astype(tested.dtypes)
     pd.testing.assert_frame_equal(tested, trained, rtol=1e-5, atol=1e-5)
     assert len(answers) == N_ROWS
     assert np.isfinite(answers.select_dtypes("number")).all(axis=None)

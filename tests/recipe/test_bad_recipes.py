@@ -189,14 +189,14 @@ override name=  name
         "1=2",
         """\
 override 1=2  1
-  There is no key '1' here. Choose from: batch_size, callbacks, class_weight, dataset, description, device, epochs, extends, jit_compile, layers, loss, metrics, name, optimizer, precision, report, seed.
+  There is no key '1' here. Choose from: batch_size, calibrate, callbacks, class_weight, dataset, description, device, epochs, extends, jit_compile, layers, loss, metrics, name, optimizer, precision, report, seed, sweep, threshold.
 """,
     ),
     (
         "a.b=1",
         """\
 override a.b=1  a
-  There is no key 'a' here. Choose from: batch_size, callbacks, class_weight, dataset, description, device, epochs, extends, jit_compile, layers, loss, metrics, name, optimizer, precision, report, seed.
+  There is no key 'a' here. Choose from: batch_size, calibrate, callbacks, class_weight, dataset, description, device, epochs, extends, jit_compile, layers, loss, metrics, name, optimizer, precision, report, seed, sweep, threshold.
 """,
     ),
 ]
@@ -309,6 +309,40 @@ def test_a_hidden_layer_narrower_than_the_output_is_warned_of(tmp_path: Path) ->
         "  This hidden layer has fewer units than the output layer (2 < 3), which loses "
         "information that the output layer needs. Give it at least 3."
     ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (
+            "CategoricalAccuracy",
+            "CategoricalAccuracy compares several units, and there is one. Write BinaryAccuracy.",
+        ),
+        (
+            "sparse_categorical_accuracy",
+            "sparse_categorical_accuracy compares several units, and there is one. Write BinaryAccuracy.",
+        ),
+        (
+            "{TopKCategoricalAccuracy: {k: 1}}",
+            "TopKCategoricalAccuracy compares several units, and there is one. Write BinaryAccuracy.",
+        ),
+        (
+            "F1Score",
+            "F1Score without threshold predicts the largest unit, whatever its value. Write threshold: 0.5.",
+        ),
+    ],
+)
+def test_metrics_that_are_always_the_same_are_warned_of(
+    tmp_path: Path, metric: str, message: str
+) -> None:
+    file = tmp_path / "r.yaml"
+    text = GOOD.replace("units: 3, activation: softmax", "units: 1, activation: sigmoid")
+    text = text.replace("sparse_categorical", "binary")
+    file.write_text(
+        f"{text}metrics: [{metric}, binary_accuracy, {{F1Score: {{threshold: 0.5}}}}]\n"
+    )
+    (warning,) = load_recipe(file).warnings
+    assert str(warning).endswith(f"  {message}")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ CLASSES = [
 NOT_IN_SEQUENTIAL = {
     "activations": {"get", "serialize", "deserialize"},
     "layers": {"Layer", "InputSpec"},
-    "optimizers": {"Optimizer", "schedules", "legacy"},
+    "optimizers": {"Optimizer", "OptimizerMap", "schedules", "legacy"},
     "optimizers.schedules": {"LearningRateSchedule"},
     "losses": {"Loss"},
     "metrics": {"Metric"},
@@ -51,6 +51,13 @@ NOT_IN_SEQUENTIAL = {
 
 def find_in_keras(category: str, name: str) -> Any:
     return getattr(operator.attrgetter(category)(keras), name)
+
+
+def find_base(category: str) -> type | None:
+    """The class that all classes of a category derive from."""
+    names = {"activations": None, "losses": "Loss", "optimizers.schedules": "LearningRateSchedule"}
+    name = names.get(category, category.removesuffix("s").title())
+    return None if name is None else find_in_keras(category, name)
 
 
 def inspect_arguments(cls: type) -> dict[str, inspect.Parameter]:
@@ -73,6 +80,12 @@ def test_every_public_name_is_known(category: str) -> None:
     exported = {n for n in dir(operator.attrgetter(category)(keras)) if not n.startswith("_")}
     exported -= {"get", "serialize", "deserialize"} | NOT_IN_SEQUENTIAL[category]
     assert list_names(category) == exported
+
+
+def test_every_class_is_of_its_category() -> None:
+    for category, name in CLASSES:
+        base = find_base(category)
+        assert base is None or issubclass(find_in_keras(category, name), base), (category, name)
 
 
 @pytest.mark.parametrize("category", CATEGORIES)

@@ -25,6 +25,7 @@ def few_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     write_fashion_mnist(tmp_path / "home", rng, monkeypatch)
     write_texts(tmp_path, rng)
+    monkeypatch.setenv("HOME", str(tmp_path))
     (x, y), (x_test, y_test) = make_images(rng, (28, 28))
     np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x_test, y_test=y_test)
     for name in ("imdb", "mnist", "reuters"):
@@ -64,7 +65,7 @@ def write_fashion_mnist(
 
 
 def write_texts(folder: Path, rng: np.random.Generator) -> None:
-    """Write imdb.npz and reuters.npz: texts are lists of word ids."""
+    """Write imdb.npz and reuters.npz, whose texts are lists of word ids; and a folder of texts."""
 
     def make_texts(n: int) -> NDArray[Any]:
         texts = np.empty(n, object)
@@ -76,3 +77,9 @@ def write_texts(folder: Path, rng: np.random.Generator) -> None:
     )
     np.savez(folder / "imdb.npz", x_train=x, y_train=y, x_test=x_test, y_test=y_test)
     np.savez(folder / "reuters.npz", x=x, y=np.arange(N_TRAIN) % 46)
+    words = np.array(["great", "awful", "film", "story", "the", "영화"])
+    for part, n in (("train", N_TRAIN), ("test", N_TEST)):
+        for i in range(n):
+            file = folder / f".keras/datasets/aclImdb/{part}/{('neg', 'pos')[i % 2]}/{i}_7.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(" ".join(rng.choice(words, 60)) + "<br />", encoding="utf-8")

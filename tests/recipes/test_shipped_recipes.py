@@ -101,6 +101,16 @@ def test_recipe_trains(name: str, tmp_path: Path) -> None:
     assert len(run.predictions["row"]) == n_test
 
 
+@pytest.mark.usefixtures("few_rows")
+def test_raw_texts_are_predicted_and_scored(tmp_path: Path) -> None:
+    run = kr.train(CONFIGS / "imdb_texts.yaml", "epochs=1", "report=[]", output_dir=tmp_path)
+    texts = tmp_path / ".keras" / "datasets" / "aclImdb" / "test"
+    answers = run.predict(texts / "neg" / "0_7.txt")
+    assert [*answers] == ["file", "predicted", "probability_neg", "probability_pos"]
+    assert run.evaluate(texts) == pytest.approx(run.metrics["test"], abs=1e-5)
+    assert run.evaluate() == pytest.approx(run.metrics["test"], abs=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_A_BAND)
 def test_recipe_lands_where_several_seeds_landed(name: str, tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,15 +35,15 @@ def folder(tmp_path: Path) -> Path:
 
 def start(command: Sequence[str], folder: Path, wait_for: str = "epoch", **options):
     """Start a command; return once it has printed a line that begins with a word."""
+    # A shell's background jobs ignore Ctrl-C, and so would their children.
+    allow_ctrl_c = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
     process = subprocess.Popen(
         [*command],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell's background jobs ignore Ctrl-C, and so would their children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        **options,
+        **(allow_ctrl_c | options),
     )
     assert process.stdout is not None
     for line in process.stdout:
@@ -220,6 +223,139 @@ def test_a_file_in_the_place_of_the_output_folder_is_refused(folder: Path):
     assert done.returncode == 2
     assert done.stderr.startswith("No folder can be made in runs")
     assert os.listdir(folder) == ["r.yaml", "runs"] or os.listdir(folder) == ["runs", "r.yaml"]
+
+
+def obey_permissions() -> None:
+    """Give up root's right to read and write every file, in the program that is started next."""
+    drop_from_bounding_set, read_and_write, read = 24, 1, 2  # linux/prctl.h, linux/capability.h
+    libc = ctypes.CDLL(None)
+    for capability in (read_and_write, read):  # fails for other users, who have none
+        libc.prctl(drop_from_bounding_set, capability, 0, 0, 0)
+
+
+@contextmanager
+def closing(path: Path, mode: int = 0o555) -> Iterator[None]:
+    """Take the permission to write to a folder, or that of ``mode``, while the block lasts."""
+    before = path.stat().st_mode
+    path.chmod(mode)
+    try:
+        yield
+    finally:
+        path.chmod(before)
+
+
+def call(folder: Path, *words: object, **options) -> subprocess.CompletedProcess[str]:
+    command = [*TRAIN[:-1], *map(str, words)]
+    options = {"preexec_fn": obey_permissions, "env": without_coverage()} | options
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, **options)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A folder with a recipe of a table, the table, and a finished run."""
+    folder = tmp_path_factory.mktemp("finished")
+    rows = "".join(f"{x * x % 17},{7 * x % 5},{3 * x % 11}\n" for x in range(40))
+    (folder / "points.csv").write_text(f"a,b,y\n{rows}", encoding="utf-8")
+    recipe = "dataset: {path: points.csv, target: y}\nlayers: [Dense: {units: 1}]\nloss: mse\n"
+    (folder / "r.yaml").write_text(f"name: points\nreport: []\n{recipe}", encoding="utf-8")
+    assert call(folder, "train", "r.yaml").returncode == 0
+    return folder
+
+
+@pytest.mark.reliability("fault")
+@pytest.mark.parametrize("closed", [".", "runs", "runs/points"])
+def test_an_output_folder_without_permission_is_refused(finished: Path, closed: str):
+    before = sorted(finished.rglob("*"))
+    with closing(finished / closed):
+        done = call(finished, "train", "r.yaml", "--output-dir", "new" if closed == "." else "runs",
+                    f"name={'other' if closed == 'runs' else 'points'}")  # fmt: skip
+    place = {".": "new/points", "runs": "runs/other", "runs/points": "runs/points"}[closed]
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"No folder can be made in {place}: Permission denied.\n"
+    assert sorted(finished.rglob("*")) == before
+
+
+@pytest.mark.reliability("fault")
+@pytest.mark.parametrize(
+    ("closed", "mode", "words", "message"),
+    [
+        ("r.yaml", 0, "train r.yaml", "path 'r.yaml' is not readable."),
+        ("points.csv", 0, "train r.yaml", "points.csv cannot be read: Permission denied."),
+        ("points.csv", 0, "init points.csv", "points.csv cannot be read: Permission denied."),
+        ("points.csv", 0, "predict RUN --data points.csv", "points.csv cannot be read: Permission"),
+        (".", 0o555, "init points.csv -o new.yaml", "new.yaml: Permission denied."),
+        (".", 0o555, "predict RUN --data points.csv -o a.csv", "Nothing can be written to .: Perm"),
+        ("RUN", 0o555, "report RUN", "RUN/report.html: Permission denied."),
+        (
+            "RUN",
+            0o555,
+            "evaluate RUN --data points.csv",
+            "No folder can be made in RUN/evaluations",
+        ),
+        ("RUN", 0, "report RUN", "path 'RUN' is not readable."),
+        ("RUN/run.json", 0, "report RUN", "RUN/run.json cannot be used: Permission denied."),
+        ("RUN/model.keras", 0, "predict RUN --data points.csv", "RUN/model.keras cannot be loaded"),
+        ("runs/points", 0, "predict RUN --data points.csv", "RUN: Permission denied."),
+    ],
+)
+def test_what_cannot_be_read_or_written_ends_in_one_message(
+    finished: Path, closed: str, mode: int, words: str, message: str
+):
+    (run,) = list_runs(finished / "runs")
+    name = str(run.path.relative_to(finished))
+    before = sorted(finished.rglob("*"))
+    with closing(finished / closed.replace("RUN", name), mode):
+        done = call(finished, *words.replace("RUN", name).split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message.replace("RUN", name) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(finished.rglob("*")) == before
+    assert run.status == "finished"
+
+
+@pytest.mark.reliability("fault")
+@pytest.mark.parametrize("closed", ["runs/points", "runs/points/RUN"])
+def test_a_folder_that_cannot_be_read_hides_no_run(finished: Path, tmp_path: Path, closed: str):
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    shutil.copytree(tmp_path / "runs" / "points", tmp_path / "runs" / "others")
+    (run,) = list_runs(finished / "runs")
+    with closing(tmp_path / closed.replace("RUN", run.path.name), 0):
+        done = call(tmp_path, "ls", "runs")
+    assert done.returncode == 0, done.stderr
+    _, others, points = done.stdout.strip().splitlines()
+    assert others.split()[:2] == [f"runs/others/{run.path.name}", "finished"]
+    assert points.split()[:2] == [closed.replace("RUN", run.path.name), "damaged"]
+
+
+@pytest.mark.reliability("fault")
+def test_a_run_folder_that_becomes_read_only_loses_no_checkpoint(folder: Path):
+    obey = {"preexec_fn": obey_permissions, "env": without_coverage()}
+    command = [*TRAIN, "r.yaml", "epochs=100000", "--checkpoint-every", "0.1"]
+    process = start(command, folder, **obey)
+    (run,) = list_runs(folder / "runs")
+    while not [*run.checkpoints_path.glob("[0-9]*.npz")]:
+        time.sleep(0.05)
+    with closing(run.path):
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+    (line,) = errors.splitlines()
+    resume = f"kerasrecipes train {run.path.relative_to(folder)} --resume"
+    assert "Permission denied. " in line
+    assert line.endswith(f"A checkpoint is kept: {resume}")
+    assert process.returncode == 1
+    assert run.status == "killed"
+    done = call(folder, *resume.split()[1:], f"epochs={run.epochs_run + 1}")
+    assert done.returncode == 0, done.stderr
+    assert f"continues {run.path.relative_to(folder)} " in done.stdout
+
+
+@pytest.mark.reliability("fault")
+def test_a_report_on_a_full_disk_ends_in_one_line(finished: Path):
+    (run,) = list_runs(finished / "runs")
+    before = run.report_path.read_bytes()
+    done = call(finished, "report", run.path, preexec_fn=limit_file_size(4 * 1024))
+    assert (done.returncode, done.stderr) == (1, f"{run.report_path}: File too large.\n")
+    assert run.report_path.read_bytes() == before
 
 
 @pytest.mark.reliability("fault")

@@ -40,6 +40,7 @@ callbacks:
   - EarlyStopping: {patience: 25, restore_best_weights: true}
   - ReduceLROnPlateau: {patience: 2, factor: 0.7}
   - ModelCheckpoint: {filepath: best.keras, save_best_only: true}
+  - CSVLogger: {filename: log.csv, append: true}
 """
 )
 SCHEDULE = (
@@ -140,7 +141,8 @@ def assert_same(run: Run, whole: Run) -> None:
         assert ours.files == theirs.files
         for name in ours.files:
             assert ours[name].tobytes() == theirs[name].tobytes(), name
-    for name in ("history.csv", "metrics.json", "predictions.csv", "recipe.yaml"):
+    names = ["history.csv", "metrics.json", "predictions.csv", "recipe.yaml"]
+    for name in names + ["log.csv"] * ("CSVLogger" in whole.recipe_text):
         assert (run.path / name).read_bytes() == (whole.path / name).read_bytes(), name
     info, expected_info = run.info, whole.info
     for key in ("epochs_run", "weights_of_epoch", "stopped_by", "layers", "dataset", "warnings"):

@@ -18,7 +18,7 @@ from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.report import choose_plots, choose_samples, make_report
 from kerasrecipes.report.serving import write_snippet
 from kerasrecipes.report.tables import _TAKEN_AS
-from kerasrecipes.report.words import write_with_unit
+from kerasrecipes.report.words import name_metric, write_with_unit
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.runs import Run, RunWriter
 
@@ -53,10 +53,15 @@ def read_table(page: str, section: str) -> list[list[str]]:
 def test_each_task_has_its_pictures() -> None:
     assert choose_plots("regression", False) == ("regplot", "learning_curves", "residuals")
     assert choose_plots("classification", True) == (
-        *("learning_curves", "confusion_matrix", "samples"),
+        *("learning_curves", "confusion_matrix", "reliability", "samples", "occlusion"),
         "class_counts",
     )
     assert "samples" not in choose_plots("classification", False)
+    for n_classes, has_curves in ((1, False), (2, True), (8, True), (10, False)):
+        plots = choose_plots("classification", False, n_classes=n_classes)
+        assert ("roc_pr_curves" in plots) == has_curves
+    assert "roc_pr_curves" in choose_plots("multilabel", False)
+    assert "residuals_by_column" in choose_plots("regression", False, has_columns=True)
 
 
 def test_chosen_samples_are_the_first_and_the_most_confident_mistakes() -> None:
@@ -111,7 +116,7 @@ def test_a_classification_is_told_with_its_interval_and_its_baseline(tmp_path: P
     most_frequent = FASHION[np.argmax(run.info["dataset"]["class_counts"]["train"])]
     share = columns["actual"].count(most_frequent) / 10_000
     assert f"Always predicting the most frequent class would score {share:.1%}." in page
-    assert set(run.plots()) == set(choose_plots("classification", True))
+    assert set(run.plots()) == {*choose_plots("classification", True)} - {"occlusion"}
 
 
 def test_pictures_are_whole_and_the_page_holds_them(tmp_path: Path) -> None:
@@ -121,8 +126,8 @@ def test_pictures_are_whole_and_the_page_holds_them(tmp_path: Path) -> None:
         pixels = mpl_image.imread(file)
         assert min(pixels.shape[:2]) > 200
         assert pixels[..., :3].std() > 0.01
-    assert len(run.plots()) == 4
-    assert page.count("data:image/svg+xml;base64,") == 2 + 1 + 4 + 3  # panels
+    assert len(run.plots()) == 5
+    assert page.count("data:image/svg+xml;base64,") == 2 + 1 + 4 + 3 + 1  # panels
     assert len(page.encode()) < 3_000_000
     assert all(re.findall(r'<img[^>]* alt="([^"]*)"', page))
     assert not re.search(r"<script|https?://|@import|url\(", page)
@@ -376,3 +381,8 @@ def test_the_page_says_where_a_continued_run_came_from(tmp_path: Path):
     assert "runs/a/1 after epoch 3, runs/a/1 after epoch 5 and 7 batches" in page
     assert "runs/b/2" in page
     assert "to fit since it continued" in page
+
+
+def test_a_score_of_a_target_is_no_metric_of_keras():
+    assert name_metric("r2_rent") == "R² of rent"
+    assert name_metric("r2_score_0") == "R2 score 0"

@@ -155,7 +155,7 @@ def test_the_list_of_inputs_is_in_the_model_s_file(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((2,), name="numbers"), keras.layers.Dense(1)])
     model.save(file := tmp_path / "model.keras")
     columns = [{"name": name, "kind": "number", "parts": []} for name in ("키 (cm)", "age")]
-    add_inputs(file, {"columns": columns})
+    add_inputs(file, {"columns": columns}, {})
     with zipfile.ZipFile(file) as archive:
         (found,) = json.loads(archive.read("inputs.json"))
     assert found == {

@@ -97,6 +97,14 @@ def test_predict_refuses_them_too(tmp_path: Path, ids):
     assert len(predict_frame(saved, rows.head(1))) == 1
 
 
+def test_a_model_with_a_given_vocabulary_is_loaded(tmp_path: Path, ids):
+    layer = {"IntegerLookup": {"vocabulary": [1, 2, 3, 4], "output_mode": "multi_hot"}}
+    recipe = make(tmp_path, ids, layer, features={"*": "float"})
+    run = pipeline.train(recipe, tmp_path / "runs")
+    rows = pd.DataFrame({"w0": [1, 2], "w1": [3, 4], "w2": [5, 6]})
+    assert len(predict_frame(load_saved(run), rows)) == 2
+
+
 @pytest.mark.parametrize("layer", [{"Rescaling": {"scale": 0.01}}, "Normalization"])
 def test_scaling_twice_is_pointed_out(tmp_path: Path, ids, layer):
     recipe = make(tmp_path, ids, layer)
@@ -109,7 +117,7 @@ def test_scaling_twice_is_pointed_out(tmp_path: Path, ids, layer):
 
 def test_a_checkpoint_of_the_best_epoch_takes_raw_rows(tmp_path: Path):
     table = pd.DataFrame(RNG.normal(100, 30, (90, 2)), columns=["a", "b"])
-    table["y"] = 1000 + 7 * table.a
+    table["y"] = 1000 + 7 * table.a + RNG.normal(0, 40, 90)
     table.to_csv(tmp_path / "t.csv", index=False)
     recipe = load_recipe(
         {

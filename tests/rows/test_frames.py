@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
+from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.files.frames import TableInMemory, read_frame
@@ -36,3 +38,9 @@ def test_numbers_of_two_bytes_can_be_missing() -> None:
     file = TableInMemory(read_frame(frame), spec, "DataFrame")
     cells = Cells("a", file.read()["a"], file.notation)
     assert cells.values.to_pylist() == [1.5, None, None]
+
+
+def test_a_type_that_arrow_lacks_is_named() -> None:
+    frame = pl.DataFrame({"a": [1], "b": [2]}, schema={"a": pl.Int64, "b": pl.Int128})
+    with pytest.raises(DataError, match=r"\(a Int64, b Int128\).*Cast or drop it"):
+        read_frame(frame)

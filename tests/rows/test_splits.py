@@ -160,6 +160,46 @@ def test_constant_columns_of_the_training_part_are_a_warning(table: Source) -> N
 
 
 @pytest.mark.parametrize(
+    ("names", "shape", "constant"),
+    [
+        (("price",), (), "price"),
+        (("price", "rent"), (2,), "price, rent"),
+        (("price", "rent"), (2,), "rent"),
+        (("curve",), (5, 2), "curve"),
+    ],
+)
+def test_a_constant_target_is_a_warning(table: Source, names: Any, shape: Any, constant: str):
+    target = np.arange(10.0).reshape(10, *(1 for _ in shape)) + np.zeros((10, *shape))
+    target[..., [each in constant for each in names] if len(names) > 1 else slice(None)] = 7.0
+    keys = {"task": "regression", "class_names": (), "target_names": names}
+    source = dataclasses.replace(table, target=target, **keys)
+    assert split_source("some", source, make_spec()).warnings == (
+        f"in all 8 training rows there is one value only of the target {constant}, so there is "
+        "nothing to learn. Choose another target, or add rows with other values.",
+    )
+    target[:] = np.arange(target.size).reshape(target.shape)
+    assert split_source("some", source, make_spec()).warnings == ()
+
+
+def test_a_fold_replaces_test_split_and_says_so(table: Source) -> None:
+    dataset = split_source("some", table, make_spec(folds=2, test_split=0.1))
+    assert dataset.warnings == ("test_split is not used: the test part is a fold.",)
+    assert len(dataset.parts["test"]) == 5
+    assert split_source("some", table, make_spec(folds=2)).warnings == ()
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_a_part_without_weight_is_named_with_its_column(table: Source, part: str) -> None:
+    spec = make_spec(validation_split=0.5, test_split=0.4, sample_weight="w")
+    weights = np.ones(10, np.float32)
+    weights[split_source("some", table, spec).parts[part].rows] = 0
+    with pytest.raises(DataError) as caught:
+        split_source("some", dataclasses.replace(table, weights=weights), spec)
+    (problem,) = caught.value.problems
+    assert problem == (f"sample_weight: all weights are 0 (w in the {part} part). Correct them.")
+
+
+@pytest.mark.parametrize(
     ("source", "keys", "problems"),
     [
         (
@@ -267,7 +307,7 @@ def test_in_order_no_window_shares_steps_with_another_part() -> None:
     assert rows == {"train": (0, 52), "validation": (57, 75), "test": (80, 99)}
     steps = [np.unique(np.asarray(part.inputs)) for part in dataset.parts.values()]
     assert len(np.unique(np.concatenate(steps))) == sum(map(len, steps))
-    assert dataset.warnings == ("8 rows between the parts left out, as windows overlap.",)
+    assert dataset.warnings == ("8 rows left out of every part, because windows overlap.",)
 
 
 def test_windows_that_are_split_by_chance_are_pointed_out() -> None:

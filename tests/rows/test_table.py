@@ -260,8 +260,8 @@ def test_numbers_or_dates_with_a_few_words_stop_training_where_categories_are_to
                 "features: the format of a is none that strptime takes: it has no directive such "
                 "as %Y (received: format='DD.MM.YYYY'). Write it as in '%d.%m.%Y'.",
                 "features: the format of b is none that strptime takes: '%Q' is not one of %Y, %y, "
-                "%q, %m, %d, %b, %B, %a, %A, %H, %I, %M, %S, %f, %p, %z (received: format='%Q'). "
-                "Write it as in '%d.%m.%Y'.",
+                "%q, %m, %d, %G, %V, %u, %s, %b, %B, %a, %A, %H, %I, %M, %S, %f, %p, %z (received: "
+                "format='%Q'). Write it as in '%d.%m.%Y'.",
             ],
         ),
         (
@@ -455,7 +455,11 @@ def test_columns_that_float32_damages_are_told() -> None:
     table = {"time": TIMES, "text": [*map(str, TIMES)], "y": [0.1 * i for i in range(60)]}
     keys = {"features": {"text": "string_categorical"}, "target": "y"}
     remedy = ", or leave these columns out with drop: [time]"
-    assert load(table, **keys).warnings == (MERGED.format("time", remedy),)
+    are_dates = (
+        "time: the numbers look like dates. If they are, write features: {time: {date: {format: "
+        "'%s'}}}."
+    )
+    assert load(table, **keys).warnings == (MERGED.format("time", remedy), are_dates)
     assert load(table, drop=["time"], **keys).warnings == ()
     smaller = table | {"time": [time - TIMES[0] for time in TIMES]}
     assert load(smaller, **keys).warnings == ()  # as the warning advises

@@ -112,7 +112,7 @@ def test_a_text_may_be_a_column_beside_tf_idf(folder: Path) -> None:
     [
         ({"a.txt": "x", "b.txt": "y"}, "must have a sub-folder for each class (received: none)"),
         (
-            {"train/pos/a.txt": "x", "test/neg/b.txt": "y", "README": "z"},
+            {"train/a.txt": "x", "test/b.txt": "y", "README": "z"},
             "must have a sub-folder for each class (received: test, train)",
         ),
         (
@@ -130,6 +130,31 @@ def test_what_is_refused(files: dict[str, str | bytes], said: str) -> None:
     with pytest.raises(DataError) as error:
         load_for(make("other"))
     assert said in str(error.value)
+
+
+def test_folders_of_parts_are_kept_to(folder: Path) -> None:
+    for i in range(24):
+        part = ("train", "Val", "test")[max(i - 12, 0) // 4]
+        write(f"parts/{part}/{CLASSES[i % 2]}/{i}.txt", f"film {i} was {CLASSES[i % 2]}")
+    write("parts/urls.txt", "http://example.com")
+    dataset = load_for(make("parts"))
+    assert {name: len(part) for name, part in dataset.parts.items()} == {
+        "train": 16,
+        "validation": 4,
+        "test": 4,
+    }
+    assert dataset.parts["test"].inputs["text"].tolist()[0] == "film 20 was neg"
+    assert dataset.class_names == CLASSES
+    assert [column.name for column in dataset.columns] == ["text"]
+    run = kr.train(make("parts"))
+    assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-5)
+    assert len(run.predict("parts/test")) == 4
+    again = run.evaluate("parts/test")
+    assert again == pytest.approx(run.metrics["test"], rel=1e-5)
+    keys = make("parts").to_dict()
+    keys["dataset"]["test_split"] = 0.3
+    with pytest.raises(DataError, match="has a test part of its own, of 4 rows"):
+        load_for(load_recipe(keys))
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text() -> None:

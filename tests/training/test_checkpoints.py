@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -267,12 +269,100 @@ def test_state_of_the_users_callbacks_is_kept(tmp_path: Path):
     np.testing.assert_array_equal(again.state["tensor"], [1.0, 2.0])
 
 
-def test_a_callback_whose_state_cannot_be_kept_is_named(tmp_path: Path):
-    callbacks = [keras.callbacks.CSVLogger(str(tmp_path / "log.csv")), *make_callbacks()]
+class Counters(keras.callbacks.Callback):
+    """State in objects of Keras."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = keras.metrics.Mean()
+        self.n_epochs = keras.Variable(0.0)
+        self.twin = keras.layers.Dense(1, kernel_initializer="zeros")
+        self.twin.build((None, 4))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.mean.update_state(logs["loss"])
+        self.n_epochs.assign_add(1.0)
+        self.twin.kernel.assign(self.twin.kernel + 1)
+
+    def read(self) -> list[object]:
+        numbers = (self.mean.result(), self.n_epochs, self.twin.kernel)
+        return [np.asarray(number).tolist() for number in numbers]
+
+
+def test_state_in_objects_of_keras_goes_on_as_if_nothing_had_stopped(tmp_path: Path):
+    whole = Counters()
+    fit(make_model(), Checkpointer(tmp_path / "whole", [whole]), [whole])
+    said: list[str] = []
+    interrupt(tmp_path, make_model(), [Counters()], 5, 0)
+    start, _ = find_checkpoint(tmp_path)
+    again = Counters()
+    fit(make_model(), Checkpointer(tmp_path, [again], start, warn=said.append), [again])
+    assert again.read() == whole.read()
+    assert isinstance(again.n_epochs, keras.Variable)
+    assert said == []
+
+
+class Lazy(keras.callbacks.Callback):
+    """State that a checkpoint cannot keep, and functions and settings that are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_name = {"mean": keras.metrics.Mean()}
+        self.f1 = keras.metrics.F1Score()
+        self.counts: dict[str, int] = defaultdict(int)
+        self.texts, self.random = np.array(["a", None]), keras.random.SeedGenerator(1)
+        self.losses: Any = None
+        self.less, self.mean, self.kind = np.less, partial(np.mean, axis=0), keras.metrics.Mean
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.late = {epoch}
+        self.losses = self.losses or keras.metrics.Mean()
+        self.losses.update_state(logs["loss"])
+
+
+def test_state_that_cannot_be_kept_is_named(tmp_path: Path):
+    """When training starts, or when it first appears."""
+    callbacks = [Lazy(), *make_callbacks()]
     said: list[str] = []
     fit(make_model(), Checkpointer(tmp_path, callbacks, warn=said.append), callbacks, epochs=1)
-    (line,) = said
-    assert line.startswith("A checkpoint cannot keep the state of CSVLogger.")
+    named = [line.partition(".")[0].removeprefix("A checkpoint cannot keep ") for line in said]
+    names = ("by_name", "f1", "counts", "texts", "random", "late")
+    assert named == [f"'{name}' of Lazy" for name in names]
+    assert said[0].endswith(" If this run is continued from a checkpoint, it begins anew.")
+    start, _ = find_checkpoint(tmp_path)
+    callbacks = [Lazy()]
+    fit(make_model(), Checkpointer(tmp_path, callbacks, start, warn=said.append), callbacks)
+    assert callbacks[0].counts["a"] == 0
+    assert sum("'losses'" in line for line in said) == 1
+    assert int(callbacks[0].losses.count) == N_EPOCHS - 1
+
+
+def test_a_csv_file_has_the_rows_of_all_epochs_once(tmp_path: Path):
+    """Also with rows of epochs that were trained after the checkpoint."""
+    file = tmp_path / "log.csv"
+
+    def make(file: Path) -> list[keras.callbacks.Callback]:
+        """ReduceLROnPlateau adds a column to the history, after this one has been written."""
+        return [keras.callbacks.CSVLogger(file), *make_callbacks()]
+
+    expected = make(tmp_path / "whole.csv")
+    fit(make_model(), Checkpointer(tmp_path / "whole", expected), expected)
+    interrupt(tmp_path, make_model(), make(file), 5, 2)
+    start, _ = find_checkpoint(tmp_path)
+    for epochs in (8, N_EPOCHS):
+        callbacks, said = make(file), []
+        checkpointer = Checkpointer(tmp_path / "later", callbacks, start, warn=said.append)
+        fit(make_model(), checkpointer, callbacks, epochs=epochs)
+        assert said == []
+    assert file.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert len(file.read_bytes().splitlines()) == 1 + N_EPOCHS
+
+
+def test_a_csv_file_to_which_others_append_is_named(tmp_path: Path):
+    callbacks = [keras.callbacks.CSVLogger(tmp_path / "log.csv", append=True)]
+    said: list[str] = []
+    fit(make_model(), Checkpointer(tmp_path, callbacks, warn=said.append), callbacks, epochs=2)
+    assert said[0].startswith("A checkpoint cannot keep 'csv_file' of CSVLogger.")
 
 
 @pytest.mark.parametrize("new", [keras.optimizers.Adam, keras.optimizers.SGD])

@@ -72,7 +72,10 @@ def test_a_gpu_leaves_the_threads_alone(machine):
 
 def test_threads_stay_as_they_are_once_tensorflow_has_computed():
     tf.constant(1) + tf.constant(1)
-    assert "1 thread" not in choose_device("auto", is_small=True).description
+    threads = tf.config.threading.get_intra_op_parallelism_threads()  # an earlier test may set 1
+    description = choose_device("auto", is_small=True).description
+    assert tf.config.threading.get_intra_op_parallelism_threads() == threads
+    assert ("1 thread" in description) == (threads == 1)
 
 
 @pytest.mark.parametrize("n_gpus", [1, 2])

@@ -18,7 +18,7 @@ import pytest
 import tensorflow as tf
 
 from kerasrecipes.errors import RunFailed
-from kerasrecipes.model.encoder import make_aligned
+from kerasrecipes.memory import make_aligned
 from kerasrecipes.training import fit as fit_module
 from kerasrecipes.training.fit import Scorer, fit_model
 

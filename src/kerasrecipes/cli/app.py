@@ -18,6 +18,7 @@ from kerasrecipes.cli.predict import predict
 from kerasrecipes.cli.report import report
 from kerasrecipes.cli.show import show
 from kerasrecipes.cli.streams import OutputLost, open_standard_streams
+from kerasrecipes.cli.sweep import sweep
 from kerasrecipes.cli.train import train
 from kerasrecipes.cli.validate import validate
 from kerasrecipes.errors import KerasRecipesError
@@ -58,6 +59,7 @@ app.command()(init)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(sweep)
 app.command()(validate)
 app.command()(show)
 app.command()(ls)
@@ -87,10 +89,14 @@ def main() -> None:
             _print_error(str(error))
         code = error.exit_code
     except OSError as error:
-        if error.errno != errno.EMFILE:
+        is_refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        if error.errno == errno.EMFILE:
+            _print_error("Too many files are open. Raise the limit: ulimit -n 1024")
+        elif is_refused or error.errno in (errno.ENOSPC, errno.EFBIG):
+            _print_error(f"{error.filename}: {error.strerror}.")
+        else:
             raise
-        _print_error("Too many files are open. Raise the limit: ulimit -n 1024")
-        code = 1
+        code = 2 if is_refused else 1
     except _UsageError as error:
         usage = io.StringIO()
         error.show(usage)

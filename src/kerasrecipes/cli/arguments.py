@@ -38,3 +38,26 @@ Encoding = Annotated[
         help="The encoding of a CSV file, such as cp949.", show_default="UTF-8, or the recipe's"
     ),
 ]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object: run, scores, warnings.")
+]
+
+
+def _check_address(address: str | None) -> str | None:
+    if address is not None and not address.strip():  # such as an unset variable
+        raise typer.BadParameter("it is empty. Give auto, HOST:PORT or ray://HOST:PORT.")
+    return address
+
+
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Train on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
+        show_default=False,
+        callback=_check_address,
+    ),
+]
+
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Trainings at once.", show_default="one per core")
+]

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from kerasrecipes.cli.arguments import OutputDir
+from kerasrecipes.cli.arguments import Address, OutputDir, Workers
+from kerasrecipes.cli.stopping import training
 
 
 class Tunable(StrEnum):
@@ -38,6 +39,14 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Folds of a cross-validation (replaces --seeds).",
+            show_default=False,
+        ),
+    ] = None,
     metric: Annotated[
         str | None,
         typer.Option(
@@ -51,9 +60,12 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Trainings at once.", show_default="one per core")
-    ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Add scikit-learn's HistGradientBoosting."),
+    ] = False,
+    workers: Workers = None,
+    address: Address = None,
     output_dir: OutputDir = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV only.")] = False,
@@ -66,30 +78,30 @@ def compare(
     from kerasrecipes import comparison
     from kerasrecipes.comparison import table
     from kerasrecipes.comparison.contenders import find_stray_variant
-    from kerasrecipes.console import SafeConsole, dropping, echo
-    from kerasrecipes.interrupts import Interrupted
+    from kerasrecipes.console import SafeConsole, echo
+    from kerasrecipes.terminal import print_path
 
     # With a format for other programs, nothing else goes to standard output.
     is_for_programs = as_json or as_csv or as_markdown
     console = SafeConsole(stderr=is_for_programs)
     if hint := find_stray_variant(recipes):
         console.print(Text(f"hint  {hint}", style="yellow"), soft_wrap=True)
-    try:
-        with dropping(console):
-            found = comparison.compare(
-                *recipes,
-                seeds=seeds,
-                splits=splits,
-                metric=metric,
-                tune=tune,
-                workers=workers,
-                output_dir=output_dir,
-                console=console,
-                command=["kerasrecipes", *sys.argv[1:]],
-            )
-    except Interrupted as error:
-        console.print(f"Interrupted. To continue: kerasrecipes {shlex.join(sys.argv[1:])}")
-        raise typer.Exit(error.exit_code) from None
+    command = ["kerasrecipes", *sys.argv[1:]]
+    with training(console, shlex.join(command)):
+        found = comparison.compare(
+            *recipes,
+            seeds=seeds,
+            splits=splits,
+            folds=folds,
+            metric=metric,
+            tune=tune,
+            baselines=baselines,
+            workers=workers,
+            address=address,
+            output_dir=output_dir,
+            console=console,
+            command=command,
+        )
     if as_json:
         echo(table.to_json(found))
     elif as_csv:
@@ -102,5 +114,4 @@ def compare(
         console.print(Padding(shown, (1, 0)))
         console.print(Text(str(found)))
         console.print(Padding(table.make_differences(rows), (1, 0)))
-    page = Text("page  ", style="dim").append(str(found.page), style="bold not dim")
-    console.print(page, soft_wrap=True)
+    print_path(console, "page", found.page)

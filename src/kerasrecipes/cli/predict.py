@@ -35,6 +35,13 @@ def predict(
         list[str] | None,
         typer.Option("--id", help="A column to copy to the predictions.", show_default=False),
     ] = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            help="Add prediction intervals (columns low and high) of this level, such as 0.9.",
+            show_default=False,
+        ),
+    ] = None,
     encoding: Encoding = None,
 ) -> None:
     """Predict raw rows with a run's saved model."""
@@ -67,6 +74,7 @@ def predict(
                 ids or (),
                 lambda n: status.update(f"{write_count(n, 'row')} predicted"),
                 encoding,
+                interval,
             )
         print_warnings(console, saved.list_warnings())
         if output is not None:

@@ -24,17 +24,17 @@ def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
     checked = load_recipe(recipe, overrides or ())
     console = make_console()
     with console.status("importing TensorFlow"):
-        info = build_quietly(checked)
+        info, warnings = build_quietly(checked)
     console.print(Text(checked.name, style="bold"))
     print_table(console, list_layers(info))
-    print_warnings(console, map(str, checked.warnings))
+    print_warnings(console, [*map(str, checked.warnings), *warnings])
 
 
-def build_quietly(recipe: Recipe) -> dict[str, Any]:
+def build_quietly(recipe: Recipe) -> tuple[dict[str, Any], list[str]]:
     """Load the data and build the model; TensorFlow's start-up messages are dropped.
 
     Returns:
-        The description of the model for run.json.
+        The description of the model for run.json, and what to check in the data.
     """
     from kerasrecipes.native_log import redirect_stderr
     from kerasrecipes.rows import load_for
@@ -43,4 +43,4 @@ def build_quietly(recipe: Recipe) -> dict[str, Any]:
     with redirect_stderr(Path(os.devnull)):
         from kerasrecipes.model.built import build
 
-        return build(recipe, dataset).describe(recipe)
+        return build(recipe, dataset).describe(recipe), [*dataset.warnings, *dataset.checks]

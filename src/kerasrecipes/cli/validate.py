@@ -34,20 +34,26 @@ def validate(
     for file in recipes:
         try:
             recipe = load_recipe(file)
+            warnings = [*map(str, recipe.warnings)]
             if recipe.dataset.path is not None:
                 from kerasrecipes.rows import check_file
 
                 check_file(recipe)
+            if recipe.sweep:
+                from kerasrecipes.sweeping.space import Space
+
+                _ = Space(recipe, recipe.sweep).endpoints  # raises
             if build:
                 from kerasrecipes.cli.show import build_quietly
 
-                build_quietly(recipe)
+                _, found = build_quietly(recipe)
+                warnings += found
         except InputError as error:
             problems.append(str(error))
             console.print(Text(f"✗ {file}", style="red"), soft_wrap=True)
         else:
             console.print(Text(f"✓ {file}"), soft_wrap=True)
-            for warning in recipe.warnings:
+            for warning in warnings:
                 console.print(Text(f"  warning  {warning}", style="yellow"), soft_wrap=True)
     if problems:
         raise InputError("\n".join(problems))

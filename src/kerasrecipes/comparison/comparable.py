@@ -17,6 +17,7 @@ from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.directions import find_directions
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows import Dataset
+from kerasrecipes.rows.disk import are_on_disk
 from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run
 
@@ -28,7 +29,7 @@ class Facts:
     Attributes:
         name: The recipe's name.
         settings: The resolved recipe.
-        data: Facts of the data, as run.json has them.
+        data: Facts of the data, as run.json has them, and whether the target is an array.
         directions: Whether higher is better, for the loss and the recipe's metrics.
     """
 
@@ -41,6 +42,18 @@ class Facts:
     def is_standardized(self) -> bool:
         """Whether the loss and the recipe's metrics are in standard deviations of the target."""
         return bool(self.settings["dataset"].get("standardize_target"))
+
+    @property
+    def masks(self) -> list[str]:
+        """The layers that mask steps of array targets, which are then left out of the scores."""
+        layers = [split_component(layer) or ("", {}) for layer in self.settings["layers"]]
+        return [
+            f"Masking({arguments.get('mask_value', 0):g})"
+            if name == "Masking"
+            else f"{name}(mask_zero)"
+            for name, arguments in layers
+            if self.data.get("is_array") and (name == "Masking" or arguments.get("mask_zero"))
+        ]
 
     @property
     def scores(self) -> dict[str, bool | None]:
@@ -69,6 +82,8 @@ def describe_recipe(recipe: Recipe, dataset: Dataset) -> Facts:
         "task": dataset.task,
         "targets": dataset.target_names,
         "rows": {name: len(part) for name, part in dataset.parts.items()},
+        "on_disk": are_on_disk(dataset.parts["train"].inputs),
+        "is_array": bool(dataset.target_shape),
     }
     return Facts(recipe.name, recipe.to_dict(), data, find_directions(recipe.metrics))
 
@@ -85,7 +100,8 @@ def describe_run(run: Run) -> Facts:
             f"{run.path} was made by an older version, which did not record what a comparison "
             "needs. Train its recipe again, or compare its recipe."
         )
-    return Facts(info["name"], read_settings(run), info["dataset"], info["higher_is_better"])
+    data = info["dataset"] | {"is_array": bool(info.get("codec", {}).get("steps"))}
+    return Facts(info["name"], read_settings(run), data, info["higher_is_better"])
 
 
 def read_score(run: Run, part: str, metric: str) -> float:
@@ -111,7 +127,13 @@ def check_rows(facts: Sequence[Facts]) -> None:
     """
     first = facts[0]
     for other in facts[1:]:
-        if first.data["target_fingerprint"] == other.data["target_fingerprint"]:
+        if first.masks != other.masks:
+            words = [", ".join(one.masks) or "none" for one in (first, other)]
+            raise InputError(
+                f"Scores leave out masked steps, and {first.name} and {other.name} have different "
+                f"masks (received: {words[0]} and {words[1]}). Mask the same steps in both."
+            )
+        if _have_same_rows(first, other):
             continue
         rule = (
             "Only recipes with the same rows and target in each part can be compared: "
@@ -131,6 +153,15 @@ def check_rows(facts: Sequence[Facts]) -> None:
         raise InputError(
             f"{rule} (received: {received})." if received else f"{rule} in their data. Train again."
         )
+
+
+def _have_same_rows(first: Facts, other: Facts) -> bool:
+    """Whether parts have the same rows; on a disk they are in the order of the file."""
+    if first.data["target_fingerprint"] == other.data["target_fingerprint"]:
+        return True
+    one, two = (each.settings["dataset"] | {"stream": None} for each in (first, other))
+    has_moved = first.data.get("on_disk", False) != other.data.get("on_disk", False)
+    return has_moved and one == two and first.data["fingerprint"] == other.data["fingerprint"]
 
 
 def _find_source(facts: Facts) -> str:

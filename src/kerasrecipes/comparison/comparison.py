@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import mean
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from kerasrecipes.comparison.boosting import check_boosting
 from kerasrecipes.comparison.comparable import (
     Facts,
     check_rows,
@@ -22,6 +24,7 @@ from kerasrecipes.comparison.comparable import (
     read_score,
 )
 from kerasrecipes.comparison.contenders import (
+    BOOSTING,
     Candidate,
     Contender,
     Draw,
@@ -37,10 +40,11 @@ from kerasrecipes.comparison.words import lower_first
 from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report.words import name_score, write_count
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.compatibility import check_compatibility
-from kerasrecipes.runs import create_folder
+from kerasrecipes.runs import check_writable, create_folder
 from kerasrecipes.terminal import print_warnings
 
 if TYPE_CHECKING:
@@ -89,21 +93,30 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """The page in a frame, for notebooks."""
-        page = html.escape(self.page.read_text(encoding="utf-8"), quote=True)
-        return (
-            f'<iframe srcdoc="{page}" title="Comparison" sandbox '
-            'style="width: 100%; height: 640px; border: 0"></iframe>'
-        )
+        return frame_page(self.page, "Comparison")
+
+
+def frame_page(file: Path, title: str) -> str:
+    """Write a page as a frame, for notebooks."""
+    page = html.escape(file.read_text(encoding="utf-8"), quote=True)
+    return (
+        f'<iframe srcdoc="{page}" title="{title}" sandbox '
+        'style="width: 100%; height: 640px; border: 0"></iframe>'
+    )
 
 
 def compare(
     *recipes: Given,
     seeds: int = 3,
     splits: int | None = None,
+    folds: int | None = None,
     metric: str | None = None,
     tune: str | None = None,
+    baselines: bool = False,
     data: pd.DataFrame | None = None,
+    part: Literal["validation", "test"] | None = None,
     workers: int | None = None,
+    address: str | None = None,
     output_dir: str | Path = "runs",
     console: Console | None = None,
     command: Sequence[str] = (),
@@ -115,11 +128,16 @@ def compare(
             variants of it, such as "optimizer=sgd batch_size=64".
         seeds: Trainings of each recipe, on one split.
         splits: The number of splits, each with its own seed; replaces ``seeds``.
+        folds: The number of folds, each the test part once with its own seed; replaces ``seeds``.
         metric: The metric used for ranking; None means the first metric that all share.
         tune: "learning_rate": tune it for each recipe on validation rows, then compare on test
             rows.
+        baselines: Whether scikit-learn's HistGradientBoosting takes part, on the raw columns of the
+            first recipe.
         data: Rows to learn from, in place of those that the recipes name.
+        part: The rows that are scored; None means validation rows if nothing was chosen by them.
         workers: Trainings at once; None means one per core.
+        address: Of a Ray cluster to train on, such as "auto" or "ray://host:10001".
         output_dir: The folder of all runs, and of the comparison's page.
         console: Where progress goes; None keeps quiet.
         command: The command line that started it, for runs and page.
@@ -133,32 +151,50 @@ def compare(
         raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
     if (splits or seeds) < 1:
         raise InputError(f"seeds and splits must be 1 at least (received: {splits or seeds}).")
-    candidates, finished = read_contenders(recipes, needs_source=data is None)
-    draws = _plan_draws(candidates, finished, seeds, splits)
-    keys = ("seed", "dataset.split_seed") if splits else ("seed",)
+    if folds is not None and (splits or tune or folds < 2):
+        raise InputError("folds must be 2 or more, and cannot be combined with splits or tune.")
+    fewest = 1 if baselines else 2
+    candidates, finished = read_contenders(recipes, data is None, fewest)
+    first = next(iter(candidates.values()), None) if baselines else None
+    if baselines and (first is None or not all(c.runs[0].has_network for c in finished)):
+        raise InputError(
+            f"--baselines fits {BOOSTING} to the rows of a recipe. Name a recipe, and no run of "
+            "this contender."
+        )
+    draws = _plan_draws(candidates, finished, seeds, splits, folds)
+    n_keys = 4 if folds else 2 if splits else 1
+    keys = ("seed", "dataset.split_seed", "dataset.folds", "dataset.fold")[:n_keys]
     changes = [[f"{key}={value}" for key, value in zip(keys, d, strict=False)] for d in draws]
     facts = [
-        *_describe_recipes([c.load(*changes[0]) for c in candidates.values()], data),
+        *describe_recipes([c.load(*changes[0]) for c in candidates.values()], data, baselines),
         *(describe_run(contender.by_draw[draws[0]]) for contender in finished),
     ]
     check_rows(facts)
     metric, higher_is_better = choose_metric(facts, metric)
 
     fingerprints = {one.name: one.data["fingerprint"] for one in facts}
-    trainer = Trainer(Path(output_dir), console, tuple(command), workers, data, fingerprints)
+    trainer = Trainer(
+        Path(output_dir), console, tuple(command), workers, data, fingerprints, address
+    )
     lacking = [one.name for one in facts if "validation" not in one.data["rows"]]
     if tune and lacking:
         problem = f"--tune chooses on validation rows: {lacking[0]} has none."
         raise InputError(f"{problem} Set dataset.validation_split.")
+    for name in ("comparisons", *map(make_folder_name, candidates)):
+        check_writable(Path(output_dir) / name)
     if tune:
         rates = tune_learning_rates(candidates, trainer, metric, higher_is_better=higher_is_better)
         candidates = {name: candidates[name].change(rate) for name, rate in rates.items()}
+    if first:
+        candidates[BOOSTING] = first.change(f"name={BOOSTING}")
+        fingerprints[BOOSTING] = facts[0].data["fingerprint"]
     contenders = _train(candidates, changes, trainer)
     contenders += [Contender(c.name, tuple(c.by_draw[draw] for draw in draws)) for c in finished]
 
-    part = "test" if lacking or tune else "validation"
+    draw_name = _name_draws(draws)
+    part = part or ("test" if lacking or tune or draw_name == "fold" else "validation")
     ranked, ranking = rank_contenders(
-        contenders, part, metric, higher_is_better=higher_is_better, varies_split=bool(splits)
+        contenders, part, metric, higher_is_better=higher_is_better, draw_name=draw_name
     )
     page = create_folder(Path(output_dir) / "comparisons", datetime.now()) / "report.html"
     comparison = Comparison(ranked, ranking, part, page, shlex.join(command))
@@ -171,15 +207,22 @@ def _plan_draws(
     finished: Sequence[Contender],
     seeds: int,
     splits: int | None,
+    folds: int | None,
 ) -> list[Draw]:
     """Plan the draws of every recipe: those of the first one that all finished runs have."""
     theirs = [contender.by_draw.keys() for contender in finished]
     if candidates:
         first = next(iter(candidates.values())).load()
-        if splits and first.dataset.is_in_order:
-            raise InputError("--splits draws rows at random (received: shuffle=false). Use seeds.")
-        seed, split_seed = first.seed, first.dataset.split_seed
-        planned = [(seed + i, split_seed + (i if splits else 0)) for i in range(splits or seeds)]
+        spec = first.dataset
+        if splits and spec.is_in_order:
+            raise InputError(
+                "--splits draws rows at random (received: rows in order). Use --folds."
+            )
+        seed, split_seed, fold = first.seed, spec.split_seed, (spec.folds or 0, spec.fold)
+        planned = [
+            (seed + i, split_seed + (i if splits else 0), *((folds, i + 1) if folds else fold))
+            for i in range(folds or splits or seeds)
+        ]
     else:
         planned = sorted(theirs[0])
     draws = [draw for draw in planned if all(draw in known for known in theirs)]
@@ -192,7 +235,15 @@ def _plan_draws(
     return draws
 
 
-def _describe_recipes(recipes: Sequence[Recipe], data: Any) -> Iterator[Facts]:
+def _name_draws(draws: Sequence[Draw]) -> str:
+    """What differs between the runs of a recipe: their folds, their splits or their seeds."""
+    _, split_seeds, _, folds = (len({*values}) for values in zip(*draws, strict=True))
+    return "fold" if folds > 1 else "split" if split_seeds > 1 else "seed"
+
+
+def describe_recipes(
+    recipes: Sequence[Recipe], data: Any, baselines: bool = False
+) -> Iterator[Facts]:
     """Load each recipe's rows, once for all with the same ``dataset``, and gather its facts."""
     loaded: tuple[str, Dataset] | None = None
     for recipe in recipes:
@@ -200,6 +251,8 @@ def _describe_recipes(recipes: Sequence[Recipe], data: Any) -> Iterator[Facts]:
         if loaded is None or loaded[0] != key:
             loaded = key, load_for(recipe, data=data)
         check_compatibility(recipe, loaded[1])
+        if baselines and recipe is recipes[0]:
+            check_boosting(loaded[1])
         yield describe_recipe(recipe, loaded[1])
 
 
@@ -228,15 +281,16 @@ def rank_contenders(
     metric: str,
     *,
     higher_is_better: bool,
-    varies_split: bool = False,
+    draw_name: str = "seed",
 ) -> tuple[tuple[Contender, ...], Ranking]:
     """Rank contenders by a score of their paired runs, and put them in that order."""
-    rows = contenders[0].runs[0].info["dataset"]["rows"]
+    rows = [run.info["dataset"]["rows"] for run in contenders[0].runs]
     ranking = rank_scores(
         {c.name: [read_score(run, part, metric) for run in c.runs] for c in contenders},
         metric,
         higher_is_better=higher_is_better,
-        test_share=rows[part] / rows["train"] if varies_split else None,
+        test_share=None if draw_name == "seed" else mean(n[part] / n["train"] for n in rows),
+        draw_name=draw_name,
     )
     by_name = {contender.name: contender for contender in contenders}
     return tuple(by_name[standing.name] for standing in ranking.standings), ranking

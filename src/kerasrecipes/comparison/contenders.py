@@ -18,9 +18,13 @@ from kerasrecipes.runs import Run, find_run, is_run, list_runs_of
 Given = str | Path | Mapping[str, Any] | Recipe
 """A recipe (its file, a mapping or a Recipe), a variant "key=value ...", or a run's folder."""
 
-Draw = tuple[int, int]
-"""The seed and the split_seed of a run: runs of the same draw are paired."""
+Draw = tuple[int, int, int, int]
+"""The seed, split_seed, folds (or 0) and fold of a run: runs of the same draw are paired."""
 
+BOOSTING = "HistGradientBoosting (scikit-learn)"
+"""The name of the contender that has no network."""
+
+_OF_NETWORKS = ("optimizer", "epochs", "batch_size")
 _FACTS = {"epochs_run", "higher_is_better", "name", "parameters", "seed", "started_at", "versions"}
 _DATA_FACTS = {"fingerprint", "rows", "target_fingerprint", "task"}
 
@@ -41,16 +45,20 @@ class Contender:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The resolved recipe of the first run."""
-        return read_settings(self.runs[0])
+        """The resolved recipe of the first run, which may have no network."""
+        run = self.runs[0]
+        instead = {"layers": [self.name]} | dict.fromkeys(_OF_NETWORKS, "none")
+        return read_settings(run) | ({} if run.has_network else instead)
 
     @property
     def by_draw(self) -> dict[Draw, Run]:
         """The runs by draw."""
-        return {
-            (run.info.get("seed", 0), read_settings(run)["dataset"].get("split_seed", 0)): run
-            for run in self.runs
-        }
+        found = {}
+        for run in self.runs:
+            data = {"split_seed": 0, "folds": 0, "fold": 1} | read_settings(run)["dataset"]
+            seeds = run.info.get("seed") or 0, data["split_seed"]
+            found[*seeds, data["folds"] or 0, data["fold"]] = run
+        return found
 
 
 @dataclass(frozen=True)
@@ -102,13 +110,14 @@ def is_usable(run: Run) -> bool:
 
 
 def read_contenders(
-    given: Sequence[Given], needs_source: bool = True
+    given: Sequence[Given], needs_source: bool = True, fewest: int = 2
 ) -> tuple[dict[str, Candidate], list[Contender]]:
     """Separate recipes and their variants from the folders of finished runs.
 
     Args:
         given: In any order.
         needs_source: Whether recipes must say where their rows come from.
+        fewest: How many contenders there must be.
 
     Returns:
         Recipes to train, by name, and finished runs.
@@ -131,9 +140,11 @@ def read_contenders(
         candidates = _make_variants(candidates, variants)
     names = [*(candidate.load().name for candidate in candidates), *(c.name for c in finished)]
     for name in names:
+        if name == BOOSTING and name not in [each.name for each in finished]:
+            raise InputError(f"'{name}' is the name of --baselines. Give the recipe another name.")
         if names.count(name) > 1:
             raise InputError(f"Two contenders are called '{name}'. Give each its own name.")
-    if len(names) < 2:
+    if len(names) < fewest:
         raise InputError(
             "A comparison needs at least two contenders: recipes, finished runs, or variants of "
             "one recipe such as optimizer=sgd optimizer=adam."
@@ -192,5 +203,5 @@ def _read_finished(path: Path) -> Contender:
 
 
 def _read_identity(run: Run) -> tuple[str, str]:
-    without_seed = re.sub(r"^seed:.*\n", "", run.recipe_text, flags=re.MULTILINE)
-    return without_seed, run.info.get("dataset", {}).get("fingerprint", "")
+    alike = re.sub(r"^seed:.*\n|\bfold: \d+|\s", "", run.recipe_text, flags=re.MULTILINE)
+    return alike, run.info.get("dataset", {}).get("fingerprint", "")

@@ -9,6 +9,12 @@ from dataclasses import replace
 from kerasrecipes.comparison.statistics import CONFIDENCE, Ranking, Standing, Verdict
 from kerasrecipes.comparison.words import find_prefix
 
+_LIMITS = {
+    "seed": "All runs share one split, so these results apply to this split of the data only.",
+    "split": "Each split holds out different rows; the test accounts for the rows that splits "
+    "share.",
+    "fold": "Scores are on test parts; the test accounts for the training rows that folds share.",
+}
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -30,7 +36,8 @@ def describe(ranking: Ranking) -> str:
     if too_few and n == 1:
         sentences.append(f"One {unit} does not show how much scores vary. Run at least three.")
     elif too_few:
-        rivals = [f"{rival.name} (about {rival.seeds_needed} would)" for rival in too_few]
+        would = "splits of this size would" if unit == "fold" else "would"
+        rivals = [f"{rival.name} (about {rival.seeds_needed} {would})" for rival in too_few]
         sentences.append(
             f"{n} {unit}s cannot tell {best.name} from {_join(rivals, 'or')}, "
             "if the true difference is as large as the observed one."
@@ -40,12 +47,7 @@ def describe(ranking: Ranking) -> str:
             f"The difference to {_join([rival.name for rival in noise])} is within the noise of "
             f"the {unit}s. This does not prove them equal."
         )
-    sentences.append(
-        "All runs share one split, so these results apply to this split of the data only."
-        if unit == "seed"
-        else "Each split holds out different rows; the test accounts for the rows that splits "
-        "share."
-    )
+    sentences.append(_LIMITS[unit])
     return "\n".join(sentences)
 
 

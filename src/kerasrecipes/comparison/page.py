@@ -78,8 +78,9 @@ def _arrange_facts(comparison: Comparison, decimals: int) -> dict[str, list[str]
     facts = {
         "In best epoch": [write_decimal(row.get("best_epoch", nan), decimals) for row in rows],
         "In last epoch": [write_decimal(row.get("last_epoch", nan), decimals) for row in rows],
-        "Epochs run": ["–".join(f"{n:,}" for n in sorted({min(e), max(e)})) for e in epochs],
-        "Parameters": [f"{row['parameters']:,}" for row in rows],
+        "Linear model": [write_decimal(row["linear_model"], decimals) for row in rows],
+        "Epochs run": ["–".join(f"{n:,}" for n in sorted({min(e), max(e)}) if n) for e in epochs],
+        "Parameters": [f"{row['parameters']:,}" if row["parameters"] else "–" for row in rows],
         "Time to fit": [write_seconds(row["fit_s"]) for row in rows],
     }
     return {heading: texts for heading, texts in facts.items() if {*texts} != {"–"}}

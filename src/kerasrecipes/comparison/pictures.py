@@ -22,7 +22,7 @@ from kerasrecipes.report.words import name_score, shorten, write_count
 if TYPE_CHECKING:
     from kerasrecipes.comparison.comparison import Comparison
 
-_LONGEST_NAME = 30  # characters next to a row of dots
+_LONGEST_NAME = 34  # characters next to a row of dots
 _LONGEST_TITLE = 20  # characters above a panel
 
 
@@ -41,7 +41,9 @@ def draw_pictures(comparison: Comparison) -> tuple[PageFigure, list[PageFigure],
     what = f"{comparison.part} {fonts.spell(metric, comparison.ranking.metric)}"
     with use_style(fonts.families):
         scores = _draw_scores(names, comparison.ranking, what)
-        curves = [_draw_curves(names, contenders, column) for column in _find_curves(comparison)]
+        shown = [i for i, each in enumerate(contenders) if each.runs[0].has_network]
+        columns = _find_curves(comparison)
+        curves = [_draw_curves(names, contenders, shown, column) for column in columns]
     return scores, curves, fonts.list_warnings()
 
 
@@ -84,8 +86,11 @@ def _draw_scores(names: Sequence[str], ranking: Ranking, what: str) -> PageFigur
     )
 
 
-def _draw_curves(names: Sequence[str], contenders: Sequence[Contender], column: str) -> PageFigure:
-    """Draw a panel for each recipe, all on the same scales."""
+def _draw_curves(
+    names: Sequence[str], contenders: Sequence[Contender], shown: Sequence[int], column: str
+) -> PageFigure:
+    """Draw a panel for each shown recipe, in its colour and all on the same scales."""
+    names, contenders = [names[i] for i in shown], [contenders[i] for i in shown]
     part = "validation" if column.startswith("val_") else "training"
     dataset = contenders[0].runs[0].info["dataset"]
     title = f"{name_score(column.removeprefix('val_'), dataset)}, {part} part"
@@ -98,7 +103,7 @@ def _draw_curves(names: Sequence[str], contenders: Sequence[Contender], column: 
         panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).flat
         for i, (name, ax) in enumerate(zip(_label(names, _LONGEST_TITLE), panels, strict=False)):
             others = means[:i] + means[i + 1 :]
-            plots.plot_seed_curves(of_seeds[i], others, ax, color=SERIES[i % len(SERIES)])
+            plots.plot_seed_curves(of_seeds[i], others, ax, color=SERIES[shown[i] % len(SERIES)])
             scale_curves(ax, means)
             is_lowest = i + n_columns >= len(names)
             ax.tick_params(labelbottom=is_lowest, labelsize=8.5)
@@ -108,7 +113,7 @@ def _draw_curves(names: Sequence[str], contenders: Sequence[Contender], column: 
             ax.remove()
         return render_svg(figure)
 
-    n_columns = 2 if len(names) in (2, 4) else 3
+    n_columns = min(len(names), 2 if len(names) in (2, 4) else 3)
     n_epochs = max(len(curve) for curves in of_seeds for curve in curves)
     has_seeds = len(of_seeds[0]) > 1
     return PageFigure(
@@ -128,7 +133,8 @@ def _draw_curves(names: Sequence[str], contenders: Sequence[Contender], column: 
 
 def _find_curves(comparison: Comparison) -> list[str]:
     """Find the columns that every run's history has: the metric's and the loss's."""
-    histories = [run.history for contender in comparison.contenders for run in contender.runs]
+    trained = (contender for contender in comparison.contenders if contender.runs[0].has_network)
+    histories = [run.history for contender in trained for run in contender.runs]
     logged = comparison.ranking.metric.removesuffix("_original_units")
     found = [
         next((c for c in (f"val_{name}", name) if all(h.get(c) for h in histories)), "")

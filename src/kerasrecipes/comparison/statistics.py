@@ -93,6 +93,7 @@ class Ranking:
         n: Scores per recipe.
         method: The test, in one sentence.
         test_share: Rows scored / rows trained on, if each score has a split of its own; or None.
+        draw_name: What varies between runs of a recipe: a seed, or a split or fold with a seed.
     """
 
     metric: str
@@ -102,11 +103,7 @@ class Ranking:
     n: int
     method: str
     test_share: float | None = None
-
-    @property
-    def draw_name(self) -> str:
-        """The unit that varies between runs of one recipe: a seed, or a split (and a seed)."""
-        return "seed" if self.test_share is None else "split"
+    draw_name: str = "seed"
 
 
 def rank_scores(
@@ -115,6 +112,7 @@ def rank_scores(
     *,
     higher_is_better: bool,
     test_share: float | None = None,
+    draw_name: str = "seed",
 ) -> Ranking:
     """Rank recipes by their mean score and test each difference to the best.
 
@@ -125,7 +123,8 @@ def rank_scores(
 
     *Several splits.* Training parts of repeated hold-out overlap, so their scores are correlated.
     The variance of a mean of n scores is s² (1/n + test_share) instead of s²/n: Nadeau and Bengio
-    2003, doi:10.1023/A:1024068626366.
+    2003, doi:10.1023/A:1024068626366. Scores of folds are correlated, too (Bouckaert
+    and Frank 2004, doi:10.1007/978-3-540-24775-3_3); test_share is then the mean over folds.
 
     *No variation.* If all differences are equal (to the rounding of float32, in which Keras
     computes scores), a t-test has no spread to measure by, and only signs count: n differences of
@@ -137,6 +136,7 @@ def rank_scores(
         higher_is_better: Direction of the metric.
         test_share: For repeated hold-out, where each score has a random split of its own: rows
             scored / rows trained on (0.25 for a split of 80% and 20%). None for a single split.
+        draw_name: As in ``Ranking``.
 
     Raises:
         InputError: A score is not finite.
@@ -171,8 +171,8 @@ def rank_scores(
         )
         for i, name in enumerate(ranked)
     )
-    method = _describe_method(len(scores), n, test_share)
-    return Ranking(metric, higher_is_better, ranked[0], standings, n, method, test_share)
+    method = _describe_method(len(scores), n, test_share, draw_name)
+    return Ranking(metric, higher_is_better, ranked[0], standings, n, method, test_share, draw_name)
 
 
 def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
@@ -284,8 +284,7 @@ def _t_critical(n: npt.ArrayLike, level: npt.ArrayLike) -> _Floats:
     return critical
 
 
-def _describe_method(k: int, n: int, test_share: float | None) -> str:
-    unit = "seed" if test_share is None else "split"
+def _describe_method(k: int, n: int, test_share: float | None, unit: str) -> str:
     if k == 1:
         return "One recipe: nothing was tested."
     if n == 1:
@@ -296,4 +295,5 @@ def _describe_method(k: int, n: int, test_share: float | None) -> str:
         else "Corrected resampled t-tests (Nadeau and Bengio 2003)"
     )
     holm = f", with Holm's correction across all {k * (k - 1) // 2} pairs" if k > 2 else ""
-    return f"{test} over {n} {unit}s, two-sided at {100 * (1 - CONFIDENCE):g}%{holm}."
+    share = "" if test_share is None else f", with {test_share:.2g} scored rows per training row"
+    return f"{test} over {n} {unit}s{share}, two-sided at {100 * (1 - CONFIDENCE):g}%{holm}."

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import isnan, nan
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
                 "mean": standing.mean,
                 "sd": standing.sd,
                 **_read_epochs(contender, comparison),
+                "linear_model": _read_linear(contender, comparison),
                 "difference": standing.difference,
                 "difference_low": standing.difference_interval[0],
                 "difference_high": standing.difference_interval[1],
@@ -63,11 +65,21 @@ def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
 def _read_epochs(contender: Contender, comparison: Comparison) -> dict[str, float]:
     """Read the metric's best and last value over the epochs, on average over the runs."""
     name = f"val_{comparison.ranking.metric}"
+    if not contender.runs[0].has_network:
+        others = (_read_epochs(c, comparison) for c in comparison.contenders if c != contender)
+        return dict.fromkeys(next(others, {}), nan)
     curves = [run.history[name] for run in contender.runs if name in run.history]
     if comparison.part != "validation" or not curves:  # other parts are not scored every epoch
         return {}
     best = max if comparison.ranking.higher_is_better else min
     return {"best_epoch": mean(map(best, curves)), "last_epoch": mean(c[-1] for c in curves)}
+
+
+def _read_linear(contender: Contender, comparison: Comparison) -> float:
+    """The mean score of linear models on the same rows; NaN where runs have none."""
+    models = [run.info.get("linear_model", {}) for run in contender.runs]
+    scores = [each.get("scores", {}).get(comparison.part, {}) for each in models]
+    return mean(each.get(comparison.ranking.metric, nan) for each in scores)
 
 
 def make_table(
@@ -91,10 +103,13 @@ def make_table(
         "verdict": [_color_verdict(row["verdict"]) for row in rows],
     }
     facts: dict[str, _Cells] = {
-        "epochs\nrun": [f"{row['epochs']:,.1f}".removesuffix(".0") for row in rows],
-        "parameters": [f"{row['parameters']:,}" for row in rows],
+        "epochs\nrun": [_count(row["epochs"]) for row in rows],
+        "parameters": [_count(row["parameters"]) for row in rows],
         "fit, s": [f"{row['fit_s']:.1f}" for row in rows],
     }
+    if not all(isnan(row["linear_model"]) for row in rows):
+        linear = [write_decimal(row["linear_model"], 4) for row in rows]
+        facts = {"linear\nmodel": linear} | facts
     if "best_epoch" in first:
         best = [write_decimal(row["best_epoch"], 4) for row in rows]
         last = [write_decimal(row["last_epoch"], 4) for row in rows]
@@ -175,6 +190,10 @@ def _write_difference(row: Mapping[str, Any]) -> str:
         for key in ("difference", "difference_low", "difference_high")
     )
     return difference if low == "–" else f"{difference}\n{low} to {high}"
+
+
+def _count(n: float) -> str:
+    return f"{n:,.1f}".removesuffix(".0") if n else "–"  # without a network
 
 
 def _shorten_names(rows: Sequence[Mapping[str, Any]]) -> list[str]:

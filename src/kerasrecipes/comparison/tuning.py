@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from kerasrecipes.comparison.comparable import read_score
 from kerasrecipes.comparison.contenders import Candidate
-from kerasrecipes.comparison.engine import Outcome, Trainer
+from kerasrecipes.comparison.engine import Trainer
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
+from kerasrecipes.workers import Outcome
 
 TUNING_FACTORS = tuple(10 ** (exponent / 2) for exponent in range(-3, 4))
 """Learning rates to try, as multiples of the recipe's own: from a 30th to 30 times of it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.drafting.series import find_series
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe import Component
 from kerasrecipes.recipe.endings import DELIMITED, find_ending
@@ -19,6 +20,7 @@ from kerasrecipes.rows import open_rows
 from kerasrecipes.rows.cells import Cells, Missing
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files.layout import HeaderMissing
+from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.kinds import (
     Finding,
     NumberColumn,
@@ -112,7 +114,8 @@ def look_at(path: Path, target: str | None, encoding: str | None = None) -> Find
         raise DataError(path.name, [problem])
     csv = CsvSpec(encoding=encoding) if encoding else CsvSpec()
     spec = DatasetSpec(path=str(path), target=target, missing="median", csv=csv)
-    are_images = os.path.isdir(path) and find_texts(path) is None
+    with explain_damage(path.name):
+        are_images = os.path.isdir(path) and find_texts(path) is None
     found = _look_at_folder(path, target) if are_images else _look_at_file(path, spec)
     n_rows = len(found.source.target)
     if n_rows < FEWEST_ROWS:
@@ -160,10 +163,10 @@ def _read_table(rows: Table, spec: DatasetSpec) -> tuple[LoadedTable, DatasetSpe
         return spec.model_copy(update={"csv": spec.csv.model_copy(update=keys)})
 
     try:
-        table = rows.read(spec)
+        table = rows.read_some(spec)
     except HeaderMissing:
         spec = set_csv(header="none")
-        table = rows.read(spec)
+        table = rows.read_some(spec)
     if table.notation.decimal == ",":
         spec = set_csv(decimal=",")  # One row to predict may not show what 1,234 means.
     return table, spec
@@ -183,27 +186,31 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     table = table.with_missing(Missing.read(spec))
     target_cells = table.take_cells(target)
     _check_target(target_cells, path.name)
+    keys, hint = find_series(table, target) if not texts else ({}, "")
+    spec = spec.model_copy(update=keys)
     source = rows.judge(table, spec)
     words = describe_words([target_cells]) if source.class_type == "text" else ""
     hints += [f"{target}:{words}"] if words and source.class_names else []
     hints = [*wrong_hints, *hints, *(f"{note[0].upper()}{note[1:]}." for note in table.notes)]
     hints += [_NO_HEADER] if spec.csv.header == "none" else []
+    hints += [hint] if hint else []
     inputs = cast(dict[str, NDArray[Any]], source.inputs)
     useless = dict(_find_useless(source, inputs))
     if len(useless) == len(source.columns):
         useless = {}
     columns = tuple(column for column in source.columns if column.name not in useless)
-    inputs = {name: inputs[name] for column in columns for name in column.inputs}
+    for name in {*inputs} - {name for column in columns for name in column.inputs}:
+        del inputs[name]
     gaps = {c.name: int(c.find_missing(inputs[c.inputs[0]]).sum()) for c in columns}
     return Findings(
         path,
-        replace(source, inputs=inputs, columns=columns),
+        replace(source, columns=columns),
         spec,
         target,
         reason,
-        dict(source.left_out) | useless,
+        {name: why for name, why in source.left_out if name != spec.time} | useless,
         {name: n for name, n in gaps.items() if n},
-        len(table) - len(source.target),
+        0 if spec.timeseries else len(table) - len(source.target),
         hints=(*hints, *table.remarks),
     )
 

@@ -40,9 +40,9 @@ def choose_dropout(n_rows: int) -> float:
     return next((rate for most, rate in _DROPOUT if n_rows < most), 0.1)
 
 
-def choose_optimizer(*, is_image: bool) -> tuple[dict[str, Any], str]:
+def choose_optimizer(*, is_table: bool) -> tuple[dict[str, Any], str]:
     """The optimizer, and why; weight decay was measured on tables only."""
-    if is_image:
+    if not is_table:
         return {"Adam": {"learning_rate": 0.001}}, "a good first choice"
     arguments = {"learning_rate": 0.001, "weight_decay": 0.05}
     return {"AdamW": arguments}, "Adam that also shrinks weights, against overfitting"

@@ -104,7 +104,8 @@ def describe_classes(found: Findings, most: int = SHOWN) -> str:
 
 def _split(found: Findings) -> Dataset:
     share = 0.0 if "validation" in found.source.own_parts else _HELD_OUT
-    spec = DatasetSpec(validation_split=share, stratify=_can_stratify(found))
+    shuffle = not found.spec.timeseries
+    spec = DatasetSpec(validation_split=share, stratify=_can_stratify(found), shuffle=shuffle)
     return split_source(found.path.name, found.source, spec)
 
 
@@ -117,6 +118,7 @@ def _describe_size(found: Findings) -> str:
     source = found.source
     n_rows = len(source.target)
     if isinstance(source.inputs, dict):
+        n_rows = len(next(iter(source.inputs.values())))
         return f"{n_rows:,} rows, {count(len(source.columns), 'column')} to learn from"
     shape = "×".join(map(str, source.inputs.shape[1:]))
     return f"{n_rows:,} {'images' if find_image_shape(source) else 'rows'} of {shape}"
@@ -180,12 +182,14 @@ def _describe_task(found: Findings) -> str:
 def _plan_columns(plan: CommentedRecipe, found: Findings) -> str:
     """Write features and missing values; return a note for the next key."""
     _plan_missing_values(plan, found)
-    listed = [column for column in found.source.columns if is_writable_key(column.name)]
+    # A series has its target among the inputs.
+    columns = [column for column in found.source.columns if column.name != found.target]
+    listed = [column for column in columns if is_writable_key(column.name)]
     if len(listed) > MOST_FEATURES:
         unusual = [column for column in listed if column.feature != "float_normalized"]
         listed = unusual[:MOST_FEATURES]
-    others = [column.name for column in found.source.columns if column not in listed]
-    note = "The type of each column, as in keras.utils.FeatureSpace."
+    others = [column.name for column in columns if column not in listed]
+    note = "The type of each column, as in keras.utils.FeatureSpace." if columns else ""
     if others:
         note = (
             f"{len(others):,} columns are taken by their types: {_list_names(others)}. Numbers are "
@@ -254,6 +258,10 @@ def _plan_parts(plan: CommentedRecipe, found: Findings, split: Dataset, note: st
     """Which rows are held out."""
     rows = {part: len(split.parts[part]) for part in ("train", "validation", "test")}
     noun = "images" if found.images else "rows"
+    if timeseries := found.spec.timeseries:
+        noun, windows = "windows", {"sequence_length": timeseries.sequence_length, "delay": 1}
+        plan.set(("dataset", "time"), found.spec.time, "rows are in its order", note)
+        plan.set(("dataset", "timeseries"), windows, note := "")
     own = found.source.own_parts
     if "test" not in own:
         test = f"{rows['test']:,} {noun} that are never trained on"
@@ -270,7 +278,10 @@ def _plan_parts(plan: CommentedRecipe, found: Findings, split: Dataset, note: st
         f"{_list_names(rare)}."
     )
     which = f"which {noun}; {rows['train']:,} train"
-    plan.set(("dataset", "split_seed"), 42, which, why_not if rare else "")
+    if timeseries:
+        plan.set(("dataset", "shuffle"), False, f"in order of time; {rows['train']:,} train")
+    else:
+        plan.set(("dataset", "split_seed"), 42, which, why_not if rare else "")
     if can_stratify:
         plan.set(("dataset", "stratify"), True, "every part has the classes in the same shares")
     if found.source.task == "regression":
@@ -300,6 +311,10 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
             above = "TextVectorization gives each word an id, and Embedding each id its numbers."
             layers += [(layer, "") for layer in make_embedding(*source.inputs.values())]
             dense = make_dense([max(64, n_outputs)], choose_dropout(n_train))
+        if found.spec.timeseries:
+            above += " Without a trend, LSTM: {units: 32} may do better than Conv1D and Flatten."
+            convolution = {"Conv1D": {"filters": 32, "kernel_size": 3}}
+            layers, dense = [(convolution, "no activation: trends continue"), ("Flatten", "")], []
     else:
         image_shape = find_image_shape(source)
         rescaling, why = find_rescaling(source.inputs)
@@ -339,7 +354,7 @@ def _plan_training(plan: CommentedRecipe, found: Findings, n_train: int) -> None
     """Optimizer, loss, and how long."""
     source = found.source
     is_image = find_image_shape(source) is not None
-    plan.set(("optimizer",), *choose_optimizer(is_image=is_image))
+    plan.set(("optimizer",), *choose_optimizer(is_table=not (is_image or found.spec.timeseries)))
     if source.task == "regression":
         plan.set(("loss",), "mse", "mean squared error, of the standardised target")
         plan.set(("metrics",), ["mae"], "mean absolute error; the report adds R² and RMSE")

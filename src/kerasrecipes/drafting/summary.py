@@ -30,7 +30,7 @@ def print_draft(console: Console, draft: Draft) -> None:
     ]
     left_out = [(name, reason.split("; to use it")[0]) for name, reason in found.drop.items()]
     hints = Table("look at this first", box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for hint in found.hints:
+    for hint in (*found.hints, *draft.dataset.checks):
         hints.add_row(_make_text(hint))
     for table in (
         _make_facts(draft),

@@ -23,6 +23,7 @@ import tensorflow as tf
 from kerasrecipes.errors import KeyPath, Problem, RecipeError, RunFailed
 from kerasrecipes.memory import TooLargeError, check_fits, explaining_memory
 from kerasrecipes.model.ranks import describe_output_rank, find_misfit
+from kerasrecipes.model.serving import find_trained
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.components import find_category
 from kerasrecipes.recipe.keras_names import (
@@ -45,6 +46,8 @@ _TAKE_ROWS = {
     *("SensitivityAtSpecificity", "SpecificityAtSensitivity", "TopKCategoricalAccuracy"),
 }
 """Metrics of Keras whose target has a column for each class."""
+_TAKE_CLASSES = {"Accuracy", "IoU", "MeanIoU"}
+"""Metrics of Keras that compare class numbers; they would cut probabilities to 0."""
 _STATISTICS = {"mean", "variance", "bin_boundaries", "vocabulary", "idf_weights"}
 """Statistics that replace ``adapt()``, given in the recipe."""
 _SERVING_NAMES = {
@@ -217,26 +220,30 @@ def _with_logged_name(metric: Component) -> Component:
 
 
 def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
-    """Make a metric; one of classes gets probabilities, and one-hot rows where it needs them.
+    """Make a metric; one of classes gets probabilities, one-hot rows or classes, as it needs them.
 
     Where the loss takes logits, Keras gives metrics the logits, too, which most compare with 0.5.
     Where the loss takes class indices, Keras gives F1Score and similar metrics these numbers, and
-    not the rows that they expect.
+    not the rows that they expect. Keras gives MeanIoU and Accuracy probabilities, not classes, and
+    for "accuracy" of several labels compares the largest unit alone.
 
     Args:
         n_units: Units of the output layer.
     """
-    kind, name = find_loss_kind(recipe.loss), component.name
+    kind, name, arguments = find_loss_kind(recipe.loss), component.name, component.arguments
+    canonical = find_canonical_name("metrics", name)
     metric = make_component(_with_logged_name(component))
-    is_ready = component.arguments.get("from_logits") or kind is LossKind.NUMBERS
+    is_binary = n_units == 1 or kind is LossKind.BINARY
+    is_ready = arguments.get("from_logits") or kind is LossKind.NUMBERS
     takes_logits = has_logits(recipe.loss) and not is_ready
-    takes_rows = kind is LossKind.INTEGERS and find_canonical_name("metrics", name) in _TAKE_ROWS
-    if not (takes_logits or takes_rows):
-        return metric
-    if name in _ACCURACIES and not component.arguments:
+    takes_rows = kind is LossKind.INTEGERS and canonical in _TAKE_ROWS
+    takes_classes = kind is not LossKind.NUMBERS and canonical in _TAKE_CLASSES
+    if name in _ACCURACIES:
         if kind is not LossKind.BINARY:
-            return metric  # the class of the largest logit
+            return metric  # the class of the largest output
         metric = keras.metrics.BinaryAccuracy(name=name)
+    if not (takes_logits or takes_rows or takes_classes):
+        return metric
     adapted = keras.metrics.get(metric)
     if not isinstance(adapted, keras.metrics.Metric):
         adapted = keras.metrics.MeanMetricWrapper(adapted)
@@ -245,10 +252,13 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
 
     def update_state(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         if takes_logits:
-            is_binary = n_units == 1 or kind is LossKind.BINARY
             y_pred = (keras.ops.sigmoid if is_binary else keras.ops.softmax)(y_pred)
         if takes_rows:
             y_true = keras.ops.one_hot(keras.ops.squeeze(y_true, -1), n_units)
+        if takes_classes and arguments.get("sparse_y_pred", True):
+            y_pred = y_pred > 0.5 if is_binary else keras.ops.argmax(y_pred, -1)[..., None]
+        if takes_classes and kind is LossKind.ONE_HOT and arguments.get("sparse_y_true", True):
+            y_true = keras.ops.argmax(y_true, -1)[..., None]
         return update(y_true, y_pred, sample_weight)
 
     adapted.update_state = update_state
@@ -280,6 +290,8 @@ def build_callbacks(
         )
         make = partial(make_component, replace(component, arguments=arguments))
         callback = call_keras(recipe, path, make)
+        if isinstance(callback, keras.callbacks.CSVLogger):
+            callback.append = False  # in a run that continues, the checkpoint has the rows
         if saved and isinstance(callback, keras.callbacks.ModelCheckpoint):
             set_model = callback.set_model
             callback.set_model = lambda model, set_model=set_model: set_model(
@@ -290,10 +302,11 @@ def build_callbacks(
 
 
 class _SavedWhole:
-    """The model in training, except that ``save`` saves the model around it."""
+    """The model in training, except that the whole model and its weights are saved."""
 
     def __init__(self, model: keras.Model, saved: keras.Model) -> None:
         self._trained, self.save = model, saved.save
+        self.save_weights = find_trained(saved).save_weights
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._trained, name)
@@ -336,8 +349,6 @@ def make_component(component: Component) -> Any:
         arguments = arguments | {"name": safe_name}
     if not is_class and registered is not None:
         return registered
-    if canonical == "Embedding" and isinstance(arguments.get("weights"), str):
-        arguments = arguments | {"weights": _read_matrix(arguments["weights"])}
     is_known = registered is None and category in ("losses", "metrics", "activations")
     if not is_class or (is_known and not arguments):
         return canonical
@@ -375,14 +386,6 @@ def _make_base(model: str, /, **arguments: Any) -> keras.Model:
     for key, value in set_later.items():  # EfficientNetV2 looks up its blocks by its name
         setattr(base, key, value)
     return base
-
-
-def _read_matrix(file: str) -> np.ndarray:
-    """Read the matrix of an Embedding from a .npy file; Keras checks its shape."""
-    try:
-        return np.asarray_chkfinite(np.load(file, allow_pickle=False), np.float32)
-    except (OSError, ValueError, TypeError, EOFError) as error:
-        raise RunFailed(f"{file} is no .npy file of numbers: {error}.") from error
 
 
 def _make_argument(argument: str, value: Any) -> Any:

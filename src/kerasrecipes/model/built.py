@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +21,18 @@ from kerasrecipes.model.build import (
 )
 from kerasrecipes.model.checks import check_batch, check_output
 from kerasrecipes.model.encoder import Encoder, fit_encoder
+from kerasrecipes.model.matrices import read_matrices
 from kerasrecipes.model.randomness import seeding
-from kerasrecipes.model.serving import make_serving_model
+from kerasrecipes.model.serving import make_predictor, make_serving_model
 from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.directions import find_directions
 from kerasrecipes.rows import Dataset
-from kerasrecipes.rows.dataset import take_rows
+from kerasrecipes.rows.dataset import sample_rows, take_rows
+from kerasrecipes.rows.disk import are_on_disk
+
+_ROWS_ADAPTED = 1000
+"""Of rows on a disk, a sample that layers such as Normalization are adapted to."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,14 @@ class Built:
     """A model ready to fit.
 
     Attributes:
-        model: The recipe's layers, compiled.
+        model: The layers to train, compiled: all, or those after a frozen pretrained model.
+        network: All of the recipe's layers.
         serving: The model that is saved; it shares these layers.
         encoder: Encodes raw rows before these layers.
         codec: Encodes the target.
         layers: A row per layer, see ``describe_layers``.
+        remarks: On the files that the recipe's layers read.
+        compute_features: From encoded rows to the inputs of ``model``, where these differ.
     """
 
     model: keras.Sequential
@@ -45,22 +55,28 @@ class Built:
     encoder: Encoder
     codec: TargetCodec
     layers: list[dict[str, Any]]
+    network: keras.Sequential
+    remarks: list[str]
+    compute_features: Callable[[Any], Any] | None = None
 
-    def encode(self, dataset: Dataset, part: str) -> tuple[np.ndarray, ...]:
+    def encode(self, dataset: Dataset, part: str) -> tuple[Any, ...]:
         """A part's rows as the model's own input and target, and their weights if there are any."""
         rows = dataset.parts[part]
         weights = () if rows.weights is None else (rows.weights,)
-        return self.encoder.encode(rows.inputs), self.codec.encode(rows.target), *weights
+        inputs = self.encoder.encode(rows.inputs)
+        if self.compute_features:
+            inputs = self.compute_features(inputs)
+        return inputs, self.codec.encode(rows.target), *weights
 
     def describe(self, recipe: Recipe) -> dict[str, Any]:
         """Facts for run.json: layers, sizes, and how the model is trained."""
         multiply_adds = [row["multiply_adds"] for row in self.layers]
         return {
             "layers": self.layers,
-            "parameters": self.model.count_params(),
+            "parameters": self.network.count_params(),
             "parameters_bytes": sum(
                 int(np.prod(weight.shape)) * np.dtype(weight.dtype).itemsize
-                for weight in self.model.weights
+                for weight in self.network.weights
             ),
             "multiply_adds": None if None in multiply_adds else sum(multiply_adds),
             "epochs": recipe.epochs,
@@ -71,8 +87,12 @@ class Built:
         }
 
 
-def build(recipe: Recipe, dataset: Dataset) -> Built:
+def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Built:
     """Build and compile the recipe's model for its data.
+
+    Args:
+        computes_once: Whether the outputs of a frozen pretrained model may be computed once for all
+            epochs. The model that callbacks get then takes these.
 
     Raises:
         InputError: Keras rejects a part of the recipe, or has other settings in this process.
@@ -84,13 +104,47 @@ def build(recipe: Recipe, dataset: Dataset) -> Built:
         place: KeyPath = ("layers", 0) if takes_text else ("dataset", "features")
         encoder = call_keras(recipe, place, lambda: fit_encoder(dataset, recipe.dataset))
         sees_all = any(map(needs_adapting, recipe.layers))
-        inputs = encoder.encode(take_rows(train.inputs, slice(None if sees_all else 2)))
-        model = build_model(recipe, inputs)
-        check_output(recipe, dataset, model)
-        *steps, n_units = model.output_shape[1:]
+        seen: Any = slice(None if sees_all else 2)
+        if sees_all and are_on_disk(train.inputs):
+            seen = np.sort(sample_rows(len(train), _ROWS_ADAPTED))
+        inputs = encoder.encode(take_rows(train.inputs, seen))
+        recipe, remarks = read_matrices(recipe, encoder.model)
+        if len(inputs) < len(train) and sees_all:
+            remarks.append(f"Layers were adapted to {len(inputs):,} random training rows.")
+        network = model = build_model(recipe, inputs)
+        check_output(recipe, dataset, network)
+        *steps, n_units = network.output_shape[1:]
         codec = fit_target(recipe, dataset, n_units, tuple(steps))
-        check_batch(recipe, model, inputs[:2], codec.encode(train.target[:2]))
+        check_batch(recipe, network, inputs[:2], codec.encode(train.target[:2]))
+        compute_features = None
+        if computes_once and (n_frozen := _count_frozen(network)):
+            first = keras.Input(inputs.shape[1:])
+            frozen = keras.Sequential([first, *network.layers[:n_frozen]])
+            compute_features = make_predictor(frozen, Encoder())
+            rest = network.layers[n_frozen:]
+            model = keras.Sequential([keras.Input(frozen.output_shape[1:]), *rest])
+            model.dtype_policy = network.dtype_policy
         compile_model(recipe, model, is_weighted=train.weights is not None)
-        serving = make_serving_model(model, encoder, codec, inputs.shape[1:])
-        layers = describe_layers(recipe, model, encoder.model)
-        return Built(model, serving, encoder, codec, layers)
+        serving = make_serving_model(network, encoder, codec, inputs.shape[1:])
+        layers = describe_layers(recipe, network, encoder.model)
+        return Built(model, serving, encoder, codec, layers, network, remarks, compute_features)
+
+
+def _count_frozen(network: keras.Sequential) -> int:
+    """How many of the first layers give a row the same outputs in every epoch.
+
+    0 unless a pretrained model is among them, since other layers cost little, and 0 if these
+    outputs are larger than the inputs.
+    """
+    n_frozen = 0
+    for layer in network.layers[:-1]:
+        is_random = len(layer.variables) > len(layer.weights)  # these have no states of seeds
+        has_statistics = layer.trainable and layer.weights and not hasattr(layer, "adapt")
+        if is_random or has_statistics or layer.trainable_weights:
+            break
+        n_frozen += 1
+    frozen = network.layers[:n_frozen]
+    if not any(hasattr(layer, "inputs") for layer in frozen):
+        return 0
+    is_small = math.prod(frozen[-1].output.shape[1:]) <= math.prod(network.input_shape[1:])
+    return n_frozen if is_small else 0

@@ -12,10 +12,12 @@ import tensorflow as tf
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.model.build import call_keras, make_component, make_metric
 from kerasrecipes.model.ranks import describe_output_rank, show_shape
+from kerasrecipes.model.serving import make_mask_reader
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.keras_names import COMPILE_METRICS
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind
 from kerasrecipes.rows import Dataset
+from kerasrecipes.rows.compatibility import advise_counting
 
 
 def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> None:
@@ -31,10 +33,15 @@ def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> N
     wanted = {1, 2} if dataset.n_classes == 2 else {dataset.n_classes or len(dataset.target_names)}
     message = describe_output_rank(shape)
     n_targets = len(dataset.target_names)
-    if n_targets > 1 and shape == (n_targets, 1):
-        return  # a target for each step
+    is_stepwise = n_targets > 1 and shape == (n_targets, 1)  # a target for each step
+    if is_stepwise and not make_mask_reader(model):
+        return
+    if is_stepwise:
+        message = (
+            f"Masked steps need a target that is an array, and {dataset.name} has {n_targets} "
+            f"targets. Give an array of shape (rows, {n_targets}, 1), or leave out the mask."
+        )
     if not message and shape[0] not in wanted:
-        n_targets = len(dataset.target_names)
         noun = "labels" if dataset.task == "multilabel" else "targets"
         what = "target, a number" if n_targets == 1 else f"{n_targets} {noun}"
         what = f"{dataset.n_classes} classes" if dataset.n_classes else what
@@ -63,6 +70,8 @@ def _check_shape(recipe: Recipe, dataset: Dataset, shape: tuple[int, ...]) -> No
         f"each row{classes}: the last layer must give {show_shape(wanted)} (received: an output "
         f"of {show_shape(shape)})."
     )
+    if shape[:-1] == wanted[:-1]:
+        message += advise_counting(dataset, shape[-1])
     raise RecipeError([recipe.problem(("layers", len(recipe.layers) - 1), message)])
 
 
@@ -80,7 +89,11 @@ def check_batch(
     """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return  # metrics cannot be updated outside a replica
+    # The call advances the seeds of layers such as LSTM with dropout.
+    states = [(v, keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
     outputs = call_keras(recipe, ("layers",), lambda: model(tf.constant(inputs), training=False))
+    for variable, value in states:
+        variable.assign(value)
     scorers: list[tuple[KeyPath, Component]] = [(("loss",), recipe.loss)]
     scorers += [(("metrics", i), metric) for i, metric in enumerate(recipe.metrics)]
 

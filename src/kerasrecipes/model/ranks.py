@@ -37,13 +37,20 @@ def find_misfit(layer: keras.Layer, shape: Shape) -> Misfit | None:
         layer: A layer that is not built.
         shape: Of one example.
     """
+    name = type(layer).__name__
+    if name.startswith("AdaptiveMaxPooling") and 1 in shape[:-1]:
+        message = (
+            f"Keras 3.15 pools over more steps than there are (received: {show_shape(shape)}), at "
+            f"which TensorFlow ends the process. Remove {name}, since one step needs no pooling."
+        )
+        return Misfit(message, None)
     spec, rank = layer.input_spec, len(shape) + 1
     if not isinstance(spec, keras.InputSpec) or (spec.ndim is None and spec.min_ndim is None):
         return None
     wanted = spec.ndim or spec.min_ndim
     if rank == wanted or (spec.ndim is None and rank > wanted):
         return None
-    name, takes = type(layer).__name__, f"{wanted - 1} dimensions"
+    takes = f"{wanted - 1} dimensions"
     if re.search("[123]D", name) or isinstance(layer, keras.layers.RNN):
         takes = _TAKES.get(wanted, takes)
     start = f"{name} takes {takes} (received: {show_shape(shape)})."

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 from kerasrecipes.recipe import Recipe
@@ -32,6 +33,10 @@ class TargetCodec:
         steps: The sizes of the outputs' other axes, such as steps of a sequence or height and width
             of an image; empty if a row has one class, or numbers in a row.
         is_multilabel: Whether the units are labels, of which a row may have several.
+        thresholds: The least probability at which the second of two classes, or each label, is
+            predicted; empty means above 0.5.
+        threshold_reason: How they were chosen, in words.
+        temperature: Logits are divided by it; 1 where probabilities are not calibrated.
     """
 
     kind: LossKind
@@ -44,6 +49,9 @@ class TargetCodec:
     class_type: ClassType = "text"
     steps: tuple[int, ...] = ()
     is_multilabel: bool = False
+    thresholds: tuple[float, ...] = ()
+    threshold_reason: str = ""
+    temperature: float = 1.0
 
     @property
     def is_array(self) -> bool:
@@ -90,12 +98,30 @@ class TargetCodec:
             return target.astype(np.float32).reshape(self._shape_of(target))
         return np.eye(len(self.class_names), dtype=np.float32)[target.astype(np.int64)]
 
-    def make_layers(self) -> list[keras.Layer]:
-        """Layers that turn logits into probabilities, and the output into the user's units."""
-        layers: list[keras.Layer] = []
+    @property
+    def is_binary(self) -> bool:
+        """Whether each unit gives the probability of one class, or of one label."""
+        return self.n_units == 1 or self.kind is LossKind.BINARY
+
+    def find_logits(self, outputs: Any) -> Any:
+        """Logits of the output layer's values; float32 has no number between 1 - 6e-8 and 1."""
         if self.from_logits:
-            is_binary = self.n_units == 1 or self.kind is LossKind.BINARY
-            activation = "sigmoid" if is_binary else "softmax"
+            return outputs
+        logits = ops.log(ops.maximum(outputs, 1e-37))
+        return logits - ops.log(ops.maximum(1 - outputs, 1e-8)) if self.is_binary else logits
+
+    def make_layers(self) -> list[Callable[[Any], Any]]:
+        """Layers that turn logits into probabilities, and the output into the user's units.
+
+        A temperature calibrates the probabilities, see Guo et al., arXiv:1706.04599.
+        """
+        layers: list[Callable[[Any], Any]] = []
+        is_calibrated = self.temperature != 1
+        if is_calibrated:
+            scale = 1 / self.temperature
+            layers += [self.find_logits, keras.layers.Rescaling(scale, name="temperature")]
+        if self.from_logits or is_calibrated:
+            activation = "sigmoid" if self.is_binary else "softmax"
             layers.append(keras.layers.Activation(activation, name="probabilities"))
         if self.mean:
             shape = () if self.is_array else (*self.steps, self.n_units)
@@ -114,7 +140,10 @@ class TargetCodec:
             predicted classes.
         """
         if self.is_multilabel:
-            labels = {f"predicted_{n}": (p > 0.5).astype(int) for n, p in self._zip(outputs)}
+            is_given = np.greater_equal if self.thresholds else np.greater
+            thresholds = self.thresholds or (0.5,) * self.n_units
+            given = is_given(outputs, np.array(thresholds, outputs.dtype)).astype(int)
+            labels = {f"predicted_{name}": values for name, values in self._zip(given)}
             return labels | {f"probability_{name}": p for name, p in self._zip(outputs)}
         if not self.class_names and self.is_array:
             return {"predicted": outputs}
@@ -126,7 +155,10 @@ class TargetCodec:
             outputs = np.concatenate([1 - outputs, outputs], axis=-1)
         elif self.kind is LossKind.BINARY:
             outputs = np.stack([1 - outputs, outputs], axis=-1)
-        columns = {"predicted": self.classes[outputs.argmax(axis=-1)]}
+        indices = outputs.argmax(axis=-1)
+        if self.thresholds:
+            indices = (outputs[:, 1] >= self.thresholds[0]).astype(int)
+        columns = {"predicted": self.classes[indices]}
         if self.is_array:
             return columns | {"probability": outputs.max(axis=-1)}
         for i, name in enumerate(self.class_names):

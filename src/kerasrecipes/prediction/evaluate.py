@@ -15,19 +15,23 @@ from kerasrecipes.errors import InputError
 from kerasrecipes.model.build import compile_model
 from kerasrecipes.model.serving import make_mask_reader
 from kerasrecipes.prediction.saved import Saved
-from kerasrecipes.report import make_report
+from kerasrecipes.report import keep_columns, make_report
 from kerasrecipes.rows import STANDARD_INPUT, Part, load_for
-from kerasrecipes.rows.dataset import Inputs, count_classes
-from kerasrecipes.rows.windows import name_last_value
+from kerasrecipes.rows.dataset import Inputs, check_weights, count_classes
+from kerasrecipes.rows.windows import name_simple_forecasts
 from kerasrecipes.run_files import check_place
 from kerasrecipes.runs import Run, RunWriter, create_folder
 from kerasrecipes.training.fit import Scorer
+from kerasrecipes.training.importance import rank_inputs
 from kerasrecipes.training.scores import score_answers
 
 PART = "evaluated"
 
-_KEPT = ("name", "description", "seed", "versions", "device", "loss", "optimizer", "parameters")
-_NOT_DRAWN = ("learning_curves", "samples")
+_KEPT = (
+    *("name", "description", "seed", "versions", "device", "loss", "optimizer", "parameters"),
+    *("class_weights", "codec"),
+)
+_NOT_DRAWN = ("learning_curves", "samples", "importance", "occlusion")
 
 
 def evaluate(
@@ -88,8 +92,11 @@ def evaluate(
     )
     run.write_recipe(saved.run.recipe_text)
     answers = codec.name_actual(target, known) | codec.decode(outputs)
-    answers |= name_last_value(labelled.inputs, codec.names)
-    run.write_predictions({"row": labelled.rows} | answers)
+    answers |= name_simple_forecasts(labelled.inputs, codec.names, dataset.get("period", 0))
+    kept = keep_columns(labelled, rank_inputs(facts, saved.encoder.columns))
+    run.write_predictions({"row": labelled.rows} | answers | kept)
+    if (residuals := saved.run.residuals) is not None:
+        run.write_residuals(residuals)
     run.write_metrics({PART: metrics})
     remarks = make_report(run, run.info["plots"])
     run.update(warnings=[*warnings, *remarks])
@@ -111,6 +118,7 @@ def _read_labelled(saved: Saved, data: Any, encoding: str | None) -> tuple[Part,
         raise InputError(f"{name} has no row with an answer to compare with. Add some.")
     weights = [piece.weights for piece in pieces if piece.weights is not None]
     joined = np.concatenate(weights) if weights else None
+    check_weights(joined, name, saved.schema.spec.sample_weight or "sample_weight")
     return Part(inputs, np.concatenate(values), rows, joined), name
 
 

@@ -99,6 +99,8 @@ def _count_weights(config: dict[str, Any], parts: Sequence[dict[str, Any]]) -> i
         part.pop("compile_config", None)  # metrics have names that a graph refuses
     for part in _find_parts(config):
         name = part["config"].get("name") if isinstance(part["config"], dict) else None
+        if isinstance(part["config"], dict) and isinstance(part["config"].get("vocabulary"), list):
+            part["config"] |= {"vocabulary": None, "idf_weights": None}  # a graph has no sizes
         if not _NAME.fullmatch(str(name)):  # Keras would keep it as the scope of later models
             raise ValueError(f"it contains the name {name!r}")
     with tf.Graph().as_default(), seeding(0):

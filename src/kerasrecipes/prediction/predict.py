@@ -26,6 +26,7 @@ def predict_file(
     ids: Sequence[str] = (),
     on_rows: OnRows = lambda n_rows: None,
     encoding: str | None = None,
+    interval: float | None = None,
 ) -> int:
     """Predict every row of a file, in its order.
 
@@ -37,6 +38,7 @@ def predict_file(
         ids: Columns of the file to copy in front of the answers.
         on_rows: Called with the number of rows predicted so far.
         encoding: Of delimited text, where it is not that of the training rows.
+        interval: See ``Saved.predict``.
 
     Returns:
         The number of rows.
@@ -48,14 +50,16 @@ def predict_file(
     check_output(output, data, saved.recipe.dataset.path)
     n_rows = 0
     with open_answers(output) as write:
-        for answers, rows in _answer(saved, data, ids, encoding):
+        for answers, rows in _answer(saved, data, ids, encoding, interval):
             write(answers)
             n_rows += len(rows)
             on_rows(n_rows)
     return n_rows
 
 
-def predict_frame(saved: Saved, data: object) -> pd.DataFrame | dict[str, Any]:
+def predict_frame(
+    saved: Saved, data: object, interval: float | None = None
+) -> pd.DataFrame | dict[str, Any]:
     """Predict the rows of a DataFrame, an array or a file; a DataFrame's index is kept.
 
     Answers that are arrays stay arrays, by name.
@@ -66,7 +70,7 @@ def predict_frame(saved: Saved, data: object) -> pd.DataFrame | dict[str, Any]:
     """
     import pandas as pd
 
-    answered = [*_answer(saved, data)]
+    answered = [*_answer(saved, data, interval=interval)]
     pieces = [answers for answers, _ in answered]
     if saved.codec.is_array:
         return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
@@ -80,10 +84,14 @@ def predict_frame(saved: Saved, data: object) -> pd.DataFrame | dict[str, Any]:
 
 
 def _answer(
-    saved: Saved, data: Any, ids: Sequence[str] = (), encoding: str | None = None
+    saved: Saved,
+    data: Any,
+    ids: Sequence[str] = (),
+    encoding: str | None = None,
+    interval: float | None = None,
 ) -> Iterator[tuple[Answers, NDArray[np.int64]]]:
     for piece in saved.read(data, ids, encoding=encoding):
-        answers = saved.predict(piece.inputs)
+        answers = saved.predict(piece.inputs, interval)
         if clashing := [name for name in piece.beside if name in answers]:
             problem = (
                 f"--id: '{clashing[0]}' is the name of a column of the answers. Rename it in the "

@@ -6,7 +6,7 @@ from os.path import lexists
 from pathlib import Path
 
 from kerasrecipes.errors import InputError
-from kerasrecipes.runs import Run, find_run, list_runs_of
+from kerasrecipes.runs import Run, check_network, find_run, list_runs_of
 
 _REASONS = {
     "running": "it is still running. Wait for its end, or train it again",
@@ -37,6 +37,14 @@ def find_ready(path: Path) -> tuple[Run, list[str]]:
     return chosen, [f"{newest.path} {why}; using {chosen.path}"]
 
 
+def describe_unfinished(run: Run) -> list[str]:
+    """A line that says when the model of an unfinished run was saved; none if it is finished."""
+    if (status := run.status) == "finished":
+        return []
+    epochs = f"{run.info.get('epochs_run', 0):,} of {run.info.get('epochs', 0):,} epochs"
+    return [f"{run.path} is not finished ({status}): its model was saved after {epochs}."]
+
+
 def is_ready(run: Run) -> bool:
     """Whether a run has a saved model that this version can load."""
     return run.status != "damaged" and lexists(run.model_path) and "codec" in run.info
@@ -50,6 +58,7 @@ def check_ready(run: Run) -> None:
     """
     if is_ready(run):
         return
+    check_network(run)
     status = run.status if run.info else ""  # a damaged run.json raises
     reason = _REASONS.get(status, "its file is gone. Train it again")
     if lexists(run.model_path):

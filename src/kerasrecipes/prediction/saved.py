@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.model.encoder import ENCODER_NAME, Encoder
 from kerasrecipes.model.serving import find_trained, make_predictor
-from kerasrecipes.model.target import TargetCodec
+from kerasrecipes.model.target import TargetCodec, name_column
 from kerasrecipes.prediction.model_file import load_run_model
-from kerasrecipes.prediction.ready import check_ready
+from kerasrecipes.prediction.ready import check_ready, describe_unfinished
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.schema import DatasetSpec, Task
+from kerasrecipes.report.intervals import find_half_widths
 from kerasrecipes.report.serving import list_inputs
 from kerasrecipes.rows import Piece, Schema, open_rows
 from kerasrecipes.rows.compatibility import check_ids
@@ -25,6 +26,7 @@ from kerasrecipes.rows.dataset import Inputs
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.table import describe_left_out
 from kerasrecipes.rows.target import Target
+from kerasrecipes.rows.windows import Series
 from kerasrecipes.rows.words import count, list_some
 from kerasrecipes.run_files import check_file, report_damage
 from kerasrecipes.runs import RUN_JSON, Run
@@ -106,9 +108,41 @@ class Saved:
         n_rows = n_kept + left_out.total()
         self.warnings.extend(describe_left_out(n, n_rows, reason) for reason, n in left_out.items())
 
-    def predict(self, inputs: Inputs) -> dict[str, NDArray[Any]]:
-        """Predict raw rows; columns as in predictions.csv, without "row" and "actual"."""
-        return self.codec.decode(self.compute(inputs))
+    def predict(self, inputs: Inputs, interval: float | None = None) -> dict[str, NDArray[Any]]:
+        """Predict raw rows; columns as in predictions.csv, without "row" and "actual".
+
+        Args:
+            interval: The level of intervals "low" to "high" of numbers; None for no intervals.
+        """
+        answers = self.codec.decode(self.compute(inputs))
+        if interval is not None:
+            half_widths = self._find_half_widths(interval)
+            for i, (values, half) in enumerate(zip([*answers.values()], half_widths, strict=True)):
+                answers[name_column("low", self.codec.names, i)] = values - half
+                answers[name_column("high", self.codec.names, i)] = values + half
+        return answers
+
+    def _find_half_widths(self, level: float) -> NDArray[np.float64]:
+        """Half the width of each target's interval.
+
+        Raises:
+            InputError: Predictions are not numbers, or there are too few validation rows.
+        """
+        if self.schema.target.task != "regression" or self.codec.is_array:
+            answers = "arrays" if self.codec.is_array else "classes"
+            raise InputError(f"Intervals are for numbers, and {self.run.path} predicts {answers}.")
+        if (residuals := self.run.residuals) is None:
+            remedy = "train it again"
+            if "validation" not in self.run.info["dataset"]["rows"]:
+                remedy = "set dataset.validation_split, such as 0.2, and train it again"
+            raise InputError(
+                f"{self.run.path} has no residuals of validation rows, from which intervals are "
+                f"computed. To get them, {remedy}: kerasrecipes train {self.run.recipe_path}"
+            )
+        with report_damage(self.run.path / "residuals.npz"):
+            if residuals.shape[1] != len(self.codec.names):
+                raise ValueError(f"it has residuals of {residuals.shape[1]} targets")
+        return find_half_widths(residuals, level)
 
     def compute(self, inputs: Inputs) -> NDArray[Any]:
         """Compute the saved model's outputs for raw rows, of shape (n_samples, ..., n_units)."""
@@ -129,7 +163,10 @@ class Saved:
 
     def list_warnings(self) -> list[str]:
         """Changes to the rows, and categories that the model cannot distinguish."""
-        lines = [*self.warnings]
+        lines, recipe = [*describe_unfinished(self.run), *self.warnings], self.recipe
+        is_chosen = self.codec.thresholds or self.run.status == "finished"
+        if not is_chosen and (recipe.calibrate or recipe.threshold is not None):
+            lines.append("This run ended before its threshold or temperature was chosen.")
         for column, is_rare in sorted(self.unplaced):
             counts = self.unplaced[column, is_rare]
             what = "was rare in training" if is_rare else "no training row had"
@@ -146,9 +183,10 @@ class Saved:
         if not isinstance(inputs, dict):
             return
         rare_by_column = self.run.info.get("rare_categories", {})
+        n_seen = inputs.n_seen if isinstance(inputs, Series) else 0
         for column, known in self.vocabularies.items():
             rare = {*rare_by_column.get(column, ())}
-            for value, n in Counter(inputs[column].tolist()).items():
+            for value, n in Counter(inputs[column][n_seen:].tolist()).items():
                 if value not in known:
                     self.unplaced.setdefault((column, value in rare), Counter())[value] += n
 

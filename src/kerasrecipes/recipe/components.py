@@ -73,7 +73,21 @@ REFUSED = {
     "RemoteMonitor": "it sends training data to another machine. Remove it.",
     **dict.fromkeys(("TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), _FOREIGN),
     **dict.fromkeys(("InputLayer", "Input"), _INPUT),
+    "MultiOptimizer": "it needs a function or an object of Python. Name one optimizer.",
+    "StringLookup": "columns of text are encoded before it. Remove it, or write features: "
+    "{NAME: string_categorical} under dataset.",
+    **dict.fromkeys(("MixUp", "CutMix"), "it mixes images, and not their labels. Remove it."),
     **dict.fromkeys(_MERGES, _JOINS),
+    **dict.fromkeys(
+        ("CTC", "ctc"),
+        "it needs sequences of their own lengths as the target. "
+        "Write sparse_categorical_crossentropy, for a class of each step.",
+    ),
+    **dict.fromkeys(
+        ("Circle", "circle"),
+        "it compares the rows of a batch, and gives no answer "
+        "for one. Write sparse_categorical_crossentropy.",
+    ),
 }
 _FROM_DATA = ("input_shape", "input_dim", "batch_input_shape")
 
@@ -293,6 +307,25 @@ def suggest_number(value: Any) -> str:
     """End a message about a value that is no number: " Write 0.001." for the text "0,001"."""
     is_comma = isinstance(value, str) and DECIMAL_COMMA.match(value)
     return f" A number has a decimal point: write {value.replace(',', '.')}." if is_comma else ""
+
+
+def normalise(value: Any) -> Any:
+    """Write out the defaults of a component, or of several, with names in lower case.
+
+    Two functions or classes of Keras whose names differ in case and underscores only are the same.
+    """
+    if isinstance(value, list):
+        return [normalise(each) for each in value]
+    if not isinstance(value, Component):
+        return value
+    name = find_canonical_name(value.category, value.name) or value.name
+    definition = _define(value.category, name)
+    arguments = definition.arguments if definition and definition.is_class else {}
+    arguments = arguments | value.arguments
+    for key, each in arguments.items():
+        category = find_category(key) if isinstance(each, str) else None
+        arguments[key] = normalise(Component(category, each) if category else each)
+    return Component(value.category, name.replace("_", "").lower(), arguments)
 
 
 def find_class(category: str, function: str) -> str | None:

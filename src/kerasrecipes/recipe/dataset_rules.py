@@ -16,14 +16,18 @@ _TABLES: tuple[DataKind, ...] = ("delimited", "excel", "table")
 _OF_TABLES = (
     *("features", "crosses", "missing", "missing_indicator", "missing_values", "timeseries"),
 )
-_NOT_OF_SERIES = {"shuffle": True, "stratify": True, "missing": "drop"}
+_OF_ROWS = ("target", "sample_weight", "group", "time", "split")
+_NOT_OF_SERIES = {"shuffle": True, "stratify": True, "missing": "drop", "stream": True}
 """Values of keys that would take rows out of a series, or out of its order."""
+_APART = {"stratify": ["time"], "group": ["timeseries"], "split": ["timeseries", "group", "time"]}
+"""Keys that choose the rows of parts in different ways."""
 _USERS: dict[str, tuple[str, tuple[DataKind, ...]]] = {
     "csv": ("delimited text such as CSV files", ("delimited",)),
     "excel": ("Excel files", ("excel",)),
-    **dict.fromkeys(("target", "sample_weight"), ("tables and arrays", (*_TABLES, "arrays"))),
+    **dict.fromkeys(_OF_ROWS, ("tables and arrays", (*_TABLES, "arrays"))),
     **dict.fromkeys(("image_size", "color_mode"), ("folders of images", ("images",))),
     **dict.fromkeys(_OF_TABLES, ("tables", _TABLES)),
+    "stream": ("files", (*_TABLES, "arrays", "images")),
 }
 """Keys for some kinds of data only: these data in words, and their kinds."""
 
@@ -54,11 +58,9 @@ def check_dataset_keys(dataset: Any, needs_source: bool = True) -> Iterator[tupl
         yield from _check_indicator(dataset)
         for key, value in _NOT_OF_SERIES.items() if dataset.get("timeseries") else ():
             if dataset.get(key) == value:
-                message = "timeseries keeps every row in its order. Remove this key."
+                message = "timeseries keeps every row in its order, and in memory. Remove this key."
                 yield ("dataset", key), message
-        if dataset.get("shuffle") is False and dataset.get("stratify") is True:
-            message = "stratify needs rows chosen at random. Remove it, or shuffle: false."
-            yield ("dataset", "stratify"), message
+        yield from _check_split(dataset)
 
 
 def find_unusable(
@@ -111,6 +113,20 @@ def _check_source(
     if name in ID_DATASETS and dataset.get("maxlen") is None:
         message = f"The texts of {name} differ in length, and need one. Write maxlen: 100."
         yield ("dataset", "name"), message
+
+
+def _check_split(dataset: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """Check the keys that decide which part a row belongs to."""
+    for key, others in _APART.items():
+        for other in filter(dataset.get, others) if dataset.get(key) else ():
+            yield ("dataset", key), f"{key} cannot be combined with {other}. Remove one of them."
+    for key in ("stratify", "group") if dataset.get("shuffle") is False else ():
+        if dataset.get(key):
+            message = f"{key} needs rows chosen at random. Remove it, or shuffle: false."
+            yield ("dataset", key), message
+    fold, folds = dataset.get("fold", 1), dataset.get("folds")
+    if isinstance(fold, int) and fold > (folds if isinstance(folds, int) else 1):
+        yield ("dataset", "fold"), f"fold is 1 to folds (received: {fold} of {folds or 0}). Fix it."
 
 
 def _check_usable(dataset: dict[str, Any], given: list[str]) -> Iterator[tuple[KeyPath, str]]:

@@ -42,6 +42,7 @@ Source: keras/src/trainers/compile_utils.py, ``get_metric``.
 
 _NOT_COMPONENTS = {
     *("get", "serialize", "deserialize", "legacy", "schedules", "CallbackList", "InputSpec"),
+    "OptimizerMap",
     *_BASES.values(),
 }
 
@@ -107,13 +108,14 @@ def list_aliases(category: str) -> dict[str, str]:
 
     Keras keeps them in ``ALL_OBJECTS_DICT.update({...})`` of ``keras/src/<category>``.
     """
+    module = f"keras.src.{category}"
     aliases = {}
-    for node in ast.walk(_parse(f"keras.src.{category}")):
+    for node in ast.walk(_parse(module)):
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(value, ast.Name):
                     aliases[str(key.value)] = value.id
-    return aliases
+    return {alias: name for alias, name in aliases.items() if name in _imports(module)}
 
 
 def find_canonical_name(category: str, name: str) -> str | None:

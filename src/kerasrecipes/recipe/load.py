@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from kerasrecipes.recipe.components import find_place_category, split_component
 from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.keras_names import find_canonical_name, list_bases
 from kerasrecipes.recipe.names import make_printable
+from kerasrecipes.recipe.ranges import parse_path
 from kerasrecipes.recipe.recipe import Recipe
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import (
@@ -71,6 +71,33 @@ def load_recipe(
     return Recipe.model_validate(document, context=context)
 
 
+class Draft:
+    """A copy of a recipe, whose values are replaced one by one before it is checked."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._document = copy.deepcopy(recipe._document)
+
+    def set(self, path: KeyPath, value: Any, place: KeyPath) -> None:
+        """Set the value at a path, as if it were written at another place of the recipe.
+
+        Raises:
+            RecipeError: The path leads nowhere, as into a component of another name.
+        """
+        change = self._document.cut(place)
+        change.value = copy.deepcopy(value)
+        _set_value(self._document, path, change, "...")
+
+    def finish(self, name: str) -> Recipe:
+        """Name and check the recipe.
+
+        Raises:
+            RecipeError: With every problem.
+        """
+        self._document.value["name"] = name
+        _resolve_paths(self._document)
+        return Recipe.model_validate(self._document)
+
+
 def list_shipped() -> dict[str, Path]:
     """The recipes that the package ships, by name."""
     package = Path(__file__).parents[1]
@@ -110,6 +137,7 @@ def _resolve_paths(document: Document) -> None:
         name, arguments = split_component(layer) or ("", {})
         if name in ("Embedding", *list_bases()) and arguments.get("weights") != "imagenet":
             owners["layers", i, name, "weights"] = arguments
+        owners["layers", i, name, "vocabulary"] = arguments
     for path, owner in owners.items():
         value = owner.get(path[-1]) if isinstance(owner, dict) else None
         if isinstance(value, str) and value:
@@ -186,10 +214,7 @@ def _apply_override(document: Document, override: str) -> None:
     """Set one value of a recipe from "key=value"."""
     place = Location(f"override {override}")
     key, equals, text = override.partition("=")
-    path = tuple(
-        int(part) if i and re.fullmatch("[0-9]{1,9}", part) else part
-        for i, part in enumerate(re.findall(r"[^.\[\]]+", key.strip()))
-    )
+    path = parse_path(key)
     if not equals or not 0 < len(path) < MAX_DEPTH:
         message = "An override is written key=value, such as epochs=10."
         raise RecipeError([Problem((), message, place)])

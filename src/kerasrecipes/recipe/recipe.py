@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, Literal
@@ -16,12 +17,13 @@ from pydantic import (
 )
 
 from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError
-from kerasrecipes.recipe.components import Component, read_components
+from kerasrecipes.recipe.components import Component, normalise, read_components
 from kerasrecipes.recipe.dataset_rules import check_dataset_keys
 from kerasrecipes.recipe.endings import TABLES, find_ending
 from kerasrecipes.recipe.names import make_lines_printable
+from kerasrecipes.recipe.ranges import SweepSpec, check_sweep
 from kerasrecipes.recipe.rules import check_rules, find_warnings
-from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, PlotName, Seed, Weight
+from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, PlotName, Seed, Threshold, Weight
 from kerasrecipes.recipe.wording import describe_errors
 from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python, write_value
 
@@ -36,8 +38,12 @@ class Recipe(Model):
         seed: Chooses initial weights, row order and dropout.
         class_weight: How much the loss of a row counts, by its class's name; "balanced" counts
             every class equally, regardless of its number of rows.
+        threshold: The least probability at which the second of two classes, or a label, is
+            predicted: a number, or an aim that is reached on validation rows; None means 0.5.
+        calibrate: How probabilities are calibrated on validation rows after the fit.
         precision: The Keras dtype policy in which the layers compute.
         report: The plots of the report; None means those that suit the task.
+        sweep: What ``sweep`` tries; a training does not use it.
     """
 
     name: Name
@@ -52,10 +58,13 @@ class Recipe(Model):
     batch_size: int = Field(default=32, ge=1)
     class_weight: Literal["balanced"] | dict[str | int, Weight] | None = None
     callbacks: list[Component] = Field(default=[])
+    threshold: Threshold | None = None
+    calibrate: Literal["temperature"] | None = None
     device: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit_compile: Literal["auto"] | bool = "auto"
     report: list[PlotName] | None = None
+    sweep: SweepSpec | None = None
 
     _document: Document = PrivateAttr(default_factory=lambda: Document({}))
     _warnings: list[Problem] = PrivateAttr(default_factory=list)
@@ -85,12 +94,14 @@ class Recipe(Model):
         data = dataset if isinstance(dataset, dict) else {}
         path = str(data.get("path") or "rows.csv")
         # Arrays and folders may bring validation rows; this is checked again with the data.
-        has_validation = data.get("validation_split") or find_ending(PurePath(path)) not in TABLES
+        brings_parts = data.get("split") or find_ending(PurePath(path)) not in TABLES
+        has_validation = data.get("validation_split") or brings_parts
         problems += [*document.problems, *locate(check_rules(components, bool(has_validation)))]
         context = info.context or {}
         # In Python, rows may come later: kr.train(recipe, data=frame).
         needs_source = context.get("needs_source", False)
         problems += locate(check_dataset_keys(dataset, needs_source))
+        problems += locate(check_sweep(document.value.get("sweep")))
         for key in ("name", "description"):
             text = tree.get(key)
             if isinstance(text, str) and text != make_lines_printable(text):
@@ -106,6 +117,11 @@ class Recipe(Model):
             raise RecipeError(_sort(dict.fromkeys(problems), places))
         recipe._document, recipe._warnings = document, locate(find_warnings(components))
         return recipe
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The recipe as it was written: bases and changes are merged, and paths are absolute."""
+        return copy.deepcopy(self._document.value)
 
     @property
     def warnings(self) -> list[Problem]:
@@ -125,13 +141,17 @@ class Recipe(Model):
     def to_yaml(self) -> str:
         """The resolved recipe: ``extends``, overrides and defaults written out, in a fixed order.
 
-        Components keep the form in which they were written.
+        Components keep the form in which they were written. ``sweep`` is left out.
         """
         return dump_yaml(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """The resolved recipe as plain values; see ``to_yaml``."""
         return _resolve(self, self._document.value)
+
+    def normalise(self) -> dict[str, Any]:
+        """The keys of the recipe, the same for ``adam`` and ``{Adam: {learning_rate: 0.001}}``."""
+        return {key: normalise(getattr(self, key)) for key in type(self).model_fields}
 
 
 def _sort(problems: Iterable[Problem], changes: Mapping[str, int]) -> list[Problem]:
@@ -145,7 +165,7 @@ def _sort(problems: Iterable[Problem], changes: Mapping[str, int]) -> list[Probl
 
 
 _ONLY_WHERE_GIVEN = {
-    "missing", "missing_values", "csv", "excel", "color_mode", "precision", "shuffle",
+    "missing", "missing_values", "csv", "excel", "color_mode", "precision", "shuffle", "fold",
 }  # fmt: skip
 """Keys that most recipes do not need; their defaults are not written."""
 
@@ -154,6 +174,8 @@ def _resolve(model: Model, written: dict[str, Any]) -> dict[str, Any]:
     resolved: dict[str, Any] = {}
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
+        if name == "sweep":
+            continue
         if isinstance(value, DatasetSpec):
             resolved[name] = _resolve(value, written[name])
         elif name in written:

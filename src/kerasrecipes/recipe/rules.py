@@ -106,6 +106,14 @@ def find_output_layer(layers: Sequence[Component]) -> OutputLayer | None:
     return None
 
 
+def gives_masked_steps(layers: Sequence[Component]) -> bool:
+    """Whether the outputs have one value for each step, of which a mask may cover some."""
+    inner = layers[-1].arguments.get("layer")
+    output = find_output_layer([inner] if isinstance(inner, Component) else layers)
+    masks = (each.name == "Masking" or each.arguments.get("mask_zero") for each in layers)
+    return any(masks) and output is not None and output.units == 1
+
+
 def name_in_logs(metric: Component) -> str:
     """The name under which Keras logs a metric."""
     if isinstance(metric.arguments.get("name"), str):
@@ -135,7 +143,7 @@ def check_rules(recipe: Components, has_validation: bool) -> Broken:
         has_validation: Whether rows are held out for validation.
     """
     yield from _check_loss(recipe)
-    yield from _check_layer_names(recipe)
+    yield from _check_layers(recipe)
     yield from check_monitors(recipe.metrics, recipe.callbacks, has_validation)
     yield from _check_callbacks(recipe)
     yield from find_refused(recipe)
@@ -146,6 +154,7 @@ def find_warnings(recipe: Components) -> Broken:
     output = find_output_layer(recipe.layers)
     yield from find_doubtful(recipe)
     yield from _find_unscaled(recipe.layers)
+    yield from _find_unsuited_metrics(recipe, output)
     if output is None or output.units is None:
         return
     for i, layer in enumerate(recipe.layers[: int(output.path[1])]):
@@ -181,6 +190,19 @@ def _find_unscaled(layers: Sequence[Component]) -> Broken:
             )
 
 
+def _find_unsuited_metrics(recipe: Components, output: OutputLayer | None) -> Broken:
+    """Find metrics that take the largest of several units where each unit is an answer."""
+    if find_loss_kind(recipe.loss) is not LossKind.BINARY:
+        return
+    for i, metric in enumerate(recipe.metrics):
+        name, path = metric.name, ("metrics", i, metric.name)
+        if name in ("F1Score", "FBetaScore") and metric.arguments.get("threshold") is None:
+            message = f"{name} without threshold predicts the largest unit, whatever its value."
+            yield path, f"{message} Write threshold: 0.5."
+        elif output and output.units == 1 and "categorical_" in to_snake_case(name):
+            yield path, f"{name} compares several units, and there is one. Write BinaryAccuracy."
+
+
 def _check_loss(recipe: Components) -> Broken:
     loss, output = recipe.loss, find_output_layer(recipe.layers)
     if output is None or output.activation is None:
@@ -194,6 +216,9 @@ def _check_loss(recipe: Components) -> Broken:
         yield place, message
         return
     name = find_loss_name(loss)
+    if name == "poisson" and activation in ("linear", "tanh"):
+        message = f"poisson takes the logarithm of outputs (received: activation='{activation}')."
+        yield place, f"{message} Write activation: exponential."
     if not loss.is_valid or name not in _PROBABILITY_LOSSES:
         return
     needed = "sigmoid" if find_loss_kind(loss) is LossKind.BINARY else "softmax"
@@ -217,9 +242,15 @@ def _check_loss(recipe: Components) -> Broken:
         yield place, f"{message} Write activation: {needed}.{other}"
 
 
-def _check_layer_names(recipe: Components) -> Broken:
+def _check_layers(recipe: Components) -> Broken:
     seen: dict[str, int] = {}
     for i, layer in enumerate(recipe.layers):
+        inner = layer.arguments.get("layer", layer)
+        if isinstance(inner, Component) and inner.arguments.get("stateful"):
+            message = (
+                "Each epoch shuffles the rows, so a row cannot go on from the state of another."
+            )
+            yield ("layers", i, layer.name), f"{message} Remove stateful."
         name = layer.arguments.get("name")
         if isinstance(name, str) and name in seen:
             message = f"Two layers are called '{name}' (the other is layers[{seen[name]}])."

@@ -29,10 +29,15 @@ PlotName = Literal[
     "learning_curves",
     "regplot",
     "residuals",
+    "residuals_by_column",
     "confusion_matrix",
+    "roc_pr_curves",
+    "reliability",
     "samples",
     "outputs",
     "class_counts",
+    "importance",
+    "occlusion",
 ]
 Task = Literal["regression", "classification", "multilabel"]
 Missing = Literal["error", "drop", "median", "mean", "most_frequent"]
@@ -40,6 +45,13 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Name = Annotated[str, Field(min_length=1)]
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+One = Field(min_length=1, max_length=1)
+Threshold = (
+    Probability
+    | Annotated[dict[Literal["maximize"], Literal["f1", "balanced_accuracy"]], One]
+    | Annotated[dict[Literal["recall", "precision"], Probability], One]
+)
 
 
 class Model(BaseModel):
@@ -140,6 +152,10 @@ class TimeseriesSpec(Model):
     delay: Annotated[int, Field(ge=1)] = 1
 
 
+def _read_column(value: Any) -> Any:
+    return value["column"] if isinstance(value, dict) and [*value] == ["column"] else value
+
+
 class DatasetSpec(Model):
     """Which data, what their columns mean, and which of their rows are held out.
 
@@ -159,6 +175,7 @@ class DatasetSpec(Model):
         missing_indicator: Whether the model gets an input for each column that had missing values.
         missing_values: Texts or numbers that mean "missing" in addition to the usual ones.
         timeseries: Windows of rows as samples.
+        stream: Whether inputs stay on disk; None means that they do if memory has no room for them.
         csv: How CSV files are written.
         excel: Which part of an Excel file is the table.
         image_size: Height and width that images are brought to.
@@ -168,6 +185,10 @@ class DatasetSpec(Model):
         padding: Where zeros fill shorter texts; None means "pre".
         validation_split: Share of the rows left after the test part was taken.
         test_split: Share of all rows; None means 0.2, or the data set's own test part.
+        group: The column or array of groups; no group is in two parts.
+        time: The column or array of times; test rows are later than training rows.
+        split: The column or array that names each row's part.
+        folds, fold: How many folds rows are divided into, and which is the test part, from 1.
         split_seed: Chooses the rows; does not depend on ``seed``.
         stratify: Whether every part has the classes in the same shares.
         shuffle: False splits in order: train, validation, test; training rows are still shuffled.
@@ -190,6 +211,7 @@ class DatasetSpec(Model):
         MissingValues()
     )
     timeseries: TimeseriesSpec | None = None
+    stream: bool | None = None
     csv: CsvSpec = CsvSpec()
     excel: ExcelSpec = ExcelSpec()
     image_size: list[Annotated[int, Field(ge=1)]] | None = Field(
@@ -201,6 +223,11 @@ class DatasetSpec(Model):
     padding: Literal["pre", "post"] | None = None
     validation_split: Share = 0.0
     test_split: Annotated[float, Field(gt=0, lt=1)] | None = None
+    group: Name | None = None
+    time: Name | None = None
+    split: Annotated[Name | None, BeforeValidator(_read_column)] = None
+    folds: Annotated[int | None, Field(ge=2)] = None
+    fold: Annotated[int, Field(ge=1)] = 1
     split_seed: Seed = 42
     stratify: bool = False
     shuffle: bool = True
@@ -208,5 +235,15 @@ class DatasetSpec(Model):
 
     @property
     def is_in_order(self) -> bool:
-        """Whether the parts follow each other in the rows' order."""
-        return not self.shuffle or self.timeseries is not None
+        """Whether the parts follow each other in the rows' order, or in time."""
+        return not self.shuffle or self.timeseries is not None or self.time is not None
+
+    @property
+    def splits_at_random(self) -> bool:
+        """Whether a row's part is chosen at random."""
+        return not self.is_in_order and not self.roles
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The columns that decide which part a row belongs to, by key; they are no inputs."""
+        return {key: name for key in ("group", "time", "split") if (name := getattr(self, key))}

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from kerasrecipes.errors import MAX_PROBLEMS, KeyPath, Problem, format_path
 from kerasrecipes.recipe.components import split_component, suggest_number
+from kerasrecipes.recipe.ranges import SweepSpec
 from kerasrecipes.recipe.schema import (
     CrossSpec,
     CsvSpec,
@@ -46,6 +47,9 @@ def describe_errors(
 def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem | None:
     path = tuple(error["loc"])
     kind, received, context = error["type"], error["input"], error.get("ctx", {})
+    if path[:1] == ("threshold",):  # one message for all of its forms
+        path = path[:1]
+        received = document.get(path)
     is_name = "[key]" in path
     # pydantic names the members of a union between its key and its value.
     if kind not in _ABOUT_KEYS:
@@ -118,10 +122,13 @@ _MODELS: dict[str | int, type[BaseModel]] = {
     "missing_values": MissingValues,
     "crosses": CrossSpec,
     "timeseries": TimeseriesSpec,
+    "sweep": SweepSpec,
 }
 _WORDS = {"jit_compile": ("auto", "true", "false")}
 _UNIONS = {
     "class_weight": "balanced, or a weight by class such as {cat: 1, dog: 2.5}",
+    "threshold": "a number between 0 and 1, or one of {maximize: f1}, {maximize: "
+    "balanced_accuracy}, {recall: 0.9} and {precision: 0.9}",
     "target": "a column's name, or a list of names",
     "decimal": "'.' or ','",
     "openml": "a data set's name or number",
@@ -157,5 +164,6 @@ _EXAMPLES = {
     "crossing_dim": ", such as crossing_dim: 32",
     "csv": ", such as csv: {delimiter: ';'}",
     "excel": ", such as excel: {sheet: 2}",
+    "ranges": ", such as ranges: {optimizer: [adam, SGD], batch_size: {int: [16, 128, 16]}}",
     "name": f", one of {', '.join(get_args(DatasetName))}",
 }

@@ -140,6 +140,11 @@ class Document:
             value = value[part]
         return value
 
+    def cut(self, path: KeyPath) -> Document:
+        """The value at a path as a document of its own, with its places."""
+        values = _replace_places({}, (), self.values, path) | {(): self.locate(path)}
+        return Document(self.get(path), _replace_places({}, (), self.keys, path), values)
+
     def put(self, path: KeyPath, other: Document, at: KeyPath = ()) -> None:
         """Put the value that another document has at a path into this one, with its places."""
         self.get(path[:-1])[path[-1]] = other.get(at)

@@ -8,10 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.rows.dataset import Part
 from kerasrecipes.runs import Run, RunWriter
 
 N_SAMPLES = 10
 """How many images a report shows of each group."""
+
+INPUT = "input_"
+"""The start of the names of inputs in predictions.csv."""
+
+_MOST_CURVES = 8  # one for each class; more are hard to tell apart
+_N_COLUMNS = 4
+_MOST_ROWS = 5000
+_MOST_GROUPS = 20
 
 
 def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
@@ -39,23 +48,61 @@ def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
     return warnings
 
 
-def choose_plots(task: str, is_image: bool, *, is_array: bool = False) -> tuple[str, ...]:
+def choose_plots(
+    task: str,
+    is_image: bool,
+    *,
+    is_array: bool = False,
+    n_classes: int = 0,
+    has_columns: bool = False,
+) -> tuple[str, ...]:
     """Choose the plots that suit a task, for a recipe that names none.
 
     Args:
         task: "regression", "classification" or "multilabel".
         is_image: Whether the inputs are images.
         is_array: Whether the target of a row is an array.
+        n_classes: How many classes there are.
+        has_columns: Whether the inputs are columns, and the target is a single one.
     """
     if task == "multilabel":
-        return ("learning_curves", "class_counts")
+        return ("learning_curves", "roc_pr_curves", "reliability", "class_counts")
     if is_array:
         others = ("regplot",) if task == "regression" else ("confusion_matrix", "class_counts")
         return ("outputs", "learning_curves", *others)
     if task == "regression":
-        return ("regplot", "learning_curves", "residuals")
-    images = ("samples",) if is_image else ()
-    return ("learning_curves", "confusion_matrix", *images, "class_counts")
+        by_column = ("residuals_by_column",) if has_columns else ()
+        return ("regplot", "learning_curves", "residuals", *by_column)
+    images = ("samples", "occlusion") if is_image else ()
+    curves = ("roc_pr_curves",) if 1 < n_classes <= _MOST_CURVES else ()
+    return ("learning_curves", "confusion_matrix", *curves, "reliability", *images, "class_counts")
+
+
+def keep_columns(part: Part, inputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+    """Keep the weights of predicted rows, and the inputs over which residuals are drawn.
+
+    Args:
+        part: Raw rows.
+        inputs: Names of a table's inputs, the most important first.
+
+    Returns:
+        "sample_weight", and inputs by "input_<name>".
+    """
+    kept: dict[str, NDArray[Any]] = {} if part.weights is None else {"sample_weight": part.weights}
+    table = part.inputs if isinstance(part.inputs, dict) else {}
+    drawn = [
+        name
+        for name in inputs
+        if 1 < len(np.unique(group_values(table[name][:_MOST_ROWS]))) <= _MOST_GROUPS
+    ]
+    return kept | {f"{INPUT}{name}": np.asarray(table[name]) for name in drawn[:_N_COLUMNS]}
+
+
+def group_values(values: NDArray[Any]) -> NDArray[np.int64]:
+    """The index of each value's group: of ten groups of similar numbers, or of the categories."""
+    if values.dtype.kind == "f":
+        values = np.searchsorted(np.nanquantile(values, np.arange(0.1, 1, 0.1)), values)
+    return np.unique(values, return_inverse=True)[1]
 
 
 def choose_samples(

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report import N_SAMPLES, plots
+from kerasrecipes.report.curves import (
+    draw_reliability,
+    draw_residuals_by_column,
+    draw_roc_pr_curves,
+)
 from kerasrecipes.report.fonts import Fonts, choose_fonts
+from kerasrecipes.report.importance import draw_importance, draw_occlusion
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.style import PageFigure, new_figure, render_png, render_svg, use_style
 from kerasrecipes.report.verdict import describe_most_confused, describe_score
@@ -22,7 +29,6 @@ if TYPE_CHECKING:
 
 _MOST_TARGETS = 8  # of several targets, so many are drawn
 _LONGEST_NAME = 28  # characters of a target's or a class's name
-_INK_ON_PAPER = ("digits", "fashion_mnist", "mnist")  # data sets whose high values are ink
 _ROWS_SHOWN = 6  # whose outputs are drawn
 _FORECASTS_SHOWN = 300
 _PAGE_INCHES = 10  # panels that fit this width are placed side by side
@@ -36,7 +42,10 @@ def draw_figures(results: Results, names: Sequence[str]) -> tuple[list[PageFigur
     Returns:
         The figures, in the order of the names, and warnings for the user.
     """
-    fonts = choose_fonts([results.target, results.unit, *results.class_names])
+    important = results.info.get("importance", {}).get("columns", ())
+    values = (values[:1000] for values in results.columns.values())
+    texts = chain(results.targets, results.columns, important, *values)
+    fonts = choose_fonts([results.target, results.unit, *results.class_names, *texts])
     drawn: list[PageFigure] = []
     warnings = fonts.list_warnings()
     with use_style(fonts.families):
@@ -44,7 +53,8 @@ def draw_figures(results: Results, names: Sequence[str]) -> tuple[list[PageFigur
             figures = [_render(*drawing) for drawing in _draw(name, results, fonts)]
             drawn += figures
             if not figures:
-                warnings.append(f"The plot {name} is left out: this run has no data for it.")
+                why = results.info.get(name, {}).get("left_out", "this run has no data for it")
+                warnings.append(f"The plot {name} is left out: {why}.")
             elif name in _BY_TARGET and len(results.targets) > _MOST_TARGETS:
                 first = f"the first {_MOST_TARGETS} of {len(results.targets)} targets"
                 warnings.append(f"The plot {name} is drawn for {first}.")
@@ -192,7 +202,7 @@ def _draw_samples(results: Results, fonts: Fonts) -> Drawing | None:
                 panels[-1].subplots(),
                 confidence=confidence[chosen],
                 value_range=(images.min(), images.max()),
-                is_ink=results.dataset.get("name") in _INK_ON_PAPER,
+                is_ink=results.has_ink,
                 title=" " if start else title,
             )
     return panels, PageFigure(
@@ -226,8 +236,7 @@ def _draw_outputs(results: Results, fonts: Fonts) -> Drawing | None:
         if images is not None:
             rows = {"input": images} | ({"predicted": predicted} if is_same else rows)
         panels = [new_figure(0.8 + 1.1 * len(actual), 0.3 + 1.1 * len(rows))]
-        is_ink = results.dataset.get("name") in _INK_ON_PAPER
-        plots.plot_image_rows(rows, panels[0].subplots(), is_ink=is_ink)
+        plots.plot_image_rows(rows, panels[0].subplots(), is_ink=results.has_ink)
     else:
         known = results.predictions.get("known", np.ones(actual.shape[:2], bool))
         panels = [new_figure(4.4, 2.6) for _ in actual]
@@ -294,11 +303,16 @@ def _draw_class_counts(results: Results, fonts: Fonts) -> Drawing | None:
 _DRAWERS: dict[str, Callable[[Results, Fonts], Drawing | None]] = {
     "regplot": _draw_regplot,
     "residuals": _draw_residuals,
+    "residuals_by_column": draw_residuals_by_column,
     "learning_curves": _draw_learning_curves,
     "confusion_matrix": _draw_confusion_matrix,
+    "roc_pr_curves": draw_roc_pr_curves,
+    "reliability": draw_reliability,
     "samples": _draw_samples,
     "outputs": _draw_outputs,
     "class_counts": _draw_class_counts,
+    "importance": draw_importance,
+    "occlusion": draw_occlusion,
 }
 
 _BY_TARGET = ("regplot", "residuals", "outputs")

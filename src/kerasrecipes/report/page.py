@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerasrecipes.report.results import Results
+from kerasrecipes.report.sections import list_sections
 from kerasrecipes.report.serving import list_inputs, write_snippet
 from kerasrecipes.report.style import PageFigure
 from kerasrecipes.report.tables import (
@@ -27,7 +28,7 @@ _BANNERS = {
     "running": "Still running. This page shows the run as it was when the page was written.",
 }
 
-_OF_TRAINING = {"Fingerprint", "Device", "Versions"}
+_OF_TRAINING = {"Split", "Fingerprint", "Device", "Versions"}
 
 
 def render_page(
@@ -40,7 +41,9 @@ def render_page(
         figures: In the order in which they appear.
         warnings: From drawing; the run's own are added.
     """
-    info = results.info
+    info, by_name = results.info, {figure.name: figure for figure in figures}
+    sections = list_sections(results, by_name)
+    asked = {name for section in sections for name in section.plots}
     template = get_environment().get_template("report.html.j2")
     return template.render(
         results=results,
@@ -48,13 +51,15 @@ def render_page(
         verdict=give_verdict(results),
         banner=_BANNERS.get(str(info.get("status")), ""),
         tiles=_choose_tiles(results),
-        figures=figures,
+        figures=[figure for figure in figures if figure.name not in asked],
+        sections=sections,
+        by_name=by_name,
         scores=list_scores(results),
         classes=score_classes(results),
         columns=list_columns(results.dataset, with_left_out=not results.evaluated),
         layers=list_layers(info),
         inputs=_list_inputs(results),
-        snippet=write_snippet(results.dataset),
+        snippet=write_snippet(results.dataset, info.get("codec")),
         facts=_list_facts(results),
         warnings=dict.fromkeys([*info.get("warnings", ()), *warnings]),
     )
@@ -108,6 +113,7 @@ def _list_facts(results: Results) -> list[tuple[str, str]]:
     facts = {
         "Data": data.get("origin"),
         "Rows": write_rows(data.get("rows", {})),
+        "Split": data.get("split"),
         "Fingerprint": data.get("fingerprint"),
         "Target": f"{results.target} ({results.unit})" if results.unit else results.target,
         "Loss": info.get("loss"),

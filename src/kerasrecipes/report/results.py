@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import RunDamaged
+from kerasrecipes.report import INPUT
+from kerasrecipes.report.scored import Scored
 from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run
 
@@ -21,6 +23,7 @@ _FILES = {
     "metrics": "metrics.json",
     "recipe": "recipe.yaml",
     "predictions": "predictions.csv",
+    "residuals": "residuals.npz",
     "samples": "samples.npz",
 }
 
@@ -34,6 +37,7 @@ class Results:
         history: Values by column, one an epoch.
         metrics: Metric values by name, by part.
         predictions: The predicted rows' columns, as text, or arrays; see ``Run.predictions``.
+        residuals: Of validation rows, as in ``Run.residuals``, or None.
         samples: Images as in ``Run.samples``, or None.
         recipe: The resolved recipe, as YAML.
         warnings: A line for each file that is left out, because it cannot be used.
@@ -43,6 +47,7 @@ class Results:
     history: dict[str, list[float]] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     predictions: dict[str, Any] = field(default_factory=dict)
+    residuals: NDArray[np.float64] | None = None
     samples: dict[str, Any] | None = None
     recipe: str = ""
     warnings: tuple[str, ...] = ()
@@ -160,11 +165,67 @@ class Results:
     @cached_property
     def confidence(self) -> NDArray[np.float64]:
         """Shape (n_samples,): the probability of the predicted class; NaN where unknown."""
-        columns = [self.predictions.get(f"probability_{name}") for name in self.class_names]
-        if not columns or None in columns:
+        given = self._read_outputs()
+        if not given.size:
             return np.full(len(self.y_pred), np.nan)
-        highest: NDArray[np.float64] = np.array(columns, dtype=float).max(axis=0)
-        return highest
+        return given[np.arange(len(self.y_pred)), self.y_pred]
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Shape (n_samples, n_classes); empty where outputs are no probabilities, or unknown."""
+        given = self._read_outputs()
+        are_shares = (given >= 0).all() and np.allclose(given.sum(axis=-1), 1, atol=0.01)
+        return given if are_shares else given[:0]
+
+    def _read_outputs(self) -> NDArray[np.float64]:
+        """Shape (n_samples, n_classes); empty where unknown."""
+        names = self.class_names if self.is_classification else ()
+        columns = [self.predictions.get(f"probability_{name}", ()) for name in names]
+        return np.array(columns if all(map(len, columns)) else [], dtype=float).T
+
+    @cached_property
+    def scored(self) -> list[Scored]:
+        """The classes, or each label, with their probabilities; empty without these."""
+        weights = np.array(self.predictions.get("sample_weight", 1), dtype=float)
+        if not (weights >= 0).all() or not weights.any():
+            raise ValueError("it has weights that are not numbers of 0 or more")
+        is_binary = len(self.class_names) == 2
+        of_classes = self.class_names[1] if is_binary else "all classes"
+        return [
+            Scored(
+                each.target if self.is_multilabel else of_classes,
+                each.y_true,
+                each.y_pred,
+                each.probabilities,
+                np.broadcast_to(weights, len(each.y_true)),
+            )
+            for each in self.split_targets()
+            if self.has_predictions and not self.is_array and each.probabilities.size
+        ]
+
+    @property
+    def separated(self) -> list[Scored]:
+        """The second of two classes, each of more against all others, or each label."""
+        scored = self.scored
+        if len(scored) != 1 or scored[0].is_binary:
+            return scored
+        return [scored[0].separate(i, name) for i, name in enumerate(self.class_names)]
+
+    @property
+    def columns(self) -> dict[str, list[str]]:
+        """The inputs in predictions.csv, by the column's name."""
+        kept = {name: values for name, values in self.predictions.items() if name.startswith(INPUT)}
+        return {name.removeprefix(INPUT): values for name, values in kept.items()}
+
+    @property
+    def codec(self) -> dict[str, Any]:
+        """The facts in run.json about the target's encoding, with thresholds and temperature."""
+        return dict(self.info.get("codec", {}))
+
+    @property
+    def has_ink(self) -> bool:
+        """Whether high values of images are ink on paper."""
+        return self.dataset.get("name") in ("digits", "fashion_mnist", "mnist")
 
     @property
     def epochs_run(self) -> int:
@@ -197,13 +258,19 @@ class Results:
             replace(
                 self,
                 info=self.info | {"dataset": facts | {"target": name, "targets": [name]}},
-                predictions={
-                    what: self.predictions.get(f"{what}_{name}", [])
-                    for what in ("actual", "predicted")
-                },
+                predictions=self._split_predictions(name),
             )
             for name in self.targets
         ]
+
+    def _split_predictions(self, name: str) -> dict[str, Any]:
+        columns = {
+            what: self.predictions.get(f"{what}_{name}", []) for what in ("actual", "predicted")
+        }
+        if chances := self.predictions.get(f"probability_{name}"):
+            columns["probability_1"] = chances
+            columns["probability_0"] = [1 - float(chance) for chance in chances]
+        return columns
 
     def check(self) -> None:
         """Check that every predicted row, and every image, has its numbers or classes.
@@ -217,6 +284,9 @@ class Results:
         for each in self.split_targets():
             if not np.isfinite([each.y_true, each.y_pred]).all():
                 raise ValueError("it has predictions that are not finite")
+        if self.residuals is not None and self.residuals.shape[1] != len(self.targets):
+            raise ValueError(f"it has residuals of {self.residuals.shape[1]} targets")
+        _ = self.scored
         if self.samples is not None:
             self.confidence[self.samples["positions"]]
 
@@ -251,7 +321,8 @@ def read_results(run: Run) -> Results:
     results = Results(run.info)
     for name, file in _FILES.items():
         try:
-            if content := getattr(run, "recipe_text" if name == "recipe" else name):
+            content: Any = getattr(run, "recipe_text" if name == "recipe" else name)
+            if content is not None and len(content):
                 read = replace(results, **{name: content})
                 with report_damage(run.path / file):
                     read.check()

@@ -21,6 +21,8 @@ _ARRAYS = {
     "texts": 'tf.constant(rows[texts].fillna("").map(str.strip).to_numpy(object){windows})',
 }
 _PREDICT = "print(model.predict(inputs))"
+_PREDICT_AND_COMPARE = """answers = model.predict(inputs)
+print(answers, answers[:, -len(thresholds):] >= [*thresholds.values()])"""
 
 
 @dataclass(frozen=True)
@@ -60,26 +62,41 @@ def list_inputs(dataset: Mapping[str, Any]) -> list[ModelInput]:
     ]
 
 
-def add_inputs(file: Path, dataset: Mapping[str, Any]) -> None:
-    """Add the list of inputs to a saved model, as inputs.json in its archive.
+def add_inputs(file: Path, dataset: Mapping[str, Any], codec: Mapping[str, Any]) -> None:
+    """Add inputs.json, and thresholds.json if there are thresholds, to a saved model's archive.
 
     Keras reads only the files of the archive that it wrote, and rejects other keys in config.json.
+
+    Args:
+        dataset: The facts about the data in run.json.
+        codec: The facts about the target in run.json.
     """
-    inputs = [asdict(each) for each in list_inputs(dataset)]
+    files = {"inputs": [*map(asdict, list_inputs(dataset))], "thresholds": name_thresholds(codec)}
     with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr("inputs.json", json.dumps(inputs, indent=2, ensure_ascii=False))
+        for name, content in files.items():
+            if content:
+                text = json.dumps(content, indent=2, ensure_ascii=False)
+                archive.writestr(f"{name}.json", text)
 
 
-def write_snippet(dataset: Mapping[str, Any]) -> str:
+def name_thresholds(codec: Mapping[str, Any]) -> dict[str, float]:
+    """The threshold of the second of two classes, or of each label, by name."""
+    names = codec.get("names") if codec.get("is_multilabel") else codec.get("class_names", ())[1:]
+    return dict(zip(names or (), codec.get("thresholds", ()), strict=False))
+
+
+def write_snippet(dataset: Mapping[str, Any], codec: Mapping[str, Any] | None = None) -> str:
     """Write Python code that predicts rows with a saved model, without this package.
 
     It reads rows.csv with pandas, or rows.npy with NumPy if the model takes an array.
     """
-    inputs = list_inputs(dataset)
+    inputs, predict = list_inputs(dataset), _PREDICT
+    if thresholds := name_thresholds(codec or {}):
+        predict = f"thresholds = {pformat(thresholds, width=80)}\n{_PREDICT_AND_COMPARE}"
     if not any(each.columns for each in inputs):
         shape = ", ".join(["n_rows", *map(str, dataset.get("shape", ()))])
         rows = [f'inputs = np.load("rows.npy")  # shape ({shape})']
-        return "\n".join(["import keras", "import numpy as np", "", _LOAD, *rows, _PREDICT])
+        return "\n".join(["import keras", "import numpy as np", "", _LOAD, *rows, predict])
     names = {each.name: each.columns for each in inputs}
     n_steps, rate = dataset.get("n_steps"), dataset.get("sampling_rate", 1)
     windows = "[windows]" if n_steps else ""
@@ -105,8 +122,8 @@ def write_snippet(dataset: Mapping[str, Any]) -> str:
         lines.insert(1, "import numpy as np")
         lines.append(f"windows = {starts} + {rate} * np.arange({n_steps})  # rows of each")
     if len(arrays) == 1:
-        return "\n".join([*lines, f"inputs = {next(iter(arrays.values()))}", _PREDICT])
-    return "\n".join([*lines, "inputs = {", *stacked, "}", _PREDICT])
+        return "\n".join([*lines, f"inputs = {next(iter(arrays.values()))}", predict])
+    return "\n".join([*lines, "inputs = {", *stacked, "}", predict])
 
 
 def _split_date(column: Mapping[str, Any]) -> list[str]:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.words import (
-    list_some,
     name_score,
     write_bytes,
     write_number,
     write_shape,
 )
+from kerasrecipes.rows.words import list_some
 
 MOST_CLASSES = 200
 """A longer table of classes is left out."""
@@ -60,7 +60,7 @@ def list_scores(results: Results) -> Table:
     rows = [
         [
             name_score(key, results.dataset, results.info.get("loss", "")),
-            *(_write_score(scores.get(key)) for scores in parts.values()),
+            *(write_score(scores.get(key)) for scores in parts.values()),
         ]
         for key in keys
     ]
@@ -174,5 +174,6 @@ def _write_multiply_adds(n: int | None) -> str:
     return "unknown" if n is None else f"{n:,}"
 
 
-def _write_score(score: float | None) -> str:
+def write_score(score: float | None) -> str:
+    """Write a score in four digits; a dash where there is none."""
     return "–" if score is None else write_number(score, 4, pad=True)

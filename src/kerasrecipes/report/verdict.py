@@ -20,7 +20,9 @@ _STILL_FALLS = 0.05
 _LEARNED = 0.1
 """A model that removes a smaller share of the baseline's error has learned almost nothing."""
 
-_WEIGHTED = "Scores in the table are weighted by sample_weight; all else counts each row once."
+_WEIGHTED = (
+    "Scores, thresholds and curves are weighted by sample_weight; all else counts each row once."
+)
 
 _ACCURACIES = ("accuracy", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
 
@@ -44,6 +46,7 @@ def give_verdict(results: Results) -> list[str]:
             f"{each.target}: {_describe_errors(each)} {_describe_r2(each)}"
             for each in results.split_targets()[:_MOST_TARGETS]
         ]
+    baselines[-1] = f"{baselines[-1]} {describe_linear(results, is_short=True)}".rstrip()
     baselines += [_WEIGHTED] if results.dataset.get("weighted") else []
     notes = [describe_score(results), *baselines, describe_fit(results), _describe_spread(results)]
     return [*filter(None, notes)]
@@ -57,7 +60,8 @@ def describe_score(results: Results) -> str:
         n_correct, n_samples = _count_correct(results)
         return (
             f"The model predicts the right class for {n_correct / n_samples:.1%} of "
-            f"{_count_rows(results)} ({_describe_interval(results)})."
+            f"{_count_rows(results)}{_name_threshold(results)} ({_describe_interval(results)})."
+            f"{_describe_weighted(results)}"
         )
     targets = results.split_targets()
     errors = [
@@ -68,6 +72,43 @@ def describe_score(results: Results) -> str:
     more = f", and {write_count(rest, 'more target')}" if rest > 0 else ""
     r2 = f" {_describe_r2(results)}" if len(targets) == 1 else ""
     return f"The mean absolute error on {_count_rows(targets[0])} is {', '.join(errors)}{more}.{r2}"
+
+
+def _describe_weighted(results: Results) -> str:
+    """Say how good the predictions are if rows are weighted by class_weight, as in training."""
+    by_class = np.array(results.info.get("class_weights", ()))
+    weights = by_class[results.y_true] if len(by_class) > results.y_true.max() else np.zeros(1)
+    if not weights.any():
+        return ""
+    share = np.average(results.y_true == results.y_pred, weights=weights)
+    return f" Weighted by class_weight, as in training, it is {share:.1%}."
+
+
+def describe_linear(results: Results, *, is_short: bool = False) -> str:
+    """Say how good a linear model on the same rows is, and whether the network is better.
+
+    Args:
+        is_short: Whether to leave out the difference.
+    """
+    facts = results.info.get("linear_model", {})
+    if not facts.keys() >= {"error", "gain", "rows", "of_rows"}:
+        return ""
+    are_shares = results.is_classification or results.is_multilabel
+    unit = "standard deviations" if len(results.targets) > 1 else results.unit
+    score = f"has an error of {write_with_unit(facts['error'], unit)}"
+    score = f"is right for {1 - facts['error']:.1%}" if are_shares else score
+    sample = f" fitted to {facts['rows']:,} rows" if facts["rows"] < facts["of_rows"] else ""
+    _, lowest, highest = facts["gain"]
+    verdict = "the network is not clearly better"
+    if lowest > 0 or highest < 0:
+        verdict = "the network is better" if lowest > 0 else "it is better than the network"
+    at = " at threshold 0.5" if results.codec.get("thresholds") else ""
+    sentence = f"A linear model{sample} {score}{at}: {verdict}{at}"
+    if is_short:
+        return f"{sentence}."
+    gain, low, high = (write_number(each * 100**are_shares, 2) for each in facts["gain"])
+    unit = " points" if are_shares else ""
+    return f"{sentence} (difference {gain}{unit}, 95% interval {low} to {high})."
 
 
 def describe_most_confused(results: Results) -> str:
@@ -219,7 +260,7 @@ def _describe_class_baseline(results: Results) -> str:
 
 def _describe_errors(results: Results) -> str:
     """Compare a target's mean absolute error with that of predicting the mean."""
-    errors, interval, of_last = results.row_errors, "", ""
+    errors, interval, simple = results.row_errors, "", ""
     baseline = np.abs(results.y_true - results.y_true.mean()).mean()
     mean_of = f"these {results.noun}s"
     if results.is_array:
@@ -227,16 +268,21 @@ def _describe_errors(results: Results) -> str:
         actual = np.ma.array(results.predictions["actual"].astype(float), mask=~np.array(known))
         baseline = np.ma.abs(actual - actual.mean(axis=0)).mean()
         mean_of = f"each value over these {results.noun}s"
-    if "last_value" in results.predictions:
-        last = np.array(results.predictions["last_value"], float)
-        error = write_with_unit(np.nanmean(np.abs(results.y_true - last)), results.unit)
-        of_last = f" Always predicting a window's last value would have an error of {error}."
+    period = results.dataset.get("period")
+    for column, what in (
+        ("last_value", "a window's last value"),
+        ("one_period_ago", f"the value one period ago ({period} rows)"),
+    ):
+        values = np.array(results.predictions.get(column, np.nan), float)
+        if np.isfinite(values).any():
+            error = write_with_unit(np.nanmean(np.abs(results.y_true - values)), results.unit)
+            simple += f" Always predicting {what} would have an error of {error}."
     if len(errors) > 1:
         ends = " to ".join(write_with_unit(end, results.unit) for end in _mean_interval(errors))
         interval = f"The 95% confidence interval of the error is {ends}. "
     return (
         f"{interval}Always predicting the mean of {mean_of} would have an error of "
-        f"{write_with_unit(baseline, results.unit)}.{of_last}"
+        f"{write_with_unit(baseline, results.unit)}.{simple}"
     )
 
 
@@ -266,7 +312,7 @@ def _describe_labels(results: Results) -> str:
     """Say how many labels are right, and how many rows in all of theirs."""
     wrong = _compare_labels(results)
     n_right, n_rows = int((~wrong.any(axis=1)).sum()), len(wrong)
-    low, high = _wilson_interval(n_right, n_rows)
+    low, high = wilson_interval(n_right, n_rows)
     return (
         f"The model predicts {1 - wrong.mean():.1%} of the {write_count(wrong.size, 'label')} of "
         f"{_count_rows(results)} right. All labels are right in {n_right / n_rows:.1%} of these "
@@ -297,7 +343,12 @@ def _accuracy_interval(results: Results) -> tuple[float, float]:
     if results.is_array:
         low, high = _mean_interval(1 - results.row_errors)
         return low, min(high, 1.0)
-    return _wilson_interval(*_count_correct(results))
+    return wilson_interval(*_count_correct(results))
+
+
+def _name_threshold(results: Results) -> str:
+    thresholds = results.codec.get("thresholds", ())
+    return f" at threshold {thresholds[0]:g}" if len(thresholds) == 1 else ""
 
 
 def _describe_interval(results: Results) -> str:
@@ -310,7 +361,7 @@ def _count_correct(results: Results) -> tuple[int, int]:
     return int(np.sum(results.y_true == results.y_pred)), len(results.y_true)
 
 
-def _wilson_interval(n_correct: int, n_samples: int) -> tuple[float, float]:
+def wilson_interval(n_correct: int, n_samples: int) -> tuple[float, float]:
     """Wilson's score interval of a share at 95%, doi:10.1080/01621459.1927.10502953."""
     from scipy.stats import binomtest
 

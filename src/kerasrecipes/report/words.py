@@ -21,12 +21,6 @@ def shorten(text: str, length: int) -> str:
     return f"{text[: length - 1 - tail]}…{text[-tail:]}"
 
 
-def list_some(names: Sequence[str], most: int) -> str:
-    """Write the first names of many: ``a, b and 3 more``."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
-
-
 def write_number(value: float, digits: int = 3, *, pad: bool = False) -> str:
     """Write a number with so many significant digits, and thousands set apart: ``1,234``.
 
@@ -93,7 +87,7 @@ def name_metric(key: str, unit: str = "") -> str:
     """Name a metric: ``mae_original_units`` is ``MAE ($1000s)``, ``r2_rent`` is ``R² of rent``."""
     base = key.removesuffix("_original_units")
     score, _, target = base.partition("_")
-    if target and score in _SCORES_BY_TARGET:
+    if target and score in _SCORES_BY_TARGET and not base.startswith("r2_score"):
         words = f"{_METRIC_WORDS[score]} of {target}"
     else:
         words = _METRIC_WORDS.get(base, base.replace("_", " ").capitalize())

@@ -18,7 +18,7 @@ from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.endings import has_arrays
-from kerasrecipes.recipe.rules import LossKind, find_loss_kind
+from kerasrecipes.recipe.rules import LossKind, find_loss_kind, gives_masked_steps
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
 from kerasrecipes.rows.builtin import BuiltIn
@@ -31,7 +31,7 @@ from kerasrecipes.rows.files.frames import is_frame, read_frame
 from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.images import Images, find_images
 from kerasrecipes.rows.kinds import Column
-from kerasrecipes.rows.rows import Piece, Rows, Schema
+from kerasrecipes.rows.rows import Piece, ReadRows, Rows, Schema
 from kerasrecipes.rows.splits import split_source
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.texts import find_texts
@@ -42,6 +42,7 @@ __all__ = [
     "Dataset",
     "Part",
     "Piece",
+    "ReadRows",
     "Rows",
     "Schema",
     "check_file",
@@ -49,36 +50,58 @@ __all__ = [
     "load_for",
     "name_dataset",
     "open_rows",
+    "read_for",
 ]
 
 STANDARD_INPUT = "-"
 _EVERY_TOKEN = 2**31 - 1
 
 
-def load_for(recipe: Recipe, say: Say = say_nothing, data: Any = None) -> Dataset:
+def load_for(
+    recipe: Recipe, say: Say = say_nothing, data: Any = None, *, stream: bool | None = None
+) -> Dataset:
     """Load a recipe's data, and check recipe and data against each other.
 
     Args:
         recipe: A checked recipe.
         say: Receives one line for each source that is tried, and for each download.
         data: Rows to read instead of those that the recipe names; see ``open_rows``.
+        stream: Whether inputs stay on disk; None means as the recipe says.
 
     Raises:
         DataUnavailable: No source of the data answered.
         DataError: The data break a rule.
         RecipeError: Output layer, loss or class weights do not suit the target.
     """
-    hint = find_loss_kind(recipe.loss)
+    hint, spec = find_loss_kind(recipe.loss), _choose_place(recipe.dataset, stream)
     try:
-        rows = open_rows(data, recipe.dataset, say)
-        rows = rows.as_table() if isinstance(rows, Arrays) and rows.are_columns else rows
-        if isinstance(rows, Table):
-            rows.text = _find_text(recipe)
-        dataset = load_dataset(recipe.dataset, say, hint=hint, data=rows)
+        rows = _open_for(recipe, spec, say, data)
+        dataset = load_dataset(spec, say, hint=hint, data=rows)
     except DataError as error:
         raise recipe.locate_problems(error) from error
     check_compatibility(recipe, dataset)
     return add_channel(recipe, dataset, say)
+
+
+def read_for(recipe: Recipe, data: Any = None, *, stream: bool | None = None) -> ReadRows:
+    """Read a recipe's rows to send them: elsewhere they are the ``data`` of ``load_for``."""
+    spec = _choose_place(recipe.dataset, stream)
+    rows = _open_for(recipe, spec, say_nothing, data)
+    return ReadRows(rows.name, rows.load(spec, find_loss_kind(recipe.loss)))
+
+
+def _choose_place(spec: DatasetSpec, stream: bool | None) -> DatasetSpec:
+    return spec if stream is None else spec.model_copy(update={"stream": stream})
+
+
+def _open_for(recipe: Recipe, spec: DatasetSpec, say: Say, data: Any) -> Rows:
+    rows = open_rows(data, spec, say)
+    rows = rows.as_table() if isinstance(rows, Arrays) and rows.are_columns else rows
+    if isinstance(rows, Table):
+        rows.text = _find_text(recipe)
+    elif isinstance(rows, Arrays):
+        rows.has_steps = gives_masked_steps(recipe.layers)
+    return rows
 
 
 def _find_text(recipe: Recipe) -> Component | None:
@@ -211,7 +234,7 @@ def _open_path(path: Path, spec: DatasetSpec) -> Rows:
     if images:
         return Images(images, path.name)
     if has_arrays(path):
-        return load_arrays(path)
+        return load_arrays(path, spec.stream)
     check_keys(spec, path.name, find_kind(str(path)), path.name)
 
     def open_file(spec: DatasetSpec, wanted: Sequence[str] | None) -> TableFile:

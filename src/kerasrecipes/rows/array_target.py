@@ -37,7 +37,13 @@ class ArrayTarget:
 
 
 def find_array_target(
-    values: NDArray[Any], name: str, dataset: str, task: Task | None, hint: LossKind | None
+    values: NDArray[Any],
+    name: str,
+    dataset: str,
+    task: Task | None,
+    hint: LossKind | None,
+    *,
+    has_steps: bool = False,
 ) -> ArrayTarget:
     """Find the task of an array, and encode its values.
 
@@ -50,6 +56,7 @@ def find_array_target(
         dataset: For messages.
         task: The task that the recipe names.
         hint: What the recipe's loss requires; None for no recipe.
+        has_steps: Whether columns are the steps of a sequence, however few they are.
 
     Raises:
         DataError: The values do not suit the task.
@@ -64,6 +71,8 @@ def find_array_target(
     n_last = values.shape[-1]
     # Rows of two columns may be the two classes of a single unit.
     may_be_one_hot = task == "classification" or hint is not LossKind.BINARY or n_last == 2
+    has_steps &= values.ndim == 2
+    may_be_one_hot &= not has_steps
     if not wants_numbers and task != "multilabel" and may_be_one_hot and is_one_hot(values):
         names = tuple(map(str, range(n_last)))
         note = f"{name} is one-hot: its {n_last} columns are taken as classes 0, 1, …"
@@ -72,7 +81,7 @@ def find_array_target(
     may_be_labels = hint is LossKind.BINARY or (hint is None and values.dtype.kind == "i")
     is_binary = values.dtype.kind == "b" or (may_be_labels and _are_two(values))
     wants_numbers &= values.dtype.kind != "b"
-    if task == "multilabel" or (is_binary and task is None and values.ndim == 2):
+    if task == "multilabel" or (is_binary and task is None and values.ndim == 2 and not has_steps):
         names = tuple(f"{name} {i}" for i in range(n_last))
         target = Target((), "multilabel")
         return ArrayTarget(target, names, _read_labels(values, name, dataset))
@@ -81,7 +90,7 @@ def find_array_target(
         task == "classification" or are_codes or is_binary or not _is_number(values)
     ):
         return _find_classes(values, name, dataset, is_binary=is_binary)
-    if values.ndim == 2 and n_last <= MOST_NUMBERS:
+    if values.ndim == 2 and n_last <= MOST_NUMBERS and not has_steps:
         return _find_in_columns(values, name, dataset, task, hint)
     target = Target((), "regression", shape=values.shape[1:])
     return ArrayTarget(target, (name,), _read_numbers(values, name, dataset))
@@ -196,8 +205,13 @@ def _read_numbers(values: NDArray[Any], name: str, dataset: str) -> NDArray[Any]
     return read_finite(values, f"target {name}: ", dataset)
 
 
-def read_finite(values: NDArray[Any], what: str, dataset: str) -> NDArray[Any]:
+def read_finite(
+    values: NDArray[Any], what: str, dataset: str, rows: NDArray[np.int64] | None = None
+) -> NDArray[Any]:
     """Numbers as float32; pixels stay bytes.
+
+    Args:
+        rows: The rows' numbers, for messages; None counts from 0.
 
     Raises:
         DataError: Some are not finite.
@@ -208,6 +222,7 @@ def read_finite(values: NDArray[Any], what: str, dataset: str) -> NDArray[Any]:
         numbers = values.astype(np.float32, copy=False)
     if not (finite := np.isfinite(numbers)).all():
         bad = np.flatnonzero(~finite.all(axis=tuple(range(1, numbers.ndim))))
+        bad = bad if rows is None else rows[bad]
         problem = f"{what}values are not finite in {show_places(bad.tolist())}."
         raise DataError(dataset, [f"{problem} Correct or remove these rows."])
     return numbers

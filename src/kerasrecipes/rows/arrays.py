@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import mmap
+import struct
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -12,20 +17,27 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.memory import find_free_memory
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.array_target import find_array_target, read_array_target, read_finite
+from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.dataset import PARTS, Source, Weights
-from kerasrecipes.rows.files import find_files
+from kerasrecipes.rows.disk import DiskRows, are_on_disk, count_rows_of
+from kerasrecipes.rows.files import TableFile, find_files
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, NO_ROWS
 from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
+from kerasrecipes.rows.roles import add_roles
 from kerasrecipes.rows.rows import Piece, Rows, Schema
-from kerasrecipes.rows.table import NO_ROWS, ROWS_AT_ONCE, Table
+from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.target import make_cells, read_weights
 from kerasrecipes.rows.words import ask_meant, list_some
 
 _ERRORS = (*ARCHIVE_ERRORS, MemoryError, TypeError, SyntaxError, TokenError, AttributeError)
 """Exceptions of NumPy for a damaged header or member."""
+
+_PIECE_BYTES = 32 << 20
 
 INPUTS = ("x", "inputs", "data", "features", "images", "x_train")
 WEIGHTS = "sample_weight"
@@ -45,6 +57,8 @@ class Arrays(Rows):
         origin: Where they came from, in words.
     """
 
+    has_steps = False  # whether the columns of a target are steps of a sequence, however few
+
     def __init__(self, arrays: Mapping[str, NDArray[Any]], name: str, origin: str) -> None:
         self._arrays = {key: np.atleast_1d(array) for key, array in arrays.items()}
         self.name, self._origin = name, origin
@@ -63,6 +77,9 @@ class Arrays(Rows):
         Raises:
             DataError: They are none.
         """
+        if isinstance(array := self._arrays.get(""), np.memmap):
+            file = partial(_MappedColumns, array, name=self.name)
+            return Table(lambda spec, wanted: file(spec), self.name, self._origin)
         return Table.hold(self._make_table(), self.name, self._origin)
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
@@ -73,11 +90,18 @@ class Arrays(Rows):
             problem = f"target: arrays have one target (received: {', '.join(spec.target)}). Save "
             raise DataError(self.name, [f"{problem}its numbers as the columns of one array."])
         x, y = self._find_roles(spec.target)
+        named = spec.roles | {"sample_weight": spec.sample_weight}
+        if wrong := [key for key, name in named.items() if name == y]:
+            problems = [f"{key}: '{y}' is the target. Remove it from {key}." for key in wrong]
+            raise DataError(self.name, problems)
         own = self._find_parts(x, y)
         pairs = [*own.values()]
         self._check_pairs(pairs)
         weights = {part: self._read_weights(spec, name, part) for part, (name, _) in own.items()}
-        inputs = [self._read_inputs(name) for name, _ in pairs]
+        inputs = [self._take_inputs(name) for name, _ in pairs]
+        if are_on_disk(inputs[0]) and x == y:
+            problem = "stream: inputs that are the target, too, cannot stay on disk. Remove stream."
+            raise DataError(self.name, [problem])
         if len({array.dtype for array in inputs}) > 1:  # pixels, and numbers of another kind
             inputs = [array.astype(np.float32) for array in inputs]
         check_keys(spec, self.name, "arrays", f"arrays of shape {inputs[0].shape[1:]}")
@@ -85,7 +109,9 @@ class Arrays(Rows):
             found = find_array_target(np.concatenate(inputs), y, self.name, "regression", hint)
         else:
             values = np.concatenate([self._arrays[name] for _, name in pairs])
-            found = find_array_target(values, y, self.name, spec.task, hint)
+            found = find_array_target(
+                values, y, self.name, spec.task, hint, has_steps=self.has_steps
+            )
         target = found.target
         warnings: tuple[str, ...] = (found.note,) if found.note else ()
         ends = np.cumsum([len(array) for array in inputs])
@@ -98,13 +124,14 @@ class Arrays(Rows):
             n_rows = {part: len(self._arrays[y]) for part, (_, y) in own.items()}
             weights |= {part: np.ones(n_rows[part], np.float32) for part in lacking}
         parts = zip(inputs, np.split(found.values, ends[:-1]), weights.values(), strict=True)
-        used = {name for pair in pairs for name in pair}
+        used = {name for pair in pairs for name in pair} | {*spec.roles.values()}
         used |= {str(self._find_array(spec.sample_weight or WEIGHTS, part)) for part in own}
         if unused := [name for name in self._arrays if name not in used]:
             warnings += (
                 f"arrays not used: {list_some(unused)}. Parts are x_val, y_val, x_test, …",
             )
-        return Source.join(
+        roles = {key: self._take_role(key, name, x) for key, name in spec.roles.items()}
+        source = Source.join(
             dict(zip(own, parts, strict=True)),
             task=target.task,
             target_names=found.names,
@@ -113,6 +140,7 @@ class Arrays(Rows):
             warnings=warnings,
             class_type=target.class_type,
         )
+        return add_roles(source, roles, spec, np.ones(len(source.target), dtype=bool))
 
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
@@ -125,28 +153,28 @@ class Arrays(Rows):
             raise InputError(
                 f"--id names columns of a table, and this run takes {schema.takes}. Remove it."
             )
-        read = self._read_pair(schema) if with_target else (self._find_inputs(), None, None)
-        inputs, values, weights = read
-        inputs = self._fit_shape(schema, inputs)
-        for start in range(0, len(inputs), ROWS_AT_ONCE):
-            some = slice(start, start + ROWS_AT_ONCE)
-            rows = np.arange(start, min(start + ROWS_AT_ONCE, len(inputs)))
+        name, values, weights = self._name_inputs(), None, None
+        if with_target:
+            name, values, weights = self._read_pair(schema)
+        inputs = self._fit_shape(schema, self._check_inputs(name))
+        n_at_once = count_rows_of(_PIECE_BYTES, inputs)
+        for start in range(0, len(inputs), n_at_once):
+            some = slice(start, start + n_at_once)
+            rows = np.arange(start, min(start + n_at_once, len(inputs)))
+            piece = read_finite(inputs[some], "", self.name, rows)
             beside = [each if each is None else each[some] for each in (values, weights)]
-            yield Piece(inputs[some], rows, beside[0], weights=beside[1])
-
-    def _find_inputs(self) -> NDArray[Any]:
-        """The only array, or the one with inputs; a test part's is preferred."""
-        return self._read_inputs(self._name_inputs())
+            yield Piece(piece, rows, beside[0], weights=beside[1])
 
     def _name_inputs(self) -> str:
+        """The only array, or the one with inputs; a test part's is preferred."""
         only = next(iter(self._arrays)) if len(self._arrays) == 1 else None
         name = self._find_key(("x_test", *INPUTS)) if only is None else only
         if name is None:
             raise DataError(self.name, [self._describe_roles("inputs", INPUTS)])
         return name
 
-    def _read_pair(self, schema: Schema) -> tuple[NDArray[Any], NDArray[Any], Weights | None]:
-        """The inputs, the target's values as training read them, and the rows' weights."""
+    def _read_pair(self, schema: Schema) -> tuple[str, NDArray[Any], Weights | None]:
+        """The inputs' name, the target's values as training read them, and the rows' weights."""
         is_own_target = str(schema.spec.target).lower() in INPUTS  # an autoencoder
         if "" in self._arrays and not is_own_target:
             problem = (
@@ -166,7 +194,7 @@ class Arrays(Rows):
         self._check_pairs([(x, y)])
         values, n_names = self._arrays[y], len(schema.target_names)
         return (
-            self._read_inputs(x),
+            x,
             read_array_target(values, y, self.name, schema.target, n_names),
             self._read_weights(schema.spec, x, "test" if x.lower() == "x_test" else "train"),
         )
@@ -231,6 +259,15 @@ class Arrays(Rows):
             raise DataError(self.name, [f"sample_weight: {rule} {received}. Save it again."])
         return read_weights(make_cells(self._arrays[name], self.name, name))
 
+    def _take_role(self, key: str, name: str, x: str) -> Cells:
+        """The values of a role for the rows of x; parts that the file brings have none."""
+        shape = (len(self._arrays[x]),)
+        if name not in self._arrays or self._arrays[name].shape != shape:
+            meant = "" if name in self._arrays else ask_meant(name, self._arrays)
+            problem = f"{key}: no array '{name}' of shape {shape}.{meant}"
+            raise DataError(self.name, [f"{problem} The arrays: {self._describe_arrays()}."])
+        return make_cells(self._arrays[name], self.name, name)
+
     def _find_key(self, choices: Sequence[str], taken: str | None = None) -> str | None:
         """The array that has one of some names, in whatever case."""
         names = {name.lower(): name for name in reversed([*self._arrays]) if name != taken}
@@ -254,8 +291,22 @@ class Arrays(Rows):
         if problems:
             raise DataError(self.name, problems)
 
-    def _read_inputs(self, name: str) -> NDArray[Any]:
-        """Pixels stay bytes; all else becomes finite float32."""
+    def _take_inputs(self, name: str) -> Any:
+        """Pixels stay bytes; all else becomes finite float32, on a disk when it is read."""
+        array = self._check_inputs(name)
+        if not isinstance(array, np.memmap):
+            return read_finite(array, "", self.name)
+        mapping: Any = array.base
+
+        def read(rows: NDArray[np.int64]) -> NDArray[Any]:
+            values = read_finite(np.asarray(array[rows]), "", self.name, rows)
+            mapping.madvise(mmap.MADV_DONTNEED)  # pages that were read are no memory of ours
+            return values
+
+        dtype = np.uint8 if array.dtype == np.uint8 else np.float32
+        return DiskRows(read, array.shape, dtype)
+
+    def _check_inputs(self, name: str) -> NDArray[Any]:
         array = self._arrays[name]
         if array.dtype.kind not in "biuf" or array.ndim < 2:
             problem = (
@@ -264,7 +315,7 @@ class Arrays(Rows):
                 "file."
             )
             raise DataError(self.name, [problem])
-        return read_finite(array, "", self.name)
+        return array
 
     def _fit_shape(self, schema: Schema, inputs: NDArray[Any]) -> NDArray[Any]:
         """Inputs in the shape that the model takes; a channel of one makes no difference."""
@@ -340,25 +391,62 @@ class Arrays(Rows):
         return ", ".join(f"{name} of shape {array.shape}" for name, array in self._arrays.items())
 
 
-def load_arrays(file: Path) -> Arrays:
+class _MappedColumns(TableFile):
+    """Rows of columns in a .npy file, which are read piece by piece."""
+
+    def __init__(self, array: NDArray[Any], spec: DatasetSpec, name: str) -> None:
+        super().__init__(name, spec)
+        self._array = array
+
+    def read(self, as_text: Collection[str] = ()) -> pa.Table:
+        return Arrays({"": self._array}, self.name, "")._make_table()
+
+    def estimate_memory(self) -> int:
+        return MEMORY_OF_VALUE * self._array.size
+
+    def iterate(
+        self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
+    ) -> Iterator[pa.Table]:
+        for start in range(0, max(1, len(self._array)), n_rows):
+            yield Arrays({"": self._array[start : start + n_rows]}, self.name, "")._make_table()
+
+
+def load_arrays(file: Path, stream: bool | None = False) -> Arrays:
     """Load the arrays of a .npz or .npy file.
+
+    Args:
+        stream: Whether their values stay on disk, which a compressed .npz file does not allow;
+            None means that they do if memory has no room for them.
 
     Raises:
         DataError: The file cannot be read.
     """
     find_files(str(file))
     arrays, name = {}, ""
+    # Parts are copies, and float64 becomes float32.
+    maps = stream or (stream is None and 2 * file.stat().st_size > find_free_memory())
     try:
         if not read_start(file).startswith((b"\x93NUMPY", b"PK")):
             what = describe_format(file) or "no array by its first bytes. Write it with numpy.save."
             raise DataError(file.name, [f"path: {file} is {what}"])
         with file.open("rb") as opened:
+            is_array = opened.read(1) == b"\x93"
+            opened.seek(0)
+            if is_array and maps:
+                return Arrays({"": np.load(file, mmap_mode="r")}, file.name, str(file))
             loaded = np.load(opened, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return Arrays({"": loaded}, file.name, str(file))
             check_archive(loaded.zip, file.stat().st_size, file.name)
             for name in loaded.files:
-                array = loaded[name]
+                array = _map_member(loaded.zip, name, file) if maps else None
+                if array is None and stream and name.lower() in INPUTS:
+                    problem = (
+                        f"stream: {name} is compressed, and cannot stay on disk. Write it with "
+                        "numpy.savez, or remove stream."
+                    )
+                    raise DataError(file.name, [problem])
+                array = loaded[name] if array is None else array
                 if not isinstance(array, np.ndarray):
                     raise ValueError(f"'{name}' is no array")
                 arrays[name] = array
@@ -377,6 +465,27 @@ def load_arrays(file: Path) -> Arrays:
     if not arrays:
         raise DataError(file.name, [f"path: {file} contains no arrays. Save x and y in it."])
     return Arrays(arrays, file.name, str(file))
+
+
+def _map_member(archive: zipfile.ZipFile, name: str, file: Path) -> NDArray[Any] | None:
+    """Map an array of a .npz file into memory; None if it is compressed or not plain."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.compress_type != zipfile.ZIP_STORED:
+        return None
+    with archive.open(member) as opened:
+        version = np.lib.format.read_magic(opened)
+        if version != (1, 0):
+            return None
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(opened)
+        header_bytes = opened.tell()
+    if dtype.hasobject or not math.prod(shape) or len(shape) < 2:
+        return None
+    with file.open("rb") as opened:
+        opened.seek(member.header_offset + 26)
+        lengths = struct.unpack("<HH", opened.read(4))  # of the name and of the extra field
+    start = member.header_offset + 30 + sum(lengths) + header_bytes
+    order: Any = "F" if is_fortran else "C"
+    return np.memmap(file, dtype, "r", start, shape, order)
 
 
 def _leave_out_channel(shape: tuple[int, ...]) -> tuple[int, ...]:

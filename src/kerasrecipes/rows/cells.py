@@ -70,6 +70,7 @@ class Notation:
         first_row: The number of row 0 elsewhere: as a spreadsheet counts, with the names as row 1;
             0 for rows in memory.
         has_types: Whether the file has a type for each column.
+        step: The distance between two rows of a sample.
     """
 
     missing: Missing = Missing()
@@ -78,11 +79,17 @@ class Notation:
     first_line: int | None = None
     first_row: int = 0
     has_types: bool = True
+    step: int = 1
 
     @property
     def place(self) -> str:
         """The unit that messages count."""
         return "line" if self.first_line else "row"
+
+    @property
+    def first_place(self) -> tuple[str, int]:
+        """The unit that messages count, and the number of row 0."""
+        return self.place, self.first_line or self.first_row
 
 
 class Cells:
@@ -234,9 +241,9 @@ class Cells:
 
     def locate(self, rows: NDArray[np.integer[Any]]) -> str:
         """The place of rows: "line 7" where the file has a line for each row, else "row 5"."""
-        notation = self.notation
-        places = rows + self._first_row + (notation.first_line or notation.first_row)
-        return show_places(places.tolist(), notation.place)
+        noun, first = self.notation.first_place
+        numbers = rows * self.notation.step + self._first_row + first
+        return show_places(numbers.tolist(), noun)
 
     def show(self, is_sought: NDArray[np.bool_]) -> str:
         """The first few values that are sought, with their places: "'a' (row 3) and 2 more"."""
@@ -284,8 +291,13 @@ def _encode(values: pa.ChunkedArray) -> tuple[NDArray[np.integer[Any]], pa.Array
         encoded = values.dictionary_encode().combine_chunks()
     else:  # Arrow 26 cannot combine no chunks into a dictionary of dates.
         encoded = pa.array([], values.type).dictionary_encode()
-    codes = encoded.indices.fill_null(len(encoded.dictionary))
-    return codes.to_numpy(zero_copy_only=False), encoded.dictionary
+    n = len(encoded.dictionary)
+    codes = encoded.indices.fill_null(n).to_numpy(zero_copy_only=False)
+    is_used = np.bincount(codes, minlength=n + 1)[:n] > 0
+    if is_used.all():
+        return codes, encoded.dictionary
+    places = np.append(np.cumsum(is_used) - 1, is_used.sum())
+    return places[codes].astype(np.int32), encoded.dictionary.filter(pa.array(is_used))
 
 
 def name_values(values: pa.Array) -> list[str]:

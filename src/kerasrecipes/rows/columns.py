@@ -24,6 +24,9 @@ from kerasrecipes.rows.words import ask_meant, list_columns, write_use
 if TYPE_CHECKING:
     from kerasrecipes.rows.loaded_table import LoadedTable
 
+ROLES = {key: f"{key}s of the split" for key in ("group", "time")} | {"split": "names the part"}
+"""Why a column is left out, by the key that names it."""
+
 _TOO_MANY_CATEGORIES = 20
 """Where numbers with a few wrong cells would be more categories than these, training stops."""
 
@@ -62,6 +65,8 @@ def find_columns(
     names = table.names
     # A series has its target's past among the inputs.
     aside = {*spec.drop, spec.sample_weight, *(() if spec.timeseries else targets)}
+    reasons = {name: ROLES[key] for key, name in spec.roles.items() if name not in spec.features}
+    aside |= {*reasons}
     free = [name for name in names if name not in aside]
     features = _expand_patterns(spec.features, free)
     if text:
@@ -72,7 +77,6 @@ def find_columns(
     if problems := [*check_names(names, spec, targets)]:
         raise DataError(table.name, problems)
     used: list[Column] = []
-    reasons: dict[str, str] = {}
     numbered: dict[str, str] = {}
     for name in names:
         if name in aside:
@@ -124,6 +128,7 @@ def _expand_patterns(features: Mapping[str, Component], names: Sequence[str]) ->
 def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str]) -> Iterator[str]:
     """Check the columns that a recipe names, before their values are read."""
     named = [("target", targets), ("drop", spec.drop), ("features", spec.features)]
+    named += [(key, [name]) for key, name in spec.roles.items()]
     weights = [spec.sample_weight] if spec.sample_weight else []
     named += [("sample_weight", weights), *(("crosses", c.feature_names) for c in spec.crosses)]
     roles = dict.fromkeys(weights, "sample_weight")
@@ -134,7 +139,9 @@ def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str])
                 yield f"{key}: no column '{name}'.{ask_meant(name, names)} {list_columns(names)}"
             elif key != (role := roles.get(name, key)):
                 yield f"{key}: '{name}' is the {role}. Remove it from {key}."
-            elif key not in ("target", "drop") and name in spec.drop:
+            elif key == "features" and name == spec.time:  # it may only say how dates are written
+                continue
+            elif key not in ("target", "drop", *spec.roles) and name in spec.drop:
                 yield f"{key}: '{name}' is in drop too. Remove it from one of them."
     for name, component in spec.features.items():
         date_format = component.arguments.get("format")

@@ -13,15 +13,19 @@ from numpy.typing import NDArray
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.keras_names import list_bases, list_names
+from kerasrecipes.recipe.names import to_snake_case
 from kerasrecipes.recipe.rules import (
     LossKind,
     OutputLayer,
     check_monitors,
     find_loss_kind,
+    find_loss_name,
     find_output_layer,
+    has_logits,
 )
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.dataset import Dataset, Part
+from kerasrecipes.rows.disk import DiskRows
 from kerasrecipes.rows.downloads import Say
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.rows import Piece
@@ -32,6 +36,16 @@ _TAKE_IDS = ("Embedding", "Hashing", "IntegerLookup", "CategoryEncoding")
 _ANY_RANK = ("Rescaling", "Normalization", "BatchNormalization", "GaussianNoise", "Dropout")
 _SCALED = ("float_normalized", "float_rescaled", "float_discretized")
 _CHANCE_ACTIVATIONS = ("softmax", "sigmoid")
+_RANGES = {"sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1)} | dict.fromkeys(
+    ("exponential", "relu", "relu6", "softplus"), (0, np.inf)
+)
+"""The least and largest numbers that activations give."""
+_OF_CLASSES = "^acc$|accuracy|^auc|^f1_|^fbeta|^precision|^recall"
+_NEED_UNITS = {
+    *("hinge", "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "poisson"),
+    "squared_hinge",
+}
+"""Losses whose value depends on where 0 is."""
 
 
 def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
@@ -50,7 +64,11 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
     elif recipe.dataset.standardize_target and kind is LossKind.BINARY:
         message = f"{recipe.loss.name} needs numbers from 0 to 1. Remove standardize_target."
         found.append((("dataset", "standardize_target"), message))
+    elif recipe.dataset.standardize_target and find_loss_name(recipe.loss) in _NEED_UNITS:
+        message = f"{recipe.loss.name} needs numbers in their own units. Remove standardize_target."
+        found.append((("dataset", "standardize_target"), message))
     found += _check_class_weight(recipe, dataset)
+    found += _check_answers(recipe, dataset, output)
     found += check_monitors(recipe.metrics, recipe.callbacks, "validation" in dataset.parts)
     found += _check_text(recipe, dataset.columns)
     found += check_ids(recipe, dataset.parts.values(), dataset.columns)
@@ -62,6 +80,12 @@ def find_first_layer(layers: Sequence[Component]) -> tuple[int, Component] | Non
     """The first layer that does more than encode its inputs or reshape them, and its position."""
     others = ("Reshape", "Flatten", "TextVectorization")
     return next((pair for pair in enumerate(layers) if pair[1].name not in others), None)
+
+
+def takes_ids(recipe: Recipe) -> bool:
+    """Whether the first layer takes ids, such as those of words."""
+    first = find_first_layer(recipe.layers)
+    return first is not None and first[1].name in _TAKE_IDS
 
 
 def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Iterator[tuple[KeyPath, str]]:
@@ -109,7 +133,7 @@ def check_ids(
         columns: A table's columns; empty for arrays.
     """
     first = find_first_layer(recipe.layers)
-    if not first or first[1].name not in _TAKE_IDS:
+    if not first or not takes_ids(recipe):
         return
     i, layer = first
     path = ("layers", i, layer.name)
@@ -128,7 +152,8 @@ def check_ids(
     for part in parts:
         by_name = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
         for name, values in by_name.items():
-            wrong, message = _check_id_values(np.asarray(values), layer.name, n_ids)
+            values = np.asarray(values)
+            wrong, message = _check_id_values(values, layer.name, n_ids)
             if message:
                 received = f"(received: {wrong:g})"
                 if not isinstance(part.inputs, Series):
@@ -173,28 +198,63 @@ def add_channel(recipe: Recipe, dataset: Dataset, say: Say) -> Dataset:
     if not ("image_preprocessing" in module or (is_image and takes_images)):
         return dataset
     say(f"{layer.name} takes a channel: images of {height}×{width} become {height}×{width}×1")
-    images = {name: np.asarray(part.inputs)[..., None] for name, part in dataset.parts.items()}
-    parts = {name: replace(part, inputs=images[name]) for name, part in dataset.parts.items()}
+    parts = {
+        name: replace(part, inputs=_add_axis(part.inputs)) for name, part in dataset.parts.items()
+    }
     return replace(dataset, parts=parts)
+
+
+def _add_axis(images: Any) -> Any:
+    if isinstance(images, DiskRows):
+        return images.map(_add_axis, (*images.shape[1:], 1))
+    return np.asarray(images)[..., None]
 
 
 def find_doubts(recipe: Recipe, dataset: Dataset) -> list[str]:
     """List settings that are valid together but probably a mistake."""
+    found = [*_doubt_numbers(recipe, dataset)] if dataset.task == "regression" else []
     first = find_first_layer(recipe.layers)
     scaled = [column.name for column in dataset.columns if column.feature in _SCALED]
     if first and first[1].name in ("Rescaling", "Normalization") and scaled:
         return [
+            *found,
             f"layers[{first[0]}]: {first[1].name} scales columns that are standardised already "
-            f"({list_some(scaled)}). Remove it, or write features: {{'*': float}} under dataset."
+            f"({list_some(scaled)}). Remove it, or write features: {{'*': float}} under dataset.",
         ]
     is_masked = any(layer.arguments.get("mask_zero") for layer in recipe.layers)
     averages = any(layer.name == "GlobalAveragePooling1D" for layer in recipe.layers)
     if is_masked and averages and any(column.kind == "text" for column in dataset.columns):
         return [
+            *found,
             "layers: GlobalAveragePooling1D divides by the number of words, which gives NaN for a "
-            "text without any, such as '...'. Remove mask_zero."
+            "text without any, such as '...'. Remove mask_zero.",
         ]
-    return []
+    return found
+
+
+def _doubt_numbers(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
+    """Outputs that cannot reach a target of numbers, and metrics that compare classes."""
+    output, name = find_output_layer(recipe.layers), dataset.target_name
+    low, high = _find_range(dataset)
+    activation = output.activation if output else None
+    least, most = _RANGES.get(activation or "", (-np.inf, np.inf))
+    is_out, has = low < least or high > most, f"{name} goes from {low:g} to {high:g}"
+    if recipe.dataset.standardize_target:
+        is_out, has = np.isfinite(least), f"{name} is standardised to mean 0"
+    elif activation in _CHANCE_ACTIVATIONS:
+        is_out = False  # refused, or pixels
+    if is_out:
+        yield f"layers: {activation} gives numbers from {least} to {most}, and {has}. Remove it."
+    is_hinge = "hinge" in find_loss_name(recipe.loss)
+    if find_loss_kind(recipe.loss) is not LossKind.NUMBERS or not (is_hinge or low < 0 or high > 1):
+        return
+    for i, metric in enumerate(recipe.metrics):
+        is_apt = is_hinge and low == 0 and metric.arguments.get("threshold") == 0
+        if not is_apt and re.search(_OF_CLASSES, to_snake_case(metric.name)):
+            remedy = (
+                "Write 0 for −1, and BinaryAccuracy: {threshold: 0}" if is_hinge else "Remove it"
+            )
+            yield f"metrics[{i}]: {metric.name} compares classes, and {name} is a number. {remedy}."
 
 
 def _check_class_weight(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:
@@ -208,6 +268,27 @@ def _check_class_weight(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[KeyP
             if str(name) not in dataset.class_names:
                 remedy = suggest(str(name), dataset.class_names)
                 yield ("class_weight", str(name)), f"There is no class '{name}'. {remedy}".rstrip()
+
+
+def _check_answers(
+    recipe: Recipe, dataset: Dataset, output: OutputLayer | None
+) -> Iterator[tuple[KeyPath, str]]:
+    """Check that threshold and calibrate have probabilities and validation rows."""
+    activation = output.activation if output and not has_logits(recipe.loss) else None
+    are_chances = activation in (None, *_CHANCE_ACTIVATIONS) and not dataset.target_shape
+    is_multilabel = dataset.task == "multilabel"
+    is_binary = is_multilabel or dataset.n_classes == 2
+    is_class = is_multilabel or dataset.n_classes > 0
+    for key, value, fits, what in (
+        ("threshold", recipe.threshold, is_binary, "two classes"),
+        ("calibrate", recipe.calibrate, is_class, "classes"),
+    ):
+        if value is not None and not (fits and are_chances):
+            rule = f"{key} needs a target of {what} or labels, and probabilities as outputs."
+            yield (key,), f"{rule} Remove {key}."
+        elif isinstance(value, dict | str) and "validation" not in dataset.parts:
+            rule = f"{key} needs validation rows, and there are none."
+            yield (key,), f"{rule} Set dataset.validation_split, such as 0.2."
 
 
 def _check_classes(
@@ -251,7 +332,21 @@ def _check_classes(
             f"The output layer needs one unit for each of {name}'s {n_classes} classes (labels 0 "
             f"to {largest}; received: units={units}). Write units: {n_classes}."
         )
-        yield place, message
+        yield place, message + advise_counting(dataset, units)
+
+
+def advise_counting(dataset: Dataset, units: int) -> str:
+    """The remedy where class numbers begin with 1, and there is a unit for each; else empty."""
+    begins_with_1 = all(np.min(part.target) == 1 for part in dataset.parts.values())
+    if not begins_with_1 or units != dataset.n_classes - 1:
+        return ""
+    return f" Or subtract 1 from {dataset.target_name}, so that classes begin with 0."
+
+
+def _find_range(dataset: Dataset) -> tuple[Any, Any]:
+    """The least and the largest number of all targets."""
+    targets = [part.target for part in dataset.parts.values()]
+    return min(np.min(each) for each in targets), max(np.max(each) for each in targets)
 
 
 def _check_numbers(
@@ -261,10 +356,16 @@ def _check_numbers(
     are = "is a number" if n_targets == 1 and not dataset.target_shape else "are numbers"
     what = f"{dataset.target_name} of {dataset.name} {are}"
     targets = [part.target for part in dataset.parts.values()]
-    low, high = min(np.min(each) for each in targets), max(np.max(each) for each in targets)
+    low, high = _find_range(dataset)
     # Pixels are divided by 255 before a sigmoid.
     are_shares = (low >= 0 and high <= 1) or targets[0].dtype == np.uint8
-    if kind is not LossKind.NUMBERS and not (kind is LossKind.BINARY and are_shares):
+    sums = (each.sum(axis=-1, dtype=np.float64) for each in targets if each.ndim > 1)
+    are_many = targets[0].ndim > 1 and low >= 0 and high <= 1
+    make_one = are_many and all(np.abs(each - 1).max() < 1e-3 for each in sums)
+    if loss.lower() == "poisson" and low < 0:
+        yield ("loss",), f"{what} from {low:g} on, and poisson needs counts. Use loss: mse."
+    is_apt = are_shares if kind is LossKind.BINARY else make_one and kind is LossKind.ONE_HOT
+    if kind is not LossKind.NUMBERS and not is_apt:
         yield ("loss",), f"{what}, and this loss needs {kind} (received: {loss}). Use loss: mse."
     if output is None or dataset.target_shape:
         pass  # the built model shows the shape of its outputs
@@ -273,7 +374,8 @@ def _check_numbers(
         received = f"(received: units={output.units})"
         message = f"{what}: the output layer needs {needed} {received}. Write units: {n_targets}."
         yield (*output.path, "units"), message
-    is_suitable = output is not None and output.activation == "sigmoid" and are_shares
+    are_apt = {"sigmoid": are_shares, "softmax": make_one}
+    is_suitable = output is not None and are_apt.get(output.activation or "")
     if output is not None and output.activation in _CHANCE_ACTIVATIONS and not is_suitable:
         message = (
             f"{what} from {low:g} to {high:g}, and {output.activation} stays between 0 and 1. "

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import Task
+from kerasrecipes.rows.disk import are_on_disk, choose_columns, read_columns
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.target import ClassType
 from kerasrecipes.rows.windows import Series
@@ -19,7 +20,7 @@ from kerasrecipes.rows.windows import Series
 Inputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
 """An array of shape (n_samples, ...), or a table as columns of shape (n_samples,) by name: float32
 numbers, NaN where one is missing, or categories as text (dtype object), "" where one is missing; or
-windows of a table's rows."""
+windows of a table's rows. Each array may be ``DiskRows``."""
 
 Weights = NDArray[np.float32]
 PARTS = {
@@ -28,7 +29,7 @@ PARTS = {
     "test": ("test", "testing"),
 }
 """Names of the parts that data may bring, in arrays (x_val) and folders (val/)."""
-PART_NAMES = {name for names in PARTS.values() for name in names}
+PART_NAMES = {name: part for part, names in PARTS.items() for name in names}
 
 
 def count_rows(inputs: Inputs) -> int:
@@ -38,13 +39,32 @@ def count_rows(inputs: Inputs) -> int:
     return len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs)
 
 
-def take_rows(inputs: Inputs, rows: slice) -> Inputs:
-    """A slice of rows, or of windows of a series, not copied."""
+def take_rows(inputs: Inputs, rows: slice | NDArray[np.int64]) -> Inputs:
+    """Some rows, or windows of a series; a slice is not copied."""
     if isinstance(inputs, Series):
         return inputs.take(rows)
+    if not isinstance(inputs, dict):
+        return inputs[rows]
+    if are_on_disk(inputs):
+        return read_columns(inputs, rows)
+    return {name: column[rows] for name, column in inputs.items()}
+
+
+def choose_rows(inputs: Inputs, rows: slice | NDArray[np.int64]) -> Inputs:
+    """As ``take_rows``, but rows on a disk are not read."""
+    if not are_on_disk(inputs):
+        return take_rows(inputs, rows)
+    on_disk: Any = inputs
     if isinstance(inputs, dict):
-        return {name: column[rows] for name, column in inputs.items()}
-    return inputs[rows]
+        return choose_columns(on_disk, rows)
+    return cast(Inputs, on_disk.choose(on_disk.find(rows)))
+
+
+def sample_rows(n_rows: int, most: int) -> NDArray[np.int64]:
+    """Numbers of rows in a random order, the same in every call; all in order if they are few."""
+    if n_rows <= most:
+        return np.arange(n_rows)
+    return np.random.default_rng(0).choice(n_rows, most, replace=False)
 
 
 def count_classes(
@@ -74,19 +94,25 @@ class Part:
         rows: Shape (n_samples,): each row's number in the source, counted from 0; rows of a part
             that the data bring are counted from 0 again.
         weights: Shape (n_samples,): how much each row counts in loss and scores; None for alike.
+        groups: Shape (n_samples,): the number of each row's group, in ``Facts.group_names``.
+        times: Shape (n_samples,): of ``dataset.time``, dates (datetime64) or numbers (float64).
     """
 
     inputs: Inputs
     target: NDArray[np.generic]
     rows: NDArray[np.int64]
     weights: Weights | None = None
-
-    def __post_init__(self) -> None:
-        if len(self) and self.weights is not None and not self.weights.any():
-            raise DataError("data", ["sample_weight: all weights of a part are 0. Correct them."])
+    groups: NDArray[np.int64] | None = None
+    times: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.target)
+
+
+def check_weights(weights: Weights | None, dataset: str, place: str) -> None:
+    """Raise DataError if no row counts."""
+    if weights is not None and not weights.any():
+        raise DataError(dataset, [f"sample_weight: all weights are 0 ({place}). Correct them."])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +130,8 @@ class Facts:
         warnings: Points to check that do not stop training.
         class_type: The type of the classes in the file.
         target_columns: How a table's targets are read; empty for other data.
+        place: The word for a row's place in messages, and the number of row 0.
+        group_names: The values of ``dataset.group``, by number.
     """
 
     task: Task
@@ -116,6 +144,13 @@ class Facts:
     warnings: tuple[str, ...] = ()
     class_type: ClassType = "text"
     target_columns: tuple[Column, ...] = ()
+    place: tuple[str, int] = ("row", 0)
+    group_names: tuple[str, ...] = ()
+
+    def locate(self, row: int) -> str:
+        """The place of a row: "line 7" of a text file, else "row 5"."""
+        noun, first = self.place
+        return f"{noun} {row + first:,}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +165,7 @@ class Source(Facts):
         own_parts: The parts that the data bring, "validation" or "test".
         rows: Each row's number in the file, counted from 0; None where all were kept.
         weights: How much each row counts; None for alike.
+        groups, times: As in ``Part``.
     """
 
     inputs: Inputs
@@ -137,6 +173,8 @@ class Source(Facts):
     own_parts: Mapping[str, Part] = field(default_factory=dict)
     rows: NDArray[np.int64] | None = None
     weights: Weights | None = None
+    groups: NDArray[np.int64] | None = None
+    times: NDArray[Any] | None = None
 
     @classmethod
     def join(cls, parts: Mapping[str, Sequence[Any]], **facts: Any) -> Source:
@@ -145,6 +183,22 @@ class Source(Facts):
         train = own.pop("train")
         facts |= {"target": train.target, "weights": train.weights, "own_parts": own}
         return cls(inputs=train.inputs, **facts)
+
+    def take(self, rows: NDArray[np.int64], drop: Sequence[str] = ()) -> Part:
+        """Gather rows; all of them, in the source's order, are not copied.
+
+        Rows on a disk are chosen in the source's order, in which they are read fast.
+        """
+        rows = np.sort(rows) if are_on_disk(self.inputs) else rows
+        is_all = np.array_equal(rows, np.arange(len(self.target)))
+        pick: NDArray[np.int64] | slice = slice(None) if is_all else rows
+        inputs: Any = choose_rows(self.inputs, pick)
+        if drop and not isinstance(inputs, Series):
+            inputs = {name: column for name, column in inputs.items() if name not in drop}
+        numbers = rows if self.rows is None else self.rows[rows]
+        beside: Any = (self.weights, self.groups, self.times)
+        picked = (each if each is None else each[pick] for each in beside)
+        return Part(inputs, self.target[pick], numbers, *picked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,11 +210,15 @@ class Dataset(Facts):
         parts: "train", then "validation" and "test" where they have rows.
         fingerprint: SHA-256 over every row's bytes, as hexadecimal digits; the same rows in the
             same order give the same fingerprint on every machine.
+        checks: Warnings of faults of the data that make scores misleading.
+        split: The fold, and groups or times of each part, in words; empty without these.
     """
 
     name: str
     parts: dict[str, Part]
     fingerprint: str
+    checks: tuple[str, ...] = ()
+    split: str = ""
 
     @property
     def target_fingerprint(self) -> str:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.memory import count_cores, find_free_memory, make_aligned
 from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.checks import check_keys
-from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Source
+from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Source, choose_rows
+from kerasrecipes.rows.disk import DiskRows, describe_stream
 from kerasrecipes.rows.files import expand
-from kerasrecipes.rows.files.raw import explain_damage
+from kerasrecipes.rows.files.raw import explain_damage, is_hidden, walk
 from kerasrecipes.rows.limits import MOST_PIXELS, MOST_PIXELS_KEPT
 from kerasrecipes.rows.rows import ColorMode, Piece, Rows, Schema
 from kerasrecipes.rows.words import list_some
@@ -28,9 +34,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Pixels = NDArray[np.uint8]
+Found = TypeVar("Found")
 
 _VALUES_AT_ONCE = 1 << 26
+_FILES_AT_ONCE = 8
 _LARGE = f"a network takes images of {MOST_PIXELS_KEPT:,} pixels at most"
+_ORIENTATION = 0x0112  # a tag of EXIF; above 4, height and width are exchanged
 _ENDINGS = f"Images end in {', '.join(IMAGES)}."
 
 
@@ -47,6 +56,7 @@ class Images(Rows):
 
     def __init__(self, files: Sequence[Path], name: str) -> None:
         self._files, self.name = files, name
+        self._notes: tuple[str, ...] = ()
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
         """Read every image, with its folder as its class.
@@ -72,18 +82,43 @@ class Images(Rows):
                 rule = f"{part} must have train's classes (only in one: {list_some(differ)})"
                 raise DataError(self.name, [f"{rule}. Add images, or remove these folders."])
         files = [f for found in by_part.values() for name in classes for f in found[name]]
-        pixels = _read(files, folder, spec.image_size, spec.color_mode)
+        pixels = self._read_all(files, folder, spec)
         counts = [[len(found[name]) for name in classes] for found in by_part.values()]
         target = [np.repeat(np.arange(len(classes)), n_images) for n_images in counts]
-        ends = np.cumsum([*map(len, target)])
-        parts = zip(np.split(pixels, ends[:-1]), target, strict=True)
+        ends = np.cumsum([0, *map(len, target)])
+        split = [choose_rows(pixels, slice(*pair)) for pair in pairwise(ends)]
+        parts = zip(split, target, strict=True)
         return Source.join(
             dict(zip(own, parts, strict=True)),
             task="classification",
             target_names=("class",),
             class_names=tuple(classes),
             origin=f"images in {folder}",
+            warnings=self._notes,
         )
+
+    def _read_all(self, files: Sequence[Path], folder: Path, spec: DatasetSpec) -> Any:
+        """Read every image, or only their sizes if the pixels are read in training."""
+        needed, free = 0, find_free_memory()
+        if spec.stream is None and isinstance(size := _read_size(files[0], spec.image_size), tuple):
+            n_channels = 1 if spec.color_mode == "grayscale" else 3
+            needed = 2 * len(files) * math.prod(size) * n_channels  # parts are copies
+        if not spec.stream and needed <= free:
+            return _read(files, folder, spec.image_size, spec.color_mode)
+        if not spec.stream:
+            self._notes = (describe_stream("Images", needed, free),)
+        height, width = _find_size(files, folder, spec.image_size)
+        shape = (height, width) if spec.color_mode == "grayscale" else (height, width, 3)
+
+        def read(rows: NDArray[np.int64]) -> Pixels:
+            return _read([files[row] for row in rows], folder, (height, width), spec.color_mode)
+
+        def digest() -> Iterator[bytes]:
+            yield f"{shape}".encode()
+            for file in files:
+                yield hashlib.sha256(file.read_bytes()).digest()
+
+        return DiskRows(read, (len(files), *shape), np.uint8, digest=digest)
 
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
@@ -132,6 +167,15 @@ class Images(Rows):
         return files, folder, None
 
 
+def _find_size(
+    files: Sequence[Path], folder: Path, image_size: Sequence[int] | None
+) -> tuple[int, int]:
+    """The size of all images by their headers; pixels are not read."""
+    with ThreadPoolExecutor(count_cores()) as pool:
+        sizes = [*pool.map(partial(_read_size, image_size=image_size), files)]
+    return _check_images(zip(files, sizes, strict=True), folder, folder.name)
+
+
 def find_images(path: str) -> list[Path]:
     """Find the folder or the images of a path or pattern; empty if there are none."""
     file, found = Path(path), expand(path)
@@ -142,9 +186,8 @@ def find_images(path: str) -> list[Path]:
 
 def find_parts(folder: Path) -> dict[str, Path]:
     """The folders of the parts, "train" first; the folder itself unless it contains only parts."""
-    parts = {alias: part for part, aliases in PARTS.items() for alias in aliases}
     names = _list_folders(folder)
-    found = {parts[name.lower()]: folder / name for name in names if name.lower() in parts}
+    found = {PART_NAMES[n.lower()]: folder / n for n in names if n.lower() in PART_NAMES}
     if len(found) < max(2, len(names)) or "train" not in found:
         return {"train": folder}
     return {part: found[part] for part in PARTS if part in found}
@@ -153,7 +196,7 @@ def find_parts(folder: Path) -> dict[str, Path]:
 def _list_folders(folder: Path) -> list[str]:
     inner = [e for e in folder.iterdir() if e.is_dir()] if folder.is_dir() else []
     # The folder of all runs may stand beside the classes.
-    return sorted(e.name for e in inner if not _is_hidden(e.name) and not [*e.glob("*/*/run.json")])
+    return sorted(e.name for e in inner if not is_hidden(e.name) and not [*e.glob("*/*/run.json")])
 
 
 def _find_classes(folder: Path) -> dict[str, list[Path]]:
@@ -179,7 +222,7 @@ def _find_classes(folder: Path) -> dict[str, list[Path]]:
             f"a folder of images must have a sub-folder for each class (received: {folder} with "
             f"{flat} sub-folders). Sort the images into sub-folders that are named as the classes."
         )
-    elif nested and (len(names) == 1 or len(PART_NAMES & {n.lower() for n in names}) > 1):
+    elif nested and (len(names) == 1 or len(PART_NAMES.keys() & {n.lower() for n in names}) > 1):
         problem = (
             "the sub-folders must be classes, or parts named train, validation and test (received: "
             f"{list_some(names)}, with sub-folders of images). Write path: {folder / nested[0]}."
@@ -197,32 +240,12 @@ def _find_classes(folder: Path) -> dict[str, list[Path]]:
 
 
 def _find_images(folder: Path, reached: dict[str, Path]) -> list[Path]:
-    """The images of a folder and below, folder by folder, in the order of their names.
-
-    ``reached`` collects folders by their paths without links, so that none is read twice.
-    """
-
-    def fail(error: OSError) -> None:
-        raise error
-
+    """The images of a folder and below, folder by folder, in the order of their names."""
     found = {}
-    for root, inner, names in os.walk(folder, followlinks=True, onerror=fail):
-        real = os.path.realpath(root)
-        if real in reached:
-            problem = (
-                f"a folder of images must be reached in one way (received: {root} and "
-                f"{reached[real]} are the same folder). Remove the link."
-            )
-            raise DataError(next(iter(reached.values())).name, [problem])
-        reached[real] = Path(root)
-        inner[:] = [name for name in inner if not _is_hidden(name)]
-        images = [name for name in names if name.lower().endswith(IMAGES) and not _is_hidden(name)]
+    for root, _, names in walk(folder, reached):
+        images = [name for name in names if name.lower().endswith(IMAGES)]
         found[root] = [Path(root, name) for name in sorted(images)]
     return [file for root in sorted(found) for file in found[root]]
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
 
 
 def _read(
@@ -237,30 +260,53 @@ def _read(
     if image_size and np.prod(image_size) > MOST_PIXELS_KEPT:
         problem = f"image_size: {_LARGE} (received: {list(image_size)}). Choose a smaller size."
         raise DataError(dataset, [problem])
+    known = (size for file in files if isinstance(size := _read_size(file, image_size), tuple))
+    size = next(known, (0, 0))
+    shape = size if color_mode == "grayscale" else (*size, 3)
+    pixels = make_aligned((len(files), *shape), np.dtype(np.uint8))
+
+    def read(i: int, *, accepts_large: bool = False) -> tuple[int, ...] | str:
+        image = _read_image(files[i], image_size, color_mode, accepts_large)
+        if isinstance(image, str):
+            return image
+        if image.shape == shape:
+            pixels[i] = image
+        return image.shape[:2]
+
+    def read_some(start: int) -> list[tuple[int, ...] | str]:
+        return [read(i) for i in range(start, min(start + _FILES_AT_ONCE, len(files)))]
+
+    with ThreadPoolExecutor(count_cores()) as pool:
+        pieces = pool.map(read_some, range(0, len(files), _FILES_AT_ONCE))
+        found = [size for piece in pieces for size in piece]
+    for i in [i for i, size in enumerate(found) if size == ""]:
+        found[i] = read(i, accepts_large=True)  # several at once take much memory
+    _check_images(zip(files, found, strict=True), folder, dataset)
+    return pixels
+
+
+def _check_images(
+    found: Iterable[tuple[Path, tuple[int, ...] | str]], folder: Path, dataset: str
+) -> tuple[int, int]:
+    """Check that images can be read and have one size, which is returned.
+
+    Args:
+        found: By file, the image's height and width, or why it cannot be read.
+    """
     unreadable: list[str] = []
-    size: tuple[int, ...] = tuple(image_size or ())
+    size: tuple[int, ...] = ()
     first = other = ""
-    pixels: Pixels | None = None
 
-    def read(file: Path, *, accepts_large: bool = False) -> Pixels | str:
-        return _read_image(file, image_size, color_mode, accepts_large)
+    def name(file: Path) -> str:
+        return str(file.relative_to(folder) if file.is_relative_to(folder) else file)
 
-    with ThreadPoolExecutor() as pool:
-        for i, (file, image) in enumerate(zip(files, pool.map(read, files), strict=True)):
-            name = str(file.relative_to(folder) if file.is_relative_to(folder) else file)
-            if isinstance(image, str) and not image:  # several at once take much memory
-                image = read(file, accepts_large=True)
-            if isinstance(image, str):
-                unreadable.append(f"{name} ({image})")
-                continue
-            if pixels is None:
-                pixels = np.empty((len(files), *image.shape), np.uint8)
-                size, first = image.shape[:2], name
-            height, width = image.shape[:2]
-            if (height, width) == size:
-                pixels[i] = image
-            elif not other:
-                other = f"{name} with {height} × {width}"
+    for file, image in found:
+        if isinstance(image, str):
+            unreadable.append(f"{name(file)} ({image})")
+        elif not size:
+            size, first = image, name(file)
+        elif image != size and not other:
+            other = f"{name(file)} with {image[0]} × {image[1]}"
     problems = []
     if unreadable:
         problems.append(f"images cannot be read: {list_some(unreadable)}. Correct or remove them.")
@@ -269,16 +315,47 @@ def _read(
             f"images must have one size (received: {first} with {size[0]} × {size[1]}, {other}, as "
             f"height × width). Bring them to one with image_size: [{size[0]}, {size[1]}]."
         )
-    if problems or pixels is None:
+    if problems:
         raise DataError(dataset, problems)
-    return pixels
+    height, width = size
+    return height, width
+
+
+def _read_size(file: Path, image_size: Sequence[int] | None) -> tuple[int, ...] | str:
+    """The height and width of an image by its header, or why it cannot be read."""
+
+    def read(opened: Image.Image) -> tuple[int, ...]:
+        is_turned = opened.getexif().get(_ORIENTATION, 1) > 4
+        size = (opened.width, opened.height) if is_turned else (opened.height, opened.width)
+        return tuple(image_size or size)
+
+    return _open_image(file, image_size, read)
 
 
 def _read_image(
     file: Path, image_size: Sequence[int] | None, color_mode: ColorMode, accepts_large: bool
 ) -> Pixels | str:
     """An image's pixels, or why it cannot be read; "" where it is large and that is for later."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
+
+    def read(opened: Image.Image) -> Pixels | str:
+        if opened.width * opened.height > MOST_PIXELS_KEPT and not accepts_large:
+            return ""
+        ImageOps.exif_transpose(opened, in_place=True)
+        image = _convert(opened, color_mode)
+        height, width = image_size or (image.height, image.width)
+        if (image.height, image.width) != (height, width):
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+        return np.asarray(image)
+
+    return _open_image(file, image_size, read)
+
+
+def _open_image(
+    file: Path, image_size: Sequence[int] | None, read: Callable[[Image.Image], Found]
+) -> Found | str:
+    """What ``read`` finds in an opened image, or why it cannot be read."""
+    from PIL import Image, UnidentifiedImageError
 
     if not file.is_file():
         return "not a file"
@@ -289,20 +366,13 @@ def _read_image(
                 return f"over {MOST_PIXELS:,} pixels"
             if n_pixels > MOST_PIXELS_KEPT and not image_size:
                 return f"{n_pixels:,} pixels; {_LARGE}: set image_size, such as [224, 224]"
-            if n_pixels > MOST_PIXELS_KEPT and not accepts_large:
-                return ""
-            ImageOps.exif_transpose(opened, in_place=True)
-            image = _convert(opened, color_mode)
-            if image_size:
-                height, width = image_size
-                image = image.resize((width, height), Image.Resampling.BILINEAR)
+            return read(opened)
     except UnidentifiedImageError:
         return "no image"
     except Image.DecompressionBombError:
         return f"over {MOST_PIXELS:,} pixels"
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         return getattr(error, "strerror", None) or str(error).rstrip(".")
-    return np.asarray(image)
 
 
 def _convert(image: Image.Image, color_mode: ColorMode) -> Image.Image:
@@ -311,4 +381,5 @@ def _convert(image: Image.Image, color_mode: ColorMode) -> Image.Image:
 
         # Pillow would cut 16 bits off at 255.
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
-    return image.convert("L" if color_mode == "grayscale" else "RGB")
+    mode = "L" if color_mode == "grayscale" else "RGB"
+    return image if image.mode == mode else image.convert(mode)

@@ -6,13 +6,20 @@ Each is far beyond usual files, and its message says how to read such a file aft
 from __future__ import annotations
 
 from kerasrecipes.errors import DataError
+from kerasrecipes.memory import find_free_memory
 
 MOST_UNPACKED, MOST_TIMES_PACKED = 128 << 20, 100
 """A file may unpack to so many bytes, or to so many times its size. A CSV file is usually 3 to 20
 times as large as its .gz file; only files that repeat a few bytes reach 1,000."""
 
+MOST_STREAMED = 2 << 30
+"""Bytes of standard input, which is kept in a temporary file."""
+
 LONGEST_LINE = 16 << 20
 """Bytes of one line of text."""
+
+LONGEST_TEXT = 16 << 20
+"""Bytes of a text file, and characters of a text in a table."""
 
 MOST_COLUMNS = 50_000
 """Columns of text and of JSON; reading takes 20 kB for each, whatever the rows."""
@@ -33,10 +40,27 @@ def check_unpacked(
         raise DataError(dataset, [problem])
 
 
+def check_streamed(n_bytes: int, dataset: str) -> None:
+    """Raise DataError if a stream has too many bytes, such as one that never ends."""
+    if n_bytes > MOST_STREAMED:
+        problem = f"over {MOST_STREAMED >> 20:,} MB arrived. Save the rows to a file instead."
+        raise DataError(dataset, [problem])
+
+
 def check_line(n_bytes: int, line: int, dataset: str) -> None:
     """Raise DataError if a line of text is too long."""
     if n_bytes > LONGEST_LINE:
         problem = f"line {line} is longer than {LONGEST_LINE >> 20} MB. Write a line for each row."
+        raise DataError(dataset, [problem])
+
+
+def check_memory(n_bytes: int, dataset: str) -> None:
+    """Raise DataError if memory has no room for rows that cannot stay on disk."""
+    if n_bytes > (free := find_free_memory()):
+        problem = (
+            "texts and series are read into memory, where these would take about "
+            f"{n_bytes / 1e9:,.1f} GB (free: {free / 1e9:,.1f} GB). Give fewer rows."
+        )
         raise DataError(dataset, [problem])
 
 

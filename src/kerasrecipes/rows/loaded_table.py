@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kerasrecipes.rows.cells import Cells, Missing, Notation
+from kerasrecipes.rows.disk import are_on_disk, choose_columns
 from kerasrecipes.rows.kinds import Column, Finding, NumberColumn, recognise_column
 from kerasrecipes.rows.precision import Merged, find_merged
 from kerasrecipes.rows.remarks import find_giveaway
@@ -55,10 +56,19 @@ class ColumnsRead:
                 "remove these rows."
             )
 
+    def add_piece(self, piece: ColumnsRead) -> None:
+        """Add the gaps and infinite numbers of further rows."""
+        self.infinite += piece.infinite
+        for name, (n, where) in piece.gaps.items():
+            n_before, where = self.gaps.get(name, (0, where))
+            self.gaps[name] = n_before + n, where
+
     def keep(self, keep: NDArray[np.bool_]) -> dict[str, NDArray[np.generic]]:
         """The arrays of some rows; each array is freed once its rows were taken."""
         if keep.all():
             return self.arrays
+        if are_on_disk(self.arrays):
+            return choose_columns(self.arrays, np.flatnonzero(keep))
         return {name: self.arrays.pop(name)[keep] for name in [*self.arrays]}
 
     def describe_gaps(self) -> str:
@@ -153,7 +163,7 @@ class LoadedTable:
                 read.merged[column.name] = found
             if arrays := [read.arrays[name] for name in column.inputs if name in read.arrays]:
                 self.remarks += filter(None, [column.remark(cells, arrays)])
-            for target in targets if len(targets) == 1 else ():
+            for target in targets if len(targets) == 1 < len(columns) else ():
                 self.remarks += find_giveaway(cells, target)
             self.free(column.name)
         return read

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
-from kerasrecipes.rows.words import list_some
+from kerasrecipes.rows.kinds import Column, DateColumn, NumberColumn
+from kerasrecipes.rows.words import list_some, write_use
 
 _TOTALS = (
     *("total", "totals", "grand total", "sum", "sums", "overall", "average", "mean", "gesamt"),
@@ -21,6 +23,17 @@ _FEWEST_ROWS = 5
 _SAMPLE = 1_000
 _MOST_DECIDING = 20
 _FEWEST_EACH = 5
+_GROUPS = re.compile(
+    r"(?i:(?:.*[\W_])?(?:patient|subject|person|participant|respondent|user|customer|client|player|"
+    r"driver|speaker|student|session|animal|device|machine|sensor|(?:household|family)(?=[\W_]))"
+    r"(?:[\W_]?(?:id|no|nr|number|key|code))?|[ups]?id)|"
+    r"(?:.*[\W_])?(?:환자|고객|사용자|학생|피험자)(?:[\W_]?(?:번호|아이디|코드|(?i:id)))?"
+)
+_CODES = re.compile(
+    r"(?:.*[\W_])?(?i:id|code|zip|postcode|plz)|.*[a-z](?:I[Dd]|Code)|.*(?:우편번호|코드)"
+)
+_FEWEST_GROUPS, _FEWEST_TIMES = 10, 20
+_LATE = 0.5
 
 
 def find_label(columns: Iterable[Cells]) -> str:
@@ -60,7 +73,7 @@ def _is_sum(last: float, above: NDArray[Any]) -> bool:
 
 def find_giveaway(cells: Cells, target: Cells) -> Iterator[str]:
     """Find out whether a column of a few values has one class only for each."""
-    # The first rows rule most columns out.
+    # The first rows exclude most columns.
     if not (_decides(cells.head(_SAMPLE), target.head(_SAMPLE)) and _decides(cells, target)):
         return
     name, n_values = cells.name, len(cells.distinct)
@@ -79,3 +92,75 @@ def _decides(cells: Cells, target: Cells) -> bool:
     codes, classes = cells.codes[known].astype(np.int64), target.codes[known]
     pairs = codes * _MOST_DECIDING + classes
     return np.count_nonzero(np.bincount(pairs)) == np.count_nonzero(np.bincount(codes))
+
+
+def find_groups(name: str, cells: Cells) -> Iterator[str]:
+    """Warn of a column of persons or things that have several rows each."""
+    if not _GROUPS.fullmatch(name):
+        return
+    if _FEWEST_GROUPS <= (n_groups := len(cells.distinct)) <= len(cells) / 2:
+        yield (
+            f"{name} has {n_groups:,} values in {len(cells):,} rows. A random split puts rows of "
+            "the same value into several parts, so the test score does not apply to new values. To "
+            f"split by value, write dataset: {write_value({'group': name})}, and leave it out of "
+            "features."
+        )
+
+
+def find_order(columns: Sequence[tuple[DateColumn, Cells]]) -> Iterator[str]:
+    """Warn of rows in the order of a column of dates, ascending or descending.
+
+    Of several, the earliest counts: later dates may not be known then.
+    """
+    # The first rows exclude most columns.
+    heads = [
+        (column.read_exact(cells.head(_SAMPLE))[0], column, cells) for column, cells in columns
+    ]
+    firsts = {
+        cells.name: head[0]
+        for head, column, cells in heads
+        if _is_in_order(head) and _is_in_order(column.read_exact(cells)[0])
+    }
+    if firsts:
+        name = min(firsts, key=lambda each: firsts[each])
+        yield (
+            f"The rows are in the order of {name}. After a random split, the test rows lie "
+            "between training rows, so the test score does not apply to later rows. To test on "
+            f"later rows, write dataset: {write_value({'time': name})}, and leave it out of "
+            "features."
+        )
+
+
+def _is_in_order(times: NDArray[Any]) -> bool:
+    steps = np.diff(times).astype(np.int64)
+    is_in_order = bool((steps >= 0).all() or (steps <= 0).all())
+    is_long = np.count_nonzero(steps) >= _FEWEST_TIMES
+    return is_in_order and bool(is_long) and not bool(np.isnat(times).any())
+
+
+def find_late(column: DateColumn, cells: Cells, times: NDArray[Any], time: str) -> Iterator[str]:
+    """Warn of dates that are later than a row's own time, when they may be unknown.
+
+    Args:
+        times: Of each row, of shape (n_rows,).
+        time: The name of their column.
+    """
+    dates, _ = column.read_exact(cells)
+    is_late = dates > times if times.dtype.kind == "M" and cells.name != time else np.zeros(1)
+    if is_late.sum() > _LATE * np.count_nonzero(~np.isnat(dates)):
+        yield (
+            f"{cells.name} is later than {time} in {is_late.sum():,} of {len(times):,} rows, so it "
+            f"may not be known at that time. If so, leave it out with drop: "
+            f"{write_value([cells.name])}."
+        )
+
+
+def find_code(column: Column, array: NDArray[Any]) -> Iterator[str]:
+    """Warn of whole numbers that are probably codes, such as postcodes."""
+    name = column.name
+    is_code = isinstance(column, NumberColumn) and _CODES.fullmatch(name)
+    if is_code and not _GROUPS.fullmatch(name) and (array[~np.isnan(array)] % 1 == 0).all():
+        yield (
+            f"{name} is used as a number, but its name suggests a code. If size has no meaning, "
+            f"write {write_use(name, 'integer_categorical')}."
+        )

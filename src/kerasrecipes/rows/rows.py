@@ -72,6 +72,7 @@ class Piece:
         warnings: Changes to the rows.
         left_out: How many rows are left out, by the reason: "target price is missing".
         weights: How much each row counts, where that is read.
+        times: Of the rows of a series, where the table has its column ``time``.
     """
 
     inputs: Inputs
@@ -81,6 +82,7 @@ class Piece:
     warnings: tuple[str, ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
     weights: Weights | None = None
+    times: NDArray[Any] | None = None
 
 
 class Rows(ABC):
@@ -119,3 +121,18 @@ class Rows(ABC):
             DataError: Rows lack columns, or contain values that the model does not accept.
             InputError: Ids are given for rows that are no table.
         """
+
+
+class ReadRows(Rows):
+    """Rows that were read for training with the same ``dataset``, but for its split."""
+
+    def __init__(self, name: str, source: Source) -> None:
+        self.name, self.source = name, source
+
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
+        return self.source
+
+    def iterate(
+        self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
+    ) -> Iterator[Piece]:
+        raise NotImplementedError("These rows are for training.")

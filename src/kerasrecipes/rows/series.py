@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import TimeseriesSpec
@@ -51,59 +53,97 @@ def make_series(name: str, source: Source, spec: TimeseriesSpec) -> Source:
         source: Every row of the table.
 
     Raises:
-        DataError: There are too few rows.
+        DataError: There are too few rows, or a row is not later than the one before it.
     """
+    times = source.times
+    _check_order(name, times)
     columns = cast(dict[str, Any], source.inputs)
-    series = _take_windows(name, columns, len(source.target), spec, spec.delay)
-    rows = series.windows.lasts + spec.delay
+    reach = (spec.sequence_length - 1) * spec.sampling_rate + spec.delay
+    windows = _find_windows(spec, 0, len(source.target) - reach)
+    if not len(windows):
+        raise _make_too_few(name, len(source.target), reach, spec.delay)
+    series = Series(columns, windows, reach // spec.sequence_stride, spec.delay)
+    rows = windows.lasts + spec.delay
     weights = None if source.weights is None else source.weights[rows]
-    return replace(source, inputs=series, target=source.target[rows], rows=rows, weights=weights)
+    times = None if times is None else times[rows]
+    return replace(
+        source, inputs=series, target=source.target[rows], rows=rows, weights=weights, times=times
+    )
 
 
-def join_pieces(
-    name: str, pieces: Sequence[Piece], spec: TimeseriesSpec, *, with_target: bool
-) -> Piece:
-    """Join the pieces of a table, and make windows of its rows the samples.
+def iterate_windows(
+    name: str, pieces: Iterable[Piece], spec: TimeseriesSpec, *, with_target: bool
+) -> Iterator[Piece]:
+    """Make windows of a table's rows the samples, piece by piece; with target, in one piece.
 
-    Returns:
+    Yields:
         Of each window the number of its last row and what stands beside that; or, with target, the
         number of the target's row.
 
     Raises:
         DataError: Rows are left out between others, or there are too few.
     """
-    if left_out := [reason for piece in pieces for reason in piece.left_out]:
-        raise DataError(name, [f"timeseries: a series needs every row; {left_out[0]}."])
-    tables = [piece.inputs for piece in pieces if isinstance(piece.inputs, dict)]
-    columns = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
     delay = spec.delay if with_target else 0
-    series = _take_windows(name, columns, sum(len(piece.rows) for piece in pieces), spec, delay)
-    rows = series.windows.lasts + delay
+    reach = (spec.sequence_length - 1) * spec.sampling_rate + delay
+    held, first, start, n_rows, n_seen = list[Piece](), 0, 0, 0, 0
+    for piece in [_join([*pieces])] if with_target else pieces:
+        for reason in piece.left_out:
+            raise DataError(name, [f"timeseries: a series needs every row; {reason}."])
+        rows = _join([*held, piece])
+        _check_order(name, rows.times)
+        n_rows = len(rows.rows)
+        windows = _find_windows(spec, start - first, n_rows - reach)
+        if start or len(windows):
+            series = Series(cast(dict[str, Any], rows.inputs), windows, delay=delay)
+            series.n_seen = n_seen
+            yield replace(_join([rows], windows.lasts + delay), inputs=series)
+        start += len(windows) * spec.sequence_stride
+        # Windows that begin here need rows of the next piece.
+        kept = np.arange(min(start - first, n_rows), n_rows)
+        held, first = [_join([rows], kept)], first + n_rows - len(kept)
+        n_seen = len(kept) if start else 0
+    if not start:
+        raise _make_too_few(name, n_rows, reach, delay)
 
-    def take(arrays: Sequence[Any]) -> Any:
-        return None if arrays[0] is None else np.concatenate(arrays)[rows]
 
+def _join(pieces: Sequence[Piece], some: Any = slice(None)) -> Piece:
+    """Make one piece of several, or of some of their rows."""
+
+    def join(arrays: Sequence[Any]) -> Any:
+        return None if arrays[0] is None else np.concatenate(arrays)[some]
+
+    tables = [cast(dict[str, Any], piece.inputs) for piece in pieces]
+    beside = {key: join([piece.beside[key] for piece in pieces]) for key in pieces[0].beside}
     return Piece(
-        series,
-        rows,
-        take([piece.values for piece in pieces]),
-        {key: take([piece.beside[key] for piece in pieces]) for key in pieces[0].beside},
-        tuple(text for piece in pieces for text in piece.warnings),
-        weights=take([piece.weights for piece in pieces]),
+        {key: join([table[key] for table in tables]) for key in tables[0]},
+        join([piece.rows for piece in pieces]),
+        join([piece.values for piece in pieces]),
+        # Pieces without a value have the type of the others.
+        {key: pa.chunked_array([pa.array(texts, pa.string())]) for key, texts in beside.items()},
+        tuple(dict.fromkeys(text for piece in pieces for text in piece.warnings)),
+        {reason: n for piece in pieces for reason, n in piece.left_out.items()},
+        join([piece.weights for piece in pieces]),
+        join([piece.times for piece in pieces]),
     )
 
 
-def _take_windows(
-    name: str, columns: dict[str, Any], n_rows: int, spec: TimeseriesSpec, delay: int
-) -> Series:
+def _check_order(name: str, times: NDArray[Any] | None) -> None:
+    if times is not None and len(late := np.flatnonzero(times[1:] <= times[:-1])):
+        pair = f"{times[late[0]]} and then {times[late[0] + 1]}"
+        problem = f"time: a row of a series must be later than the one before (received: {pair})."
+        raise DataError(name, [f"{problem} Sort the file, and give each series a file of its own."])
+
+
+def _find_windows(spec: TimeseriesSpec, start: int, end: int) -> Windows:
+    """The windows that begin in rows from ``start`` to before ``end``."""
     offsets = np.arange(spec.sequence_length, dtype=np.int64) * spec.sampling_rate
-    reach = int(offsets[-1]) + delay
-    if n_rows <= reach:
-        window = "a window and its target need" if delay else "a window needs"
-        problem = (
-            f"timeseries: {window} {reach + 1:,} rows (received: {n_rows:,}). Add rows"
-            + ", or choose a smaller sequence_length, sampling_rate or delay." * bool(delay)
-        )
-        raise DataError(name, [problem])
-    starts = np.arange(0, n_rows - reach, spec.sequence_stride, dtype=np.int64)
-    return Series(columns, Windows(starts, offsets), reach // spec.sequence_stride)
+    return Windows(np.arange(start, end, spec.sequence_stride, dtype=np.int64), offsets)
+
+
+def _make_too_few(name: str, n_rows: int, reach: int, delay: int) -> DataError:
+    window = "a window and its target need" if delay else "a window needs"
+    problem = (
+        f"timeseries: {window} {reach + 1:,} rows (received: {n_rows:,}). Add rows"
+        f"{', or choose a smaller sequence_length, sampling_rate or delay' * bool(delay)}."
+    )
+    return DataError(name, [problem])

@@ -1,24 +1,31 @@
-"""Splits rows into training, validation and test parts: scikit-learn's split, on row numbers."""
+"""Splits rows into training, validation and test parts, on row numbers."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from itertools import compress, islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.dataset import Dataset, Facts, Part, Source
+from kerasrecipes.rows.data_checks import check_parts
+from kerasrecipes.rows.dataset import Dataset, Facts, Part, Source, check_weights
+from kerasrecipes.rows.disk import DiskRows
+from kerasrecipes.rows.roles import write_time
 from kerasrecipes.rows.series import count_overlapping
-from kerasrecipes.rows.windows import Series
-from kerasrecipes.rows.words import ask_meant, count, list_columns
+from kerasrecipes.rows.words import ask_meant, count, list_columns, list_some
 
 DEFAULT_TEST_SPLIT = 0.2
+_N_DRAWS = 20  # of groups; the best one is used
+_MANY_GROUPS = 1_000  # more are not stratified: StratifiedGroupKFold takes a millisecond for each
 
 RowNumbers = NDArray[np.int64]
 
@@ -28,7 +35,8 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
 
     The rows are those of ``sklearn.model_selection.train_test_split`` with
     ``random_state=split_seed``, in its order. Where nothing is held out, rows keep the
-    source's order and are not copied. Without ``shuffle``, the last rows are held out.
+    source's order and are not copied. Without ``shuffle``, the last rows are held out; with
+    ``time``, the latest ones. No group and no time is in two parts.
 
     Args:
         name: The data set's name, for messages.
@@ -43,6 +51,7 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     if problems:
         raise DataError(name, problems)
     rows: RowNumbers = np.arange(len(source.target))
+    rows = rows if source.times is None else source.times.argsort(kind="stable")
     fractions = {
         "test": DEFAULT_TEST_SPLIT if spec.test_split is None else spec.test_split,
         "validation": spec.validation_split,
@@ -51,20 +60,43 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     parts = dict(source.own_parts)
     for part, fraction in fractions.items():
         if part not in parts:
-            rows, held_out = _hold_out(name, f"{part}_split", fraction, rows, source, spec)
+            if part == "test" and spec.folds:
+                rows, held_out = _hold_out_fold(name, rows, source, spec)
+            else:
+                rows, held_out = _hold_out(name, f"{part}_split", fraction, rows, source, spec)
             if len(held_out) and spec.is_in_order:
                 rows = rows[: max(len(rows) - gap, 0)]
-            parts[part] = _take(source, held_out, spec.drop)
+            parts[part] = source.take(held_out, spec.drop)
     if not len(rows):
-        problem = "shuffle: no training row is left before the rows held out and the gap to them."
+        problem = "no training row is left before the rows held out and the gap to them."
         raise DataError(name, [f"{problem} Add rows, or hold out a smaller share."])
-    parts["train"] = train = _take(source, rows, spec.drop)
+    parts["train"] = train = source.take(rows, spec.drop)
     parts = {key: parts[key] for key in ("train", "validation", "test") if len(parts[key])}
+    for key, each in parts.items():
+        place = f"{spec.sample_weight or 'sample_weight'} in the {key} part"
+        check_weights(each.weights, name, place)
     facts = {field.name: getattr(source, field.name) for field in fields(Facts)}
-    warnings = *_warn_of_order(source, parts, spec, gap), *_find_constant_columns(train)
-    facts["warnings"] = (*source.warnings, *warnings)
+    notes = *_warn_of_order(source, parts, spec, gap), *_find_constant(train, source)
+    facts["warnings"] = (*source.warnings, *notes)
     facts["columns"] = tuple(column for column in source.columns if column.name not in spec.drop)
-    return Dataset(name=name, parts=parts, fingerprint=compute_fingerprint(source), **facts)
+    facts["split"] = _describe_parts(parts, spec)
+    not_random = [
+        part for part in parts if part != "train" and (spec.is_in_order or part in source.own_parts)
+    ]
+    checks = tuple(check_parts(parts, source, spec, not_random))
+    fingerprint = compute_fingerprint(source)
+    return Dataset(name=name, parts=parts, fingerprint=fingerprint, checks=checks, **facts)
+
+
+def _describe_parts(parts: Mapping[str, Part], spec: DatasetSpec) -> str:
+    """Describe the fold, and the times and the number of groups of each part."""
+    words = [f"fold {spec.fold} of {spec.folds}"] if spec.folds else []
+    for name, part in parts.items():
+        times, groups = part.times, part.groups
+        facts = [] if times is None else [f"{write_time(times.min())} to {write_time(times.max())}"]
+        facts += [] if groups is None else [count(len(np.unique(groups)), "group")]
+        words += [f"{name} {', '.join(facts)}"] if facts else []
+    return "; ".join(words)
 
 
 def compute_fingerprint(source: Source) -> str:
@@ -74,23 +106,33 @@ def compute_fingerprint(source: Source) -> str:
     """
     digest = hashlib.sha256()
     for name, values in _name_arrays(source):
-        if values.dtype.kind in "OUS":
-            digest.update(f"{name} text {values.shape}\n{json.dumps(values.tolist())}\n".encode())
+        if isinstance(values, DiskRows) and values.digest:
+            for block in values.digest():
+                digest.update(block)
             continue
-        values = values.astype(values.dtype.newbyteorder("<"), order="C", copy=False)
-        digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
-        digest.update(values.reshape(-1).view(np.uint8).data)
+        pieces = values.iterate() if isinstance(values, DiskRows) else iter([values])
+        if values.dtype.kind in "OUS":
+            digest.update(f"{name} text {values.shape}\n[".encode())
+            for i, piece in enumerate(pieces):
+                digest.update(", "[: 2 * i].encode() + json.dumps(piece.tolist())[1:-1].encode())
+            digest.update(b"]\n")
+            continue
+        kind = values.dtype.newbyteorder("<")
+        digest.update(f"{name} {kind.str} {values.shape}\n".encode())
+        for piece in pieces:
+            piece = piece.astype(kind, order="C", copy=False)
+            digest.update(piece.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
-def _name_arrays(source: Source) -> Iterator[tuple[str, NDArray[np.generic]]]:
+def _name_arrays(source: Source) -> Iterator[tuple[str, Any]]:
     parts: dict[str, Source | Part] = {"rows": source, **source.own_parts}
     for name, part in parts.items():
         columns = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
         for column, values in (*columns.items(), (", ".join(source.target_names), part.target)):
             yield f"{name}/{column}", values
-        if part.weights is not None:
-            yield f"{name}/sample_weight", part.weights
+        roles = {"sample_weight": part.weights, "group": part.groups, "time": part.times}
+        yield from ((f"{name}/{key}", each) for key, each in roles.items() if each is not None)
 
 
 def _check_drop(source: Source, spec: DatasetSpec) -> Iterator[str]:
@@ -112,11 +154,12 @@ def _check_drop(source: Source, spec: DatasetSpec) -> Iterator[str]:
 
 def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]:
     for part, own in source.own_parts.items():
-        if share := getattr(spec, key := f"{part}_split"):
-            yield (
-                f"{key}: {name} has a {part} part of its own, of {len(own)} rows "
-                f"(received: {key}={share:g}). Remove {key}."
-            )
+        for key in (f"{part}_split", *(["folds"] if part == "test" else [])):
+            if value := getattr(spec, key):
+                yield (
+                    f"{key}: {name} has a {part} part of its own, of {len(own)} rows "
+                    f"(received: {key}={value:g}). Remove {key}."
+                )
     if spec.stratify and source.task == "regression":
         yield (
             "stratify: keeps the share of each class, and the target "
@@ -125,10 +168,18 @@ def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]
         )
 
 
-def _find_constant_columns(train: Part) -> Iterator[str]:
-    if not isinstance(train.inputs, dict):
-        return
-    constant = [name for name, values in train.inputs.items() if (values == values[0]).all()]
+def _find_constant(train: Part, source: Source) -> Iterator[str]:
+    is_same = np.equal(train.target.min(axis=0), train.target.max(axis=0))
+    is_same = is_same.reshape(-1, len(source.target_names)).all(axis=0)
+    if source.task != "classification" and is_same.any():
+        names = list_some([*compress(source.target_names, is_same)])
+        yield (
+            f"in all {len(train)} training rows there is one value only of the target {names}, so "
+            "there is nothing to learn. Choose another target, or add rows with other values."
+        )
+    inputs = train.inputs if isinstance(train.inputs, dict) else {}
+    columns = ((name, np.asarray(values)) for name, values in inputs.items())
+    constant = [name for name, values in columns if (values == values[0]).all()]
     if constant:
         names = ", ".join(constant)
         yield (
@@ -141,6 +192,8 @@ def _warn_of_order(
     source: Source, parts: Mapping[str, Part], spec: DatasetSpec, gap: int
 ) -> Iterator[str]:
     """Warn of windows that share steps with those of other parts, and of classes in order."""
+    if spec.folds and spec.test_split:
+        yield "test_split is not used: the test part is a fold."
     split = {name: part for name, part in parts.items() if name not in source.own_parts}
     if gap and len(split) > 1 and not spec.is_in_order:
         yield (
@@ -148,9 +201,15 @@ def _warn_of_order(
             "split scores the model on steps that it was trained on. Write shuffle: false under "
             "dataset."
         )
-    elif n_rows := len(source.target) - sum(map(len, split.values())):
-        yield f"{count(n_rows, 'row')} between the parts left out, as windows overlap."
-    if not spec.is_in_order or source.task == "regression" or source.target.ndim > 1:
+    elif n_left_out := len(source.target) - sum(map(len, split.values())):
+        reasons = {
+            "windows overlap": gap,
+            f"their {spec.group} has rows on both sides of a cut": spec.group and spec.time,
+            "they are later than the fold": spec.folds,
+        }
+        why = " or ".join(reason for reason, is_given in reasons.items() if is_given)
+        yield f"{count(n_left_out, 'row')} left out of every part, because {why}."
+    if not spec.is_in_order or spec.time or source.task == "regression" or source.target.ndim > 1:
         return
     for name, part in split.items():
         if len(present := np.unique(part.target)) == 1:
@@ -167,8 +226,9 @@ def _hold_out(
     if not fraction:
         return rows, rows[:0]
     n_held_out = math.ceil(fraction * len(rows))
-    if spec.is_in_order and n_held_out < len(rows):
-        return rows[:-n_held_out], rows[-n_held_out:]
+    if n_held_out < len(rows) and (spec.is_in_order or source.groups is not None):
+        hold_out = _hold_out_last if spec.is_in_order else _hold_out_groups
+        return hold_out(name, key, n_held_out, rows, source, spec)
     if not spec.stratify and n_held_out < len(rows):
         # train_test_split's own lines for this case: importing it takes longer than most fits.
         order = np.random.RandomState(spec.split_seed).permutation(len(rows))
@@ -196,16 +256,112 @@ def _hold_out(
     return kept, held_out
 
 
-def _take(source: Source, rows: RowNumbers, drop: Sequence[str]) -> Part:
-    """Gather rows; all of them, in the source's order, are not copied."""
-    inputs = source.inputs
-    pick: RowNumbers | slice = slice(None) if len(rows) == len(source.target) else rows
-    if isinstance(inputs, Series):
-        inputs = inputs.take(pick)
-    elif isinstance(inputs, dict):
-        inputs = {name: column[pick] for name, column in inputs.items() if name not in drop}
-    else:
-        inputs = inputs[pick]
-    numbers = rows if source.rows is None else source.rows[rows]
-    weights = None if source.weights is None else source.weights[pick]
-    return Part(inputs, source.target[pick], numbers, weights)
+def _hold_out_last(
+    name: str, key: str, n_held_out: int, rows: RowNumbers, source: Source, spec: DatasetSpec
+) -> tuple[RowNumbers, RowNumbers]:
+    """Hold out the last rows; with times, the number of rows that is nearest to ``n_held_out``.
+
+    With groups and times, only groups that begin after the cut are held out, so that they are new;
+    later rows of other groups are in no part.
+    """
+    if source.times is None:
+        return rows[:-n_held_out], rows[-n_held_out:]
+    times, begins = _find_times(rows, source)
+    distinct, counts = np.unique(begins, return_counts=True)
+    if len(distinct) < 2:
+        what = "rows have" if source.groups is None else f"{spec.group}s begin at"
+        received = f"all {what} the same {spec.time}, {write_time(distinct[0])}"
+        raise DataError(name, [f"{key}: {received}, so none is later. Remove time."])
+    n_later = counts[::-1].cumsum()[-2::-1]
+    cut = distinct[1:][np.abs(n_later - n_held_out).argmin()]
+    return rows[times < cut], rows[begins >= cut]
+
+
+def _find_times(rows: RowNumbers, source: Source) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The time of each row, or its place in the order, and the time at which its group begins."""
+    times = begins = np.arange(len(rows)) if source.times is None else source.times[rows]
+    if source.groups is not None:
+        _, first, place = np.unique(source.groups[rows], return_index=True, return_inverse=True)
+        begins = times[first][place]
+    return times, begins
+
+
+def _hold_out_groups(
+    name: str, key: str, n_held_out: int, rows: RowNumbers, source: Source, spec: DatasetSpec
+) -> tuple[RowNumbers, RowNumbers]:
+    """Hold out random groups of about ``n_held_out`` rows and, if stratified, the same classes.
+
+    scikit-learn's GroupShuffleSplit holds out a share of the groups, not of the rows. The best of
+    several draws is used: Morgan and Rubin 2012, doi:10.1214/12-AOS1008.
+    """
+    groups = source.groups[rows] if source.groups is not None else rows
+    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(sizes) < 2:
+        received = f"of one {spec.group}, '{source.group_names[groups[0]]}'"
+        problem = f"{key}: all {count(len(rows), 'row')} left are {received}. Remove group."
+        raise DataError(name, [problem])
+    strata = source.target[rows] if spec.stratify else np.zeros(len(rows))
+    labels = np.unique(strata, axis=0, return_inverse=True)[1].reshape(-1)
+    wanted = np.bincount(labels) * (n_held_out / len(rows))
+    rng, least, best = np.random.RandomState(spec.split_seed), math.inf, rows > 0
+    for _ in range(_N_DRAWS):
+        order = rng.permutation(len(sizes))
+        n_chosen = 1 + np.abs(sizes[order].cumsum()[:-1] - n_held_out).argmin()
+        is_held_out = np.isin(np.arange(len(sizes)), order[:n_chosen])[place]
+        counts = np.bincount(labels[is_held_out], minlength=len(wanted))
+        if (off := np.abs(counts - wanted).sum()) < least:
+            least, best = off, is_held_out
+    return rows[~best], rows[best]
+
+
+def _hold_out_fold(
+    name: str, rows: RowNumbers, source: Source, spec: DatasetSpec
+) -> tuple[RowNumbers, RowNumbers]:
+    """Hold out a fold: random, stratified, of whole groups; or in order, as in TimeSeriesSplit.
+
+    In order, rows form folds + 1 blocks. Each block but the first is the test part of one fold, and
+    the rows before it are trained on.
+    """
+    folds, fold = spec.folds or 2, spec.fold or 1
+    groups = None if source.groups is None else source.groups[rows]
+    unit, n = ("row", len(rows)) if groups is None else ("group", len(np.unique(groups)))
+    if spec.is_in_order:
+        return _hold_out_block(name, rows, source, folds, fold)
+    if n < folds:
+        few = f"{folds} folds need more {unit}s (received: {n}). Choose fewer folds."
+        raise DataError(name, [f"folds: {few}"])
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
+
+    labels = source.target[rows]
+    if source.task != "classification" or labels.ndim > 1 or np.bincount(labels).max() < folds:
+        labels = np.zeros(len(rows), np.int64)
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    kind = GroupKFold if groups is not None and n > _MANY_GROUPS else kind
+    splitter = kind(folds, shuffle=True, random_state=spec.split_seed)
+    with warnings.catch_warnings(action="ignore"):  # of classes with fewer rows than folds
+        kept, held_out = next(islice(splitter.split(rows, labels, groups), fold - 1, None))
+    return rows[kept], rows[held_out]
+
+
+def _hold_out_block(
+    name: str, rows: RowNumbers, source: Source, folds: int, fold: int
+) -> tuple[RowNumbers, RowNumbers]:
+    """Cut rows in order into blocks of nearly the same size, and hold out one after the first.
+
+    A block has whole times, and a group is in the block in which it begins.
+    """
+    times, begins = _find_times(rows, source)
+    distinct, counts = np.unique(begins, return_counts=True)
+    if len(distinct) <= folds:
+        unit = "rows" if source.times is None else "different times"
+        problem = f"folds: {folds} folds in order need {folds + 1} {unit} (received: "
+        raise DataError(name, [f"{problem}{len(distinct)}). Choose fewer folds."])
+    ends, cuts = counts.cumsum()[:-1], [0]
+    for i in range(1, folds + 1):
+        nearest = 1 + int(np.abs(ends - len(rows) * i / (folds + 1)).argmin())
+        last = len(distinct) - 1 - (folds - i)  # each later block needs a time
+        cuts.append(min(max(nearest, cuts[-1] + 1), last))
+    is_held_out = begins >= distinct[cuts[fold]]
+    if fold < folds:
+        is_held_out &= times < distinct[cuts[fold + 1]]
+    return rows[times < distinct[cuts[fold]]], rows[is_held_out]

@@ -4,33 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
+from kerasrecipes.memory import find_free_memory
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
-from kerasrecipes.rows.columns import check_names, find_columns
+from kerasrecipes.rows.columns import ROLES, check_names, find_columns
 from kerasrecipes.rows.dataset import Source
-from kerasrecipes.rows.files.base import TableFile
+from kerasrecipes.rows.disk import ColumnFile, describe_stream
+from kerasrecipes.rows.files.base import NO_ROWS, TableFile
 from kerasrecipes.rows.files.frames import TableInMemory
-from kerasrecipes.rows.kinds import Column, NumberColumn
+from kerasrecipes.rows.kinds import Column, DateColumn, NumberColumn
+from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.precision import Merged, find_merged, warn_of_merged
-from kerasrecipes.rows.remarks import find_label, find_totals
+from kerasrecipes.rows.remarks import (
+    find_code,
+    find_groups,
+    find_label,
+    find_late,
+    find_order,
+    find_totals,
+)
+from kerasrecipes.rows.roles import add_roles, read_known_times, read_times
 from kerasrecipes.rows.rows import Piece, Rows, Schema
-from kerasrecipes.rows.series import join_pieces, make_series
+from kerasrecipes.rows.series import iterate_windows, make_series
 from kerasrecipes.rows.target import Target, check_type, find_target, read_weights
 from kerasrecipes.rows.words import ask_meant, count, find_repeated, list_columns, list_some
 
 ROWS_AT_ONCE = 65_536
-NO_ROWS = "there are no rows. Add rows."
 
 
 class Table(Rows):
@@ -64,18 +75,77 @@ class Table(Rows):
         return cls(lambda spec, wanted: TableInMemory(table, spec, name), name, origin, target)
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
+        if (note := self._find_reason_to_stream(spec)) is not None:
+            sample, table = self._read_sample(spec)
+            table.notes += note
+            return self.judge(table, spec, hint, accepts_infinite=False, sample=sample)
         as_text = [name for name, use in spec.features.items() if not use.name.startswith("float")]
         return self.judge(self.read(spec, as_text), spec, hint, accepts_infinite=False)
+
+    def _find_reason_to_stream(self, spec: DatasetSpec) -> tuple[str, ...] | None:
+        """Say why inputs stay on disk; None if they are read into memory."""
+        if spec.stream is not None or spec.timeseries or self.text:
+            return () if spec.stream else None
+        needed, free = self._open(spec, None).estimate_memory(), find_free_memory()
+        if needed <= free:
+            return None
+        return (describe_stream("Inputs", needed, free).removesuffix("."),)
+
+    def _read_sample(self, spec: DatasetSpec) -> tuple[LoadedTable, LoadedTable]:
+        """Read some rows, and of every row the targets and roles, which are no inputs."""
+        file = self._open(spec, None)
+        original = {name.strip(): name for name in file.infer_types()}
+        names = [*original]
+        targets = self._choose_targets(names, spec)
+        wanted = [*targets, *spec.roles.values(), *filter(None, [spec.sample_weight])]
+        if problems := [*check_names(names, spec, targets)]:
+            raise DataError(self.name, problems)
+        columns, rows, step = file.read_sample([original[name] for name in dict.fromkeys(wanted)])
+        if problems := find_repeated(rows.column_names):
+            raise DataError(self.name, problems)
+        notation = replace(file.notation, step=step)
+        sample = LoadedTable(_strip_names(rows), notation, self.name)
+        notes = tuple(file.notes)
+        return sample, LoadedTable(_strip_names(columns), file.notation, self.name, notes=notes)
+
+    def _copy_to_disk(
+        self, spec: DatasetSpec, columns: Sequence[Column], n_rows: int
+    ) -> ColumnsRead:
+        """Read every row's inputs piece by piece, and keep them in a temporary file."""
+        file = ColumnFile(columns, n_rows)
+        read = ColumnsRead({}, np.ones(n_rows, dtype=bool))
+        for table in self._iterate_tables(spec, [column.name for column in columns], columns):
+            piece, start = table.read_columns(columns), table.first_row
+            if piece.problems:
+                raise DataError(self.name, piece.problems)
+            file.write(start, piece.arrays)
+            read.complete[start : start + len(table)] = piece.complete
+            read.add_piece(piece)
+        read.arrays |= file.open_columns()
+        return read
 
     def read(self, spec: DatasetSpec, as_text: Sequence[str] = ()) -> LoadedTable:
         """Read every row, without interpreting the columns."""
         file = self._open(spec, None)
+        if self.text or spec.timeseries:
+            check_memory(file.estimate_memory(), self.name)
         table = _strip_names(file.read(as_text))
         if problems := find_repeated(table.column_names):
             raise DataError(self.name, problems)
         if not len(table):
             raise DataError(self.name, [NO_ROWS])
         return LoadedTable(table, file.notation, self.name, notes=tuple(file.notes))
+
+    def read_some(self, spec: DatasetSpec) -> LoadedTable:
+        """Read every row, or a sample of the rows if memory has no room for all."""
+        if self._find_reason_to_stream(spec) is None:
+            return self.read(spec)
+        file = self._open(spec, None)
+        _, rows, step = file.read_sample([])
+        notes = *file.notes, f"one of {step} rows was read, as memory has no room for all"
+        return LoadedTable(
+            _strip_names(rows), replace(file.notation, step=step), self.name, notes=notes
+        )
 
     def judge(
         self,
@@ -84,25 +154,39 @@ class Table(Rows):
         hint: LossKind | None = None,
         *,
         accepts_infinite: bool = True,
+        sample: LoadedTable | None = None,
     ) -> Source:
         """Interpret the columns, and make a source; columns are freed once they are read.
+
+        Args:
+            table: Every row.
+            sample: Some rows, where ``table`` lacks the inputs, which stay on disk.
 
         Raises:
             DataError: The recipe and the table do not fit; it lists everything.
         """
-        targets = self._choose_targets(table.names, spec)
-        found = find_columns(table, spec, targets, self.text)
+        whole = sample or table
+        targets = self._choose_targets(whole.names, spec)
+        found = find_columns(whole, spec, targets, self.text)
         target_cells = [table.take_cells(target) for target in targets]
         weights = read_weights(table.take_cells(spec.sample_weight)) if spec.sample_weight else None
+        role_cells = {key: table.take_cells(name) for key, name in spec.roles.items()}
         used = [name for name in table.names if name not in spec.drop]
         label = find_label(map(table.take_cells, used))
+        whole.remarks += _remark_on_split(whole, found.columns, spec, targets)
         for name, _ in found.left_out:
-            table.free(name)
+            whole.free(name)
         unfit = [problem for cells in target_cells if (problem := check_type(cells))]
         known = np.ones(len(table), dtype=bool)
         if not unfit:
             known = np.logical_and.reduce([cells.is_known for cells in target_cells])
-        read = table.read_columns(found.columns, [] if unfit or spec.timeseries else target_cells)
+        cells = [whole.take_cells(target) for target in targets]
+        read = whole.read_columns(found.columns, [] if unfit or spec.timeseries else cells)
+        arrays = read.arrays
+        if sample:
+            merged = read.merged
+            read = self._copy_to_disk(spec, found.columns, len(table))
+            read.merged = merged
         pa.default_memory_pool().release_unused()  # otherwise Arrow does not free its read buffers
         keep = known & read.complete if spec.missing == "drop" else known
         infinite = [] if accepts_infinite else read.infinite
@@ -121,8 +205,12 @@ class Table(Rows):
             raise DataError(self.name, problems)
         if "sample_weight" in (column.name for column in found.columns):
             remedy = "To weigh rows by it, write sample_weight: sample_weight under dataset."
-            table.remarks.append(f"column sample_weight is an input. {remedy}")
-        table.remarks += _remark_on_rows(read, found.columns, target, target_cells, label)
+            whole.remarks.append(f"column sample_weight is an input. {remedy}")
+        for column in found.columns:
+            if column.name not in spec.features:
+                whole.remarks += find_code(column, arrays[column.inputs[0]])
+        inputs = () if sample else found.columns
+        whole.remarks += _remark_on_rows(read, inputs, target, target_cells, label)
         source = Source(
             inputs=read.keep(keep),
             target=values[keep],
@@ -140,11 +228,13 @@ class Table(Rows):
                 *_warn_of_columns(found.left_out),
                 *_warn_of_rows(read, known, keep, target_cells),
                 *_warn_of_merged(read.merged, target, target_cells),
-                *table.remarks,
+                *whole.remarks,
             ),
             class_type=target.class_type,
             target_columns=target.columns,
+            place=table.notation.first_place,
         )
+        source = add_roles(source, role_cells, spec, keep)
         return make_series(self.name, source, spec.timeseries) if spec.timeseries else source
 
     def iterate(
@@ -152,20 +242,29 @@ class Table(Rows):
     ) -> Iterator[Piece]:
         pieces = self._iterate(schema, ids, with_target)
         if timeseries := schema.spec.timeseries:
-            yield join_pieces(self.name, [*pieces], timeseries, with_target=with_target)
-        else:
-            yield from pieces
+            pieces = iterate_windows(self.name, pieces, timeseries, with_target=with_target)
+        yield from pieces
 
     def _iterate(self, schema: Schema, ids: Sequence[str], with_target: bool) -> Iterator[Piece]:
         if not schema.is_table:
             problem = f"this run takes {schema.takes} (received: a table). Give a file of these."
             raise DataError(self.name, [problem])
         targets = schema.target.columns if with_target else ()
-        weights = filter(None, [schema.spec.sample_weight if with_target else None])
-        wanted = [*dict.fromkeys([c.name for c in (*schema.columns, *targets)] + [*ids, *weights])]
-        numbers = {c.name for c in schema.columns if isinstance(c, NumberColumn) and c.is_plain}
-        numbers -= {*ids, *(column.name for column in targets)}
-        file = self._open(schema.spec, wanted)
+        weight, time = schema.spec.sample_weight, schema.spec.time
+        others = [weight if with_target else None, time if schema.spec.timeseries else None]
+        names = [column.name for column in (*schema.columns, *targets)]
+        wanted = [*dict.fromkeys([*names, *ids, *filter(None, others)])]
+        kept = {*ids, *(column.name for column in targets)}
+        inputs = [column for column in schema.columns if column.name not in kept]
+        for table in self._iterate_tables(schema.spec, wanted, inputs):
+            yield self._read_by(table, schema, tuple(dict.fromkeys(ids)), with_target)
+
+    def _iterate_tables(
+        self, spec: DatasetSpec, wanted: Sequence[str], columns: Sequence[Column]
+    ) -> Iterator[LoadedTable]:
+        """Read the wanted columns of some rows at once; some are known to be plain numbers."""
+        numbers = {c.name for c in columns if isinstance(c, NumberColumn) and c.is_plain}
+        file = self._open(spec, wanted)
         # A program may give a DataFrame without rows; a file without rows is a mistake.
         is_in_memory = isinstance(file, TableInMemory)
         n_rows, n_notes = 0, 0
@@ -176,7 +275,7 @@ class Table(Rows):
             notes, n_notes = tuple(file.notes[n_notes:]), len(file.notes)
             table = LoadedTable(rows, file.notation, self.name, n_rows, notes)
             if len(rows) or is_in_memory:
-                yield self._read_by(table, schema, tuple(dict.fromkeys(ids)), with_target)
+                yield table
             n_rows += len(rows)
         if not n_rows and not is_in_memory:
             raise DataError(self.name, [NO_ROWS])
@@ -208,6 +307,10 @@ class Table(Rows):
         if with_target and weight in table.names:
             with _collecting(problems):
                 weights = read_weights(table.take_cells(weight))[keep]
+        times, time = None, schema.spec.time
+        if schema.spec.timeseries and time in table.names:
+            times = read_known_times(table.take_cells(time), schema.spec)
+            times = None if times is None else times[keep]
         if problems:
             raise DataError(self.name, problems)
         left_out = {
@@ -222,6 +325,7 @@ class Table(Rows):
             tuple(f"{note}." for note in table.notes),
             {reason: n for reason, n in left_out.items() if n},
             weights,
+            times,
         )
 
     def check_names(self, spec: DatasetSpec) -> None:
@@ -293,6 +397,21 @@ def _warn_of_rows(
     if n_dropped:
         counts = ", ".join(f"{name} {n:,}" for name, (n, _) in read.gaps.items())
         yield describe_left_out(n_dropped, n_rows, f"values are missing ({counts})")
+
+
+def _remark_on_split(
+    table: LoadedTable, columns: Sequence[Column], spec: DatasetSpec, targets: Sequence[str]
+) -> Iterator[str]:
+    """Find points to check in how rows come into parts: groups, and times."""
+    dates = [each for each in columns if isinstance(each, DateColumn) and not each.is_time]
+    if spec.splits_at_random:
+        for name in [name for name in table.names if name not in targets]:
+            yield from find_groups(name, table.take_cells(name))
+        yield from find_order([(column, table.take_cells(column.name)) for column in dates])
+    elif spec.time and dates:
+        times = read_times(table.take_cells(spec.time), spec)
+        for column in dates:
+            yield from find_late(column, table.take_cells(column.name), times, spec.time)
 
 
 def _remark_on_rows(
@@ -404,7 +523,8 @@ def describe_words(targets: Sequence[Cells]) -> str:
 def _warn_of_columns(left_out: Sequence[tuple[str, str]]) -> Iterator[str]:
     names_by_reason: dict[str, list[str]] = {}
     for name, reason in left_out:
-        names_by_reason.setdefault(reason, []).append(name)
+        if reason not in ROLES.values():  # the recipe names them
+            names_by_reason.setdefault(reason, []).append(name)
     for reason, names in names_by_reason.items():
         noun = f"column {names[0]} is" if len(names) == 1 else f"columns {', '.join(names)} are"
         yield f"{noun} left out: {reason}."

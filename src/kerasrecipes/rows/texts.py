@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import ARRAYS, IMAGES, TABLES, find_ending
+from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.dataset import PART_NAMES
+from kerasrecipes.rows.dataset import PART_NAMES, Source
 from kerasrecipes.rows.files import expand
 from kerasrecipes.rows.files.frames import TableInMemory
-from kerasrecipes.rows.files.raw import explain_damage
+from kerasrecipes.rows.files.raw import explain_damage, walk
+from kerasrecipes.rows.limits import LONGEST_TEXT, check_memory
 from kerasrecipes.rows.rows import Piece, Schema
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.words import list_some
+
+_MEMORY_OF_BYTE = 12
+"""Bytes of memory that reading takes for a byte of text, measured: 9 to 16."""
 
 
 class Texts(Table):
     """Files of a folder as a table of the columns text and class, and file for predictions.
 
     Classes and files are in the order of ``keras.utils.text_dataset_from_directory``: by name.
+    Folders of the classes may stand in folders of the parts, train, validation and test.
     """
 
     def __init__(self, files: Sequence[Path], folder: Path) -> None:
         super().__init__(self._read, folder.name, f"texts in {folder}", "class")
-        self._files, self._folder = files, folder
+        self._names = {file: file.relative_to(folder) for file in files}
+        inner = [name.parts for name in self._names.values() if len(name.parts) > 2]
+        self._has_parts = bool(inner) and {each[0].lower() for each in inner} <= PART_NAMES.keys()
 
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
@@ -36,12 +44,19 @@ class Texts(Table):
         ids = ids if with_target else ("file", *ids)
         return super().iterate(schema, ids, with_target=with_target)
 
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
+        if self._has_parts:
+            spec = spec.model_copy(update={"split": "part"})
+        return super().load(spec, hint)
+
     def _read(self, spec: DatasetSpec, wanted: Sequence[str] | None) -> TableInMemory:
-        names = {file: file.relative_to(self._folder) for file in self._files}
-        if wanted is None or "class" in wanted:  # files beside the folders have no class
-            names = {file: name for file, name in names.items() if len(name.parts) > 1}
-        classes = [name.parts[0] for name in names.values()]
-        if (wanted is None or "class" in wanted) and {*map(str.lower, classes)} <= PART_NAMES:
+        names, depth = self._names, int(self._has_parts)
+        with_class = wanted is None or "class" in wanted
+        if with_class:  # files beside the folders have no class
+            names = {file: name for file, name in names.items() if len(name.parts) > depth + 1}
+        folders = [name.parts[:-1] for name in names.values()]
+        classes = [each[depth] if len(each) > depth else "" for each in folders]
+        if with_class and {*map(str.lower, classes)} <= PART_NAMES.keys():
             problem = (
                 "a folder of texts must have a sub-folder for each class (received: "
                 f"{list_some([*dict.fromkeys(classes)]) or 'none'}). Give the path of such a one."
@@ -49,6 +64,7 @@ class Texts(Table):
             raise DataError(self.name, [problem])
         texts = {}
         with explain_damage(self.name):
+            _check_files(names, self.name)
             for file, name in names.items():
                 try:
                     texts[str(name)] = file.read_text("utf-8-sig")
@@ -56,8 +72,20 @@ class Texts(Table):
                     problem = f"texts must be UTF-8 (received: {name}, {error}). Save it as UTF-8."
                     raise DataError(self.name, [problem]) from error
         columns = {"text": [*texts.values()], "class": classes}
+        columns |= {"part": [each[0] for each in folders]} if spec.split else {}
         columns |= {"file": [*texts]} if wanted else {}
         return TableInMemory(pa.table(columns), spec, self.name)
+
+
+def _check_files(names: Mapping[Path, Path], dataset: str) -> None:
+    """Check that files are files and fit into memory, before one is read."""
+    sizes = {file: file.stat().st_size if file.is_file() else -1 for file in names}
+    reasons = {file: "not a file" if size < 0 else f"over {LONGEST_TEXT >> 20} MB"
+               for file, size in sizes.items() if not 0 <= size <= LONGEST_TEXT}  # fmt: skip
+    if reasons:
+        shown = list_some([f"{names[file]} ({reason})" for file, reason in reasons.items()])
+        raise DataError(dataset, [f"texts cannot be read: {shown}. Correct or remove them."])
+    check_memory(_MEMORY_OF_BYTE * sum(sizes.values()), dataset)
 
 
 def find_texts(path: Path, trained_on: str | None = None) -> Texts | None:
@@ -68,8 +96,7 @@ def find_texts(path: Path, trained_on: str | None = None) -> Texts | None:
         trained_on: The path of the training rows; only a folder's has no ending.
     """
     files, folder = list[Path](), path
-    for root, inner, names in os.walk(path) if os.path.isdir(path) else ():
-        inner[:] = [name for name in inner if not name.startswith(".")]
+    for root, inner, names in walk(path, {}) if os.path.isdir(path) else ():
         if "run.json" in names:  # the folder of all runs may stand beside the classes
             inner.clear()
             continue
@@ -79,6 +106,6 @@ def find_texts(path: Path, trained_on: str | None = None) -> Texts | None:
     if not files and trained_on and find_ending(Path(trained_on)) not in (*TABLES, *ARRAYS):
         files = expand(str(path))
         folder = Path(os.path.commonpath([file.parent for file in files] or [path]))
-    files = [file for file in sorted(files) if not file.name.startswith(".") and file.is_file()]
+    files = [file for file in sorted(files) if os.path.lexists(file) and not file.is_dir()]
     texts = [file for file in files if file.suffix.lower() == ".txt"]
     return Texts(texts, folder) if texts else None

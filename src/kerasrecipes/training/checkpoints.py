@@ -18,21 +18,26 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import isroutine
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasrecipes.durable import write_file
-from kerasrecipes.interrupts import Interrupts
+from kerasrecipes.interrupts import Interrupted, Interrupts
+from kerasrecipes.training.team import ALONE, Team
 
 INTERVAL_S = 60.0
 """Seconds between checkpoints."""
 
 _N_KEPT = 2
 _FACTS = "facts.json"
+Arrays = dict[str, np.ndarray]
+Facts = dict[str, Any]
 _NAME = re.compile(r"(\d+)-(\d+)-([0-9a-f]{16})\.npz")
 
 
@@ -49,8 +54,8 @@ class Checkpoint:
 
     epoch: int
     step: int
-    arrays: dict[str, np.ndarray]
-    facts: dict[str, Any]
+    arrays: Arrays
+    facts: Facts
 
     @property
     def is_stopped(self) -> bool:
@@ -117,6 +122,7 @@ class Checkpointer:
         interval_s: Seconds between checkpoints; the end of the fit writes one too.
         new_optimizer: Whether the optimizer begins anew, since it is not that of ``start``.
         warn: Called with a sentence about state that cannot be kept.
+        team: Its leader writes checkpoints. A signal to one worker stops all.
     """
 
     folder: Path
@@ -126,10 +132,12 @@ class Checkpointer:
     interval_s: float = INTERVAL_S
     new_optimizer: bool = False
     warn: Callable[[str], None] = warnings.warn
+    team: Team = ALONE
     error: OSError | MemoryError | None = None
     has_begun: bool = False
     _written_s: float = field(default_factory=lambda: time.monotonic())
     _writer: threading.Thread | None = None
+    _unkept: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Checkpointer:
         return self
@@ -145,19 +153,11 @@ class Checkpointer:
         """
         self._model = model
         callbacks = [*self.callbacks, model.history]
-        self._as_made = [(each, _keep_attributes(each, {}, {})) for each in callbacks]
-        for each in callbacks:
-            if any(_keep(value, {}) is _UNKEPT for value in _list_attributes(each).values()):
-                self.warn(
-                    f"A checkpoint cannot keep the state of {type(each).__name__}. If this run "
-                    "is continued from a checkpoint, the callback begins anew."
-                )
+        self._as_made = [(each, self._keep_attributes(each, {}, {})) for each in callbacks]
         if self.start:
             self._restore(self.start)
         self.has_begun = True
-        if not self.start:
-            return 0, 0
-        return self.start.epoch, self.start.step
+        return (self.start.epoch, self.start.step) if self.start else (0, 0)
 
     def note(self, epoch: int, step: int) -> None:
         """Write a checkpoint if one is due or a signal has arrived.
@@ -171,17 +171,22 @@ class Checkpointer:
         """
         is_writing = self._writer is not None and self._writer.is_alive()
         is_due = time.monotonic() - self._written_s >= self.interval_s and not is_writing
-        if is_due or self.interrupts.number:
+        is_due = is_due and self.team.number == 0
+        agreed = self.team.agree(2 * self.interrupts.number + is_due)
+        if agreed:
             self.write(epoch, step)
-        if self.interrupts.number:
+        if agreed > 1:
             self.close()
-            self.interrupts.check()
+            raise Interrupted(agreed // 2)
 
     def write(self, epoch: int, step: int) -> None:
         """Write a checkpoint beside training; ``close`` waits for it."""
+        metrics = self.team.sum_metrics(self._model)
+        if self.team.number:
+            return
         self.close()
         self._written_s = time.monotonic()
-        arrays, facts = self._capture()
+        arrays, facts = self._capture(metrics)
         self._writer = threading.Thread(target=self._write, args=(epoch, step, arrays, facts))
         self._writer.start()
 
@@ -191,9 +196,9 @@ class Checkpointer:
             self._writer.join()
             self._writer = None
 
-    def _capture(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        arrays: dict[str, np.ndarray] = {}
-        groups = _list_variables(self._model)
+    def _capture(self, metrics: list[Any]) -> tuple[Arrays, Facts]:
+        arrays: Arrays = {}
+        groups = _list_variables(self._model) | {"metrics": metrics}
         for group, variables in groups.items():
             for i, variable in enumerate(variables):
                 arrays[f"{group}/{i}"] = np.array(keras.ops.convert_to_numpy(variable))
@@ -201,14 +206,32 @@ class Checkpointer:
             "stop_training": bool(self._model.stop_training),
             "n_variables": {group: len(variables) for group, variables in groups.items()},
             "callbacks": [
-                [type(callback).__name__, _keep_attributes(callback, arrays, as_made)]
+                [type(callback).__name__, self._keep_attributes(callback, arrays, as_made)]
                 for callback, as_made in self._as_made
             ],
         }
 
-    def _write(
-        self, epoch: int, step: int, arrays: dict[str, np.ndarray], facts: dict[str, Any]
-    ) -> None:
+    def _keep_attributes(self, callback: Any, arrays: Arrays, as_made: Facts) -> Facts:
+        """A callback's attributes other than those of ``as_made``; arrays go to ``arrays``."""
+        kept = {}
+        for name, value in _list_attributes(callback).items():
+            n_arrays = len(arrays)
+            found = _keep(value, arrays)
+            is_setting = name in as_made and as_made[name] == found and len(arrays) == n_arrays
+            if found is _UNKEPT:
+                self._name_unkept(callback, name)
+            elif not is_setting:
+                kept[name] = found
+        return kept
+
+    def _name_unkept(self, callback: keras.callbacks.Callback, name: str) -> None:
+        """Warn once of an attribute that begins anew in a continued run."""
+        what = f"A checkpoint cannot keep '{name}' of {type(callback).__name__}."
+        if what not in self._unkept:
+            self._unkept.add(what)
+            self.warn(f"{what} If this run is continued from a checkpoint, it begins anew.")
+
+    def _write(self, epoch: int, step: int, arrays: Arrays, facts: Facts) -> None:
         if not all(np.isfinite(v).all() for name, v in arrays.items() if name.startswith("model/")):
             return  # training has diverged: the last good checkpoint stays
         buffer = io.BytesIO()
@@ -227,13 +250,8 @@ class Checkpointer:
 
     def _restore(self, start: Checkpoint) -> None:
         for group, variables in _list_variables(self._model).items():
-            values = start.list_values(group)
-            is_same = [v.shape for v in values] == [tuple(v.shape) for v in variables]
-            if not is_same or (group == "optimizer" and self.new_optimizer):
-                continue
-            for variable, value in zip(variables, values, strict=True):
-                is_raw = value.dtype.kind == "V"  # NumPy has no bfloat16
-                variable.assign(value.view(variable.dtype) if is_raw else value)
+            if group != "optimizer" or not self.new_optimizer:
+                _assign(variables, start.list_values(group))
         for layer in self._model.layers:
             if hasattr(layer, "finalize_state"):  # Normalization keeps copies of its variables
                 layer.finalize_state()
@@ -244,7 +262,17 @@ class Checkpointer:
             if of_kind:
                 kept.remove(of_kind[0])
                 for name, value in of_kind[0][1].items():
-                    setattr(callback, name, _load(value, start.arrays))
+                    if not isinstance(value, dict) or "variables" not in value:
+                        setattr(callback, name, _load(value, start.arrays))
+                        continue
+                    held = _list_variables_of(getattr(callback, name, None)) or []
+                    if not _assign(held, _load(value["variables"], start.arrays)):
+                        self._name_unkept(callback, name)
+        history = self._model.history
+        for callback in filter(_is_csv_logger, self.callbacks):  # its file has begun anew
+            for i, epoch in enumerate(history.epoch):
+                logs = {name: v[i] for name, v in history.history.items() if len(v) > i}
+                callback.on_epoch_end(epoch, logs)
 
 
 def _list_variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
@@ -255,30 +283,43 @@ def _list_variables(model: keras.Model) -> dict[str, list[keras.Variable]]:
     }
 
 
+def _assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> bool:
+    """Assign values to variables; False, and nothing is done, if their shapes differ."""
+    if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+        return False
+    for variable, value in zip(variables, values, strict=True):
+        is_raw = value.dtype.kind == "V"  # NumPy has no bfloat16
+        dtype = keras.backend.standardize_dtype(variable.dtype)
+        variable.assign(value.view(dtype) if is_raw else value)
+    return True
+
+
+def _is_csv_logger(callback: keras.callbacks.Callback) -> bool:
+    """Whether the rows of the history are all that a callback has written to a file of its own."""
+    return type(callback) is keras.callbacks.CSVLogger and not callback.append
+
+
 _UNKEPT: Any = object()
+_FUNCTIONS = (type, partial, np.ufunc)
 
 
 def _list_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
     """A callback's attributes that can be state: not its model, nor functions given to it."""
+    left_out = ("params", "_model", *(("csv_file", "writer") if _is_csv_logger(callback) else ()))
     return {
         name: value
         for name, value in vars(callback).items()
-        if name not in ("params", "_model") and (_is_operation(value) or not callable(value))
+        if name not in left_out
+        and (_is_operation(value) or not (isroutine(value) or isinstance(value, _FUNCTIONS)))
     }
 
 
-def _keep_attributes(
-    callback: keras.callbacks.Callback, arrays: dict[str, np.ndarray], as_made: dict[str, Any]
-) -> dict[str, Any]:
-    """A callback's attributes other than those of ``as_made``; arrays are added to ``arrays``."""
-    kept = {}
-    for name, value in _list_attributes(callback).items():
-        n_arrays = len(arrays)
-        found = _keep(value, arrays)
-        is_setting = name in as_made and as_made[name] == found and len(arrays) == n_arrays
-        if found is not _UNKEPT and not is_setting:
-            kept[name] = found
-    return kept
+def _list_variables_of(value: Any) -> list[Any] | None:
+    """The variables that an object of Keras consists of; None if it is none."""
+    if isinstance(value, keras.Variable | tf.Variable):
+        return [value]
+    has_variables = keras.metrics.Metric | keras.layers.Layer | keras.optimizers.Optimizer
+    return [*value.variables] if isinstance(value, has_variables) else None
 
 
 def _is_operation(value: Any) -> bool:
@@ -286,21 +327,33 @@ def _is_operation(value: Any) -> bool:
     return callable(value) and getattr(keras.ops, getattr(value, "__name__", ""), None) is value
 
 
-def _keep(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """A value as JSON; arrays are added to ``arrays``. ``_UNKEPT`` if it is neither."""
+def _keep(value: Any, arrays: Arrays, *, is_item: bool = False) -> Any:
+    """A value as JSON; arrays are added to ``arrays``. ``_UNKEPT`` if it is neither.
+
+    Variables of Keras's objects are kept, unless the object is an item or has yet to make them.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    variables = _list_variables_of(value)
+    if variables is not None:
+        if is_item or not variables or not getattr(value, "built", True):
+            return _UNKEPT
+        values = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        return {"variables": _keep(values, arrays)}
     if isinstance(value, np.ndarray | np.generic) or keras.ops.is_tensor(value):
+        array = np.array(value)
+        if array.dtype.hasobject:
+            return _UNKEPT
         name = f"callbacks/{len(arrays)}"
-        arrays[name] = np.array(value)
+        arrays[name] = array
         return {"scalar" if isinstance(value, np.generic) else "array": name}
     if _is_operation(value):
         return {"operation": value.__name__}
-    if isinstance(value, dict):
+    if type(value) is dict:  # a defaultdict would become another kind
         pairs = _keep([list(pair) for pair in value.items()], arrays)
         return _UNKEPT if pairs is _UNKEPT else {"dict": pairs}
-    if isinstance(value, list | tuple):
-        items = [_keep(item, arrays) for item in value]
+    if type(value) in (list, tuple):
+        items = [_keep(item, arrays, is_item=True) for item in value]
         if any(item is _UNKEPT for item in items):
             return _UNKEPT
         return items if isinstance(value, list) else {"tuple": items}
@@ -314,7 +367,7 @@ _LOADERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _load(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+def _load(value: Any, arrays: Arrays) -> Any:
     """The value that ``_keep`` made JSON of."""
     if isinstance(value, list):
         return [_load(item, arrays) for item in value]

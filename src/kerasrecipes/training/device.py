@@ -32,6 +32,7 @@ def choose_device(
     *,
     is_small: bool = False,
     owns_process: bool = True,
+    takes_all: bool = True,
 ) -> Device:
     """Choose where to train.
 
@@ -42,11 +43,12 @@ def choose_device(
             gets one thread in this process, unless it has computed before.
         owns_process: Whether settings of the whole process may be changed. If so, this must come
             before TensorFlow's first operation.
+        takes_all: Whether to take every GPU, or the first alone.
 
     Raises:
         InputError: A GPU is required but TensorFlow cannot use one.
     """
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.list_physical_devices("GPU")[: None if takes_all else 1]
     if wanted == "cpu" or not gpus:
         reason = "" if wanted == "cpu" else _explain_missing_gpu()
         if wanted == "gpu":
@@ -62,6 +64,7 @@ def choose_device(
         return _describe_cpu(strategy, reason, is_small)
     if owns_process:
         tf.config.experimental.enable_op_determinism()  # on CPUs they are without this setting
+        tf.config.set_visible_devices(gpus, "GPU")
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
     names = [

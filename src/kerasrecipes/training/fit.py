@@ -17,14 +17,14 @@ import tensorflow as tf
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model.encoder import count_rows_at_once
 from kerasrecipes.training.checkpoints import Checkpointer
+from kerasrecipes.training.feed import Feed, specify
 from kerasrecipes.training.steps import (
     Logs,
     count_steps,
     make_score_function,
-    make_tensors,
     make_train_function,
-    specify,
 )
+from kerasrecipes.training.team import ALONE, Team
 from kerasrecipes.training.updates import updating_in_place
 
 EVALUATION_BATCH_SIZE = 1024
@@ -40,9 +40,9 @@ _FROZEN_BY_PYTHON = 1000
 _ROWS_TRIED = 32
 """Number of rows used to check whether scores depend on the batch size."""
 
-Rows = tuple[np.ndarray, ...]
+Rows = tuple[Any, ...]
 """Encoded inputs of shape (n_samples, ...), target of shape (n_samples, n_units) and, where rows
-count differently, their weights, of shape (n_samples,)."""
+count differently, their weights, of shape (n_samples,). Inputs may be on a disk."""
 
 
 class Scorer:
@@ -54,28 +54,43 @@ class Scorer:
             no mean over rows, such as Dice, or several devices share them.
     """
 
-    def __init__(self, model: keras.Sequential, like: Rows, batch_size: int) -> None:
+    def __init__(
+        self, model: keras.Sequential, like: Rows, batch_size: int, team: Team = ALONE
+    ) -> None:
         n_replicas = model.distribute_strategy.num_replicas_in_sync
         # A trial advances the seeds of layers such as LSTM with dropout.
         states = [(v, keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
+        self.depends_on_batches = n_replicas > 1
         if n_replicas > 1:
             X, y, *weights = (array[:n_replicas] for array in like)
             model.evaluate(X, y, n_replicas, 0, *weights)  # builds the metrics
-        elif not _depends_on_batches(model, like):
+        else:
+            self.depends_on_batches = _depends_on_batches(model, like)
+        if not self.depends_on_batches:
             batch_size = min(EVALUATION_BATCH_SIZE, count_rows_at_once(model))
         for variable, value in states:
             variable.assign(value)
-        self._make_score = partial(make_score_function, model, [*map(specify, like)], batch_size)
+        specs = [*map(specify, like)]
+        self._make_score = partial(make_score_function, model, specs, batch_size, team)
         self._score: Callable[..., Logs] | None = None
+        self._batch_size = batch_size
 
     def __call__(self, rows: Rows) -> dict[str, float]:
         """Score encoded rows; returns values by name."""
-        return {name: float(value) for name, value in self.score(make_tensors(rows)).items()}
+        return {name: float(value) for name, value in self.score(self.feed(rows)).items()}
 
-    def score(self, rows: Sequence[tf.Tensor]) -> Logs:
-        """Score rows that are tensors already."""
+    def feed(self, rows: Rows) -> Feed:
+        """Prepare rows that are scored several times."""
+        return Feed(rows, self._batch_size)
+
+    def score(self, feed: Feed) -> Logs:
+        """Score the rows of a feed."""
         self._score = self._score or self._make_score()  # traced when it is needed
-        return self._score(*rows)
+        for chunk in feed.iterate():
+            with tf.device("CPU"):
+                begins = tf.constant(chunk.number == 0)
+            logs = self._score(*chunk.tensors, begins)
+        return logs
 
 
 def fit_model(
@@ -90,6 +105,7 @@ def fit_model(
     row_weights: np.ndarray | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpointer: Checkpointer | None = None,
+    team: Team = ALONE,
 ) -> dict[str, list[float]]:
     """Train a compiled model as ``keras.Model.fit`` does, with the same batches, logs and events.
 
@@ -103,6 +119,7 @@ def fit_model(
         row_weights: How much each training row counts, of shape (n_samples,), in place of the
             weights in ``train``.
         checkpointer: Gives the state to begin with, and writes checkpoints between calls.
+        team: The workers that share each batch.
 
     Returns:
         Keras's history: a value an epoch, by name.
@@ -115,8 +132,8 @@ def fit_model(
     n_steps = count_steps(len(train[0]), batch_size)
     with model.distribute_strategy.scope():
         model.optimizer.build(model.trainable_variables)
-    take_steps = make_train_function(model, weighted, batch_size, seed)
-    validation_rows = make_tensors(validation) if validation else None
+    take_steps = make_train_function(model, weighted, batch_size, seed, team)
+    validation_rows = scorer.feed(validation) if validation else None
     start = checkpointer.start if checkpointer else None
     events = keras.callbacks.CallbackList(
         [*callbacks],
@@ -133,17 +150,20 @@ def fit_model(
     with updating_in_place(model), _freezing_objects():
         events.on_train_begin()
         epoch, step = checkpointer.begin(model) if checkpointer else (0, 0)
+        team.begin(model)
+        if checkpointer and start:  # a new run needs its own copy
+            checkpointer.write(epoch, step)
         while epoch < epochs and not model.stop_training:
             if step == 0:
                 events.on_epoch_begin(epoch)
             elif step == n_steps:  # the checkpoint was written before the epoch's validation
                 logs, _ = take_steps(epoch, step, 0)
             while step < n_steps and not model.stop_training:
-                count = min(pace.n_steps, n_steps - step)
+                count = min(team.agree(pace.n_steps), n_steps - step)
                 events.on_train_batch_begin(step)
                 started_s = time.perf_counter()
                 logs, reached = take_steps(epoch, step, count)
-                step = int(reached)
+                count, step = int(reached) - step, int(reached)
                 pace.note(count, time.perf_counter() - started_s)
                 _check_loss(model, logs, epoch, step, n_steps)
                 events.on_train_batch_end(step - 1, logs)
@@ -179,9 +199,7 @@ def _freezing_objects() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _validate(
-    scorer: Scorer, rows: Sequence[tf.Tensor], events: keras.callbacks.CallbackList
-) -> dict[str, Any]:
+def _validate(scorer: Scorer, rows: Feed, events: keras.callbacks.CallbackList) -> dict[str, Any]:
     events.on_test_begin()
     events.on_test_batch_begin(0)
     logs = scorer.score(rows)

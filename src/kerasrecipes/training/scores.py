@@ -1,9 +1,10 @@
-"""Scores of a regression in the user's units."""
+"""Scores of a regression in the user's units, and errors of each row."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,3 +71,29 @@ def score_numbers(
             r2 = r2_score(*pair, sample_weight=weights, multioutput="variance_weighted")
             scores[f"r2{of}"] = float(r2)
     return scores
+
+
+def measure_errors(
+    codec: TargetCodec, target: NDArray[Any], answers: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Each row's error, of shape (n_samples,).
+
+    1 for a wrong class, the share of wrong labels, or the absolute error in the user's units; of
+    several targets, the mean of their errors in standard deviations of each.
+    """
+    actual, decoded = codec.name_actual(target), codec.decode(answers)
+    pairs = [(y, decoded[name.replace("actual", "predicted", 1)]) for name, y in actual.items()]
+    if codec.class_names or codec.is_multilabel:
+        return np.mean([y != predicted for y, predicted in pairs], axis=0)
+    scales = [1.0 if len(pairs) == 1 else np.std(y) or 1.0 for y, _ in pairs]
+    errors = [abs(y - p) / sd for (y, p), sd in zip(pairs, scales, strict=True)]
+    return np.mean(errors, axis=0, dtype=np.float64)
+
+
+def find_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """The mean, and the ends of its 95% interval (Student's)."""
+    from scipy.stats import sem, t
+
+    mean = float(values.mean())
+    half = float(sem(values) * t.ppf(0.975, len(values) - 1))
+    return mean, mean - half, mean + half

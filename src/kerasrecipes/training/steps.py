@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasrecipes.rows.windows import WindowArray
+from kerasrecipes.training.feed import Feed, specify
+from kerasrecipes.training.team import ALONE, Team
 
 Logs = dict[str, tf.Tensor]
 
@@ -23,36 +24,6 @@ Returns the metrics so far, and the step after the last one taken.
 def count_steps(n_rows: int, batch_size: int) -> int:
     """Batches in an epoch; the last one may have fewer rows."""
     return -(-n_rows // batch_size)
-
-
-def make_tensors(arrays: Sequence[np.ndarray]) -> tuple[tf.Tensor, ...]:
-    """Arrays as tensors on the CPU, without a copy where their memory allows.
-
-    ``tf.constant`` copies, and needs twice the array's memory while it does. TensorFlow ends the
-    whole process at memory that does not begin at a multiple of 64 bytes.
-    """
-    with tf.device("CPU"):
-        return tuple(map(_make_tensor, arrays))
-
-
-def _make_tensor(array: Any) -> Any:
-    if isinstance(array, WindowArray):
-        windows = array.windows
-        places = (each.astype(np.int32) for each in (windows.starts, windows.offsets))
-        return _make_tensor(array.rows), *map(tf.constant, places)
-    is_ready = array.flags.c_contiguous and array.flags.writeable and not array.ctypes.data % 64
-    if is_ready and array.dtype.kind in "fiu" and array.dtype.isnative and array.size:
-        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
-    return tf.constant(array)
-
-
-def specify(array: Any) -> Any:
-    """Shape and type of the tensor of any number of such rows."""
-    if isinstance(array, WindowArray):
-        n_steps = len(array.windows.offsets)
-        places = tf.TensorSpec([None], tf.int32), tf.TensorSpec([n_steps], tf.int32)
-        return specify(array.rows), *places
-    return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
 
 
 def _gather(tensor: Any, places: tf.Tensor) -> tf.Tensor:
@@ -70,14 +41,19 @@ def _slice(tensor: Any, rows: slice) -> tf.Tensor:
 
 
 def make_train_function(
-    model: keras.Sequential, rows: Sequence[np.ndarray], batch_size: int, seed: int
+    model: keras.Sequential,
+    rows: Sequence[np.ndarray],
+    batch_size: int,
+    seed: int,
+    team: Team = ALONE,
 ) -> TakeSteps:
     """A function that trains a compiled model on batches that it gathers itself.
 
-    The order of an epoch's rows depends on (seed, epoch) alone. Every epoch ends with a smaller
-    batch if the rows do not divide evenly, as in Keras. The first step of an epoch resets the
-    model's metrics. Several replicas share each batch. On one device, a step whose loss is NaN or
-    infinite is the last one taken.
+    The order of an epoch's rows depends on (seed, epoch) alone. Rows in memory are shuffled as a
+    whole; on a disk, blocks are shuffled, and then the rows of a chunk of many blocks. Every epoch
+    ends with a smaller batch if the rows do not divide evenly, as in Keras. The first step of an
+    epoch resets the model's metrics. The team's processes share each batch, or several replicas of
+    one process. On one device, a step whose loss is NaN or infinite is the last one taken.
 
     Args:
         rows: Encoded inputs of shape (n_samples, ...), target of shape (n_samples, n_units) and,
@@ -86,44 +62,48 @@ def make_train_function(
     strategy = model.distribute_strategy
     n_rows = len(rows[0])
     batch_size = min(batch_size, n_rows)
+    feed = Feed(rows, batch_size, seed)
     n_full, n_rest = divmod(n_rows, batch_size)
     train_step = _compile_if_asked(model, model.train_step)
     with tf.device("CPU"):
-        order = tf.Variable(tf.range(n_rows))
+        order = tf.Variable(tf.range(n_rows if feed.n_chunks == 1 else 1), shape=[None])
 
     @tf.function
     @tf.autograph.experimental.do_not_convert
-    def order_rows(epoch: tf.Tensor) -> None:
-        seeds = tf.stack([tf.constant(seed, tf.int64), epoch])
-        order.assign(tf.random.experimental.stateless_shuffle(tf.range(n_rows), seed=seeds))
+    def order_rows(chunk: tf.Tensor, n_of_chunk: Any) -> None:
+        seeds = tf.stack([tf.constant(seed, tf.int64), chunk])
+        order.assign(tf.random.experimental.stateless_shuffle(tf.range(n_of_chunk), seed=seeds))
 
     @tf.function
     @tf.autograph.experimental.do_not_convert
     def take_steps(rows: tuple[tf.Tensor, ...], steps: tf.Tensor) -> tuple[Logs, tf.Tensor]:
         def take_step(number: Any, _: Any, n_taken: int = batch_size) -> tuple[Any, tf.Tensor]:
+            share_begin, n_of_share, weight = team.find_share(n_taken)
+
             def take_share() -> Logs:
-                begin, n_share = _find_share(n_taken)
+                begin, n_share = _find_share(n_of_share)
                 # A static batch size avoids computing shapes at every step. But
                 # Keras 3.15 does not reduce a loss whose static shape is (0,).
                 size = [n_share] if n_share else tf.compat.v1.placeholder_with_default([0], [1])
                 with tf.device("CPU"):  # a GPU would fetch all rows to take some
-                    places = tf.slice(order, [number * batch_size + begin], size)
+                    place = (number - base) * batch_size + share_begin + begin
+                    places = tf.slice(order, [place], size)
                     batch = tuple(_gather(tensor, places) for tensor in rows)
-                return train_step(batch)
+                return team.take_step(model, train_step, batch, weight)
 
             logs = strategy.run(take_share)
-            is_one_device = strategy.num_replicas_in_sync == 1
+            is_one_device = strategy.num_replicas_in_sync == team.size == 1
             is_finite = tf.math.is_finite(logs["loss"]) if is_one_device else tf.constant(True)
             return number + 1, is_finite
 
-        epoch, first, count = tf.unstack(steps)
-        first, end = tf.cast(first, tf.int32), tf.cast(first + count, tf.int32)
+        order_seed, first, end, base = tf.unstack(steps)
+        first, end, base = (tf.cast(each, tf.int32) for each in (first, end, base))
 
-        def begin_epoch() -> None:
-            order_rows(epoch)
-            model.reset_metrics()
+        def begin_chunk() -> None:
+            order_rows(order_seed, n_rows if feed.n_chunks == 1 else tf.shape(rows[1])[0])
+            _call_if(first == 0, model.reset_metrics)
 
-        _call_if(first == 0, begin_epoch)
+        _call_if(first == base, begin_chunk)
         n_even = tf.minimum(end, n_full)
         number, is_finite = tf.while_loop(
             lambda number, is_finite: (number < n_even) & is_finite,
@@ -137,31 +117,36 @@ def make_train_function(
                     return take_step(n_full, None, n_rest)[0]
 
             number = tf.cond((end > n_full) & (first < end) & is_finite, take_rest, lambda: number)
-        return _name_numbers(model.get_metrics_result()), number
+        return _name_numbers(team.read_metrics(model)), number
 
     # Rows are an argument, since a graph that contains them is freed by the garbage collector only.
-    tensors = make_tensors(rows)
     traced: list[Callable[..., tuple[Logs, tf.Tensor]]] = []
-    ordered_epoch = -1
+    ordered = -1
 
     def call(epoch: int, first: int, count: int) -> tuple[Logs, tf.Tensor]:
-        nonlocal ordered_epoch
+        nonlocal ordered
+        chunk = feed.take(epoch, first)
+        order_seed, end = epoch + (chunk.number << 32), min(first + count, chunk.end_step)
         with tf.device("CPU"):
-            steps = tf.constant([epoch, first, count], tf.int64)
+            steps = tf.constant([order_seed, first, end, chunk.first_step], tf.int64)
         if not traced:  # a tf.function would warn of retracing after a few short fits in a process
-            traced.append(take_steps.get_concrete_function(tensors, steps))
-        if first and ordered_epoch != epoch:  # training continues within an epoch
-            order_rows(steps[0])
-        ordered_epoch = epoch
-        return traced[0](tensors, steps)
+            like = chunk.tensors if feed.n_chunks == 1 else tuple(map(specify, rows))
+            traced.append(take_steps.get_concrete_function(like, steps))
+        if first > chunk.first_step and ordered != order_seed:  # training continues within it
+            order_rows(steps[0], tf.constant(chunk.n_rows))
+        ordered = order_seed
+        return traced[0](chunk.tensors, steps)
 
     return call
 
 
 def make_score_function(
-    model: keras.Sequential, like: Sequence[Any], batch_size: int
+    model: keras.Sequential, like: Sequence[Any], batch_size: int, team: Team = ALONE
 ) -> Callable[..., Logs]:
     """A function from any number of rows to their loss and metrics, traced once for all parts.
+
+    Its last argument says whether these are the first rows of a part; others are added to them.
+    The processes of a team take turns: each scores whole batches.
 
     Args:
         like: What ``specify`` gives for inputs as the model takes them, for target and, where rows
@@ -171,9 +156,10 @@ def make_score_function(
     strategy = model.distribute_strategy
     test_step = _compile_if_asked(model, model.test_step)
 
-    @tf.function(input_signature=like)
+    @tf.function(input_signature=[*like, tf.TensorSpec([], tf.bool)])
     @tf.autograph.experimental.do_not_convert
-    def score(*tensors: tf.Tensor) -> Logs:
+    def score(*arguments: tf.Tensor) -> Logs:
+        *tensors, begins = arguments
         n_rows = tf.shape(tensors[1])[0]
 
         def take_step(start: tf.Tensor) -> tuple[tf.Tensor]:
@@ -189,11 +175,12 @@ def make_score_function(
                 test_step(batch)
 
             strategy.run(take_share)
-            return (start + batch_size,)
+            return (start + team.size * batch_size,)
 
-        model.reset_metrics()
-        tf.while_loop(lambda start: start < n_rows, take_step, (tf.constant(0),))
-        return _name_numbers(model.get_metrics_result())
+        _call_if(begins, model.reset_metrics)
+        first = tf.constant(team.number * batch_size)
+        tf.while_loop(lambda start: start < n_rows, take_step, (first,))
+        return _name_numbers(team.read_metrics(model))
 
     return score.get_concrete_function()
 

@@ -9,8 +9,8 @@ from kerasrecipes.recipe import Recipe
 from kerasrecipes.rows import Dataset
 
 
-def weigh_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.float32] | None:
-    """The weight of each training row by its class, times its own; None without class_weight.
+def weigh_classes(recipe: Recipe, dataset: Dataset) -> NDArray[np.float32] | None:
+    """The weight of each class, of shape (n_classes,); None without class_weight.
 
     "balanced" is scikit-learn's: n_samples / (n_classes * rows of the class), so that classes
     count equally and the weights are 1 on average.
@@ -24,5 +24,12 @@ def weigh_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.float32] | None:
     else:
         given = {str(name): weight for name, weight in recipe.class_weight.items()}
         by_class = np.array([given.get(name, 1.0) for name in dataset.class_names])
-    own = dataset.parts["train"].weights
-    return by_class.astype(np.float32)[target] * (1 if own is None else own)
+    return by_class.astype(np.float32)
+
+
+def weigh_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.float32] | None:
+    """The weight of each training row by its class, times its own; None without class_weight."""
+    train, by_class = dataset.parts["train"], weigh_classes(recipe, dataset)
+    if by_class is None:
+        return None
+    return by_class[train.target.astype(np.int64)] * (1 if train.weights is None else train.weights)

@@ -247,12 +247,22 @@ def test_ragged_lines_of_a_long_file(tmp_path: Path, is_stream: bool) -> None:
     assert find_problems_of_pieces(source, ["x"]) == [problem]
 
 
+def test_quotation_marks_may_be_written_with_a_backslash(tmp_path: Path) -> None:
+    lines = ["a,note,y", *(rf'{i},"{i}\" pipe, \"old\" \\ new",{i}' for i in range(5))]
+    path = write(tmp_path / "data.csv", "\n".join(lines))
+    notes = [rf'{i}" pipe, "old" \ new' for i in range(5)]
+    assert read(path) == {"a": [*range(5)], "note": notes, "y": [*range(5)]}
+    assert read_pieces(path, ["note"]) == {"note": notes}
+
+
 @pytest.mark.parametrize(
     "line", ['1,"2', '"1,2', '1,"2\n' + "3,4\n" * LONG], ids=["last", "first", "long"]
 )
 def test_a_quotation_mark_that_is_never_closed(tmp_path: Path, line: str) -> None:
     path = write(tmp_path / "data.csv", f"a,b\n1,2\n{line}\n3,4\n")
-    problem = "a quotation mark that is opened in line 3 is never closed. Close it, or remove it."
+    late = ", or after more than 2 MB" * (len(line) > LONG)
+    problem = f"a quotation mark that is opened in line 3 is never closed{late}. Close it, or "
+    problem += "remove it."
     assert find_problems(path) == [problem]
     for wanted in (["a"], ["a", "b"]):
         assert find_problems_of_pieces(path, wanted) == [problem]

@@ -125,3 +125,4 @@ def test_json_is_utf_8(tmp_path: Path) -> None:
         "UTF-8."
     ]
     assert read(write(path, '\ufeff{"a": "é"}\n')) == {"a": ["é"]}
+    assert read(write(tmp_path / "data.csv", "\ufeff\ufeffa,b\n1,2\n")) == {"a": [1], "b": [2]}

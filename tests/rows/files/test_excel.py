@@ -97,6 +97,19 @@ def test_a_column_without_a_name_is_no_title(tmp_path: Path) -> None:
     assert [*read(path)] == ["Unnamed: 0", "n", "m"]
 
 
+def test_names_that_look_like_values_are_names_where_the_recipe_says_so(tmp_path: Path) -> None:
+    path = write_sheets(tmp_path / "data.xlsx", Sheet=[[7.5, "x"], [1, "x"], [2, "x"]])
+    expected = {"7.5": [1, 2], "x": ["x", "x"]}
+    assert read(path, excel={"header_row": 1}) == read(path, target="7.5") == expected
+    assert read_pieces(path, ["7.5"]) == expected
+
+
+def test_names_that_are_repeated_are_left_out(tmp_path: Path) -> None:
+    file = open_source(write_sheets(tmp_path / "data.xlsx", Sheet=[*TABLE, *TABLE]))
+    assert file.read().to_pydict()["id"] == [1, 2, 3] * 2
+    assert file.notes == ["1 row is left out: the column names are repeated in row 5"]
+
+
 def test_the_line_of_names_is_told(tmp_path: Path) -> None:
     rows = [["Sales", "of 2020"], *TABLE]
     path = write_sheets(tmp_path / "data.xlsx", Sheet=rows)
@@ -119,6 +132,13 @@ def test_the_line_of_names_is_told(tmp_path: Path) -> None:
             {"One": TABLE},
             {"header_row": 4},
             "there are no rows. Add rows.",
+        ),
+        (
+            {"One": [[7.5, "x"], *([i, "x"] for i in range(9))]},
+            {},
+            "row 1 must name the columns, and it looks like a row of values (received: 7.5, x). "
+            "Insert a row of names above it, or write dataset.excel.header_row: 1 if these are "
+            "their names.",
         ),
         (
             {"One": [["a", "a"], [1, 2]]},

@@ -30,6 +30,8 @@ def find_names(sample: str, **told: Any) -> list[str]:
         ("a:b\n1:2\n3:4\n", ":"),
         ("a^b\n1^2\n3^4\n", "^"),
         ("a~b\n1~2\n3~4\n", "~"),
+        ("a\x01b\n1\x012\n3\x014\n", "\x01"),  # Hive's
+        ("a\x1fb\n1\x1f2\n3\x1f4\n", "\x1f"),
         ("a b\n1 x\n3 y\n", " "),
         ('"a" "b"\n"r 1" 2 3\n"r 2" 4 5\n', " "),
         ("a  b   c\n1    2 x\n 3 4    y\n", WHITESPACE),
@@ -228,7 +230,7 @@ def test_names_must_differ_where_they_are_read() -> None:
             find(sample, wanted)
         assert caught.value.problems == (
             "column names must differ (received: 'a' for columns 1, 3). Rename all but one. If the "
-            "first line is a row, set dataset.csv.header: none.",
+            "first line is no line of names, set dataset.csv.skip_rows: 1, or header: none.",
         )
     assert find(sample, ("b",)).names == ("a", "b", "a")
 

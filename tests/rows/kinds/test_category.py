@@ -11,7 +11,7 @@ import pytest
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.kinds import make_column
 
-from .columns import find_problem, make_cells, read, recognise, take
+from .columns import find_problem, find_remark, make_cells, read, recognise, take
 
 CATEGORY = make_column("c", "string_categorical", {"max_tokens": 100})
 
@@ -138,3 +138,17 @@ def test_lists_are_no_categories() -> None:
         "column c must contain numbers, texts, truth values or dates; its type is list<item: "
         "int64>."
     )
+
+
+def test_spellings_that_look_alike_are_reported() -> None:
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    assert find_remark([composed, decomposed, "tea"] * 9) == (
+        f"c: '{composed}' and '{decomposed}' differ in capital letters or Unicode form only, and "
+        "are different categories. If they mean the same, spell them the same way."
+    )
+
+
+def test_a_category_that_no_row_has_does_not_count() -> None:
+    values = pa.DictionaryArray.from_arrays([0, 2, 0], ["a", "unused", "c"])
+    assert recognise(values, has_types=True).column.reason == "2 distinct values"
+    assert make_cells(values).names == ["a", "c"]

@@ -116,11 +116,15 @@ PARTS = ("year", "month", "day", "hour", "minute", "second")
          [*JULY_9, 17, 5, 30]),
         (["Tue Jul 09 17:05:30 +0000 2019", "Thu Dec 31 01:00:00 +0000 2020"],
          "%a %b %d %H:%M:%S %z %Y", [*JULY_9, 17, 5, 30]),
+        (["9. Juli 2019", "31. Dezember 2020", "1. März 2020"], "%d. %B %Y", JULY_9),
+        (["9. Jul 2019", "31. Dez 2020", "1. Okt 2020"], "%d. %b %Y", JULY_9),
+        (["July 9th, 2019", "December 31st, 2020"], "%B %d, %Y", JULY_9),
         # Half days
         (["7/9/2019 5:05 PM", "12/31/2020 1:00 AM"], "%m/%d/%Y %I:%M %p", [*JULY_9, 17, 5]),
         (["7/9/2019 5:05 p.m.", "12/31/2020 1:00 a.m."], "%m/%d/%Y %I:%M %p", [*JULY_9, 17, 5]),
         (["2019-07-09 오후 5:05:30", "2020-12-31 오전 1:00:00"], "%Y-%m-%d %p %I:%M:%S",
          [*JULY_9, 17, 5, 30]),
+        (["09.07.2019 17:05 Uhr", "31.12.2020 01:00 Uhr"], "%d.%m.%Y %H:%M Uhr", [*JULY_9, 17, 5]),
         # Compact, and with zones
         (["20190709T170530", "20201231T010000"], "%Y%m%dT%H%M%S", [*JULY_9, 17, 5, 30]),
         (["20190709T170530Z", "20201231T010000Z"], "%Y%m%dT%H%M%S%z", [*JULY_9, 17, 5, 30]),
@@ -129,7 +133,9 @@ PARTS = ("year", "month", "day", "hour", "minute", "second")
         (["7/9/2019 17:05 EST", "12/31/2020 01:00 EST"], "%m/%d/%Y %H:%M EST", [*JULY_9, 17, 5]),
         (["09/Jul/2019:17:05:30 +0000", "31/Dec/2020:01:00:00 +0000"], "%d/%b/%Y:%H:%M:%S %z",
          [*JULY_9, 17, 5, 30]),
-        # Korean
+        (["2019-07-09T17:05:30+00:00[Europe/London]", "2020-12-31T01:00:00+00:00[Europe/London]"],
+         "%Y-%m-%dT%H:%M:%S%z[Europe/London]", [*JULY_9, 17, 5, 30]),
+        # Korean and Japanese
         (["2019년 7월 9일", "2020년 12월 31일"], "%Y년 %m월 %d일", JULY_9),
         (["2019년 7월 9일 17시 05분", "2020년 12월 31일 1시 00분"], "%Y년 %m월 %d일 %H시 %M분",
          [*JULY_9, 17, 5]),
@@ -140,6 +146,18 @@ PARTS = ("year", "month", "day", "hour", "minute", "second")
         (["2019년 7월 9일 화요일", "2020년 12월 31일 목요일"], "%Y년 %m월 %d일 %A", JULY_9),
         (["2019. 7. 9. 오후 5:05:30", "2020. 12. 31. 오전 1:00:00"], "%Y. %m. %d. %p %I:%M:%S",
          [*JULY_9, 17, 5, 30]),
+        (["2019년 7월 9일 오후 5시 5분", "2020년 12월 31일 오전 1시 30분"],
+         "%Y년 %m월 %d일 %p %I시 %M분", [*JULY_9, 17, 5]),
+        (["2019년 7월 9일 17시 5분 30초", "2020년 12월 31일 1시 0분 0초"],
+         "%Y년 %m월 %d일 %H시 %M분 %S초", [*JULY_9, 17, 5, 30]),
+        (["2019年7月9日(火)", "2020年12月31日(木)"], "%Y年%m月%d日(%a)", JULY_9),
+        (["2019年7月9日 17時5分", "2020年12月31日 1時30分"], "%Y年%m月%d日 %H時%M分",
+         [*JULY_9, 17, 5]),
+        # Weeks, of which the first has January 4
+        (["2019-W28-2", "2020-W53-4"], "%G-W%V-%u", JULY_9),
+        (["2019-W28", "2020-W53"], "%G-W%V", [2019, 7, 8]),
+        (["2021-W01", "2020-W53"], "%G-W%V", [2021, 1, 4]),
+        (["2020-W01", "2020-W53"], "%G-W%V", [2019, 12, 30]),
         # Months and quarters
         (["2019-07", "2020-12"], "%Y-%m", [2019, 7]),
         (["Jul-19", "Dec-20"], "%b-%y", [2019, 7]),
@@ -148,6 +166,9 @@ PARTS = ("year", "month", "day", "hour", "minute", "second")
         (["2019Q3", "2020Q4"], "%YQ%q", [2019, 7]),
         (["Q3 2019", "Q4 2020"], "Q%q %Y", [2019, 7]),
         (["2019년 3분기", "2020년 4분기"], "%Y년 %q분기", [2019, 7]),
+        (["2019년 3/4분기", "2020년 4/4분기"], "%Y년 %q/4분기", [2019, 7]),
+        (["3Q19", "4Q20"], "%qQ%y", [2019, 7]),
+        (["3Q 2019", "4Q 2020"], "%qQ %Y", [2019, 7]),
     ],
 )  # fmt: skip
 def test_how_dates_are_written(
@@ -204,6 +225,16 @@ def test_24_00_is_the_end_of_its_day() -> None:
             "durations, such as '25:10' (row 2); to use them, write one number each, such as "
             "minutes",
         ),
+        (
+            ["59:06", "46:02", "07:15"],
+            "durations, such as '59:06' (row 0); to use them, write one number each, such as "
+            "minutes",
+        ),
+        (
+            ["1:59.06", "1:46.02"],
+            "durations, such as '1:59.06' (row 0); to use them, write one number each, such as "
+            "minutes",
+        ),
     ],
 )
 def test_dates_that_need_a_person_are_categories_with_a_hint(texts: list[str], hint: str) -> None:
@@ -215,12 +246,12 @@ def test_dates_that_need_a_person_are_categories_with_a_hint(texts: list[str], h
     "texts",
     [
         ["2019-20", "2020-21"],  # seasons
-        ["59:06", "46:02", "07:15"],  # minutes and seconds
         ["1:2", "16:9"],
         ["1/2", "3/4"],
         ["3-5", "0-2"],
         ["1.2.0", "1.10.3"],
-        ["2024-W38", "2024-W39"],
+        ["2024-W54", "2024-W99"],
+        ["9024-W38", "9024-W39"],
         ["may", "june"],
     ],
 )
@@ -361,6 +392,7 @@ def test_values_that_are_no_dates(values: Any, column: Column, problem: str) -> 
             "them with four digits.",
         ),
         (DAYS, ""),
+        ([f"{year}-01-01" for year in range(1850, 1950)], ""),
         (["25.04.81", "16.12.69"], ""),
         (["08:00", "09:30"], ""),
         ([dt.time(8), dt.time(9)], ""),
@@ -368,6 +400,12 @@ def test_values_that_are_no_dates(values: Any, column: Column, problem: str) -> 
 )
 def test_dates_that_stand_out(values: Any, remark: str) -> None:
     assert find_remark(values) == remark
+
+
+@pytest.mark.parametrize("values", [[1562691930, 0], [1562691930250, 0], ["1562691930"]])
+def test_seconds_and_milliseconds_since_1970(values: Any) -> None:
+    column = make_date(*PARTS[:6], date_format="%s")
+    assert [part[0] for part in read(column, values[:1])] == [*JULY_9, 17, 5, 30]
 
 
 def test_iso_dates_are_read_whatever_the_format_of_training() -> None:

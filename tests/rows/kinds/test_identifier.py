@@ -62,12 +62,14 @@ def test_what_is_left_out_and_why(values: Any, reason: str, hint: str) -> None:
                 "PassengerId",
                 "userID",
                 "회원번호",
+                "phone",
             )
         ),
         *(
             (name, DISTINCT, "20 distinct numbers in 20 rows: an index without a name")
             for name in ("Unnamed: 0", "index", "rownames", "")
         ),
+        ("Unnamed: 0", [*range(40), *range(30)], "row numbers of several tables, put together"),
     ],
 )
 def test_numbers_that_name_their_rows(name: str, values: list[int], reason: str) -> None:
@@ -86,6 +88,8 @@ def test_numbers_that_name_their_rows(name: str, values: list[int], reason: str)
         ("c", list(range(11, -1, -1))),
         ("c", [*range(12), None]),
         ("c", DISTINCT),
+        ("index", [*range(12)] * 5),  # months
+        ("hour", [*range(24)] * 3),
         ("paid", DISTINCT),
         ("hybrid", DISTINCT),
         ("client_id", DISTINCT[:19]),

@@ -70,6 +70,9 @@ def test_what_is_a_number(values: Any, reason: str) -> None:
         (["22\u202f863,5", "9,5"], {"decimal": ",", "thousands": " "}, [22863.5, 9.5]),
         (["1 234 567", "89 000"], {"thousands": " "}, [1234567, 89000]),
         (["266'000", "207’049"], {"thousands": "'"}, [266000, 207049]),
+        (["8,370e+04", "4,700e+03"], {"decimal": ","}, [83700, 4700]),
+        (["１２．５", "－３"], {}, [12.5, -3]),
+        (["１，２００円", "９８０円"], {"unit": "円", "thousands": ","}, [1200, 980]),
     ],
 )  # fmt: skip
 def test_how_numbers_are_written(texts: list[str], style: Any, numbers: list[Any]) -> None:
@@ -198,6 +201,10 @@ def test_numbers_but_for_a_few_words(
             "in kg",
         ),
         (["1", "b", "c", "d"] * 2, ""),
+        (
+            [f"{i}{mark}5" for i in range(30) for mark in ".,"] * 2,
+            "numbers with marks, such as '0.5' and '0,5'; write them as plain numbers to use them",
+        ),
     ],
 )
 def test_numbers_and_words_are_categories_with_a_hint(texts: list[str], hint: str) -> None:
@@ -297,6 +304,19 @@ def test_numbers_in_another_unit_are_refused() -> None:
             [202401, 202402, 202403, 202412, 202501],
             "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
             "'%Y%m'}}}.",
+        ),
+        (
+            [20240101235959, 20240215000000, 20240320120000, 20240402081500, 20241231080000],
+            "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
+            "'%Y%m%d%H%M%S'}}}.",
+        ),
+        *(
+            (
+                [unit * second for second in range(1562691930, 1562691940)],
+                "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
+                "'%s'}}}.",
+            )
+            for unit in (1, 1000)
         ),
         ([*range(18, 60), -999], ""),  # one mistake is no code
         ([0, 0, 1, 1, 1, 9], ""),

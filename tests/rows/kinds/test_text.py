@@ -51,10 +51,16 @@ def test_a_missing_text_is_an_empty_one() -> None:
 
 def test_numbers_are_no_text() -> None:
     _, problem = take(REVIEWS, "text").read(make_cells([1.5, 2.5]))
-    assert problem == "column c must contain texts; its type is double."
+    assert problem == "column c must contain texts of at most 16 MB; its type is double."
 
 
 def test_the_defaults_are_written_out() -> None:
     column = take(REVIEWS, "text", max_tokens=50)
     assert column.arguments == FEATURES["text"] | {"max_tokens": 50}
     assert column.inputs == ("c",)
+
+
+def test_a_text_of_many_megabytes_is_refused() -> None:
+    _, problem = take(REVIEWS, "text").read(make_cells(["a film", "x" * ((16 << 20) + 1)]))
+    assert problem.startswith("column c must contain texts of at most 16 MB; 1 value is not: ")
+    assert len(problem) < 300

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
-import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,6 +39,7 @@ from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
 from kerasrecipes.rows.files.layout import SAMPLE_BYTES
 from kerasrecipes.rows.files.raw import explain_damage, is_plain, open_decompressed, read_start
+from kerasrecipes.rows.limits import check_streamed
 from kerasrecipes.rows.words import find_repeated, list_some
 
 __all__ = ["TableFile", "expand", "find_files", "find_kind", "open_stream", "open_table_file"]
@@ -82,7 +82,9 @@ def open_stream(
             kept.write(head := stream.read(SAMPLE_BYTES))
             if is_plain(head):  # a device may give zeros without end
                 find_encoding(head, spec.csv.encoding, name)
-            shutil.copyfileobj(stream, kept)
+            for block in iter(partial(stream.read, SAMPLE_BYTES), b""):
+                kept.write(block)
+                check_streamed(kept.tell(), name)
         with open_decompressed(path, name) as opened:
             start = bytes(opened.read(1 << 12)).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     is_json = start in (b"{", b"[")
@@ -179,7 +181,7 @@ def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None = N
         return DelimitedFile(file, spec, file.name, wanted)
     if ending in JSON:
         return JsonFile(file, spec, file.name)
-    return ExcelFile(file, spec) if ending in EXCEL else ArrowFile(file, spec)
+    return ExcelFile(file, spec, wanted) if ending in EXCEL else ArrowFile(file, spec)
 
 
 class _SeveralFiles(TableFile):
@@ -199,21 +201,11 @@ class _SeveralFiles(TableFile):
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         tables = [self._read_file(path, as_text) for path in self._paths]
-        names = self._check_same_columns(tables)
-        fields = {name: [table.schema.field(name) for table in tables] for name in names}
+        names = [*self._check_names([table.column_names for table in tables])]
         # A column that is no number in one delimited file is text in all of them.
-        clashing = [name for name in names if not _have_common_type(fields[name])]
-        if clashing and all(find_ending(path) in DELIMITED for path in self._paths):
+        types = [dict(zip(t.schema.names, t.schema.types, strict=True)) for t in tables]
+        if clashing := self._check_types(types):
             tables = [self._read_file(path, [*clashing, *as_text]) for path in self._paths]
-        elif clashing:
-            problems = []
-            for name in clashing:
-                pairs = zip(fields[name], self._paths, strict=True)
-                files = {str(field.type): path.name for field, path in pairs}
-                shown = ", ".join(f"{kind} in {file}" for kind, file in files.items())
-                problem = f"column {name} must have one type in all files (received: {shown})."
-                problems.append(problem)
-            raise DataError(self.name, problems)
         return concatenate([table.select(names) for table in tables])
 
     def iterate(
@@ -223,6 +215,15 @@ class _SeveralFiles(TableFile):
             file = self._open(path)
             yield from file.iterate(wanted, numbers, n_rows)
             self._keep_notes(file)
+
+    def infer_types(self) -> dict[str, pa.DataType]:
+        types = [self._open(path).infer_types() for path in self._paths]
+        self._check_names([[*each] for each in types])
+        clashing = self._check_types(types)
+        return types[0] | dict.fromkeys(clashing, pa.string())
+
+    def estimate_memory(self) -> int:
+        return sum(self._open(path).estimate_memory() for path in self._paths)
 
     def _read_file(self, path: Path, as_text: Collection[str]) -> pa.Table:
         file = self._open(path)
@@ -234,13 +235,29 @@ class _SeveralFiles(TableFile):
         notes = [f"{file.name}: {note}" for note in file.notes]
         self.notes += [note for note in notes if note not in self.notes]
 
-    def _check_same_columns(self, tables: Sequence[pa.Table]) -> list[str]:
+    def _check_types(self, types: Sequence[Mapping[str, pa.DataType]]) -> list[str]:
+        """The columns whose types differ from file to file, which only delimited text may have."""
+        kinds = {name: [each[name] for each in types] for name in types[0]}
+        clashing = [name for name, each in kinds.items() if not _have_common_type(each)]
+        if all(find_ending(path) in DELIMITED for path in self._paths):
+            return clashing
+        problems = []
+        for name in clashing:
+            pairs = zip(kinds[name], self._paths, strict=True)
+            files = {str(kind): path.name for kind, path in pairs}
+            shown = ", ".join(f"{kind} in {file}" for kind, file in files.items())
+            problems.append(f"column {name} must have one type in all files (received: {shown}).")
+        if problems:
+            raise DataError(self.name, problems)
+        return []
+
+    def _check_names(self, names: Sequence[Sequence[str]]) -> Sequence[str]:
         """The names of the columns, which all files must have."""
-        first = tables[0].column_names
+        first = names[0]
         problems = find_repeated(first)
-        for file, table in zip(self._paths, tables, strict=True):
-            lacks = [name for name in first if name not in table.column_names]
-            others = [name for name in table.column_names if name not in first]
+        for file, theirs in zip(self._paths, names, strict=True):
+            lacks = [name for name in first if name not in theirs]
+            others = [name for name in theirs if name not in first]
             words = [f"lacks {list_some(lacks)}"] if lacks else []
             words += [f"has {list_some(others)} besides"] if others else []
             if words:
@@ -251,12 +268,13 @@ class _SeveralFiles(TableFile):
                 )
         if problems:
             raise DataError(self.name, problems)
-        return list(first)
+        return first
 
 
-def _have_common_type(fields: Sequence[pa.Field]) -> bool:
+def _have_common_type(kinds: Sequence[pa.DataType]) -> bool:
+    schemas = [pa.schema([("", kind)]) for kind in kinds]
     try:
-        pa.unify_schemas([pa.schema([field]) for field in fields], promote_options="permissive")
+        pa.unify_schemas(schemas, promote_options="permissive")
     except TYPE_ERRORS:
         return False
     return True

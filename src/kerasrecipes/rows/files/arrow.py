@@ -14,7 +14,7 @@ from pyarrow import parquet
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import PARQUET, find_ending
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.files.base import TableFile
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
 from kerasrecipes.rows.files.raw import describe_format, read_start
 from kerasrecipes.rows.limits import check_unpacked
 
@@ -59,6 +59,13 @@ class ArrowFile(TableFile):
                 table = pa.Table.from_batches([batch])
                 self._validate(table)
                 yield table
+
+    def estimate_memory(self) -> int:
+        if not self._is_parquet:
+            return MEMORY_OF_VALUE // 8 * self._file.stat().st_size
+        with self._explain():
+            metadata = self._open_parquet().metadata
+        return MEMORY_OF_VALUE * metadata.num_rows * metadata.num_columns
 
     def _iterate_batches(self, wanted: Sequence[str], n_rows: int) -> Iterator[pa.RecordBatch]:
         if not self._is_parquet:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.cells import Missing, Notation
+from kerasrecipes.rows.cells import Missing, Notation, is_number
+
+MEMORY_OF_VALUE = 16
+"""Bytes of memory for a value of a table: Arrow's, ours and the encoded one."""
+
+NO_ROWS = "there are no rows. Add rows."
+_MOST_SAMPLED, _THINNING = 1 << 17, 11  # few series have periods that are multiples of 11
 
 TYPE_ERRORS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
 """Exceptions of Arrow if ``concatenate`` finds types without a common one."""
@@ -59,6 +67,52 @@ class TableFile(ABC):
             Rows in order; their types may differ from piece to piece.
         """
         yield self.read()
+
+    def infer_types(self) -> dict[str, pa.DataType]:
+        """The columns' types, by the first rows where the format has none."""
+        first = next(self.iterate(self.list_names() or [], (), 1), None)
+        if first is None:
+            raise DataError(self.name, [NO_ROWS])
+        schema = first.schema
+        return dict(zip(schema.names, schema.types, strict=True))
+
+    def read_sample(self, names: Sequence[str]) -> tuple[pa.Table, pa.Table, int]:
+        """Read every row of some columns, and a sample of the rows of all columns.
+
+        Returns:
+            The columns; the sample; and the distance between two of its rows.
+        """
+        types = self.infer_types()
+        numbers = [name for name, kind in types.items() if is_number(kind)]
+        for tried in (numbers, []):
+            columns, sample, step, n_rows = [], list[pa.Table](), 1, 0
+            for piece in self.iterate([*types], tried, _MOST_SAMPLED):
+                columns.append(piece.select(names))
+                sample.append(piece.take(pa.array(range(-n_rows % step, len(piece), step))))
+                n_rows += len(piece)
+                while sum(map(len, sample)) > _MOST_SAMPLED:
+                    thick = concatenate(sample)
+                    sample = [thick.take(pa.array(range(0, len(thick), _THINNING)))]
+                    step *= _THINNING
+            if all(piece.schema == columns[0].schema for piece in columns):
+                break
+        whole, some = concatenate(columns), concatenate(sample)
+        return _as_integers(whole, types), _as_integers(some, types), step
+
+    def estimate_memory(self) -> int:
+        """Estimate how many bytes training needs for all rows; 0 where the file is small."""
+        return 0
+
+
+def _as_integers(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
+    """Make columns integers whose types are, if all their numbers are whole."""
+    for i, name in enumerate(table.column_names):
+        column = table[name]
+        if column.type != pa.float64() or not pa.types.is_integer(types[name]):
+            continue
+        if pc.all(pc.equal(column, pc.floor(column)), min_count=0).as_py():
+            table = table.set_column(i, name, column.cast(types[name]))
+    return table
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:

@@ -22,14 +22,14 @@ from pyarrow import csv as arrow_csv
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.files.base import TableFile
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
 from kerasrecipes.rows.files.encoding import ChunkReader, decode, find_encoding
 from kerasrecipes.rows.files.layout import SAMPLE_BYTES, WHITESPACE, find_layout, is_unnamed
 from kerasrecipes.rows.files.lines import LineFacts, LineFilter, scan_lines
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
-from kerasrecipes.rows.words import SHOWN, count, list_some
+from kerasrecipes.rows.words import SHOWN, count, describe_repeated, list_some
 
 Types = Mapping[str, "pa.DataType"]
 """By column key: the column's place, as text, since names may be blank or come twice."""
@@ -65,7 +65,8 @@ class DelimitedFile(TableFile):
             if len(re.findall(rb"[\r\n]", head)) < _FEWEST_ENDS:  # names of many columns
                 head += file.read(LONGEST_LINE - SAMPLE_BYTES)
         self._encoding = find_encoding(head, spec.csv.encoding, name)
-        self._filter = LineFilter("", spec.csv.comment) if spec.csv.comment else None
+        comment = spec.csv.comment
+        self._filter = LineFilter("", comment, False, False) if comment else None
         is_whole = len(head) not in (SAMPLE_BYTES, LONGEST_LINE)
         text = self._clean(io.BytesIO(head), is_whole=is_whole).read().decode()
         # The last line may be cut.
@@ -75,8 +76,9 @@ class DelimitedFile(TableFile):
         targets = [spec.target] if isinstance(spec.target, str) else spec.target or []
         known = {*targets, *spec.features, *spec.drop}
         self._layout = layout = find_layout(self._sample, spec.csv, name, wanted, known)
-        if layout.delimiter == WHITESPACE or layout.has_spaces:
-            self._filter = LineFilter(layout.delimiter, spec.csv.comment, layout.has_spaces)
+        if layout.delimiter == WHITESPACE or layout.has_spaces or layout.has_escapes:
+            flags = layout.has_spaces, layout.has_escapes
+            self._filter = LineFilter(layout.delimiter, comment, *flags)
         self._delimiter = "\t" if layout.delimiter == WHITESPACE else layout.delimiter
         self.names = list(layout.names)
         check_columns(len(self.names), name)
@@ -152,6 +154,13 @@ class DelimitedFile(TableFile):
                         yield finish(rest)
                         n_given += len(rest)
             self._check_end(n_given)
+
+    def infer_types(self) -> dict[str, pa.DataType]:
+        with self._reading():
+            return dict(zip(self.names, self._infer().values(), strict=True))
+
+    def estimate_memory(self) -> int:
+        return MEMORY_OF_VALUE // 6 * self._path.stat().st_size  # six characters are a value
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -313,11 +322,7 @@ class DelimitedFile(TableFile):
         self._n_reported += len(rows)
         notation = replace(self.notation, first_line=self._find_first_line())
         place = f"{notation.place} {rows[0] + (notation.first_line or notation.first_row)}"
-        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-        are = "row is" if len(rows) == 1 else "rows are"
-        self.notes.append(
-            f"{len(rows):,} {are} left out: the column names are repeated in {place}{more}"
-        )
+        self.notes.append(describe_repeated(len(rows), place))
         # The rows that are left are no longer one a line.
         self.notation = replace(self.notation, first_line=None)
 
@@ -399,9 +404,11 @@ class DelimitedFile(TableFile):
                     values = next(reader, None)
                 except csv.Error as error:
                     if any(words in str(error) for words in ("unexpected end", "field limit")):
+                        is_long = "field limit" in str(error)
+                        late = f", or after more than {_BLOCK_BYTES >> 20} MB" * is_long
                         problem = (
-                            f"a quotation mark that is opened in line {start} is never closed. "
-                            "Close it, or remove it."
+                            f"a quotation mark that is opened in line {start} is never "
+                            f"closed{late}. Close it, or remove it."
                         )
                         raise DataError(self.name, [problem]) from None
                     values = []  # a mark within a value, which pyarrow takes as it is

@@ -131,7 +131,7 @@ def decode(
                 problem = f"csv.encoding: {reason}. Name the encoding that the file was written in."
             raise DataError(dataset, [problem]) from None
         if is_start and text:
-            text, is_start = text.removeprefix("\ufeff"), False
+            text, is_start = text.lstrip("\ufeff"), False
         n_lines += text.count("\n")
         yield text.encode()
 

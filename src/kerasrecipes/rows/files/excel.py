@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile, is_zipfile
 
+import numpy as np
 import pyarrow as pa
 
 from kerasrecipes.errors import DataError
@@ -16,9 +17,10 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import name_value
 from kerasrecipes.rows.files.base import TableFile
 from kerasrecipes.rows.files.frames import read_series
+from kerasrecipes.rows.files.layout import is_row
 from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
 from kerasrecipes.rows.limits import check_unpacked
-from kerasrecipes.rows.words import ask_meant, count, list_some
+from kerasrecipes.rows.words import ask_meant, count, describe_repeated, list_some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,7 @@ _INSTALL = {
     "openpyxl": "Install it with: pip install 'kerasrecipes[excel]'.",
     "xlrd": "Save the file as .xlsx, or install xlrd with: pip install xlrd.",
 }
-_MOST_ABOVE = 20
+_MOST_ABOVE, _MOST_COMPARED = 20, 500
 _FAR_CELLS = "Remove cells that are far from the table, or save it as CSV"
 _FILLED = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^<>]*><')
 
@@ -38,11 +40,17 @@ class ExcelFile(TableFile):
     Args:
         file: Its path.
         spec: The recipe's ``dataset``.
+        wanted: The columns that will be read; None means all.
     """
 
-    def __init__(self, file: Path, spec: DatasetSpec) -> None:
+    def __init__(
+        self, file: Path, spec: DatasetSpec, wanted: Collection[str] | None = None
+    ) -> None:
         super().__init__(file.name, spec)
         self._file, self._excel = file, spec.excel
+        self._has_names = wanted is not None or spec.excel.header_row is not None
+        targets = [spec.target] if isinstance(spec.target, str) else spec.target or []
+        self._known = {*targets, *spec.features, *spec.drop}
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         """Read every row below the line of column names."""
@@ -61,9 +69,28 @@ class ExcelFile(TableFile):
                 f"the column names are in row {names_at + 1}; the rows above are skipped"
             )
         names = [_name(value, i) for i, value in enumerate(sheet.iloc[names_at])]
-        rows = sheet.iloc[names_at + 1 :].infer_objects()
+        rows = sheet.iloc[names_at + 1 :]
+        self._check_names(names, rows, names_at + 1)
+        is_repeated = (rows == sheet.iloc[names_at]).sum(axis=1) == sheet.iloc[names_at].count()
+        if is_repeated.any():
+            first, n = int(np.flatnonzero(is_repeated)[0]), int(is_repeated.sum())
+            self.notes.append(describe_repeated(n, f"row {first + names_at + 2}"))
+            rows = rows[~is_repeated]
+        rows = rows.infer_objects()
         columns = [read_series(rows.iloc[:, i]) for i in range(len(names))]
         return pa.Table.from_arrays(columns, names=names)
+
+    def _check_names(self, names: list[str], rows: pd.DataFrame, place: int) -> None:
+        """Raise DataError where the names look like a row."""
+        texts = [[name_value(value) for value in row] for row in rows.head(_MOST_COMPARED).values]
+        has_names = self._has_names or self._known & {*names}
+        if not has_names and is_row(names, texts):
+            problem = (
+                f"row {place} must name the columns, and it looks like a row of values (received: "
+                f"{list_some(names)}). Insert a row of names above it, or write "
+                f"dataset.excel.header_row: {place} if these are their names."
+            )
+            raise DataError(self.name, [problem])
 
     def _read_sheets(self) -> dict[str, pd.DataFrame]:
         import pandas as pd

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import is_usable, name_value
 from kerasrecipes.rows.files.base import TableFile
@@ -48,7 +49,12 @@ def is_frame(data: object) -> bool:
 def read_frame(frame: Any) -> pa.Table:
     """A DataFrame's columns, its index left aside; a column of mixed types becomes text."""
     if not hasattr(frame, "iloc"):
-        return frame.to_arrow() if hasattr(frame, "to_arrow") else pa.table(frame)
+        try:
+            return frame.to_arrow() if hasattr(frame, "to_arrow") else pa.table(frame)
+        except pa.ArrowException as error:
+            types = ", ".join(f"{name} {kind}" for name, kind in dict(frame.schema).items())
+            problem = f"Arrow cannot read a column's type ({types}): {error}. Cast or drop it."
+            raise DataError("DataFrame", [problem]) from error
     columns = [read_series(frame.iloc[:, i]) for i in range(frame.shape[1])]
     names = [str(name) for name in frame.columns]
     return pa.Table.from_arrays(columns, names=names)

@@ -76,8 +76,9 @@ class JsonFile(TableFile):
         for lines, n_before in self._iterate_lines():
             table = self._parse(lines, n_before)
             # A row may leave out what it has no value for, and so may all rows of a block.
+            there = {*table.column_names}
             for name in names:
-                if name not in table.column_names:
+                if name not in there:
                     table = table.append_column(name, pa.nulls(len(table)))
             names |= dict.fromkeys(table.column_names)
             check_columns(len(names), self.name)

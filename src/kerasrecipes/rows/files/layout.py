@@ -23,7 +23,7 @@ WHITESPACE = "whitespace"
 
 # In this order where two divide the lines equally well: commas also occur within numbers.
 DELIMITERS = ("\t", ";", "|", ",")
-_RARER_DELIMITERS = ("^", "~", ":", " ", WHITESPACE)
+_RARER_DELIMITERS = ("^", "~", "\x01", "\x1f", ":", " ", WHITESPACE)
 
 _SAMPLE_LINES = 500
 _MOST_ABOVE = 20
@@ -38,6 +38,10 @@ _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _COMMA_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 _POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _POINT_THOUSANDS_AND_FRACTION = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
+
+
+_ESCAPED = re.compile(r'(?:^|[,;|\t])"[^"\r\n]*\\" ?[^"\s,;|^~\x01\x1f:]', re.MULTILINE)
+"""A quoted value with a quotation mark that would end it, were it not for the backslash."""
 
 
 class HeaderMissing(DataError):
@@ -56,6 +60,7 @@ class Layout:
         decimal: The mark before the fraction of a number.
         note: Lines or names that were skipped or added, in words; empty if there are none.
         has_spaces: Whether there are spaces between a delimiter and a quotation mark.
+        has_escapes: Whether quotation marks within values are written as \\", not as "".
     """
 
     names: tuple[str, ...]
@@ -64,6 +69,7 @@ class Layout:
     decimal: str = "."
     note: str = ""
     has_spaces: bool = False
+    has_escapes: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,9 @@ def find_layout(
         n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
     body = "".join(texts[n_above:])
     delimiter = delimiter or _find_delimiter(body)
+    may_have_escapes = '\\"' in body and delimiter not in (" ", WHITESPACE)
+    has_escapes = may_have_escapes and _ESCAPED.search(body) is not None
+    body = double_marks(body.encode()).decode() if has_escapes else body
     has_spaces = _has_spaces(_split(body, delimiter))
     lines = _split(body, delimiter, n_above, skips_spaces=has_spaces)
     if not lines or not body.strip():
@@ -115,7 +124,7 @@ def find_layout(
             problem = f"csv.skip_rows: {below}. Correct it."
         raise DataError(dataset, [problem])
     layout = _find_names(lines, delimiter, spec, dataset, wanted or known)
-    hint = "If the first line is a row, set dataset.csv.header: none."
+    hint = "If the first line is no line of names, set dataset.csv.skip_rows: 1, or header: none."
     problems = [f"{text} {hint}" for text in find_repeated(layout.names, wanted)]
     decimal: str = spec.decimal or "."
     if not spec.decimal:
@@ -126,7 +135,12 @@ def find_layout(
             layout = replace(layout, note="; ".join(filter(None, (layout.note, note))))
     if problems:
         raise DataError(dataset, problems)
-    return replace(layout, decimal=decimal, has_spaces=has_spaces)
+    return replace(layout, decimal=decimal, has_spaces=has_spaces, has_escapes=has_escapes)
+
+
+def double_marks(line: bytes) -> bytes:
+    """Write \\" as "" and \\\\ as \\, as readers of CSV expect quotation marks within values."""
+    return re.sub(rb'\\(["\\])', lambda mark: b'""' if mark[1] == b'"' else mark[1], line)
 
 
 def _has_names(
@@ -163,7 +177,8 @@ def _split(
     text = io.StringIO(sample, newline="")
     if delimiter == WHITESPACE:
         numbered = enumerate(islice(text, _SAMPLE_LINES), n_above + 1)
-        return [_Line(line.split(), end) for end, line in numbered if line.strip()]
+        split = ((end, line.encode().split()) for end, line in numbered)  # as LineFilter splits
+        return [_Line([value.decode() for value in values], end) for end, values in split if values]
     reader = csv.reader(text, delimiter=delimiter, skipinitialspace=skips_spaces)
     # A quotation mark that is never closed ends the sample.
     with suppress(csv.Error):
@@ -253,7 +268,7 @@ def _find_names(
     if agree and is_short and not any(last):
         return replace(usual, names=_fill_names([*first, ""]))
     if not agree or len(first) == n_values or len(rows) < 2:
-        if not is_named and _is_row(first, [line.values for line in rows]):
+        if not is_named and is_row(first, [line.values for line in rows]):
             raise HeaderMissing(dataset, [_describe_row(first)])
         # A spreadsheet's titles, filled up with delimiters.
         is_title = not is_named and agree and n_values > 2 and 2 * sum(map(bool, first)) <= n_values
@@ -319,7 +334,7 @@ def is_unnamed(name: str) -> bool:
     return name.startswith("Unnamed: ")
 
 
-def _is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+def is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first line contains values of its columns instead of their names."""
     rows = [row for row in rows if len(row) == len(names)]
     others = [row for row in rows if [value.strip() for value in row] != [*names]]

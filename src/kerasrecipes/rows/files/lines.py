@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kerasrecipes.rows.files.layout import SAMPLE_BYTES, WHITESPACE
+from kerasrecipes.rows.files.layout import SAMPLE_BYTES, WHITESPACE, double_marks
 from kerasrecipes.rows.limits import check_line
 
 
@@ -78,10 +78,14 @@ class LineFilter:
         delimiter: Between values; runs of white space become tabs.
         comment: The beginning of a comment, if any; a line of comments becomes an empty one.
         has_spaces: Whether spaces between a delimiter and a quotation mark are removed.
+        has_escapes: Whether quotation marks within values are written as \\".
     """
 
-    def __init__(self, delimiter: str, comment: str | None, has_spaces: bool = False) -> None:
+    def __init__(
+        self, delimiter: str, comment: str | None, has_spaces: bool, has_escapes: bool
+    ) -> None:
         self._is_whitespace, self._has_spaces = delimiter == WHITESPACE, has_spaces
+        self._has_escapes = has_escapes
         self._mark = delimiter.encode()
         self._comment = comment.encode() if comment else None
 
@@ -95,6 +99,7 @@ class LineFilter:
             yield self._filter_line(rest)
 
     def _filter_line(self, line: bytes) -> bytes:
+        line = double_marks(line) if self._has_escapes else line
         if self._comment is not None:
             place = line.find(self._comment)
             while line.count(b'"', 0, max(place, 0)) % 2:  # it is within quotation marks

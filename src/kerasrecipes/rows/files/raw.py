@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import os
 import struct
 import zipfile
 import zlib
@@ -88,6 +89,33 @@ def is_plain(start: bytes) -> bool:
     """Whether first bytes are neither of a compressed file nor of another format than text."""
     magics = [magic for magic, _, _ in _FORMATS]
     return not start.startswith((*magics, *_ARROWS, _XZ, _ZIP, _EMPTY_ZIP))
+
+
+def walk(folder: Path, reached: dict[str, Path]) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk a folder as ``os.walk`` does, links included, without what is hidden.
+
+    ``reached`` collects folders by their paths without links, so that none is read twice.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for root, inner, names in os.walk(folder, onerror=fail, followlinks=True):
+        real = os.path.realpath(root)
+        if real in reached:
+            problem = (
+                f"a folder must be reached in one way (received: {root} and {reached[real]} are "
+                "the same folder). Remove the link."
+            )
+            raise DataError(next(iter(reached.values())).name, [problem])
+        reached[real] = Path(root)
+        inner[:] = [name for name in inner if not is_hidden(name)]
+        yield root, inner, [name for name in names if not is_hidden(name)]
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is no data, by its name."""
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def read_start(file: Path) -> bytes:

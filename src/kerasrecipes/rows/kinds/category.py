@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -92,18 +93,20 @@ class CategoryColumn(Column):
         return [np.array([*names, ""], dtype=object)], np.zeros(len(names), dtype=bool)
 
     def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
-        """Categories that differ in capital letters only."""
+        """Categories that differ in capital letters or Unicode forms only."""
         first: dict[str, str] = {}
         pairs = [
             f"'{other}' and '{name}'"
             for name in cells.names
-            if (other := first.setdefault(name.casefold(), name)) != name
+            if (other := first.setdefault(normalize("NFKC", name).casefold(), name)) != name
         ]
         if not pairs:
             return ""
+        are_cases = len({*map(str.casefold, cells.names)}) == len(first)
+        forms = "" if are_cases else " or Unicode form"
         return (
-            f"{self.name}: {list_some(pairs)} differ in capital letters only, and are different "
-            "categories. If they mean the same, spell them the same way."
+            f"{self.name}: {list_some(pairs)} differ in capital letters{forms} only, and are "
+            "different categories. If they mean the same, spell them the same way."
         )
 
     @property

@@ -31,7 +31,7 @@ from kerasrecipes.rows.words import SHOWN, count, write_use
 
 DATE_PARTS: tuple[str, ...] = ("year", "month", "day", "weekday", "hour", "minute", "second")
 _PARTS_OF_TIME = DATE_PARTS[4:]
-_DURATION = re.compile(r"\d+:\d\d(?::\d\d)?")
+_DURATION = re.compile(r"\d+:\d\d(?::\d\d)?(?:\.\d+)?")
 _OFFSET = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$"
 _FAR_YEARS = (1901, 2199)
 """Dates of years outside these are seldom real dates: 9999-12-31 means "no end"."""
@@ -46,7 +46,7 @@ class DateColumn(Column):
     @property
     def expected(self) -> str:
         written = self.arguments["format"]
-        example = "times, such as 09:30" if self._is_time else "dates, such as 2024-12-31"
+        example = "times, such as 09:30" if self.is_time else "dates, such as 2024-12-31"
         return f"dates written as {write_value(written)}" if written else example
 
     @classmethod
@@ -60,6 +60,13 @@ class DateColumn(Column):
         wrong = ~cells.are_kept
         if readings:
             wrong &= np.isnat(readings[0].dates)
+        words = cells.take_names(wrong)
+        may_be_times = not readings or is_time_only(readings[0].date_format)
+        if words and may_be_times and all(map(_DURATION.fullmatch, words)):
+            shown = f"durations, such as {cells.show_first(wrong)}"
+            return Finding(
+                None, hint=f"{shown}; to use them, write one number each, such as minutes"
+            )
         if 2 * int(cells.counts[wrong].sum()) >= cells.n_values:
             styles = ", ".join(map(write_value, find_styles(cells.names)[:2]))
             hint = (
@@ -73,12 +80,6 @@ class DateColumn(Column):
                 None, hint=f"say which of {write_value(cells.names[0])} is the day: {use}"
             )
         column = cls.take(cells, "date", {"format": best.date_format})
-        words = cells.take_names(wrong)
-        if words and is_time_only(best.date_format) and all(map(_DURATION.fullmatch, words)):
-            shown = f"durations, such as {cells.show_first(wrong)}"
-            return Finding(
-                None, hint=f"{shown}; to use them, write one number each, such as minutes"
-            )
         return column.report_wrong(cells, wrong, "fix them" if len(words) > SHOWN else "")
 
     @classmethod
@@ -98,7 +99,7 @@ class DateColumn(Column):
         dates = dates[~np.isnat(dates)]
         is_time = pa.types.is_time(cells.type) or is_time_only(date_format)
         choices = _PARTS_OF_TIME if is_time else DATE_PARTS
-        if date_format and not is_time and not re.search("%[daA]", date_format):
+        if date_format and not is_time and not re.search("%[daAVs]", date_format):
             choices = DATE_PARTS[:2]
         numbers = {part: compute_part(dates, part) for part in choices}
         varying = tuple(part for part in choices if (numbers[part] != numbers[part][:1]).any())
@@ -106,13 +107,13 @@ class DateColumn(Column):
         return replace(column, parts=varying or choices[:1], reason=reason)
 
     @property
-    def _is_time(self) -> bool:
+    def is_time(self) -> bool:
         """Whether only times of day matter; False until the parts are found."""
         return bool(self.parts) and {*self.parts} <= {*_PARTS_OF_TIME}
 
     def accepts(self, kind: pa.DataType) -> bool:
         if pa.types.is_time(kind):
-            return self._is_time or not self.parts
+            return self.is_time or not self.parts
         # 20241231 is a date only where the recipe says how it is written.
         is_dated = is_text(kind) or pa.types.is_temporal(kind)
         return is_usable(kind) and (is_dated or self.arguments["format"] is not None)
@@ -122,6 +123,12 @@ class DateColumn(Column):
         wrong = np.isnat(dates) & ~cells.are_kept
         dates = np.append(dates, np.datetime64("NaT", "s"))
         return [compute_part(dates, part) for part in self.parts], wrong
+
+    def read_exact(self, cells: Cells) -> tuple[Dates, NDArray[np.bool_]]:
+        """Whole dates, of shape (n_rows,), NaT where missing; and which distinct ones are wrong."""
+        dates = self._read_dates(cells)
+        wrong = np.isnat(dates) & ~cells.are_kept
+        return np.append(dates, np.datetime64("NaT", "s"))[cells.codes], wrong
 
     def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
         """Dates of far years, such as 9999-12-31, or of years to come written with two digits."""
@@ -136,9 +143,9 @@ class DateColumn(Column):
                 "meant, write all of them with four digits."
             )
         is_far = (years < _FAR_YEARS[0]) | (years > _FAR_YEARS[1])
-        if not is_far.any() or is_far[~np.isnan(years)].all():
+        values = [cells.names[code] for code in np.unique(cells.codes[is_far])]
+        if not 0 < len(values) <= min(SHOWN, len(cells.names) - 1):  # 1850 among years before 1901
             return ""
-        values = [cells.names[code] for code in np.unique(cells.codes[is_far])[:SHOWN]]
         return (
             f"{self.name}: {', '.join(values)} is far from all other dates and occurs in "
             f"{count(int(is_far.sum()), 'row')}. If it means missing, write missing_values: "
@@ -153,7 +160,7 @@ class DateColumn(Column):
             texts = values if cells.is_text else pa.array(cells.names, pa.string())
             dates = parse_texts(texts, date_format, zone)
             # 2024-12-31 and 09:30 can be read in one way only, whatever the format of training.
-            other = "%H:%M" if self._is_time else None
+            other = "%H:%M" if self.is_time else None
             if other == date_format or not np.isnat(dates).any():
                 return dates
             return np.where(np.isnat(dates), parse_texts(texts, other, zone), dates)

@@ -16,18 +16,23 @@ from numpy.typing import NDArray
 Dates = NDArray[np.datetime64]
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_GERMAN = {"mär": "mar", "mai": "may", "okt": "oct", "dez": "dec"}
+"""German months whose first three letters differ from the English ones."""
 _DIRECTIVES = {
     "%Y": r"\d{4}", "%y": r"\d{2}", "%q": "[1-4]", "%m": r"\d{1,2}", "%d": r"\d{1,2}",
-    "%b": "|".join(_MONTHS),
-    "%B": "january|february|march|april|may|june|july|august|september|october|november|december",
-    "%a": "mon|tue|wed|thu|fri|sat|sun|[월화수목금토일]",
-    "%A": "monday|tuesday|wednesday|thursday|friday|saturday|sunday|[월화수목금토일]요일",
+    "%G": r"\d{4}", "%V": r"\d{2}", "%u": "[1-7]", "%s": r"\d{9,13}",
+    "%b": "|".join((*_MONTHS, *_GERMAN)),
+    "%B": "january|february|march|april|may|june|july|august|september|october|november|december|"
+    "januar|februar|märz|mai|juni|juli|oktober|dezember",
+    "%a": "mon|tue|wed|thu|fri|sat|sun|[월화수목금토일月火水木金土日]",
+    "%A": "monday|tuesday|wednesday|thursday|friday|saturday|sunday|[월화수목금토일]요일|"
+    "[月火水木金土日]曜日",
     "%H": r"\d{1,2}", "%I": r"\d{1,2}", "%M": r"\d{2}", "%S": r"\d{2}", "%f": r"\d{1,6}",
     "%p": r"[ap]m|[ap]\.m\.|오전|오후", "%z": r"Z|[+-]\d{2}:?\d{2}",
 }  # fmt: skip
-"""Directives that texts may contain; "%q" is a quarter.
+"""Directives that texts may contain; "%q" is a quarter, "%s" seconds or milliseconds since 1970.
 
-Names are English or Korean, whatever the locale.
+Names are English, German, Korean or Japanese, whatever the locale.
 """
 _DATES = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y. %m. %d.", "%Y. %m. %d", "%Y년 %m월 %d일"),
@@ -37,9 +42,9 @@ _DATES = (
     *("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d. %b %Y", "%d %b %y", "%d-%b-%y", "%d%b%Y"),
     *("%d %B %Y", "%d. %B %Y", "%d-%B-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y"),
     *("%Y-%m-%d(%a)", "%Y-%m-%d (%a)", "%Y.%m.%d(%a)", "%Y.%m.%d (%a)", "%Y년 %m월 %d일(%a)"),
-    *("%Y년 %m월 %d일 (%a)", "%Y년 %m월 %d일 %A"),
+    *("%Y년 %m월 %d일 (%a)", "%Y년 %m월 %d일 %A", "%Y年%m月%d日(%a)", "%Y年%m月%d日 %A"),
     *("%a, %d %b %Y", "%a %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%a, %b %d, %Y"),
-    *("%b. %d, %Y", "%d. %b. %Y"),
+    *("%b. %d, %Y", "%d. %b. %Y", "%G-W%V-%u", "%GW%V%u"),
 )
 _YEAR_FIRST = ("%y.%m.%d", "%y/%m/%d", "%y-%m-%d", "%y년 %m월 %d일", "%y%m%d")
 """Taken where no other format fits as well, or all dates would be in more years."""
@@ -47,17 +52,21 @@ _MONTHLY = (
     *("%Y-%m", "%Y/%m", "%Y.%m", "%m/%Y", "%m-%Y", "%m.%Y", "%Y년 %m월", "%Y년%m월", "%b-%y"),
     *("%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%B %y", "%Y-%b", "%Y %b", "%y-%b", "%b'%y"),
     *("%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y/Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%Y년 %q분기"),
+    *("%qQ%Y", "%qQ %Y", "%qQ%y", "%qQ %y", "Q%q'%y", "Q%q %y", "%Y년 %q/4분기", "%G-W%V", "%GW%V"),
 )
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f")
 _TIMES = (
     *(*_CLOCKS, "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p"),
     *("%I:%M:%S.%f %p", "%I.%M.%S.%f %p", "%p %I:%M", "%p %I:%M:%S", "%I %p", "%H시 %M분", "%Hh%M"),
-    *("%H.%M.%S", "%H%M%S", "%H.%M"),
+    *("%H시 %M분 %S초", "%p %I시 %M분", "%p %I시 %M분 %S초", "%H時%M分", "%H時%M分%S秒"),
+    *("%H:%M Uhr", "%H.%M.%S", "%H%M%S", "%H.%M"),
 )
 _WHOLE = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y")
 """Formats that have the time within the date: those of C's ctime and of Twitter."""
 _BETWEEN = (" ", "T", ", ", " - ", ":")
-_ZONE = re.compile(r"Z|[+-]\d{2}:?\d{2}| [+-]\d{2}:?\d{2}| (?:[A-Z]{2,5}|[A-Z][a-z]+/[A-Z]\w+)")
+_ZONE = re.compile(
+    r"(?:Z| ?[+-]\d{2}:?\d{2})(?:\[[A-Z]\w+(?:/\w+)*\])?| (?:[A-Z]{2,5}|[A-Z][a-z]+/[A-Z]\w+)"
+)
 _MONTHS_OF_YEARS = frozenset(("%b-%y", "%b %y", "%B %y", "%y-%b", "%b'%y"))
 """12-Nov may be a month of 2012 or a day."""
 
@@ -74,6 +83,7 @@ _FEWEST_YEARS_OF_DAYS = 20
 _SAMPLE = 300
 _MOST_CANDIDATES = 6
 _FEWEST_DATES = 5
+_LEAST_MILLISECONDS = 10**11  # 1973 in milliseconds, 5138 in seconds
 _LONGEST = 45
 
 
@@ -147,12 +157,13 @@ def find_styles(texts: Sequence[str]) -> list[str]:
 
 
 def find_format_of_numbers(numbers: NDArray[np.float64]) -> str | None:
-    """The format of whole numbers that are all dates, such as 20241231 or 202412.
+    """The format of whole numbers that are all dates, such as 20241231, 202412 or 20241231235959.
 
     Args:
         numbers: Of shape (n_rows,), all finite.
     """
-    for date_format, unit in (("%Y%m%d", 10_000), ("%Y%m", 100)):
+    for date_format in ("%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d%H", "%Y%m%d", "%Y%m"):
+        unit = 100 ** (date_format.count("%") - 1)
         if not len(numbers) or numbers.min() < 1900 * unit or numbers.max() >= 2101 * unit:
             continue
         distinct = np.unique(numbers)
@@ -161,6 +172,10 @@ def find_format_of_numbers(numbers: NDArray[np.float64]) -> str | None:
         texts = pa.array(distinct[:_SAMPLE].astype(np.int64)).cast(pa.string())
         if not np.isnat(parse_texts(texts, date_format)).any():
             return date_format
+    for unit in (1, 1000):  # 2001 to 2033, as seconds and as milliseconds
+        stamps = numbers[(numbers >= 1e9 * unit) & (numbers < 2e9 * unit) & (numbers % 1 == 0)]
+        if len(stamps) == len(numbers) and len(np.unique(stamps)) >= _FEWEST_DATES:
+            return "%s"
     return None
 
 
@@ -202,17 +217,34 @@ def _read_days(fields: Mapping[str, pa.Array]) -> tuple[Dates, NDArray[np.bool_]
         year = year + np.where(year < 69, 2000, 1900)
     if names := fields.get("b", fields.get("B")):
         name = pc.utf8_lower(pc.utf8_slice_codeunits(names, 0, 3))
+        for german, english in _GERMAN.items():
+            name = pc.replace_substring(name, german, english)
         month = pc.index_in(name, pa.array(_MONTHS)).fill_null(0).to_numpy() + 1
     if "q" in fields:
         month = 3 * _read_field(fields, "q", 1) - 2
+    if "V" in fields:
+        return _read_weeks(fields)
     first = (12 * (year - 1970) + month - 1).astype("M8[M]")
     days = first.astype("M8[D]") + (day - 1).astype("m8[D]")
     is_month = (year > 0) & (month >= 1) & (month <= 12)
     return days, is_month & (days.astype("M8[M]") == first)
 
 
+def _read_weeks(fields: Mapping[str, pa.Array]) -> tuple[Dates, NDArray[np.bool_]]:
+    """Days of ISO 8601's weeks, of which the first has January 4; Mondays where none is named."""
+    first = (_read_field(fields, "G", 1970) - 1970).astype("M8[Y]").astype("M8[D]")
+    fourth = first.astype(np.int64) + 3
+    week, weekday = _read_field(fields, "V", 1), _read_field(fields, "u", 1)
+    monday = fourth - (fourth + 3) % 7  # 1970-01-01 was a Thursday.
+    days = (monday + 7 * (week - 1) + weekday - 1).astype("M8[D]")
+    return days, (week >= 1) & (week <= 53)
+
+
 def _read_seconds(fields: Mapping[str, pa.Array]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Seconds since midnight, and which of them a clock shows; 24:00 is the end of a day."""
+    if "s" in fields:
+        stamps = _read_field(fields, "s")
+        return np.where(stamps < _LEAST_MILLISECONDS, stamps, stamps // 1000), stamps >= 0
     hour, minute, second = (_read_field(fields, key) for key in "HMS")
     fits = (minute < 60) & (second < 60)
     if "I" in fields:
@@ -261,7 +293,7 @@ def check_format(date_format: str) -> str:
 
 def is_time_only(date_format: str | None) -> bool:
     """Whether a format has a time of day and no date."""
-    return date_format is not None and not re.search("%[YymdbBaAq]", date_format)
+    return date_format is not None and not re.search("%[YymdbBaAqGVs]", date_format)
 
 
 def _find_candidates(text: str) -> Iterator[str | None]:
@@ -303,7 +335,10 @@ def _find_times(rest: str, date_format: str) -> Iterator[str]:
 def _match(date_format: str, text: str) -> int:
     """Where the part of a text ends that looks like a format; 0 where no part does."""
     match = _compile(date_format).match(text)
-    if match is None or not 1500 <= int(match.groupdict().get("Y", 1970)) < 2200:
+    if match is None:
+        return 0
+    found = match.groupdict()
+    if not 1500 <= int(found.get("Y", found.get("G", 1970))) < 2200:
         return 0
     return match.end()
 
@@ -318,6 +353,9 @@ def _write_pattern(date_format: str | None) -> str:
     if date_format is None:
         return _ISO
     pattern = re.sub(r"(?:\\ )+", " +", re.escape(date_format))
+    pattern = re.sub("%([MS])(?=[분초分秒])", r"(?P<\1>\\d{1,2})", pattern)  # 9시 5분
+    if re.search("%[bB]", date_format):
+        pattern = pattern.replace("%d", "%d(?:st|nd|rd|th)?")
     return re.sub("%([A-Za-z])", lambda found: f"(?P<{found[1]}>{_DIRECTIVES[found[0]]})", pattern)
 
 

@@ -13,8 +13,9 @@ from kerasrecipes.rows.words import write_use
 
 _FEWEST_ROWS_NUMBERED = 10
 _FEWEST_ROWS_UNLIKE = 20
+_MOSTLY = 0.95
 _ID_NAMES = re.compile(
-    r"(?:.*[\W_])?(?i:id|ids|uid|uuid|guid|key|index|idx|rownum|no\.?|nr\.?|serial|s/n)|"
+    r"(?:.*[\W_])?(?i:id|ids|uid|uuid|guid|key|index|idx|rownum|phone|mobile|no\.?|nr\.?|serial|s/n)|"
     r"(?i:.*(?:user|client|customer|order|person|patient|member|product|item|transaction)id)|"
     r".*[a-z](?:I[Dd]|N[or])|(?i:.*nummer)|.*(?:번호|아이디|식별자)"
 )
@@ -39,6 +40,9 @@ def find_row_number(cells: Cells) -> str:
     if n_rows < _FEWEST_ROWS_UNLIKE or not (is_counted or is_named):
         return ""
     if len(cells.distinct) < n_rows:
+        is_long = is_unnamed and end >= _FEWEST_ROWS_UNLIKE
+        if is_long and np.mean(np.diff(values.to_numpy()) == 1) >= _MOSTLY:
+            return f"row numbers of several tables, put together; {use}"
         return ""
     if is_counted:
         return f"{start:,} to {end:,} in another order: a row number, shuffled; {use}"

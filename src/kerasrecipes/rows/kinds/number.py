@@ -40,6 +40,8 @@ _PLAIN_FORMS = (
     (_IN_BRACKETS, r"-\1"),
 )  # fmt: skip
 """Patterns of spaces, minus signs and so on, and what they are replaced by."""
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+"""Digits, letters and marks as wide as a Chinese character, and the plain ones."""
 _PLAIN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _NUMBER = rf"^{_PLAIN}$|^[+-]?(inf|Infinity)$|^(nan|NaN)$"
 _CODES = (
@@ -58,6 +60,7 @@ _WRITTEN = re.compile(
 _MARKED = re.compile(
     r"(?=.*[^\d\s.,'+-])[^\w+(-]{0,3}[+-]?[0-9]+(?:[.,'][0-9]+)*\s*[^\d:/,-]{0,5}[23]?"
 )
+_IN_EITHER_NOTATION = re.compile(r"[+-]?(0|[1-9][0-9]*)([.,][0-9]+)?")
 _NO_UNITS = frozenset(
     [
         *("am", "pm", "st", "nd", "rd", "th", "e", "x", "k", "m", "bn"),
@@ -145,7 +148,9 @@ class NumberStyle:
             whole = rf"(?:[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+|[0-9]+)"
             if self.thousands == ",":  # 12,34,567, as India writes it
                 whole = rf"(?:[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}|{whole})"
-        return rf"^[+-]?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+        power = "(?:[eE][+-]?[0-9]+)?"  # which 1,234,567 never has
+        plain = rf"(?:[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+){power}"
+        return rf"^[+-]?(?:{plain}|{whole}(?:{point}[0-9]*)?)$"
 
 
 _STYLE_KEYS = tuple(field.name for field in fields(NumberStyle))
@@ -184,7 +189,7 @@ class NumberColumn(Column):
         texts = cells.distinct.filter(pa.array(~wrong))
         wrong &= ~cells.are_kept
         n_wrong = int(cells.counts[wrong].sum())
-        if len(texts) < 2 or has_codes(texts) or 2 * n_wrong >= cells.n_values:
+        if len(texts) < 2 or has_codes(_tidy(texts)) or 2 * n_wrong >= cells.n_values:
             return _hint_at_marks(cells)
         reason = f"number, written {f'with {style.describe()}' if style.arguments else 'as text'}"
         column = cls(cells.name, "float_normalized", style.arguments, reason=reason)
@@ -309,7 +314,8 @@ def find_style(cells: Cells) -> NumberStyle:
     unit = units.most_common(1)[0][0] if units else None
     if unit and " " in unit and 2 * units[unit] < len(found):
         unit = None  # "3 or more" next to 0, 1 and 2
-    decimal, thousands = _find_marks([match["body"] for match in found], cells.notation)
+    bodies = [match["body"] + (match["power"] or "") for match in found]
+    decimal, thousands = _find_marks(bodies, cells.notation)
     return NumberStyle(unit, decimal, thousands)
 
 
@@ -339,6 +345,9 @@ def has_codes(texts: pa.Array) -> bool:
 def _tidy(texts: pa.Array) -> pa.Array:
     """Texts with plain spaces, apostrophes and minus signs, and -5 for (5)."""
     texts = pc.utf8_trim_whitespace(texts.cast(pa.large_string()))
+    if pc.any(pc.match_substring_regex(texts, "[\uff01-\uff5e]")).as_py():
+        translated = [text and text.translate(_FULL_WIDTH) for text in texts.to_pylist()]
+        texts = pa.array(translated, texts.type)
     if pc.any(pc.match_substring_regex(texts, r"^\(|[^ -~]")).as_py():
         for pattern, plain in _PLAIN_FORMS:
             texts = pc.replace_substring_regex(texts, pattern, plain)
@@ -364,9 +373,11 @@ def _find_marks(bodies: Sequence[str], notation: Notation) -> tuple[str, str | N
 
 
 def _hint_at_marks(cells: Cells) -> Finding | None:
-    """A hint on numbers with marks that cannot be read: 3.5K and 2M, ~12."""
+    """A hint on numbers with marks that cannot be read: 3.5K and 2M, ~12, 1.5 and 2,5."""
     names = cells.names[:_MOST_LOOKED_AT]
-    if len(names) <= FEW_NUMBERS or not all(map(_MARKED.fullmatch, names)):
+    if len(names) <= FEW_NUMBERS:
+        return None
+    if not (all(map(_MARKED.fullmatch, names)) or all(map(_IN_EITHER_NOTATION.fullmatch, names))):
         return None
     shown = " and ".join(write_value(name) for name in names[:2])
     return Finding(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.rows.cells import Cells, is_text
 from kerasrecipes.rows.kinds.base import Column, Finding, Kind
+from kerasrecipes.rows.limits import LONGEST_TEXT
 from kerasrecipes.rows.words import write_use
 
 _FEWEST_ROWS = 20
@@ -26,7 +27,7 @@ class TextColumn(Column):
 
     @property
     def expected(self) -> str:
-        return "texts"
+        return f"texts of at most {LONGEST_TEXT >> 20} MB"
 
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
@@ -45,4 +46,4 @@ class TextColumn(Column):
 
     def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
         texts = np.array([*cells.names, ""], dtype=object)
-        return [texts], np.zeros(len(cells.names), dtype=bool)
+        return [texts], np.array([len(text) > LONGEST_TEXT for text in cells.names], dtype=bool)

@@ -1,0 +1,339 @@
+"""One training on several workers of a Ray cluster, by Ray Train.
+
+Ray Train's ``TensorflowTrainer``, a public beta, starts the workers, gives each its place in
+``TF_CONFIG``, and starts all of them again if one is lost. What the leader writes arrives
+here through an actor on this machine: epochs at once, files at each checkpoint and at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import wait
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from kerasrecipes.cluster.connection import connecting
+from kerasrecipes.cluster.seat import Epoch, Files, Result, Seat, read_run, write_run
+from kerasrecipes.distributed.shared import SharedJob
+from kerasrecipes.errors import InputError, RunFailed
+from kerasrecipes.interrupts import Interrupts, catching_signals
+from kerasrecipes.native_log import redirect_stderr
+from kerasrecipes.pipeline import Listener
+from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe.names import make_folder_name
+from kerasrecipes.resuming import Resumption
+from kerasrecipes.rows import load_for, read_for
+from kerasrecipes.rows.disk import are_on_disk
+from kerasrecipes.run_facts import find_git_commit, find_versions
+from kerasrecipes.runs import Run, RunWriter, create_run, is_run
+from kerasrecipes.training.team import Team
+from kerasrecipes.workers import GRACE_S
+
+try:
+    import ray.train
+except ImportError:  # some of what it needs is missing
+    raise InputError("--workers with --address needs Ray Train: pip install 'ray[train]'") from None
+
+_N_RESTARTS = 3
+_POLL_S = 0.2
+_END_S = 10
+_LOST = "warning  A worker was lost. All workers begin again from the last checkpoint."
+
+
+@dataclass
+class Update:
+    """What has arrived from the workers since the last look.
+
+    Attributes:
+        n_starts: How often the workers have begun.
+        epochs: Those that have ended.
+        files: The run's newest ones, or None.
+        result: The end of the training, or None.
+    """
+
+    n_starts: int = 0
+    epochs: Sequence[Epoch] = ()
+    files: Files | None = None
+    result: Result | None = None
+
+
+class Relay:
+    """An actor on this machine, between the workers and us."""
+
+    def __init__(self) -> None:
+        self.update, self.should_stop = Update(), False
+        self.newest: Files | None = None
+
+    def begin(self, is_leader: bool) -> Files | None:
+        """Begin a worker; returns the files of the newest checkpoint that arrived, if any did."""
+        self.update.n_starts += is_leader
+        return self.newest
+
+    def exchange(
+        self,
+        epochs: Sequence[Epoch] = (),
+        files: Files | None = None,
+        result: Result | None = None,
+    ) -> bool:
+        """Send what there is; returns whether the workers should stop."""
+        update = self.update
+        update.epochs = [*update.epochs, *epochs]
+        update.files, update.result = files or update.files, update.result or result
+        if files and any(name.startswith("checkpoints/") for name in files):
+            self.newest = files
+        return self.should_stop
+
+    def receive(self, should_stop: bool) -> Update:
+        """Receive what has arrived."""
+        self.should_stop = should_stop
+        update, self.update = self.update, Update(self.update.n_starts)
+        return update
+
+
+def train_on_cluster(
+    recipe: Recipe,
+    output_dir: Path,
+    listener: Listener,
+    *,
+    address: str,
+    n_workers: int,
+    command: Sequence[str] = (),
+    checkpoint_every_s: float = 60.0,
+    resumption: Resumption | None = None,
+) -> Run:
+    """Train a recipe on several workers of a Ray cluster, as ``pipeline.train`` does here.
+
+    Args:
+        recipe, output_dir, listener, command, checkpoint_every_s, resumption: As for that.
+        address: As ``ray.init`` takes it.
+        n_workers: They share each batch.
+
+    Raises:
+        InputError: There is no such cluster, or recipe or data break a rule.
+        RunFailed: Workers were lost again and again, or the training failed.
+        KeyboardInterrupt: The user stopped it; the run has a checkpoint to continue from.
+    """
+    with ExitStack() as stack:
+        interrupts = stack.enter_context(catching_signals(owns_process=True))
+        with listener.wait("connecting"):
+            stack.enter_context(connecting(address))
+        resources = _choose_resources(n_workers)
+        rows = read_for(recipe, stream=resumption.stays_on_disk if resumption else None)
+        dataset = load_for(recipe, listener.note, rows)
+        Team(n_workers).check_batch(min(recipe.batch_size, len(dataset.parts["train"])))
+        unfinished, resumed = None, {}
+        if resumption:
+            resumption.check_data(dataset, find_versions())
+            unfinished = Run(resumption.run.path.resolve())
+            resumed = {key: getattr(resumption, key) for key in ("changed", "allow_changes")}
+        here = ray.get_runtime_context().get_node_id()
+        relay = ray.remote(Relay).options(
+            num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False)
+        )
+        stack.enter_context(interrupts.deferring())
+        if resumption and not resumption.changed:
+            run = RunWriter(resumption.run.path)
+        else:
+            run = create_run(output_dir, make_folder_name(recipe.name), datetime.now())
+        stack.enter_context(run.holding())
+        path = run.path.resolve()
+        # On a node, a new run has a folder of its own, without the run that it continues.
+        folder = path.parents[1] if unfinished and unfinished.path == path else path
+        job = SharedJob(recipe, folder, tuple(command), unfinished)
+        task = {
+            "job": replace(job, interval_s=checkpoint_every_s, resumed=resumed),
+            "run": Run(path),
+            "relay": relay.remote(),
+            "rows": None if are_on_disk(rows.source.inputs) else ray.put(rows),
+            "unfinished": read_run(unfinished.path) if unfinished else {},
+            "git_commit": find_git_commit() or "",
+            "n_threads": resources["CPU"],
+        }
+        storage = stack.enter_context(TemporaryDirectory())
+        with listener.wait("importing TensorFlow"), redirect_stderr(Path(os.devnull)):
+            from ray.train.tensorflow import TensorflowTrainer
+        trainer = TensorflowTrainer(
+            _work,
+            train_loop_config=task,
+            scaling_config=ray.train.ScalingConfig(
+                num_workers=n_workers,
+                use_gpu="GPU" in resources,
+                resources_per_worker=resources,
+            ),
+            run_config=ray.train.RunConfig(
+                storage_path=storage,
+                failure_config=ray.train.FailureConfig(
+                    max_failures=_N_RESTARTS, controller_failure_limit=_N_RESTARTS
+                ),
+            ),
+        )
+        n_epochs = resumption.run.epochs_run if resumption else 0
+        follower = _Follower(run, listener, interrupts, address, n_epochs)
+        return follower.follow(trainer, task["relay"])
+
+
+def _choose_resources(n_workers: int) -> dict[str, int]:
+    """The CPUs of a worker, as many as leave room for all workers, and a GPU if there are any."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    n_gpus = int(any(node.get("GPU") for node in nodes))
+    for n_cpus in range(int(max(node.get("CPU", 0) for node in nodes)), 0, -1):
+        rooms = [node.get("CPU", 0) // n_cpus for node in nodes]
+        if n_gpus:
+            rooms = [min(room, node.get("GPU", 0)) for room, node in zip(rooms, nodes, strict=True)]
+        if sum(rooms) >= n_workers:
+            return {"CPU": n_cpus} | ({"GPU": n_gpus} if n_gpus else {})
+    kind = "GPU" if n_gpus else "CPU"
+    total = int(sum(node.get(kind, 0) for node in nodes))
+    raise InputError(
+        f"Each worker needs a {kind} of the cluster (received: --workers {n_workers}, and {total} "
+        f"{kind}s). Use fewer workers."
+    )
+
+
+def _work(task: Mapping[str, Any]) -> None:
+    """Train as one of the workers, whose place Ray Train has written into TF_CONFIG."""
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)  # which Ray Train sets
+    is_leader = ray.train.get_context().get_world_rank() == 0
+    job, relay, unfinished = task["job"], task["relay"], task["unfinished"]
+    if newest := ray.get(relay.begin.remote(is_leader)):
+        run, resumed = task["run"], {**job.resumed, "changed": ()}
+        job = replace(job, output_dir=run.path.parents[1], unfinished=run, resumed=resumed)
+        unfinished = newest
+    if ray.get(relay.exchange.remote()):  # stopped before the start
+        return
+    seat = Seat((), task["git_commit"], task["n_threads"])
+    seat.start(job, task["rows"] and ray.get(task["rows"]), unfinished)
+    sent: list[str] = []
+    while not wait([seat.training], timeout=_POLL_S).done:
+        if not is_leader:  # which also stops the others
+            continue
+        files, names = None, seat.list_milestones()
+        if names != sent:
+            with suppress(FileNotFoundError):  # a checkpoint was replaced: read the next time
+                files, sent = seat.read_files(), names
+        if ray.get(relay.exchange.remote(seat.list_epochs(), files)):
+            seat.interrupt()
+    result = seat.training.result()
+    should_stop = ray.get(relay.exchange.remote())
+    if result.was_killed is not None and not should_stop:
+        raise RuntimeError(result.error)  # so that all workers begin again
+    if is_leader:
+        ray.get(relay.exchange.remote(seat.list_epochs(), result=result))
+    elif result.error and not should_stop:
+        time.sleep(_END_S / 2)  # the leader, if it ends by the same error, has the run's files
+        ray.get(relay.exchange.remote(result=result))
+
+
+class _Follower:
+    """Shows and keeps what arrives from the workers.
+
+    Args:
+        run: The run on this machine.
+        listener: Shows the training.
+        interrupts: Signals that arrive here stop the workers.
+        address: The cluster's.
+        n_epochs: How many have ended before.
+    """
+
+    def __init__(
+        self,
+        run: RunWriter,
+        listener: Listener,
+        interrupts: Interrupts,
+        address: str,
+        n_epochs: int,
+    ) -> None:
+        self.run, self.listener, self.interrupts = run, listener, interrupts
+        self.address, self.n_epochs = address, n_epochs
+        self.is_new = not is_run(run.path)
+        self.warnings: list[str] = []
+        self.progress: Sequence[Any] = ()
+
+    def follow(self, trainer: Any, relay: Any) -> Run:
+        """Start a training and follow it to its end."""
+        reasons: list[str] = []
+
+        def fit() -> None:
+            try:
+                trainer.fit()
+            except ray.train.WorkerGroupError as error:  # its own text has tracebacks
+                reasons.extend(map(str, error.worker_failures.values()))
+            except (ray.train.TrainingFailedError, ray.exceptions.RayError) as error:
+                reasons.append(str(error))
+
+        # In the main thread, Ray would replace the signal handlers.
+        thread = threading.Thread(target=fit, daemon=True)
+        thread.start()
+        result, is_alive, stopped_s, n_starts = None, True, 0.0, 1
+        with ExitStack() as stack:
+            waiting = stack.enter_context(ExitStack())
+            waiting.enter_context(self.listener.wait("starting workers"))
+            while is_alive and not result:
+                time.sleep(_POLL_S)
+                is_alive = thread.is_alive()
+                try:
+                    update = ray.get(relay.receive.remote(bool(self.interrupts.number)))
+                except ray.exceptions.RayError:
+                    reasons[:] = ["The connection to the cluster was lost."]
+                    break
+                if update.n_starts > n_starts:
+                    self.listener.note(_LOST)
+                    n_starts = update.n_starts
+                if update.files and not self.progress:
+                    waiting.close()
+                self._show(update, stack)
+                result = update.result
+                if self.interrupts.number:
+                    stopped_s = stopped_s or time.monotonic()
+                    waits_s = GRACE_S if update.n_starts else 0.0
+                    is_alive = is_alive and time.monotonic() - stopped_s < waits_s
+            if result:
+                thread.join(_END_S)  # Ray Train ends its own actors
+        return self._end(result or Result({}, "\n".join(reasons), was_killed=True))
+
+    def _show(self, update: Update, stack: ExitStack) -> None:
+        """Write the files that arrived, and show the epochs."""
+        if update.files:
+            write_run(update.files, self.run.path)
+            self.run.begin(address=self.address)
+        if update.files and not self.progress:
+            info = self.run.info
+            self.warnings = info["warnings"]
+            self.listener.begin(info)
+            self.progress = stack.enter_context(self.listener.show_fit(info["epochs"], 1))
+            for each in self.progress:
+                each.set_params({"initial_epoch": self.n_epochs})
+                each.on_train_begin()
+        for epoch, logs in update.epochs:
+            for each in self.progress:
+                each.on_epoch_end(epoch - 1, logs)
+
+    def _end(self, result: Result) -> Run:
+        """Note how the run ended, or raise why."""
+        run, is_refusal = self.run, self.is_new and result.was_killed is None
+        if result.files:
+            write_run(result.files, run.path)
+            run.update(address=self.address)
+        elif not is_run(run.path) or (is_refusal and not run.epochs_run):
+            run.discard()  # as the leader did with its own
+            self.interrupts.check()
+            raise InputError(result.error)
+        else:
+            status = "interrupted" if self.interrupts.number else "failed"
+            run.update(status=status, error=result.error)
+        late = [each for each in run.info["warnings"] if each not in self.warnings]
+        self.listener.end(run, late)
+        self.interrupts.check()
+        if result.error:
+            raise RunFailed(result.error)
+        return run

@@ -1,0 +1,149 @@
+"""Workers on this machine: started, watched, and started again from the last checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from kerasrecipes.errors import RunFailed
+from kerasrecipes.memory import count_cores
+from kerasrecipes.runs import list_runs_of
+from kerasrecipes.workers import GRACE_S
+from kerasrecipes.workers import make_environment as make_plain_environment
+
+_SERVE = (  # Ctrl-C ends a worker that has not begun, without a traceback
+    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "from kerasrecipes.workers import end_with; end_with(int(sys.argv.pop(1))); "
+    "from kerasrecipes.cli.app import main; main()"
+)
+_POLL_S = 0.1
+_N_RESTARTS = 3
+
+
+class _Killed(Exception):
+    """A worker was ended by a signal that did not come from us."""
+
+
+class _Workers:
+    """The processes of one training; the first leads and prints, the others have logs."""
+
+    def __init__(self, arguments: Sequence[str], logs: Sequence[Path]) -> None:
+        self.logs = logs
+        self.stopped_s = 0.0
+        self.processes: list[subprocess.Popen[bytes]] = []
+        addresses = find_addresses(len(logs))
+        for number, log in enumerate(logs):
+            with log.open("wb") as file:
+                self.processes.append(
+                    subprocess.Popen(
+                        [sys.executable, "-c", _SERVE, str(os.getpid()), *arguments],
+                        stdin=subprocess.DEVNULL,
+                        stdout=file if number else None,
+                        stderr=file if number else None,
+                        env=make_environment(addresses, number),
+                        process_group=0,  # Ctrl-C reaches it through us, and so exactly once
+                    )
+                )
+
+    def send(self, number: int, frame: FrameType | None = None) -> None:
+        """Send a signal to every worker; a second one ends them at once."""
+        for process in self.processes:
+            process.send_signal(signal.SIGKILL if self.stopped_s else number)
+        self.stopped_s = self.stopped_s or time.monotonic()
+
+    def wait(self) -> int:
+        """Wait for the leader, or for another worker that fails; returns its exit code."""
+        while (codes := self._poll())[0] is None:
+            if any(codes):
+                self.stopped_s = self.stopped_s or time.monotonic()
+            if self.stopped_s and time.monotonic() - self.stopped_s > GRACE_S:
+                number, code = next(((i, code) for i, code in enumerate(codes) if code), (0, 1))
+                print(f"Worker {number} failed: see {self.logs[number]}", file=sys.stderr)
+                return max(code or 0, 1)
+            time.sleep(_POLL_S)
+        return codes[0] if codes[0] >= 0 else 128 - codes[0]
+
+    def _poll(self) -> list[int | None]:
+        codes = [process.poll() for process in self.processes]
+        for number, code in enumerate(codes):
+            if code is not None and code < 0 and not self.stopped_s:
+                raise _Killed(f"Worker {number} was ended by {signal.Signals(-code).name}.")
+        return codes
+
+    def end(self) -> None:
+        """End the processes that are left."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def train_here(
+    arguments: Sequence[str], options: Sequence[str], n_workers: int, folder: Path, console: Console
+) -> int:
+    """Train in several processes on this machine.
+
+    Args:
+        arguments: Of ``kerasrecipes``.
+        options: With which ``train --resume`` continues a run after a worker was killed.
+        folder: Where the recipe's runs are.
+        console: Where a restart is reported.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        RunFailed: Workers were killed again and again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    logs = [folder / f"worker-{number}.log" for number in range(n_workers)]
+    for n_left in reversed(range(_N_RESTARTS + 1)):
+        with ExitStack() as stack:
+            workers = _Workers(arguments, logs)
+            stack.callback(workers.end)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if (handler := signal.getsignal(number)) is not signal.SIG_IGN:
+                    signal.signal(number, workers.send)
+                    stack.callback(signal.signal, number, handler)
+            try:
+                return workers.wait()
+            except _Killed as error:
+                reason = str(error)
+        for run in list_runs_of(folder):
+            is_ours = run.status in ("killed", "failed")
+            if is_ours and run.info["process"]["pid"] == workers.processes[0].pid:
+                arguments = ["train", str(run.path), "--resume", *options]
+        if n_left:
+            text = f"warning  {reason} All workers begin again from the last checkpoint."
+            console.print(text, style="yellow", soft_wrap=True)
+    raise RunFailed(f"{reason} To continue: {shlex.join(['kerasrecipes', *arguments])}")
+
+
+def find_addresses(n_workers: int) -> list[str]:
+    """Addresses of this machine with ports that are free."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(n_workers)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+
+
+def make_environment(addresses: Sequence[str], number: int) -> dict[str, str]:
+    """Our environment with a worker's place, its share of the cores, and one of the GPUs."""
+    task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
+    environment = make_plain_environment(max(1, count_cores() // len(addresses)))
+    n_gpus = len([*Path("/dev").glob("nvidia[0-9]*")])
+    if n_gpus and "CUDA_VISIBLE_DEVICES" not in os.environ:
+        environment["CUDA_VISIBLE_DEVICES"] = str(number % n_gpus)
+    return environment | {"TF_CONFIG": json.dumps(task)}

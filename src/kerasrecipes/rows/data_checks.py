@@ -1,0 +1,348 @@
+"""Checks parts for faults of the data that make their scores misleading.
+
+A sentence gives the fault, how often it occurs, an example, its effect on the score, and the
+remedy. Slow checks read a sample of the rows, and the sentence says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.recipe.yaml_file import write_value
+from kerasrecipes.rows.dataset import (
+    Facts,
+    Inputs,
+    Part,
+    count_classes,
+    count_rows,
+    sample_rows,
+    take_rows,
+)
+from kerasrecipes.rows.disk import DiskRows
+from kerasrecipes.rows.kinds import Column, make_column
+from kerasrecipes.rows.windows import Series
+from kerasrecipes.rows.words import count, list_some
+
+_ODD = 0x9E3779B97F4A7C15  # 2**64 / golden ratio: an odd factor that changes all bits
+
+_FEWEST_COPIES, _COPIES = 3, 0.01
+"""Fewer copies, or a smaller share of them, do not matter."""
+
+_DISTINCT = 0.5
+"""Equal rows of a table are chance unless a column has this share of distinct values."""
+
+_CHANCE_PAIRS = 0.5
+"""Equal rows are chance if so many pairs of them are expected where columns are independent."""
+
+_MOST_PLACES = 64
+"""Values of an array's rows that are read to expect this."""
+
+_SAME_TARGET = 0.9
+"""Rows whose inputs are equal are copies if this share of them has equal targets, too."""
+
+_CONTRADICTIONS = 0.02
+_FEWEST_OF_CLASS = 5
+_TREE_ROWS, _FEWEST_TREE_ROWS = 1000, 50
+_TREE_VALUES = 200_000
+"""Rows × columns that one-column trees read."""
+
+_SKILL, _VARIANCE = 0.98, 0.995
+"""A column alone determines the target if it removes this share of the errors, or variance."""
+
+_DRIFT = 0.75
+"""A part differs from the training part if a classifier separates their rows with this AUC."""
+
+
+def check_parts(
+    parts: Mapping[str, Part], facts: Facts, spec: DatasetSpec, not_random: Collection[str]
+) -> Iterator[str]:
+    """Check the parts of a data set, and the rows in them.
+
+    Args:
+        parts: By name, "train" and those held out.
+        facts: The data set's.
+        spec: The recipe's ``dataset``.
+        not_random: The parts whose rows were not chosen at random.
+    """
+    train = parts["train"]
+    is_array = train.target.ndim > 1 and len(facts.target_names) == 1
+    has_classes = facts.task != "regression" and not is_array
+    if has_classes:
+        yield from _find_few(parts, facts, spec, not_random)
+    if isinstance(train.inputs, Series):
+        return
+    # Images in their files are not decoded only to be compared.
+    if not getattr(train.inputs, "digest", None) and _is_detailed(train.inputs):
+        keys = _hash_rows(train.inputs)
+        known, first, groups = np.unique(keys, return_index=True, return_inverse=True)
+        yield from _find_copies(parts, known, first, facts)
+        if has_classes:
+            yield from _find_contradictions(train, groups, facts)
+    if isinstance(train.inputs, dict):
+        columns = facts.columns or tuple(map(make_column, train.inputs))
+        columns = tuple(c for c in columns if c.kind != "text" and c.name not in spec.drop)
+        reported = {each.partition(" alone ")[0] for each in facts.warnings}
+        unreported = [column for column in columns if column.name not in reported]
+        if not is_array:
+            yield from _find_deciding(unreported, train.inputs, train.target, facts)
+        names = [name for column in columns for name in column.inputs]
+        yield from _find_drift(parts, names, not_random)
+
+
+def _find_few(
+    parts: Mapping[str, Part], facts: Facts, spec: DatasetSpec, not_random: Collection[str]
+) -> Iterator[str]:
+    """Find classes or labels of no or few training rows, and those that a held-out part lacks."""
+    n_classes = len(facts.class_names)
+    counts = {
+        name: np.array(count_classes(part.target.reshape(len(part), -1), n_classes))
+        for name, part in parts.items()
+    }
+    names = np.array(facts.class_names or facts.target_names, dtype=object)
+    noun, fewer = "label", "leave rare labels out of target"
+    if n_classes:
+        noun, fewer = "class", "join rare classes into one"
+    can_stratify = n_classes and not spec.stratify and not not_random
+    remedy = "Write stratify: true, or add rows of it" if can_stratify else "Add rows of it"
+    for name in [name for name in parts if name != "train"]:
+        unseen = (counts["train"] == 0) & (counts[name] > 0)
+        if unseen.any():
+            n_rows = count(int(counts[name][unseen].sum()), "row")
+            yield (
+                f"The training part has no row of {noun} {list_some(names[unseen])}, and the "
+                f"{name} part has {n_rows}, which the model cannot predict. {remedy}."
+            )
+        absent = (counts[name] == 0) & (counts["train"] > 0)
+        if absent.any():
+            yield (
+                f"The {name} part has no row of {noun} {list_some(names[absent])}, so its scores "
+                f"do not include it. {remedy}."
+            )
+    few = (counts["train"] > 0) & (counts["train"] < _FEWEST_OF_CLASS)
+    if few.any():
+        listed = [f"{names[i]} ({counts['train'][i]})" for i in np.flatnonzero(few)]
+        yield (
+            f"Fewer than {_FEWEST_OF_CLASS} training rows are of {noun} {list_some(listed)}: their "
+            f"scores depend on chance. Add rows, or {fewer}."
+        )
+
+
+def _hash_rows(inputs: Inputs) -> NDArray[np.uint64]:
+    """Give equal rows the same number, and others nearly always different ones."""
+    if not isinstance(inputs, dict):
+        rows: Any = inputs
+        pieces = rows.iterate() if isinstance(rows, DiskRows) else [rows]
+        hashes = [hash(row.tobytes()) for piece in pieces for row in piece]
+        return np.array(hashes, np.int64).view(np.uint64)
+    from pandas.util import hash_array
+
+    keys = np.zeros(count_rows(inputs), np.uint64)
+    for values in map(np.asarray, inputs.values()):
+        is_text = values.dtype == object
+        keys *= np.uint64(_ODD)
+        keys += hash_array(values) if is_text else values.view(f"u{values.itemsize}")
+    return keys
+
+
+def _is_detailed(inputs: Inputs) -> bool:
+    """Whether equal rows are copies, and not chance as for rows of a few categories."""
+    n_rows = count_rows(inputs)
+    some = take_rows(inputs, sample_rows(n_rows, _TREE_ROWS))
+    _, distinct = np.unique(_hash_rows(some), return_index=True)
+    if isinstance(some, dict):
+        columns = [_number(values) for values in some.values()]
+        if max(len(np.unique(values)) for values in columns) < _DISTINCT * len(columns[0]):
+            return False
+    else:
+        flat = some.reshape(len(some), math.prod(some.shape[1:]))
+        columns = [*flat[:, :: -(-flat.shape[1] // _MOST_PLACES)].T]
+    n_pairs, n_distinct = n_rows * (n_rows - 1) / 2, len(distinct)
+    for values in columns:
+        _, counts = np.unique(values[distinct], return_counts=True)
+        n_pairs *= (counts * (counts - 1)).sum() / max(n_distinct * (n_distinct - 1), 1)
+    return n_pairs < _CHANCE_PAIRS
+
+
+def _find_copies(
+    parts: Mapping[str, Part], known: NDArray[np.uint64], first: NDArray[np.intp], facts: Facts
+) -> Iterator[str]:
+    """Find rows of the test part, or else of the validation part, that are training rows, too.
+
+    Args:
+        known: The hashes of the training rows, ascending.
+        first: The first training row of each.
+    """
+    train = parts["train"]
+    for name in [each for each in ("test", "validation") if each in parts]:
+        part, keys = parts[name], _hash_rows(parts[name].inputs)
+        places = np.searchsorted(known, keys).clip(max=len(known) - 1)
+        rows = np.flatnonzero(known[places] == keys)
+        twins = first[places[rows]]
+        is_equal = part.target[rows] == train.target[twins]
+        is_copy = is_equal.all(axis=tuple(range(1, is_equal.ndim)))
+        n_copies = int(is_copy.sum())
+        is_chance = n_copies < _SAME_TARGET * len(rows)
+        if is_chance or n_copies < max(_FEWEST_COPIES, _COPIES * len(part)):
+            continue
+        here = facts.locate(part.rows[rows[is_copy][0]])
+        there = facts.locate(train.rows[twins[is_copy][0]])
+        if here == there:  # the parts are files or arrays of their own
+            here, there = f"{here} of the {name} part", f"{there} of the training part"
+        yield (
+            f"{n_copies:,} of {count(len(part), f'{name} row')} ({n_copies / len(part):.0%}) are "
+            f"training rows, too: {here} equals {there}. The {name} score is too good, because "
+            "the model was trained on these rows. Remove the copies."
+        )
+        return
+
+
+def _find_contradictions(train: Part, groups: NDArray[np.intp], facts: Facts) -> Iterator[str]:
+    """Find training rows of equal inputs, which form a group, and different classes or labels."""
+    if groups.max() + 1 == len(groups):
+        return
+    columns = {str(i): each for i, each in enumerate(train.target.reshape(len(train), -1).T)}
+    _, classes = np.unique(_hash_rows(columns), return_inverse=True)
+    n_classes = classes.max() + 1
+    pairs, first, counts = np.unique(
+        groups * n_classes + classes, return_index=True, return_counts=True
+    )
+    most = np.zeros(len(groups), np.int64)
+    np.maximum.at(most, pairs // n_classes, counts)
+    n_wrong = len(train) - int(most.sum())
+    if n_wrong < max(_FEWEST_COPIES, _CONTRADICTIONS * len(train)):
+        return
+    i = np.flatnonzero(np.diff(pairs // n_classes) == 0)[0]
+    here, there = (facts.locate(train.rows[row]) for row in sorted(first[i : i + 2]))
+    noun, right = ("classes", "right") if facts.class_names else ("labels", "right in all labels")
+    yield (
+        f"Training rows of equal inputs have different {noun}, such as {here} and {there}: no "
+        f"model can be {right} for more than {1 - n_wrong / len(train):.1%} of training rows. "
+        f"Correct the {noun}, or add a column that distinguishes these rows."
+    )
+
+
+def _find_deciding(
+    columns: Sequence[Column],
+    inputs: Mapping[str, NDArray[Any]],
+    target: NDArray[Any],
+    facts: Facts,
+) -> Iterator[str]:
+    """Find columns that determine a target without any other column.
+
+    Args:
+        target: Of shape (n_samples,) or (n_samples, n_targets).
+    """
+    is_number = facts.task == "regression"
+    if len(columns) < 2 or len(target) < _FEWEST_TREE_ROWS:
+        return
+    n_rows = max(_FEWEST_TREE_ROWS, min(_TREE_ROWS, _TREE_VALUES // len(columns)))
+    rows = sample_rows(len(target), n_rows)
+    half = len(rows) // 2
+    targets = target.reshape(len(target), -1)[rows]
+    varies = (np.ptp(targets[:half], axis=0) > 0) & (np.ptp(targets[half:], axis=0) > 0)
+    seen, held_out = targets[:half, varies], targets[half:, varies]
+    names = np.array(facts.target_names, dtype=object)[varies]
+    if not len(names):
+        return
+    baselines = np.zeros(len(names))
+    if not is_number:
+        shares = [np.unique(each, return_counts=True)[1].max() / len(each) for each in held_out.T]
+        baselines = np.array(shares)
+    least = baselines + (_VARIANCE if is_number else _SKILL) * (1 - baselines)
+    for column in columns:
+        values = np.column_stack([_number(inputs[name][rows]) for name in column.inputs])
+        scores = _score_alone(values[:half], seen, values[half:], held_out, is_number=is_number)
+        found = np.flatnonzero(scores >= least)
+        if not len(found):
+            continue
+        name, worst = list_some(names[found]), found[scores[found].argmin()]
+        what = f"explains {scores[worst]:.1%} of the variance of {name}"
+        if not is_number:
+            what = (
+                f"predicts {name} right for {scores[worst]:.1%} of rows (the most frequent class: "
+                f"{baselines[worst]:.0%})"
+            )
+        yield (
+            f"{column.name} alone {what}, in a sample of {len(rows):,} training rows. Leave it out "
+            f"with drop: {write_value([column.name])} if it is not known before {name} "
+            f"{'is' if len(found) == 1 else 'are'}."
+        )
+
+
+def _score_alone(
+    X: NDArray[Any], y: NDArray[Any], X_test: NDArray[Any], y_test: NDArray[Any], *, is_number: bool
+) -> NDArray[np.float64]:
+    """The accuracy of a tree or, for numbers, R² of interpolation between the nearest rows.
+
+    Args:
+        y, y_test: Of shape (n_rows, n_targets), one tree for all.
+
+    Returns:
+        Of shape (n_targets,).
+    """
+    if not is_number:
+        from sklearn.tree import DecisionTreeClassifier
+
+        tree = DecisionTreeClassifier(min_samples_leaf=2, random_state=0).fit(X, y)
+        return np.mean(tree.predict(X_test).reshape(y_test.shape) == y_test, axis=0)
+    scores = np.zeros(y.shape[1])
+    is_known = np.isfinite(X).all(axis=1)
+    if X.shape[1] > 1 or is_known.sum() < 2:  # a date has several numbers
+        return scores
+    x, x_test = X[is_known, 0], X_test[:, 0]
+    order = np.argsort(x, kind="stable")
+    is_inside = (x_test >= x.min()) & (x_test <= x.max())
+    y_inside = y_test[is_inside]
+    if len(y_inside) < len(y_test) / 2:
+        return scores
+    known = y[is_known][order]
+    nearest = [np.interp(x_test[is_inside], x[order], each) for each in known.T]
+    errors = ((y_inside - np.column_stack(nearest)) ** 2).sum(axis=0)
+    total = ((y_inside - y_inside.mean(axis=0)) ** 2).sum(axis=0)
+    return np.divide(total - errors, total, out=scores, where=total > 0)
+
+
+def _find_drift(
+    parts: Mapping[str, Part], names: Sequence[str], not_random: Collection[str]
+) -> Iterator[str]:
+    """Find held-out parts whose rows a classifier distinguishes from training rows."""
+    for name in not_random:
+        n_rows = min(len(parts[name]), len(parts["train"]), _TREE_ROWS)
+        if n_rows < _FEWEST_TREE_ROWS or not names:
+            continue
+        from sklearn.ensemble import RandomForestClassifier
+        from sklearn.metrics import roc_auc_score
+        from sklearn.model_selection import cross_val_predict
+
+        pair: list[Any] = [
+            take_rows(parts[each].inputs, sample_rows(len(parts[each]), n_rows))
+            for each in ("train", name)
+        ]
+        columns = [np.concatenate([one[each] for one in pair]) for each in names]
+        values = np.column_stack([*map(_number, columns)])
+        is_held_out = np.repeat([0, 1], n_rows)
+        forest = RandomForestClassifier(30, min_samples_leaf=5, random_state=0)
+        chances = cross_val_predict(forest, values, is_held_out, cv=3, method="predict_proba")[:, 1]
+        auc = roc_auc_score(is_held_out, chances)
+        if auc < _DRIFT:
+            continue
+        apart = [roc_auc_score(is_held_out, each) for each in np.nan_to_num(values).T]
+        worst = int(np.argmax(np.abs(np.array(apart) - 0.5)))
+        yield (
+            f"The {name} rows differ from the training rows: a classifier separates them with an "
+            f"AUC of {auc:.2f}. They differ most in {names[worst]}. A score on these rows applies "
+            "to such rows only."
+        )
+
+
+def _number(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Numbers as they are, and a number for each category."""
+    if values.dtype.kind == "O":
+        return np.unique(values.astype(str), return_inverse=True)[1].astype(float)
+    return values.astype(float)

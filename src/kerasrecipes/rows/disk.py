@@ -1,0 +1,188 @@
+"""Rows that stay on a disk, and are read when some of them are taken."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasrecipes.errors import RunFailed
+from kerasrecipes.rows.kinds import Column
+
+_PIECE_BYTES = 32 << 20
+_NUMBER = np.dtype(np.float32)
+_CODE = np.dtype(np.int32)  # of the same size
+
+
+class DiskRows:
+    """An array of shape (n_rows, ...) on a disk; indexing it reads rows into memory.
+
+    Args:
+        read: Reads rows by their numbers, which are in ascending order if the reader is fast so.
+        shape: Of the array, before ``rows`` are chosen.
+        dtype: Of its values.
+        rows: The numbers of the rows that belong to the array; None means all.
+        digest: Gives bytes that stand for all rows in a fingerprint; None means the values.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[NDArray[np.int64]], NDArray[Any]],
+        shape: tuple[int, ...],
+        dtype: Any,
+        rows: NDArray[np.int64] | None = None,
+        digest: Callable[[], Iterator[bytes]] | None = None,
+    ) -> None:
+        self.read, self.dtype, self.digest = read, np.dtype(dtype), digest
+        self._rows = rows
+        n_rows = shape[0] if rows is None else len(rows)
+        self.shape, self.ndim = (n_rows, *shape[1:]), len(shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def find(self, some: Any) -> Any:
+        """The numbers of some rows."""
+        if self._rows is not None:
+            return self._rows[some]
+        is_numbers = isinstance(some, np.ndarray) and some.dtype == np.int64
+        return some if is_numbers else np.arange(len(self))[some]
+
+    def __getitem__(self, some: Any) -> NDArray[Any]:
+        chosen = self.find(some)
+        return self.read(chosen) if chosen.ndim else self.read(chosen[None])[0]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[Any]:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def choose(self, rows: NDArray[np.int64]) -> DiskRows:
+        """Choose rows, by the numbers that ``find`` gives, without reading them."""
+        return DiskRows(self.read, self.shape, self.dtype, rows)
+
+    def map(self, change: Callable[[NDArray[Any]], NDArray[Any]], row: tuple[int, ...]) -> DiskRows:
+        """The same rows, each changed to shape ``row`` after it is read."""
+        read = self.read
+        shape = (self.shape[0], *row)
+        return DiskRows(lambda rows: change(read(rows)), shape, self.dtype, self._rows)
+
+    def astype(self, dtype: Any) -> DiskRows:
+        """The same rows, as another type."""
+        found = self.map(lambda values: values.astype(dtype, copy=False), self.shape[1:])
+        found.dtype = np.dtype(dtype)
+        return found
+
+    def iterate(self) -> Iterator[NDArray[Any]]:
+        """Read all rows in their order, some at once."""
+        n_at_once = count_rows_of(_PIECE_BYTES, self)
+        for start in range(0, len(self), n_at_once):
+            yield self[start : start + n_at_once]
+
+
+def are_on_disk(inputs: Any) -> bool:
+    """Whether rows are read when they are taken; a table's columns are alike."""
+    first = next(iter(inputs.values())) if isinstance(inputs, dict) else inputs
+    return isinstance(first, DiskRows)
+
+
+def choose_columns(columns: Mapping[str, Any], some: Any) -> dict[str, Any]:
+    """Choose rows of a table's columns, which share the rows' numbers, without reading them."""
+    rows = next(iter(columns.values())).find(some)
+    return {name: column.choose(rows) for name, column in columns.items()}
+
+
+def read_columns(columns: Mapping[str, Any], some: Any) -> dict[str, NDArray[Any]]:
+    """Read some rows of a table's columns, which share the rows' numbers."""
+    rows = next(iter(columns.values())).find(some)
+    return {name: column.read(rows) for name, column in columns.items()}
+
+
+def describe_stream(what: str, needed: int, free: int) -> str:
+    """Say why rows stay on disk without being asked for."""
+    return (
+        f"{what} stay on disk: in memory they would take about {needed / 1e9:,.1f} GB, and "
+        f"{free / 1e9:,.1f} GB are free. To choose, write stream: true or stream: false."
+    )
+
+
+def count_rows_of(n_bytes: int, array: Any) -> int:
+    """How many rows of an array take about so many bytes; 1 at least."""
+    row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:]))
+    return max(1, n_bytes // max(row_bytes, 1))
+
+
+class ColumnFile:
+    """A temporary file of a table's inputs, column by column; the system removes it at the end.
+
+    Numbers are float32, and categories are int32 places in the list of their texts.
+
+    Args:
+        columns: Those that are kept.
+        n_rows: The number of rows that will be written.
+
+    Raises:
+        RunFailed: The disk has too little room.
+    """
+
+    def __init__(self, columns: Sequence[Column], n_rows: int) -> None:
+        self._names = [name for column in columns for name in column.inputs]
+        self._codes: dict[str, dict[str, int]] = {}
+        self._n_rows = n_rows
+        folder = os.environ.get("TMPDIR", "/var/tmp")  # /tmp may be memory
+        folder = folder if os.path.isdir(folder) else tempfile.gettempdir()
+        n_bytes = len(self._names) * n_rows * _NUMBER.itemsize
+        try:
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  the map needs it
+            os.truncate(self._file.fileno(), max(n_bytes, 1))
+            if hasattr(os, "posix_fallocate"):  # not on macOS
+                os.posix_fallocate(self._file.fileno(), 0, max(n_bytes, 1))
+        except OSError as error:
+            raise RunFailed(
+                f"stream keeps a copy of the inputs in {folder}, of {n_bytes / 1e9:,.1f} GB: "
+                f"{error.strerror}. Set TMPDIR to a folder with room for it."
+            ) from error
+
+    def write(self, first_row: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write some rows of every column."""
+        for i, name in enumerate(self._names):
+            values = arrays[name]
+            values = self._encode(name, values) if values.dtype == object else values
+            place = (i * self._n_rows + first_row) * _NUMBER.itemsize
+            left = np.ascontiguousarray(values).view(np.uint8).data
+            while left:
+                n_written = os.pwrite(self._file.fileno(), left, place)
+                place, left = place + n_written, left[n_written:]
+
+    def _encode(self, name: str, texts: NDArray[Any]) -> NDArray[np.int32]:
+        import pandas as pd
+
+        known = self._codes.setdefault(name, {})
+        places, distinct = pd.factorize(texts)
+        codes = [known.setdefault(text, len(known)) for text in distinct]
+        return np.array(codes, _CODE)[places]
+
+    def open_columns(self) -> dict[str, Any]:
+        """The columns, by input, as DiskRows, once all rows are written."""
+        mapped = mmap.mmap(self._file.fileno(), 0, prot=mmap.PROT_READ)
+
+        def read(place: int, dtype: np.dtype[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+            column = np.frombuffer(mapped, dtype, self._n_rows, place * _NUMBER.itemsize)
+            values = column[rows]
+            mapped.madvise(mmap.MADV_DONTNEED)  # pages that were read are no memory of ours
+            return values
+
+        found = {}
+        for i, name in enumerate(self._names):
+            place = i * self._n_rows
+            if name in self._codes:
+                texts = np.array([*self._codes[name], ""], object)[:-1]
+                codes = DiskRows(partial(read, place, _CODE), (self._n_rows,), object)
+                found[name] = codes.map(texts.__getitem__, ())
+            else:
+                found[name] = DiskRows(partial(read, place, _NUMBER), (self._n_rows,), _NUMBER)
+        return found

@@ -1,0 +1,114 @@
+"""The points that a sweep can try, and the recipe of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from kerasrecipes.errors import KeyPath, Problem, RecipeError
+from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe.load import Draft
+from kerasrecipes.recipe.ranges import Range, SweepSpec, read_range
+
+Point = dict[str, Any]
+"""By range, a number or the text of a value; ranges that do not apply are missing."""
+
+
+class Space:
+    """Ranges around a recipe.
+
+    A range applies where its path leads into the recipe: ``optimizer.SGD.learning_rate`` only
+    where another range has set the optimizer to SGD.
+    """
+
+    def __init__(self, base: Recipe, spec: SweepSpec) -> None:
+        self.base = base
+        ranges = [read_range(key, value) for key, value in spec.ranges.items()]
+        self.ranges = sorted(ranges, key=lambda each: len(each.path))  # outer values come first
+
+    def choose(self, choose: Callable[[Range], Any]) -> Point:
+        """Choose a point, by a function that chooses for each range that applies."""
+        point: Point = {}
+        for each in self.ranges:
+            if not self._find_misfit(each, point):
+                point[each.key] = choose(each)
+        return point
+
+    def make(self, point: Mapping[str, Any], name: str) -> Recipe:
+        """Make the recipe of a point.
+
+        Raises:
+            RecipeError: The values do not go together.
+        """
+        return self._draft(point).finish(name)
+
+    def list_points(self, point: Point | None = None, n_set: int = 0) -> Iterator[Point]:
+        """List every point; none if the values of a range cannot be counted."""
+        point = point or {}
+        if n_set == len(self.ranges):
+            yield point
+        elif self._find_misfit(self.ranges[n_set], point):
+            yield from self.list_points(point, n_set + 1)
+        else:
+            each = self.ranges[n_set]
+            for choice in each.list_all():
+                yield from self.list_points({**point, each.key: choice}, n_set + 1)
+
+    @cached_property
+    def endpoints(self) -> list[Recipe]:
+        """The recipes of the ends of each range; all else is as in the base.
+
+        Raises:
+            RecipeError: With every problem of every one, at its range.
+        """
+        recipes: dict[str, Recipe] = {}
+        problems: list[Problem] = []
+        points = list(self._list_ends({}))
+        for each in self.ranges:
+            if not any(each.key in point for point in points):
+                outer = {other.key: other.ends[0] for other in self._list_outer(each)}
+                misfit = self._find_misfit(each, outer)
+                problems += misfit.problems if misfit else ()
+        for point in points:
+            try:
+                recipe = self.make(point, self.base.name)
+                recipes[recipe.to_yaml()] = recipe
+            except RecipeError as error:
+                problems += error.problems
+        if problems:
+            raise RecipeError([*dict.fromkeys(problems)])
+        return [*recipes.values()]
+
+    def _list_ends(self, point: Point) -> Iterator[Point]:
+        """List a point for each end of the ranges inside those of a point, and so on."""
+        for each in self.ranges:
+            is_next = [outer.key for outer in self._list_outer(each)] == [*point]
+            if is_next and not self._find_misfit(each, point):
+                for end in each.ends:
+                    yield {**point, each.key: end}
+                    yield from self._list_ends({**point, each.key: end})
+
+    def _list_outer(self, inner: Range) -> list[Range]:
+        """List the ranges that set a value around that of a range."""
+        return [
+            each for each in self.ranges if inner.path[: len(each.path)] == each.path != inner.path
+        ]
+
+    def _find_misfit(self, inner: Range, point: Mapping[str, Any]) -> RecipeError | None:
+        """Find why a range does not apply at a point of the ranges before it, if so."""
+        try:
+            self._draft({**point, inner.key: inner.ends[0]})
+        except RecipeError as error:
+            return error
+        return None
+
+    def _draft(self, point: Mapping[str, Any]) -> Draft:
+        draft = Draft(self.base)
+        for each in self.ranges:
+            if each.key in point:
+                place: KeyPath = ("sweep", "ranges", each.key)
+                if each.values:
+                    place = (*place, [*each.values].index(point[each.key]))
+                draft.set(each.path, each.get_value(point[each.key]), place)
+        return draft

@@ -1,0 +1,335 @@
+"""The steps of a sweep, and the object that it returns."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from kerasrecipes.comparison import Comparison, compare
+from kerasrecipes.comparison.comparable import check_rows, choose_metric
+from kerasrecipes.comparison.comparison import describe_recipes, frame_page
+from kerasrecipes.comparison.engine import Trainer
+from kerasrecipes.comparison.statistics import Ranking, Verdict
+from kerasrecipes.durable import write_file
+from kerasrecipes.errors import InputError, RecipeError, RunFailed
+from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.recipe.names import make_folder_name
+from kerasrecipes.recipe.ranges import SweepSpec
+from kerasrecipes.recipe.yaml_file import dump_yaml
+from kerasrecipes.report.words import write_number
+from kerasrecipes.run_facts import find_versions
+from kerasrecipes.runs import create_folder
+from kerasrecipes.sweeping.page import render_sweep
+from kerasrecipes.sweeping.search import Search, find_logged
+from kerasrecipes.sweeping.space import Space
+from kerasrecipes.terminal import print_warnings
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+_RECIPE, _BEST, _PAGE = "recipe.yaml", "best.yaml", "report.html"
+_JOURNAL, _LOCK = "journal.log", ".lock"
+_N_SEEDS = 5  # of the confirmation
+_NO_BETTER = "No better than where you began."
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A finished sweep; in a notebook it shows its page.
+
+    Example:
+        >>> sweep = kr.sweep("boston.yaml")
+        >>> print(sweep)
+        >>> kr.train(sweep.best)
+
+    Attributes:
+        folder: Its folder.
+        metric: The metric of validation rows.
+        higher_is_better: The metric's direction.
+        rows: A mapping per trial: its number, state, score, note, run, and values by range.
+        importance: By range, its share of what decides about good scores; see ``Search``.
+        comparison: The best recipe and the one that the sweep began with, on fresh seeds; None if
+            both are the same, or a training failed.
+        verdict: What the sweep found, a sentence per line.
+        command: The command that repeats it; empty in Python.
+    """
+
+    folder: Path
+    metric: str
+    higher_is_better: bool
+    rows: list[dict[str, Any]]
+    importance: Mapping[str, float]
+    comparison: Comparison | None
+    verdict: str
+    command: str = ""
+
+    @property
+    def best(self) -> Path:
+        """The best recipe's file."""
+        return self.folder / _BEST
+
+    @property
+    def page(self) -> Path:
+        """The page's file."""
+        return self.folder / _PAGE
+
+    @property
+    def ranking(self) -> list[dict[str, Any]]:
+        """The finished trials, best first."""
+        sign = -1 if self.higher_is_better else 1
+        finished = [row for row in self.rows if row["state"] == "finished"]
+        return sorted(finished, key=lambda row: sign * row["score"])
+
+    def __str__(self) -> str:
+        return self.verdict
+
+    def _repr_html_(self) -> str:
+        return frame_page(self.page, "Sweep")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe and its ranges, checked.
+
+    Attributes:
+        space: The ranges around the recipe.
+        spec: How they are searched.
+        metric: The metric of validation rows.
+        higher_is_better: The metric's direction.
+        facts: Facts of the data.
+    """
+
+    space: Space
+    spec: SweepSpec
+    metric: str
+    higher_is_better: bool
+    facts: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The resolved recipe with its ranges, as YAML."""
+        base = self.space.base
+        return dump_yaml({**base.to_dict(), "sweep": base.written["sweep"]})
+
+
+def plan_sweep(base: Recipe, data: Any = None) -> Plan:
+    """Check a recipe's ``sweep``: the ends of each range as recipes, and with the data.
+
+    Raises:
+        InputError: It is wrong, or Optuna is not installed.
+    """
+    if base.sweep is None:
+        message = f"{base.name} has no ranges. Add sweep: {{ranges: {{...}}, trials: 24}}."
+        raise InputError(message)
+    if find_spec("optuna") is None:
+        raise InputError("A sweep needs Optuna: pip install 'kerasrecipes[sweep]'")
+    space, spec = Space(base, base.sweep), base.sweep
+    facts = [*describe_recipes([base, *space.endpoints], data)]
+    check_rows(facts)
+    try:
+        metric, higher_is_better = choose_metric(facts, spec.metric)
+    except InputError as error:
+        raise RecipeError([base.problem(("sweep", "metric"), str(error))]) from None
+    if "validation" not in facts[0].data["rows"]:
+        message = f"A sweep chooses by validation rows: {base.name} has none. Set validation_split."
+        raise RecipeError([base.problem(("dataset",), message)])
+    logged = find_logged(metric)
+    if spec.prune and any(logged not in one.directions for one in facts):
+        message = f"prune needs {logged} after every epoch. Add it to the recipe's metrics."
+        raise RecipeError([base.problem(("sweep", "prune"), message)])
+    return Plan(space, spec, metric, higher_is_better, facts[0].data)
+
+
+def sweep(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    *overrides: str,
+    data: pd.DataFrame | None = None,
+    resume: bool = False,
+    workers: int | None = None,
+    address: str | None = None,
+    output_dir: str | Path = "runs",
+    console: Console | None = None,
+    command: Sequence[str] = (),
+) -> Sweep:
+    """Search the ranges of a recipe's ``sweep``, and test whether the best recipe is better.
+
+    Args:
+        recipe: A recipe, or with ``resume`` the folder of a sweep.
+        overrides: Changes to the recipe, such as "sweep.trials=50".
+        data: Rows to learn from, in place of those that the recipe names.
+        resume: Whether to continue the newest unfinished sweep of the recipe, or the named one.
+        workers: Trainings at once; None means one per core.
+        address: Of a Ray cluster to train on, such as "auto" or "ray://host:10001".
+        output_dir: The folder of all runs; a sweep has the folder sweeps/<name>/<time> in it.
+        console: Where progress goes; None keeps quiet.
+        command: The command line that started it, for runs and page.
+
+    Raises:
+        InputError: The recipe or a range is wrong; nothing was trained.
+        RunFailed: Every trial failed; the message names the page that lists them.
+        KeyboardInterrupt: Ctrl-C was pressed; ``resume`` continues the sweep.
+    """
+    console = console or Console(quiet=True, markup=False)
+    base, folder = _read_base(recipe, overrides, data is None, resume)
+    plan = plan_sweep(base, data)
+    parent = Path(output_dir) / "sweeps" / make_folder_name(base.name)
+    folder = _find_folder(plan, parent, folder) if resume else _make_folder(plan, parent)
+    trainer = Trainer(folder / "trials", console, tuple(command), workers, data, address=address)
+    with _opening_study(plan, folder) as study:
+        search = Search(
+            plan.space, plan.spec, plan.metric, trainer, plan.facts["fingerprint"], study
+        )
+        search.run()
+        found = Sweep(
+            folder, plan.metric, plan.higher_is_better, search.rows, search.measure_importance(),
+            None, "", shlex.join(command),
+        )  # fmt: skip
+        if found.ranking:
+            winner = plan.space.make(found.ranking[0]["values"], f"{base.name} best")
+            write_file(found.best, _write_best(winner, found).encode("utf-8"))
+            found = _confirm(found, plan, winner, trainer)
+        else:
+            found = replace(found, verdict=_describe_failure(found.rows))
+        page, warnings = render_sweep(found, plan)
+        print_warnings(console, warnings)
+        write_file(found.page, page.encode("utf-8"))
+    if not found.ranking:
+        raise RunFailed(f"{found.verdict}\nAll trials: {found.page}")
+    return found
+
+
+def proves_better(ranking: Ranking, name: str) -> bool:
+    """Whether a comparison has proven a recipe better than the others."""
+    first = ranking.standings[0]
+    return first.name == name and first.verdict is Verdict.BETTER
+
+
+def _read_base(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    overrides: Sequence[str],
+    needs_source: bool,
+    resume: bool,
+) -> tuple[Recipe, Path | None]:
+    """Read the recipe, and with ``resume`` the sweep's folder if that is what was given."""
+    if resume and isinstance(recipe, str | Path) and (Path(recipe) / _JOURNAL).is_file():
+        file = Path(recipe) / _RECIPE
+        return load_recipe(file, overrides, needs_source=needs_source), Path(recipe)
+    return load_recipe(recipe, overrides, needs_source=needs_source), None
+
+
+def _make_folder(plan: Plan, parent: Path) -> Path:
+    folder = create_folder(parent, datetime.now())
+    write_file(folder / _RECIPE, plan.text.encode("utf-8"))
+    return folder
+
+
+def _find_folder(plan: Plan, parent: Path, given: Path | None) -> Path:
+    """Find the sweep to continue, and check that it may.
+
+    Raises:
+        InputError: There is none, it is finished, or its recipe has changed.
+    """
+    folders = [given] if given else sorted(file.parent for file in parent.glob(f"*/{_JOURNAL}"))
+    unfinished = [folder for folder in folders if not (folder / _PAGE).exists()]
+    if not unfinished:
+        none = f"There is no unfinished sweep in {given or parent}."
+        raise InputError(f"{none} Without --resume, a new one begins.")
+    folder = unfinished[-1]
+    if plan.text != (folder / _RECIPE).read_text(encoding="utf-8"):
+        raise InputError(
+            f"The recipe has changed since {folder} began. To continue with its own recipe: "
+            f"kerasrecipes sweep {folder} --resume"
+        )
+    return folder
+
+
+@contextmanager
+def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
+    """Open the journal of a sweep, and keep other processes from it while the block lasts."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"Another process runs {folder}. Wait for its end.") from None
+    try:
+        study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(folder / _JOURNAL))),
+            study_name="sweep",
+            direction="maximize" if plan.higher_is_better else "minimize",
+            load_if_exists=True,
+        )
+        now = {"data": plan.facts["fingerprint"], "versions": find_versions()}
+        if study.user_attrs.get("began_with", now) != now:
+            raise InputError(f"Data or versions have changed since {folder} began. Begin anew.")
+        study.set_user_attr("began_with", now)
+        yield study
+    finally:
+        lock.release()
+
+
+def _write_best(winner: Recipe, found: Sweep) -> str:
+    """Write the best recipe as a file that trains as it stands, with where it comes from."""
+    score = f"{found.metric} {write_number(found.ranking[0]['score'], 4)}"
+    origin = f"trial {found.ranking[0]['trial']} of {len(found.rows)}, {found.folder}"
+    written = {key: value for key, value in winner.written.items() if key != "sweep"}
+    return f"# {origin}\n# validation {score}, seed {winner.seed}\n{dump_yaml(written)}"
+
+
+def _describe_failure(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Describe why no trial finished, by the first one that failed."""
+    for row in rows:
+        if row["state"] == "failed":
+            return f"Every trial failed.\nTrial {row['trial']}: {row['note']}"
+    return "No trial began before sweep.minutes ended. Give it more."
+
+
+def _confirm(found: Sweep, plan: Plan, winner: Recipe, trainer: Trainer) -> Sweep:
+    """Compare the best recipe with the one that the sweep began with, on fresh seeds.
+
+    Validation rows chose the recipe, so its scores on them are too good; test rows decide.
+    """
+    base = plan.space.base
+    part: Literal["test", "validation"] = "test" if "test" in plan.facts["rows"] else "validation"
+    if winner.normalise() == base.normalise() | {"name": winner.name}:
+        return replace(found, verdict=f"{_NO_BETTER}\nThe best trial is the same recipe.")
+    recipes = [
+        load_recipe(one, [f"seed={base.seed + 1}"], needs_source=False, report=[])
+        for one in (base, winner)
+    ]
+    try:
+        comparison = compare(
+            *recipes,
+            seeds=_N_SEEDS,
+            metric=plan.metric,
+            part=part,
+            data=trainer.data,
+            workers=trainer.workers,
+            address=trainer.address,
+            output_dir=found.folder / "confirmation",
+            console=trainer.console,
+            command=trainer.command,
+        )
+    except RunFailed as error:
+        why = f"Trainings with fresh seeds failed, so no test says whether it is better:\n{error}"
+        return replace(found, verdict=f"The best recipe is in {found.best.name}. {why}")
+    rows = "Test rows, which no trial used, decide."
+    if part == "validation":
+        rows = "There are no test rows, and the others chose the recipe: its scores are too good."
+    lines = [] if proves_better(comparison.ranking, winner.name) else [_NO_BETTER]
+    lines += [str(comparison), rows]
+    return replace(found, comparison=comparison, verdict="\n".join(lines))

@@ -1,0 +1,344 @@
+"""Many trainings on one machine: worker processes that import TensorFlow once each.
+
+Processes of one thread each train more models an hour than threads of one process, which share
+the interpreter's lock between batches. Every worker computes with one thread, so that results do
+not depend on the number of workers.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from kerasrecipes.errors import InputError, KerasRecipesError, RunFailed
+from kerasrecipes.memory import count_cores, find_free_memory, find_used_memory
+from kerasrecipes.pipeline import Listener, train
+from kerasrecipes.recipe import Recipe
+from kerasrecipes.resuming import Resumption
+from kerasrecipes.runs import Run
+
+if TYPE_CHECKING:
+    import keras
+
+_SERVE = (  # Ctrl-C ends a worker that has not begun, without a traceback
+    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "from kerasrecipes.workers import serve; serve(*map(int, sys.argv[1:]))"
+)
+GRACE_S = 60.0
+"""How long a worker may go on after a signal, or after another has failed."""
+
+_MOST_GROWTH = 1.0
+"""Of a worker's memory, as a share of what it had after its first training: Keras keeps some of
+every model (keras #20552)."""
+
+Show = Callable[[int, Mapping[str, float]], bool]
+"""Shows an epoch, counted from 1, and its scores; returns whether training should stop now."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recipe to train, and where its run goes.
+
+    Attributes:
+        unfinished: The run to continue, or None for a new one.
+        can_stop: Whether every epoch waits for the answer of ``show``.
+        rows: In place of those that the recipe names, or that the worker has.
+    """
+
+    recipe: Recipe
+    output_dir: Path
+    command: tuple[str, ...] = ()
+    unfinished: Run | None = None
+    can_stop: bool = False
+    rows: Any = None
+
+    def train(self, data: Any, show: Show) -> Outcome:
+        """Train in this process, which does nothing else.
+
+        Args:
+            data: A DataFrame in place of the rows that the recipe names, or None.
+        """
+        try:
+            rows = data if self.rows is None else self.rows
+            return Outcome(self.recipe, self.make_run(rows, show))
+        except KerasRecipesError as error:
+            return Outcome(self.recipe, None, str(error))
+
+    def make_run(self, data: Any, show: Show) -> Run:
+        """Train, or raise the error that ends the run."""
+        return train(
+            self.recipe,
+            self.output_dir,
+            _EpochShower(show),
+            command=self.command,
+            data=data,
+            owns_process=True,
+            **self.choose_options(),
+        )
+
+    def choose_options(self) -> dict[str, Any]:
+        """Choose further arguments of ``pipeline.train``."""
+        return {"resumption": self.unfinished and Resumption(self.unfinished, self.recipe)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one job: a run, or the reason why there is none."""
+
+    recipe: Recipe
+    run: Run | None
+    error: str = ""
+    was_reused: bool = False
+
+
+class _EpochShower(Listener):
+    """Shows every epoch, and ends the training if it should stop."""
+
+    def __init__(self, show: Show) -> None:
+        self._show, self._should_stop = show, False
+
+    @contextmanager
+    def show_fit(self, epochs: int, steps: int) -> Iterator[Sequence[keras.callbacks.Callback]]:
+        from keras.callbacks import LambdaCallback
+
+        yield [LambdaCallback(on_epoch_begin=self._check, on_epoch_end=self._show_epoch)]
+
+    def _show_epoch(self, epoch: int, logs: Mapping[str, float]) -> None:
+        scores = {name: float(value) for name, value in logs.items()}
+        self._should_stop = self._show(epoch + 1, scores)
+
+    def _check(self, epoch: int, logs: Mapping[str, float]) -> None:
+        if self._should_stop:  # the history has the epoch by now
+            raise RunFailed(f"It was stopped after epoch {epoch:,}.")
+
+
+class Crew:
+    """Worker processes, and a thread of ours for each; leaving the block ends them all.
+
+    If a worker process ends, only its run fails; the next run gets a new worker, as after a run
+    that left a worker with much more memory than its first one did.
+
+    Another kind of crew has the same ``size``, ``pool``, ``is_closing`` and ``train``, is left in
+    the same way, and raises ``WorkerEnded``.
+
+    Args:
+        size: How many trainings there are at once.
+        modules: Those that workers import first.
+        data: A DataFrame in place of the rows that recipes name, or None.
+        n_threads: Of each worker.
+    """
+
+    def __init__(
+        self, size: int, modules: Sequence[str] = (), data: Any = None, n_threads: int = 1
+    ) -> None:
+        self.size, self.n_threads = max(size, 1), n_threads
+        self.pool = ThreadPoolExecutor(self.size)
+        self.beginning = list(modules), data
+        self.workers: list[_Worker] = []
+        self.is_closing = False
+        self.idle: SimpleQueue[_Worker | None] = SimpleQueue()  # None: a new one is to be made
+        for _ in range(size):
+            self.idle.put(None)
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.is_closing = True
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        if kind and issubclass(kind, KeyboardInterrupt):  # runs in training are kept
+            for worker in self.workers:
+                worker.process.send_signal(signal.SIGINT)
+        self.pool.shutdown()
+        for worker in self.workers:
+            worker.end()
+
+    def train(self, job: Job, show: Show) -> Outcome:
+        """Train a job in an idle worker.
+
+        Raises:
+            WorkerEnded: The worker's process ended before.
+        """
+        worker = self.idle.get()
+        if worker is None:
+            worker = _Worker(self.beginning, self.n_threads)
+            self.workers.append(worker)
+        try:
+            return worker.train(job, show)
+        finally:
+            if worker.has_grown():
+                worker.end()
+            self.idle.put(worker if worker.process.poll() is None else None)
+
+
+class WorkerEnded(Exception):
+    """A worker's process ended while it trained."""
+
+    def __init__(self, reason: str, *, was_killed: bool) -> None:
+        super().__init__(reason)
+        self.was_killed = was_killed
+
+
+class _Worker:
+    """A process that trains one recipe after another.
+
+    It is no ``multiprocessing.Process``, which would run the caller's script once more. It has a
+    process group of its own: Ctrl-C reaches it only through us, and so exactly once.
+    """
+
+    def __init__(self, beginning: tuple[list[str], Any], n_threads: int) -> None:
+        self.connection, theirs = Pipe()
+        with theirs:
+            number = theirs.fileno()
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _SERVE, str(number), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=make_environment(n_threads),
+                pass_fds=[number],
+                process_group=0,
+            )
+        self._send(beginning)
+        self.memory: list[int] = []  # after each training, in bytes
+
+    def _send(self, message: Any) -> None:
+        with suppress(ConnectionError):  # the process has ended, which train reports
+            self.connection.send(message)
+
+    def train(self, job: Job, show: Show) -> Outcome:
+        """Train a job and show its epochs.
+
+        Raises:
+            WorkerEnded: The process ended before.
+        """
+        self._send(job)
+        try:
+            while isinstance(message := self.connection.recv(), tuple):
+                should_stop = show(*message)
+                if job.can_stop:
+                    self._send(should_stop)
+            self.memory.append(self.connection.recv())
+        except (EOFError, ConnectionError):
+            code = self.process.wait()
+            was_killed = code < 0 and code != -signal.SIGINT
+            raise WorkerEnded(_describe_death(code), was_killed=was_killed) from None
+        outcome: Outcome = message
+        return outcome
+
+    def has_grown(self) -> bool:
+        """Whether it has so much more memory than after its first training that it should end."""
+        growth = self.memory[-1] - self.memory[0] if self.memory else 0
+        return growth > min(_MOST_GROWTH * self.memory[0], find_free_memory()) if growth else False
+
+    def end(self) -> None:
+        """End the process once it is idle, and wait for that."""
+        self.connection.close()
+        self.process.wait()
+
+
+def find_modules(recipes: Sequence[Recipe]) -> list[str]:
+    """Find the modules that register the caller's own classes, for workers to import.
+
+    Raises:
+        InputError: A class is defined in the caller's script, which workers do not run.
+    """
+    keras = sys.modules.get("keras")
+    registered = keras.saving.get_custom_objects() if keras else {}
+    text = "".join(recipe.to_yaml() for recipe in recipes)
+    modules = {name: found.__module__ for name, found in registered.items() if name in text}
+    for name, module in modules.items():
+        if module == "__main__":
+            raise InputError(
+                f"Recipes train in processes of their own, which cannot import {name} from "
+                "your script. Put the class into a module, and import that."
+            )
+    return sorted({*modules.values()})
+
+
+def _describe_death(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"Its process ended with exit code {exit_code}."
+    killer = signal.Signals(-exit_code).name
+    if killer != "SIGKILL":
+        return f"Its process was ended by {killer}."
+    return (
+        "Its process was ended by SIGKILL, as the system does when memory runs out. Use fewer "
+        "--workers, or a smaller batch_size."
+    )
+
+
+def _has_gpu() -> bool:
+    return Path("/dev/nvidia0").exists()
+
+
+def count_workers() -> int:
+    """One for each core, or one if there is a GPU to share."""
+    return 1 if _has_gpu() else count_cores()
+
+
+def make_environment(n_threads: int = 1) -> dict[str, str]:
+    """Our environment, threads for TensorFlow, and modules found where we find them."""
+    names = ["TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"]
+    if not _has_gpu():
+        names.append("TF_NUM_INTEROP_THREADS")
+    path = os.pathsep.join(filter(None, sys.path))
+    return os.environ | dict.fromkeys(names, str(n_threads)) | {"PYTHONPATH": path}
+
+
+def serve(number: int, parent: int) -> None:
+    """Train every job that arrives at a file descriptor, until its other end is closed.
+
+    Args:
+        number: The file descriptor.
+        parent: The process that sends jobs. When it has ended, this one ends, too.
+    """
+    end_with(parent)
+    with Connection(number) as connection, suppress(EOFError):
+        modules, data = connection.recv()
+        for module in modules:
+            importlib.import_module(module)
+        while True:
+            job = connection.recv()
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            try:
+                outcome = job.train(data, partial(_show_there, connection, job))
+            except KeyboardInterrupt:
+                os._exit(130)  # TensorFlow's threads would delay a normal exit
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            connection.send(outcome)
+            connection.send(find_used_memory())
+
+
+def end_with(parent: int) -> None:
+    """End this process once its parent has ended, as SIGTERM does, with a checkpoint."""
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_S)
+        os._exit(128 + signal.SIGTERM)  # it waits for another process that has ended
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _show_there(connection: Connection, job: Job, epoch: int, logs: Mapping[str, float]) -> bool:
+    """Show an epoch in the process that sent the job."""
+    with suppress(BrokenPipeError, EOFError):  # it has ended, and so does this process soon
+        connection.send((epoch, logs))
+        return bool(job.can_stop and connection.recv())
+    return False
