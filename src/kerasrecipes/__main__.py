@@ -1,6 +1,34 @@
-"""``python -m kerasrecipes`` and ``kerasrecipes``."""
+"""``python -m kerasrecipes`` and ``kerasrecipes``, in a process of their own."""
 
-from kerasrecipes.cli.app import main
+import atexit
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line, and end the process without freeing its objects.
+
+    Freeing TensorFlow's takes a second. Threads are joined and exit handlers called before.
+    """
+    codes: list[int] = []
+    atexit.register(_leave, codes)  # the first handler is called last
+
+    from kerasrecipes.cli.app import main as run
+
+    try:
+        run()
+    except SystemExit as error:
+        codes += [error.code] if isinstance(error.code, int) else []
+        raise
+
+
+def _leave(codes: list[int]) -> None:
+    """End the process with an exit code; without one, as after an exception, do nothing."""
+    if codes:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(codes[0])
+
 
 if __name__ == "__main__":
     main()

@@ -70,10 +70,8 @@ def train_boosting(recipe: Recipe, output_dir: Path, command: Sequence[str], dat
     rows = np.arange(len(dataset.parts["train"]))
     predict = fit_baseline(estimator, _stack(train, train), rows, recipe, dataset, built)
     seconds = {"fit": round(time.perf_counter() - started_s, 3)}
-    metrics = {
-        name: score_baseline(recipe, dataset, built, name, predict(_stack(part.inputs, train)))
-        for name, part in dataset.parts.items()
-    }
+    answers = {name: predict(_stack(part.inputs, train)) for name, part in dataset.parts.items()}
+    metrics = score_baseline(recipe, dataset, built, answers)
     run = create_run(output_dir, make_folder_name(recipe.name), started_at)
     run.write_recipe(recipe.to_yaml())
     run.write_history({})

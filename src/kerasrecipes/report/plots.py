@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm, to_rgba
 from matplotlib.patches import Rectangle
@@ -70,6 +69,8 @@ def plot_regplot(
         unit: The target's unit; empty if it has none.
         with_r2: Whether the title has R².
     """
+    import seaborn as sns  # takes time, and no other plot needs it
+
     n_samples = len(y_true)
     shown = _evenly_spaced(n_samples)
     ax.scatter(y_true[shown], y_pred[shown], **_point_style(len(shown)))

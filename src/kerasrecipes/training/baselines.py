@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -70,15 +70,12 @@ def fit_linear(
         _LAST.clear()
         _LAST[key] = _predict_linear(recipe, dataset, built, n_used, n_steps)
     found = _LAST[key]
-    scores = {
-        name: score_baseline(recipe, dataset, built, name, each) for name, each in found.items()
-    }
     target = dataset.parts["test"].target
     ours, theirs = (measure_errors(codec, target, each) for each in (answers, found["test"]))
     return {
         "rows": n_used,
         "of_rows": n_rows,
-        "scores": scores,
+        "scores": score_baseline(recipe, dataset, built, found),
         "error": float(theirs.mean()),
         "gain": find_interval(theirs - ours),
     }
@@ -154,20 +151,30 @@ def fit_baseline(
 
 
 def score_baseline(
-    recipe: Recipe, dataset: Dataset, built: Built, part: str, answers: NDArray[Any]
-) -> dict[str, float]:
-    """Compute the scores that the network has: the recipe's loss and metrics, and ours."""
-    rows, codec = dataset.parts[part], built.codec
-    outputs = codec.encode(answers) if codec.mean else answers
-    if codec.from_logits:
-        chances = np.clip(answers, 1e-7, 1 - 1e-7)
-        is_sigmoid = codec.is_multilabel or codec.n_units == 1
-        outputs = np.log(chances) - is_sigmoid * np.log1p(-chances)
-    weights = () if rows.weights is None else (rows.weights,)
-    shown = outputs.astype(np.float32), codec.encode(rows.target), *weights
-    judge = keras.Sequential([keras.Input(outputs.shape[1:]), keras.layers.Identity()])
-    compile_model(recipe, judge, is_weighted=bool(weights))
-    scores = Scorer(judge, shown, recipe.batch_size)(shown)
+    recipe: Recipe, dataset: Dataset, built: Built, answers: Mapping[str, NDArray[Any]]
+) -> dict[str, dict[str, float]]:
+    """Compute the scores that the network has, by part: the recipe's loss and metrics, and ours.
+
+    Args:
+        answers: Predictions by part, of the same form as the saved model's.
+    """
+    codec, shown = built.codec, {}
+    is_sigmoid = codec.is_multilabel or codec.n_units == 1
+    for part, each in answers.items():
+        rows = dataset.parts[part]
+        outputs = codec.encode(each) if codec.mean else each
+        if codec.from_logits:
+            chances = np.clip(each, 1e-7, 1 - 1e-7)
+            outputs = np.log(chances) - is_sigmoid * np.log1p(-chances)
+        weights = () if rows.weights is None else (rows.weights,)
+        shown[part] = outputs.astype(np.float32), codec.encode(rows.target), *weights
+    first = next(iter(shown.values()))
+    judge = keras.Sequential([keras.Input(first[0].shape[1:]), keras.layers.Identity()])
+    compile_model(recipe, judge, is_weighted=len(first) > 2)
+    scorer = Scorer(judge, first, recipe.batch_size)
+    scores = {part: scorer(each) for part, each in shown.items()}
     if dataset.task == "regression":
-        scores |= score_answers(codec, rows.target, answers, weights=rows.weights)
+        for part, each in answers.items():
+            rows = dataset.parts[part]
+            scores[part] |= score_answers(codec, rows.target, each, weights=rows.weights)
     return scores
