@@ -33,7 +33,7 @@ def train(tmp_path, rows, dataset=None, layers=None, **keys):
         "layers": layers or LAYERS,
         "optimizer": {"Adam": {"learning_rate": 0.02}},
         "loss": "mse",
-        "epochs": 40,
+        "epochs": 100,
         "report": ["importance"],
         **keys,
     }
@@ -63,8 +63,9 @@ def test_a_date_counts_as_one_column(run):
 
 
 def test_it_says_how_many_rows_were_used(run):
-    facts = run.info["importance"]
-    assert (facts["rows"], facts["of_rows"], facts["repeats"]) == (120, 120, 5)
+    facts = run.info["importance"]  # a busy machine can afford fewer
+    assert 100 <= facts["rows"] <= facts["of_rows"] == 120
+    assert 1 <= facts["repeats"] <= 5
 
 
 def test_the_report_names_columns_without_effect_under_a_question(run):
