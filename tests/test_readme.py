@@ -1,8 +1,9 @@
-"""The English and the Korean README show the same code, links and pictures."""
+"""The English and the Korean README show the same code, links and pictures; the design is true."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,17 @@ def test_each_links_to_the_other_and_to_files_that_exist() -> None:
     assert "(README.md)" in KOREAN
     links = re.findall(r"\]\(([^)#]+)", ENGLISH)
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_packages_of_the_design_are_in_the_order_that_imports_are_checked_by() -> None:
+    """In ``pyproject.toml`` the highest layer is first, and layers may share a line."""
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    table = design.split("| package | task |")[1].split("\n\n")[0]
+    named = re.findall(r"^\| `(\w+)(?:\.py|/)` \|", table, re.MULTILINE)
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (layers,) = (each["layers"] for each in contracts if each["type"] == "layers")
+    groups = [re.findall(r"kerasrecipes\.(\w+)", layer) for layer in reversed(layers)]
+    places = [next(i for i, group in enumerate(groups) if name in group) for name in named]
+    assert sorted(named) == sorted(name for group in groups for name in group)
+    assert places == sorted(places)
