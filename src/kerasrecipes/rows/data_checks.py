@@ -77,8 +77,7 @@ def check_parts(
         yield from _find_few(parts, facts, spec, not_random)
     if isinstance(train.inputs, Series):
         return
-    # Images in their files are not decoded only to be compared.
-    if not getattr(train.inputs, "digest", None) and _is_detailed(train.inputs):
+    if _is_detailed(train.inputs):
         keys = _hash_rows(train.inputs)
         known, first, groups = np.unique(keys, return_index=True, return_inverse=True)
         yield from _find_copies(parts, known, first, facts)

@@ -28,7 +28,6 @@ class DiskRows:
         shape: Of the array, before ``rows`` are chosen.
         dtype: Of its values.
         rows: The numbers of the rows that belong to the array; None means all.
-        digest: Gives bytes that stand for all rows in a fingerprint; None means the values.
     """
 
     def __init__(
@@ -37,10 +36,8 @@ class DiskRows:
         shape: tuple[int, ...],
         dtype: Any,
         rows: NDArray[np.int64] | None = None,
-        digest: Callable[[], Iterator[bytes]] | None = None,
     ) -> None:
-        self.read, self.dtype, self.digest = read, np.dtype(dtype), digest
-        self._rows = rows
+        self.read, self.dtype, self._rows = read, np.dtype(dtype), rows
         n_rows = shape[0] if rows is None else len(rows)
         self.shape, self.ndim = (n_rows, *shape[1:]), len(shape)
 

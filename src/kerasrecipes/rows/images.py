@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import struct
@@ -113,12 +112,7 @@ class Images(Rows):
         def read(rows: NDArray[np.int64]) -> Pixels:
             return _read([files[row] for row in rows], folder, (height, width), spec.color_mode)
 
-        def digest() -> Iterator[bytes]:
-            yield f"{shape}".encode()
-            for file in files:
-                yield hashlib.sha256(file.read_bytes()).digest()
-
-        return DiskRows(read, (len(files), *shape), np.uint8, digest=digest)
+        return DiskRows(read, (len(files), *shape), np.uint8)
 
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False

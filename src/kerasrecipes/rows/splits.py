@@ -106,10 +106,6 @@ def compute_fingerprint(source: Source) -> str:
     """
     digest = hashlib.sha256()
     for name, values in _name_arrays(source):
-        if isinstance(values, DiskRows) and values.digest:
-            for block in values.digest():
-                digest.update(block)
-            continue
         pieces = values.iterate() if isinstance(values, DiskRows) else iter([values])
         if values.dtype.kind in "OUS":
             digest.update(f"{name} text {values.shape}\n[".encode())
