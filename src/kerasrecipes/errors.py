@@ -14,7 +14,7 @@ Anything else that escapes is a bug, and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,6 +119,12 @@ class DataError(InputError):
             f"{head}dataset {self.dataset}\n  {problem}"
             for head, problem in zip(heads, self.problems, strict=True)
         )
+
+
+def raise_problems(dataset: str, problems: Iterable[str]) -> None:
+    """Raise DataError if there are problems."""
+    if found := [*problems]:
+        raise DataError(dataset, found)
 
 
 class DataUnavailable(InputError):

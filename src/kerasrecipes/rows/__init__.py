@@ -22,9 +22,8 @@ from kerasrecipes.recipe.rules import LossKind, find_loss_kind, gives_masked_ste
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
 from kerasrecipes.rows.builtin import BuiltIn
-from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.compatibility import add_channel, check_compatibility, find_first_layer
-from kerasrecipes.rows.dataset import Dataset, Part
+from kerasrecipes.rows.dataset import Dataset, Part, check_keys
 from kerasrecipes.rows.downloads import Say, say_nothing
 from kerasrecipes.rows.files import TableFile, find_files, find_kind, open_stream, open_table_file
 from kerasrecipes.rows.files.frames import is_frame, read_frame

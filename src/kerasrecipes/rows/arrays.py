@@ -16,14 +16,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.errors import DataError, InputError, raise_problems
 from kerasrecipes.memory import find_free_memory
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.array_target import find_array_target, read_array_target, read_finite
 from kerasrecipes.rows.cells import Cells
-from kerasrecipes.rows.checks import check_keys
-from kerasrecipes.rows.dataset import PARTS, Source, Weights
+from kerasrecipes.rows.dataset import PARTS, Source, Weights, check_keys
 from kerasrecipes.rows.disk import DiskRows, are_on_disk, count_rows_of
 from kerasrecipes.rows.files import TableFile, find_files
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, NO_ROWS
@@ -91,9 +90,9 @@ class Arrays(Rows):
             raise DataError(self.name, [f"{problem}its numbers as the columns of one array."])
         x, y = self._find_roles(spec.target)
         named = spec.roles | {"sample_weight": spec.sample_weight}
-        if wrong := [key for key, name in named.items() if name == y]:
-            problems = [f"{key}: '{y}' is the target. Remove it from {key}." for key in wrong]
-            raise DataError(self.name, problems)
+        wrong = [key for key, name in named.items() if name == y]
+        problems = [f"{key}: '{y}' is the target. Remove it from {key}." for key in wrong]
+        raise_problems(self.name, problems)
         own = self._find_parts(x, y)
         pairs = [*own.values()]
         self._check_pairs(pairs)
@@ -288,8 +287,7 @@ class Arrays(Rows):
         for names in zip(*pairs, strict=True):
             if len({self._arrays[name].shape[1:] for name in names}) > 1:
                 problems.append(f"{' and '.join(names)} must have rows of one shape.")
-        if problems:
-            raise DataError(self.name, problems)
+        raise_problems(self.name, problems)
 
     def _take_inputs(self, name: str) -> Any:
         """Pixels stay bytes; all else becomes finite float32, on a disk when it is read."""
@@ -363,8 +361,7 @@ class Arrays(Rows):
                 problems.append(f"array '{name}' of {array.dtype} cannot be a column: {error}.")
         if not columns and not problems:
             problems.append("the array has no columns. Give it at least two.")
-        if problems:
-            raise DataError(self.name, problems)
+        raise_problems(self.name, problems)
         return pa.table(columns)
 
     def _name_columns(self, schema: Schema) -> pa.Table:

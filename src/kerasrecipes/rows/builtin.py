@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasrecipes.backend import import_keras
-from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.errors import DataError, InputError, raise_problems
 from kerasrecipes.recipe.dataset_rules import ID_KEYS
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Notation
-from kerasrecipes.rows.checks import check_keys
 from kerasrecipes.rows.columns import check_names, find_columns
-from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.dataset import Source, check_keys
 from kerasrecipes.rows.downloads import (
     Say,
     downloading,
@@ -95,14 +94,12 @@ class BuiltIn(Rows):
         import pyarrow as pa
 
         table = LoadedTable(pa.table(source.inputs), Notation(), self.name)
-        if problems := [*check_names(table.names, spec, ())]:
-            raise DataError(self.name, problems)
+        raise_problems(self.name, check_names(table.names, spec, ()))
         # Columns that are dropped are dropped later, and named as this table's own.
         undropped = spec.model_copy(update={"drop": []})
         found = find_columns(table, undropped, ())
         read = table.read_columns(found.columns)
-        if read.problems:
-            raise DataError(self.name, read.problems)
+        raise_problems(self.name, read.problems)
         return replace(source, inputs=read.arrays, columns=found.columns, left_out=found.left_out)
 
     def iterate(

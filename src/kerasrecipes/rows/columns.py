@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from kerasrecipes.errors import DataError
+from kerasrecipes.errors import raise_problems
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
@@ -74,8 +74,8 @@ def find_columns(
         others = [name for name in free if name not in features and table.take_cells(name).is_text]
         features |= dict.fromkeys(chosen or others, text)
     spec = spec.model_copy(update={"features": features})
-    if problems := [*check_names(names, spec, targets)]:
-        raise DataError(table.name, problems)
+    raise_problems(table.name, check_names(names, spec, targets))
+    problems: list[str] = []
     used: list[Column] = []
     numbered: dict[str, str] = {}
     for name in names:
@@ -95,7 +95,7 @@ def find_columns(
             if instead is None or instead.column is None or not is_few:
                 problems.append(finding.problem)
                 continue
-            finding = instead.explain(finding.hint)
+            finding = replace(instead, hint=finding.hint)
         if finding.column is None or finding.column.kind == "text":
             reasons[name] = "; ".join(filter(None, (finding.reason, finding.hint)))
             continue
@@ -108,9 +108,7 @@ def find_columns(
         used = [column for column in used if column.name not in numbered]
         reasons |= numbered
     left_out = tuple((name, reasons[name]) for name in names if name in reasons)
-    problems += [] if problems else _check_used(used, left_out, spec)
-    if problems:
-        raise DataError(table.name, problems)
+    raise_problems(table.name, problems or _check_used(used, left_out, spec))
     return Findings(tuple(used), left_out)
 
 

@@ -10,8 +10,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import DataError
-from kerasrecipes.recipe.schema import Task
+from kerasrecipes.errors import DataError, raise_problems
+from kerasrecipes.recipe.dataset_rules import DataKind, find_unusable
+from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.rows.disk import are_on_disk, choose_columns, read_columns
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.target import ClassType
@@ -30,6 +31,22 @@ PARTS = {
 }
 """Names of the parts that data may bring, in arrays (x_val) and folders (val/)."""
 PART_NAMES = {name: part for part, names in PARTS.items() for name in names}
+
+
+def check_keys(spec: DatasetSpec, dataset: str, kind: DataKind, received: str) -> None:
+    """Check that a recipe sets only keys that apply to its kind of data.
+
+    Args:
+        spec: The recipe's ``dataset``.
+        dataset: The data set's name, for messages.
+        kind: The kind of the data.
+        received: The same in words.
+
+    Raises:
+        DataError: A key has no use; it lists all of them.
+    """
+    written = spec.model_dump(exclude_unset=True)
+    raise_problems(dataset, (message for _, message in find_unusable(written, kind, received)))
 
 
 def count_rows(inputs: Inputs) -> int:

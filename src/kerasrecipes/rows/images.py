@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.errors import DataError, InputError, raise_problems
 from kerasrecipes.memory import count_cores, find_free_memory, make_aligned
 from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.checks import check_keys
-from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Source, choose_rows
+from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Source, check_keys, choose_rows
 from kerasrecipes.rows.disk import DiskRows, describe_stream
 from kerasrecipes.rows.files import expand
 from kerasrecipes.rows.files.raw import explain_damage, is_hidden, walk
@@ -309,8 +308,7 @@ def _check_images(
             f"images must have one size (received: {first} with {size[0]} × {size[1]}, {other}, as "
             f"height × width). Bring them to one with image_size: [{size[0]}, {size[1]}]."
         )
-    if problems:
-        raise DataError(dataset, problems)
+    raise_problems(dataset, problems)
     height, width = size
     return height, width
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import DataError
+from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.data_checks import check_parts
 from kerasrecipes.rows.dataset import Dataset, Facts, Part, Source, check_weights
@@ -47,9 +47,7 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     Raises:
         DataError: The data lack what the recipe requires; all problems are listed.
     """
-    problems = [*_check_drop(source, spec), *_check_splits(name, source, spec)]
-    if problems:
-        raise DataError(name, problems)
+    raise_problems(name, [*_check_drop(source, spec), *_check_splits(name, source, spec)])
     rows: RowNumbers = np.arange(len(source.target))
     rows = rows if source.times is None else source.times.argsort(kind="stable")
     fractions = {

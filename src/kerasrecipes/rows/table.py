@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import DataError
+from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.memory import find_free_memory
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.rules import LossKind
@@ -98,11 +98,9 @@ class Table(Rows):
         names = [*original]
         targets = self._choose_targets(names, spec)
         wanted = [*targets, *spec.roles.values(), *filter(None, [spec.sample_weight])]
-        if problems := [*check_names(names, spec, targets)]:
-            raise DataError(self.name, problems)
+        raise_problems(self.name, check_names(names, spec, targets))
         columns, rows, step = file.read_sample([original[name] for name in dict.fromkeys(wanted)])
-        if problems := find_repeated(rows.column_names):
-            raise DataError(self.name, problems)
+        raise_problems(self.name, find_repeated(rows.column_names))
         notation = replace(file.notation, step=step)
         sample = LoadedTable(_strip_names(rows), notation, self.name)
         notes = tuple(file.notes)
@@ -116,8 +114,7 @@ class Table(Rows):
         read = ColumnsRead({}, np.ones(n_rows, dtype=bool))
         for table in self._iterate_tables(spec, [column.name for column in columns], columns):
             piece, start = table.read_columns(columns), table.first_row
-            if piece.problems:
-                raise DataError(self.name, piece.problems)
+            raise_problems(self.name, piece.problems)
             file.write(start, piece.arrays)
             read.complete[start : start + len(table)] = piece.complete
             read.add_piece(piece)
@@ -130,8 +127,7 @@ class Table(Rows):
         if self.text or spec.timeseries:
             check_memory(file.estimate_memory(), self.name)
         table = _strip_names(file.read(as_text))
-        if problems := find_repeated(table.column_names):
-            raise DataError(self.name, problems)
+        raise_problems(self.name, find_repeated(table.column_names))
         if not len(table):
             raise DataError(self.name, [NO_ROWS])
         return LoadedTable(table, file.notation, self.name, notes=tuple(file.notes))
@@ -270,8 +266,7 @@ class Table(Rows):
         n_rows, n_notes = 0, 0
         pieces = map(_strip_names, file.iterate(wanted, numbers, ROWS_AT_ONCE))
         for rows in _gather(pieces, ROWS_AT_ONCE):
-            if problems := find_repeated(rows.column_names, wanted):
-                raise DataError(self.name, problems)
+            raise_problems(self.name, find_repeated(rows.column_names, wanted))
             notes, n_notes = tuple(file.notes[n_notes:]), len(file.notes)
             table = LoadedTable(rows, file.notation, self.name, n_rows, notes)
             if len(rows) or is_in_memory:
@@ -311,8 +306,7 @@ class Table(Rows):
         if schema.spec.timeseries and time in table.names:
             times = read_known_times(table.take_cells(time), schema.spec)
             times = None if times is None else times[keep]
-        if problems:
-            raise DataError(self.name, problems)
+        raise_problems(self.name, problems)
         left_out = {
             f"{_name_targets(cells)} missing": int((~known).sum()),
             f"values are missing ({', '.join(read.gaps)})": int((known & ~keep).sum()),
@@ -337,9 +331,7 @@ class Table(Rows):
         names = self._open(spec, None).list_names()
         if names is not None:
             names = [name.strip() for name in names]
-            problems = [*check_names(names, spec, self._choose_targets(names, spec))]
-            if problems:
-                raise DataError(self.name, problems)
+            raise_problems(self.name, check_names(names, spec, self._choose_targets(names, spec)))
 
     def _choose_targets(self, names: Sequence[str], spec: DatasetSpec) -> tuple[str, ...]:
         targets = [spec.target] if isinstance(spec.target, str) else spec.target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import DataError
+from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import Task
 from kerasrecipes.recipe.yaml_file import write_value
@@ -94,14 +94,15 @@ class Target:
         Raises:
             DataError: Values are not numbers, or are not classes that the model was trained on.
         """
-        _raise([problem for cells in several if (problem := check_type(cells))], several)
+        dataset = several[0].dataset
+        raise_problems(dataset, filter(None, map(check_type, several)))
         read_one = self._read_classes if self.class_names else _read_numbers
         if self.task == "multilabel":
             read_one = _read_labels
         read = [
             read_one(column, cells) for column, cells in zip(self.columns, several, strict=True)
         ]
-        _raise([problem for _, _, problem in read if problem], several)
+        raise_problems(dataset, [problem for _, _, problem in read if problem])
         arrays = [values for values, _, _ in read]
         known = np.logical_and.reduce([is_known for _, is_known, _ in read])
         return arrays[0] if len(arrays) == 1 else np.column_stack(arrays), known
@@ -146,17 +147,19 @@ def find_target(
     Raises:
         DataError: The values do not suit the task.
     """
-    problems = [problem for cells in several if (problem := check_type(cells))]
+    dataset = several[0].dataset
+    raise_problems(dataset, filter(None, map(check_type, several)))
     if len(several) > 1 and task == "classification":
         names = ", ".join(cells.name for cells in several)
-        problems.append(
+        problem = (
             "target: several targets are numbers, and classification has one target (received: "
             f"{names}). Keep one of them, or write task: regression; for labels, task: multilabel."
         )
-    _raise(problems, several)
+        raise DataError(dataset, [problem])
     if task == "multilabel" or (len(several) > 1 and not task and hint is LossKind.BINARY):
         labels = tuple(BooleanColumn.take(cells, "boolean", {}) for cells in several)
-        are_read = not any(map(_find_problem, labels, several))
+        pairs = zip(labels, several, strict=True)
+        are_read = not any(label.read(each)[1] for label, each in pairs)
         if are_read or task == "multilabel":
             target = Target(labels, "multilabel")
             return target, *target.read(several)
@@ -173,8 +176,8 @@ def find_target(
     kept = names_by_row[keep]
     # Numbers by size, texts by letter.
     class_names = tuple(sorted(set(kept.tolist()), key=float if cells.is_number else str))
-    problem = _check_classes(class_names, len(kept), cells, is_asked=task is not None)
-    _raise([problem] if problem else [], several)
+    is_asked = task is not None
+    raise_problems(dataset, _check_classes(class_names, len(kept), cells, is_asked=is_asked))
     target = Target((column,), asked, class_names, find_class_type(cells))
     return target, np.maximum(target.find_numbers(names_by_row), 0), known
 
@@ -186,11 +189,6 @@ def recognise_target(cells: Cells) -> Finding:
         if finding is not None and finding.column is not None:
             return finding
     return Finding(CategoryColumn.take(cells, "string_categorical", {}))
-
-
-def _raise(problems: Sequence[str], several: Sequence[Cells]) -> None:
-    if problems:
-        raise DataError(several[0].dataset, problems)
 
 
 def _read_names(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
@@ -262,10 +260,6 @@ def check_type(cells: Cells) -> str:
     return f"target {cells.name} must contain numbers, texts or truth values; its type is {kind}."
 
 
-def _find_problem(column: Column, cells: Cells) -> str:
-    return column.read(cells)[1]
-
-
 def _read_labels(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
     """Labels as 1 and 0, which of them are there, and what is wrong."""
     arrays, problem = column.read(cells)
@@ -324,33 +318,34 @@ def _find_task(cells: Cells, hint: LossKind | None) -> Task:
     return "classification"
 
 
-def _check_classes(class_names: Sequence[str], n_rows: int, cells: Cells, *, is_asked: bool) -> str:
+def _check_classes(
+    class_names: Sequence[str], n_rows: int, cells: Cells, *, is_asked: bool
+) -> Iterator[str]:
     n_classes, name = len(class_names), cells.name
     remedy = "Choose another target"
     if cells.is_number:
         remedy = "Write task: regression if it is a number to predict, or choose another target"
     if n_classes == 1:
-        return (
+        yield (
             f"target {name} has one class only, {write_value(class_names[0])}: there is nothing to "
             "distinguish. Add rows of other classes, or choose another target."
         )
-    if n_classes == n_rows:
-        return (
+    elif n_classes == n_rows:
+        yield (
             f"target {name} has as many classes as rows, {n_rows:,}: none occurs twice, so nothing "
             f"can be learned. {remedy}."
         )
-    if not is_asked and n_classes >= _MANY_CLASSES and 2 * n_classes > n_rows:
-        return (
+    elif not is_asked and n_classes >= _MANY_CLASSES and 2 * n_classes > n_rows:
+        yield (
             f"target {name} has {n_classes:,} classes in {n_rows:,} rows, such as "
             f"{', '.join(map(write_value, class_names[:3]))}: too few rows of each to learn from. "
             f"{remedy}, or write task: classification if they are meant."
         )
-    if n_classes > MAX_CLASSES:
-        return (
+    elif n_classes > MAX_CLASSES:
+        yield (
             f"target {name} may have {MAX_CLASSES:,} classes at most (received: {n_classes:,}, "
             f"such as {', '.join(map(write_value, class_names[:3]))}). {remedy}."
         )
-    return ""
 
 
 def make_cells(values: NDArray[Any], dataset: str, name: str) -> Cells:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from kerasrecipes.errors import DataError
+from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.dataset_rules import DataKind, find_table_kind
 from kerasrecipes.recipe.endings import (
     ARRAYS,
@@ -113,8 +113,7 @@ def find_files(path: str) -> list[Path]:
     with explain_damage(file.name):
         found = [each for each in expand(path) if not each.is_dir()]
         problems = [*filter(None, map(_describe_unreadable, found or [file]))]
-    if problems:
-        raise DataError(file.name, problems)
+    raise_problems(file.name, problems)
     return found
 
 
@@ -247,8 +246,7 @@ class _SeveralFiles(TableFile):
             files = {str(kind): path.name for kind, path in pairs}
             shown = ", ".join(f"{kind} in {file}" for kind, file in files.items())
             problems.append(f"column {name} must have one type in all files (received: {shown}).")
-        if problems:
-            raise DataError(self.name, problems)
+        raise_problems(self.name, problems)
         return []
 
     def _check_names(self, names: Sequence[Sequence[str]]) -> Sequence[str]:
@@ -266,8 +264,7 @@ class _SeveralFiles(TableFile):
                     f"{file.name} {' and '.join(words)}). Correct the file, or leave it out of the "
                     "pattern."
                 )
-        if problems:
-            raise DataError(self.name, problems)
+        raise_problems(self.name, problems)
         return first
 
 

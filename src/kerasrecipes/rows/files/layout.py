@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from kerasrecipes.errors import DataError
+from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.schema import CsvSpec
 from kerasrecipes.rows.cells import TOKENS
 from kerasrecipes.rows.kinds.date_formats import read_in_formats
@@ -133,8 +133,7 @@ def find_layout(
         if wanted is None:  # A few rows to predict show less than those of training did.
             problems += [problem] if problem else []
             layout = replace(layout, note="; ".join(filter(None, (layout.note, note))))
-    if problems:
-        raise DataError(dataset, problems)
+    raise_problems(dataset, problems)
     return replace(layout, decimal=decimal, has_spaces=has_spaces, has_escapes=has_escapes)
 
 

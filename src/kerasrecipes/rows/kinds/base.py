@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -186,10 +186,6 @@ class Finding:
     hint: str = ""
     wrong: tuple[str, ...] = ()
     problem: str = ""
-
-    def explain(self, hint: str) -> Finding:
-        """The same with a hint."""
-        return replace(self, hint=hint)
 
 
 def describe_wrong_share(cells: Cells, wrong: NDArray[np.bool_], kind: str) -> str:
