@@ -174,20 +174,8 @@ class DateColumn(Column):
 
 def compute_part(dates: Dates, part: str) -> NDArray[np.float32]:
     """One part of each date, of shape (n_values,); NaN for NaT. Monday is weekday 0."""
-    days = dates.astype("M8[D]")
-    if part == "year":
-        numbers = dates.astype("M8[Y]").astype(np.int64) + 1970
-    elif part == "month":
-        numbers = dates.astype("M8[M]").astype(np.int64) % 12 + 1
-    elif part == "day":
-        numbers = (days - dates.astype("M8[M]").astype("M8[D]")).astype(np.int64) + 1
-    elif part == "weekday":
-        numbers = (days.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday.
-    else:
-        seconds = (dates - days).astype("m8[s]").astype(np.int64)
-        places = {"hour": seconds // 3600, "minute": seconds // 60 % 60, "second": seconds % 60}
-        numbers = places[part]
-    return np.where(np.isnat(dates), np.nan, numbers).astype(np.float32)
+    compute = getattr(pc, "day_of_week" if part == "weekday" else part)
+    return compute(pa.array(dates)).cast(pa.float32()).to_numpy(zero_copy_only=False)
 
 
 def _find_zone(cells: Cells, date_format: str | None) -> str | None:
