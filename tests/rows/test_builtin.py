@@ -9,14 +9,14 @@ import pytest
 
 import kerasrecipes as kr
 from kerasrecipes.errors import DataError, DataUnavailable, RecipeError
-from kerasrecipes.recipe.schema import DatasetName
-from kerasrecipes.rows.builtin import CIFAR100_CLASSES, LOADERS, load_source
+from kerasrecipes.recipe.schema import DatasetName, DatasetSpec
+from kerasrecipes.rows.builtin import CIFAR100_CLASSES, LOADERS, BuiltIn
 
 from .conftest import FakeKeras
 
 
 def load(name: Any) -> Any:
-    return load_source(name)
+    return BuiltIn(name).load(DatasetSpec(name=name))
 
 
 def test_every_name_that_a_recipe_may_use_has_a_loader() -> None:
@@ -225,7 +225,7 @@ def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_imdb_equals_load_data_and_pad_sequences() -> None:
     import keras
 
-    source = load_source("imdb", num_words=30, maxlen=4)
+    source = BuiltIn("imdb").load(DatasetSpec(name="imdb", num_words=30, maxlen=4))
     (x, y), (x_test, y_test) = keras.datasets.imdb.load_data(num_words=30)
     padded = keras.utils.pad_sequences
     np.testing.assert_array_equal(source.inputs, padded(x, maxlen=4))
@@ -242,7 +242,7 @@ def test_imdb_equals_load_data_and_pad_sequences() -> None:
 
 @pytest.mark.usefixtures("texts")
 def test_reuters_has_its_own_test_part_and_46_named_topics() -> None:
-    source = load_source("reuters", maxlen=7, padding="post")
+    source = BuiltIn("reuters").load(DatasetSpec(name="reuters", maxlen=7, padding="post"))
     assert (source.inputs.shape, source.own_parts["test"].inputs.shape) == ((4, 7), (2, 7))
     assert (source.inputs[:, 0] == 1).all()
     assert (source.inputs[:, -1] == 0).all()

@@ -18,7 +18,7 @@ import pytest
 from kerasrecipes.errors import DataUnavailable
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import fashion_mnist, load_dataset
-from kerasrecipes.rows.builtin import load_source
+from kerasrecipes.rows.builtin import BuiltIn
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.downloads import find_homes
 from kerasrecipes.rows.fashion_mnist import CACHE_FOLDER, FILES, SHA256
@@ -75,7 +75,7 @@ class Machine:
         monkeypatch.setenv("no_proxy", "*")
 
     def load(self) -> Source:
-        return load_source("fashion_mnist", self.said.append)
+        return BuiltIn("fashion_mnist", self.said.append).load(DatasetSpec(name="fashion_mnist"))
 
     def fail(self) -> DataUnavailable:
         with pytest.raises(DataUnavailable) as caught:

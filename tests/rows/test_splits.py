@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.builtin import load_source
+from kerasrecipes.rows.builtin import BuiltIn
 from kerasrecipes.rows.dataset import Part, Source
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.splits import compute_fingerprint, split_source
@@ -39,13 +39,13 @@ def count_rows(source: Source, **keys: Any) -> dict[str, int]:
 )
 def test_parts_have_the_published_sizes(name: str, keys: Any, rows: dict[str, int]) -> None:
     spec = make_spec(name, **keys)
-    dataset = split_source(name, load_source(spec.name), spec)
+    dataset = split_source(name, BuiltIn(spec.name).load(spec), spec)
     assert {part: len(dataset.parts[part]) for part in dataset.parts} == rows
 
 
 def test_the_default_is_train_test_split_as_everyone_writes_it() -> None:
     spec = make_spec("boston_housing")
-    source = load_source(spec.name)
+    source = BuiltIn(spec.name).load(spec)
     assert isinstance(source.inputs, dict)
     X = np.stack(list(source.inputs.values()), axis=1)
     X_train, X_test, y_train, y_test = train_test_split(

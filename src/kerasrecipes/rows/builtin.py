@@ -79,9 +79,17 @@ class BuiltIn(Rows):
         self.name, self._say = name, say
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
-        """Read every row; of a table, ``features`` and ``crosses`` are as the recipe has them."""
+        """Read every row; of a table, ``features`` and ``crosses`` are as the recipe has them.
+
+        Tables come as float32 columns of shape (n_samples,) by name, images as uint8 arrays of
+        shape (n_samples, height, width[, channels]) in 0 to 255 (digits: 0 to 16), and texts as
+        int32 word ids of shape (n_samples, maxlen).
+
+        Raises:
+            DataUnavailable: The data set is not on this machine and could not be downloaded.
+        """
         arguments = spec.model_dump(include={*ID_KEYS}, exclude_none=True)
-        source = load_source(self.name, self._say, **arguments)
+        source = LOADERS[self.name](self._say, **arguments)
         if not isinstance(source.inputs, dict):
             shape = source.inputs.shape[1:]
             check_keys(spec, self.name, "arrays", f"arrays of shape {shape}")
@@ -107,24 +115,6 @@ class BuiltIn(Rows):
     ) -> Iterator[Piece]:
         """Built-in rows are scored by the run's own test part."""
         raise InputError(f"{self.name} is a built-in data set. Give a file or rows instead.")
-
-
-def load_source(name: str, say: Say = say_nothing, **arguments: Any) -> Source:
-    """Load the data set that a recipe names: every row, not yet split.
-
-    Tables come as float32 columns of shape (n_samples,) by name, images as uint8 arrays of
-    shape (n_samples, height, width[, channels]) in 0 to 255 (digits: 0 to 16), and texts as int32
-    word ids of shape (n_samples, maxlen).
-
-    Args:
-        name: The data set's name.
-        say: Receives one line for each thing that is done.
-        arguments: The keys ``ID_KEYS``, for texts.
-
-    Raises:
-        DataUnavailable: The data set is not on this machine and could not be downloaded.
-    """
-    return LOADERS[name](say, **arguments)
 
 
 def _load_boston_housing(_: Say) -> Source:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +21,8 @@ _LARGEST_EXACT = 2**24
 """Float32 represents every integer up to here."""
 
 
-class Merged(NamedTuple):
-    """Distinct numbers of a column, and how many float32 leaves of them."""
-
-    n_distinct: int
-    n_left: int
+Merged = tuple[int, int]
+"""The number of distinct numbers of a column, and how many float32 leaves of them."""
 
 
 def find_merged(column: NumberColumn, cells: Cells) -> Merged | None:
@@ -55,8 +51,8 @@ def find_merged(column: NumberColumn, cells: Cells) -> Merged | None:
     if not step > _COARSE * pc.stddev(values).as_py():
         return None
     rounded = values.cast(pa.float32(), safe=False)
-    merged = Merged(pc.count_distinct(values).as_py(), pc.count_distinct(rounded).as_py())
-    return merged if merged.n_left < merged.n_distinct else None
+    n_distinct, n_left = (pc.count_distinct(each).as_py() for each in (values, rounded))
+    return (n_distinct, n_left) if n_left < n_distinct else None
 
 
 def warn_of_merged(found: Mapping[str, Merged | None], remedy: str = "") -> Iterator[str]:
@@ -67,7 +63,7 @@ def warn_of_merged(found: Mapping[str, Merged | None], remedy: str = "") -> Iter
         remedy: Another remedy, such as ", or ...".
     """
     counts = [
-        f"{name} ({merged.n_distinct:,} distinct values become {merged.n_left:,})"
+        f"{name} ({merged[0]:,} distinct values become {merged[1]:,})"
         for name, merged in found.items()
         if merged
     ]
