@@ -131,10 +131,6 @@ class LoadedTable:
         self._columns.pop(name, None)
         self._cells.pop(name, None)
 
-    def get_type(self, name: str) -> pa.DataType:
-        """The Arrow type of one column's values."""
-        return self._columns[name].type
-
     def take_texts(self, name: str) -> pa.ChunkedArray:
         """One column's values as the texts that they are."""
         return self._columns[name].cast(pa.string())

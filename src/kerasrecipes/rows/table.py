@@ -100,11 +100,7 @@ class Table(Rows):
         wanted = [*targets, *spec.roles.values(), *filter(None, [spec.sample_weight])]
         raise_problems(self.name, check_names(names, spec, targets))
         columns, rows, step = file.read_sample([original[name] for name in dict.fromkeys(wanted)])
-        raise_problems(self.name, find_repeated(rows.column_names))
-        notation = replace(file.notation, step=step)
-        sample = LoadedTable(_strip_names(rows), notation, self.name)
-        notes = tuple(file.notes)
-        return sample, LoadedTable(_strip_names(columns), file.notation, self.name, notes=notes)
+        return self._hold(rows, file, step), self._hold(columns, file)
 
     def _copy_to_disk(
         self, spec: DatasetSpec, columns: Sequence[Column], n_rows: int
@@ -126,11 +122,10 @@ class Table(Rows):
         file = self._open(spec, None)
         if self.text or spec.timeseries:
             check_memory(file.estimate_memory(), self.name)
-        table = _strip_names(file.read(as_text))
-        raise_problems(self.name, find_repeated(table.column_names))
+        table = self._hold(file.read(as_text), file)
         if not len(table):
             raise DataError(self.name, [NO_ROWS])
-        return LoadedTable(table, file.notation, self.name, notes=tuple(file.notes))
+        return table
 
     def read_some(self, spec: DatasetSpec) -> LoadedTable:
         """Read every row, or a sample of the rows if memory has no room for all."""
@@ -138,10 +133,15 @@ class Table(Rows):
             return self.read(spec)
         file = self._open(spec, None)
         _, rows, step = file.read_sample([])
-        notes = *file.notes, f"one of {step} rows was read, as memory has no room for all"
-        return LoadedTable(
-            _strip_names(rows), replace(file.notation, step=step), self.name, notes=notes
-        )
+        table = self._hold(rows, file, step)
+        table.notes += (f"one of {step} rows was read, as memory has no room for all",)
+        return table
+
+    def _hold(self, rows: pa.Table, file: TableFile, step: int = 1) -> LoadedTable:
+        rows = _strip_names(rows)
+        raise_problems(self.name, find_repeated(rows.column_names))
+        notation, notes = replace(file.notation, step=step), tuple(file.notes)
+        return LoadedTable(rows, notation, self.name, notes=notes)
 
     def judge(
         self,
@@ -489,7 +489,7 @@ def _check_names(
     for name in ids:
         if name not in table.names:
             yield f"--id: there is no column '{name}'. {suggest(name, table.names)}".rstrip()
-        elif pa.types.is_nested(table.get_type(name)):
+        elif pa.types.is_nested(table.take_cells(name).type):
             yield f"--id: column {name} contains lists or objects. Remove it."
 
 
