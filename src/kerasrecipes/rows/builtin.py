@@ -105,10 +105,10 @@ class BuiltIn(Rows):
         raise_problems(self.name, check_names(table.names, spec, ()))
         # Columns that are dropped are dropped later, and named as this table's own.
         undropped = spec.model_copy(update={"drop": []})
-        found = find_columns(table, undropped, ())
-        read = table.read_columns(found.columns)
+        columns, left_out = find_columns(table, undropped, ())
+        read = table.read_columns(columns)
         raise_problems(self.name, read.problems)
-        return replace(source, inputs=read.arrays, columns=found.columns, left_out=found.left_out)
+        return replace(source, inputs=read.arrays, columns=columns, left_out=left_out)
 
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False

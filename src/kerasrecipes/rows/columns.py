@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -31,22 +31,9 @@ _TOO_MANY_CATEGORIES = 20
 """Where numbers with a few wrong cells would be more categories than these, training stops."""
 
 
-@dataclass(frozen=True)
-class Findings:
-    """How a table's columns are taken.
-
-    Attributes:
-        columns: Those that are used, in the table's order.
-        left_out: Pairs of a column that is not used and the reason.
-    """
-
-    columns: tuple[Column, ...]
-    left_out: tuple[tuple[str, str], ...]
-
-
 def find_columns(
     table: LoadedTable, spec: DatasetSpec, targets: Sequence[str], text: Component | None = None
-) -> Findings:
+) -> tuple[tuple[Column, ...], tuple[tuple[str, str], ...]]:
     """Decide which columns are used, and how each is taken.
 
     ``features`` of the recipe wins, its names before its patterns; other columns are taken by their
@@ -57,6 +44,10 @@ def find_columns(
         spec: The recipe's ``dataset``.
         targets: The columns that are to be predicted.
         text: How a first layer takes columns of text; None leaves free text out.
+
+    Returns:
+        The columns that are used, in the table's order; and pairs of a column that is not used and
+        the reason.
 
     Raises:
         DataError: The recipe names columns that are not there, a column of numbers has a few cells
@@ -109,7 +100,7 @@ def find_columns(
         reasons |= numbered
     left_out = tuple((name, reasons[name]) for name in names if name in reasons)
     raise_problems(table.name, problems or _check_used(used, left_out, spec))
-    return Findings(tuple(used), left_out)
+    return tuple(used), left_out
 
 
 def _expand_patterns(features: Mapping[str, Component], names: Sequence[str]) -> dict[str, Any]:

@@ -163,25 +163,25 @@ class Table(Rows):
         """
         whole = sample or table
         targets = self._choose_targets(whole.names, spec)
-        found = find_columns(whole, spec, targets, self.text)
+        columns, left_out = find_columns(whole, spec, targets, self.text)
         target_cells = [table.take_cells(target) for target in targets]
         weights = read_weights(table.take_cells(spec.sample_weight)) if spec.sample_weight else None
         role_cells = {key: table.take_cells(name) for key, name in spec.roles.items()}
         used = [name for name in table.names if name not in spec.drop]
         label = find_label(map(table.take_cells, used))
-        whole.remarks += _remark_on_split(whole, found.columns, spec, targets)
-        for name, _ in found.left_out:
+        whole.remarks += _remark_on_split(whole, columns, spec, targets)
+        for name, _ in left_out:
             whole.free(name)
         unfit = [problem for cells in target_cells if (problem := check_type(cells))]
         known = np.ones(len(table), dtype=bool)
         if not unfit:
             known = np.logical_and.reduce([cells.is_known for cells in target_cells])
         cells = [whole.take_cells(target) for target in targets]
-        read = whole.read_columns(found.columns, [] if unfit or spec.timeseries else cells)
+        read = whole.read_columns(columns, [] if unfit or spec.timeseries else cells)
         arrays = read.arrays
         if sample:
             merged = read.merged
-            read = self._copy_to_disk(spec, found.columns, len(table))
+            read = self._copy_to_disk(spec, columns, len(table))
             read.merged = merged
         pa.default_memory_pool().release_unused()  # otherwise Arrow does not free its read buffers
         keep = known & read.complete if spec.missing == "drop" else known
@@ -199,13 +199,13 @@ class Table(Rows):
         problems += wrong_targets
         if problems or target is None:
             raise DataError(self.name, problems)
-        if "sample_weight" in (column.name for column in found.columns):
+        if "sample_weight" in (column.name for column in columns):
             remedy = "To weigh rows by it, write sample_weight: sample_weight under dataset."
             whole.remarks.append(f"column sample_weight is an input. {remedy}")
-        for column in found.columns:
+        for column in columns:
             if column.name not in spec.features:
                 whole.remarks += find_code(column, arrays[column.inputs[0]])
-        inputs = () if sample else found.columns
+        inputs = () if sample else columns
         whole.remarks += _remark_on_rows(read, inputs, target, target_cells, label)
         source = Source(
             inputs=read.keep(keep),
@@ -217,11 +217,11 @@ class Table(Rows):
             origin=self._origin,
             rows=None if keep.all() else np.flatnonzero(keep),
             weights=None if weights is None else weights[keep],
-            columns=found.columns,
-            left_out=found.left_out,
+            columns=columns,
+            left_out=left_out,
             warnings=(
                 *(f"{note}." for note in table.notes),
-                *_warn_of_columns(found.left_out),
+                *_warn_of_columns(left_out),
                 *_warn_of_rows(read, known, keep, target_cells),
                 *_warn_of_merged(read.merged, target, target_cells),
                 *whole.remarks,
