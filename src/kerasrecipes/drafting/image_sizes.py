@@ -11,13 +11,12 @@ from typing import Literal
 import numpy as np
 
 from kerasrecipes.recipe.endings import IMAGES
+from kerasrecipes.rows.images import find_size
 
 _GRAY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 _LARGEST_SIDE = 160
 _STEP = 8
 _MOST_LOOKED_AT = 2_000
-# EXIF's tag, and the first of its values that mean a quarter turn.
-_ORIENTATION, _FIRST_ON_ITS_SIDE = 0x0112, 5
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,7 @@ def look_at_images(folder: Path) -> ImageFacts:
     for file in files[:: max(1, -(-len(files) // _MOST_LOOKED_AT))]:
         try:
             with Image.open(file) as image:
-                is_on_its_side = image.getexif().get(_ORIENTATION, 1) >= _FIRST_ON_ITS_SIDE
-                width, height = image.size
-                found.append((width, height) if is_on_its_side else (height, width))
+                found.append(find_size(image))
                 is_gray &= image.mode in _GRAY_MODES
         except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
             continue  # The loader opens all files and reports those that are not images.

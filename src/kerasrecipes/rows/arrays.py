@@ -189,7 +189,7 @@ class Arrays(Rows):
                 x, y = self._find_roles(str(named))
                 x, y = self._find_parts(x, y).get("test", (x, y))
             else:
-                x, y = self._find_roles(None, ("x_test",), ("y_test",))
+                x, y = self._find_roles(None, is_test=True)
         self._check_pairs([(x, y)])
         values, n_names = self._arrays[y], len(schema.target_names)
         return (
@@ -198,21 +198,18 @@ class Arrays(Rows):
             self._read_weights(schema.spec, x, "test" if x.lower() == "x_test" else "train"),
         )
 
-    def _find_roles(
-        self, target: str | None, first_x: Sequence[str] = (), first_y: Sequence[str] = ()
-    ) -> tuple[str, str]:
+    def _find_roles(self, target: str | None, *, is_test: bool = False) -> tuple[str, str]:
         """The names of the arrays of the inputs and the target.
 
         Args:
             target: The target, where the recipe names it.
-            first_x: Names that are preferred to the usual ones, for inputs.
-            first_y: The same for the target.
+            is_test: Whether those of a test part are preferred.
         """
         problems = []
         y = target if target in self._arrays else None
         if target is None:
-            y = self._find_key([*first_y, *TARGETS])
-        x = self._find_key([*first_x, *INPUTS], y)
+            y = self._find_key(["y_test", *TARGETS] if is_test else TARGETS)
+        x = self._find_key(["x_test", *INPUTS] if is_test else INPUTS, y)
         if y is not None and y.lower() in INPUTS:  # an autoencoder
             x = y
         if x is None and y is not None:

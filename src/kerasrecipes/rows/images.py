@@ -105,7 +105,9 @@ class Images(Rows):
             return _read(files, folder, spec.image_size, spec.color_mode)
         if not spec.stream:
             self._notes = (describe_stream("Images", needed, free),)
-        height, width = _find_size(files, folder, spec.image_size)
+        with ThreadPoolExecutor(count_cores()) as pool:  # by their headers
+            sizes = [*pool.map(partial(_read_size, image_size=spec.image_size), files)]
+        height, width = _check_images(zip(files, sizes, strict=True), folder, folder.name)
         shape = (height, width) if spec.color_mode == "grayscale" else (height, width, 3)
 
         def read(rows: NDArray[np.int64]) -> Pixels:
@@ -158,15 +160,6 @@ class Images(Rows):
         if not files:
             raise DataError(self.name, [f"there are no images in {folder}. {_ENDINGS}"])
         return files, folder, None
-
-
-def _find_size(
-    files: Sequence[Path], folder: Path, image_size: Sequence[int] | None
-) -> tuple[int, int]:
-    """The size of all images by their headers; pixels are not read."""
-    with ThreadPoolExecutor(count_cores()) as pool:
-        sizes = [*pool.map(partial(_read_size, image_size=image_size), files)]
-    return _check_images(zip(files, sizes, strict=True), folder, folder.name)
 
 
 def find_images(path: str) -> list[Path]:
@@ -315,13 +308,13 @@ def _check_images(
 
 def _read_size(file: Path, image_size: Sequence[int] | None) -> tuple[int, ...] | str:
     """The height and width of an image by its header, or why it cannot be read."""
+    return _open_image(file, image_size, lambda opened: tuple(image_size or find_size(opened)))
 
-    def read(opened: Image.Image) -> tuple[int, ...]:
-        is_turned = opened.getexif().get(_ORIENTATION, 1) > 4
-        size = (opened.width, opened.height) if is_turned else (opened.height, opened.width)
-        return tuple(image_size or size)
 
-    return _open_image(file, image_size, read)
+def find_size(opened: Image.Image) -> tuple[int, int]:
+    """The height and width of an image by its header."""
+    is_turned = opened.getexif().get(_ORIENTATION, 1) > 4
+    return (opened.width, opened.height) if is_turned else (opened.height, opened.width)
 
 
 def _read_image(
