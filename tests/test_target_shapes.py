@@ -709,7 +709,7 @@ def test_settings_for_numbers_without_doubt(tmp_path: Path):
     }
     arrays = {"x": FEATURES, "y": (NUMBERS > 0).astype(np.float32)}
     recipe = load_recipe(write(tmp_path, keys, arrays))
-    assert find_doubts(recipe, load_for(recipe)) == []
+    assert [*find_doubts(recipe, load_for(recipe))] == []
 
 
 @pytest.mark.parametrize(

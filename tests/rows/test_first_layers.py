@@ -112,7 +112,7 @@ def test_scaling_twice_is_pointed_out(tmp_path: Path, ids, layer):
     assert doubt.startswith("layers[0]: ")
     assert "scales columns that are standardised already (w0, w1, w2)" in doubt
     recipe = make(tmp_path, ids, layer, features={"*": "float"})
-    assert find_doubts(recipe, load_for(recipe)) == []
+    assert [*find_doubts(recipe, load_for(recipe))] == []
 
 
 def test_a_checkpoint_of_the_best_epoch_takes_raw_rows(tmp_path: Path):

@@ -210,26 +210,24 @@ def _add_axis(images: Any) -> Any:
     return np.asarray(images)[..., None]
 
 
-def find_doubts(recipe: Recipe, dataset: Dataset) -> list[str]:
-    """List settings that are valid together but probably a mistake."""
-    found = [*_doubt_numbers(recipe, dataset)] if dataset.task == "regression" else []
+def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
+    """Find settings that are valid together but probably a mistake."""
+    if dataset.task == "regression":
+        yield from _doubt_numbers(recipe, dataset)
     first = find_first_layer(recipe.layers)
     scaled = [column.name for column in dataset.columns if column.feature in _SCALED]
     if first and first[1].name in ("Rescaling", "Normalization") and scaled:
-        return [
-            *found,
+        yield (
             f"layers[{first[0]}]: {first[1].name} scales columns that are standardised already "
-            f"({list_some(scaled)}). Remove it, or write features: {{'*': float}} under dataset.",
-        ]
+            f"({list_some(scaled)}). Remove it, or write features: {{'*': float}} under dataset."
+        )
     is_masked = any(layer.arguments.get("mask_zero") for layer in recipe.layers)
     averages = any(layer.name == "GlobalAveragePooling1D" for layer in recipe.layers)
     if is_masked and averages and any(column.kind == "text" for column in dataset.columns):
-        return [
-            *found,
+        yield (
             "layers: GlobalAveragePooling1D divides by the number of words, which gives NaN for a "
-            "text without any, such as '...'. Remove mask_zero.",
-        ]
-    return found
+            "text without any, such as '...'. Remove mask_zero."
+        )
 
 
 def _doubt_numbers(recipe: Recipe, dataset: Dataset) -> Iterator[str]:

@@ -385,7 +385,8 @@ class DelimitedFile(TableFile):
 
     def _find_first_line(self) -> int | None:
         """The file's line of the first row, where each row is one line."""
-        return None if self._facts.has_gaps else self._layout.n_lines_above + 1
+        has_gaps = self._facts.has_quoted_newlines or self._facts.has_blank_lines
+        return None if has_gaps else self._layout.n_lines_above + 1
 
     def _describe_faults(self) -> str:
         """Find lines with too many or too few values; empty where there are none.

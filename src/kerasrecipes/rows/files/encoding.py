@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from kerasrecipes.errors import DataError
-from kerasrecipes.recipe.suggest import find_meant
+from kerasrecipes.rows.words import ask_meant
 
 # The most common ones; those that accept the fewest bytes come first.
 CANDIDATES = ("cp949", "cp932", "gb18030", "cp1252")
@@ -35,8 +35,7 @@ def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
         except LookupError:
             names = {name for pair in encodings.aliases.aliases.items()
                      if not pair[1].endswith("_codec") for name in pair}  # fmt: skip
-            meant = find_meant(named, names)
-            hint = f" Did you mean '{meant}'?" if meant else " Choose from: utf-8, cp949, cp1252, …"
+            hint = ask_meant(named, names) or " Choose from: utf-8, cp949, cp1252, …"
             problem = f"csv.encoding: Python has no encoding of this name (received: '{named}')."
             raise DataError(dataset, [problem + hint]) from None
         is_utf8 = found in ("ascii", "utf-8-sig") or head.startswith(codecs.BOM_UTF8)

@@ -252,8 +252,9 @@ def _find_names(
     usual = Layout(_fill_names(first), lines[0].end, delimiter)
     is_known = bool({*first} & {*known})
     if isinstance(spec.header, list) or (spec.header == "none" and not is_known):
-        is_list = isinstance(spec.header, list)
-        names = tuple(spec.header) if is_list else _name_by_place(n_values if agree else len(first))
+        n_names = n_values if agree else len(first)
+        by_place = [f"column {i}" for i in range(1, n_names + 1)]
+        names = tuple(spec.header if isinstance(spec.header, list) else by_place)
         # Rows to predict may have names, without the target or in another order.
         are_words = len({*first}) == len(first) and not any(map(_NUMBER.fullmatch, first))
         if tuple(first) == names or (are_words and {*first} <= {*names}):
@@ -312,10 +313,6 @@ def _are_names(lines: Sequence[_Line]) -> bool:
 
 def _may_be_names(values: Sequence[str]) -> bool:
     return all(value.strip() for value in values) and not any(map(_NUMBER.fullmatch, values))
-
-
-def _name_by_place(n_columns: int) -> tuple[str, ...]:
-    return tuple(f"column {i}" for i in range(1, n_columns + 1))
 
 
 def _fill_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -27,11 +27,6 @@ class LineFacts:
     may_end_quoted: bool = False
     has_codes: bool = False
 
-    @property
-    def has_gaps(self) -> bool:
-        """Whether some row is not one line."""
-        return self.has_quoted_newlines or self.has_blank_lines
-
 
 def scan_lines(file: Any, delimiter: str | None, dataset: str) -> LineFacts:
     """Look at all lines; codes are looked for where there is a delimiter.

@@ -84,12 +84,6 @@ class NumberStyle:
     decimal: str = "."
     thousands: str | None = None
 
-    @classmethod
-    def from_arguments(cls, arguments: Mapping[str, Any]) -> NumberStyle:
-        """The style that a feature's arguments give."""
-        given = {key: arguments.get(key) for key in _STYLE_KEYS}
-        return cls(**{key: value for key, value in given.items() if value is not None})
-
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of a feature whose numbers are written so; none for plain numbers."""
@@ -170,7 +164,8 @@ class NumberColumn(Column):
     @property
     def style(self) -> NumberStyle:
         """How its texts are written."""
-        return NumberStyle.from_arguments(self.arguments)
+        given = {key: self.arguments.get(key) for key in _STYLE_KEYS}
+        return NumberStyle(**{key: value for key, value in given.items() if value is not None})
 
     @property
     def is_plain(self) -> bool:
