@@ -26,6 +26,13 @@ def test_a_recipe_s_dataset_comes_loaded_split_and_checked() -> None:
     assert dataset.warnings == ()
 
 
+def test_a_column_is_dropped_where_features_are_set_too() -> None:
+    keys = {"drop": ["B"], "features": {"RAD": "integer_categorical"}}
+    dataset = load_dataset(DatasetSpec.model_validate({"name": "boston_housing", **keys}))
+    assert len(dataset.columns) == 12
+    assert "B" not in dataset.parts["train"].inputs
+
+
 def test_a_misspelt_column_is_told_as_a_person_reads_it() -> None:
     with pytest.raises(DataError) as caught:
         load_dataset(DatasetSpec(name="boston_housing", drop=["lsat"]))

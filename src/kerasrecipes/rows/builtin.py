@@ -18,7 +18,7 @@ from kerasrecipes.recipe.dataset_rules import ID_KEYS
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Notation
-from kerasrecipes.rows.columns import check_names, find_columns
+from kerasrecipes.rows.columns import find_columns
 from kerasrecipes.rows.dataset import Source, check_keys
 from kerasrecipes.rows.downloads import (
     Say,
@@ -102,10 +102,7 @@ class BuiltIn(Rows):
         import pyarrow as pa
 
         table = LoadedTable(pa.table(source.inputs), Notation(), self.name)
-        raise_problems(self.name, check_names(table.names, spec, ()))
-        # Columns that are dropped are dropped later, and named as this table's own.
-        undropped = spec.model_copy(update={"drop": []})
-        columns, left_out = find_columns(table, undropped, ())
+        columns, left_out = find_columns(table, spec, ())
         read = table.read_columns(columns)
         raise_problems(self.name, read.problems)
         return replace(source, inputs=read.arrays, columns=columns, left_out=left_out)
