@@ -149,11 +149,8 @@ class ColumnFile:
         for i, name in enumerate(self._names):
             values = arrays[name]
             values = self._encode(name, values) if values.dtype == object else values
-            place = (i * self._n_rows + first_row) * _NUMBER.itemsize
-            left = np.ascontiguousarray(values).view(np.uint8).data
-            while left:
-                n_written = os.pwrite(self._file.fileno(), left, place)
-                place, left = place + n_written, left[n_written:]
+            self._file.seek((i * self._n_rows + first_row) * _NUMBER.itemsize)
+            self._file.write(np.ascontiguousarray(values).data)
 
     def _encode(self, name: str, texts: NDArray[Any]) -> NDArray[np.int32]:
         import pandas as pd
@@ -165,6 +162,7 @@ class ColumnFile:
 
     def open_columns(self) -> dict[str, Any]:
         """The columns, by input, as DiskRows, once all rows are written."""
+        self._file.flush()
         mapped = mmap.mmap(self._file.fileno(), 0, prot=mmap.PROT_READ)
 
         def read(place: int, dtype: np.dtype[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
