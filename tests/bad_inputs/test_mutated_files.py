@@ -168,7 +168,7 @@ def make_schema() -> Schema:
     """What a model takes that was trained on the good tables."""
     found = load_dataset(DatasetSpec(target="y"), data=make_frame())
     target = Target(found.target_columns, found.task, found.class_names, found.class_type)
-    return Schema(found.columns, target, ("y",), (), DatasetSpec(target="y"))
+    return Schema(found.columns, target, (), DatasetSpec(target="y"))
 
 
 def check(folder: Path, name: str, content: bytes, seed: int) -> set[str]:

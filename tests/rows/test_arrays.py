@@ -35,7 +35,7 @@ def load(
 def make_schema(class_names: tuple[str, ...] = ("0", "2")) -> Schema:
     """What a model takes that was trained on images of 2 × 2 pixels."""
     target = Target((make_column("y", "string_categorical"),), "classification", class_names)
-    return Schema((), target, ("y",), (2, 2), DatasetSpec())
+    return Schema((), target, (2, 2), DatasetSpec())
 
 
 def read_labels(path: Path, schema: Schema) -> list[int]:

@@ -37,7 +37,7 @@ def load(folder: Path, **keys: Any) -> Any:
 def make_schema(*shape: int, class_names: tuple[str, ...] = ("a", "b10", "b2")) -> Schema:
     """What a model takes that was trained on images of this height, width and channels."""
     target = Target((make_column("class", "string_categorical"),), "classification", class_names)
-    return Schema((), target, ("class",), shape, DatasetSpec())
+    return Schema((), target, shape, DatasetSpec())
 
 
 def read(path: Path, *shape: int, with_target: bool = False) -> Piece:

@@ -498,7 +498,7 @@ def test_numbers_have_no_type_of_classes() -> None:
 
 def iterate(table: Any, columns: Any, **keys: Any) -> Any:
     target = Target((make_column("y", "float"),), "regression")
-    schema = Schema(tuple(columns), target, ("y",), (), make_spec())
+    schema = Schema(tuple(columns), target, (), make_spec())
     return [*make_table(table).iterate(schema, **keys)]
 
 
@@ -532,7 +532,7 @@ def test_a_file_to_predict_has_rows_and_a_frame_may_have_none(tmp_path: Path) ->
     table = pa.table({"a": pa.array([], pa.int64())})
     parquet.write_table(table, tmp_path / "a.parquet")
     target = Target((make_column("y", "float"),), "regression")
-    schema = Schema((make_column("a"),), target, ("y",), (), make_spec())
+    schema = Schema((make_column("a"),), target, (), make_spec())
     (piece,) = make_table(table).iterate(schema)
     assert len(piece.rows) == 0
     path = str(tmp_path / "a.parquet")
@@ -611,7 +611,7 @@ COLUMNS = (
 
 def read_inputs(table: pa.Table, columns: tuple[Column, ...] = COLUMNS) -> Any:
     target = Target((make_column("y", "float"),), "regression")
-    schema = Schema(columns, target, ("y",), (), make_spec(missing="median"))
+    schema = Schema(columns, target, (), make_spec(missing="median"))
     pieces = [piece.inputs for piece in make_table(table).iterate(schema)]
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 

@@ -222,7 +222,7 @@ def load_saved(run: Run) -> Saved:
         tuple(target_columns), task, codec.class_names, codec.class_type, codec.target_shape
     )
     shape = () if columns else tuple(model.input_shape[1:])
-    schema = Schema(columns, target, codec.names, shape, recipe.dataset)
+    schema = Schema(columns, target, shape, recipe.dataset)
     answer = make_predictor(model, encoder)
     return Saved(run, recipe, model, encoder, codec, schema, answer, vocabularies)
 

@@ -97,18 +97,17 @@ def find_array_target(
 
 
 def read_array_target(
-    values: NDArray[Any], name: str, dataset: str, target: Target, n_names: int
+    values: NDArray[Any], name: str, dataset: str, target: Target
 ) -> NDArray[Any]:
     """Encode the values of a target that is known from training.
 
     Args:
         values: Of shape (n_rows, ...).
-        n_names: How many targets there are.
 
     Raises:
         DataError: They are not values of this target.
     """
-    classes = target.class_names
+    classes, n_names = target.class_names, len(target.columns)
     if classes and values.shape[-1:] == (len(classes),) and is_one_hot(values):
         values = values.argmax(axis=-1)
     if not target.shape and target.task != "multilabel":

@@ -191,12 +191,9 @@ class Arrays(Rows):
             else:
                 x, y = self._find_roles(None, is_test=True)
         self._check_pairs([(x, y)])
-        values, n_names = self._arrays[y], len(schema.target_names)
-        return (
-            x,
-            read_array_target(values, y, self.name, schema.target, n_names),
-            self._read_weights(schema.spec, x, "test" if x.lower() == "x_test" else "train"),
-        )
+        values = read_array_target(self._arrays[y], y, self.name, schema.target)
+        part = "test" if x.lower() == "x_test" else "train"
+        return x, values, self._read_weights(schema.spec, x, part)
 
     def _find_roles(self, target: str | None, *, is_test: bool = False) -> tuple[str, str]:
         """The names of the arrays of the inputs and the target.

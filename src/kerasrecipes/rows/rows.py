@@ -25,15 +25,13 @@ class Schema:
 
     Attributes:
         columns: A table's columns; empty for arrays and images.
-        target: The target; arrays' targets have no columns.
-        target_names: The target's name, or those of several.
+        target: The target, with a column for each name.
         shape: Of one row of an array.
         spec: The recipe's ``dataset``.
     """
 
     columns: tuple[Column, ...]
     target: Target
-    target_names: tuple[str, ...]
     shape: tuple[int, ...]
     spec: DatasetSpec
 

@@ -71,7 +71,7 @@ class Target:
     """The target of a table, and how it is read.
 
     Attributes:
-        columns: One, or several of numbers or labels; empty for arrays.
+        columns: One, or several of numbers or labels; empty for arrays in training.
         task: Regression, classification or multi-label classification.
         class_names: Names by class number; empty for other tasks.
         class_type: The type of the classes in the file.
