@@ -35,6 +35,7 @@ def table() -> Source:
             "height": np.arange(10, dtype=np.float32) ** 2,
         },
         target=np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1]),
+        rows=np.arange(10),
         task="classification",
         target_names=("kind",),
         class_names=("cat", "dog"),
@@ -47,6 +48,7 @@ def images() -> Source:
     return Source(
         inputs=np.arange(24, dtype=np.uint8).reshape(6, 2, 2),
         target=np.array([0, 1, 0, 1, 0, 1]),
+        rows=np.arange(6),
         task="classification",
         target_names=("class",),
         class_names=("cat", "dog"),

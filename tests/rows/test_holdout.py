@@ -27,6 +27,7 @@ def make_source(
     return Source(
         inputs={"x": np.arange(n_rows, dtype=np.float32)},
         target=np.arange(n_rows) % 2 if target is None else target,
+        rows=np.arange(n_rows),
         task="classification",
         target_names=("y",),
         class_names=("no", "yes"),

@@ -287,7 +287,7 @@ def make_windows(n_steps: int = 5, n_rows: int = 100, **keys: Any) -> Source:
     series = np.random.default_rng(0).normal(size=n_rows + n_steps).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(series, n_steps)
     facts = {"task": "regression", "target_names": ("next",)} | keys
-    return Source(inputs=windows[:-1], target=series[n_steps:], **facts)
+    return Source(windows[:-1], series[n_steps:], np.arange(n_rows), **facts)
 
 
 def test_in_order_the_last_rows_are_held_out(table: Source) -> None:

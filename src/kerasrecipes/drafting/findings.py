@@ -326,12 +326,12 @@ def _check_target(cells: Cells, dataset: str) -> None:
 
 
 def _find_useless(source: Source, inputs: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, str]]:
-    rows = np.arange(len(source.target)) if source.rows is None else source.rows
     for column in source.columns:
         arrays = [inputs[name] for name in column.inputs]
         infinite = [np.flatnonzero(np.isinf(a)) for a in arrays if a.dtype != object]
         if any(map(len, infinite)):
-            yield column.name, f"infinite values in {show_places(rows[infinite[0]].tolist())}"
+            places = show_places(source.rows[infinite[0]].tolist())
+            yield column.name, f"infinite values in {places}"
         elif all(_has_one_value(values) for values in arrays):
             yield column.name, "one value only: nothing to learn from"
 

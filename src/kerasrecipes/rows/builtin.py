@@ -150,6 +150,7 @@ def _make_table(
     return Source(
         inputs=dict(zip(columns, np.array(X, np.float32).T.copy(), strict=True)),
         target=y.astype(np.float32),
+        rows=np.arange(len(y)),
         task="regression",
         target_names=(target_name,),
         target_unit=unit,

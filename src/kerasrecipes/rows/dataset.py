@@ -103,12 +103,14 @@ def count_classes(
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a data set.
+    """Rows of a data set: one part of it, or all that are not yet split.
 
     Attributes:
         inputs: Raw rows, in the user's units.
-        target: Shape (n_samples, ...), as in Source.
-        rows: Shape (n_samples,): each row's number in the source, counted from 0; rows of a part
+        target: Shape (n_samples,): class indices (int64) or numbers (float32, user's units); of
+            several targets, (n_samples, n_targets) numbers or labels (0 or 1); or an array for each
+            row, (n_samples, ...), of class indices or of numbers (float32, or uint8 pixels).
+        rows: Shape (n_samples,): each row's number in the file, counted from 0; rows of a part
             that the data bring are counted from 0 again.
         weights: Shape (n_samples,): how much each row counts in loss and scores; None for alike.
         groups: Shape (n_samples,): the number of each row's group, in ``Facts.group_names``.
@@ -171,35 +173,20 @@ class Facts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source(Facts):
+class Source(Part, Facts):
     """A data set as its loader gives it: every row, not yet split.
 
     Attributes:
-        inputs: Every row that is not in a part that the data bring.
-        target: Shape (n_samples,): class indices (int64) or numbers (float32, user's units); of
-            several targets, (n_samples, n_targets) numbers or labels (0 or 1); or an array for each
-            row, (n_samples, ...), of class indices or of numbers (float32, or uint8 pixels).
-        own_parts: The parts that the data bring, "validation" or "test".
-        rows: Each row's number in the file, counted from 0; None where all were kept.
-        weights: How much each row counts; None for alike.
-        groups, times: As in ``Part``.
+        own_parts: The parts that the data bring, "validation" or "test"; other rows are here.
     """
 
-    inputs: Inputs
-    target: NDArray[np.generic]
     own_parts: Mapping[str, Part] = field(default_factory=dict)
-    rows: NDArray[np.int64] | None = None
-    weights: Weights | None = None
-    groups: NDArray[np.int64] | None = None
-    times: NDArray[Any] | None = None
 
     @classmethod
     def join(cls, parts: Mapping[str, Sequence[Any]], **facts: Any) -> Source:
         """A source of "train" and the parts that the data bring: inputs, target and weights."""
         own = {name: Part(x, y, np.arange(len(y)), *w) for name, (x, y, *w) in parts.items()}
-        train = own.pop("train")
-        facts |= {"target": train.target, "weights": train.weights, "own_parts": own}
-        return cls(inputs=train.inputs, **facts)
+        return cls(**vars(own.pop("train")), own_parts=own, **facts)
 
     def take(self, rows: NDArray[np.int64], drop: Sequence[str] = ()) -> Part:
         """Gather rows; all of them, in the source's order, are not copied.
@@ -212,10 +199,9 @@ class Source(Facts):
         inputs: Any = choose_rows(self.inputs, pick)
         if drop and not isinstance(inputs, Series):
             inputs = {name: column for name, column in inputs.items() if name not in drop}
-        numbers = rows if self.rows is None else self.rows[rows]
         beside: Any = (self.weights, self.groups, self.times)
         picked = (each if each is None else each[pick] for each in beside)
-        return Part(inputs, self.target[pick], numbers, *picked)
+        return Part(inputs, self.target[pick], self.rows[pick], *picked)
 
 
 @dataclass(frozen=True, kw_only=True)

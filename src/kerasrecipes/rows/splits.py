@@ -120,7 +120,7 @@ def compute_fingerprint(source: Source) -> str:
 
 
 def _name_arrays(source: Source) -> Iterator[tuple[str, Any]]:
-    parts: dict[str, Source | Part] = {"rows": source, **source.own_parts}
+    parts: dict[str, Part] = {"rows": source, **source.own_parts}
     for name, part in parts.items():
         columns = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
         for column, values in (*columns.items(), (", ".join(source.target_names), part.target)):

@@ -215,7 +215,7 @@ class Table(Rows):
             target_unit=str(target.columns[0].arguments.get("unit") or ""),
             class_names=target.class_names,
             origin=self._origin,
-            rows=None if keep.all() else np.flatnonzero(keep),
+            rows=np.flatnonzero(keep),
             weights=None if weights is None else weights[keep],
             columns=columns,
             left_out=left_out,
