@@ -35,7 +35,7 @@ def find_series(table: LoadedTable, target: str) -> tuple[dict[str, Any], str]:
     cells = {name: table.take_cells(name) for name in table.names}
     number = cells.pop(target)
     is_whole = table.notation.step == 1 and len(table) >= _FEWEST_ROWS
-    has_groups = any([*find_groups(name, each)] for name, each in cells.items())
+    has_groups = any([*find_groups(each)] for each in cells.values())
     if not is_whole or has_groups or not number.is_known.all():
         return {}, ""
     for name, each in cells.items():

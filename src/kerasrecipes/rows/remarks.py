@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import Column, DateColumn, NumberColumn
+from kerasrecipes.rows.roles import read_times
+from kerasrecipes.rows.target import Target
 from kerasrecipes.rows.words import list_some, write_use
+
+if TYPE_CHECKING:
+    from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 
 _TOTALS = (
     *("total", "totals", "grand total", "sum", "sums", "overall", "average", "mean", "gesamt"),
@@ -36,6 +42,38 @@ _FEWEST_GROUPS, _FEWEST_TIMES = 10, 20
 _LATE = 0.5
 
 
+def remark_on_split(
+    table: LoadedTable, columns: Sequence[Column], spec: DatasetSpec, targets: Sequence[str]
+) -> Iterator[str]:
+    """Find points to check in how rows come into parts: groups, and times."""
+    dates = [each for each in columns if isinstance(each, DateColumn) and not each.is_time]
+    if spec.splits_at_random:
+        for name in [name for name in table.names if name not in targets]:
+            yield from find_groups(table.take_cells(name))
+        yield from _find_order([(column, table.take_cells(column.name)) for column in dates])
+    elif spec.time and dates:
+        times = read_times(table.take_cells(spec.time), spec)
+        for column in dates:
+            yield from _find_late(column, table.take_cells(column.name), times, spec.time)
+
+
+def remark_on_rows(
+    read: ColumnsRead,
+    columns: Sequence[Column],
+    target: Target,
+    targets: Sequence[Cells],
+    label: str,
+) -> Iterator[str]:
+    """Find points to check in the target and in the last row."""
+    numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}
+    for column, cells in zip(target.columns, targets, strict=True):
+        arrays = column.read(cells)[0] if isinstance(column, NumberColumn) else []
+        numbers |= dict(zip(column.inputs, arrays, strict=False))
+        if remark := column.remark(cells, arrays):
+            yield remark
+    yield from _find_totals(label, numbers, targets[0].locate(np.array([len(read.complete) - 1])))
+
+
 def find_label(columns: Iterable[Cells]) -> str:
     """The word for totals that occurs only in the last row; empty if there is none."""
     for cells in columns:
@@ -47,7 +85,7 @@ def find_label(columns: Iterable[Cells]) -> str:
     return ""
 
 
-def find_totals(label: str, numbers: Mapping[str, NDArray[Any]], where: str) -> Iterator[str]:
+def _find_totals(label: str, numbers: Mapping[str, NDArray[Any]], where: str) -> Iterator[str]:
     """Find out whether the last row sums up those above it.
 
     Args:
@@ -94,8 +132,9 @@ def _decides(cells: Cells, target: Cells) -> bool:
     return np.count_nonzero(np.bincount(pairs)) == np.count_nonzero(np.bincount(codes))
 
 
-def find_groups(name: str, cells: Cells) -> Iterator[str]:
+def find_groups(cells: Cells) -> Iterator[str]:
     """Warn of a column of persons or things that have several rows each."""
+    name = cells.name
     if not _GROUPS.fullmatch(name):
         return
     if _FEWEST_GROUPS <= (n_groups := len(cells.distinct)) <= len(cells) / 2:
@@ -107,7 +146,7 @@ def find_groups(name: str, cells: Cells) -> Iterator[str]:
         )
 
 
-def find_order(columns: Sequence[tuple[DateColumn, Cells]]) -> Iterator[str]:
+def _find_order(columns: Sequence[tuple[DateColumn, Cells]]) -> Iterator[str]:
     """Warn of rows in the order of a column of dates, ascending or descending.
 
     Of several, the earliest counts: later dates may not be known then.
@@ -138,7 +177,7 @@ def _is_in_order(times: NDArray[Any]) -> bool:
     return is_in_order and bool(is_long) and not bool(np.isnat(times).any())
 
 
-def find_late(column: DateColumn, cells: Cells, times: NDArray[Any], time: str) -> Iterator[str]:
+def _find_late(column: DateColumn, cells: Cells, times: NDArray[Any], time: str) -> Iterator[str]:
     """Warn of dates that are later than a row's own time, when they may be unknown.
 
     Args:

@@ -23,19 +23,12 @@ from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.disk import ColumnFile, describe_stream
 from kerasrecipes.rows.files.base import NO_ROWS, TableFile
 from kerasrecipes.rows.files.frames import TableInMemory
-from kerasrecipes.rows.kinds import Column, DateColumn, NumberColumn
+from kerasrecipes.rows.kinds import Column, NumberColumn
 from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.precision import Merged, find_merged, warn_of_merged
-from kerasrecipes.rows.remarks import (
-    find_code,
-    find_groups,
-    find_label,
-    find_late,
-    find_order,
-    find_totals,
-)
-from kerasrecipes.rows.roles import add_roles, read_known_times, read_times
+from kerasrecipes.rows.remarks import find_code, find_label, remark_on_rows, remark_on_split
+from kerasrecipes.rows.roles import add_roles, read_known_times
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.series import iterate_windows, make_series
 from kerasrecipes.rows.target import Target, check_type, find_target, read_weights
@@ -169,7 +162,7 @@ class Table(Rows):
         role_cells = {key: table.take_cells(name) for key, name in spec.roles.items()}
         used = [name for name in table.names if name not in spec.drop]
         label = find_label(map(table.take_cells, used))
-        whole.remarks += _remark_on_split(whole, columns, spec, targets)
+        whole.remarks += remark_on_split(whole, columns, spec, targets)
         for name, _ in left_out:
             whole.free(name)
         unfit = [problem for cells in target_cells if (problem := check_type(cells))]
@@ -206,7 +199,7 @@ class Table(Rows):
             if column.name not in spec.features:
                 whole.remarks += find_code(column, arrays[column.inputs[0]])
         inputs = () if sample else columns
-        whole.remarks += _remark_on_rows(read, inputs, target, target_cells, label)
+        whole.remarks += remark_on_rows(read, inputs, target, target_cells, label)
         source = Source(
             inputs=read.keep(keep),
             target=values[keep],
@@ -389,38 +382,6 @@ def _warn_of_rows(
     if n_dropped:
         counts = ", ".join(f"{name} {n:,}" for name, (n, _) in read.gaps.items())
         yield describe_left_out(n_dropped, n_rows, f"values are missing ({counts})")
-
-
-def _remark_on_split(
-    table: LoadedTable, columns: Sequence[Column], spec: DatasetSpec, targets: Sequence[str]
-) -> Iterator[str]:
-    """Find points to check in how rows come into parts: groups, and times."""
-    dates = [each for each in columns if isinstance(each, DateColumn) and not each.is_time]
-    if spec.splits_at_random:
-        for name in [name for name in table.names if name not in targets]:
-            yield from find_groups(name, table.take_cells(name))
-        yield from find_order([(column, table.take_cells(column.name)) for column in dates])
-    elif spec.time and dates:
-        times = read_times(table.take_cells(spec.time), spec)
-        for column in dates:
-            yield from find_late(column, table.take_cells(column.name), times, spec.time)
-
-
-def _remark_on_rows(
-    read: ColumnsRead,
-    columns: Sequence[Column],
-    target: Target,
-    targets: Sequence[Cells],
-    label: str,
-) -> Iterator[str]:
-    """Find points to check in the target and in the last row."""
-    numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}
-    for column, cells in zip(target.columns, targets, strict=True):
-        arrays = column.read(cells)[0] if isinstance(column, NumberColumn) else []
-        numbers |= dict(zip(column.inputs, arrays, strict=False))
-        if remark := column.remark(cells, arrays):
-            yield remark
-    yield from find_totals(label, numbers, targets[0].locate(np.array([len(read.complete) - 1])))
 
 
 def describe_left_out(n: int, n_rows: int, reason: str) -> str:
