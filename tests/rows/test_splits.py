@@ -138,8 +138,8 @@ def test_what_is_known_of_the_columns_comes_along(table: Source) -> None:
         left_out=(("id", "a row number"),),
         warnings=("3 rows are left out.",),
     )
-    dataset = split_source("some", source, make_spec(drop=["width"]))
-    assert [column.name for column in dataset.columns] == ["height"]
+    dataset = split_source("some", source, make_spec(drop=["age"]))  # which was never read
+    assert [column.name for column in dataset.columns] == ["width", "height"]
     assert dataset.left_out == (("id", "a row number"),)
     assert dataset.warnings == ("3 rows are left out.",)
 

@@ -155,10 +155,7 @@ def load_dataset(
         DataError: The data break a rule, or lack something that the recipe requires.
     """
     rows = open_rows(data, spec, say)
-    source = rows.load(spec, hint)
-    if source.columns:  # what is dropped from a table was never read
-        spec = spec.model_copy(update={"drop": []})
-    return split_source(rows.name, source, spec)
+    return split_source(rows.name, rows.load(spec, hint), spec)
 
 
 def name_dataset(spec: DatasetSpec) -> str:

@@ -85,7 +85,7 @@ def check_parts(
             yield from _find_contradictions(train, groups, facts)
     if isinstance(train.inputs, dict):
         columns = facts.columns or tuple(map(make_column, train.inputs))
-        columns = tuple(c for c in columns if c.kind != "text" and c.name not in spec.drop)
+        columns = tuple(column for column in columns if column.kind != "text")
         reported = {each.partition(" alone ")[0] for each in facts.warnings}
         unreported = [column for column in columns if column.name not in reported]
         if not is_array:

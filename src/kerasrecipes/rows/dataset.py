@@ -197,7 +197,7 @@ class Source(Part, Facts):
         is_all = np.array_equal(rows, np.arange(len(self.target)))
         pick: NDArray[np.int64] | slice = slice(None) if is_all else rows
         inputs: Any = choose_rows(self.inputs, pick)
-        if drop and not isinstance(inputs, Series):
+        if drop:
             inputs = {name: column for name, column in inputs.items() if name not in drop}
         beside: Any = (self.weights, self.groups, self.times)
         picked = (each if each is None else each[pick] for each in beside)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import compress, islice
 from typing import Any
@@ -47,7 +47,8 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     Raises:
         DataError: The data lack what the recipe requires; all problems are listed.
     """
-    raise_problems(name, [*_check_drop(source, spec), *_check_splits(name, source, spec)])
+    drop = [] if source.columns else spec.drop  # what is dropped from a table was never read
+    raise_problems(name, [*_check_drop(source, drop), *_check_splits(name, source, spec)])
     rows: RowNumbers = np.arange(len(source.target))
     rows = rows if source.times is None else source.times.argsort(kind="stable")
     fractions = {
@@ -64,11 +65,11 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
                 rows, held_out = _hold_out(name, f"{part}_split", fraction, rows, source, spec)
             if len(held_out) and spec.is_in_order:
                 rows = rows[: max(len(rows) - gap, 0)]
-            parts[part] = source.take(held_out, spec.drop)
+            parts[part] = source.take(held_out, drop)
     if not len(rows):
         problem = "no training row is left before the rows held out and the gap to them."
         raise DataError(name, [f"{problem} Add rows, or hold out a smaller share."])
-    parts["train"] = train = source.take(rows, spec.drop)
+    parts["train"] = train = source.take(rows, drop)
     parts = {key: parts[key] for key in ("train", "validation", "test") if len(parts[key])}
     for key, each in parts.items():
         place = f"{spec.sample_weight or 'sample_weight'} in the {key} part"
@@ -76,7 +77,6 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     facts = {field.name: getattr(source, field.name) for field in fields(Facts)}
     notes = *_warn_of_order(source, parts, spec, gap), *_find_constant(train, source)
     facts["warnings"] = (*source.warnings, *notes)
-    facts["columns"] = tuple(column for column in source.columns if column.name not in spec.drop)
     facts["split"] = _describe_parts(parts, spec)
     not_random = [
         part for part in parts if part != "train" and (spec.is_in_order or part in source.own_parts)
@@ -129,20 +129,20 @@ def _name_arrays(source: Source) -> Iterator[tuple[str, Any]]:
         yield from ((f"{name}/{key}", each) for key, each in roles.items() if each is not None)
 
 
-def _check_drop(source: Source, spec: DatasetSpec) -> Iterator[str]:
-    if not spec.drop:
+def _check_drop(source: Source, drop: Sequence[str]) -> Iterator[str]:
+    if not drop:
         return
     if not isinstance(source.inputs, dict):
         yield (
             f"drop: its inputs are one array of shape {source.inputs.shape}, without named columns "
-            f"(received: drop={spec.drop}). Remove drop."
+            f"(received: drop={drop}). Remove drop."
         )
         return
     names = [*source.inputs]
-    for name in spec.drop:
+    for name in drop:
         if name not in names:
             yield f"drop: no column '{name}'.{ask_meant(name, names)} {list_columns(names)}"
-    if set(source.inputs) <= set(spec.drop):
+    if {*names} <= {*drop}:
         yield "drop: no column is left to learn from. Keep at least one."
 
 
