@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.dataset_rules import DataKind, find_unusable
 from kerasrecipes.recipe.schema import DatasetSpec, Task
-from kerasrecipes.rows.disk import are_on_disk, choose_columns, read_columns
+from kerasrecipes.rows.disk import are_on_disk, choose_columns
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.target import ClassType
 from kerasrecipes.rows.windows import Series
@@ -63,7 +63,7 @@ def take_rows(inputs: Inputs, rows: slice | NDArray[np.int64]) -> Inputs:
     if not isinstance(inputs, dict):
         return inputs[rows]
     if are_on_disk(inputs):
-        return read_columns(inputs, rows)
+        return {name: column[:] for name, column in choose_columns(inputs, rows).items()}
     return {name: column[rows] for name, column in inputs.items()}
 
 

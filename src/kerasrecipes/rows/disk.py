@@ -93,12 +93,6 @@ def choose_columns(columns: Mapping[str, Any], some: Any) -> dict[str, Any]:
     return {name: column.choose(rows) for name, column in columns.items()}
 
 
-def read_columns(columns: Mapping[str, Any], some: Any) -> dict[str, NDArray[Any]]:
-    """Read some rows of a table's columns, which share the rows' numbers."""
-    rows = next(iter(columns.values())).find(some)
-    return {name: column.read(rows) for name, column in columns.items()}
-
-
 def describe_stream(what: str, needed: int, free: int) -> str:
     """Say why rows stay on disk without being asked for."""
     return (
