@@ -47,7 +47,6 @@ __all__ = [
     "check_file",
     "load_dataset",
     "load_for",
-    "name_dataset",
     "open_rows",
     "read_for",
 ]
@@ -158,12 +157,6 @@ def load_dataset(
     return split_source(rows.name, rows.load(spec, hint), spec)
 
 
-def name_dataset(spec: DatasetSpec) -> str:
-    """The name of a data set in messages and reports."""
-    given = spec.name or spec.openml or spec.sklearn or (spec.path and Path(spec.path).name)
-    return str(given or "data")
-
-
 def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
     """Open rows, wherever they are.
 
@@ -216,7 +209,7 @@ def _open_named(spec: DatasetSpec, say: Say) -> Rows:
         load = remote.load_openml if spec.openml is not None else remote.load_sklearn
         table, target = load(spec, say)
         origin = "openml.org, through scikit-learn" if spec.openml else "scikit-learn"
-        return Table.hold(table, name_dataset(spec), origin, target)
+        return Table.hold(table, str(spec.openml or spec.sklearn), origin, target)
     problem = "it has no source. Give it name, path, openml or sklearn, or data to train on."
     raise DataError("data", [problem])
 
