@@ -18,7 +18,7 @@ from kerasrecipes.drafting import draft_recipe
 from kerasrecipes.errors import DataError, RecipeError
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.resuming import plan_resumption
-from kerasrecipes.rows import table
+from kerasrecipes.rows import images, load_for, table
 from kerasrecipes.rows.files import base
 from kerasrecipes.training import feed
 
@@ -180,6 +180,23 @@ def test_images_in_their_files_give_the_run_of_those_in_memory(
     assert runs[0].history == runs[1].history
     assert runs[0].metrics == runs[1].metrics
     assert_same_columns(runs[1].predictions, runs[0].predictions)
+
+
+def test_images_in_their_files_are_decoded_once_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images(tmp_path / "images", n_images=600)
+    decoded, read = [], images._read
+
+    def note(files: Any, *arguments: Any) -> Any:
+        decoded.extend(files)
+        return read(files, *arguments)
+
+    monkeypatch.setattr(images, "_read", note)
+    dataset = {"path": str(tmp_path / "images"), "stream": True, "color_mode": "grayscale"}
+    load_for(load_recipe(IMAGES | {"name": "decoded", "dataset": dataset}))
+    assert len(set(decoded)) == 600
+    assert len(decoded) < 1000  # once for the fingerprint, and a sample that may be windows
 
 
 def test_sizes_and_damage_of_images_are_found_before_training(tmp_path: Path) -> None:

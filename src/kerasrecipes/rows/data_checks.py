@@ -75,7 +75,7 @@ def check_parts(
     has_classes = facts.task != "regression" and not is_array
     if has_classes:
         yield from _find_few(parts, facts, spec, not_random)
-    if isinstance(train.inputs, Series):
+    if isinstance(train.inputs, Series) or getattr(train.inputs, "is_decoded", False):
         return
     if _is_detailed(train.inputs):
         keys = _hash_rows(train.inputs)

@@ -28,6 +28,7 @@ class DiskRows:
         shape: Of the array, before ``rows`` are chosen.
         dtype: Of its values.
         rows: The numbers of the rows that belong to the array; None means all.
+        is_decoded: Whether reading takes long, because each row is decoded.
     """
 
     def __init__(
@@ -36,8 +37,11 @@ class DiskRows:
         shape: tuple[int, ...],
         dtype: Any,
         rows: NDArray[np.int64] | None = None,
+        *,
+        is_decoded: bool = False,
     ) -> None:
         self.read, self.dtype, self._rows = read, np.dtype(dtype), rows
+        self.is_decoded = is_decoded
         n_rows = shape[0] if rows is None else len(rows)
         self.shape, self.ndim = (n_rows, *shape[1:]), len(shape)
 
@@ -60,13 +64,15 @@ class DiskRows:
 
     def choose(self, rows: NDArray[np.int64]) -> DiskRows:
         """Choose rows, by the numbers that ``find`` gives, without reading them."""
-        return DiskRows(self.read, self.shape, self.dtype, rows)
+        return DiskRows(self.read, self.shape, self.dtype, rows, is_decoded=self.is_decoded)
 
     def map(self, change: Callable[[NDArray[Any]], NDArray[Any]], row: tuple[int, ...]) -> DiskRows:
         """The same rows, each changed to shape ``row`` after it is read."""
         read = self.read
-        shape = (self.shape[0], *row)
-        return DiskRows(lambda rows: change(read(rows)), shape, self.dtype, self._rows)
+        shape, is_decoded = (self.shape[0], *row), self.is_decoded
+        return DiskRows(
+            lambda rows: change(read(rows)), shape, self.dtype, self._rows, is_decoded=is_decoded
+        )
 
     def astype(self, dtype: Any) -> DiskRows:
         """The same rows, as another type."""

@@ -113,7 +113,7 @@ class Images(Rows):
         def read(rows: NDArray[np.int64]) -> Pixels:
             return _read([files[row] for row in rows], folder, (height, width), spec.color_mode)
 
-        return DiskRows(read, (len(files), *shape), np.uint8)
+        return DiskRows(read, (len(files), *shape), np.uint8, is_decoded=True)
 
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
