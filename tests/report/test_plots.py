@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.text import Text
@@ -124,10 +126,37 @@ def test_learning_curves_that_fall_far_have_a_logarithmic_scale(ax: Axes) -> Non
     assert "validation" not in texts(ax)
 
 
-def test_names_at_the_ends_of_curves_stay_apart(ax: Axes) -> None:
-    plots.plot_learning_curves([1, 0.5], [1.1, 0.5], ax)
-    heights = [text.get_position()[1] for text in ax.texts]
-    assert abs(heights[0] - heights[1]) > 0.05
+def write_ends(ax: Axes, train: float, validation: float) -> tuple[list[float], list[float]]:
+    """Draw two curves; give the heights of their names, and of their ends."""
+    plots.plot_learning_curves([1, 0, train], [1, 0, validation], ax)
+    to_axes = ax.transScale + ax.transLimits
+    ends = [float(to_axes.transform((3, end))[1]) for end in (train, validation)]
+    assert [text.get_text() for text in ax.texts if text.get_text()] == ["train", "validation"]
+    return [text.get_position()[1] for text in ax.texts if text.get_text()], ends
+
+
+@pytest.mark.parametrize("ends", [(0.1, 0.9), (0.9, 0.1), (0, 1)])
+def test_names_at_ends_that_are_apart_are_beside_them(ax: Axes, ends: tuple[float, float]) -> None:
+    heights, of_ends = write_ends(ax, *ends)
+    np.testing.assert_allclose(heights, of_ends)
+
+
+def test_names_at_the_same_end_part_around_it(ax: Axes) -> None:
+    (lower, upper), (end, _) = write_ends(ax, 0.5, 0.5)
+    assert (lower + upper) / 2 == pytest.approx(end)
+    assert upper - lower == pytest.approx(0.065)
+
+
+@given(st.floats(0, 1, width=16), st.floats(0, 1, width=16))
+def test_names_at_the_ends_of_curves_keep_order_gap_and_bounds(
+    train: float, validation: float
+) -> None:
+    with use_style():
+        heights, _ = write_ends(new_figure(4, 4).subplots(), train, validation)
+    low, high = heights if train <= validation else reversed(heights)
+    assert high - low > 0.065 - 1e-9
+    assert low >= 0
+    assert high <= 1
 
 
 @pytest.mark.parametrize("values", [[np.nan], [0.5, np.nan, np.inf], [np.nan, np.nan]])

@@ -20,14 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from kerasrecipes.report.axes import (
-    SMALL,
-    find_line_ends,
-    scale_curves,
-    spread_apart,
-    write_ticks,
-    write_titles,
-)
+from kerasrecipes.report.axes import SMALL, scale_curves, write_ticks, write_titles
 from kerasrecipes.report.style import CELL, COLORS, FAINT, INK, MUTED, ON_CELL, WRONG
 from kerasrecipes.report.words import name_metric, shorten, write_number, write_with_unit
 
@@ -47,6 +40,7 @@ _MARKERS_UP_TO = 30  # epochs
 _BIGGEST_ANNOTATED = 20  # classes
 _BIGGEST_WITH_SHARES = 12
 _LABEL_POINTS = 7  # of the smallest class names
+_NAME_HEIGHT = 0.065  # of a curve, as a share of the Axes
 
 
 def plot_regplot(
@@ -152,7 +146,7 @@ def plot_learning_curves(
         ax.plot(best_epoch, lowest, "o", ms=7, mfc="none", mec=COLORS["validation"], mew=1.8)
         notes = [f"dotted: lowest validation loss, epoch {best_epoch:,}"]
     write_titles(ax, name_metric(metric), notes)
-    _label_line_ends(ax)
+    _label_line_ends(curves, ax)
 
 
 def plot_confusion_matrix(
@@ -354,20 +348,22 @@ def _point_style(n_points: int) -> dict[str, Any]:
     return style | {"rasterized": n_points > _VECTORS_UP_TO}
 
 
-def _label_line_ends(ax: Axes) -> None:
-    """Write each line's name next to its right end, without overlaps."""
-    ends = find_line_ends(ax)
-    heights = spread_apart([height for *_, height in ends], 0.065)
-    for (line, *_), height in zip(ends, heights, strict=True):
-        ax.text(
-            1.02,
-            height,
-            str(line.get_label()),
-            transform=ax.transAxes,
-            color=line.get_color(),
-            va="center",
-            weight="bold",
-        )
+def _label_line_ends(curves: Mapping[str, NDArray[np.float64]], ax: Axes) -> None:
+    """Write the names of one or two curves next to their right ends, without overlaps."""
+    to_axes = ax.transScale + ax.transLimits
+    ax.get_ylim()  # settles the limits that transLimits reads
+    heights = {}
+    for part, values in curves.items():
+        if len(known := np.flatnonzero(np.isfinite(values))):
+            heights[part] = to_axes.transform((known[-1] + 1, values[known[-1]]))[1]
+    if len(heights) == 2 and np.ptp([*heights.values()]) < _NAME_HEIGHT:
+        half = _NAME_HEIGHT / 2
+        middle = np.clip(np.mean([*heights.values()]), half, 1 - half)
+        lower, upper = sorted(heights, key=lambda part: heights[part])
+        heights |= {lower: middle - half, upper: middle + half}
+    place: dict[str, Any] = {"transform": ax.transAxes, "va": "center", "weight": "bold"}
+    for part, height in heights.items():
+        ax.text(1.02, height, part, color=COLORS[part], **place)
 
 
 def _thin_out(class_names: Sequence[str], offset: float = 0) -> dict[str, Any]:
