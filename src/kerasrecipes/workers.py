@@ -148,10 +148,10 @@ class Crew:
         self.size, self.n_threads = max(size, 1), n_threads
         self.pool = ThreadPoolExecutor(self.size)
         self.beginning = list(modules), data
-        self.workers: list[_Worker] = []
+        self.workers: list[Any] = []
         self.is_closing = False
-        self.idle: SimpleQueue[_Worker | None] = SimpleQueue()  # None: a new one is to be made
-        for _ in range(size):
+        self.idle: SimpleQueue[Any] = SimpleQueue()  # None: a new worker is to be made
+        for _ in range(self.size):
             self.idle.put(None)
 
     def __enter__(self) -> Crew:

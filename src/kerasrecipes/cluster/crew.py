@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import datetime
-from queue import SimpleQueue
 from typing import Any
 
 import ray
@@ -59,19 +58,15 @@ class ClusterCrew(Crew):
         )
         self.rows: dict[str, Any] = {}
         self.lock = threading.Lock()
-        self.actors: list[Any] = []
-        self.free: SimpleQueue[Any] = SimpleQueue()  # None: a new actor is to be made
-        for _ in range(self.size):
-            self.free.put(None)
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self.is_closing = True
         self.pool.shutdown(wait=False, cancel_futures=True)
         if kind and issubclass(kind, KeyboardInterrupt):  # runs in training are kept
-            for actor in self.actors:
+            for actor in self.workers:
                 actor.interrupt.remote()
         self.pool.shutdown()
-        for actor in self.actors:
+        for actor in self.workers:
             ray.kill(actor)
         self.stack.close()
 
@@ -95,7 +90,7 @@ class ClusterCrew(Crew):
                     self.console.print(f"The node of {name} was lost.", markup=False)
                     raise WorkerEnded("Its node was lost.", was_killed=True) from None
                 finally:
-                    self.free.put(actor)
+                    self.idle.put(actor)
                 run = _write_run(result, job, started_at)
         except (KerasRecipesError, OSError) as error:
             reason = getattr(error, "cause", error)  # of an error on the node
@@ -123,17 +118,17 @@ class ClusterCrew(Crew):
     def _find_actor(self) -> Any:
         """Find an idle actor that is alive and has its CPU."""
         while not self.is_closing:
-            actor = self.free.get()
+            actor = self.idle.get()
             if actor is None:
                 actor = self.actor.remote(self.beginning[0], find_git_commit() or "")
-                self.actors.append(actor)
+                self.workers.append(actor)
             try:
                 if ray.wait([answer := actor.greet.remote()], timeout=1)[0]:
                     ray.get(answer)
                     return actor
             except _LOST:
                 actor = None
-            self.free.put(actor)  # it waits for room, and another may be idle by now
+            self.idle.put(actor)  # it waits for room, and another may be idle by now
         raise WorkerEnded("It was stopped.", was_killed=False)
 
 
