@@ -102,12 +102,9 @@ class TrainedRun(Run):
         """The report in a frame, for notebooks."""
         if not self.report_path.exists():
             return f"<code>{html.escape(repr(self))}</code>"
-        page = html.escape(self.report_path.read_text(encoding="utf-8"), quote=True)
-        name = html.escape(str(self.info.get("name", "")), quote=True)
-        return (
-            f'<iframe srcdoc="{page}" title="Report of {name}" sandbox '
-            'style="width: 100%; height: 640px; border: 0"></iframe>'
-        )
+        from kerasrecipes.report.template import frame_page
+
+        return frame_page(self.report_path, f"Report of {self.info.get('name', '')}")
 
 
 def load_run(path: str | Path) -> TrainedRun:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,6 +40,7 @@ from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
+from kerasrecipes.report.template import frame_page
 from kerasrecipes.report.words import name_score, write_count
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.compatibility import check_compatibility
@@ -94,15 +94,6 @@ class Comparison:
     def _repr_html_(self) -> str:
         """The page in a frame, for notebooks."""
         return frame_page(self.page, "Comparison")
-
-
-def frame_page(file: Path, title: str) -> str:
-    """Write a page as a frame, for notebooks."""
-    page = html.escape(file.read_text(encoding="utf-8"), quote=True)
-    return (
-        f'<iframe srcdoc="{page}" title="{title}" sandbox '
-        'style="width: 100%; height: 640px; border: 0"></iframe>'
-    )
 
 
 def compare(

@@ -1,10 +1,12 @@
-"""Jinja as all pages use it."""
+"""Jinja as all pages use it, and a page in a notebook."""
 
 from __future__ import annotations
 
 import base64
+import html
 import re
 from functools import cache
+from pathlib import Path
 
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup, escape
@@ -32,6 +34,15 @@ def get_environment(package: str = "kerasrecipes.report") -> Environment:
         "duration": words.write_seconds,
     }
     return environment
+
+
+def frame_page(file: Path, title: str) -> str:
+    """Write a page as a frame, for notebooks."""
+    page, name = map(html.escape, (file.read_text(encoding="utf-8"), title))
+    return (
+        f'<iframe srcdoc="{page}" title="{name}" sandbox '
+        'style="width: 100%; height: 640px; border: 0"></iframe>'
+    )
 
 
 def _to_data_uri(svg: bytes) -> str:

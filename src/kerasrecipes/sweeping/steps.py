@@ -16,7 +16,7 @@ from rich.console import Console
 
 from kerasrecipes.comparison import Comparison, compare
 from kerasrecipes.comparison.comparable import check_rows, choose_metric
-from kerasrecipes.comparison.comparison import describe_recipes, frame_page
+from kerasrecipes.comparison.comparison import describe_recipes
 from kerasrecipes.comparison.engine import Trainer
 from kerasrecipes.comparison.statistics import Ranking, Verdict
 from kerasrecipes.durable import write_file
@@ -25,6 +25,7 @@ from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.recipe.ranges import SweepSpec
 from kerasrecipes.recipe.yaml_file import dump_yaml
+from kerasrecipes.report.template import frame_page
 from kerasrecipes.report.words import write_number
 from kerasrecipes.run_facts import find_versions
 from kerasrecipes.runs import create_folder
