@@ -15,7 +15,7 @@ from rich.console import Console
 from kerasrecipes.comparison.engine import Trainer
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.sweeping.search import Search
-from kerasrecipes.sweeping.space import Space
+from kerasrecipes.sweeping.space import Plan, Space
 from kerasrecipes.workers import Outcome, Show
 
 RECIPE = {
@@ -80,4 +80,5 @@ def make_search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     console = Console(file=output or io.StringIO(), width=200)
     trainer = FakeTrainer(Path("no such folder"), console, data=score)
-    return Search(Space(base, base.sweep), base.sweep, "accuracy", trainer, "", study)
+    plan = Plan(Space(base, base.sweep), base.sweep, "accuracy", True, {"fingerprint": ""})
+    return Search(plan, trainer, study)

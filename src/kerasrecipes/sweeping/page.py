@@ -29,7 +29,8 @@ from kerasrecipes.sweeping.table import list_trials, write_value
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from kerasrecipes.sweeping.steps import Plan, Sweep
+    from kerasrecipes.sweeping.space import Plan
+    from kerasrecipes.sweeping.steps import Sweep
 
 _BEST, _OTHER = SERIES[1], SERIES[0]
 _LONGEST_NAME, _MOST_MARKS = 26, 12  # of an axis

@@ -17,10 +17,10 @@ from kerasrecipes.errors import RecipeError
 from kerasrecipes.interrupts import catching_signals
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.recipe.ranges import Range, SweepSpec
+from kerasrecipes.recipe.ranges import Range
 from kerasrecipes.report.words import write_number
 from kerasrecipes.runs import list_runs_of
-from kerasrecipes.sweeping.space import Space
+from kerasrecipes.sweeping.space import Plan
 from kerasrecipes.workers import Crew, Outcome, Show
 
 if TYPE_CHECKING:
@@ -37,19 +37,13 @@ class Search:
     """A search for the point with the best score of validation rows.
 
     Attributes:
-        space: The points.
-        spec: How they are chosen, and how many.
-        metric: The metric.
+        plan: The points, and how they are chosen.
         trainer: Trains the recipe of each trial.
-        fingerprint: Of the data.
         study: Optuna's, which keeps every trial.
     """
 
-    space: Space
-    spec: SweepSpec
-    metric: str
+    plan: Plan
     trainer: Trainer
-    fingerprint: str
     study: optuna.Study
 
     @property
@@ -74,9 +68,9 @@ class Search:
     @cached_property
     def n_points(self) -> int | None:
         """How many points there are; None if they cannot be counted, or are very many."""
-        if not all(each.list_all() for each in self.space.ranges):
+        if not all(each.list_all() for each in self.plan.space.ranges):
             return None
-        n = sum(1 for _ in islice(self.space.list_points(), _MOST_POINTS + 1))
+        n = sum(1 for _ in islice(self.plan.space.list_points(), _MOST_POINTS + 1))
         return n if n <= _MOST_POINTS else None
 
     def measure_importance(self) -> dict[str, float]:
@@ -100,7 +94,7 @@ class Search:
         """
         self._take_up()
         lines = Lines(self.trainer.console, self._count_trials())
-        crew = self.trainer.make_crew(self.space.endpoints, lines.n_runs or math.inf)
+        crew = self.trainer.make_crew(self.plan.space.endpoints, lines.n_runs or math.inf)
         started_s = time.monotonic() - self.study.user_attrs.get("seconds", 0)
         running: dict[Future[Outcome], optuna.Trial] = {}
         with catching_signals(owns_process=bool(self.trainer.command)), crew, lines.bars:
@@ -126,7 +120,10 @@ class Search:
 
     def _count_trials(self) -> int | None:
         """How many trials there are at the most; None if only a clock ends them."""
-        limits = [self.spec.trials, self.n_points if self.spec.strategy == "grid" else None]
+        limits = [
+            self.plan.spec.trials,
+            self.n_points if self.plan.spec.strategy == "grid" else None,
+        ]
         return min((limit for limit in limits if limit is not None), default=None)
 
     def _take_up(self) -> None:
@@ -149,20 +146,20 @@ class Search:
             waiting = self.study.get_trials(deepcopy=False, states=[TrialState.WAITING])
             tried = {str(sorted(each.params.items())) for each in kept}
             passed_s = time.monotonic() - started_s
-            is_late = self.spec.minutes is not None and passed_s > 60 * self.spec.minutes
+            is_late = self.plan.spec.minutes is not None and passed_s > 60 * self.plan.spec.minutes
             is_enough = is_late or (most is not None and len(kept) >= most)
             if not waiting and (is_enough or len(tried) == self.n_points):
                 return None
             # Each trial has random numbers of its own, so a resumed sweep goes on as it began.
             self.study.sampler = self._make_sampler(len(kept))
-            if self.spec.strategy == "grid" and not waiting:
-                (point,) = islice(self.space.list_points(), len(kept), len(kept) + 1)
+            if self.plan.spec.strategy == "grid" and not waiting:
+                (point,) = islice(self.plan.space.list_points(), len(kept), len(kept) + 1)
                 self.study.enqueue_trial(point)
             trial = self.study.ask()
             trial.set_user_attr("number", trial.user_attrs.get("number", len(kept) + 1))
             for step, score in trial.user_attrs.get("scores", {}).items():
                 trial.report(score, int(step))
-            point = self.space.choose(partial(_suggest, trial))
+            point = self.plan.space.choose(partial(_suggest, trial))
             same = [each for each in kept if each.params == point]
             if same and (same[0].values or not same[0].state.is_finished()):
                 note = f"the point of trial {same[0].user_attrs['number']}"
@@ -172,7 +169,7 @@ class Search:
                     self._end(trial, "pruned", note)
                 continue
             try:
-                recipe = self.space.make(point, self._name(trial.user_attrs["number"]))
+                recipe = self.plan.space.make(point, self._name(trial.user_attrs["number"]))
                 return trial, load_recipe(recipe, needs_source=False, report=[])  # draws no plots
             except RecipeError as error:  # values that do not go together
                 self._end(trial, "failed", str(error))
@@ -181,17 +178,17 @@ class Search:
         import numpy as np
         from optuna.samplers import RandomSampler, TPESampler
 
-        seed = int(np.random.SeedSequence([self.space.base.seed, n]).generate_state(1)[0])
-        return TPESampler(seed=seed) if self.spec.strategy == "tpe" else RandomSampler(seed)
+        seed = int(np.random.SeedSequence([self.plan.space.base.seed, n]).generate_state(1)[0])
+        return TPESampler(seed=seed) if self.plan.spec.strategy == "tpe" else RandomSampler(seed)
 
     def _watch(self, trial: optuna.Trial, recipe: Recipe, show: Show) -> Show:
         """Show a training, and stop it where its scores are worse than those of most others."""
-        column = f"val_{find_logged(self.metric)}"
-        interval = -(-self.space.base.epochs // _N_CHECKS)
+        column = f"val_{find_logged(self.plan.metric)}"
+        interval = -(-self.plan.space.base.epochs // _N_CHECKS)
 
         def show_and_check(epoch: int, logs: Mapping[str, float]) -> bool:
             show(epoch, logs)
-            if not self.spec.prune or not epoch or epoch % interval or epoch >= recipe.epochs:
+            if not self.plan.spec.prune or not epoch or epoch % interval or epoch >= recipe.epochs:
                 return False
             if str(epoch) not in trial.user_attrs.get("scores", {}):
                 trial.report(logs[column], epoch)
@@ -203,22 +200,22 @@ class Search:
 
     def _train(self, crew: Crew, recipe: Recipe, show: Show) -> Outcome:
         """Train a recipe, unless it was trained before the sweep was interrupted."""
-        trainer = replace(self.trainer, fingerprints={recipe.name: self.fingerprint})
+        trainer = replace(self.trainer, fingerprints={recipe.name: self.plan.facts["fingerprint"]})
         if run := trainer.find_same(recipe, "finished"):
             return Outcome(recipe, run, was_reused=True)
-        return trainer.train_one(crew, recipe, show, can_stop=self.spec.prune)
+        return trainer.train_one(crew, recipe, show, can_stop=self.plan.spec.prune)
 
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> str:
         """Record the end of a trial, and describe it."""
-        score = read_score(outcome.run, "validation", self.metric) if outcome.run else math.nan
+        score = read_score(outcome.run, "validation", self.plan.metric) if outcome.run else math.nan
         epoch = trial.user_attrs.get("stopped_after")
         if math.isfinite(score):
             self._end(trial, "finished", "", score)
-            return f"{self.metric} {write_number(score, 4)}"
+            return f"{self.plan.metric} {write_number(score, 4)}"
         if epoch:
             self._end(trial, "pruned", f"after epoch {epoch:,}")
             return f"pruned after epoch {epoch:,}"
-        note = outcome.error or f"Its {self.metric} is not finite."
+        note = outcome.error or f"Its {self.plan.metric} is not finite."
         self._end(trial, "failed", note)
         return f"failed: {note}"
 
@@ -235,7 +232,7 @@ class Search:
         self.study.tell(trial, score, TrialState.PRUNED if score is None else None)
 
     def _name(self, number: int) -> str:
-        return f"{self.space.base.name} trial {number}"
+        return f"{self.plan.space.base.name} trial {number}"
 
 
 def find_logged(metric: str) -> str:

@@ -1,8 +1,9 @@
-"""The points that a sweep can try, and the recipe of each."""
+"""The points that a sweep can try, the recipe of each, and how they are searched."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +11,7 @@ from kerasrecipes.errors import KeyPath, Problem, RecipeError
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.load import Draft
 from kerasrecipes.recipe.ranges import Range, SweepSpec, read_range
+from kerasrecipes.recipe.yaml_file import dump_yaml
 
 Point = dict[str, Any]
 """By range, a number or the text of a value; ranges that do not apply are missing."""
@@ -112,3 +114,28 @@ class Space:
                     place = (*place, [*each.values].index(point[each.key]))
                 draft.set(each.path, each.get_value(point[each.key]), place)
         return draft
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe and its ranges, checked.
+
+    Attributes:
+        space: The ranges around the recipe.
+        spec: How they are searched.
+        metric: The metric of validation rows.
+        higher_is_better: The metric's direction.
+        facts: Facts of the data.
+    """
+
+    space: Space
+    spec: SweepSpec
+    metric: str
+    higher_is_better: bool
+    facts: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The resolved recipe with its ranges, as YAML."""
+        base = self.space.base
+        return dump_yaml({**base.to_dict(), "sweep": base.written["sweep"]})

@@ -23,7 +23,6 @@ from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RecipeError, RunFailed
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.recipe.ranges import SweepSpec
 from kerasrecipes.recipe.yaml_file import dump_yaml
 from kerasrecipes.report.template import frame_page
 from kerasrecipes.report.words import write_number
@@ -31,7 +30,7 @@ from kerasrecipes.run_facts import find_versions
 from kerasrecipes.runs import create_folder
 from kerasrecipes.sweeping.page import render_sweep
 from kerasrecipes.sweeping.search import Search, find_logged
-from kerasrecipes.sweeping.space import Space
+from kerasrecipes.sweeping.space import Plan, Space
 from kerasrecipes.terminal import print_warnings
 
 if TYPE_CHECKING:
@@ -98,31 +97,6 @@ class Sweep:
         return frame_page(self.page, "Sweep")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A recipe and its ranges, checked.
-
-    Attributes:
-        space: The ranges around the recipe.
-        spec: How they are searched.
-        metric: The metric of validation rows.
-        higher_is_better: The metric's direction.
-        facts: Facts of the data.
-    """
-
-    space: Space
-    spec: SweepSpec
-    metric: str
-    higher_is_better: bool
-    facts: Mapping[str, Any]
-
-    @property
-    def text(self) -> str:
-        """The resolved recipe with its ranges, as YAML."""
-        base = self.space.base
-        return dump_yaml({**base.to_dict(), "sweep": base.written["sweep"]})
-
-
 def plan_sweep(base: Recipe, data: Any = None) -> Plan:
     """Check a recipe's ``sweep``: the ends of each range as recipes, and with the data.
 
@@ -187,9 +161,7 @@ def sweep(
     folder = _find_folder(plan, parent, folder) if resume else _make_folder(plan, parent)
     trainer = Trainer(folder / "trials", console, tuple(command), workers, data, address=address)
     with _opening_study(plan, folder) as study:
-        search = Search(
-            plan.space, plan.spec, plan.metric, trainer, plan.facts["fingerprint"], study
-        )
+        search = Search(plan, trainer, study)
         search.run()
         found = Sweep(
             folder, plan.metric, plan.higher_is_better, search.rows, search.measure_importance(),
