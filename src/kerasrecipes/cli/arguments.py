@@ -10,26 +10,18 @@ import typer
 RecipeFile = Annotated[
     Path,
     typer.Argument(
-        metavar="RECIPE",
-        help="A recipe file, or the name of a shipped recipe: boston.",
-        show_default=False,
+        metavar="RECIPE", help="A recipe file, or the name of a shipped recipe: boston."
     ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...",
-        help="Changes, such as epochs=10 or layers.2.Dense.units=200.",
-        show_default=False,
+        metavar="[KEY=VALUE]...", help="Changes, such as epochs=10 or layers.2.Dense.units=200."
     ),
 ]
 RunFolder = Annotated[
     Path,
-    typer.Argument(
-        metavar="RUN",
-        help="A run's folder; runs/NAME alone means its newest run.",
-        show_default=False,
-    ),
+    typer.Argument(metavar="RUN", help="A run's folder; runs/NAME alone means its newest run."),
 ]
 OutputDir = Annotated[Path, typer.Option(help="The folder of all runs.")]
 Encoding = Annotated[
@@ -52,9 +44,7 @@ def _check_address(address: str | None) -> str | None:
 Address = Annotated[
     str | None,
     typer.Option(
-        help="Train on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
-        show_default=False,
-        callback=_check_address,
+        help="Train on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", callback=_check_address
     ),
 ]
 

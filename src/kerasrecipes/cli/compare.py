@@ -27,42 +27,27 @@ def compare(
             metavar="RECIPE|RUN|KEY=VALUE...",
             help="Recipe files, which are trained first, and folders of finished runs. KEY=VALUE "
             "is a variant of the one recipe: optimizer=sgd 'optimizer=adam epochs=20'.",
-            show_default=False,
         ),
     ],
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each recipe, on one split.")] = 3,
     splits: Annotated[
         int | None,
         typer.Option(
-            min=2,
-            help="Use a different split and seed for each training (replaces --seeds).",
-            show_default=False,
+            min=2, help="Use a different split and seed for each training (replaces --seeds)."
         ),
     ] = None,
     folds: Annotated[
-        int | None,
-        typer.Option(
-            min=2,
-            help="Folds of a cross-validation (replaces --seeds).",
-            show_default=False,
-        ),
+        int | None, typer.Option(min=2, help="Folds of a cross-validation (replaces --seeds).")
     ] = None,
     metric: Annotated[
-        str | None,
-        typer.Option(
-            help="The metric used for ranking (default: the first metric).", show_default=False
-        ),
+        str | None, typer.Option(help="The metric used for ranking (default: the first metric).")
     ] = None,
     tune: Annotated[
         Tunable | None,
-        typer.Option(
-            help="First tune the learning rate of each recipe on validation rows.",
-            show_default=False,
-        ),
+        typer.Option(help="First tune the learning rate of each recipe on validation rows."),
     ] = None,
     baselines: Annotated[
-        bool,
-        typer.Option("--baselines", help="Add scikit-learn's HistGradientBoosting."),
+        bool, typer.Option("--baselines", help="Add scikit-learn's HistGradientBoosting.")
     ] = False,
     workers: Workers = None,
     address: Address = None,

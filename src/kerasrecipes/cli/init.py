@@ -15,7 +15,6 @@ def init(
             metavar="DATA",
             help="A table, a pattern such as 'data/*.csv', an .npz or .npy file, or a folder of "
             "images.",
-            show_default=False,
         ),
     ],
     target: Annotated[

@@ -18,8 +18,7 @@ def predict(
     data: Annotated[
         str,
         typer.Option(
-            help="A table, images or arrays; - reads CSV or JSON lines from standard input.",
-            show_default=False,
+            help="A table, images or arrays; - reads CSV or JSON lines from standard input."
         ),
     ],
     output: Annotated[
@@ -32,14 +31,12 @@ def predict(
         ),
     ] = None,
     ids: Annotated[
-        list[str] | None,
-        typer.Option("--id", help="A column to copy to the predictions.", show_default=False),
+        list[str] | None, typer.Option("--id", help="A column to copy to the predictions.")
     ] = None,
     interval: Annotated[
         float | None,
         typer.Option(
-            help="Add prediction intervals (columns low and high) of this level, such as 0.9.",
-            show_default=False,
+            help="Add prediction intervals (columns low and high) of this level, such as 0.9."
         ),
     ] = None,
     encoding: Encoding = None,

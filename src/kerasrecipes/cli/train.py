@@ -18,10 +18,8 @@ from kerasrecipes.cli.stopping import training
 def train(
     recipe: RecipeFile,
     overrides: Overrides = None,
-    seed: Annotated[int | None, typer.Option(help="Short for seed=N.", show_default=False)] = None,
-    device: Annotated[
-        str | None, typer.Option(help="Short for device=auto|cpu|gpu.", show_default=False)
-    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for seed=N.")] = None,
+    device: Annotated[str | None, typer.Option(help="Short for device=auto|cpu|gpu.")] = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Measure fit by stage, and save a trace of it.")
     ] = False,
@@ -43,7 +41,6 @@ def train(
             "--from",
             metavar="RUN",
             help="Begin with the weights of a run, where layers have the same name and shapes.",
-            show_default=False,
         ),
     ] = None,
     checkpoint_every: Annotated[
@@ -55,7 +52,6 @@ def train(
             min=1,
             help="Processes that share each batch: on this machine, on the cluster of --address, "
             "or those that TF_CONFIG names.",
-            show_default=False,
         ),
     ] = None,
     address: Address = None,

@@ -11,15 +11,10 @@ import typer
 def validate(
     recipes: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="RECIPE...",
-            help="Recipe files, or names of shipped recipes.",
-            show_default=False,
-        ),
+        typer.Argument(metavar="RECIPE...", help="Recipe files, or names of shipped recipes."),
     ],
     build: Annotated[
-        bool,
-        typer.Option("--build", help="Also load the data and build the model (slower)."),
+        bool, typer.Option("--build", help="Also load the data and build the model (slower).")
     ] = False,
 ) -> None:
     """Check recipes, and that data files exist and have the columns; report every problem."""
