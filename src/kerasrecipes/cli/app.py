@@ -54,16 +54,8 @@ def start(
     """YAML recipes that become trained, evaluated and reported Keras models."""
 
 
-app.command()(train)
-app.command()(init)
-app.command()(predict)
-app.command()(evaluate)
-app.command()(compare)
-app.command()(sweep)
-app.command()(validate)
-app.command()(show)
-app.command()(ls)
-app.command()(report)
+for command in (train, init, predict, evaluate, compare, sweep, validate, show, ls, report):
+    app.command()(command)
 
 
 _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
