@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -15,26 +14,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class What(StrEnum):
-    """Kinds of names to list."""
-
-    RECIPES = "recipes"
-    DATASETS = "datasets"
-    RUNS = "runs"
-    LAYERS = "layers"
-    OPTIMIZERS = "optimizers"
-    LOSSES = "losses"
-    METRICS = "metrics"
-    CALLBACKS = "callbacks"
-    SCHEDULES = "schedules"
-    INITIALIZERS = "initializers"
-    REGULARIZERS = "regularizers"
-    CONSTRAINTS = "constraints"
-    ACTIVATIONS = "activations"
+_LISTS = (
+    *("recipes", "datasets", "runs"),
+    *("layers", "optimizers", "losses", "metrics", "callbacks", "schedules"),
+    *("initializers", "regularizers", "constraints", "activations"),
+)
 
 
 def ls(
-    what: Annotated[str, typer.Argument(help=f"One of: {', '.join(What)}.")] = What.RECIPES,
+    what: Annotated[str, typer.Argument(help=f"One of: {', '.join(_LISTS)}.")] = "recipes",
     output_dir: OutputDir = Path("runs"),
 ) -> None:
     """List recipes, data sets, runs, or what the installed Keras offers."""
@@ -42,15 +30,15 @@ def ls(
     from kerasrecipes.errors import InputError
     from kerasrecipes.recipe.suggest import suggest
 
-    if what not in [*What]:
-        raise InputError(f"ls has no list '{what}'. {suggest(what, [*What])}")
+    if what not in _LISTS:
+        raise InputError(f"ls has no list '{what}'. {suggest(what, _LISTS)}")
 
     console = make_console()
-    if what == What.RUNS:
+    if what == "runs":
         _print_runs(console, output_dir)
-    elif what == What.RECIPES:
+    elif what == "recipes":
         _print_names(console, _find_recipes())
-    elif what == What.DATASETS:
+    elif what == "datasets":
         from kerasrecipes.recipe.schema import DatasetName
 
         _print_names(console, get_args(DatasetName))
@@ -58,7 +46,7 @@ def ls(
         from kerasrecipes.recipe.components import REFUSED
         from kerasrecipes.recipe.keras_names import list_names
 
-        category = "optimizers.schedules" if what == What.SCHEDULES else what
+        category = "optimizers.schedules" if what == "schedules" else what
         _print_names(console, sorted(list_names(category).keys() - REFUSED.keys()))
 
 
