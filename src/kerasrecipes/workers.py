@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from kerasrecipes.errors import InputError, KerasRecipesError, RunFailed
 from kerasrecipes.memory import count_cores, find_free_memory, find_used_memory
@@ -54,7 +54,7 @@ class Job:
     """A recipe to train, and where its run goes.
 
     Attributes:
-        unfinished: The run to continue, or None for a new one.
+        resumption: The run to continue, or None for a new one.
         can_stop: Whether every epoch waits for the answer of ``show``.
         rows: In place of those that the recipe names, or that the worker has.
     """
@@ -62,7 +62,7 @@ class Job:
     recipe: Recipe
     output_dir: Path
     command: tuple[str, ...] = ()
-    unfinished: Run | None = None
+    resumption: Resumption | None = None
     can_stop: bool = False
     rows: Any = None
 
@@ -78,8 +78,8 @@ class Job:
         except KerasRecipesError as error:
             return Outcome(self.recipe, None, str(error))
 
-    def make_run(self, data: Any, show: Show) -> Run:
-        """Train, or raise the error that ends the run."""
+    def make_run(self, data: Any, show: Show, **options: Any) -> Run:
+        """Train with further arguments of ``pipeline.train``, or raise what ends the run."""
         return train(
             self.recipe,
             self.output_dir,
@@ -87,12 +87,16 @@ class Job:
             command=self.command,
             data=data,
             owns_process=True,
-            **self.choose_options(),
+            resumption=self.resumption,
+            **options,
         )
 
-    def choose_options(self) -> dict[str, Any]:
-        """Choose further arguments of ``pipeline.train``."""
-        return {"resumption": self.unfinished and Resumption(self.unfinished, self.recipe)}
+    def move(self, move_folder: Callable[[Path], Path]) -> Self:
+        """The same job with other folders."""
+        resumption = self.resumption
+        if resumption:
+            resumption = replace(resumption, run=Run(move_folder(resumption.run.path)))
+        return replace(self, output_dir=move_folder(self.output_dir), resumption=resumption)
 
 
 @dataclass(frozen=True)

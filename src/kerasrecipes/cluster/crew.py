@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -77,9 +77,9 @@ class ClusterCrew(Crew):
             WorkerEnded: The worker's process ended before, or its node was lost.
         """
         started_at = datetime.now()
-        held = RunWriter(job.unfinished.path).holding() if job.unfinished else nullcontext()
+        resumed = job.resumption and RunWriter(job.resumption.run.path)
         try:
-            with held:
+            with resumed.holding() if resumed else nullcontext():
                 rows, actor = self._send_rows(job.recipe), self._find_actor()
                 try:
                     result = _follow(actor, job, rows, show)
@@ -134,9 +134,8 @@ class ClusterCrew(Crew):
 
 def _follow(actor: Any, job: Job, rows: Any, show: Show) -> Result:
     """Train a job in an actor, and show its epochs."""
-    run = Run(job.unfinished.path.absolute()) if job.unfinished else None
-    there = replace(job, output_dir=job.output_dir.absolute(), unfinished=run)
-    ray.get(actor.start.remote(there, rows, read_run(run.path) if run else {}))
+    files = read_run(job.resumption.run.path) if job.resumption else {}
+    ray.get(actor.start.remote(job.move(Path.absolute), rows, files))
     answer = None
     while isinstance(message := ray.get(actor.wait.remote(answer)), tuple):
         should_stop = show(*message)
@@ -149,9 +148,9 @@ def _write_run(result: Result, job: Job, started_at: datetime) -> Run | None:
     """Write the files of a run where a training on this machine writes them."""
     if not result.files:
         return None
-    if job.unfinished:
-        write_run(result.files, job.unfinished.path)
-        return job.unfinished
+    if job.resumption:
+        write_run(result.files, job.resumption.run.path)
+        return job.resumption.run
     run = create_run(job.output_dir, make_folder_name(job.recipe.name), started_at)
     with run.holding():
         write_run(result.files, run.path)

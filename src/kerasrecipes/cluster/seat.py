@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from kerasrecipes.durable import PARTIAL, write_file
 from kerasrecipes.run_facts import GIT_COMMIT
-from kerasrecipes.runs import LOCK, RUN_JSON, Run, RunWriter, list_runs
+from kerasrecipes.runs import LOCK, RUN_JSON, RunWriter, list_runs
 from kerasrecipes.workers import Crew, Job, WorkerEnded
 
 Epoch = tuple[int, Mapping[str, float]]
@@ -82,12 +82,11 @@ class Seat:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         with TemporaryDirectory(prefix="kerasrecipes-") as scratch:
             self.scratch, was_killed = Path(scratch), None
-            self.output_dir = Path(f"{scratch}{job.output_dir}")
-            continued = job.unfinished and Run(Path(f"{scratch}{job.unfinished.path}"))
-            if continued:
-                write_run(unfinished, continued.path)
+            there = job.move(lambda folder: Path(f"{scratch}{folder}"))
+            self.output_dir = there.output_dir
+            if there.resumption:
+                write_run(unfinished, there.resumption.run.path)
             try:
-                there = replace(job, output_dir=self.output_dir, unfinished=continued)
                 error = self.crew.train(there, show).error
             except WorkerEnded as ended:
                 error, was_killed = str(ended), ended.was_killed

@@ -131,11 +131,10 @@ def train_on_cluster(
         rows = read_for(recipe, stream=resumption.stays_on_disk if resumption else None)
         dataset = load_for(recipe, listener.note, rows)
         Team(n_workers).check_batch(min(recipe.batch_size, len(dataset.parts["train"])))
-        unfinished, resumed = None, {}
+        there = resumption
         if resumption:
             resumption.check_data(dataset, find_versions())
-            unfinished = Run(resumption.run.path.resolve())
-            resumed = {key: getattr(resumption, key) for key in ("changed", "allow_changes")}
+            there = replace(resumption, run=Run(resumption.run.path.resolve()))
         here = ray.get_runtime_context().get_node_id()
         relay = ray.remote(Relay).options(
             num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False)
@@ -148,14 +147,13 @@ def train_on_cluster(
         stack.enter_context(run.holding())
         path = run.path.resolve()
         # On a node, a new run has a folder of its own, without the run that it continues.
-        folder = path.parents[1] if unfinished and unfinished.path == path else path
-        job = SharedJob(recipe, folder, tuple(command), unfinished)
+        folder = path.parents[1] if there and there.run.path == path else path
         task = {
-            "job": replace(job, interval_s=checkpoint_every_s, resumed=resumed),
+            "job": SharedJob(recipe, folder, tuple(command), there, interval_s=checkpoint_every_s),
             "run": Run(path),
             "relay": relay.remote(),
             "rows": None if are_on_disk(rows.source.inputs) else ray.put(rows),
-            "unfinished": read_run(unfinished.path) if unfinished else {},
+            "unfinished": read_run(there.run.path) if there else {},
             "git_commit": find_git_commit() or "",
             "n_threads": resources["CPU"],
         }
@@ -206,8 +204,9 @@ def _work(task: Mapping[str, Any]) -> None:
     is_leader = ray.train.get_context().get_world_rank() == 0
     job, relay, unfinished = task["job"], task["relay"], task["unfinished"]
     if newest := ray.get(relay.begin.remote(is_leader)):
-        run, resumed = task["run"], {**job.resumed, "changed": ()}
-        job = replace(job, output_dir=run.path.parents[1], unfinished=run, resumed=resumed)
+        run, allow_changes = task["run"], job.resumption and job.resumption.allow_changes
+        resumption = Resumption(run, job.recipe, allow_changes=bool(allow_changes))
+        job = replace(job, output_dir=run.path.parents[1], resumption=resumption)
         unfinished = newest
     if ray.get(relay.exchange.remote()):  # stopped before the start
         return

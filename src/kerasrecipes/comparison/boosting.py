@@ -46,7 +46,7 @@ def check_boosting(dataset: Dataset) -> None:
 class BoostingJob(Job):
     """Fits HistGradientBoosting to a recipe's rows."""
 
-    def make_run(self, data: Any, show: Show) -> Run:
+    def make_run(self, data: Any, show: Show, **options: Any) -> Run:
         return train_boosting(self.recipe, self.output_dir, self.command, data)
 
 

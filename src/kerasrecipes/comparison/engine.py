@@ -17,6 +17,7 @@ from kerasrecipes.comparison.contenders import BOOSTING, is_usable
 from kerasrecipes.interrupts import catching_signals
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
+from kerasrecipes.resuming import Resumption
 from kerasrecipes.run_facts import find_versions
 from kerasrecipes.runs import Run, RunWriter, list_runs_of
 from kerasrecipes.workers import Crew, Job, Outcome, Show, WorkerEnded, count_workers, find_modules
@@ -105,7 +106,8 @@ class Trainer:
         for _ in range(_N_ATTEMPTS):
             unfinished = self.find_same(recipe, "killed", "interrupted")
             try:
-                job = make_job(recipe, self.output_dir, self.command, unfinished, can_stop)
+                resumption = Resumption(unfinished, recipe) if unfinished else None
+                job = make_job(recipe, self.output_dir, self.command, resumption, can_stop)
                 show(0, {})
                 return crew.train(job, show)
             except WorkerEnded as error:
