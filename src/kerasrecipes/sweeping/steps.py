@@ -155,10 +155,14 @@ def sweep(
         KeyboardInterrupt: Ctrl-C was pressed; ``resume`` continues the sweep.
     """
     console = console or Console(quiet=True, markup=False)
-    base, folder = _read_base(recipe, overrides, data is None, resume)
+    given = None
+    if resume and isinstance(recipe, str | Path) and (Path(recipe) / _JOURNAL).is_file():
+        given = Path(recipe)
+    source = given / _RECIPE if given else recipe
+    base = load_recipe(source, overrides, needs_source=data is None)
     plan = plan_sweep(base, data)
     parent = Path(output_dir) / "sweeps" / make_folder_name(base.name)
-    folder = _find_folder(plan, parent, folder) if resume else _make_folder(plan, parent)
+    folder = _find_folder(plan, parent, given) if resume else _make_folder(plan, parent)
     trainer = Trainer(folder / "trials", console, tuple(command), workers, data, address=address)
     with _opening_study(plan, folder) as study:
         search = Search(plan, trainer, study)
@@ -185,19 +189,6 @@ def proves_better(ranking: Ranking, name: str) -> bool:
     """Whether a comparison has proven a recipe better than the others."""
     first = ranking.standings[0]
     return first.name == name and first.verdict is Verdict.BETTER
-
-
-def _read_base(
-    recipe: str | Path | Mapping[str, Any] | Recipe,
-    overrides: Sequence[str],
-    needs_source: bool,
-    resume: bool,
-) -> tuple[Recipe, Path | None]:
-    """Read the recipe, and with ``resume`` the sweep's folder if that is what was given."""
-    if resume and isinstance(recipe, str | Path) and (Path(recipe) / _JOURNAL).is_file():
-        file = Path(recipe) / _RECIPE
-        return load_recipe(file, overrides, needs_source=needs_source), Path(recipe)
-    return load_recipe(recipe, overrides, needs_source=needs_source), None
 
 
 def _make_folder(plan: Plan, parent: Path) -> Path:
