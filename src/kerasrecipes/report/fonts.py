@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -53,18 +53,14 @@ def choose_fonts(texts: Iterable[str]) -> Fonts:
     base = next((name for name in _PREFERRED if name in installed), _ALWAYS_THERE)
     families = list(dict.fromkeys((base, _ALWAYS_THERE)))
     missing = set(_on_one_line("".join(texts))).difference(*map(_characters, families))
-    for family in _candidates(installed - {*families}):
+    words = [name for name in installed - {*families} if not _NOT_FOR_WORDS.search(name)]
+    for family in sorted(words, key=lambda name: (bool(_SECOND_CHOICE.search(name)), name)):
         if not missing:
             break
         if found := missing & _characters(family):
             families.append(family)
             missing -= found
     return Fonts(tuple(families), frozenset(missing))
-
-
-def _candidates(families: Iterable[str]) -> Iterator[str]:
-    words = (name for name in families if not _NOT_FOR_WORDS.search(name))
-    yield from sorted(words, key=lambda name: (bool(_SECOND_CHOICE.search(name)), name))
 
 
 @cache
