@@ -58,10 +58,14 @@ def describe_score(results: Results) -> str:
         return _describe_labels(results)
     if results.is_classification:
         n_correct, n_samples = _count_correct(results)
+        low, high = _accuracy_interval(results)
+        method = f"Student, over {results.noun}s" if results.is_array else "Wilson"
+        thresholds = results.codec.get("thresholds", ())
+        at = f" at threshold {thresholds[0]:g}" if len(thresholds) == 1 else ""
         return (
             f"The model predicts the right class for {n_correct / n_samples:.1%} of "
-            f"{_count_rows(results)}{_name_threshold(results)} ({_describe_interval(results)})."
-            f"{_describe_weighted(results)}"
+            f"{_count_rows(results)}{at} (95% confidence interval {100 * low:.1f}–{high:.1%}, "
+            f"{method}).{_describe_weighted(results)}"
         )
     targets = results.split_targets()
     errors = [
@@ -344,17 +348,6 @@ def _accuracy_interval(results: Results) -> tuple[float, float]:
         low, high = _mean_interval(1 - results.row_errors)
         return low, min(high, 1.0)
     return wilson_interval(*_count_correct(results))
-
-
-def _name_threshold(results: Results) -> str:
-    thresholds = results.codec.get("thresholds", ())
-    return f" at threshold {thresholds[0]:g}" if len(thresholds) == 1 else ""
-
-
-def _describe_interval(results: Results) -> str:
-    low, high = _accuracy_interval(results)
-    method = f"Student, over {results.noun}s" if results.is_array else "Wilson"
-    return f"95% confidence interval {100 * low:.1f}–{high:.1%}, {method}"
 
 
 def _count_correct(results: Results) -> tuple[int, int]:
