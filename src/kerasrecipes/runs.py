@@ -81,10 +81,22 @@ class Run:
 
     Attributes:
         path: The folder.
+        recipe_path: The resolved recipe's file.
+        model_path: The saved model, which takes raw rows.
+        report_path: The report, one self-contained page.
+        profile_path: A trace of the fit for TensorBoard, written by ``train --profile``.
+        checkpoints_path: The folder of checkpoints.
+        log_path: Messages of TensorFlow and other libraries.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.recipe_path = path / "recipe.yaml"
+        self.model_path = path / "model.keras"
+        self.report_path = path / "report.html"
+        self.profile_path = path / "profile"
+        self.checkpoints_path = path / "checkpoints"
+        self.log_path = path / "log.txt"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r}, status={self.status!r})"
@@ -176,36 +188,6 @@ class Run:
     def residuals(self) -> Any:
         """Absolute residuals of validation rows, see ``report.intervals``; None without them."""
         return self._read("residuals.npz", read_residuals)
-
-    @property
-    def recipe_path(self) -> Path:
-        """The resolved recipe's file."""
-        return self.path / "recipe.yaml"
-
-    @property
-    def model_path(self) -> Path:
-        """The saved model, which takes raw rows."""
-        return self.path / "model.keras"
-
-    @property
-    def report_path(self) -> Path:
-        """The report, one self-contained page."""
-        return self.path / "report.html"
-
-    @property
-    def profile_path(self) -> Path:
-        """A trace of the fit for TensorBoard, written by ``train --profile``."""
-        return self.path / "profile"
-
-    @property
-    def checkpoints_path(self) -> Path:
-        """The folder of checkpoints."""
-        return self.path / "checkpoints"
-
-    @property
-    def log_path(self) -> Path:
-        """Messages of TensorFlow and other libraries."""
-        return self.path / "log.txt"
 
     def plots(self) -> dict[str, Path]:
         """The report's plots by name, sorted by name."""
