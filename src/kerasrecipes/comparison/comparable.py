@@ -17,7 +17,7 @@ from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.directions import find_directions
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows import Dataset
-from kerasrecipes.rows.disk import are_on_disk
+from kerasrecipes.run_facts import describe_dataset
 from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run
 
@@ -76,15 +76,7 @@ class Facts:
 
 def describe_recipe(recipe: Recipe, dataset: Dataset) -> Facts:
     """Gather the facts of a recipe that is to be trained."""
-    data = {
-        "fingerprint": dataset.fingerprint,
-        "target_fingerprint": dataset.target_fingerprint,
-        "task": dataset.task,
-        "targets": dataset.target_names,
-        "rows": {name: len(part) for name, part in dataset.parts.items()},
-        "on_disk": are_on_disk(dataset.parts["train"].inputs),
-        "is_array": bool(dataset.target_shape),
-    }
+    data = describe_dataset(recipe, dataset) | {"is_array": bool(dataset.target_shape)}
     return Facts(recipe.name, recipe.to_dict(), data, find_directions(recipe.metrics))
 
 
