@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 from kerasrecipes.comparison import plots
 from kerasrecipes.comparison.contenders import Contender
 from kerasrecipes.comparison.statistics import CONFIDENCE, Ranking
-from kerasrecipes.comparison.words import (
-    choose_decimals,
-    find_prefix,
-    lower_first,
-    write_decimal,
-)
+from kerasrecipes.comparison.words import choose_decimals, find_prefix, lower_first, write_decimal
 from kerasrecipes.report.axes import scale_curves
 from kerasrecipes.report.fonts import choose_fonts
 from kerasrecipes.report.style import SERIES, PageFigure, new_figure, render_svg, use_style

@@ -8,13 +8,7 @@ from kerasrecipes.report.results import Results
 from kerasrecipes.report.sections import list_sections
 from kerasrecipes.report.serving import list_inputs, write_snippet
 from kerasrecipes.report.style import PageFigure
-from kerasrecipes.report.tables import (
-    Table,
-    list_columns,
-    list_layers,
-    list_scores,
-    score_classes,
-)
+from kerasrecipes.report.tables import Table, list_columns, list_layers, list_scores, score_classes
 from kerasrecipes.report.template import get_environment
 from kerasrecipes.report.verdict import give_verdict
 from kerasrecipes.report.words import write_epochs, write_rows, write_seconds, write_shape

@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.words import (
-    name_score,
-    write_bytes,
-    write_number,
-    write_shape,
-)
+from kerasrecipes.report.words import name_score, write_bytes, write_number, write_shape
 from kerasrecipes.rows.words import list_some
 
 MOST_CLASSES = 200
