@@ -31,8 +31,7 @@ from kerasrecipes.resuming import Resumption
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.compatibility import find_doubts
 from kerasrecipes.rows.disk import are_on_disk
-from kerasrecipes.rows.windows import Series
-from kerasrecipes.run_facts import describe_dataset, find_git_commit, find_versions, is_image
+from kerasrecipes.run_facts import describe_dataset, find_git_commit, find_versions
 from kerasrecipes.run_files import hash_file
 from kerasrecipes.runs import OWN_FILES, Run, RunWriter, create_run
 from kerasrecipes.training.team import ALONE, Team
@@ -230,12 +229,13 @@ class _Training:
         warnings += [*find_doubts(recipe, dataset), *built.remarks]
         if recipe.precision == "mixed_float16" and device.description.startswith("CPU"):
             warnings.append("mixed_float16 is for GPUs: a CPU computes float16 many times slower.")
+        plots = choose_plots(self.run.info["dataset"], is_array=bool(dataset.target_shape))
         self.run.update(
             device=device.description,
             workers=self.team.size,
             warnings=warnings,
             versions=find_versions(),
-            plots=list(self._choose_plots() if recipe.report is None else recipe.report),
+            plots=list(plots if recipe.report is None else recipe.report),
             codec=built.codec.to_dict(),
             rare_categories=dict(built.encoder.rare),
             **built.describe(recipe),
@@ -253,20 +253,6 @@ class _Training:
         if source:
             self._copy_weights(built, source)
         return built
-
-    def _choose_plots(self) -> Sequence[str]:
-        dataset = self.dataset
-        is_series = (
-            isinstance(dataset.parts["train"].inputs, Series) and dataset.task != "multilabel"
-        )
-        plots = choose_plots(
-            dataset.task,
-            is_image(self.recipe, dataset),
-            is_array=bool(dataset.target_shape) or is_series,
-            n_classes=dataset.n_classes,
-            has_columns=len(dataset.target_names) == 1 and dataset.is_table,
-        )
-        return (*plots, "importance") if dataset.is_table else plots
 
     def _copy_weights(self, built: Built, source: Run) -> None:
         """Begin with another run's weights, and say of each layer where its weights come from."""

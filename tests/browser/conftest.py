@@ -109,5 +109,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def _report(run: Run) -> Path:
-    make_report(run, choose_plots(run.info["dataset"]["task"], run.samples is not None))
+    make_report(
+        run,
+        choose_plots({"task": run.info["dataset"]["task"], "is_image": run.samples is not None}),
+    )
     return run.report_path

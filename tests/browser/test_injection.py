@@ -93,7 +93,9 @@ def write_pages(folder: Path, attack: str) -> list[Path]:
     evaluation = write_evaluation(classes, f"{attack}.csv")
     for run in (classes, regression, table, evaluation):
         run.write_recipe(f"name: {attack}\n")
-        names = choose_plots(run.info["dataset"]["task"], run.samples is not None)
+        names = choose_plots(
+            {"task": run.info["dataset"]["task"], "is_image": run.samples is not None}
+        )
         make_report(run, [*names, attack])
     contenders = [
         write_contender(folder / str(i), name, kind, n_seeds=2)

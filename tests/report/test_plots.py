@@ -252,7 +252,7 @@ def test_text_is_at_least_nine_pixels_high_on_a_phone(tmp_path: Path) -> None:
     for run in runs:
         results = read_results(run)
         task = run.info["dataset"]["task"]
-        for name in choose_plots(task, run.samples is not None):
+        for name in choose_plots({"task": task, "is_image": run.samples is not None}):
             with use_style():
                 for panels, words in figures._draw(name, results, choose_fonts([])):
                     drawn.add(name)

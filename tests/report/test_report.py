@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 def report(run: Run) -> str:
     """Make the report with the task's own pictures, and give its page."""
     task = run.info["dataset"]["task"]
-    make_report(run, choose_plots(task, run.samples is not None))
+    make_report(run, choose_plots({"task": task, "is_image": run.samples is not None}))
     return run.report_path.read_text(encoding="utf-8")
 
 
@@ -51,17 +51,19 @@ def read_table(page: str, section: str) -> list[list[str]]:
 
 
 def test_each_task_has_its_pictures() -> None:
-    assert choose_plots("regression", False) == ("regplot", "learning_curves", "residuals")
-    assert choose_plots("classification", True) == (
+    assert choose_plots({"task": "regression"}) == ("regplot", "learning_curves", "residuals")
+    images = {"task": "classification", "is_image": True}
+    assert choose_plots(images) == (
         *("learning_curves", "confusion_matrix", "reliability", "samples", "occlusion"),
         "class_counts",
     )
-    assert "samples" not in choose_plots("classification", False)
+    assert "samples" not in choose_plots({"task": "classification"})
     for n_classes, has_curves in ((1, False), (2, True), (8, True), (10, False)):
-        plots = choose_plots("classification", False, n_classes=n_classes)
+        plots = choose_plots({"task": "classification", "class_names": ["a"] * n_classes})
         assert ("roc_pr_curves" in plots) == has_curves
-    assert "roc_pr_curves" in choose_plots("multilabel", False)
-    assert "residuals_by_column" in choose_plots("regression", False, has_columns=True)
+    assert "roc_pr_curves" in choose_plots({"task": "multilabel"})
+    table = {"task": "regression", "columns": [], "targets": ["y"]}
+    assert {"residuals_by_column", "importance"} <= {*choose_plots(table)}
 
 
 def test_chosen_samples_are_the_first_and_the_most_confident_mistakes() -> None:
@@ -116,7 +118,9 @@ def test_a_classification_is_told_with_its_interval_and_its_baseline(tmp_path: P
     most_frequent = FASHION[np.argmax(run.info["dataset"]["class_counts"]["train"])]
     share = columns["actual"].count(most_frequent) / 10_000
     assert f"Always predicting the most frequent class would score {share:.1%}." in page
-    assert set(run.plots()) == {*choose_plots("classification", True)} - {"occlusion"}
+    assert set(run.plots()) == {*choose_plots({"task": "classification", "is_image": True})} - {
+        "occlusion"
+    }
 
 
 def test_pictures_are_whole_and_the_page_holds_them(tmp_path: Path) -> None:
@@ -349,7 +353,7 @@ def test_an_unfinished_run_says_so_and_shows_what_there_is(tmp_path: Path, statu
 def test_a_run_that_left_nothing_still_has_a_page(tmp_path: Path) -> None:
     run = RunWriter(tmp_path)
     run.update(status="failed", name="nothing")
-    make_report(run, choose_plots("classification", True))
+    make_report(run, choose_plots({"task": "classification", "is_image": True}))
     assert "0 epochs finished" in run.report_path.read_text(encoding="utf-8")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,34 +48,28 @@ def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
     return warnings
 
 
-def choose_plots(
-    task: str,
-    is_image: bool,
-    *,
-    is_array: bool = False,
-    n_classes: int = 0,
-    has_columns: bool = False,
-) -> tuple[str, ...]:
+def choose_plots(data: Mapping[str, Any], *, is_array: bool = False) -> tuple[str, ...]:
     """Choose the plots that suit a task, for a recipe that names none.
 
     Args:
-        task: "regression", "classification" or "multilabel".
-        is_image: Whether the inputs are images.
+        data: The facts about the data in run.json.
         is_array: Whether the target of a row is an array.
-        n_classes: How many classes there are.
-        has_columns: Whether the inputs are columns, and the target is a single one.
     """
+    task, n_classes = data["task"], len(data.get("class_names", ()))
+    of_columns = ("importance",) if "columns" in data else ()
     if task == "multilabel":
-        return ("learning_curves", "roc_pr_curves", "reliability", "class_counts")
-    if is_array:
+        return ("learning_curves", "roc_pr_curves", "reliability", "class_counts", *of_columns)
+    if is_array or "n_steps" in data:
         others = ("regplot",) if task == "regression" else ("confusion_matrix", "class_counts")
-        return ("outputs", "learning_curves", *others)
+        return ("outputs", "learning_curves", *others, *of_columns)
     if task == "regression":
-        by_column = ("residuals_by_column",) if has_columns else ()
-        return ("regplot", "learning_curves", "residuals", *by_column)
-    images = ("samples", "occlusion") if is_image else ()
+        is_one = of_columns and len(data["targets"]) == 1
+        by_column = ("residuals_by_column",) if is_one else ()
+        return ("regplot", "learning_curves", "residuals", *by_column, *of_columns)
     curves = ("roc_pr_curves",) if 1 < n_classes <= _MOST_CURVES else ()
-    return ("learning_curves", "confusion_matrix", *curves, "reliability", *images, "class_counts")
+    images = ("samples", "occlusion") if data.get("is_image") else ()
+    others = (*curves, "reliability", *images, "class_counts")
+    return ("learning_curves", "confusion_matrix", *others, *of_columns)
 
 
 def keep_columns(part: Part, inputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
