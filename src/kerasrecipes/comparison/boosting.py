@@ -5,9 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,6 @@ from numpy.typing import NDArray
 
 from kerasrecipes.comparison.contenders import BOOSTING
 from kerasrecipes.errors import InputError
-from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.directions import find_directions
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.rows import Dataset, load_for
@@ -44,52 +41,50 @@ def check_boosting(dataset: Dataset) -> None:
 
 
 class BoostingJob(Job):
-    """Fits HistGradientBoosting to a recipe's rows."""
+    """Fits HistGradientBoosting to a recipe's rows, and writes its scores as those of a run."""
 
     def make_run(self, data: Any, show: Show, **options: Any) -> Run:
-        return train_boosting(self.recipe, self.output_dir, self.command, data)
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+        from kerasrecipes.model.built import build
+        from kerasrecipes.training.baselines import fit_baseline, score_baseline
 
-def train_boosting(recipe: Recipe, output_dir: Path, command: Sequence[str], data: Any) -> Run:
-    """Fit HistGradientBoosting to a recipe's rows, and write its scores as those of a run."""
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    from kerasrecipes.model.built import build
-    from kerasrecipes.training.baselines import fit_baseline, score_baseline
-
-    dataset, started_at = load_for(recipe, data=data), datetime.now()
-    built = build(recipe, dataset)
-    train: Any = dataset.parts["train"].inputs
-    is_regression = dataset.task == "regression"
-    make = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
-    estimator = make(
-        categorical_features=[values.dtype == object for values in train.values()],
-        random_state=recipe.seed,
-    )
-    started_s = time.perf_counter()
-    rows = np.arange(len(dataset.parts["train"]))
-    predict = fit_baseline(estimator, _stack(train, train), rows, recipe, dataset, built)
-    seconds = {"fit": round(time.perf_counter() - started_s, 3)}
-    answers = {name: predict(_stack(part.inputs, train)) for name, part in dataset.parts.items()}
-    metrics = score_baseline(recipe, dataset, built, answers)
-    run = create_run(output_dir, make_folder_name(recipe.name), started_at)
-    run.write_recipe(recipe.to_yaml())
-    run.write_history({})
-    run.write_metrics(metrics)
-    run.update(
-        status="finished",
-        name=recipe.name,
-        command=shlex.join(command),
-        seed=recipe.seed,
-        started_at=started_at.isoformat(timespec="seconds"),
-        dataset=describe_dataset(recipe, dataset),
-        versions=find_versions(),
-        higher_is_better=find_directions(recipe.metrics),
-        epochs_run=0,
-        parameters=0,
-        seconds=seconds,
-    )
-    return run
+        recipe = self.recipe
+        dataset, started_at = load_for(recipe, data=data), datetime.now()
+        built = build(recipe, dataset)
+        train: Any = dataset.parts["train"].inputs
+        is_regression = dataset.task == "regression"
+        make = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
+        estimator = make(
+            categorical_features=[values.dtype == object for values in train.values()],
+            random_state=recipe.seed,
+        )
+        started_s = time.perf_counter()
+        rows = np.arange(len(dataset.parts["train"]))
+        predict = fit_baseline(estimator, _stack(train, train), rows, recipe, dataset, built)
+        seconds = {"fit": round(time.perf_counter() - started_s, 3)}
+        answers = {
+            name: predict(_stack(part.inputs, train)) for name, part in dataset.parts.items()
+        }
+        metrics = score_baseline(recipe, dataset, built, answers)
+        run = create_run(self.output_dir, make_folder_name(recipe.name), started_at)
+        run.write_recipe(recipe.to_yaml())
+        run.write_history({})
+        run.write_metrics(metrics)
+        run.update(
+            status="finished",
+            name=recipe.name,
+            command=shlex.join(self.command),
+            seed=recipe.seed,
+            started_at=started_at.isoformat(timespec="seconds"),
+            dataset=describe_dataset(recipe, dataset),
+            versions=find_versions(),
+            higher_is_better=find_directions(recipe.metrics),
+            epochs_run=0,
+            parameters=0,
+            seconds=seconds,
+        )
+        return run
 
 
 def _stack(inputs: Any, train: Any) -> NDArray[np.float64]:
