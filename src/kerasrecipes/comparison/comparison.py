@@ -32,6 +32,7 @@ from kerasrecipes.comparison.contenders import (
 )
 from kerasrecipes.comparison.description import describe
 from kerasrecipes.comparison.engine import Trainer
+from kerasrecipes.comparison.page import render_comparison
 from kerasrecipes.comparison.statistics import Ranking, rank_scores
 from kerasrecipes.comparison.table import make_rows
 from kerasrecipes.comparison.tuning import tune_learning_rates
@@ -187,9 +188,11 @@ def compare(
     ranked, ranking = rank_contenders(
         contenders, part, metric, higher_is_better=higher_is_better, draw_name=draw_name
     )
-    page = create_folder(Path(output_dir) / "comparisons", datetime.now()) / "report.html"
-    comparison = Comparison(ranked, ranking, part, page, shlex.join(command))
-    _write_page(comparison, console)
+    file = create_folder(Path(output_dir) / "comparisons", datetime.now()) / "report.html"
+    comparison = Comparison(ranked, ranking, part, file, shlex.join(command))
+    page, warnings = render_comparison(comparison)
+    print_warnings(console, warnings)
+    write_file(file, page.encode("utf-8"))
     return comparison
 
 
@@ -285,11 +288,3 @@ def rank_contenders(
     )
     by_name = {contender.name: contender for contender in contenders}
     return tuple(by_name[standing.name] for standing in ranking.standings), ranking
-
-
-def _write_page(comparison: Comparison, console: Console) -> None:
-    from kerasrecipes.comparison.page import render_comparison
-
-    page, warnings = render_comparison(comparison)
-    print_warnings(console, warnings)
-    write_file(comparison.page, page.encode("utf-8"))
