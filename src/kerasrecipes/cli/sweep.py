@@ -36,7 +36,7 @@ def sweep(
 
     from kerasrecipes import sweeping
     from kerasrecipes.console import SafeConsole
-    from kerasrecipes.sweeping.table import list_trials
+    from kerasrecipes.sweeping.page import list_trials
     from kerasrecipes.terminal import print_path, print_table
 
     console = SafeConsole()

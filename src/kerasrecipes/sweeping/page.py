@@ -1,4 +1,4 @@
-"""One self-contained HTML page of a sweep, and its drawings."""
+"""One self-contained HTML page of a sweep, its table, and its drawings."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from kerasrecipes.report.style import (
     render_svg,
     use_style,
 )
+from kerasrecipes.report.tables import Table
 from kerasrecipes.report.template import get_environment
 from kerasrecipes.report.words import shorten, write_count, write_number
-from kerasrecipes.sweeping.table import list_trials, write_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _BEST, _OTHER = SERIES[1], SERIES[0]
 _LONGEST_NAME, _MOST_MARKS = 26, 12  # of an axis
+_LONGEST_NOTE = 100
 _WIDTHS = (9.2, 4)  # of a figure on a wide and on a narrow screen, in inches
 
 
@@ -68,6 +69,27 @@ def render_sweep(found: Sweep, plan: Plan) -> tuple[str, list[str]]:
         command=found.command,
     )
     return html, fonts.list_warnings()
+
+
+def list_trials(found: Sweep, most: int | None = None) -> Table:
+    """List trials, the finished ones first and from best to worst; or the best ones only."""
+    ranking = found.ranking
+    others = [row for row in found.rows if row not in ranking]
+    cells = [
+        [
+            str(row["trial"]),
+            write_number(row["score"], 4) if row in ranking else row["state"],
+            " ".join(f"{key}={_write_value(value)}" for key, value in row["values"].items()),
+            shorten(row["note"], _LONGEST_NOTE),
+        ]
+        for row in [*ranking, *others][:most]
+    ]
+    return Table({"Trial": False, found.metric: True, "Values": False, "Note": False}, cells)
+
+
+def _write_value(value: str | float) -> str:
+    """Write the value of a range."""
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _draw(
@@ -129,7 +151,7 @@ def _draw_values(found: Sweep, plan: Plan) -> PageFigure:
             ax.plot([*line], [*line.values()], "o-", color=color, lw=width, alpha=alpha, ms=3)
         for x, each in enumerate(ranges):
             for end in each.ends[:_MOST_MARKS]:
-                _mark(ax, x, _place(each, end), write_value(end))
+                _mark(ax, x, _place(each, end), _write_value(end))
         for score in (low, high):
             _mark(ax, len(ranges), (score - low) / (high - low or 1), write_number(score, 4))
         names = [shorten(each.key, _LONGEST_NAME) for each in ranges]
