@@ -96,7 +96,8 @@ def view(request: pytest.FixtureRequest, browser: WebDriver, pages: dict[str, Pa
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.get_log("performance")
+    for log in ("performance", "browser"):  # of the page before
+        browser.get_log(log)
     browser.get(pages[page].as_uri())
     browser.execute_script("document.querySelectorAll('details').forEach((d) => d.open = true)")
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
