@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from kerasrecipes.errors import InputError, KerasRecipesError
 
@@ -27,18 +25,20 @@ def import_keras() -> None:
         InputError: The caller has imported Keras on another backend or with other settings.
     """
     is_ours = "keras" not in sys.modules
-    wanted = os.environ.get("KERAS_BACKEND")
+    wanted, collects_garbage = os.environ.get("KERAS_BACKEND"), gc.isenabled()
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    gc.disable()  # it would find nothing, and take a third of the import's time
     try:
-        with _pausing_collector():
-            import keras
-            import tensorflow as tf  # noqa: F401
+        import keras
+        import tensorflow as tf  # noqa: F401
     except ImportError as error:
         raise KerasRecipesError(f"TensorFlow and Keras cannot be imported: {error}") from error
     except (ValueError, AttributeError, OSError) as error:
         message = f"Keras cannot read its settings: {error} Remove ~/.keras/keras.json."
         raise InputError(message) from error
     finally:
+        if collects_garbage:
+            gc.enable()
         os.environ.pop("KERAS_BACKEND")
         os.environ |= {"KERAS_BACKEND": wanted} if wanted is not None else {}
     config = keras.config
@@ -53,15 +53,3 @@ def import_keras() -> None:
                 f"Call keras.config.set_{name}({needed!r}) first, or for a backend start Python "
                 "with KERAS_BACKEND=tensorflow."
             )
-
-
-@contextmanager
-def _pausing_collector() -> Iterator[None]:
-    """Import in a block without garbage collection, which finds nothing and takes a third of it."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
