@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,12 @@ def score_answers(
     target: NDArray[np.generic],
     outputs: NDArray[np.generic],
     known: NDArray[np.bool_] | None = None,
-    weights: NDArray[np.float32] | None = None,
+    weights: NDArray[np.floating] | None = None,
 ) -> dict[str, float]:
-    """Score the outputs of a saved model, for numbers.
+    """R², mean absolute error and root mean squared error of a saved model's outputs, for numbers.
+
+    Several targets are scored one by one. Of a single target that is an array, errors are means
+    over all numbers, and R² compares with the mean of each place.
 
     Args:
         codec: Between target and outputs.
@@ -28,39 +30,17 @@ def score_answers(
         known: Which steps no mask covers, of shape (n_samples, n_steps).
         weights: How much each row counts, of shape (n_samples,).
     """
-    suffix = "_original_units" if codec.mean else ""
+    from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+
     target = target.reshape(outputs.shape)
     if known is not None:
         target, outputs = target[known], outputs[known]
         weights = None if weights is None else np.repeat(weights, known.sum(axis=1))
-    return score_numbers(target, outputs, codec.names, suffix, weights)
-
-
-def score_numbers(
-    y_true: NDArray[np.generic],
-    y_pred: NDArray[np.generic],
-    names: Sequence[str] = ("",),
-    suffix: str = "",
-    weights: NDArray[np.floating] | None = None,
-) -> dict[str, float]:
-    """R², mean absolute error and root mean squared error, of each of several targets by name.
-
-    Of a single target that is an array, errors are means over all numbers, and R² compares with
-    the mean of each place.
-
-    Args:
-        y_true: Shape (n_samples, ...), in the user's units.
-        y_pred: Of as many numbers.
-        names: Of the targets; of a single one it is not used.
-        suffix: Put behind the names of the scores that have a unit.
-        weights: How much each row counts, of shape (n_samples,).
-    """
-    from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
-
+    y_true, y_pred = target.reshape(len(target), -1), outputs.reshape(len(outputs), -1)
     scores: dict[str, float] = {}
-    y_true, y_pred = y_true.reshape(len(y_true), -1), y_pred.reshape(len(y_pred), -1)
-    several = len(names) > 1
-    for i, name in enumerate(names):
+    suffix = "_original_units" if codec.mean else ""
+    several = len(codec.names) > 1
+    for i, name in enumerate(codec.names):
         of = f"_{name}" if several else ""
         columns = slice(i, i + 1) if several else slice(None)
         pair = y_true[:, columns], y_pred[:, columns]
