@@ -192,14 +192,14 @@ def parse_yaml(text: str, file: str) -> Document:
         RecipeError: The text is not YAML, or contains Python objects.
     """
     builder = _Builder(file)
-    document = Document(None, values={(): Location(file, 1, 1)})
+    document = builder.document
     if len(text) > MAX_CHARACTERS:
         message = f"A recipe has {MAX_CHARACTERS:,} characters at the most."
         raise RecipeError([Problem((), message, Location(file))])
     try:
         node = yaml.compose(text, Loader=_Loader)
         if node is not None:
-            document.value = builder.build(node, (), document)
+            document.value = builder.build(node, ())
     except yaml.MarkedYAMLError as error:
         raise RecipeError([_syntax_problem(error, file)]) from None
     except yaml.reader.ReaderError as error:
@@ -279,15 +279,14 @@ class _Builder:
 
     def __init__(self, file: str) -> None:
         self.file = file
+        self.document = Document(None, values={(): Location(file, 1, 1)})
         self.problems: list[Problem] = []
-        self._n_nodes = 0
         self._open: set[int] = set()
 
-    def build(self, node: yaml.Node, path: KeyPath, document: Document) -> Any:
-        document.values[path] = self._location(node)
-        self._n_nodes += 1
-        if self._n_nodes > MAX_NODES:
-            if self._n_nodes == MAX_NODES + 1:
+    def build(self, node: yaml.Node, path: KeyPath) -> Any:
+        self.document.values[path] = self._location(node)
+        if (n_nodes := len(self.document.values)) > MAX_NODES:
+            if n_nodes == MAX_NODES + 1:
                 self._report(node, path, _TOO_MANY)
             return None
         if len(path) >= MAX_DEPTH:
@@ -301,18 +300,14 @@ class _Builder:
             if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
                 return self._refuse_tag(node, path)
             if isinstance(node, yaml.MappingNode):
-                return dict(self._entries(node, path, document))
+                return dict(self._entries(node, path))
             if isinstance(node, yaml.SequenceNode):
-                return [
-                    self.build(child, (*path, i), document) for i, child in enumerate(node.value)
-                ]
+                return [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
             return self._scalar(node, path)
         finally:
             self._open.remove(id(node))
 
-    def _entries(
-        self, node: yaml.MappingNode, path: KeyPath, document: Document
-    ) -> Iterator[tuple[Any, Any]]:
+    def _entries(self, node: yaml.MappingNode, path: KeyPath) -> Iterator[tuple[Any, Any]]:
         first_seen: dict[Any, int] = {}
         for key_node, value_node in _join_decimal_commas(node.value):
             if not isinstance(key_node, yaml.ScalarNode):
@@ -325,11 +320,11 @@ class _Builder:
                     f"The key '{key_node.value}' is given twice (first in line "
                     f"{first_seen[key]}). Keep one of them."
                 )
-                document.problems.append(Problem(step, message, self._location(key_node)))
+                self.document.problems.append(Problem(step, message, self._location(key_node)))
                 continue
             first_seen[key] = key_node.start_mark.line + 1
-            document.keys[step] = self._location(key_node)
-            yield key, self.build(value_node, step, document)
+            self.document.keys[step] = self._location(key_node)
+            yield key, self.build(value_node, step)
 
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
         text = node.value
