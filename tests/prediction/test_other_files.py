@@ -23,8 +23,8 @@ Frame = pd.DataFrame
 INPUTS = ["rooms", "area", "town", "sold", "garden"]
 
 
-def answer(saved: Saved, data: object, encoding: str | None = None) -> list[float]:
-    pieces = saved.read(data, encoding=encoding)
+def answer(saved: Saved, data: object) -> list[float]:
+    pieces = saved.read(data)
     return [x for piece in pieces for x in saved.predict(piece.inputs)["predicted"].tolist()]
 
 
@@ -41,14 +41,15 @@ def test_an_encoding_of_its_own(load, houses: Frame) -> None:
     houses = houses.replace({"town": {"서울": "Zürich"}})
     expected = predict_frame(load("houses"), houses)["predicted"].tolist()
     houses.to_csv("in.csv", index=False, encoding="cp850")
-    assert predict_file(load("houses"), "in.csv", Path("out.csv"), ["town"], encoding="cp850") == 80
-    assert load("houses").list_warnings() == [
+    saved = load_saved(load("houses").run, "cp850")
+    assert predict_file(saved, "in.csv", Path("out.csv"), ["town"]) == 80
+    assert saved.list_warnings() == [
         "town: 26 rows have a category that no training row had ('Zürich'); it is taken as unknown."
     ]
     answers = pd.read_csv("out.csv")
     assert answers["town"].tolist() == houses["town"].tolist()
     assert answers["predicted"].tolist() == pytest.approx(expected, rel=1e-5)
-    wrongly_read = answer(load("houses"), "in.csv", "latin-1")
+    wrongly_read = answer(load_saved(load("houses").run, "latin-1"), "in.csv")
     assert wrongly_read != pytest.approx(expected, rel=1e-5)
 
 
@@ -56,7 +57,7 @@ def test_an_encoding_of_its_own(load, houses: Frame) -> None:
 def test_an_encoding_of_its_own_with_answers(load, houses: Frame) -> None:
     houses = houses.assign(town="Köln")
     houses.to_csv("in.csv", index=False, encoding="cp850")
-    run = evaluate(load("houses"), "in.csv", encoding="cp850")
+    run = evaluate(load_saved(load("houses").run, "cp850"), "in.csv")
     assert run.metrics[PART] == pytest.approx(evaluate(load("houses"), houses).metrics[PART])
     assert run.info["warnings"] == []
     with pytest.raises(InputError, match=r"UTF-8 where no encoding is named .* cp1252 reads 'K”l"):
@@ -67,7 +68,7 @@ def test_an_encoding_of_its_own_with_answers(load, houses: Frame) -> None:
 def test_an_encoding_that_does_not_exist(load, houses: Frame) -> None:
     houses.to_csv("in.csv", index=False)
     with pytest.raises(InputError) as caught:
-        answer(load("houses"), "in.csv", "utf-9")
+        answer(load_saved(load("houses").run, "utf-9"), "in.csv")
     assert str(caught.value) == (
         "dataset in.csv\n  csv.encoding: Python has no encoding of this name (received: "
         "'utf-9'). Did you mean 'utf'?"

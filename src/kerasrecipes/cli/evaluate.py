@@ -38,7 +38,8 @@ def evaluate(
         from kerasrecipes.prediction.evaluate import evaluate as evaluate_run
         from kerasrecipes.prediction.saved import load_saved
 
-        evaluated = evaluate_run(load_saved(found), data, ["kerasrecipes", *sys.argv[1:]], encoding)
+        saved = load_saved(found, encoding)
+        evaluated = evaluate_run(saved, data, ["kerasrecipes", *sys.argv[1:]])
     if as_json:
         print_json(evaluated)
     print_evaluation(console, evaluated)

@@ -61,7 +61,7 @@ def predict(
             from kerasrecipes.prediction.predict import predict_file
             from kerasrecipes.prediction.saved import load_saved
 
-            saved, started = load_saved(found), time.perf_counter()
+            saved, started = load_saved(found, encoding), time.perf_counter()
             if output is None and sys.stdout.isatty():
                 status.stop()  # it would appear among the predictions
             n_rows = predict_file(
@@ -70,7 +70,6 @@ def predict(
                 output,
                 ids or (),
                 lambda n: status.update(f"{write_count(n, 'row')} predicted"),
-                encoding,
                 interval,
             )
         print_warnings(console, saved.list_warnings())

@@ -34,9 +34,7 @@ _KEPT = (
 _NOT_DRAWN = ("learning_curves", "samples", "importance", "occlusion")
 
 
-def evaluate(
-    saved: Saved, data: Any = None, command: Sequence[str] = (), encoding: str | None = None
-) -> Run:
+def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run:
     """Score a saved model, and write a small report inside its run's folder.
 
     Args:
@@ -44,7 +42,6 @@ def evaluate(
         data: A file or rows with the target's column, see ``rows.open_rows``; None takes the run's
             own test part.
         command: The command line that started the evaluation.
-        encoding: Of delimited text, where it is not that of the training rows.
 
     Returns:
         ``evaluations/<time>`` in the run's folder: metrics of the part "evaluated", predictions
@@ -55,7 +52,7 @@ def evaluate(
         InputError: The run's own test part is not available.
     """
     started_at = datetime.now()
-    labelled, origin = _read_labelled(saved, data, encoding)
+    labelled, origin = _read_labelled(saved, data)
     codec, target = saved.codec, labelled.target
     outputs = saved.compute(labelled.inputs)
     is_weighted = labelled.weights is not None
@@ -103,13 +100,13 @@ def evaluate(
     return run
 
 
-def _read_labelled(saved: Saved, data: Any, encoding: str | None) -> tuple[Part, str]:
+def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
     """Rows with their answers, and where they came from in words."""
     if data is None:
         return _load_test_part(saved), "the run's own test part"
     if isinstance(data, str) and data == STANDARD_INPUT:
         raise InputError("evaluate reads a file, not standard input. Save the rows to one.")
-    pieces = [*saved.read(data, with_target=True, encoding=encoding)]
+    pieces = [*saved.read(data, with_target=True)]
     values = [piece.values for piece in pieces if piece.values is not None]
     inputs = _concatenate([piece.inputs for piece in pieces])
     rows = np.concatenate([piece.rows for piece in pieces])

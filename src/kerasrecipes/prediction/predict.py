@@ -25,7 +25,6 @@ def predict_file(
     output: Path | None,
     ids: Sequence[str] = (),
     on_rows: OnRows = lambda n_rows: None,
-    encoding: str | None = None,
     interval: float | None = None,
 ) -> int:
     """Predict every row of a file, in its order.
@@ -37,7 +36,6 @@ def predict_file(
             prints CSV.
         ids: Columns of the file to copy in front of the answers.
         on_rows: Called with the number of rows predicted so far.
-        encoding: Of delimited text, where it is not that of the training rows.
         interval: See ``Saved.predict``.
 
     Returns:
@@ -50,7 +48,7 @@ def predict_file(
     check_output(output, data, saved.recipe.dataset.path)
     n_rows = 0
     with open_answers(output) as write:
-        for answers, rows in _answer(saved, data, ids, encoding, interval):
+        for answers, rows in _answer(saved, data, ids, interval):
             write(answers)
             n_rows += len(rows)
             on_rows(n_rows)
@@ -70,7 +68,7 @@ def predict_frame(
     """
     import pandas as pd
 
-    answered = [*_answer(saved, data, interval=interval)]
+    answered = [*_answer(saved, data, (), interval)]
     pieces = [answers for answers, _ in answered]
     if saved.codec.is_array:
         return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
@@ -84,13 +82,9 @@ def predict_frame(
 
 
 def _answer(
-    saved: Saved,
-    data: Any,
-    ids: Sequence[str] = (),
-    encoding: str | None = None,
-    interval: float | None = None,
+    saved: Saved, data: Any, ids: Sequence[str], interval: float | None
 ) -> Iterator[tuple[Answers, NDArray[np.int64]]]:
-    for piece in saved.read(data, ids, encoding=encoding):
+    for piece in saved.read(data, ids):
         answers = saved.predict(piece.inputs, interval)
         if clashing := [name for name in piece.beside if name in answers]:
             problem = (

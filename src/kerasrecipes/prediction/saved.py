@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,12 +71,7 @@ class Saved:
         return find_trained(self.model)
 
     def read(
-        self,
-        data: Any,
-        ids: Sequence[str] = (),
-        *,
-        with_target: bool = False,
-        encoding: str | None = None,
+        self, data: Any, ids: Sequence[str] = (), *, with_target: bool = False
     ) -> Iterator[Piece]:
         """Read rows, a bounded number at once.
 
@@ -84,17 +79,13 @@ class Saved:
             data: See ``rows.open_rows``.
             ids: Columns of a table to copy to the predictions.
             with_target: Whether to read the target too.
-            encoding: Of delimited text, where it is not that of the training rows.
 
         Raises:
             DataError: Rows lack columns, or contain values that the model does not accept.
             InputError: ``data`` is not rows.
         """
         self.reset_warnings()
-        schema, spec = self.schema, self.schema.spec
-        if encoding is not None:
-            csv = spec.csv.model_copy(update={"encoding": encoding})
-            schema = replace(schema, spec=spec.model_copy(update={"csv": csv}))
+        schema = self.schema
         rows = open_rows(data, DatasetSpec(path=schema.spec.path))
         n_kept, left_out = 0, Counter[str]()
         for piece in rows.iterate(schema, ids, with_target=with_target):
@@ -191,8 +182,11 @@ class Saved:
                     self.unplaced.setdefault((column, value in rare), Counter())[value] += n
 
 
-def load_saved(run: Run) -> Saved:
+def load_saved(run: Run, encoding: str | None = None) -> Saved:
     """Load a run's saved model.
+
+    Args:
+        encoding: Of delimited text to predict, where it is not that of the training rows.
 
     Raises:
         InputError: The run ended before it saved a model, or the model cannot be loaded.
@@ -221,8 +215,11 @@ def load_saved(run: Run) -> Saved:
     target = Target(
         tuple(target_columns), task, codec.class_names, codec.class_type, codec.target_shape
     )
-    shape = () if columns else tuple(model.input_shape[1:])
-    schema = Schema(columns, target, shape, recipe.dataset)
+    shape, spec = () if columns else tuple(model.input_shape[1:]), recipe.dataset
+    if encoding is not None:
+        csv = spec.csv.model_copy(update={"encoding": encoding})
+        spec = spec.model_copy(update={"csv": csv})
+    schema = Schema(columns, target, shape, spec)
     answer = make_predictor(model, encoder)
     return Saved(run, recipe, model, encoder, codec, schema, answer, vocabularies)
 
