@@ -20,20 +20,16 @@ from kerasrecipes.errors import RunFailed
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-class TooLargeError(Exception):
-    """An array of the model does not fit into memory."""
-
-
 def check_fits(shape: Sequence[int | None], what: str, itemsize: int = 4) -> None:
     """Check that memory has room for an array of the model and its gradient.
 
     Raises:
-        TooLargeError: There is less.
+        RunFailed: There is less.
     """
     sizes = [size for size in shape if size is not None]
     needed, free = itemsize * math.prod(sizes), find_free_memory()
     if 2 * needed > free:
-        raise TooLargeError(
+        raise RunFailed(
             f"It needs {_write_bytes(needed)} for {what} of shape ({', '.join(map(str, sizes))}), "
             f"and as much for their gradient. {_write_bytes(free)} of memory are free. Make this "
             "layer smaller, or the layers before it."

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasrecipes.errors import KeyPath, Problem, RecipeError, RunFailed
-from kerasrecipes.memory import TooLargeError, check_fits, explaining_memory
+from kerasrecipes.memory import check_fits, explaining_memory
 from kerasrecipes.model.ranks import describe_output_rank, find_misfit
 from kerasrecipes.model.serving import find_trained
 from kerasrecipes.recipe import Component, Recipe
@@ -145,7 +145,7 @@ def _checking_weights() -> Iterator[None]:
                 with tf.Graph().as_default():  # has the shape, and computes nothing
                     value = initial()
             except (TypeError, ValueError) as error:
-                raise TooLargeError(f"Keras rejects this: {error}") from error
+                raise RunFailed(f"Keras rejects this: {error}") from error
             check_fits(value.shape, "weights", value.dtype.size)
         return next_creator(**arguments)
 
@@ -426,7 +426,7 @@ def call_keras(recipe: Recipe, path: KeyPath, call: Callable[[], Any]) -> Any:
     try:
         with explaining_memory():
             return call()
-    except (TooLargeError, RunFailed) as error:
+    except RunFailed as error:
         raise RecipeError([recipe.problem(path, _clean(error))]) from error
     except _REFUSALS as error:
         if not _is_raised_by_keras(error):
