@@ -19,7 +19,7 @@ from kerasrecipes.recipe.keras_names import (
     list_registered,
 )
 from kerasrecipes.recipe.names import make_printable
-from kerasrecipes.recipe.suggest import find_meant, suggest
+from kerasrecipes.recipe.suggest import find_meant, fold, suggest
 from kerasrecipes.recipe.yaml_file import DECIMAL_COMMA, Document, write_value
 
 PLACES = {
@@ -325,7 +325,7 @@ def normalise(value: Any) -> Any:
     for key, each in arguments.items():
         category = find_category(key) if isinstance(each, str) else None
         arguments[key] = normalise(Component(category, each) if category else each)
-    return Component(value.category, name.replace("_", "").lower(), arguments)
+    return Component(value.category, fold(name), arguments)
 
 
 def find_class(category: str, function: str) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.keras_names import find_registered, list_aliases
 from kerasrecipes.recipe.rules import gives_several, name_in_logs
+from kerasrecipes.recipe.suggest import fold
 
 _HIGHER = (
     *("Accuracy", "acc", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"),
@@ -26,13 +27,8 @@ _LOWER = (
 )
 
 
-def _fold(name: str) -> str:
-    """Write ``MeanSquaredError`` and ``mean_squared_error`` alike."""
-    return name.replace("_", "").lower()
-
-
-_IS_HIGHER_BETTER = dict.fromkeys(map(_fold, _HIGHER), True)
-_IS_HIGHER_BETTER |= dict.fromkeys(map(_fold, _LOWER), False)
+_IS_HIGHER_BETTER = dict.fromkeys(map(fold, _HIGHER), True)
+_IS_HIGHER_BETTER |= dict.fromkeys(map(fold, _LOWER), False)
 
 
 def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
@@ -50,5 +46,5 @@ def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
 def _find_direction(name: str) -> bool | None:
     registered = find_registered("metrics", name)
     names = [base.__name__ for base in getattr(registered, "__mro__", ())]
-    known = map(_fold, names or [list_aliases("metrics").get(name, name)])
+    known = map(fold, names or [list_aliases("metrics").get(name, name)])
     return next((_IS_HIGHER_BETTER[each] for each in known if each in _IS_HIGHER_BETTER), None)

@@ -25,8 +25,8 @@ def find_meant(word: str, choices: Iterable[str]) -> str | None:
     # Keras has many names in two spellings: the one written like the word comes first.
     by_folded: dict[str, str] = {}
     for choice in sorted(choices, key=lambda choice: choice[:1].isupper() != word[:1].isupper()):
-        by_folded.setdefault(_fold(choice), choice)
-    folded = _fold(word)
+        by_folded.setdefault(fold(choice), choice)
+    folded = fold(word)
     if folded in by_folded:
         return by_folded[folded]
     near = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)
@@ -44,5 +44,6 @@ def suggest(word: str, choices: Iterable[str]) -> str:
     return ""
 
 
-def _fold(word: str) -> str:
+def fold(word: str) -> str:
+    """Write ``MeanSquaredError``, ``mean_squared_error`` and ``mean-squared-error`` alike."""
     return word.lower().replace("_", "").replace("-", "")
