@@ -317,7 +317,6 @@ class _Training:
                 trace_into(run.profile_path) if self.profile else nullcontext(),
                 self.listener.show_fit(recipe.epochs, steps) as shown,
                 self.interrupts.deferring(),
-                checkpointer,
                 self.team.explaining_loss(),
             ):
                 fit_model(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,18 +46,17 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     epochs: int = N_EPOCHS,
 ) -> dict[str, list[float]]:
-    with checkpointer or nullcontext():
-        return fit_model(
-            model,
-            (X, Y),
-            (X[:30], Y[:30]),
-            epochs=epochs,
-            batch_size=9,
-            seed=5,
-            scorer=Scorer(model, (X, Y), 32),
-            callbacks=callbacks,
-            checkpointer=checkpointer,
-        )
+    return fit_model(
+        model,
+        (X, Y),
+        (X[:30], Y[:30]),
+        epochs=epochs,
+        batch_size=9,
+        seed=5,
+        scorer=Scorer(model, (X, Y), 32),
+        callbacks=callbacks,
+        checkpointer=checkpointer,
+    )
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ class Checkpointer:
     """Restores the state of a fit at its beginning, and writes checkpoints while it runs.
 
     Attributes:
-        folder: Where checkpoints go.
+        folder: Where checkpoints go; None writes none.
         callbacks: Those whose state is kept; the history is one more.
         start: The state to begin with; None begins with the model as it is.
         interrupts: A signal that arrives makes a checkpoint and ends the fit.
@@ -125,7 +125,7 @@ class Checkpointer:
         team: Its leader writes checkpoints. A signal to one worker stops all.
     """
 
-    folder: Path
+    folder: Path | None = None
     callbacks: Sequence[keras.callbacks.Callback] = ()
     start: Checkpoint | None = None
     interrupts: Interrupts = field(default_factory=lambda: Interrupts(owns_process=False))
@@ -138,12 +138,6 @@ class Checkpointer:
     _written_s: float = field(default_factory=lambda: time.monotonic())
     _writer: threading.Thread | None = None
     _unkept: set[str] = field(default_factory=set)
-
-    def __enter__(self) -> Checkpointer:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def begin(self, model: keras.Model) -> tuple[int, int]:
         """Restore the state to begin with, after ``on_train_begin``.
@@ -181,13 +175,16 @@ class Checkpointer:
 
     def write(self, epoch: int, step: int) -> None:
         """Write a checkpoint beside training; ``close`` waits for it."""
+        if self.folder is None:
+            return
         metrics = self.team.sum_metrics(self._model)
         if self.team.number:
             return
         self.close()
         self._written_s = time.monotonic()
         arrays, facts = self._capture(metrics)
-        self._writer = threading.Thread(target=self._write, args=(epoch, step, arrays, facts))
+        file = self.folder / f"{epoch:06d}-{step:08d}"
+        self._writer = threading.Thread(target=self._write, args=(file, arrays, facts))
         self._writer.start()
 
     def close(self) -> None:
@@ -231,7 +228,8 @@ class Checkpointer:
             self._unkept.add(what)
             self.warn(f"{what} If this run is continued from a checkpoint, it begins anew.")
 
-    def _write(self, epoch: int, step: int, arrays: Arrays, facts: Facts) -> None:
+    def _write(self, start: Path, arrays: Arrays, facts: Facts) -> None:
+        """Write a file whose name begins with ``start`` and ends with its digest."""
         if not all(np.isfinite(v).all() for name, v in arrays.items() if name.startswith("model/")):
             return  # training has diverged: the last good checkpoint stays
         buffer = io.BytesIO()
@@ -239,10 +237,10 @@ class Checkpointer:
         try:
             np.savez(buffer, allow_pickle=False, **arrays)
             content = buffer.getbuffer()
-            name = f"{epoch:06d}-{step:08d}-{_digest(content)}.npz"
-            self.folder.mkdir(exist_ok=True)
-            write_file(self.folder / name, content)
-            others = [file for file in _list_files(self.folder) if file.name != name]
+            file = start.with_name(f"{start.name}-{_digest(content)}.npz")
+            file.parent.mkdir(exist_ok=True)
+            write_file(file, content)
+            others = [each for each in _list_files(file.parent) if each != file]
             for old in others[: 1 - _N_KEPT]:
                 old.unlink(missing_ok=True)
         except (OSError, MemoryError) as error:  # no reason to lose the training

@@ -6,7 +6,7 @@ import gc
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -134,7 +134,8 @@ def fit_model(
         model.optimizer.build(model.trainable_variables)
     take_steps = make_train_function(model, weighted, batch_size, seed, team)
     validation_rows = scorer.feed(validation) if validation else None
-    start = checkpointer.start if checkpointer else None
+    checkpointer = checkpointer or Checkpointer()
+    start = checkpointer.start
     events = keras.callbacks.CallbackList(
         [*callbacks],
         add_history=True,
@@ -147,11 +148,11 @@ def fit_model(
     pace = _Pace(most=1 if any(map(_counts_batches, callbacks)) else None)
     logs: dict[str, Any] = {}
     model.stop_training = False
-    with updating_in_place(model), _freezing_objects():
+    with closing(checkpointer), updating_in_place(model), _freezing_objects():
         events.on_train_begin()
-        epoch, step = checkpointer.begin(model) if checkpointer else (0, 0)
+        epoch, step = checkpointer.begin(model)
         team.begin(model)
-        if checkpointer and start:  # a new run needs its own copy
+        if start:  # a new run needs its own copy
             checkpointer.write(epoch, step)
         while epoch < epochs and not model.stop_training:
             if step == 0:
@@ -167,16 +168,13 @@ def fit_model(
                 pace.note(count, time.perf_counter() - started_s)
                 _check_loss(model, logs, epoch, step, n_steps)
                 events.on_train_batch_end(step - 1, logs)
-                if checkpointer:
-                    checkpointer.note(epoch, step)
+                checkpointer.note(epoch, step)
             if validation_rows:
                 logs = logs | _validate(scorer, validation_rows, events)
             events.on_epoch_end(epoch, logs)
             epoch, step = epoch + 1, 0
-            if checkpointer:
-                checkpointer.note(epoch, step)
-        if checkpointer:
-            checkpointer.write(epoch, step)
+            checkpointer.note(epoch, step)
+        checkpointer.write(epoch, step)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     events.on_train_end(logs)
     _check_weights(model)
