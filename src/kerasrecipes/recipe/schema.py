@@ -44,6 +44,9 @@ Missing = Literal["error", "drop", "median", "mean", "most_frequent"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[list[Name], Field(min_length=1)]
+Character = Annotated[str, Field(min_length=1, max_length=1)]
+Natural = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 One = Field(min_length=1, max_length=1)
@@ -84,15 +87,13 @@ class CsvSpec(Model):
         comment: The character that begins a comment, which ends with its line.
     """
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | Literal["whitespace"] | None = (
-        None
-    )
+    delimiter: Character | Literal["whitespace"] | None = None
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None
-    thousands: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    header: Literal["none", "first"] | Annotated[list[Name], Field(min_length=1)] | None = None
+    thousands: Character | None = None
+    header: Literal["none", "first"] | Names | None = None
     skip_rows: Annotated[int, Field(ge=0)] = 0
-    comment: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    comment: Character | None = None
 
 
 class ExcelSpec(Model):
@@ -103,8 +104,8 @@ class ExcelSpec(Model):
         header_row: The line that names the columns, counted from 1.
     """
 
-    sheet: str | Annotated[int, Field(ge=1)] | None = None
-    header_row: Annotated[int, Field(ge=1)] | None = None
+    sheet: str | Natural | None = None
+    header_row: Natural | None = None
 
 
 class MissingValues(Model):
@@ -120,7 +121,7 @@ class MissingValues(Model):
     keep: list[str] = []
 
 
-def _read_missing_values(value: Any) -> Any:
+def _read_missing(value: Any) -> Any:
     return MissingValues(add=value) if isinstance(value, list) else value
 
 
@@ -146,10 +147,10 @@ class TimeseriesSpec(Model):
         delay: How many rows after a window's last row its target stands.
     """
 
-    sequence_length: Annotated[int, Field(ge=1)]
-    sampling_rate: Annotated[int, Field(ge=1)] = 1
-    sequence_stride: Annotated[int, Field(ge=1)] = 1
-    delay: Annotated[int, Field(ge=1)] = 1
+    sequence_length: Natural
+    sampling_rate: Natural = 1
+    sequence_stride: Natural = 1
+    delay: Natural = 1
 
 
 def _read_column(value: Any) -> Any:
@@ -196,10 +197,10 @@ class DatasetSpec(Model):
     """
 
     name: DatasetName | None = None
-    path: str | None = Field(default=None, min_length=1)
+    path: Name | None = None
     openml: str | int | None = None
-    sklearn: str | None = Field(default=None, min_length=1)
-    target: Name | Annotated[list[Name], Field(min_length=1)] | None = None
+    sklearn: Name | None = None
+    target: Name | Names | None = None
     sample_weight: Name | None = None
     task: Task | None = None
     features: Annotated[dict[str, Component], BeforeValidator(_read_features)] = {}
@@ -207,19 +208,15 @@ class DatasetSpec(Model):
     drop: list[str] = []
     missing: Missing = "error"
     missing_indicator: bool = False
-    missing_values: Annotated[MissingValues, BeforeValidator(_read_missing_values)] = (
-        MissingValues()
-    )
+    missing_values: Annotated[MissingValues, BeforeValidator(_read_missing)] = MissingValues()
     timeseries: TimeseriesSpec | None = None
     stream: bool | None = None
     csv: CsvSpec = CsvSpec()
     excel: ExcelSpec = ExcelSpec()
-    image_size: list[Annotated[int, Field(ge=1)]] | None = Field(
-        default=None, min_length=2, max_length=2
-    )
+    image_size: Annotated[list[Natural], Field(min_length=2, max_length=2)] | None = None
     color_mode: Literal["rgb", "grayscale"] = "rgb"
     num_words: Annotated[int, Field(ge=4)] | None = None
-    maxlen: Annotated[int, Field(ge=1)] | None = None
+    maxlen: Natural | None = None
     padding: Literal["pre", "post"] | None = None
     validation_split: Share = 0.0
     test_split: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -227,7 +224,7 @@ class DatasetSpec(Model):
     time: Name | None = None
     split: Annotated[Name | None, BeforeValidator(_read_column)] = None
     folds: Annotated[int | None, Field(ge=2)] = None
-    fold: Annotated[int, Field(ge=1)] = 1
+    fold: Natural = 1
     split_seed: Seed = 42
     stratify: bool = False
     shuffle: bool = True
