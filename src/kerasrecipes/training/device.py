@@ -10,6 +10,7 @@ from typing import Literal
 import tensorflow as tf
 
 from kerasrecipes.errors import InputError
+from kerasrecipes.memory import count_cores
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _describe_cpu(strategy: tf.distribute.Strategy, reason: str, is_small: bool)
             pass
     warnings = [reason] if reason else []
     has_one_thread = threading.get_intra_op_parallelism_threads() == 1
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    n_cores = count_cores()
     if has_one_thread and not is_small and n_cores != 1:
         warnings.append(
             "TensorFlow computes in one thread in this process, because the first model trained "
