@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -286,7 +285,7 @@ class _Training:
         """Fit, and save the history even if the fit fails."""
         from keras.callbacks import EarlyStopping
 
-        from kerasrecipes.model.build import build_callbacks, call_keras
+        from kerasrecipes.model.build import build_callbacks, reporting_at
         from kerasrecipes.training.checkpoints import Checkpointer
         from kerasrecipes.training.fit import Scorer, fit_model
         from kerasrecipes.training.profile import FitClock, trace_into
@@ -308,8 +307,8 @@ class _Training:
         )
         clock = FitClock()
         clocks = [clock] if self.profile else []
-        make_scorer = partial(Scorer, built.model, encoded["train"], recipe.batch_size, self.team)
-        scorer = call_keras(recipe, ("layers",), make_scorer)
+        with reporting_at(recipe, ("layers",)):
+            scorer = Scorer(built.model, encoded["train"], recipe.batch_size, self.team)
         if self.team.size > 1:
             self._warn_of_shares(built, scorer)
         try:

@@ -17,11 +17,11 @@ from kerasrecipes.model import build as build_module
 from kerasrecipes.model.build import (
     build_callbacks,
     build_model,
-    call_keras,
     compile_model,
     count_multiply_adds,
     describe_layers,
     make_component,
+    reporting_at,
 )
 from kerasrecipes.recipe.components import ComponentReader
 from kerasrecipes.recipe.yaml_file import Document
@@ -188,16 +188,16 @@ class TestOurOwnBugs:
 
     @pytest.mark.parametrize("bug", [lambda: {}["missing"], lambda: np.zeros(3) @ np.zeros(4)])
     def test_an_exception_of_our_own_code_keeps_its_traceback(self, make_recipe, bug):
-        with pytest.raises((KeyError, ValueError)):
-            call_keras(make_recipe(), ("layers", 0), our_code(bug))
+        with pytest.raises((KeyError, ValueError)), reporting_at(make_recipe(), ("layers", 0)):
+            our_code(bug)()
 
     def test_so_does_one_that_keras_passes_through(self, make_recipe):
         def read_missing(inputs):
             return {}["missing"]
 
         layer = keras.layers.Lambda(our_code(read_missing), output_shape=(1,))
-        with pytest.raises(KeyError):
-            call_keras(make_recipe(), ("layers", 0), lambda: layer(np.zeros((1, 1))))
+        with pytest.raises(KeyError), reporting_at(make_recipe(), ("layers", 0)):
+            layer(np.zeros((1, 1)))
 
     @pytest.mark.parametrize(
         "call",
@@ -208,8 +208,9 @@ class TestOurOwnBugs:
         ],
     )
     def test_what_keras_and_tensorflow_raise_is_refused(self, make_recipe, call):
-        with pytest.raises(RecipeError, match="Keras rejects this: "):
-            call_keras(make_recipe(), ("layers", 0), our_code(call))
+        refused = pytest.raises(RecipeError, match="Keras rejects this: ")
+        with refused, reporting_at(make_recipe(), ("layers", 0)):
+            our_code(call)()
 
 
 class TestCallbacks:

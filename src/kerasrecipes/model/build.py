@@ -102,10 +102,7 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
         path: KeyPath = ("layers", i)
         if component.name == "TextVectorization":  # the encoder has it
             continue
-
-        def add_layer(
-            component: Component = component, i: int = i, layer_name: str = layer_name
-        ) -> None:
+        with reporting_at(recipe, path):
             arguments = _with_policy(recipe, i) | component.arguments
             if "name" in arguments or not find_registered("layers", component.name):
                 arguments = arguments | {"name": layer_name}
@@ -114,7 +111,7 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
                 arguments = arguments | {"input_shape": shape}
             layer = make_component(replace(component, arguments=arguments))
             if misfit := find_misfit(layer, shape):
-                misfits.append(recipe.problem(("layers", i), misfit.message))
+                misfits.append(recipe.problem(path, misfit.message))
                 if misfit.shape is None:
                     raise RecipeError(misfits)
                 # To find the other misfits.
@@ -124,8 +121,6 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
             with _checking_weights():
                 model.add(layer)
             check_fits(model.output_shape, "the outputs of one row")
-
-        call_keras(recipe, path, add_layer)
     if misfits:
         if message := describe_output_rank(model.output_shape[1:]):
             misfits.append(recipe.problem(("layers", len(recipe.layers) - 1), message))
@@ -187,18 +182,17 @@ def compile_model(recipe: Recipe, model: keras.Sequential, *, is_weighted: bool 
     Raises:
         RecipeError: Keras rejects one of them; names its line.
     """
-
-    def make(place: KeyPath, component: Component) -> Any:
-        return call_keras(recipe, place, partial(make_component, component))
-
-    n_units = int(model.output_shape[-1])
-    metrics = [
-        call_keras(recipe, ("metrics", i), partial(make_metric, recipe, metric, n_units))
-        for i, metric in enumerate(recipe.metrics)
-    ]
+    n_units, metrics = int(model.output_shape[-1]), []
+    for i, metric in enumerate(recipe.metrics):
+        with reporting_at(recipe, ("metrics", i)):
+            metrics.append(make_metric(recipe, metric, n_units))
+    with reporting_at(recipe, ("optimizer",)):
+        optimizer = make_component(recipe.optimizer)
+    with reporting_at(recipe, ("loss",)):
+        loss = make_component(recipe.loss)
     model.compile(
-        optimizer=make(("optimizer",), recipe.optimizer),
-        loss=make(("loss",), recipe.loss),
+        optimizer=optimizer,
+        loss=loss,
         **{"weighted_metrics" if is_weighted else "metrics": metrics},
         # Keras's "auto" would compile on GPUs, and what XLA computes differs in the last digits.
         jit_compile=recipe.jit_compile is True,
@@ -288,8 +282,8 @@ def build_callbacks(
         arguments = _keep_files_inside(
             recipe, (*path, component.name), component, folder, own_files
         )
-        make = partial(make_component, replace(component, arguments=arguments))
-        callback = call_keras(recipe, path, make)
+        with reporting_at(recipe, path):
+            callback = make_component(replace(component, arguments=arguments))
         if isinstance(callback, keras.callbacks.CSVLogger):
             callback.append = False  # in a run that continues, the checkpoint has the rows
         if saved and isinstance(callback, keras.callbacks.ModelCheckpoint):
@@ -416,8 +410,9 @@ def _name_layers(layers: Sequence[Component]) -> list[str]:
     return names
 
 
-def call_keras(recipe: Recipe, path: KeyPath, call: Callable[[], Any]) -> Any:
-    """Call Keras for a place in the recipe, and report its errors at this place.
+@contextmanager
+def reporting_at(recipe: Recipe, path: KeyPath) -> Iterator[None]:
+    """Report errors of Keras in a block at a place in the recipe.
 
     Raises:
         RecipeError: Memory is too small, or Keras or TensorFlow raised one of ``_REFUSALS``. An
@@ -425,7 +420,7 @@ def call_keras(recipe: Recipe, path: KeyPath, call: Callable[[], Any]) -> Any:
     """
     try:
         with explaining_memory():
-            return call()
+            yield
     except RunFailed as error:
         raise RecipeError([recipe.problem(path, _clean(error))]) from error
     except _REFUSALS as error:

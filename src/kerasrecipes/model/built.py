@@ -14,10 +14,10 @@ from kerasrecipes.backend import import_keras
 from kerasrecipes.errors import KeyPath
 from kerasrecipes.model.build import (
     build_model,
-    call_keras,
     compile_model,
     describe_layers,
     needs_adapting,
+    reporting_at,
 )
 from kerasrecipes.model.checks import check_batch, check_output
 from kerasrecipes.model.encoder import Encoder, fit_encoder
@@ -102,7 +102,8 @@ def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Bu
         train = dataset.parts["train"]
         takes_text = recipe.layers[0].name == "TextVectorization"
         place: KeyPath = ("layers", 0) if takes_text else ("dataset", "features")
-        encoder = call_keras(recipe, place, lambda: fit_encoder(dataset, recipe.dataset))
+        with reporting_at(recipe, place):
+            encoder = fit_encoder(dataset, recipe.dataset)
         sees_all = any(map(needs_adapting, recipe.layers))
         seen: Any = slice(None if sees_all else 2)
         if sees_all and are_on_disk(train.inputs):

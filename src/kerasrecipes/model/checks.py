@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import keras
@@ -10,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasrecipes.errors import KeyPath, RecipeError
-from kerasrecipes.model.build import call_keras, make_component, make_metric
+from kerasrecipes.model.build import make_component, make_metric, reporting_at
 from kerasrecipes.model.ranks import describe_output_rank, show_shape
 from kerasrecipes.model.serving import make_mask_reader
 from kerasrecipes.recipe import Component, Recipe
@@ -91,7 +90,8 @@ def check_batch(
         return  # metrics cannot be updated outside a replica
     # The call advances the seeds of layers such as LSTM with dropout.
     states = [(v, keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
-    outputs = call_keras(recipe, ("layers",), lambda: model(tf.constant(inputs), training=False))
+    with reporting_at(recipe, ("layers",)):
+        outputs = model(tf.constant(inputs), training=False)
     for variable, value in states:
         variable.assign(value)
     scorers: list[tuple[KeyPath, Component]] = [(("loss",), recipe.loss)]
@@ -100,9 +100,9 @@ def check_batch(
     for path, component in scorers:
         if component.name in COMPILE_METRICS:
             continue
-        make = partial(_make_scorer, recipe, component, int(outputs.shape[-1]))
-        scorer = call_keras(recipe, path, make)
-        call_keras(recipe, path, partial(scorer, target, outputs))
+        with reporting_at(recipe, path):
+            scorer = _make_scorer(recipe, component, int(outputs.shape[-1]))
+            scorer(target, outputs)
 
 
 def _make_scorer(recipe: Recipe, component: Component, n_units: int) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import RunFailed
-from kerasrecipes.model.build import call_keras
+from kerasrecipes.model.build import reporting_at
 from kerasrecipes.recipe import Component, Recipe
 
 _OF_WORDS = (".txt", ".vec")
@@ -39,15 +38,15 @@ def read_matrices(recipe: Recipe, encoder: keras.Model | None) -> tuple[Recipe, 
         file = layer.arguments.get("weights")
         if layer.name != "Embedding" or not isinstance(file, str):
             continue
-        if file.endswith(_OF_WORDS):
-            read = partial(_read_vectors, Path(file), words, layer)
-            matrix, n_found = call_keras(recipe, ("layers", i), read)
-            remarks.append(
-                f"{n_found:,} of {len(words):,} words of the vocabulary have a vector in {file}; "
-                "the others begin with zeros."
-            )
-        else:
-            matrix = call_keras(recipe, ("layers", i), partial(_read_array, file))
+        with reporting_at(recipe, ("layers", i)):
+            if not file.endswith(_OF_WORDS):
+                matrix = _read_array(file)
+            else:
+                matrix, n_found = _read_vectors(Path(file), words, layer)
+                remarks.append(
+                    f"{n_found:,} of {len(words):,} words of the vocabulary have a vector in "
+                    f"{file}; the others begin with zeros."
+                )
         layers[i] = replace(layer, arguments=layer.arguments | {"weights": matrix})
     return recipe.model_copy(update={"layers": layers}), remarks
 
