@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasrecipes.errors import KeyPath, RecipeError
+from kerasrecipes.errors import RecipeError
 from kerasrecipes.model.build import make_component, make_metric, reporting_at
 from kerasrecipes.model.ranks import describe_output_rank, show_shape
 from kerasrecipes.model.serving import make_mask_reader
-from kerasrecipes.recipe import Component, Recipe
+from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.keras_names import COMPILE_METRICS
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind
 from kerasrecipes.rows import Dataset
@@ -94,18 +92,10 @@ def check_batch(
         outputs = model(tf.constant(inputs), training=False)
     for variable, value in states:
         variable.assign(value)
-    scorers: list[tuple[KeyPath, Component]] = [(("loss",), recipe.loss)]
-    scorers += [(("metrics", i), metric) for i, metric in enumerate(recipe.metrics)]
-
-    for path, component in scorers:
-        if component.name in COMPILE_METRICS:
-            continue
-        with reporting_at(recipe, path):
-            scorer = _make_scorer(recipe, component, int(outputs.shape[-1]))
-            scorer(target, outputs)
-
-
-def _make_scorer(recipe: Recipe, component: Component, n_units: int) -> Any:
-    if component.category == "metrics":
-        return keras.metrics.get(make_metric(recipe, component, n_units))
-    return keras.losses.get(make_component(component))
+    with reporting_at(recipe, ("loss",)):
+        keras.losses.get(make_component(recipe.loss))(target, outputs)
+    for i, metric in enumerate(recipe.metrics):
+        if metric.name not in COMPILE_METRICS:
+            with reporting_at(recipe, ("metrics", i)):
+                made = make_metric(recipe, metric, int(outputs.shape[-1]))
+                keras.metrics.get(made)(target, outputs)
