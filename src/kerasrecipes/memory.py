@@ -30,8 +30,8 @@ def check_fits(shape: Sequence[int | None], what: str, itemsize: int = 4) -> Non
     needed, free = itemsize * math.prod(sizes), find_free_memory()
     if 2 * needed > free:
         raise RunFailed(
-            f"It needs {_write_bytes(needed)} for {what} of shape ({', '.join(map(str, sizes))}), "
-            f"and as much for their gradient. {_write_bytes(free)} of memory are free. Make this "
+            f"It needs {write_bytes(needed)} for {what} of shape ({', '.join(map(str, sizes))}), "
+            f"and as much for their gradient. {write_bytes(free)} of memory are free. Make this "
             "layer smaller, or the layers before it."
         )
 
@@ -45,7 +45,7 @@ def explaining_memory() -> Iterator[None]:
         array = re.search(r"shape ?[\[(][\d, ]+[\])]", str(error))
         raise RunFailed(
             f"Memory ended{f' (an array of {array[0]})' if array else ''}; "
-            f"{_write_bytes(find_free_memory())} are free now. Lower batch_size, make the layers "
+            f"{write_bytes(find_free_memory())} are free now. Lower batch_size, make the layers "
             "smaller, or end other programs."
         ) from error
 
@@ -94,9 +94,9 @@ def _read(file: str | Path, pattern: str = r"(\d+)") -> list[int]:
         return []
 
 
-def _write_bytes(number: float) -> str:
-    unit = next((unit for unit in ("PB", "TB", "GB", "MB") if number >= _UNITS[unit]), "kB")
-    return f"{number / _UNITS[unit]:,.3g} {unit}"
-
-
-_UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15}
+def write_bytes(n_bytes: float) -> str:
+    """Write a size in powers of 1,000: ``818 kB``."""
+    units = {"PB": 1e15, "TB": 1e12, "GB": 1e9, "MB": 1e6, "kB": 1e3, "B": 1}
+    unit = next((unit for unit, size in units.items() if n_bytes >= size), "B")
+    number = n_bytes / units[unit]
+    return f"{number:,.0f} {unit}" if number >= 100 else f"{number:.3g} {unit}"

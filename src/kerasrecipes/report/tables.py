@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.memory import write_bytes
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.words import name_score, write_bytes, write_number, write_shape
+from kerasrecipes.report.words import name_score, write_number, write_shape
 from kerasrecipes.rows.words import list_some
 
 MOST_CLASSES = 200

@@ -57,14 +57,6 @@ def write_with_unit(value: float, unit: str) -> str:
     return f"{number} {unit}".rstrip()
 
 
-def write_bytes(n_bytes: int) -> str:
-    """Write a size in powers of 1,000: ``818 kB``."""
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if n_bytes >= size:
-            return f"{write_number(n_bytes / size)} {unit}"
-    return f"{n_bytes} B"
-
-
 def write_seconds(seconds: float) -> str:
     """Write a duration: ``0.42 s``, ``12.3 s``, ``4 min 10 s``, ``2 h 5 min``."""
     if seconds < 60:
