@@ -157,7 +157,7 @@ def test_a_stopped_fit_does_not_continue(tmp_path: Path):
     history = fit(make_model(), Checkpointer(tmp_path, callbacks), callbacks)
     start, _ = find_checkpoint(tmp_path)
     assert start is not None
-    assert start.is_stopped
+    assert start.facts["stop_training"]
     callbacks = stop()
     assert fit(make_model(), Checkpointer(tmp_path, callbacks, start), callbacks) == history
 

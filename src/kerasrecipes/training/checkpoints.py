@@ -57,11 +57,6 @@ class Checkpoint:
     arrays: Arrays
     facts: Facts
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether a callback has stopped the training, so that more epochs change nothing."""
-        return bool(self.facts["stop_training"])
-
     def fits(self, model: keras.Model) -> bool:
         """Whether a model has variables of the same shapes."""
         shapes = [tuple(variable.shape) for variable in model.variables]
@@ -253,7 +248,7 @@ class Checkpointer:
         for layer in self._model.layers:
             if hasattr(layer, "finalize_state"):  # Normalization keeps copies of its variables
                 layer.finalize_state()
-        self._model.stop_training = start.is_stopped
+        self._model.stop_training = bool(start.facts["stop_training"])
         kept = list(start.facts["callbacks"])
         for callback, _ in self._as_made:
             of_kind = [each for each in kept if each[0] == type(callback).__name__]
