@@ -40,15 +40,14 @@ COMPILE_METRICS = ("accuracy", "acc")
 Source: keras/src/trainers/compile_utils.py, ``get_metric``.
 """
 
+Required = inspect.Parameter.empty
+"""The default of an argument that has none."""
+
 _NOT_COMPONENTS = {
     *("get", "serialize", "deserialize", "legacy", "schedules", "CallbackList", "InputSpec"),
     "OptimizerMap",
     *_BASES.values(),
 }
-
-
-class Required:
-    """The default of an argument that has none."""
 
 
 @dataclass(frozen=True)
@@ -195,8 +194,7 @@ def _inspect_arguments(cls: type) -> dict[str, Any]:
         parameters = [*inspect.signature(base.__init__).parameters.values()][1:]  # type: ignore[misc]
         for parameter in parameters:
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                is_needed = parameter.default is parameter.empty
-                arguments.setdefault(parameter.name, Required if is_needed else parameter.default)
+                arguments.setdefault(parameter.name, parameter.default)
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
     return arguments
