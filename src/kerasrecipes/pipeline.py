@@ -224,8 +224,9 @@ class _Training:
             *dataset.warnings,
             *dataset.checks,
             *device.warnings,
+            *find_doubts(recipe, dataset),
+            *built.remarks,
         ]
-        warnings += [*find_doubts(recipe, dataset), *built.remarks]
         if recipe.precision == "mixed_float16" and device.description.startswith("CPU"):
             warnings.append("mixed_float16 is for GPUs: a CPU computes float16 many times slower.")
         plots = choose_plots(self.run.info["dataset"], is_array=bool(dataset.target_shape))
@@ -305,8 +306,7 @@ class _Training:
             warn=self._warn,
             team=self.team,
         )
-        clock = FitClock()
-        clocks = [clock] if self.profile else []
+        clocks = [FitClock()] if self.profile else []
         with reporting_at(recipe, ("layers",)):
             scorer = Scorer(built.model, encoded["train"], recipe.batch_size, self.team)
         if self.team.size > 1:
@@ -337,7 +337,7 @@ class _Training:
             for each in callbacks:
                 if isinstance(each, EarlyStopping) and each.best_weights is not None:
                     run.update(weights_of_epoch=each.best_epoch + 1)
-            if self.profile:
+            for clock in clocks:
                 run.update(profile=clock.describe())
         except RunFailed:  # the weights are NaN
             raise
@@ -367,12 +367,10 @@ class _Training:
             return None
         from kerasrecipes.training.checkpoints import find_checkpoint
 
-        path = self.resumption.run.path
-        is_same_data = (
-            self.resumption.run.info["dataset"]["fingerprint"] == self.dataset.fingerprint
-        )
+        source, path = self.resumption.run, self.resumption.run.path
+        is_same_data = source.info["dataset"]["fingerprint"] == self.dataset.fingerprint
         self.run.update(dataset=describe_dataset(self.recipe, self.dataset))
-        found, damaged = find_checkpoint(self.resumption.run.checkpoints_path)
+        found, damaged = find_checkpoint(source.checkpoints_path)
         for file in damaged:
             self._warn(f"{file} is damaged. Training continues from an earlier state.")
         if not found:
