@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from kerasrecipes.model.serving import make_mask_reader
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import keep_columns, make_report
 from kerasrecipes.rows import STANDARD_INPUT, Part, load_for
-from kerasrecipes.rows.dataset import Inputs, check_weights, count_classes
+from kerasrecipes.rows.dataset import check_weights, count_classes
+from kerasrecipes.rows.series import join_pieces
 from kerasrecipes.rows.windows import name_simple_forecasts
 from kerasrecipes.run_files import check_place
 from kerasrecipes.runs import Run, RunWriter, create_folder
@@ -106,26 +107,13 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
         return _load_test_part(saved), "the run's own test part"
     if isinstance(data, str) and data == STANDARD_INPUT:
         raise InputError("evaluate reads a file, not standard input. Save the rows to one.")
-    pieces = [*saved.read(data, with_target=True)]
-    values = [piece.values for piece in pieces if piece.values is not None]
-    inputs = _concatenate([piece.inputs for piece in pieces])
-    rows = np.concatenate([piece.rows for piece in pieces])
+    read = join_pieces([*saved.read(data, with_target=True)])
+    target: Any = read.values
     name = Path(data).name if isinstance(data, str) else type(data).__name__
-    if not len(rows):
+    if not len(read.rows):
         raise InputError(f"{name} has no row with an answer to compare with. Add some.")
-    weights = [piece.weights for piece in pieces if piece.weights is not None]
-    joined = np.concatenate(weights) if weights else None
-    check_weights(joined, name, saved.schema.spec.sample_weight or "sample_weight")
-    return Part(inputs, np.concatenate(values), rows, joined), name
-
-
-def _concatenate(several: Sequence[Inputs]) -> Inputs:
-    if len(several) == 1:
-        return several[0]
-    if not isinstance(several[0], dict):
-        return np.concatenate([np.asarray(inputs) for inputs in several])
-    tables = cast(Sequence[dict[str, NDArray[Any]]], several)
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    check_weights(read.weights, name, saved.schema.spec.sample_weight or "sample_weight")
+    return Part(read.inputs, target, read.rows, read.weights), name
 
 
 def _load_test_part(saved: Saved) -> Part:

@@ -86,36 +86,42 @@ def iterate_windows(
     delay = spec.delay if with_target else 0
     reach = (spec.sequence_length - 1) * spec.sampling_rate + delay
     held, first, start, n_rows, n_seen = list[Piece](), 0, 0, 0, 0
-    for piece in [_join([*pieces])] if with_target else pieces:
+    for piece in [join_pieces([*pieces])] if with_target else pieces:
         for reason in piece.left_out:
             raise DataError(name, [f"timeseries: a series needs every row; {reason}."])
-        rows = _join([*held, piece])
+        rows = join_pieces([*held, piece])
         _check_order(name, rows.times)
         n_rows = len(rows.rows)
         windows = _find_windows(spec, start - first, n_rows - reach)
         if start or len(windows):
             series = Series(cast(dict[str, Any], rows.inputs), windows, delay=delay)
             series.n_seen = n_seen
-            yield replace(_join([rows], windows.lasts + delay), inputs=series)
+            yield replace(join_pieces([rows], windows.lasts + delay), inputs=series)
         start += len(windows) * spec.sequence_stride
         # Windows that begin here need rows of the next piece.
         kept = np.arange(min(start - first, n_rows), n_rows)
-        held, first = [_join([rows], kept)], first + n_rows - len(kept)
+        held, first = [join_pieces([rows], kept)], first + n_rows - len(kept)
         n_seen = len(kept) if start else 0
     if not start:
         raise _make_too_few(name, n_rows, reach, delay)
 
 
-def _join(pieces: Sequence[Piece], some: Any = slice(None)) -> Piece:
+def join_pieces(pieces: Sequence[Piece], some: Any = slice(None)) -> Piece:
     """Make one piece of several, or of some of their rows."""
+    if len(pieces) == 1 and isinstance(some, slice):
+        return pieces[0]
 
     def join(arrays: Sequence[Any]) -> Any:
         return None if arrays[0] is None else np.concatenate(arrays)[some]
 
-    tables = [cast(dict[str, Any], piece.inputs) for piece in pieces]
+    several: list[Any] = [piece.inputs for piece in pieces]
+    if isinstance(several[0], dict):
+        inputs = {key: join([table[key] for table in several]) for key in several[0]}
+    else:
+        inputs = join(several)
     beside = {key: join([piece.beside[key] for piece in pieces]) for key in pieces[0].beside}
     return Piece(
-        {key: join([table[key] for table in tables]) for key in tables[0]},
+        inputs,
         join([piece.rows for piece in pieces]),
         join([piece.values for piece in pieces]),
         # Pieces without a value have the type of the others.
