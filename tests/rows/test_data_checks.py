@@ -15,6 +15,8 @@ from sklearn import datasets
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import load_dataset
 
+from .specs import read_spec
+
 N = 300
 RNG = np.random.default_rng(0)
 SIZES = RNG.normal(50, 10, N).round(3)
@@ -25,7 +27,7 @@ SOLD = np.where(PRICES + RNG.normal(0, 60, N) > 500, "yes", "no")
 
 def check(table: dict[str, Any] | pd.DataFrame, target: str, **keys: Any) -> list[str]:
     """What is reported of a table beside its price (a number) and sold (a class)."""
-    spec = DatasetSpec.model_validate({"target": target, "validation_split": 0.2} | keys)
+    spec = read_spec(**{"target": target, "validation_split": 0.2} | keys)
     dataset = load_dataset(spec, data=pd.DataFrame(table))
     return [*dataset.warnings, *dataset.checks]
 

@@ -13,6 +13,8 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import load_dataset
 
+from .specs import read_spec
+
 
 def test_a_recipe_s_dataset_comes_loaded_split_and_checked() -> None:
     spec = DatasetSpec(name="boston_housing", drop=["B"], test_split=0.3)
@@ -44,13 +46,11 @@ def test_a_misspelt_column_is_told_as_a_person_reads_it() -> None:
 
 
 def test_a_column_that_is_crossed_and_dropped_is_told() -> None:
-    spec = DatasetSpec.model_validate(
-        {
-            "name": "boston_housing",
-            "drop": ["RAD"],
-            "features": {"CHAS": "integer_categorical", "RAD": "integer_categorical"},
-            "crosses": [{"feature_names": ["CHAS", "RAD"], "crossing_dim": 10}],
-        }
+    spec = read_spec(
+        name="boston_housing",
+        drop=["RAD"],
+        features={"CHAS": "integer_categorical", "RAD": "integer_categorical"},
+        crosses=[{"feature_names": ["CHAS", "RAD"], "crossing_dim": 10}],
     )
     with pytest.raises(DataError) as caught:
         load_dataset(spec)
@@ -102,7 +102,7 @@ def test_keys_that_the_data_cannot_use_are_told_once_these_are_known(
     frame = pd.DataFrame({"a": [1, 2], "y": [1, 2]})
     frame.to_parquet(tmp_path / "tables" / "a.parquet")
     frame.to_csv(tmp_path / "texts" / "a.csv")
-    spec = DatasetSpec.model_validate({"path": str(tmp_path / path), **keys})
+    spec = read_spec(path=str(tmp_path / path), **keys)
     with pytest.raises(DataError) as caught:
         load_dataset(spec)
     assert caught.value.dataset == Path(path).name
@@ -125,7 +125,7 @@ def test_keys_that_rows_on_hand_cannot_use_are_told() -> None:
 
 
 def test_keys_that_built_in_images_cannot_use_are_told() -> None:
-    spec = DatasetSpec.model_validate({"name": "digits", "features": {"a": "float"}})
+    spec = read_spec(name="digits", features={"a": "float"})
     with pytest.raises(DataError) as caught:
         load_dataset(spec)
     assert caught.value.problems == (

@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import open_rows
+
+from .specs import read_spec
 
 SIZES = [20.5 + i for i in range(30)]
 PRICES = [10 * size + i % 7 for i, size in enumerate(SIZES)]
@@ -16,7 +17,7 @@ TOWNS = ["Ulm", "Köln", "Jeju"] * 10
 
 
 def list_warnings(table: dict[str, Any], target: str = "price", **keys: Any) -> list[str]:
-    spec = DatasetSpec.model_validate({"target": target} | keys)
+    spec = read_spec(target=target, **keys)
     frame = pa.table(table)
     return list(open_rows(frame.to_pandas(), spec).load(spec).warnings)
 

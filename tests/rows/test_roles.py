@@ -14,6 +14,8 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import load_dataset, load_for
 from kerasrecipes.rows.dataset import Dataset
 
+from .specs import read_spec
+
 N_ROWS = 40
 DAYS = pd.date_range("2024-01-01", periods=N_ROWS)
 
@@ -26,9 +28,8 @@ def make_frame(**columns: Any) -> pd.DataFrame:
 
 def load(tmp_path: Path, frame: pd.DataFrame, **keys: Any) -> Dataset:
     frame.to_csv(tmp_path / "rows.csv", index=False)
-    return load_dataset(
-        DatasetSpec.model_validate({"path": str(tmp_path / "rows.csv"), "target": "y", **keys})
-    )
+    spec = read_spec(**{"path": str(tmp_path / "rows.csv"), "target": "y", **keys})
+    return load_dataset(spec)
 
 
 def refuse(tmp_path: Path, frame: pd.DataFrame, **keys: Any) -> list[str]:

@@ -21,6 +21,8 @@ from kerasrecipes.rows.rows import Schema
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.target import Target
 
+from .specs import read_spec
+
 HOUSES = {
     "size": [50.0, 80.0, 65.0, 120.0],
     "town": ["서울", "부산", "서울", "대구"],
@@ -31,7 +33,7 @@ HOUSES = {
 
 
 def make_spec(**keys: Any) -> DatasetSpec:
-    return DatasetSpec.model_validate({"path": "houses.csv", **keys})
+    return read_spec(path="houses.csv", **keys)
 
 
 def make_table(table: Any, default_target: str | None = None) -> Table:

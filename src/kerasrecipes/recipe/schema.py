@@ -6,9 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from kerasrecipes.errors import RecipeError
-from kerasrecipes.recipe.components import Component, read_components
-from kerasrecipes.recipe.yaml_file import Document
+from kerasrecipes.recipe.components import Component
 
 DatasetName = Literal[
     "boston_housing",
@@ -61,16 +59,6 @@ class Model(BaseModel):
     """Base of all parts of a recipe: strict, frozen, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _read_features(value: Any) -> Any:
-    """Read the features of a ``dataset`` that is not part of a recipe's file."""
-    if not isinstance(value, dict) or all(isinstance(use, Component) for use in value.values()):
-        return value
-    _, tree, problems = read_components(Document({"dataset": {"features": value}}))
-    if problems:
-        raise RecipeError(problems)
-    return tree["dataset"]["features"]
 
 
 class CsvSpec(Model):
@@ -203,7 +191,7 @@ class DatasetSpec(Model):
     target: Name | Names | None = None
     sample_weight: Name | None = None
     task: Task | None = None
-    features: Annotated[dict[str, Component], BeforeValidator(_read_features)] = {}
+    features: dict[str, Component] = {}
     crosses: list[CrossSpec] = []
     drop: list[str] = []
     missing: Missing = "error"
