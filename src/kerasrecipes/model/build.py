@@ -199,20 +199,6 @@ def compile_model(recipe: Recipe, model: keras.Sequential, *, is_weighted: bool 
     )
 
 
-def _with_logged_name(metric: Component) -> Component:
-    """A metric with the name of its class in the logs.
-
-    Keras would number some on from the ones of their kind that were made before in this process,
-    and would log others by their class as it is written, ``MeanSquaredError``.
-    """
-    canonical = find_canonical_name("metrics", metric.name) or metric.name
-    definition = find_definition("metrics", canonical)
-    if definition.is_class and not find_registered("metrics", canonical):
-        named = {"name": name_in_logs(metric)} | metric.arguments
-        return replace(metric, arguments=named)
-    return metric
-
-
 def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
     """Make a metric; one of classes gets probabilities, one-hot rows or classes, as it needs them.
 
@@ -225,8 +211,12 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
         n_units: Units of the output layer.
     """
     kind, name, arguments = find_loss_kind(recipe.loss), component.name, component.arguments
-    canonical = find_canonical_name("metrics", name)
-    metric = make_component(_with_logged_name(component))
+    canonical = find_canonical_name("metrics", name) or name
+    if find_definition("metrics", canonical).is_class and not find_registered("metrics", canonical):
+        # Keras would number some on from the ones of their kind that were made before in this
+        # process, and would log others by their class as it is written, MeanSquaredError.
+        component = replace(component, arguments={"name": name_in_logs(component)} | arguments)
+    metric = make_component(component)
     is_binary = n_units == 1 or kind is LossKind.BINARY
     is_ready = arguments.get("from_logits") or kind is LossKind.NUMBERS
     takes_logits = has_logits(recipe.loss) and not is_ready
