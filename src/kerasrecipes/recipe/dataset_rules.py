@@ -13,9 +13,7 @@ from kerasrecipes.recipe.suggest import find_meant
 SOURCES = ("name", "path", "openml", "sklearn")
 DataKind = Literal["delimited", "excel", "table", "arrays", "images"]
 _TABLES: tuple[DataKind, ...] = ("delimited", "excel", "table")
-_OF_TABLES = (
-    *("features", "crosses", "missing", "missing_indicator", "missing_values", "timeseries"),
-)
+_OF_TABLES = ("features", "crosses", "missing", "missing_indicator", "missing_values", "timeseries")
 _OF_ROWS = ("target", "sample_weight", "group", "time", "split")
 _NOT_OF_SERIES = {"shuffle": True, "stratify": True, "missing": "drop", "stream": True}
 """Values of keys that would take rows out of a series, or out of its order."""

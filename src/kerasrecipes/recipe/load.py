@@ -54,19 +54,15 @@ def load_recipe(
                 _apply_override(document, change)
             else:
                 key, value = change
-                _set_value(
-                    document, (key,), read_python(value, (key,), Location(f"argument {key}"))
-                )
+                given = read_python(value, (key,), Location(f"argument {key}"))
+                _set_value(document, (key,), given)
         except RecipeError as error:
             problems += error.problems
     if isinstance(document.value, dict):
         document.value.setdefault("name", name)
     _resolve_paths(document)
     document.problems += problems
-    changes = [
-        *(f"override {change}" for change in overrides),
-        *(f"argument {key}" for key in keys),
-    ]
+    changes = [*(f"override {text}" for text in overrides), *(f"argument {key}" for key in keys)]
     context = {"needs_source": needs_source, "changes": changes}
     return Recipe.model_validate(document, context=context)
 
