@@ -83,12 +83,12 @@ class Encoder:
         """
         if isinstance(inputs, Series):
             return WindowArray(self.encode(dict(inputs)), inputs.windows)
-        if are_on_disk(inputs):
-            return self._encode_when_read(inputs)
         if not isinstance(inputs, dict) or self.model is None:
-            return np.asarray(inputs)
+            return inputs if are_on_disk(inputs) else np.asarray(inputs)
         n_rows = count_rows(inputs)
         shape = (n_rows, *self.model.output_shape[1:])
+        if are_on_disk(inputs):
+            return DiskRows(lambda rows: self.encode(take_rows(inputs, rows)), shape, np.float32)
         if 4 * math.prod(shape) > find_free_memory():
             raise MemoryError(f"an array of shape {shape}")
         encoded = make_aligned(shape, np.dtype(np.float32))
@@ -97,13 +97,6 @@ class Encoder:
             rows = slice(start, start + n_at_once)
             encoded[rows] = self.model(to_tensors(self.stack(take_rows(inputs, rows))))
         return encoded
-
-    def _encode_when_read(self, inputs: Any) -> DiskRows:
-        """Rows on a disk, each of which is encoded after it is read."""
-        if not isinstance(inputs, dict) or self.model is None:
-            return inputs
-        shape = count_rows(inputs), *self.model.output_shape[1:]
-        return DiskRows(lambda rows: self.encode(take_rows(inputs, rows)), shape, np.float32)
 
 
 def count_rows_at_once(model: keras.Model) -> int:
