@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -25,35 +24,32 @@ def copy_weights(model: keras.Sequential, saved: keras.Model, file: Path) -> lis
     Raises:
         InputError: No layer has the same name and shapes.
     """
-    lines = dict(_copy_each(model, find_trained(saved)))
-    if not any(lines.values()):
+    sources = {layer.name: layer for layer in find_trained(saved).layers}
+    lines, n_copied = list[str](), 0
+    for layer in model.layers:
+        if not layer.weights:
+            continue
+        if hasattr(layer, "adapt"):
+            lines.append(f"{layer.name}: new: adapted to these rows")
+            continue
+        other = sources.get(layer.name)
+        here, there = _list_shapes(layer), _list_shapes(other) if other else ""
+        reason = f"shapes differ, {there:.80} there" if there else "no layer of this name there"
+        outcome = f"new: {reason}"
+        if other and here == there:
+            layer.set_weights(other.get_weights())
+            outcome, n_copied = "copied", n_copied + 1
+        lines.append(f"{layer.name} ({here:.80}): {outcome}")
+    if not n_copied:
         described = "\n  ".join(lines)
         raise InputError(f"No layer begins with weights of {file}:\n  {described}")
-    return list(lines)
+    return lines
 
 
 def list_vocabularies(model: keras.Model) -> list[list[str]]:
     """The vocabularies of a saved model's encoder."""
     layers = [inner for layer in model.layers for inner in getattr(layer, "layers", ())]
     return [layer.get_vocabulary() for layer in layers if hasattr(layer, "get_vocabulary")]
-
-
-def _copy_each(model: keras.Sequential, source: keras.Model) -> Iterator[tuple[str, bool]]:
-    """Copy weights layer by layer; give a line for each, and whether they were copied."""
-    sources = {layer.name: layer for layer in source.layers}
-    for layer in model.layers:
-        if not layer.weights:
-            continue
-        if hasattr(layer, "adapt"):
-            yield f"{layer.name}: new: adapted to these rows", False
-            continue
-        other = sources.get(layer.name)
-        here, there = _list_shapes(layer), _list_shapes(other) if other else ""
-        if other and here == there:
-            layer.set_weights(other.get_weights())
-        reason = f"shapes differ, {there:.80} there" if there else "no layer of this name there"
-        outcome = "copied" if here == there else f"new: {reason}"
-        yield f"{layer.name} ({here:.80}): {outcome}", here == there
 
 
 def _list_shapes(layer: keras.Layer) -> str:
