@@ -285,11 +285,12 @@ class _Training:
     def _fit(self, built: Built, encoded: Mapping[str, tuple[np.ndarray, ...]]) -> Scorer:
         """Fit, and save the history even if the fit fails."""
         from keras.callbacks import EarlyStopping
+        from tensorflow.profiler.experimental import Profile  # for TensorBoard
 
         from kerasrecipes.model.build import build_callbacks, reporting_at
         from kerasrecipes.training.checkpoints import Checkpointer
         from kerasrecipes.training.fit import Scorer, fit_model
-        from kerasrecipes.training.profile import FitClock, trace_into
+        from kerasrecipes.training.profile import FitClock
         from kerasrecipes.training.steps import count_steps
         from kerasrecipes.training.weights import weigh_rows
 
@@ -313,7 +314,7 @@ class _Training:
             self._warn_of_shares(built, scorer)
         try:
             with (
-                trace_into(run.profile_path) if self.profile else nullcontext(),
+                Profile(str(run.profile_path)) if self.profile else nullcontext(),
                 self.listener.show_fit(recipe.epochs, steps) as shown,
                 self.interrupts.deferring(),
                 self.team.explaining_loss(),

@@ -1,15 +1,11 @@
-"""Where the time of a fit goes: one sentence, and a trace for TensorBoard."""
+"""Where the time of a fit goes, in one sentence."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 
 class FitClock(keras.callbacks.Callback):
@@ -58,13 +54,3 @@ class FitClock(keras.callbacks.Callback):
         stage = what if what in self._traced else "tracing"
         self._traced.add(what)
         self.seconds[stage] += time.perf_counter() - self._began_s
-
-
-@contextmanager
-def trace_into(folder: Path) -> Iterator[None]:
-    """Write a trace that TensorBoard's profiler opens."""
-    tf.profiler.experimental.start(str(folder))
-    try:
-        yield
-    finally:
-        tf.profiler.experimental.stop()
