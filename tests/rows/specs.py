@@ -1,3 +1,5 @@
+"""The keys of ``dataset``, read as a recipe reads them."""
+
 from __future__ import annotations
 
 from typing import Any

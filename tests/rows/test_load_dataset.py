@@ -29,8 +29,8 @@ def test_a_recipe_s_dataset_comes_loaded_split_and_checked() -> None:
 
 
 def test_a_column_is_dropped_where_features_are_set_too() -> None:
-    keys = {"drop": ["B"], "features": {"RAD": "integer_categorical"}}
-    dataset = load_dataset(DatasetSpec.model_validate({"name": "boston_housing", **keys}))
+    spec = read_spec(name="boston_housing", drop=["B"], features={"RAD": "integer_categorical"})
+    dataset = load_dataset(spec)
     assert len(dataset.columns) == 12
     assert "B" not in dataset.parts["train"].inputs
 
