@@ -226,6 +226,8 @@ _METHOD = """\
   network.
 - *fit* is the training alone, including TensorFlow's tracing or XLA's compilation, but not imports,
   reading data, encoding rows or building the model.
+- *TensorFlow's import* is a process that imports it as usual and ends. Ours imports it without
+  garbage collection, and ends without freeing its objects, so small commands can take less.
 - *memory* is the peak of the process minus its memory after the imports.
 - Rows grow to 10 million with `make bench ARGS=--largest`.
 - *the notes' own code* is `model.fit` on float64 arrays as the study notes prepare them, without

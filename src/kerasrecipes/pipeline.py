@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import shlex
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -205,11 +207,14 @@ class _Training:
 
     def _build(self) -> Built:
         recipe, dataset = self.recipe, self.dataset
+        is_first = "keras" not in sys.modules
         with self.measure("import"), self.listener.wait("importing TensorFlow"):
             from kerasrecipes.model.built import build
             from kerasrecipes.training.device import choose_device
             from kerasrecipes.training.threads import needs_one_thread
             from kerasrecipes.training.weights import weigh_classes
+        if self.owns_process and is_first:
+            gc.freeze()  # a collection need not examine what TensorFlow's import has made
         device = choose_device(
             recipe.device,
             is_small=needs_one_thread(recipe, dataset),
