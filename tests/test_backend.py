@@ -20,10 +20,11 @@ from kerasrecipes.errors import InputError, KerasRecipesError
 pytestmark = pytest.mark.reliability("fault")
 
 SCRIPT = """
-import os
+import gc, os
 from kerasrecipes.backend import import_keras
-before = dict(os.environ)
+before, frozen = dict(os.environ), gc.get_freeze_count()
 import_keras()
+assert gc.isenabled() and gc.get_freeze_count() == frozen
 assert dict(os.environ).items() >= before.items()
 assert os.environ.get("KERAS_BACKEND") == before.get("KERAS_BACKEND")
 import json, keras
