@@ -88,8 +88,12 @@ def check_batch(
         return  # metrics cannot be updated outside a replica
     # The call advances the seeds of layers such as LSTM with dropout.
     states = [(v, keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
-    with reporting_at(recipe, ("layers",)):
-        outputs = model(tf.constant(inputs), training=False)
+    try:
+        with reporting_at(recipe, ("layers",)):
+            outputs = model(tf.constant(inputs), training=False)
+    except RecipeError:
+        _check_layers(recipe, model, inputs)
+        raise
     for variable, value in states:
         variable.assign(value)
     with reporting_at(recipe, ("loss",)):
@@ -99,3 +103,23 @@ def check_batch(
             with reporting_at(recipe, ("metrics", i)):
                 made = make_metric(recipe, metric, int(outputs.shape[-1]))
                 keras.metrics.get(made)(target, outputs)
+
+
+def _check_layers(recipe: Recipe, model: keras.Sequential, inputs: np.ndarray) -> None:
+    """Find the layer that rejects a few rows, or gives another shape than the model is built for.
+
+    Raises:
+        RecipeError: There is one; names its line.
+    """
+    outputs = tf.constant(inputs)
+    # The encoder has a TextVectorization.
+    for i, layer in enumerate(model.layers, len(recipe.layers) - len(model.layers)):
+        with reporting_at(recipe, ("layers", i)):
+            outputs = layer(outputs, training=False)
+        given, expected = outputs.shape[1:], layer.output.shape[1:]
+        if given != expected:
+            message = (
+                f"{recipe.layers[i].name} gives {show_shape(given)} when the model predicts, and "
+                f"the layers after it are built for {show_shape(expected)}. Remove it."
+            )
+            raise RecipeError([recipe.problem(("layers", i), message)])
