@@ -18,7 +18,8 @@ from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.report.results import Results, read_results
 from kerasrecipes.report.tables import Table, list_columns, list_layers, list_scores, score_classes
 from kerasrecipes.report.verdict import describe_linear
-from kerasrecipes.report.words import write_count, write_epochs, write_rows, write_seconds
+from kerasrecipes.report.words import write_epochs, write_rows, write_seconds
+from kerasrecipes.rows.words import count
 from kerasrecipes.runs import Run
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ def print_header(console: Console, info: Mapping[str, Any]) -> None:
     shape = (
         "×".join(map(str, data["shape"]))
         if "shape" in data
-        else write_count(len(data["columns"]), "column")
+        else count(len(data["columns"]), "column")
     )
-    classes = f", {write_count(len(data['class_names']), 'class')}" if data["class_names"] else ""
+    classes = f", {count(len(data['class_names']), 'class')}" if data["class_names"] else ""
     if data["task"] == "multilabel":
-        classes = f", {write_count(len(data['targets']), 'label')}"
+        classes = f", {count(len(data['targets']), 'label')}"
     facts = RichTable.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column()
@@ -51,7 +52,7 @@ def print_header(console: Console, info: Mapping[str, Any]) -> None:
     facts.add_row("device", info["device"])
     facts.add_row(
         "train",
-        f"{info['optimizer']}, {info['loss']}, {write_count(info['epochs'], 'epoch')} in batches "
+        f"{info['optimizer']}, {info['loss']}, {count(info['epochs'], 'epoch')} in batches "
         f"of {info['batch_size']}, seed {info['seed']}",
     )
     _print_grid(console, facts)
@@ -165,7 +166,7 @@ def print_json(run: Run) -> None:
 def print_stopped(console: Console, run: Run) -> None:
     """Print the number of epochs of an interrupted or failed run, and the report's path."""
     info = run.info
-    epochs = f"{run.epochs_run:,} of {write_count(info['epochs'], 'epoch')}"
+    epochs = f"{run.epochs_run:,} of {count(info['epochs'], 'epoch')}"
     kept = (
         " The model was saved with the weights at that moment." if run.model_path.exists() else ""
     )

@@ -47,7 +47,8 @@ def predict(
     from kerasrecipes.native_log import redirect_stderr
     from kerasrecipes.prediction.answers import check_output
     from kerasrecipes.prediction.ready import check_ready, find_ready
-    from kerasrecipes.report.words import write_count, write_seconds
+    from kerasrecipes.report.words import write_seconds
+    from kerasrecipes.rows.words import count
     from kerasrecipes.terminal import print_path, print_warnings
 
     found, notes = find_ready(run)
@@ -69,10 +70,10 @@ def predict(
                 data,
                 output,
                 ids or (),
-                lambda n: status.update(f"{write_count(n, 'row')} predicted"),
+                lambda n: status.update(f"{count(n, 'row')} predicted"),
                 interval,
             )
         print_warnings(console, saved.list_warnings())
         if output is not None:
             seconds = write_seconds(time.perf_counter() - started)
-            print_path(console, "answers", output, f"  {write_count(n_rows, 'row')} in {seconds}")
+            print_path(console, "answers", output, f"  {count(n_rows, 'row')} in {seconds}")

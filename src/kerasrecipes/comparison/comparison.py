@@ -42,9 +42,10 @@ from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report.template import frame_page
-from kerasrecipes.report.words import name_score, write_count
+from kerasrecipes.report.words import name_score
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.compatibility import check_compatibility
+from kerasrecipes.rows.words import count
 from kerasrecipes.runs import check_writable, create_folder
 from kerasrecipes.terminal import print_warnings
 
@@ -257,7 +258,7 @@ def _train(
     recipes = [c.load(*change) for c in candidates.values() for change in changes]
     outcomes = trainer.train(recipes)
     if n_reused := sum(outcome.was_reused for outcome in outcomes):
-        text = f"Reused {write_count(n_reused, 'finished run')} of the same recipe, data and seed."
+        text = f"Reused {count(n_reused, 'finished run')} of the same recipe, data and seed."
         trainer.console.print(text, style="dim")
     runs = [outcome.run for outcome in outcomes if outcome.run]
     if len(runs) < len(outcomes):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from kerasrecipes.comparison.differences import diff_recipes, find_differences, write_settings
 from kerasrecipes.comparison.words import choose_decimals, find_prefix, lower_first, write_decimal
 from kerasrecipes.report.template import get_environment
-from kerasrecipes.report.words import write_count, write_seconds
+from kerasrecipes.report.words import write_rows, write_seconds
+from kerasrecipes.rows.words import count
 from kerasrecipes.runs import Run
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def render_comparison(comparison: Comparison) -> tuple[str, list[str]]:
 
     page = get_environment("kerasrecipes.comparison").get_template("comparison.html.j2")
     html = page.render(
-        title=f"{write_count(len(contenders), 'recipe')} compared by "
+        title=f"{count(len(contenders), 'recipe')} compared by "
         f"{comparison.part} {lower_first(comparison.metric_name)}",
         lines=str(comparison).splitlines(),
         metric=comparison.metric_name,
@@ -103,7 +104,7 @@ def _list_facts(infos: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     )
     facts = {
         "Data": data.get("origin"),
-        "Rows": ", ".join(f"{n:,} {part}" for part, n in data.get("rows", {}).items()),
+        "Rows": write_rows(data.get("rows", {})),
         "Fingerprint": _join(info["dataset"].get("fingerprint") for info in infos),
         "Device": _join(info.get("device") for info in infos),
         "Versions": _join(versions),

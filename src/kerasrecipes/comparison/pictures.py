@@ -12,7 +12,8 @@ from kerasrecipes.comparison.words import choose_decimals, find_prefix, lower_fi
 from kerasrecipes.report.axes import scale_curves
 from kerasrecipes.report.fonts import choose_fonts
 from kerasrecipes.report.style import SERIES, PageFigure, new_figure, render_svg, use_style
-from kerasrecipes.report.words import name_score, shorten, write_count
+from kerasrecipes.report.words import name_score, shorten
+from kerasrecipes.rows.words import count
 
 if TYPE_CHECKING:
     from kerasrecipes.comparison.comparison import Comparison
@@ -69,7 +70,7 @@ def _draw_scores(names: Sequence[str], ranking: Ranking, what: str) -> PageFigur
     return PageFigure(
         name="scores",
         title=f"Every {draw_name}'s score",
-        alt=f"Dot plot of the {what} of {write_count(ranking.n, draw_name)}, best recipe on "
+        alt=f"Dot plot of the {what} of {count(ranking.n, draw_name)}, best recipe on "
         f"top. Means: {listed}.",
         caption=f"Each dot is one {draw_name}; the diamond is their mean, and the line through it "
         f"the mean's {100 * CONFIDENCE:g}% interval. The dotted line is the best mean."
@@ -114,7 +115,7 @@ def _draw_curves(
     return PageFigure(
         name=f"curves_{column}",
         title=title,
-        alt=f"{title}, over up to {write_count(n_epochs, 'epoch')}: a panel for each of "
+        alt=f"{title}, over up to {count(n_epochs, 'epoch')}: a panel for each of "
         f"{', '.join(names)}.",
         caption="A thin line is one seed, to its last epoch; the thick line is the mean up to the "
         "first epoch that some seed lacks. Grey lines are the means of the other recipes."

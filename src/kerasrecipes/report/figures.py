@@ -22,7 +22,8 @@ from kerasrecipes.report.importance import draw_importance, draw_occlusion
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.style import PageFigure, new_figure, render_png, render_svg, use_style
 from kerasrecipes.report.verdict import describe_most_confused, describe_score
-from kerasrecipes.report.words import shorten, write_count
+from kerasrecipes.report.words import shorten
+from kerasrecipes.rows.words import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,7 +96,7 @@ def _draw_regplot(results: Results, fonts: Fonts) -> Drawing | None:
     # R² of arrays compares with the mean of each place, which is not known here.
     plot = partial(plots.plot_regplot, with_r2=not results.is_array)
     _plot_target(plot, figure, results, fonts)
-    rows = write_count(len(results.y_true), f"{results.part} row")
+    rows = count(len(results.y_true), f"{results.part} row")
     whose = f"of {results.evaluated}" if results.evaluated else "of the test part"
     return [figure], PageFigure(
         title="Predicted and actual values",
@@ -151,7 +152,7 @@ def _draw_learning_curves(results: Results, fonts: Fonts) -> Drawing | None:
     lowest = f"Validation loss is lowest after epoch {best}." if best else "Training part only."
     return panels, PageFigure(
         title="Learning curves",
-        alt=f"Line plots of {' and '.join(shown)} over {write_count(results.epochs_run, 'epoch')}. "
+        alt=f"Line plots of {' and '.join(shown)} over {count(results.epochs_run, 'epoch')}. "
         f"{lowest}",
         caption="The model overfits where the training curve still improves and the validation "
         "curve gets worse. A loss that falls far is drawn on a logarithmic scale.",
@@ -168,7 +169,7 @@ def _draw_confusion_matrix(results: Results, fonts: Fonts) -> Drawing | None:
     plots.plot_confusion_matrix(results.y_true, results.y_pred, ax, class_names=labels)
     return [figure], PageFigure(
         title="Confusion matrix",
-        alt=f"Confusion matrix of {write_count(n_classes, 'class')}: actual classes as rows, "
+        alt=f"Confusion matrix of {count(n_classes, 'class')}: actual classes as rows, "
         f"predicted classes as columns. {describe_score(results)} "
         f"{describe_most_confused(results)}",
         caption="Each row is an actual class, each column a predicted class. Correct predictions "
@@ -293,7 +294,7 @@ def _draw_class_counts(results: Results, fonts: Fonts) -> Drawing | None:
     part, values = "training" if first == "train" else first, f"{results.value_noun}s"
     return panels, PageFigure(
         title=f"{noun.capitalize()} counts",
-        alt=f"Bar charts of the {values} of {write_count(n_classes, noun)} in each part. In the "
+        alt=f"Bar charts of the {values} of {count(n_classes, noun)} in each part. In the "
         f"{part} part, a {noun} has {min(of_first):,} to {max(of_first):,} {values}.",
         caption=f"How many {values} each {noun} has."
         + " Each part has its own scale: compare shapes, not lengths." * (len(counts) > 1),

@@ -13,7 +13,8 @@ from kerasrecipes.report.results import Results
 from kerasrecipes.report.scored import Scored
 from kerasrecipes.report.tables import Table, write_score
 from kerasrecipes.report.verdict import describe_linear
-from kerasrecipes.report.words import name_score, write_count, write_with_unit
+from kerasrecipes.report.words import name_score, write_with_unit
+from kerasrecipes.rows.words import count
 
 _EPSILON = 1e-7  # the least probability, as in Keras: the log loss of 0 is infinite
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -126,7 +127,7 @@ def _ask_interval(results: Results) -> Section:
             covered, width = np.mean(errors <= half_width), write_with_unit(half_width, each.unit)
             rows.append([each.target, f"{level:.0%}", f"± {width}", f"{covered:.1%}"])
             if level == 0.9 and i == 0:
-                tested = write_count(len(errors), f"{results.part} {results.noun}")
+                tested = count(len(errors), f"{results.part} {results.noun}")
                 answer = f"Intervals of 90% (± {width}) cover {covered:.1%} of {tested}. {answer}"
     headings = {"Target": False} | dict.fromkeys(("Level", "Half-width", "Covered"), True)
     return Section(

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from kerasrecipes.recipe.names import make_lines_printable
 from kerasrecipes.report import words
+from kerasrecipes.rows.words import count
 
 
 @cache
@@ -29,7 +30,7 @@ def get_environment(package: str = "kerasrecipes.report") -> Environment:
     )
     environment.filters |= {
         "breakable": _allow_breaks,
-        "count": words.write_count,
+        "count": count,
         "data_uri": _to_data_uri,
         "duration": words.write_seconds,
     }

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.words import write_count, write_number, write_with_unit
+from kerasrecipes.report.words import write_number, write_with_unit
+from kerasrecipes.rows.words import count
 
 _GAP = 1.2
 """A validation loss this many times the training loss may mean overfitting, if the gap grew."""
@@ -73,7 +74,7 @@ def describe_score(results: Results) -> str:
         for each in targets[:_MOST_TARGETS]
     ]
     rest = len(targets) - _MOST_TARGETS
-    more = f", and {write_count(rest, 'more target')}" if rest > 0 else ""
+    more = f", and {count(rest, 'more target')}" if rest > 0 else ""
     r2 = f" {_describe_r2(results)}" if len(targets) == 1 else ""
     return f"The mean absolute error on {_count_rows(targets[0])} is {', '.join(errors)}{more}.{r2}"
 
@@ -124,7 +125,7 @@ def describe_most_confused(results: Results) -> str:
         np.stack([results.y_true[wrong], results.y_pred[wrong]]), axis=1, return_counts=True
     )
     actual, predicted = (results.class_names[i] for i in pairs[:, np.argmax(counts)])
-    times = write_count(counts.max(), "time")
+    times = count(counts.max(), "time")
     return f"Most frequent confusion: {actual} predicted as {predicted} ({times})."
 
 
@@ -230,7 +231,7 @@ def _skill(score: float, baseline: float) -> float:
 def _describe_nothing(results: Results) -> str:
     if results.evaluated:
         return f"No verdict: no {results.noun} of {results.evaluated} was predicted."
-    epochs = write_count(results.epochs_run, "epoch")
+    epochs = count(results.epochs_run, "epoch")
     return f"No verdict: {epochs} finished, and no test {results.noun} was predicted."
 
 
@@ -306,9 +307,9 @@ def _describe_r2(results: Results) -> str:
 def _count_rows(results: Results) -> str:
     """Count the predicted rows in words: ``152 test rows``, ``60 rows of new.csv``."""
     n_rows = len(next(iter(results.predictions.values())))
-    rows = write_count(n_rows, results.noun if results.evaluated else f"test {results.noun}")
+    rows = count(n_rows, results.noun if results.evaluated else f"test {results.noun}")
     if results.is_array:
-        rows = f"the {write_count(len(results.y_true), results.value_noun)} of {rows}"
+        rows = f"the {count(len(results.y_true), results.value_noun)} of {rows}"
     return f"{rows} of {results.evaluated}" if results.evaluated else rows
 
 
@@ -318,7 +319,7 @@ def _describe_labels(results: Results) -> str:
     n_right, n_rows = int((~wrong.any(axis=1)).sum()), len(wrong)
     low, high = wilson_interval(n_right, n_rows)
     return (
-        f"The model predicts {1 - wrong.mean():.1%} of the {write_count(wrong.size, 'label')} of "
+        f"The model predicts {1 - wrong.mean():.1%} of the {count(wrong.size, 'label')} of "
         f"{_count_rows(results)} right. All labels are right in {n_right / n_rows:.1%} of these "
         f"{results.noun}s (95% confidence interval {100 * low:.1f}–{high:.1%}, Wilson)."
     )

@@ -36,12 +36,6 @@ def write_number(value: float, digits: int = 3, *, pad: bool = False) -> str:
     return f"{value:{'#' * pad}.{digits}g}".rstrip(".").replace("-", "−")
 
 
-def write_count(n: int, noun: str) -> str:
-    """Write a count and its noun: ``1 row``, ``1,200 rows``, ``2 classes``."""
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{n:,} {noun if n == 1 else plural}"
-
-
 def write_rows(rows: Mapping[str, int]) -> str:
     """Write how many rows each part has: ``283 train, 71 validation, 152 test``."""
     return ", ".join(f"{n:,} {part}" for part, n in rows.items())

@@ -29,8 +29,9 @@ def list_columns(names: Sequence[str]) -> str:
 
 
 def count(n: int, noun: str) -> str:
-    """A number with its noun: "1 row", "2 rows"."""
-    return f"{n:,} {noun if n == 1 else noun + 's'}"
+    """A number with its noun: "1 row", "1,200 rows", "2 classes"."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{n:,} {noun if n == 1 else plural}"
 
 
 def find_repeated(names: Sequence[str], wanted: Collection[str] | None = None) -> list[str]:

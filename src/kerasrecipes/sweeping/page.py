@@ -24,7 +24,8 @@ from kerasrecipes.report.style import (
 )
 from kerasrecipes.report.tables import Table
 from kerasrecipes.report.template import get_environment
-from kerasrecipes.report.words import shorten, write_count, write_number
+from kerasrecipes.report.words import shorten, write_number
+from kerasrecipes.rows.words import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +59,7 @@ def render_sweep(found: Sweep, plan: Plan) -> tuple[str, list[str]]:
     ]
     page = get_environment("kerasrecipes.sweeping").get_template("sweep.html.j2")
     html = page.render(
-        title=f"{write_count(len(states), 'trial')} of {plan.space.base.name}",
+        title=f"{count(len(states), 'trial')} of {plan.space.base.name}",
         lines=found.verdict.splitlines(),
         tiles=[*best, *((n, what) for what, n in counts.items() if n)],
         figures=figures,
@@ -124,7 +125,7 @@ def _draw_history(found: Sweep) -> PageFigure:
     crosses = " Crosses are trials that were pruned or failed." if others else ""
     figure = PageFigure(
         title="Best score so far",
-        alt=f"Validation {found.metric} of {write_count(len(scores), 'finished trial')}; the best "
+        alt=f"Validation {found.metric} of {count(len(scores), 'finished trial')}; the best "
         f"is {write_number(best[-1], 4)}.",
         caption=f"A dot is a trial; the line is the best score up to it. {better} is better."
         f"{crosses}",
