@@ -680,6 +680,11 @@ def test_the_table_of_an_excel_file_is_found(sheets: dict[str, list[list[Any]]],
     assert found.found.hints[0].startswith(hint)
 
 
+def test_a_note_below_numbers_in_excel_leaves_them_numbers() -> None:
+    features = list_features(draft(write_sheets({"Data": [*SHEET, ["Source: us"]]}), "rent"))
+    assert features == NUMBERS
+
+
 def test_years_name_columns_in_excel_as_in_csv() -> None:
     sheet = [[2019, 2020, "rent"], *map(list, zip(*FLATS.values(), strict=True))]
     assert set(list_features(draft(write_sheets({"Data": sheet}), "rent"))) == {"2019", "2020"}

@@ -62,6 +62,17 @@ def test_the_first_sheet_that_holds_a_table_is_read(tmp_path: Path) -> None:
     ]
 
 
+def test_the_sheet_and_the_line_that_name_the_target_are_read(tmp_path: Path) -> None:
+    path = write_sheets(
+        tmp_path / "data.xlsx",
+        Notes=[["author", "me"], ["year", 2020]],
+        Data=[["who", "", "how much"], ["id", "name", "n"], [1, "x", 2], [2, "y", 3]],
+    )
+    assert read(path, target="n") == {"id": [1, 2], "name": ["x", "y"], "n": [2, 3]}
+    assert [*read_pieces(path, ["id", "name"])] == ["id", "name", "n"]
+    assert [*read(path)] == ["author", "me"]
+
+
 @pytest.mark.parametrize("sheet", ["Two", 2])
 def test_a_sheet_is_told_by_name_or_place(tmp_path: Path, sheet: str | int) -> None:
     path = write_sheets(tmp_path / "data.xlsx", One=TABLE, Two=[["a"], [5]])

@@ -91,6 +91,19 @@ def test_titles_of_a_spreadsheet_are_filled_up_with_delimiters() -> None:
     assert find_names("id,,\n1,x,2\n2,y,3\n") == ["id", "Unnamed: 1", "Unnamed: 2"]
 
 
+@pytest.mark.parametrize("above", ["kg,kg,kg\n", "Sales,of,2020\n", "About,it,all\n\nBy,me,1\n"])
+def test_the_line_that_names_the_target_names_the_columns(above: str) -> None:
+    layout = find_layout(above + "id,n,m\n1,5,6\n2,7,8\n", CsvSpec(), "data.csv", None, {"m"})
+    assert layout.names == ("id", "n", "m")
+    assert layout.n_lines_above == above.count("\n") + 1
+    assert layout.note.endswith("skipped")
+
+
+def test_rows_above_a_line_of_names_are_not_skipped() -> None:
+    sample = "1,x,6\n2,y,8\nid,name,m\n3,z,9\n"
+    assert find_layout(sample, CsvSpec(), "data.csv", None, {"m"}).n_lines_above == 1
+
+
 def test_a_line_of_names_may_begin_with_a_number_sign() -> None:
     assert find_names("#id,name\n1,x\n2,y\n") == ["#id", "name"]
     assert find_names("# made by a tool\n#id,name\n1,x\n2,y\n") == ["#id", "name"]

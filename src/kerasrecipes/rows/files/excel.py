@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,9 @@ class ExcelFile(TableFile):
         self._file, self._excel = file, spec.excel
         self._has_names = wanted is not None or spec.excel.header_row is not None
         targets = [spec.target] if isinstance(spec.target, str) else spec.target or []
-        self._known = {*targets, *spec.features, *spec.drop}
+        self._known = {*(wanted or [*targets, *spec.features, *spec.drop])}
+        # A cell may be text that is a number, or a number in a column of text.
+        self.notation = replace(self.notation, has_types=False)
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         """Read every row below the line of column names."""
@@ -145,12 +147,20 @@ class ExcelFile(TableFile):
             raise DataError(self.name, [problem])
         if chosen is None:
             tables = {name: sheet for name, sheet in sheets.items() if len(sheet) > 1}
+            named = [name for name, sheet in tables.items() if [*self._find_known(sheet)]]
             wide = [name for name, sheet in tables.items() if sheet.shape[1] > 1]
-            chosen = next(iter([*wide, *tables]), None)
+            chosen = next(iter([*named, *wide, *tables]), None)
         if chosen is None:
             problem = f"no sheet contains a table ({list_some(names)}). Add column names and rows."
             raise DataError(self.name, [problem])
         return str(chosen), sheets[str(chosen)]
+
+    def _find_known(self, sheet: pd.DataFrame) -> Iterator[int]:
+        """The first lines of a sheet that name most of the columns that the recipe names."""
+        for i, row in enumerate(sheet.head(_MOST_ABOVE).values):
+            names = {_name(value, 0) for value in row}
+            if 2 * len(names & self._known) > len(self._known) and len(names) > 1:
+                yield i
 
     def _find_names(self, sheet: pd.DataFrame) -> int:
         """Which line of a sheet names the columns, counted from 0."""
@@ -159,6 +169,8 @@ class ExcelFile(TableFile):
                 problem = f"excel.header_row: the sheet has {len(sheet)} rows (received: {place})."
                 raise DataError(self.name, [f"{problem} Correct it."])
             return place - 1
+        if (known := next(self._find_known(sheet), None)) is not None:
+            return known
         n_filled = [
             sum(not _is_blank(value) for value in row) for row in sheet.head(_MOST_ABOVE).values
         ]

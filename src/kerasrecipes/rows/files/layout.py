@@ -123,7 +123,10 @@ def find_layout(
             below = f"there is nothing below the first {spec.skip_rows} lines"
             problem = f"csv.skip_rows: {below}. Correct it."
         raise DataError(dataset, [problem])
-    layout = _find_names(lines, delimiter, spec, dataset, wanted or known)
+    n_titles = 0 if spec.header else _count_titles(lines, wanted or known)
+    layout = _find_names(lines[n_titles:], delimiter, spec, dataset, wanted or known)
+    if n_titles:
+        layout = replace(layout, note=_describe_titles(lines[n_titles].end - 1))
     hint = "If the first line is no line of names, set dataset.csv.skip_rows: 1, or header: none."
     problems = [f"{text} {hint}" for text in find_repeated(layout.names, wanted)]
     decimal: str = spec.decimal or "."
@@ -289,10 +292,22 @@ def _find_names(
 
 
 def _skip_titles(line: _Line, delimiter: str) -> Layout:
-    n_skipped = line.end - 1
-    verb = "is" if n_skipped == 1 else "are"
-    note = f"{count(n_skipped, 'line')} above the column names {verb} skipped"
+    note = _describe_titles(line.end - 1)
     return Layout(_fill_names(line.values), line.end, delimiter, note=note)
+
+
+def _describe_titles(n: int) -> str:
+    return f"{count(n, 'line')} above the column names {'is' if n == 1 else 'are'} skipped"
+
+
+def _count_titles(lines: Sequence[_Line], known: Collection[str]) -> int:
+    """How many lines without numbers are above one that names most of the known columns."""
+    for i, line in enumerate(lines[:_MOST_ABOVE]):
+        if 2 * len({value.strip() for value in line.values} & {*known}) > len({*known}):
+            return i
+        if sum(bool(_NUMBER.fullmatch(value)) for value in line.values) > 1:
+            break
+    return 0
 
 
 def _is_title(lines: Sequence[_Line]) -> bool:
