@@ -86,6 +86,17 @@ def test_an_unknown_target_is_reported_with_the_one_that_was_meant(call, tmp_pat
     assert not (tmp_path / "things.yaml").exists()
 
 
+def test_a_table_of_one_column_may_have_another_delimiter(call, tmp_path: Path):
+    (tmp_path / "lines.txt").write_text("size   rent\n" + "5 big  7\n6      8\n" * 20)
+    code, out, err = call("lines.txt", "--target", "rent")
+    assert (code, out) == (2, "")
+    assert err == (
+        "dataset lines.txt\n  --target: no column 'rent'. The columns: size   rent. The file is "
+        "read as one column: write a comma between the values, or name the character that divides "
+        "them in dataset.csv.delimiter.\n"
+    )
+
+
 def test_names_cannot_break_the_screen(call, tmp_path: Path):
     (tmp_path / "odd.csv").write_text('"a\nb",[red]c\n' + "1,2.5\n2,3.5\n" * 20)
     code, out, err = call("odd.csv")

@@ -47,6 +47,10 @@ _NO_HEADER = (
     "The first line looks like a row, so the columns are named column 1, column 2, …; write csv: "
     "{header: [a, b, …]} to name them, or header: first if it names them."
 )
+_ONE_COLUMN = (
+    " The file is read as one column: write a comma between the values, or name the character "
+    "that divides them in dataset.csv.delimiter."
+)
 _WORDS_AS_CLASSES = ("None", "NA")
 _FREQUENT = 0.05
 
@@ -284,15 +288,16 @@ def _has_value(cells: Cells, finding: Finding, word: str) -> bool:
 def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple[str, str]:
     """The column to predict, and the reason if --target was not given."""
     names = table.names
+    known = list_columns(names) + _ONE_COLUMN * (len(names) == 1 and not table.notation.has_types)
     if asked is not None:
         if asked not in names:
             problem = f"--target: no column '{asked}'.{ask_meant(asked, names)}"
-            raise DataError(dataset, [f"{problem} {list_columns(names)}"])
+            raise DataError(dataset, [f"{problem} {known}"])
         return asked, ""
     usable = [name for name in names if _can_be_target(table, name)]
     if not usable:
         problem = "no column can be the target: each is a date, or has one value only."
-        raise DataError(dataset, [f"{problem} {list_columns(names)}"])
+        raise DataError(dataset, [f"{problem} {known}"])
     by_folded = {name.strip().casefold(): name for name in reversed(usable)}
     for known in TARGET_NAMES:
         if known in by_folded:

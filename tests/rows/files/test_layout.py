@@ -32,6 +32,9 @@ def find_names(sample: str, **told: Any) -> list[str]:
         ("a~b\n1~2\n3~4\n", "~"),
         ("a\x01b\n1\x012\n3\x014\n", "\x01"),  # Hive's
         ("a\x1fb\n1\x1f2\n3\x1f4\n", "\x1f"),
+        ("a#b\n1#2\n3#4\n", "#"),
+        ("a¦b c\n1¦x\n2¦y\n", "¦"),
+        ("a::b\n1::2\n3::4\n", "::"),
         ("a b\n1 x\n3 y\n", " "),
         ('"a" "b"\n"r 1" 2 3\n"r 2" 4 5\n', " "),
         ("a  b   c\n1    2 x\n 3 4    y\n", WHITESPACE),
@@ -54,6 +57,8 @@ def test_the_delimiter_divides_all_lines_alike(sample: str, delimiter: str) -> N
         "the quick fox\n1\n2\n",
         "ratio\n3:4\n1:2\n",
         "path\na^b\nc\n",
+        "price ($)\n$1\n$2\n",
+        "rate%\n5%\n6%\n",
     ],
 )
 def test_a_single_column_has_no_delimiter(sample: str) -> None:
@@ -206,6 +211,8 @@ def test_a_name_that_is_a_fraction_is_one_where_it_is_known() -> None:
         ("a\n1,\n2,\n3,\n", ["a", "Unnamed: 1"]),
         ("a,b,\n1,2\n", ["a", "b"]),
         ("a,b\n1,2,\n", ["a", "b", "Unnamed: 2"]),
+        ("a,b\n1,2,,\n3,4,,\n", ["a", "b", "Unnamed: 2", "Unnamed: 3"]),
+        ("a,b,,\n1,2\n3,4\n", ["a", "b"]),
         (",a\n0,5\n1,6\n", ["Unnamed: 0", "a"]),
         (",a,\n0,5,1\n1,6,1\n", ["Unnamed: 0", "a", "Unnamed: 2"]),
         (' a , "b" \n1,2\n', ["a", '"b"']),
@@ -232,8 +239,14 @@ def test_numbers_with_a_decimal_comma_are_not_taken_for_names_of_rows() -> None:
     assert caught.value.problems == (
         "line 1 must name the columns: it has 1 value (a), and the rows below have 2. Correct this "
         "line, name the columns in dataset.csv.header: [a, b, …], or skip lines with "
-        "dataset.csv.skip_rows.",
+        "dataset.csv.skip_rows. Values that contain ',' must be in quotation marks.",
     )
+
+
+def test_values_with_a_comma_do_not_make_the_first_ones_names_of_rows() -> None:
+    """Names of rows are distinct."""
+    with pytest.raises(DataError, match="Values that contain ',' must be in quotation marks"):
+        find("size,place,rent\n5,Bonn, DE,7\n6,Jena, DE,8\n5,Bonn, DE,9\n")
 
 
 def test_names_must_differ_where_they_are_read() -> None:

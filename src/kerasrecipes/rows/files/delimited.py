@@ -24,7 +24,14 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
 from kerasrecipes.rows.files.encoding import ChunkReader, decode, find_encoding
-from kerasrecipes.rows.files.layout import SAMPLE_BYTES, WHITESPACE, find_layout, is_unnamed
+from kerasrecipes.rows.files.layout import (
+    SAMPLE_BYTES,
+    UNIT,
+    WHITESPACE,
+    find_layout,
+    is_long,
+    is_unnamed,
+)
 from kerasrecipes.rows.files.lines import LineFacts, LineFilter, scan_lines
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
@@ -76,10 +83,11 @@ class DelimitedFile(TableFile):
         targets = [spec.target] if isinstance(spec.target, str) else spec.target or []
         known = {*targets, *spec.features, *spec.drop}
         self._layout = layout = find_layout(self._sample, spec.csv, name, wanted, known)
-        if layout.delimiter == WHITESPACE or layout.has_spaces or layout.has_escapes:
+        self._delimiter = UNIT if is_long(layout.delimiter) else layout.delimiter
+        self._delimiter = "\t" if layout.delimiter == WHITESPACE else self._delimiter
+        if self._delimiter != layout.delimiter or layout.has_spaces or layout.has_escapes:
             flags = layout.has_spaces, layout.has_escapes
             self._filter = LineFilter(layout.delimiter, comment, *flags)
-        self._delimiter = "\t" if layout.delimiter == WHITESPACE else layout.delimiter
         self.names = list(layout.names)
         check_columns(len(self.names), name)
         self._keys = [*map(str, range(len(self.names)))]
@@ -422,7 +430,7 @@ class DelimitedFile(TableFile):
         if not ragged:
             return ""
         more = " and more" if len(ragged) > SHOWN else ""
-        mark = {"\t": "a tab", " ": "a space"}.get(self._delimiter, f"'{self._delimiter}'")
+        mark = {"\t": "a tab", " ": "a space"}.get(self._delimiter, f"'{self._layout.delimiter}'")
         return (
             f"every line must have {count(len(self.names), 'value')}, one for each column name "
             f"(received: {', '.join(ragged[:SHOWN])}{more}). Fix these lines; put a value that "

@@ -21,9 +21,14 @@ SAMPLE_BYTES = 1 << 20
 WHITESPACE = "whitespace"
 """The delimiter of files that align values in columns with one or more spaces between them."""
 
+UNIT = "\x1f"
+"""What stands for a delimiter that is no single ASCII character, while lines are split."""
+
 # In this order where two divide the lines equally well: commas also occur within numbers.
 DELIMITERS = ("\t", ";", "|", ",")
-_RARER_DELIMITERS = ("^", "~", "\x01", "\x1f", ":", " ", WHITESPACE)
+_RARER_DELIMITERS = ("^", "~", "\x01", UNIT, ":", " ", WHITESPACE)
+_MARKS = re.compile(r"[^\w\s\"'`.,/()\[\]{}<>\\-]+|\xa0")
+"""What divides the names of a file with a delimiter of its own: a#b, a::b."""
 
 _SAMPLE_LINES = 500
 _MOST_ABOVE = 20
@@ -140,6 +145,11 @@ def find_layout(
     return replace(layout, decimal=decimal, has_spaces=has_spaces, has_escapes=has_escapes)
 
 
+def is_long(delimiter: str) -> bool:
+    """Whether a delimiter is no single ASCII character, which parsers of CSV need."""
+    return len(delimiter.encode()) > 1 and delimiter != WHITESPACE
+
+
 def double_marks(line: bytes) -> bytes:
     """Write \\" as "" and \\\\ as \\, as readers of CSV expect quotation marks within values."""
     return re.sub(rb'\\(["\\])', lambda mark: b'""' if mark[1] == b'"' else mark[1], line)
@@ -181,6 +191,8 @@ def _split(
         numbered = enumerate(islice(text, _SAMPLE_LINES), n_above + 1)
         split = ((end, line.encode().split()) for end, line in numbered)  # as LineFilter splits
         return [_Line([value.decode() for value in values], end) for end, values in split if values]
+    if is_long(delimiter):
+        text, delimiter = io.StringIO(sample.replace(delimiter, UNIT), newline=""), UNIT
     reader = csv.reader(text, delimiter=delimiter, skipinitialspace=skips_spaces)
     # A quotation mark that is never closed ends the sample.
     with suppress(csv.Error):
@@ -216,7 +228,8 @@ def _find_delimiter(sample: str) -> str:
             scores[delimiter] = (even > 0.8, n_values if even > 0.8 else even, even)
     if scores:
         return max(scores, key=lambda delimiter: scores[delimiter])
-    for delimiter in _RARER_DELIMITERS:
+    names = sample.lstrip("\r\n").split("\n", 1)[0]
+    for delimiter in dict.fromkeys([*_RARER_DELIMITERS, *_MARKS.findall(names)]):
         values = [line.values for line in _split(sample, delimiter)]
         if len(values) > 1 and _is_even_table(values, delimiter):
             return delimiter
@@ -263,13 +276,15 @@ def _find_names(
         if tuple(first) == names or (are_words and {*first} <= {*names}):
             return usual
         return replace(usual, names=names, n_lines_above=lines[0].end - 1)
-    last = [line.values[-1].strip() for line in rows if len(line.values) == n_values]
-    is_short = len(first) == n_values - 1 and start == 1
+    full = [line.values for line in rows if len(line.values) == n_values]
+    n_more = n_values - len(first)
+    are_blank = not any(value.strip() for row in full for value in row[len(first) :])
+    is_short = n_more == 1 and start == 1 and len({row[0] for row in full}) == len(full)
     is_named = spec.header is not None or is_known
-    if agree and len(first) == n_values + 1 and not first[-1]:
-        return replace(usual, names=usual.names[:-1])
-    if agree and is_short and not any(last):
-        return replace(usual, names=_fill_names([*first, ""]))
+    if agree and n_more < 0 and not any(first[n_values:]):
+        return replace(usual, names=usual.names[:n_values])
+    if agree and n_more > 0 and start == 1 and are_blank:
+        return replace(usual, names=_fill_names([*first, *[""] * n_more]))
     if not agree or len(first) == n_values or len(rows) < 2:
         if not is_named and is_row(first, [line.values for line in rows]):
             raise HeaderMissing(dataset, [_describe_row(first)])
@@ -287,6 +302,7 @@ def _find_names(
         f"line {lines[0].end} must name the columns: it has {count(len(first), 'value')} "
         f"({list_some(first)}), and the rows below have {n_values}. Correct this line, name the "
         "columns in dataset.csv.header: [a, b, …], or skip lines with dataset.csv.skip_rows."
+        + f" Values that contain '{delimiter}' must be in quotation marks." * (n_more > 0)
     )
     raise DataError(dataset, [problem])
 

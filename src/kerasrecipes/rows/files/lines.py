@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kerasrecipes.rows.files.layout import SAMPLE_BYTES, WHITESPACE, double_marks
+from kerasrecipes.rows.files.layout import SAMPLE_BYTES, UNIT, WHITESPACE, double_marks, is_long
 from kerasrecipes.rows.limits import check_line
 
 
@@ -70,7 +70,8 @@ class LineFilter:
     """Brings lines to a form that pyarrow's parser takes.
 
     Args:
-        delimiter: Between values; runs of white space become tabs.
+        delimiter: Between values; runs of white space become tabs, and what is no single ASCII
+            character becomes ``UNIT``.
         comment: The beginning of a comment, if any; a line of comments becomes an empty one.
         has_spaces: Whether spaces between a delimiter and a quotation mark are removed.
         has_escapes: Whether quotation marks within values are written as \\".
@@ -81,7 +82,7 @@ class LineFilter:
     ) -> None:
         self._is_whitespace, self._has_spaces = delimiter == WHITESPACE, has_spaces
         self._has_escapes = has_escapes
-        self._mark = delimiter.encode()
+        self._mark, self._is_long = delimiter.encode(), is_long(delimiter)
         self._comment = comment.encode() if comment else None
 
     def filter(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -102,4 +103,5 @@ class LineFilter:
             line = line if place < 0 else line[:place].rstrip()
         if self._has_spaces:
             line = re.sub(re.escape(self._mark) + b' +"', self._mark + b'"', line)
+        line = line.replace(self._mark, UNIT.encode()) if self._is_long else line
         return b"\t".join(line.split()) if self._is_whitespace else line
