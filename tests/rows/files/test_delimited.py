@@ -256,6 +256,34 @@ def test_quotation_marks_may_be_written_with_a_backslash(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "lines",
+    [
+        ["'id','name'", "1,'x, y'", "2,'it''s'", "3,'z'"],
+        ["id,name", "1,'x, y'", "2,'it''s'", "3,'z'"],
+        ["“id”,“name”", "“1”,“x, y”", "“2”,“it's”", "“3”,“z”"],
+        ['"id,name"', '"1,""x, y"""', '"2,""it\'s"""', '"3,z"'],
+        ["id,name", '"1,""x, y"""', '"2,it\'s"', '"3,z"'],
+        ["+---+", "id|name", "===|====", "1|x, y", "2|it's", "3|z", "+---+"],
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_marks_and_rules_of_other_programs(tmp_path: Path, lines: list[str], end: str) -> None:
+    path = write(tmp_path / "data.csv", end.join([*lines, ""]))
+    names = ["x, y", "it's", "z"]
+    assert read(path) == {"id": [1, 2, 3], "name": names}
+    assert read_pieces(path, ["name"]) == {"name": names}
+
+
+@pytest.mark.parametrize(
+    "lines", [["note", '"a, b"', '"c"'], ["note", "'s", "'t"], ["n,note", "1,'a' b", "2,'c"]]
+)
+def test_marks_that_belong_to_values(tmp_path: Path, lines: list[str]) -> None:
+    path = write(tmp_path / "data.csv", "\n".join([*lines, ""]))
+    expected = [line.removeprefix("1,").removeprefix("2,").strip('"') for line in lines[1:]]
+    assert read(path)["note"] == expected
+
+
+@pytest.mark.parametrize(
     "line", ['1,"2', '"1,2', '1,"2\n' + "3,4\n" * LONG], ids=["last", "first", "long"]
 )
 def test_a_quotation_mark_that_is_never_closed(tmp_path: Path, line: str) -> None:

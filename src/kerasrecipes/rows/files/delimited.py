@@ -28,6 +28,7 @@ from kerasrecipes.rows.files.layout import (
     SAMPLE_BYTES,
     UNIT,
     WHITESPACE,
+    Habits,
     find_layout,
     is_long,
     is_unnamed,
@@ -73,7 +74,7 @@ class DelimitedFile(TableFile):
                 head += file.read(LONGEST_LINE - SAMPLE_BYTES)
         self._encoding = find_encoding(head, spec.csv.encoding, name)
         comment = spec.csv.comment
-        self._filter = LineFilter("", comment, False, False) if comment else None
+        self._filter = LineFilter("", comment, False, Habits()) if comment else None
         is_whole = len(head) not in (SAMPLE_BYTES, LONGEST_LINE)
         text = self._clean(io.BytesIO(head), is_whole=is_whole).read().decode()
         # The last line may be cut.
@@ -85,9 +86,9 @@ class DelimitedFile(TableFile):
         self._layout = layout = find_layout(self._sample, spec.csv, name, wanted, known)
         self._delimiter = UNIT if is_long(layout.delimiter) else layout.delimiter
         self._delimiter = "\t" if layout.delimiter == WHITESPACE else self._delimiter
-        if self._delimiter != layout.delimiter or layout.has_spaces or layout.has_escapes:
-            flags = layout.has_spaces, layout.has_escapes
-            self._filter = LineFilter(layout.delimiter, comment, *flags)
+        habits = layout.habits
+        if layout.has_spaces or not habits.are_plain or self._delimiter != layout.delimiter:
+            self._filter = LineFilter(layout.delimiter, comment, layout.has_spaces, habits)
         self.names = list(layout.names)
         check_columns(len(self.names), name)
         self._keys = [*map(str, range(len(self.names)))]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
 from kerasrecipes.errors import DataError, raise_problems
@@ -49,8 +50,66 @@ _ESCAPED = re.compile(r'(?:^|[,;|\t])"[^"\r\n]*\\" ?[^"\s,;|^~\x01\x1f:]', re.MU
 """A quoted value with a quotation mark that would end it, were it not for the backslash."""
 
 
+_RULE = re.compile(rb"[\s|+,;:=-]*[-=]{2}[\s|+,;:=-]*")
+"""A line that only divides the names from the rows: |---|---|."""
+
+_WRAPPED = re.compile(rb'\s*"((?:[^"]|"")*)"\s*')
+_OTHER_MARKS = ("''", "“”", "„“", "‘’")
+
+
 class HeaderMissing(DataError):
     """The first line looks like a row instead of column names."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How lines differ from those that parsers of CSV take.
+
+    Attributes:
+        has_rules: Whether there are lines of dashes.
+        are_wrapped: Whether quotation marks are around whole lines.
+        has_escapes: Whether quotation marks within values are written as \\", not as "".
+        marks: The mark before a value and the one behind it, if these are others than ".
+        delimiter: The text between two values.
+    """
+
+    has_rules: bool = False
+    are_wrapped: bool = False
+    has_escapes: bool = False
+    marks: str = ""
+    delimiter: str = ","
+
+    @cached_property
+    def quoted(self) -> re.Pattern[bytes]:
+        """Matches a value between ``marks``."""
+        opening, closing = (re.escape(mark.encode()) for mark in self.marks)
+        end = rb"(?=%b|\s*$)" % re.escape(self.delimiter.encode())
+        return re.compile(
+            rb"(?:^|(?<=%b))%b((?:(?!%b%b).)*)%b%b"
+            % (re.escape(self.delimiter.encode()), opening, closing, end, closing, end)
+        )
+
+    def straighten(self, line: bytes) -> bytes:
+        """Write a line as parsers of CSV take it."""
+        if self.has_rules and _RULE.fullmatch(line):
+            return b""
+        if self.are_wrapped and (wrapped := _WRAPPED.fullmatch(line)):
+            line = wrapped[1].replace(b'""', b'"')
+        line = double_marks(line) if self.has_escapes else line
+        if not self.marks:
+            return line
+        return self.quoted.sub(lambda found: b'"%b"' % found[1].replace(b"''", b"'"), line)
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether there are no differences."""
+        return not (self.has_rules or self.are_wrapped or self.has_escapes or self.marks)
+
+    def straighten_all(self, text: str) -> str:
+        """Straighten every line."""
+        if self.are_plain:
+            return text
+        return b"\n".join(map(self.straighten, text.encode().split(b"\n"))).decode()
 
 
 @dataclass(frozen=True)
@@ -65,7 +124,7 @@ class Layout:
         decimal: The mark before the fraction of a number.
         note: Lines or names that were skipped or added, in words; empty if there are none.
         has_spaces: Whether there are spaces between a delimiter and a quotation mark.
-        has_escapes: Whether quotation marks within values are written as \\", not as "".
+        habits: How lines differ from those that parsers of CSV take.
     """
 
     names: tuple[str, ...]
@@ -74,7 +133,7 @@ class Layout:
     decimal: str = "."
     note: str = ""
     has_spaces: bool = False
-    has_escapes: bool = False
+    habits: Habits = Habits()
 
 
 @dataclass(frozen=True)
@@ -116,10 +175,8 @@ def find_layout(
     if spec.comment is None:
         n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
     body = "".join(texts[n_above:])
-    delimiter = delimiter or _find_delimiter(body)
-    may_have_escapes = '\\"' in body and delimiter not in (" ", WHITESPACE)
-    has_escapes = may_have_escapes and _ESCAPED.search(body) is not None
-    body = double_marks(body.encode()).decode() if has_escapes else body
+    habits = _find_habits(body, delimiter)
+    delimiter, body = habits.delimiter, habits.straighten_all(body)
     has_spaces = _has_spaces(_split(body, delimiter))
     lines = _split(body, delimiter, n_above, skips_spaces=has_spaces)
     if not lines or not body.strip():
@@ -142,7 +199,32 @@ def find_layout(
             problems += [problem] if problem else []
             layout = replace(layout, note="; ".join(filter(None, (layout.note, note))))
     raise_problems(dataset, problems)
-    return replace(layout, decimal=decimal, has_spaces=has_spaces, has_escapes=has_escapes)
+    return replace(layout, decimal=decimal, has_spaces=has_spaces, habits=habits)
+
+
+def _find_habits(body: str, delimiter: str | None) -> Habits:
+    """Find the delimiter, and how lines differ from those that parsers of CSV take."""
+    lines = [line for line in body.encode().split(b"\n")[:_SAMPLE_LINES] if line.strip()]
+    rows = lines[1:]
+    are_wrapped = 2 * sum(bool(_WRAPPED.fullmatch(line)) for line in rows) > len(rows)
+    habits = Habits(any(map(_RULE.fullmatch, lines[:5])), are_wrapped)
+    straight = habits.straighten_all(body)
+    delimiter = delimiter or _find_delimiter(straight)
+    if are_wrapped:
+        inner = _split(straight, delimiter)
+        n_values = len(inner[0].values)
+        n_alike = sum(len(line.values) == n_values for line in inner)
+        if n_values < 2 or n_alike < _MOSTLY * len(inner):
+            habits = replace(habits, are_wrapped=False)
+    may_have_escapes = '\\"' in body and delimiter not in (" ", WHITESPACE)
+    has_escapes = may_have_escapes and _ESCAPED.search(body) is not None
+    habits = replace(habits, has_escapes=has_escapes, delimiter=delimiter)
+    for marks in () if '"' in body else _OTHER_MARKS:
+        marked = replace(habits, marks=marks)
+        n_marked = sum(bool(marked.quoted.search(row)) for row in rows) if marks[0] in body else 0
+        if 2 * n_marked > len(rows):
+            return marked
+    return habits
 
 
 def is_long(delimiter: str) -> bool:
@@ -302,7 +384,8 @@ def _find_names(
         f"line {lines[0].end} must name the columns: it has {count(len(first), 'value')} "
         f"({list_some(first)}), and the rows below have {n_values}. Correct this line, name the "
         "columns in dataset.csv.header: [a, b, …], or skip lines with dataset.csv.skip_rows."
-        + f" Values that contain '{delimiter}' must be in quotation marks." * (n_more > 0)
+        + f" Values that contain '{delimiter}' must be in quotation marks."
+        * (n_more > 0)
     )
     raise DataError(dataset, [problem])
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kerasrecipes.rows.files.layout import SAMPLE_BYTES, UNIT, WHITESPACE, double_marks, is_long
+from kerasrecipes.rows.files.layout import SAMPLE_BYTES, UNIT, WHITESPACE, Habits, is_long
 from kerasrecipes.rows.limits import check_line
 
 
@@ -74,14 +74,14 @@ class LineFilter:
             character becomes ``UNIT``.
         comment: The beginning of a comment, if any; a line of comments becomes an empty one.
         has_spaces: Whether spaces between a delimiter and a quotation mark are removed.
-        has_escapes: Whether quotation marks within values are written as \\".
+        habits: How lines differ from those that the parser takes.
     """
 
     def __init__(
-        self, delimiter: str, comment: str | None, has_spaces: bool, has_escapes: bool
+        self, delimiter: str, comment: str | None, has_spaces: bool, habits: Habits
     ) -> None:
         self._is_whitespace, self._has_spaces = delimiter == WHITESPACE, has_spaces
-        self._has_escapes = has_escapes
+        self._habits = habits
         self._mark, self._is_long = delimiter.encode(), is_long(delimiter)
         self._comment = comment.encode() if comment else None
 
@@ -95,7 +95,7 @@ class LineFilter:
             yield self._filter_line(rest)
 
     def _filter_line(self, line: bytes) -> bytes:
-        line = double_marks(line) if self._has_escapes else line
+        line = self._habits.straighten(line)
         if self._comment is not None:
             place = line.find(self._comment)
             while line.count(b'"', 0, max(place, 0)) % 2:  # it is within quotation marks
