@@ -170,7 +170,7 @@ def test_types_are_not_inferred_of_columns_that_are_texts(tmp_path: Path) -> Non
 @pytest.mark.parametrize("values", ["1,x", "x,y"])
 @pytest.mark.parametrize("is_stream", [False, True])
 def test_repeated_names_are_left_out(tmp_path: Path, values: str, is_stream: bool) -> None:
-    lines = ["a,b", *[values] * 300, " a ,b", *[values] * 99, "a,b", values]
+    lines = ["a,b", *[values] * 300, "\ufeff A ,b", *[values] * 99, "a,b", values]
     content = "\n".join(lines).encode()
     source: Source = content if is_stream else write(tmp_path / "data.csv", content)
     file = open_source(source)
@@ -245,6 +245,37 @@ def test_ragged_lines_of_a_long_file(tmp_path: Path, is_stream: bool) -> None:
         "304 has 1). Fix these lines; put a value that contains ',' in quotation marks."
     )
     assert find_problems_of_pieces(source, ["x"]) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("below", "note"),
+    [
+        ("Source: us, 2024\n", "1 line below the last row is skipped: 'Source: us, 2024'"),
+        ("\n\nNotes:\n1) all\n  \n", "2 lines below the last row are skipped: 'Notes:'"),
+        ("   \n", None),
+        ("\x1a", None),
+    ],
+)
+def test_lines_below_the_last_row_are_no_rows(tmp_path: Path, below: str, note: str | None) -> None:
+    path = write(tmp_path / "data.csv", "a,b,c,d\n" + 4 * "1,x,y,2\n" + below)
+    assert read(path)["d"] == read_pieces(path, ["d"], ["d"])["d"] == [2] * 4
+    file = open_source(path)
+    file.read()
+    assert file.notes == [note] * (note is not None)
+
+
+@pytest.mark.parametrize("last", ["3,z", "3", "a note, in, short"])
+def test_a_last_row_that_was_cut_is_refused(tmp_path: Path, last: str) -> None:
+    path = write(tmp_path / "data.csv", f"a,b,c,d\n1,x,y,2\n{last}")
+    [problem] = find_problems(path)
+    assert "line 3 has" in problem
+
+
+def test_text_on_several_lines_in_the_last_row_is_no_line_below_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", 'a,b,c\n1,2,"x\nand more"\n')
+    file = open_source(path)
+    assert file.read().to_pydict()["c"] == ["x\nand more"]
+    assert file.notes == []
 
 
 def test_quotation_marks_may_be_written_with_a_backslash(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from kerasrecipes.rows.files.layout import (
     is_long,
     is_unnamed,
 )
-from kerasrecipes.rows.files.lines import LineFacts, LineFilter, scan_lines
+from kerasrecipes.rows.files.lines import BLANK, LineFacts, LineFilter, find_notes, scan_lines
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
@@ -103,6 +103,8 @@ class DelimitedFile(TableFile):
         missing = self.notation.missing
         self._tokens = sorted(missing.texts | missing.kept_words)
         self._facts = LineFacts()
+        self._below: list[str] = []
+        """The lines below the last row that are no rows."""
         self._repeated: dict[int, None] = {}
         """The rows, counted from 0, that repeat the column names."""
         self._n_reported = 0
@@ -313,7 +315,8 @@ class DelimitedFile(TableFile):
                 continue
             if not (pa.types.is_string(column.type) or pa.types.is_dictionary(column.type)):
                 return rows
-            same = pc.equal(pc.utf8_trim_whitespace(column.cast(pa.string())), name)
+            texts = pc.utf8_lower(pc.utf8_trim(column.cast(pa.string()), " \t\ufeff"))
+            same = pc.equal(texts, name.lower())
             is_repeated = same if is_repeated is None else pc.and_(is_repeated, same)
             if not pc.any(is_repeated).as_py():
                 return rows
@@ -375,7 +378,7 @@ class DelimitedFile(TableFile):
                 newlines_in_values=has_newlines,
                 # In a file of one column, it is how a row without a value is written.
                 ignore_empty_lines=len(self.names) > 1,
-                invalid_row_handler=handle_row,
+                invalid_row_handler=handle_row or self._judge_row,
             ),
             "convert_options": arrow_csv.ConvertOptions(
                 column_types=dict(types),
@@ -390,7 +393,20 @@ class DelimitedFile(TableFile):
         with self._open() as file:
             delimiter = self._delimiter if has_integers else None
             self._facts = scan_lines(file, delimiter, self.name)
+        if not self._facts.has_quoted_newlines:
+            self._below = find_notes(self._facts.last, len(self.names), self._delimiter)
+        if n := len(self._below):
+            are = "line below the last row is" if n == 1 else "lines below the last row are"
+            note = f"{n} {are} skipped: '{' '.join(self._below[0].split())}'"
+            self.notes += [note] if note not in self.notes else []
         self.notation = replace(self.notation, first_line=self._find_first_line())
+
+    def _judge_row(self, row: Any) -> str:
+        """Skip a line of another number of values if it is blank, or below the last row."""
+        text = row.text.strip(BLANK)
+        if not text:
+            self.notation = replace(self.notation, first_line=None)
+        return "skip" if not text or text in self._below else "error"
 
     def _find_first_line(self) -> int | None:
         """The file's line of the first row, where each row is one line."""

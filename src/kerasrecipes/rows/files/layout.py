@@ -36,7 +36,7 @@ _MOST_ABOVE = 20
 _FEWEST_POINTS = 5
 _MOST_REPEATED = 0.1
 _MOSTLY = 0.95
-_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?\s*")
+NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?\s*")
 _FRACTION = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
 _YEAR = re.compile(r"(18|19|20)\d\d")
 _POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
@@ -294,7 +294,7 @@ def _count_comments(texts: Sequence[str]) -> int:
     delimiter = _find_delimiter("".join(texts[n:]))
     lines = [line.values for line in _split("".join(texts[n - 1 :]), delimiter)[:2]]
     is_last_names = len(lines) == 2 and len(lines[0]) == len(lines[1]) > 1
-    has_number = any(_NUMBER.fullmatch(value) for value in lines[-1])
+    has_number = any(NUMBER.fullmatch(value) for value in lines[-1])
     is_last_names &= has_number or not texts[n - 1].startswith("# ")
     return n - is_last_names
 
@@ -335,7 +335,7 @@ def _is_even_table(lines: Sequence[Sequence[str]], delimiter: str) -> bool:
         return False
     if any(not value.strip() for line in lines for value in line):
         return False
-    return any(all(_NUMBER.fullmatch(line[i]) for line in lines[1:]) for i in range(n_values))
+    return any(all(NUMBER.fullmatch(line[i]) for line in lines[1:]) for i in range(n_values))
 
 
 def _find_names(
@@ -354,7 +354,7 @@ def _find_names(
         by_place = [f"column {i}" for i in range(1, n_names + 1)]
         names = tuple(spec.header if isinstance(spec.header, list) else by_place)
         # Rows to predict may have names, without the target or in another order.
-        are_words = len({*first}) == len(first) and not any(map(_NUMBER.fullmatch, first))
+        are_words = len({*first}) == len(first) and not any(map(NUMBER.fullmatch, first))
         if tuple(first) == names or (are_words and {*first} <= {*names}):
             return usual
         return replace(usual, names=names, n_lines_above=lines[0].end - 1)
@@ -404,7 +404,7 @@ def _count_titles(lines: Sequence[_Line], known: Collection[str]) -> int:
     for i, line in enumerate(lines[:_MOST_ABOVE]):
         if 2 * len({value.strip() for value in line.values} & {*known}) > len({*known}):
             return i
-        if sum(bool(_NUMBER.fullmatch(value)) for value in line.values) > 1:
+        if sum(bool(NUMBER.fullmatch(value)) for value in line.values) > 1:
             break
     return 0
 
@@ -415,18 +415,18 @@ def _is_title(lines: Sequence[_Line]) -> bool:
         return True
     # Numbers of rows, or the whole part of numbers with a decimal comma.
     is_single = len(lines[0].values) == 1
-    return is_single and all(_NUMBER.fullmatch(line.values[0]) for line in lines[1:])
+    return is_single and all(NUMBER.fullmatch(line.values[0]) for line in lines[1:])
 
 
 def _are_names(lines: Sequence[_Line]) -> bool:
     """Whether the first line has no number, and a column below it has nothing else."""
     first, *rows = [line.values for line in lines]
     columns = zip(*(row for row in rows if len(row) == len(first) and row != first), strict=True)
-    return _may_be_names(first) and any(all(map(_NUMBER.fullmatch, one)) for one in columns)
+    return _may_be_names(first) and any(all(map(NUMBER.fullmatch, one)) for one in columns)
 
 
 def _may_be_names(values: Sequence[str]) -> bool:
-    return all(value.strip() for value in values) and not any(map(_NUMBER.fullmatch, values))
+    return all(value.strip() for value in values) and not any(map(NUMBER.fullmatch, values))
 
 
 def _fill_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -483,9 +483,9 @@ def _is_value(name: str, values: Sequence[str]) -> bool | None:
     values = [value for value in values if value not in TOKENS]
     if not values or name in TOKENS:
         return None
-    n_numbers = sum(bool(_NUMBER.fullmatch(value)) for value in values)
+    n_numbers = sum(bool(NUMBER.fullmatch(value)) for value in values)
     if n_numbers >= _MOSTLY * len(values):
-        return bool(_NUMBER.fullmatch(name))
+        return bool(NUMBER.fullmatch(name))
     if any(char.isdigit() for char in name) and _is_like_dates(name, values):
         return True
     n_distinct = len({*values})

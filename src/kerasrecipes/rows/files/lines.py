@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kerasrecipes.rows.files.layout import SAMPLE_BYTES, UNIT, WHITESPACE, Habits, is_long
+from kerasrecipes.rows.files.layout import NUMBER, SAMPLE_BYTES, UNIT, WHITESPACE, Habits, is_long
 from kerasrecipes.rows.limits import check_line
+
+BLANK = " \t\v\f\r\n\x1a\xa0"
+"""Characters of lines that contain nothing; DOS ends a file with \\x1a."""
+
+_LAST_BYTES, _MOST_NOTES = 1 << 12, 20
 
 
 @dataclass
@@ -20,12 +26,14 @@ class LineFacts:
         has_blank_lines: Whether two line ends follow each other.
         may_end_quoted: Whether the number of quotation marks is odd.
         has_codes: Whether a value begins with 0 and goes on with digits, as 007 does.
+        last: The last lines.
     """
 
     has_quoted_newlines: bool = False
     has_blank_lines: bool = False
     may_end_quoted: bool = False
     has_codes: bool = False
+    last: bytes = b""
 
 
 def scan_lines(file: Any, delimiter: str | None, dataset: str) -> LineFacts:
@@ -62,8 +70,27 @@ def scan_lines(file: Any, delimiter: str | None, dataset: str) -> LineFacts:
         if delimiter and not facts.has_codes:
             facts.has_codes = code.search(joined) is not None
         rest = block[-64:]
+        facts.last = (facts.last + block[-_LAST_BYTES:])[-_LAST_BYTES:]
     facts.may_end_quoted = is_quoted
     return facts
+
+
+def find_notes(last: bytes, n_names: int, delimiter: str) -> list[str]:
+    """The lines below the last row that are no rows, such as "Source: statistics office".
+
+    Args:
+        last: The last lines; the first of them may be cut.
+        n_names: How many values a row has.
+        delimiter: Between values.
+    """
+    notes: list[str] = []
+    for line in reversed(last.decode(errors="ignore").splitlines()[1:]):
+        values = next(csv.reader([line], delimiter=delimiter), [])
+        # A row that was cut begins with a number more often than not.
+        if 2 * len(values) > n_names or any(map(NUMBER.fullmatch, values[:1])):
+            break
+        notes += [line.strip()] if line.strip(BLANK) else []
+    return notes[::-1] if len(notes) <= _MOST_NOTES else []
 
 
 class LineFilter:
