@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kerasrecipes.cli.app import main
+from kerasrecipes.recipe import load_recipe
 
 HEAD = "id,colour,size,kind\n"
 ROWS = "".join(
@@ -95,6 +96,12 @@ def test_a_table_of_one_column_may_have_another_delimiter(call, tmp_path: Path):
         "read as one column: write a comma between the values, or name the character that divides "
         "them in dataset.csv.delimiter.\n"
     )
+
+
+def test_a_target_with_a_line_break_is_named_on_one_line(call, tmp_path: Path):
+    (tmp_path / "flats.csv").write_text('size,"rent\n(EUR)"\n' + "1,2.5\n2,3.5\n" * 20)
+    assert call("flats.csv", "--target", "rent (EUR)")[0] == 0
+    assert load_recipe(tmp_path / "flats.yaml").dataset.target == "rent\n(EUR)"
 
 
 def test_names_cannot_break_the_screen(call, tmp_path: Path):

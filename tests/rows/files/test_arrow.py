@@ -85,18 +85,17 @@ def test_text_that_is_not_utf_8(tmp_path: Path, name: str) -> None:
     assert find_problems_of_pieces(path, ["drink"]) == [problem]
 
 
+@pytest.mark.parametrize("name", ["data.parquet", "data.feather", "data.arrow"])
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("content", "reason"),
     [
-        ("data.parquet", "Parquet magic bytes not found in footer"),
-        ("data.feather", ""),
-        ("data.arrow", ""),
+        ("도시,b\n1,2\n", "it is text by its first bytes. Save it with the ending .csv."),
+        ("\0\1\2 not Arrow", ". Write it again."),
     ],
 )
-def test_a_file_of_another_format(tmp_path: Path, name: str, reason: str) -> None:
-    path: Any = write(tmp_path / name, "a,b\n1,2\n")
+def test_a_file_of_another_format(tmp_path: Path, name: str, content: str, reason: str) -> None:
+    path: Any = write(tmp_path / name, content)
     (problem,) = find_problems(path)
-    start = f"path: {path} cannot be read as a {path.suffix} file: {reason}"
-    assert problem.startswith(start)
-    assert problem.endswith(". Write it again.")
+    assert problem.startswith(f"path: {path} cannot be read as a {path.suffix} file: ")
+    assert problem.endswith(reason)
     assert find_problems_of_pieces(path, ["a"]) == [problem]

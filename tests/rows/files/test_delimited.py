@@ -314,6 +314,23 @@ def test_marks_that_belong_to_values(tmp_path: Path, lines: list[str]) -> None:
     assert read(path)["note"] == expected
 
 
+def test_quotation_marks_around_rows_are_reported(tmp_path: Path) -> None:
+    rows = ["a,b,c", "1,x,2", '3,"y,4', "5,z,6", '7,"w,8', "9,v,10"]
+    file = open_source(write(tmp_path / "data.csv", "\n".join(rows)))
+    assert len(file.read()) == 3
+    note = "a value of b looks like 3 rows ('y,4'…): if the quotation mark in front of it is not "
+    assert file.notes == [f"{note}meant, remove it"]
+    file = open_source(write(tmp_path / "texts.csv", 'a,b,c\n1,"x, y, z\nno more",2\n'))
+    assert (len(file.read()), file.notes) == (1, [])
+
+
+def test_a_quotation_mark_opened_in_the_names(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", 'a,"b,c\n1,x,2\n3,y,4\n')
+    assert find_problems(path) == [
+        "a quotation mark that is opened in line 1 is never closed. Close it, or remove it."
+    ]
+
+
 @pytest.mark.parametrize(
     "line", ['1,"2', '"1,2', '1,"2\n' + "3,4\n" * LONG], ids=["last", "first", "long"]
 )

@@ -99,6 +99,12 @@ def test_a_byte_deep_in_a_file(tmp_path: Path) -> None:
         ),
         (
             NAMES.encode(),
+            "ansi",
+            "csv.encoding: Python has no encoding of this name (received: 'ansi'). Choose "
+            "from: utf-8, cp949, cp1252, …",
+        ),
+        (
+            NAMES.encode(),
             "base64",
             "csv.encoding: Python has no encoding of this name (received: 'base64'). Choose "
             "from: utf-8, cp949, cp1252, …",

@@ -165,11 +165,20 @@ def test_sheets_that_cannot_be_read(
     assert find_problems(path, excel=excel) == [problem]
 
 
-def test_a_file_of_another_format(tmp_path: Path) -> None:
-    path = write(tmp_path / "data.xlsx", "a,b\n1,2\n")
-    assert find_problems(path) == [
-        f"path: {path} is no Excel file that can be read: File is not a zip file. Save it again."
-    ]
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("a,b\n1,2\n", "it is text by its first bytes. Save it with the ending .csv."),
+        ("<table><tr>", "it is HTML or XML by its first bytes. Export it as CSV."),
+        ("a\tb\n1\t2\n".encode("utf-16"), "it is text by its first bytes. Save it with the "
+         "ending .csv."),
+        (b"\0\1", "File is not a zip file. Save it again."),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_format(tmp_path: Path, content: str | bytes, reason: str) -> None:
+    path = write(tmp_path / "data.xls", content)
+    problem = f"path: {path} is no Excel file that can be read: {reason}"
+    assert find_problems(path) == [problem]
 
 
 @pytest.mark.parametrize(

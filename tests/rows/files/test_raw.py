@@ -93,7 +93,10 @@ def test_a_compressed_file_of_nothing(tmp_path: Path) -> None:
 
 def test_a_zip_archive_holds_one_file(tmp_path: Path) -> None:
     path = tmp_path / "data.csv.zip"
-    for data in (make_zip("any.csv"), make_zip("sub/any.csv", "__MACOSX/sub/._any.csv")):
+    for data in (
+        make_zip("any.csv"),
+        make_zip("sub/any.csv", "__MACOSX/sub/._any.csv", "sub/.DS_Store"),
+    ):
         assert read(write(path, data)) == ROWS
         assert read_pieces(path, ["a", "b"], ["a"]) == ROWS
     assert find_problems(write(path, make_zip("a.csv", "b.csv"))) == [

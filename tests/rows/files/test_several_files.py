@@ -164,6 +164,22 @@ def test_a_column_is_text_in_all_files_where_it_is_no_number_in_one(tmp_path: Pa
     assert open_source(pattern).read(as_text=["c"])["c"].to_pylist() == ["1", "2"]
 
 
+def test_a_column_is_text_where_one_file_calls_it_categories(tmp_path: Path) -> None:
+    write(tmp_path / "1.csv", "a,b\n1,x\n")
+    write(tmp_path / "2.jsonl", '{"a": 2, "b": "y"}\n')
+    frame = pd.DataFrame({"a": [3], "b": pd.Categorical(["z"])})
+    frame.to_parquet(tmp_path / "3.parquet")
+    assert read(tmp_path / "[12].*") == {"a": [1, 2], "b": ["x", "y"]}
+    assert read(tmp_path / "[23].*") == {"a": [2, 3], "b": ["y", "z"]}
+
+
+def test_numbers_and_texts_of_excel_files_are_texts(tmp_path: Path) -> None:
+    for name, values in {"1.xlsx": [1.5, 2], "2.xlsx": ["n/a", 3], "~$1.xlsx": []}.items():
+        pd.DataFrame({"a": values, "b": values}).to_excel(tmp_path / name, index=False)
+    write(tmp_path / "~$2.xlsx", "the file is open in Excel")
+    assert read(tmp_path / "*.xlsx")["a"] == ["1.5", "2", None, "3"]
+
+
 def test_a_column_without_values_in_one_file(tmp_path: Path) -> None:
     write(tmp_path / "1.csv", "a,b\n1,NA\n2,NA\n")
     write(tmp_path / "2.csv", "a,b\nNA,x\nNA,y\n")

@@ -31,6 +31,7 @@ from kerasrecipes.recipe.endings import (
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.recipe.yaml_file import write_value
+from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files.arrow import ArrowFile
 from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import DelimitedFile
@@ -38,7 +39,13 @@ from kerasrecipes.rows.files.encoding import find_encoding
 from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
 from kerasrecipes.rows.files.layout import SAMPLE_BYTES
-from kerasrecipes.rows.files.raw import explain_damage, is_plain, open_decompressed, read_start
+from kerasrecipes.rows.files.raw import (
+    explain_damage,
+    is_hidden,
+    is_plain,
+    open_decompressed,
+    read_start,
+)
 from kerasrecipes.rows.limits import check_streamed
 from kerasrecipes.rows.words import find_repeated, list_some
 
@@ -139,7 +146,7 @@ def expand(path: str) -> list[Path]:
         raise DataError(file.name, [f"path: {error}. Correct the pattern."]) from error
     # Hidden files and folders are found only if they are named.
     return [each for each in found
-            if not any(part.startswith(".") for part in {*each.parts} - {*file.parts})]  # fmt: skip
+            if not any(map(is_hidden, {*each.parts} - {*file.parts}))]  # fmt: skip
 
 
 def _describe_unreadable(file: Path) -> str:
@@ -205,7 +212,7 @@ class _SeveralFiles(TableFile):
         types = [dict(zip(t.schema.names, t.schema.types, strict=True)) for t in tables]
         if clashing := self._check_types(types):
             tables = [self._read_file(path, [*clashing, *as_text]) for path in self._paths]
-        return concatenate([table.select(names) for table in tables])
+        return concatenate(_align(names, [table.select(names) for table in tables], clashing))
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
@@ -235,10 +242,10 @@ class _SeveralFiles(TableFile):
         self.notes += [note for note in notes if note not in self.notes]
 
     def _check_types(self, types: Sequence[Mapping[str, pa.DataType]]) -> list[str]:
-        """The columns whose types differ from file to file, which only delimited text may have."""
+        """The columns whose types differ from file to file, which only files without types may."""
         kinds = {name: [each[name] for each in types] for name in types[0]}
         clashing = [name for name, each in kinds.items() if not _have_common_type(each)]
-        if all(find_ending(path) in DELIMITED for path in self._paths):
+        if all(find_ending(path) in (*DELIMITED, *EXCEL) for path in self._paths):
             return clashing
         problems = []
         for name in clashing:
@@ -268,8 +275,26 @@ class _SeveralFiles(TableFile):
         return first
 
 
+def _align(
+    names: Sequence[str], tables: Sequence[pa.Table], clashing: Collection[str]
+) -> Sequence[pa.Table]:
+    """Make columns text that are numbers and text, and those that only some files encode."""
+    for i, name in enumerate(names):
+        if len({table.schema.field(i).type for table in tables}) > 1:
+            columns = [table[i].cast(_decode(table[i].type)).combine_chunks() for table in tables]
+            if name in clashing:
+                columns = [pa.array(name_values(column), pa.string()) for column in columns]
+            pairs = zip(tables, columns, strict=True)
+            tables = [table.set_column(i, name, column) for table, column in pairs]
+    return tables
+
+
+def _decode(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
 def _have_common_type(kinds: Sequence[pa.DataType]) -> bool:
-    schemas = [pa.schema([("", kind)]) for kind in kinds]
+    schemas = [pa.schema([("", _decode(kind))]) for kind in kinds]
     try:
         pa.unify_schemas(schemas, promote_options="permissive")
     except TYPE_ERRORS:

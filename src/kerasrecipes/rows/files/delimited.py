@@ -22,9 +22,11 @@ from pyarrow import csv as arrow_csv
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.cells import is_number
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
 from kerasrecipes.rows.files.encoding import ChunkReader, decode, find_encoding
 from kerasrecipes.rows.files.layout import (
+    NUMBER,
     SAMPLE_BYTES,
     UNIT,
     WHITESPACE,
@@ -47,6 +49,7 @@ _COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
 _MOST_CHECKED = 2_000
 _FEWEST_ENDS = 20
 _MOST_PADDED = 2_000
+_MOST_SHOWN = 30
 
 
 class DelimitedFile(TableFile):
@@ -126,6 +129,7 @@ class DelimitedFile(TableFile):
             self._scan(has_integers=pa.int64() in types.values())
             table = None if self._facts.has_codes else self._read_typed(types)
             table = self._read_twice(texts) if table is None else self._leave_out_names(table)
+        self._report_swallowed(table)
         self._report_repeated()
         self._check_end(table.num_rows)
         return table.rename_columns(self.names)
@@ -147,6 +151,7 @@ class DelimitedFile(TableFile):
 
         def finish(batch: pa.RecordBatch) -> pa.Table:
             self._report_repeated()
+            self._report_swallowed(batch)
             table = pa.Table.from_batches([batch]).select([*names])
             return table.rename_columns([*names.values()])
 
@@ -190,11 +195,11 @@ class DelimitedFile(TableFile):
 
     def _check_end(self, n_rows: int) -> None:
         """Raise DataError if there are no rows, or if a quotation mark is never closed."""
+        if self._facts.may_end_quoted:  # then all that follows was read as one value
+            self._describe_faults()
         if not n_rows:
             problem = f"the file has column names ({list_some(self.names)}) and no rows. Add rows."
             raise DataError(self.name, [problem])
-        if self._facts.may_end_quoted:  # then all that follows was read as one value
-            self._describe_faults()
 
     def _infer(self) -> dict[str, pa.DataType]:
         """Column types by the file's start."""
@@ -337,6 +342,31 @@ class DelimitedFile(TableFile):
         self.notes.append(describe_repeated(len(rows), place))
         # The rows that are left are no longer one a line.
         self.notation = replace(self.notation, first_line=None)
+
+    def _report_swallowed(self, rows: Any) -> None:
+        """Add a note on a value that contains rows, as its quotation mark is not closed.
+
+        Args:
+            rows: A table or batch whose columns are named by their keys.
+        """
+        n_marks = len(self.names) - 1
+        for key, column in zip(rows.schema.names, rows.columns, strict=True):
+            if not self._facts.has_quoted_newlines or n_marks < 2 or is_number(column.type):
+                continue
+            texts = pc.unique(column.cast(pa.string()))
+            for text in texts.filter(pc.match_substring(texts, "\n")).to_pylist():
+                n_rows, cells = (
+                    text.count("\n"),
+                    re.split(rf"[{re.escape(self._delimiter)}\n]", text),
+                )
+                has_numbers = any(map(NUMBER.fullmatch, cells))
+                if has_numbers and text.count(self._delimiter) == n_rows * n_marks:
+                    begin = text.split("\n")[0][:_MOST_SHOWN]
+                    note = (
+                        f"a value of {self.names[int(key)]} looks like {n_rows + 1} rows ('{begin}'"
+                        "…): if the quotation mark in front of it is not meant, remove it"
+                    )
+                    self.notes += [note] if note not in self.notes else []
 
     def _open(self, *, is_checked: bool = False) -> Any:
         """Open the file as UTF-8; pyarrow's own check of UTF-8 names no line."""

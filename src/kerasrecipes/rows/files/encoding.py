@@ -34,7 +34,7 @@ def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
             "".encode(found)  # which fails for base64 and other codecs that are not of text
         except LookupError:
             names = {name for pair in encodings.aliases.aliases.items()
-                     if not pair[1].endswith("_codec") for name in pair}  # fmt: skip
+                     if not pair[1].endswith(("_codec", "mbcs")) for name in pair}  # fmt: skip
             hint = ask_meant(named, names) or " Choose from: utf-8, cp949, cp1252, …"
             problem = f"csv.encoding: Python has no encoding of this name (received: '{named}')."
             raise DataError(dataset, [problem + hint]) from None
@@ -45,9 +45,10 @@ def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in head:
+        order = "le" if head.index(0) % 2 else "be"
         problem = (
             f"the file must be text (received: a zero byte at byte {head.index(0)}). Was it "
-            "renamed? If it is UTF-16, set dataset.csv.encoding: utf-16-le."
+            f"renamed? If it is UTF-16, set dataset.csv.encoding: utf-16-{order}."
         )
         raise DataError(dataset, [problem])
     return "utf-8"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import lzma
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -45,6 +47,7 @@ _XZ, _ZIP, _EMPTY_ZIP = b"\xfd7zXZ\x00", b"PK\x03\x04", b"PK\x05\x06"
 _SHEET = "xl/workbook.xml"
 """Members of an .xlsx file, which is a zip archive."""
 _LONGEST_SHOWN = 300
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def open_decompressed(file: Path, dataset: str) -> Any:
@@ -82,6 +85,12 @@ def describe_format(file: Path) -> str:
         if start.startswith(magic) and own not in endings:
             remedy = f"Save it with the ending {endings[0]}" if endings else "Export it as CSV"
             return f"{name} by its first bytes. {remedy}."
+    is_text = start.startswith(codecs.BOM_UTF16_LE) or not _CONTROL.search(start)
+    if is_text and is_plain(start) and own in (*EXCEL, *PARQUET, *ARROW):
+        is_html = start.lstrip().startswith(b"<")
+        what = "HTML or XML" if is_html else "text"
+        remedy = "Export it as CSV" if is_html else "Save it with the ending .csv"
+        return f"{what} by its first bytes. {remedy}."
     return ""
 
 
@@ -115,7 +124,7 @@ def walk(folder: Path, reached: dict[str, Path]) -> Iterator[tuple[str, list[str
 
 def is_hidden(name: str) -> bool:
     """Whether a file or folder is no data, by its name."""
-    return name.startswith(".") or name == "__MACOSX"
+    return name.startswith((".", "~$")) or name == "__MACOSX"
 
 
 def read_start(file: Path) -> bytes:
@@ -148,7 +157,7 @@ def _open_member(file: Path, dataset: str) -> Any:
         names = [
             info.filename
             for info in archive.infolist()
-            if not info.is_dir() and not info.filename.startswith(("__MACOSX/", "."))
+            if not info.is_dir() and not any(map(is_hidden, info.filename.split("/")))
         ]
         if len(names) != 1:
             problem = (
