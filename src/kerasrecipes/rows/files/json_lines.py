@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
-from kerasrecipes.errors import DataError
+from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
 from kerasrecipes.rows.files.encoding import ChunkReader, decode
@@ -143,17 +144,13 @@ class JsonFile(TableFile):
                 parse.explicit_schema = pa.schema([(name, pa.string()) for name in dates])
                 table = arrow_json.read_json(pa.BufferReader(data), read, parse).select(names)
         except pa.ArrowInvalid as error:
-            problems = self._find_faults(data.decode(), n_before, {})
+            problems = [] if n_before else [*_find_whole(data)]
+            problems = problems or self._find_faults(data.decode(), n_before, {})
             raise DataError(
                 self.name, problems[:SHOWN] or [self._describe_error(str(error), data, n_before)]
             ) from error
-        if table.num_rows == 1 and all(pa.types.is_nested(kind) for kind in table.schema.types):
-            problem = (
-                "a JSON file must contain an object on each line, or one array of objects "
-                "(received: one object of lists or objects). Write a row as an object: "
-                "pandas.DataFrame(…).to_json(orient='records')."
-            )
-            raise DataError(self.name, [problem])
+        if table.num_rows == 1:
+            raise_problems(self.name, [*_find_whole(data)])
         if table.num_rows != data.rstrip().count(b"\n") + 1:
             self._count_rows()
         return table
@@ -209,11 +206,27 @@ class JsonFile(TableFile):
         for name, value in row.items():
             kind = _TYPES[type(value)]
             before, first = types.setdefault(name, (kind, place)) if kind != "null" else (kind, "")
-            if kind != before:
+            if kind != before and before:
+                types[name] = ("", "")  # one problem is enough
                 yield (
                     f"the values of '{name}' must be of one type (received: {before} in {first}, "
                     f"{kind} in {place}). Correct these {self.notation.place}s."
                 )
+
+
+def _find_whole(data: bytes) -> Iterator[str]:
+    """Find out whether one object contains all rows, or is written on several lines."""
+    what = "an object on several lines" if data.split(b"\n")[0].strip() == b"{" else ""
+    with suppress(ValueError, RecursionError, AttributeError):
+        values = [*json.loads(data).values()]
+        has_rows = any(isinstance(v, list) and isinstance(v[-1], dict) for v in values if v)
+        if has_rows or all(isinstance(value, list | dict) for value in values):
+            what = "one object of lists or objects"
+    if what:
+        yield (
+            f"a JSON file must contain an object on each line, or one array of objects (received: "
+            f"{what}). Write a row as an object: pandas.DataFrame(…).to_json(orient='records')."
+        )
 
 
 def _find_depth(data: bytes) -> int:
