@@ -269,6 +269,13 @@ def _find_wrong_words(
     if len(units) > 1 and len(units) == len(wrong):
         where = by_name[target].locate(np.array([0]))
         shown = list_some(units)
+        labels = [
+            cells.take_text(0)
+            for name, cells in by_name.items()
+            if cells.is_text and cells.is_known[0] and cells.counts[cells.codes[0]] == 1
+            if (column := findings[name].column) and column.kind == "category"
+        ]
+        missing = missing.model_copy(update={"add": [*missing.add, *labels]})
         return missing, [f"The first row, {where}, looks like units ({shown}); taken as missing."]
     hints = {name: finding.hint.partition("; to have")[0] for name, finding in wrong.items()}
     return missing, [

@@ -111,6 +111,9 @@ def test_rows_above_a_line_of_names_are_not_skipped() -> None:
 
 def test_a_line_of_names_may_begin_with_a_number_sign() -> None:
     assert find_names("#id,name\n1,x\n2,y\n") == ["#id", "name"]
+    assert find_names("# id name\n1 x\n2 y\n") == ["#id", "name"]
+    assert find_names("# made by a tool\n# id   n\n1   5\n20  6\n") == ["#id", "n"]
+    assert find_names("# only a comment\n1,5,x\n2,6,y\n", header="none")[0] == "column 1"
     assert find_names("# made by a tool\n#id,name\n1,x\n2,y\n") == ["#id", "name"]
 
 

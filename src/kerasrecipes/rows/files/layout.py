@@ -174,7 +174,7 @@ def find_layout(
         n_above, delimiter = n_above + 1, delimiter or match[1]
     if spec.comment is None:
         n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
-    body = "".join(texts[n_above:])
+    body = _join_number_sign("".join(texts[n_above:]))
     habits = _find_habits(body, delimiter)
     delimiter, body = habits.delimiter, habits.straighten_all(body)
     has_spaces = _has_spaces(_split(body, delimiter))
@@ -292,11 +292,19 @@ def _count_comments(texts: Sequence[str]) -> int:
     if not n:
         return 0
     delimiter = _find_delimiter("".join(texts[n:]))
-    lines = [line.values for line in _split("".join(texts[n - 1 :]), delimiter)[:2]]
+    body = _join_number_sign("".join(texts[n - 1 :]))
+    lines = [line.values for line in _split(body, delimiter)[:2]]
     is_last_names = len(lines) == 2 and len(lines[0]) == len(lines[1]) > 1
     has_number = any(NUMBER.fullmatch(value) for value in lines[-1])
     is_last_names &= has_number or not texts[n - 1].startswith("# ")
     return n - is_last_names
+
+
+def _join_number_sign(text: str) -> str:
+    """Write names "# a b" as "#a b" where spaces divide the rows, as NumPy writes them."""
+    joined = re.sub(r"\A# +", "#", text)
+    is_changed = joined != text and _find_delimiter(joined) in (" ", WHITESPACE)
+    return joined if is_changed else text
 
 
 def _find_delimiter(sample: str) -> str:
