@@ -7,7 +7,8 @@ import pytest
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import CsvSpec
-from kerasrecipes.rows.files.layout import WHITESPACE, HeaderMissing, Layout, find_layout
+from kerasrecipes.rows.files.delimiter import WHITESPACE
+from kerasrecipes.rows.files.layout import HeaderMissing, Layout, find_layout
 
 from .reading import find_problems, open_source, read, read_pieces, write
 

@@ -24,17 +24,9 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import is_number
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
+from kerasrecipes.rows.files.delimiter import NUMBER, UNIT, WHITESPACE, Habits, is_long
 from kerasrecipes.rows.files.encoding import ChunkReader, decode, find_encoding
-from kerasrecipes.rows.files.layout import (
-    NUMBER,
-    SAMPLE_BYTES,
-    UNIT,
-    WHITESPACE,
-    Habits,
-    find_layout,
-    is_long,
-    is_unnamed,
-)
+from kerasrecipes.rows.files.layout import SAMPLE_BYTES, find_layout, is_unnamed
 from kerasrecipes.rows.files.lines import BLANK, LineFacts, LineFilter, find_notes, scan_lines
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import islice
+from dataclasses import dataclass, field, replace
 
 from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.schema import CsvSpec
 from kerasrecipes.rows.cells import TOKENS
+from kerasrecipes.rows.files.delimiter import (
+    MOSTLY,
+    NUMBER,
+    WHITESPACE,
+    Habits,
+    Line,
+    find_delimiter,
+    find_habits,
+    find_usual_length,
+    have_spaces,
+    split_lines,
+)
 from kerasrecipes.rows.kinds.date_formats import read_in_formats
 from kerasrecipes.rows.words import count, find_repeated, list_some
 
 SAMPLE_BYTES = 1 << 20
-WHITESPACE = "whitespace"
-"""The delimiter of files that align values in columns with one or more spaces between them."""
-
-UNIT = "\x1f"
-"""What stands for a delimiter that is no single ASCII character, while lines are split."""
-
-# In this order where two divide the lines equally well: commas also occur within numbers.
-DELIMITERS = ("\t", ";", "|", ",")
-_RARER_DELIMITERS = ("^", "~", "\x01", UNIT, ":", " ", WHITESPACE)
-_MARKS = re.compile(r"[^\w\s\"'`.,/()\[\]{}<>\\-]+|\xa0")
-"""What divides the names of a file with a delimiter of its own: a#b, a::b."""
-
-_SAMPLE_LINES = 500
 _MOST_ABOVE = 20
 _FEWEST_POINTS = 5
 _MOST_REPEATED = 0.1
-_MOSTLY = 0.95
-NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?\s*")
 _FRACTION = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
 _YEAR = re.compile(r"(18|19|20)\d\d")
 _POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
@@ -46,70 +38,8 @@ _POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _POINT_THOUSANDS_AND_FRACTION = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
 
 
-_ESCAPED = re.compile(r'(?:^|[,;|\t])"[^"\r\n]*\\" ?[^"\s,;|^~\x01\x1f:]', re.MULTILINE)
-"""A quoted value with a quotation mark that would end it, were it not for the backslash."""
-
-
-_RULE = re.compile(rb"[\s|+,;:=-]*[-=]{2}[\s|+,;:=-]*")
-"""A line that only divides the names from the rows: |---|---|."""
-
-_WRAPPED = re.compile(rb'\s*"((?:[^"]|"")*)"\s*')
-_OTHER_MARKS = ("''", "“”", "„“", "‘’")
-
-
 class HeaderMissing(DataError):
     """The first line looks like a row instead of column names."""
-
-
-@dataclass(frozen=True)
-class Habits:
-    """How lines differ from those that parsers of CSV take.
-
-    Attributes:
-        has_rules: Whether there are lines of dashes.
-        are_wrapped: Whether quotation marks are around whole lines.
-        has_escapes: Whether quotation marks within values are written as \\", not as "".
-        marks: The mark before a value and the one behind it, if these are others than ".
-        delimiter: The text between two values.
-    """
-
-    has_rules: bool = False
-    are_wrapped: bool = False
-    has_escapes: bool = False
-    marks: str = ""
-    delimiter: str = ","
-
-    @cached_property
-    def quoted(self) -> re.Pattern[bytes]:
-        """Matches a value between ``marks``."""
-        opening, closing = (re.escape(mark.encode()) for mark in self.marks)
-        end = rb"(?=%b|\s*$)" % re.escape(self.delimiter.encode())
-        return re.compile(
-            rb"(?:^|(?<=%b))%b((?:(?!%b%b).)*)%b%b"
-            % (re.escape(self.delimiter.encode()), opening, closing, end, closing, end)
-        )
-
-    def straighten(self, line: bytes) -> bytes:
-        """Write a line as parsers of CSV take it."""
-        if self.has_rules and _RULE.fullmatch(line):
-            return b""
-        if self.are_wrapped and (wrapped := _WRAPPED.fullmatch(line)):
-            line = wrapped[1].replace(b'""', b'"')
-        line = double_marks(line) if self.has_escapes else line
-        if not self.marks:
-            return line
-        return self.quoted.sub(lambda found: b'"%b"' % found[1].replace(b"''", b"'"), line)
-
-    @property
-    def are_plain(self) -> bool:
-        """Whether there are no differences."""
-        return not (self.has_rules or self.are_wrapped or self.has_escapes or self.marks)
-
-    def straighten_all(self, text: str) -> str:
-        """Straighten every line."""
-        if self.are_plain:
-            return text
-        return b"\n".join(map(self.straighten, text.encode().split(b"\n"))).decode()
 
 
 @dataclass(frozen=True)
@@ -133,15 +63,7 @@ class Layout:
     decimal: str = "."
     note: str = ""
     has_spaces: bool = False
-    habits: Habits = Habits()
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A line's values, and the number of the file's line on which it ends."""
-
-    values: list[str]
-    end: int
+    habits: Habits = field(default_factory=Habits)
 
 
 def find_layout(
@@ -175,10 +97,10 @@ def find_layout(
     if spec.comment is None:
         n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
     body = _join_number_sign("".join(texts[n_above:]))
-    habits = _find_habits(body, delimiter)
+    habits = find_habits(body, delimiter)
     delimiter, body = habits.delimiter, habits.straighten_all(body)
-    has_spaces = _has_spaces(_split(body, delimiter))
-    lines = _split(body, delimiter, n_above, skips_spaces=has_spaces)
+    has_spaces = have_spaces(split_lines(body, delimiter))
+    lines = split_lines(body, delimiter, n_above, skips_spaces=has_spaces)
     if not lines or not body.strip():
         problem = "the file is empty. It must open with a line of column names."
         if sample.strip() and spec.skip_rows:
@@ -202,47 +124,12 @@ def find_layout(
     return replace(layout, decimal=decimal, has_spaces=has_spaces, habits=habits)
 
 
-def _find_habits(body: str, delimiter: str | None) -> Habits:
-    """Find the delimiter, and how lines differ from those that parsers of CSV take."""
-    lines = [line for line in body.encode().split(b"\n")[:_SAMPLE_LINES] if line.strip()]
-    rows = lines[1:]
-    are_wrapped = 2 * sum(bool(_WRAPPED.fullmatch(line)) for line in rows) > len(rows)
-    habits = Habits(any(map(_RULE.fullmatch, lines[:5])), are_wrapped)
-    straight = habits.straighten_all(body)
-    delimiter = delimiter or _find_delimiter(straight)
-    if are_wrapped:
-        inner = _split(straight, delimiter)
-        n_values = len(inner[0].values)
-        n_alike = sum(len(line.values) == n_values for line in inner)
-        if n_values < 2 or n_alike < _MOSTLY * len(inner):
-            habits = replace(habits, are_wrapped=False)
-    may_have_escapes = '\\"' in body and delimiter not in (" ", WHITESPACE)
-    has_escapes = may_have_escapes and _ESCAPED.search(body) is not None
-    habits = replace(habits, has_escapes=has_escapes, delimiter=delimiter)
-    for marks in () if '"' in body else _OTHER_MARKS:
-        marked = replace(habits, marks=marks)
-        n_marked = sum(bool(marked.quoted.search(row)) for row in rows) if marks[0] in body else 0
-        if 2 * n_marked > len(rows):
-            return marked
-    return habits
-
-
-def is_long(delimiter: str) -> bool:
-    """Whether a delimiter is no single ASCII character, which parsers of CSV need."""
-    return len(delimiter.encode()) > 1 and delimiter != WHITESPACE
-
-
-def double_marks(line: bytes) -> bytes:
-    """Write \\" as "" and \\\\ as \\, as readers of CSV expect quotation marks within values."""
-    return re.sub(rb'\\(["\\])', lambda mark: b'""' if mark[1] == b'"' else mark[1], line)
-
-
 def _has_names(
     texts: Sequence[str], n_above: int, delimiter: str | None, wanted: Collection[str]
 ) -> bool:
     """Whether the first line names most of the columns that will be read."""
-    delimiter = delimiter or _find_delimiter("".join(texts[n_above:]) or texts[0])
-    names = {value.strip() for line in _split(texts[0], delimiter) for value in line.values}
+    delimiter = delimiter or find_delimiter("".join(texts[n_above:]) or texts[0])
+    names = {value.strip() for line in split_lines(texts[0], delimiter) for value in line.values}
     return 2 * len(names & {*wanted}) > len({*wanted})
 
 
@@ -257,43 +144,14 @@ def _find_other_format(sample: str) -> str:
     return ""
 
 
-def _has_spaces(lines: Sequence[_Line]) -> bool:
-    """Whether most lines have a quoted value behind a space: 1, "red"."""
-    spaced = [any(v[:1] == " " and v.strip()[:1] == '"' for v in line.values) for line in lines]
-    return 2 * sum(spaced) > len(spaced)
-
-
-def _split(
-    sample: str, delimiter: str, n_above: int = 0, *, skips_spaces: bool = False
-) -> list[_Line]:
-    """The first lines that are not blank, each split into its values."""
-    lines: list[_Line] = []
-    text = io.StringIO(sample, newline="")
-    if delimiter == WHITESPACE:
-        numbered = enumerate(islice(text, _SAMPLE_LINES), n_above + 1)
-        split = ((end, line.encode().split()) for end, line in numbered)  # as LineFilter splits
-        return [_Line([value.decode() for value in values], end) for end, values in split if values]
-    if is_long(delimiter):
-        text, delimiter = io.StringIO(sample.replace(delimiter, UNIT), newline=""), UNIT
-    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=skips_spaces)
-    # A quotation mark that is never closed ends the sample.
-    with suppress(csv.Error):
-        for values in reader:
-            if values:
-                lines.append(_Line(values, reader.line_num + n_above))
-            if len(lines) > _SAMPLE_LINES:
-                break
-    return lines
-
-
 def _count_comments(texts: Sequence[str]) -> int:
     """How many lines of comments the file begins with; a line of names may begin with # too."""
     n = next((i for i, text in enumerate(texts) if not text.startswith("#")), 0)
     if not n:
         return 0
-    delimiter = _find_delimiter("".join(texts[n:]))
+    delimiter = find_delimiter("".join(texts[n:]))
     body = _join_number_sign("".join(texts[n - 1 :]))
-    lines = [line.values for line in _split(body, delimiter)[:2]]
+    lines = [line.values for line in split_lines(body, delimiter)[:2]]
     is_last_names = len(lines) == 2 and len(lines[0]) == len(lines[1]) > 1
     has_number = any(NUMBER.fullmatch(value) for value in lines[-1])
     is_last_names &= has_number or not texts[n - 1].startswith("# ")
@@ -303,58 +161,19 @@ def _count_comments(texts: Sequence[str]) -> int:
 def _join_number_sign(text: str) -> str:
     """Write names "# a b" as "#a b" where spaces divide the rows, as NumPy writes them."""
     joined = re.sub(r"\A# +", "#", text)
-    is_changed = joined != text and _find_delimiter(joined) in (" ", WHITESPACE)
+    is_changed = joined != text and find_delimiter(joined) in (" ", WHITESPACE)
     return joined if is_changed else text
 
 
-def _find_delimiter(sample: str) -> str:
-    """The delimiter that divides the lines most evenly; csv.Sniffer errs too often for that."""
-    scores = {}
-    for delimiter in DELIMITERS:
-        lines = _split(sample, delimiter)
-        n_values = _find_usual_length(lines)
-        if n_values > 1:
-            even = sum(len(line.values) == n_values for line in lines) / len(lines)
-            scores[delimiter] = (even > 0.8, n_values if even > 0.8 else even, even)
-    if scores:
-        return max(scores, key=lambda delimiter: scores[delimiter])
-    names = sample.lstrip("\r\n").split("\n", 1)[0]
-    for delimiter in dict.fromkeys([*_RARER_DELIMITERS, *_MARKS.findall(names)]):
-        values = [line.values for line in _split(sample, delimiter)]
-        if len(values) > 1 and _is_even_table(values, delimiter):
-            return delimiter
-    return ","
-
-
-def _find_usual_length(lines: Sequence[_Line]) -> int:
-    """How many values most lines have; the first one's number where two are as frequent."""
-    lengths = Counter(len(line.values) for line in lines)
-    return lengths.most_common(1)[0][0] if lengths else 0
-
-
-def _is_even_table(lines: Sequence[Sequence[str]], delimiter: str) -> bool:
-    """Whether lines have equally many values, and a column of numbers below its name.
-
-    The names may be one fewer between spaces, as R writes them above names of rows.
-    """
-    n_values = len(lines[1])
-    is_from_r = delimiter in (" ", WHITESPACE) and len(lines[0]) == n_values - 1 > 1
-    if n_values < 2 or any(len(line) != n_values for line in lines[is_from_r:]):
-        return False
-    if any(not value.strip() for line in lines for value in line):
-        return False
-    return any(all(NUMBER.fullmatch(line[i]) for line in lines[1:]) for i in range(n_values))
-
-
 def _find_names(
-    lines: Sequence[_Line], delimiter: str, spec: CsvSpec, dataset: str, known: Collection[str]
+    lines: Sequence[Line], delimiter: str, spec: CsvSpec, dataset: str, known: Collection[str]
 ) -> Layout:
     """Find the column names, and where rows begin."""
     first, rows = [value.strip() for value in lines[0].values], lines[1:]
-    n_values = _find_usual_length(rows or lines)
+    n_values = find_usual_length(rows or lines)
     start = next(i for i, line in enumerate(lines) if len(line.values) == n_values)
     table = rows if start > _MOST_ABOVE else lines[max(1, start) :]
-    agree = sum(len(line.values) == n_values for line in table) >= _MOSTLY * max(1, len(table))
+    agree = sum(len(line.values) == n_values for line in table) >= MOSTLY * max(1, len(table))
     usual = Layout(_fill_names(first), lines[0].end, delimiter)
     is_known = bool({*first} & {*known})
     if isinstance(spec.header, list) or (spec.header == "none" and not is_known):
@@ -398,7 +217,7 @@ def _find_names(
     raise DataError(dataset, [problem])
 
 
-def _skip_titles(line: _Line, delimiter: str) -> Layout:
+def _skip_titles(line: Line, delimiter: str) -> Layout:
     note = _describe_titles(line.end - 1)
     return Layout(_fill_names(line.values), line.end, delimiter, note=note)
 
@@ -407,7 +226,7 @@ def _describe_titles(n: int) -> str:
     return f"{count(n, 'line')} above the column names {'is' if n == 1 else 'are'} skipped"
 
 
-def _count_titles(lines: Sequence[_Line], known: Collection[str]) -> int:
+def _count_titles(lines: Sequence[Line], known: Collection[str]) -> int:
     """How many lines without numbers are above one that names most of the known columns."""
     for i, line in enumerate(lines[:_MOST_ABOVE]):
         if 2 * len({value.strip() for value in line.values} & {*known}) > len({*known}):
@@ -417,7 +236,7 @@ def _count_titles(lines: Sequence[_Line], known: Collection[str]) -> int:
     return 0
 
 
-def _is_title(lines: Sequence[_Line]) -> bool:
+def _is_title(lines: Sequence[Line]) -> bool:
     """Whether the first line, which is one value short, is no line of names above R's row names."""
     if _are_names(lines[1:]):
         return True
@@ -426,7 +245,7 @@ def _is_title(lines: Sequence[_Line]) -> bool:
     return is_single and all(NUMBER.fullmatch(line.values[0]) for line in lines[1:])
 
 
-def _are_names(lines: Sequence[_Line]) -> bool:
+def _are_names(lines: Sequence[Line]) -> bool:
     """Whether the first line has no number, and a column below it has nothing else."""
     first, *rows = [line.values for line in lines]
     columns = zip(*(row for row in rows if len(row) == len(first) and row != first), strict=True)
@@ -492,7 +311,7 @@ def _is_value(name: str, values: Sequence[str]) -> bool | None:
     if not values or name in TOKENS:
         return None
     n_numbers = sum(bool(NUMBER.fullmatch(value)) for value in values)
-    if n_numbers >= _MOSTLY * len(values):
+    if n_numbers >= MOSTLY * len(values):
         return bool(NUMBER.fullmatch(name))
     if any(char.isdigit() for char in name) and _is_like_dates(name, values):
         return True

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kerasrecipes.rows.files.layout import NUMBER, SAMPLE_BYTES, UNIT, WHITESPACE, Habits, is_long
+from kerasrecipes.rows.files.delimiter import NUMBER, UNIT, WHITESPACE, Habits, is_long
+from kerasrecipes.rows.files.layout import SAMPLE_BYTES
 from kerasrecipes.rows.limits import check_line
 
 BLANK = " \t\v\f\r\n\x1a\xa0"
