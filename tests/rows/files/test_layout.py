@@ -153,6 +153,16 @@ def test_names_are_told(sample: str, header: Any, expected: tuple[tuple[str, ...
     assert (layout.names, layout.n_lines_above) == expected
 
 
+@pytest.mark.parametrize("header", [["a", "b"], ["a", "b", "c", "d"]])
+def test_there_must_be_a_name_for_each_column(header: list[str]) -> None:
+    with pytest.raises(DataError) as caught:
+        find("1,2,3\n4,5,6\n", header=header)
+    assert caught.value.problems == (
+        "csv.header: there must be a name for each column (received: "
+        f"{len(header)} names, and rows of 3 values). Correct it.",
+    )
+
+
 ROWS: list[str] = [
     "5.1,3.5,setosa\n4.9,3.0,setosa\n",
     "1,5,40\n" + "".join(f"{i},{i * 7},{i}\n" for i in range(9)),

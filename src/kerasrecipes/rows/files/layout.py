@@ -184,6 +184,12 @@ def _find_names(
         are_words = len({*first}) == len(first) and not any(map(NUMBER.fullmatch, first))
         if tuple(first) == names or (are_words and {*first} <= {*names}):
             return usual
+        if agree and len(names) != n_values:
+            problem = (
+                f"csv.header: there must be a name for each column (received: "
+                f"{count(len(names), 'name')}, and rows of {n_values} values). Correct it."
+            )
+            raise DataError(dataset, [problem])
         return replace(usual, names=names, n_lines_above=lines[0].end - 1)
     full = [line.values for line in rows if len(line.values) == n_values]
     n_more = n_values - len(first)
