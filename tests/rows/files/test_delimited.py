@@ -294,6 +294,7 @@ def test_quotation_marks_may_be_written_with_a_backslash(tmp_path: Path) -> None
         ["“id”,“name”", "“1”,“x, y”", "“2”,“it's”", "“3”,“z”"],
         ['"id,name"', '"1,""x, y"""', '"2,""it\'s"""', '"3,z"'],
         ["id,name", '"1,""x, y"""', '"2,it\'s"', '"3,z"'],
+        ["id   name", '1    "x, y"', "2    it's", "3    z"],
         ["+---+", "id|name", "===|====", "1|x, y", "2|it's", "3|z", "+---+"],
     ],
 )

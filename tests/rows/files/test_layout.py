@@ -39,6 +39,11 @@ def find_names(sample: str, **told: Any) -> list[str]:
         ("a b\n1 x\n3 y\n", " "),
         ('"a" "b"\n"r 1" 2 3\n"r 2" 4 5\n', " "),
         ("a  b   c\n1    2 x\n 3 4    y\n", WHITESPACE),
+        (
+            'a     b   c\tname\n1.5   2   3.0\t"x y"\n2.5   4   ?\t"z"\n3.5   5   2.0\t"x y"\n',
+            WHITESPACE,
+        ),
+        ("place\tn 1\nNew York\t5\nLos Angeles\t6\n", "\t"),
         ("text;n\nhello, world;1\nbye, world, all;2\nx, y;3\n", ";"),
         ("name,note\nx,a;b\ny,c;d;e\n", ","),
         ('text,n\n"a;b",1\n"c;d",2\n', ","),
@@ -116,6 +121,11 @@ def test_a_line_of_names_may_begin_with_a_number_sign() -> None:
     assert find_names("# made by a tool\n# id   n\n1   5\n20  6\n") == ["#id", "n"]
     assert find_names("# only a comment\n1,5,x\n2,6,y\n", header="none")[0] == "column 1"
     assert find_names("# made by a tool\n#id,name\n1,x\n2,y\n") == ["#id", "name"]
+
+
+def test_a_pointer_of_git_lfs_is_no_table() -> None:
+    with pytest.raises(DataError, match="Download them with: git lfs pull"):
+        find("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n")
 
 
 def test_lines_to_skip_are_told() -> None:

@@ -30,6 +30,10 @@ _RARER_DELIMITERS = ("^", "~", "\x01", UNIT, ":", " ", WHITESPACE)
 _MARKS = re.compile(r"[^\w\s\"'`.,/()\[\]{}<>\\-]+|\xa0")
 """What divides the names of a file with a delimiter of its own: a#b, a::b."""
 
+ALIGNED = re.compile(rb'"[^"]*"|\S+')
+"""A value of a line that is aligned with spaces."""
+
+_ALIGNED_NUMBERS = re.compile(r"\d {2,}[+\-.?\d]")
 _SAMPLE_LINES = 500
 _ESCAPED = re.compile(r'(?:^|[,;|\t])"[^"\r\n]*\\" ?[^"\s,;|^~\x01\x1f:]', re.MULTILINE)
 """A quoted value with a quotation mark that would end it, were it not for the backslash."""
@@ -149,8 +153,9 @@ def split_lines(
     text = io.StringIO(sample, newline="")
     if delimiter == WHITESPACE:
         numbered = enumerate(islice(text, _SAMPLE_LINES), n_above + 1)
-        split = ((end, line.encode().split()) for end, line in numbered)  # as LineFilter splits
-        return [Line([value.decode() for value in values], end) for end, values in split if values]
+        split = ((end, ALIGNED.findall(line.encode())) for end, line in numbered)
+        return [Line([value.decode().strip('"') for value in values], end)
+                for end, values in split if values]  # fmt: skip
     if is_long(delimiter):
         text, delimiter = io.StringIO(sample.replace(delimiter, UNIT), newline=""), UNIT
     reader = csv.reader(text, delimiter=delimiter, skipinitialspace=skips_spaces)
@@ -174,7 +179,11 @@ def find_delimiter(sample: str) -> str:
             even = sum(len(line.values) == n_values for line in lines) / len(lines)
             scores[delimiter] = (even > 0.8, n_values if even > 0.8 else even, even)
     if scores:
-        return max(scores, key=lambda delimiter: scores[delimiter])
+        best = max(scores, key=lambda delimiter: scores[delimiter])
+        # A tab may be in front of the last of aligned values only.
+        are_aligned = best == "\t" and all(map(_ALIGNED_NUMBERS.search, sample.split("\n")[1:3]))
+        values = [line.values for line in split_lines(sample, WHITESPACE)] if are_aligned else []
+        return WHITESPACE if len(values) > 1 and _is_even_table(values, WHITESPACE) else best
     names = sample.lstrip("\r\n").split("\n", 1)[0]
     for delimiter in dict.fromkeys([*_RARER_DELIMITERS, *_MARKS.findall(names)]):
         values = [line.values for line in split_lines(sample, delimiter)]

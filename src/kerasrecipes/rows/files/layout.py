@@ -137,6 +137,8 @@ def _find_other_format(sample: str) -> str:
     """Which other kind of text a file is; empty for delimited text."""
     if re.match(r"\s*<(!doctype|html|\?xml|table)", sample, re.IGNORECASE):
         return "HTML or XML. Download it again, or export it as CSV."
+    if sample.startswith("version https://git-lfs"):
+        return "a pointer of Git LFS, not the data. Download them with: git lfs pull."
     if re.match(r'\s*\{\s*"[^"]*"\s*:', sample):
         return "JSON lines. Name it with the ending .jsonl."
     if re.match(r"\s*\[\s*\{", sample):

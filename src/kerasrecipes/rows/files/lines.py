@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kerasrecipes.rows.files.delimiter import NUMBER, UNIT, WHITESPACE, Habits, is_long
+from kerasrecipes.rows.files.delimiter import ALIGNED, NUMBER, UNIT, WHITESPACE, Habits, is_long
 from kerasrecipes.rows.files.layout import SAMPLE_BYTES
 from kerasrecipes.rows.limits import check_line
 
@@ -132,4 +132,4 @@ class LineFilter:
         if self._has_spaces:
             line = re.sub(re.escape(self._mark) + b' +"', self._mark + b'"', line)
         line = line.replace(self._mark, UNIT.encode()) if self._is_long else line
-        return b"\t".join(line.split()) if self._is_whitespace else line
+        return b"\t".join(ALIGNED.findall(line)) if self._is_whitespace else line
