@@ -166,6 +166,15 @@ def test_types_are_not_inferred_of_columns_that_are_texts(tmp_path: Path) -> Non
 # Repeated lines of column names.
 
 
+def test_repeated_names_may_be_years(tmp_path: Path) -> None:
+    lines = ["place,2019,2020", "Bonn,5,NA", "place,2019,2020", ",7,2020"]
+    path = write(tmp_path / "data.csv", "\n".join([*lines, ""]))
+    expected = {"place": ["Bonn", None], "2019": [5, 7], "2020": [None, 2020]}
+    assert read(path) == read_pieces(path, [*expected], ["2019", "2020"]) == expected
+    numbers = write(tmp_path / "numbers.csv", "0,1\n0,1\n1,0\n")
+    assert read(numbers, csv={"header": "first"}) == {"0": [0, 1], "1": [1, 0]}
+
+
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("values", ["1,x", "x,y"])
 @pytest.mark.parametrize("is_stream", [False, True])

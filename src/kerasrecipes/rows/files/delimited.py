@@ -305,19 +305,23 @@ class DelimitedFile(TableFile):
             rows: A table or batch whose columns are named by their keys.
             n_before: How many rows were read before these.
         """
-        is_repeated = None
+        is_repeated, has_text = None, False
         for key, column in zip(rows.schema.names, rows.columns, strict=True):
             name = self.names[int(key)]
             if is_unnamed(name):
                 continue
-            if not (pa.types.is_string(column.type) or pa.types.is_dictionary(column.type)):
+            if pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):
+                texts = pc.utf8_lower(pc.utf8_trim(column.cast(pa.string()), " \t\ufeff"))
+                same, has_text = pc.equal(texts, name.lower()), True
+            elif is_number(column.type) and name.isdecimal():  # a year, such as 2019
+                same = pc.equal(column.cast(pa.float64()), float(name))
+            else:
                 return rows
-            texts = pc.utf8_lower(pc.utf8_trim(column.cast(pa.string()), " \t\ufeff"))
-            same = pc.equal(texts, name.lower())
+            same = pc.fill_null(same, False)
             is_repeated = same if is_repeated is None else pc.and_(is_repeated, same)
             if not pc.any(is_repeated).as_py():
                 return rows
-        if is_repeated is None:
+        if is_repeated is None or not has_text:
             return rows
         places = np.flatnonzero(is_repeated.to_numpy(zero_copy_only=False)) + n_before
         self._repeated |= dict.fromkeys(places.tolist())
