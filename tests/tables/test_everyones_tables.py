@@ -184,6 +184,12 @@ def test_a_word_kept_as_a_category_means_missing_among_numbers() -> None:
     assert found.found.gaps == {"size": 2}
 
 
+def test_most_classes_may_be_a_word_kept_as_a_category() -> None:
+    regions = [("NA", "NA", "EU")[i % 3] for i in range(N_ROWS)]
+    found = draft(write_table("r.csv", FLATS | {"region": regions}), "region")
+    assert found.found.source.class_names == ("EU", "NA")
+
+
 @pytest.mark.parametrize(
     ("column", "word", "values"),
     [

@@ -67,7 +67,7 @@ class DateColumn(Column):
             return Finding(
                 None, hint=f"{shown}; to use them, write one number each, such as minutes"
             )
-        if 2 * int(cells.counts[wrong].sum()) >= cells.n_values:
+        if not readings or 2 * int(cells.counts[wrong].sum()) >= cells.n_values:
             styles = ", ".join(map(write_value, find_styles(cells.names)[:2]))
             hint = (
                 f"dates in several formats, such as {styles}; write all in one format to use them"
