@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
+from unicodedata import decimal
 
 import numpy as np
 import pyarrow as pa
@@ -33,15 +34,20 @@ _FEWEST_GROUPED = 3
 _GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 _UNGROUPED = re.compile(r"[+-]?[0-9]{1,3}")
 
-_IN_BRACKETS = r"^\(([^()+-]*)\)$"
+_NEGATIVES = ((r"^\(([^()+-]*)\)$", r"-\1"), (r"^([0-9][0-9.,' ]*)-$", r"-\1"))
 """Negative numbers as bookkeepers write them."""
 _PLAIN_FORMS = (
-    ("[\u00a0\u2007\u2009\u202f]", " "), ("[\u2212\u2013]", "-"), ("’", "'"),
-    (_IN_BRACKETS, r"-\1"),
+    ("[\u00a0\u2007\u2009\u202f]", " "), ("[\u2212\u2013]", "-"), ("’", "'"), ("/-$", ""),
+    *_NEGATIVES,
 )  # fmt: skip
 """Patterns of spaces, minus signs and so on, and what they are replaced by."""
-_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-"""Digits, letters and marks as wide as a Chinese character, and the plain ones."""
+_OTHER_FORMS = "[\uff01-\uff5e\u0660-\u0e59]"
+_PLAIN_CHARACTERS = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+_PLAIN_CHARACTERS |= {
+    code: str(decimal(chr(code))) for code in range(0x660, 0xE5A) if chr(code).isdecimal()
+}
+_PLAIN_CHARACTERS |= {0x66A: "%", 0x66B: ".", 0x66C: ","}
+"""Characters as wide as a Chinese one, and digits from Arabic to Thai, as plain ones."""
 _PLAIN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _NUMBER = rf"^{_PLAIN}$|^[+-]?(inf|Infinity)$|^(nan|NaN)$"
 _CODES = (
@@ -114,7 +120,7 @@ class NumberStyle:
                 (rf"^{unit} *-$", "0"),  # as accountants write
                 (rf"^([+-]?) *{unit} *([+-]?)", r"\1\2"),
                 (rf" *{unit}$", ""),
-                (_IN_BRACKETS, r"-\1"),
+                *_NEGATIVES,
             ):
                 body = pc.replace_substring_regex(body, pattern, plain)
         # A unit leaves no doubt that 1,000 is a number, even if training had none so large.
@@ -338,12 +344,12 @@ def has_codes(texts: pa.Array) -> bool:
 
 
 def _tidy(texts: pa.Array) -> pa.Array:
-    """Texts with plain spaces, apostrophes and minus signs, and -5 for (5)."""
+    """Texts with plain digits, spaces, apostrophes and minus signs, and -5 for (5) and 5-."""
     texts = pc.utf8_trim_whitespace(texts.cast(pa.large_string()))
-    if pc.any(pc.match_substring_regex(texts, "[\uff01-\uff5e]")).as_py():
-        translated = [text and text.translate(_FULL_WIDTH) for text in texts.to_pylist()]
+    if pc.any(pc.match_substring_regex(texts, _OTHER_FORMS)).as_py():
+        translated = [text and text.translate(_PLAIN_CHARACTERS) for text in texts.to_pylist()]
         texts = pa.array(translated, texts.type)
-    if pc.any(pc.match_substring_regex(texts, r"^\(|[^ -~]")).as_py():
+    if pc.any(pc.match_substring_regex(texts, r"^\(|-$|[^ -~]")).as_py():
         for pattern, plain in _PLAIN_FORMS:
             texts = pc.replace_substring_regex(texts, pattern, plain)
     return texts
