@@ -301,6 +301,16 @@ def test_numbers_in_another_unit_are_refused() -> None:
             "missing, write missing_values: [99.9] and missing: median.",
         ),
         (
+            [*range(18, 60), 2147483647, 2147483647],
+            "c: 2147483647 is far from all other values (18 to 59) and occurs in 2 rows. If it "
+            "means missing, write missing_values: [2147483647] and missing: median.",
+        ),
+        (
+            [*(18.2 + i for i in range(40)), 0, 0],
+            "c: 0 is far from all other values (18.2 to 57.2) and occurs in 2 rows. If it means "
+            "missing, empty these cells and write missing: median.",
+        ),
+        (
             [20240101, 20240215, 20240320, 20240402, 20241231],
             "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
             "'%Y%m%d'}}}.",
@@ -325,6 +335,7 @@ def test_numbers_in_another_unit_are_refused() -> None:
         ),
         ([*range(18, 60), -999], ""),  # one mistake is no code
         ([0, 0, 1, 1, 1, 9], ""),
+        ([0, 0, *range(5, 60)], ""),
         ([2019, 2020, 2021, 2022, 2023], ""),
         ([20240101, 20240215, 20240320, 20240402, 20241399], ""),
     ],

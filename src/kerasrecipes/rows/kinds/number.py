@@ -27,7 +27,7 @@ FEW_NUMBERS = 20
 _FEW_CODES = 100
 _MOST_LOOKED_AT = 2_000
 _RARE = 0.01
-_FEWEST_BESIDE_SENTINEL = 5
+_FEWEST_BESIDE_SENTINEL, _FEWEST_BESIDE_ZERO = 5, 20
 _LEAST_DATE = 190_000
 
 _FEWEST_GROUPED = 3
@@ -280,12 +280,20 @@ class NumberColumn(Column):
             n = len(values) - int(is_other.sum())
             if 1 < n < len(values) and _is_far(value, n, values[is_other]):
                 others = values[is_other]
-                number = float(str(value))  # NumPy writes a float32's own digits, 0.1
+                number = float(self.read_exact(cells)[0][arrays[0] == value][0])
+                if number == float(value):
+                    number = float(str(value))  # NumPy writes a float32's own digits, 0.1
                 shown = int(number) if number.is_integer() and abs(number) < 1e15 else number
+                # Other columns have zeros, too.
+                remedy = (
+                    f"write missing_values: [{shown}] and"
+                    if shown
+                    else "empty these cells and write"
+                )
                 return (
                     f"{self.name}: {shown} is far from all other values ({others.min():g} to "
-                    f"{others.max():g}) and occurs in {n:,} rows. If it means missing, write "
-                    f"missing_values: [{shown}] and missing: median."
+                    f"{others.max():g}) and occurs in {n:,} rows. If it means missing, {remedy} "
+                    "missing: median."
                 )
         return ""
 
@@ -395,12 +403,16 @@ def _are_quantities(cells: Cells, style: NumberStyle, texts: pa.Array) -> bool:
 
 
 def _is_far(value: float, n: int, others: NDArray[Any]) -> bool:
-    """Whether a value that occurs n times is far from all others."""
+    """Whether a value that occurs n times is far from all others, as -999 is and 0 may be."""
     first, last = float(others.min()), float(others.max())
     gap, spread = max(first - value, value - last), last - first
     # Where all else is above zero, a number below that is the most frequent is not an amount.
     may_be_odd = value < 0 <= first and gap > 0.05 * spread
-    if gap <= spread and not may_be_odd:
+    # As a size or a weight, 0 is no amount where many others begin well above it.
+    may_be_empty = value == 0 and gap > 0.2 * spread
+    if gap <= spread and not (may_be_odd or may_be_empty):
         return False
     counts = np.unique(others, return_counts=True)[1]
+    if may_be_empty and len(counts) >= _FEWEST_BESIDE_ZERO:
+        return True
     return len(counts) >= _FEWEST_BESIDE_SENTINEL and (gap > spread or n > 2 * int(counts.max()))
