@@ -235,6 +235,20 @@ def test_24_00_is_the_end_of_its_day() -> None:
             "durations, such as '1:59.06' (row 0); to use them, write one number each, such as "
             "minutes",
         ),
+        *(
+            (
+                texts,
+                f"durations, such as '{texts[0]}' (row 0); to use them, write one number each, "
+                "such as minutes",
+            )
+            for texts in (
+                ["2h 54m", "19h", "5m"],
+                ["1 year 3 months", "2 years"],
+                ["2시간 5분", "40분"],
+                ["PT1H30M", "PT45M"],
+                ["1 days 10:07:00", "0 days 02:10:00"],
+            )
+        ),
     ],
 )
 def test_dates_that_need_a_person_are_categories_with_a_hint(texts: list[str], hint: str) -> None:

@@ -31,7 +31,14 @@ from kerasrecipes.rows.words import SHOWN, count, write_use
 
 DATE_PARTS: tuple[str, ...] = ("year", "month", "day", "weekday", "hour", "minute", "second")
 _PARTS_OF_TIME = DATE_PARTS[4:]
-_DURATION = re.compile(r"\d+:\d\d(?::\d\d)?(?:\.\d+)?")
+_UNITS_OF_TIME = "y|yrs?|years?|mo|months?|w|weeks?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|"
+_UNITS_OF_TIME += "seconds?|년|개월|주|일|시간|분|초"
+_DURATION = re.compile(
+    r"(?:\d+ days?,? )?\d+:\d\d(?::\d\d)?(?:\.\d+)?|"
+    rf"(?:P?T?\d+ ?(?:{_UNITS_OF_TIME})[ ,]*)+",
+    re.IGNORECASE,
+)
+_TWO_NUMBERS = re.compile(r"\d+\D+\d")
 _OFFSET = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$"
 _FAR_YEARS = (1901, 2199)
 """Dates of years outside these are seldom real dates: 9999-12-31 means "no end"."""
@@ -62,7 +69,8 @@ class DateColumn(Column):
             wrong &= np.isnat(readings[0].dates)
         words = cells.take_names(wrong)
         may_be_times = not readings or is_time_only(readings[0].date_format)
-        if words and may_be_times and all(map(_DURATION.fullmatch, words)):
+        are_durations = may_be_times and all(map(_DURATION.fullmatch, words))
+        if are_durations and any(map(_TWO_NUMBERS.search, words)):
             shown = f"durations, such as {cells.show_first(wrong)}"
             return Finding(
                 None, hint=f"{shown}; to use them, write one number each, such as minutes"

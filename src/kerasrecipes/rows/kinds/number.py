@@ -64,8 +64,9 @@ _WRITTEN = re.compile(
     rf"\s*(?P<after>{_UNIT})?"
 )
 _MARKED = re.compile(
-    r"(?=.*[^\d\s.,'+-])[^\w+(-]{0,3}[+-]?[0-9]+(?:[.,'][0-9]+)*\s*[^\d:/,-]{0,5}[23]?"
+    r"(?=.*[^\d\s.,'+-])[^\w+(-]{0,3}[+-]?[0-9]+(?:[.,'][0-9]+)*\s*[^\d:/,-]{0,8}[23]?"
 )
+_NUMBER_INSIDE, _DIGIT = re.compile(r"[0-9]+(?:[.,][0-9]+)?"), re.compile("[0-9]")
 _IN_EITHER_NOTATION = re.compile(r"[+-]?(0|[1-9][0-9]*)([.,][0-9]+)?")
 _NO_UNITS = frozenset(
     [
@@ -382,16 +383,23 @@ def _find_marks(bodies: Sequence[str], notation: Notation) -> tuple[str, str | N
 
 
 def _hint_at_marks(cells: Cells) -> Finding | None:
-    """A hint on numbers with marks that cannot be read: 3.5K and 2M, ~12, 1.5 and 2,5."""
+    """A hint on numbers that cannot be read: 3.5K and 200, ~12, 1.5 and 2,5; 120/80, 4.1 ± 0.2."""
     names = cells.names[:_MOST_LOOKED_AT]
     if len(names) <= FEW_NUMBERS:
         return None
-    if not (all(map(_MARKED.fullmatch, names)) or all(map(_IN_EITHER_NOTATION.fullmatch, names))):
+    marked = [name for name in names if not _IN_EITHER_NOTATION.fullmatch(name)]
+    if all(map(_MARKED.fullmatch, marked)):
+        shown = " and ".join(write_value(name) for name in (marked or names)[:2])
+        hint = f"numbers with marks, such as {shown}; write them as plain numbers to use them"
+        return Finding(None, hint=hint)
+    (shape, *others) = {_NUMBER_INSIDE.sub("0", name) for name in names}
+    # Phone numbers and other codes have as many digits each; addresses and versions have points.
+    are_alike = len({_DIGIT.sub("0", name) for name in names}) == 1 and "." not in names[0]
+    is_code = are_alike or shape[0].isalpha() or not shape.strip("0.")
+    if others or is_code or shape.count("0") not in (2, 3):
         return None
-    shown = " and ".join(write_value(name) for name in names[:2])
-    return Finding(
-        None, hint=f"numbers with marks, such as {shown}; write them as plain numbers to use them"
-    )
+    hint = f"several numbers each, such as {write_value(names[0])}; write a column for each"
+    return Finding(None, hint=f"{hint} to use them")
 
 
 def _are_quantities(cells: Cells, style: NumberStyle, texts: pa.Array) -> bool:
