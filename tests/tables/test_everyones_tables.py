@@ -160,6 +160,17 @@ def test_classes_of_which_hardly_any_recurs_are_refused(call) -> None:
     assert "target who has 40 classes in 60 rows" in said
 
 
+def test_a_target_of_numbers_with_marks_says_how_to_predict_them(call) -> None:
+    hint = "numbers with marks, such as '$2.0M' and '$2.1M'; write them as plain numbers to use"
+    rents = [f"${2 + i / 10:.1f}M" for i in range(40)] * 2
+    found = draft(write_table("flats.csv", {"size": range(80), "rent": rents}), "rent")
+    assert found.found.hints[0] == f"rent: {hint} them."
+    write_table("few.csv", {"size": range(60), "rent": rents[:60]})
+    code, said = call("init", "few.csv", "--target", "rent")
+    assert code == 2
+    assert hint in " ".join(said.split())
+
+
 @pytest.mark.parametrize("word", ["None", "NA"])
 def test_a_frequent_word_for_missing_is_a_class(word: str) -> None:
     classes = [(word, "Minor", "Severe")[i % 3] for i in range(N_ROWS)]

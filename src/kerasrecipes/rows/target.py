@@ -25,6 +25,7 @@ from kerasrecipes.rows.kinds import (
     NumberColumn,
 )
 from kerasrecipes.rows.kinds.base import describe_wrong_share
+from kerasrecipes.rows.kinds.category import find_lists
 from kerasrecipes.rows.words import SHOWN, ask_meant, list_some
 
 ClassType = Literal["text", "integer", "boolean"]
@@ -62,7 +63,7 @@ _AMOUNT_WORDS = frozenset(
 )
 """Words in the name of a column of ratings or counts."""
 
-_MANY_CLASSES = 10
+MANY_CLASSES = 10
 """So many classes or more, and more than half as many as rows, are probably not classes."""
 
 
@@ -184,11 +185,14 @@ def find_target(
 
 def recognise_target(cells: Cells) -> Finding:
     """How a target would be taken as a feature, were it not an identifier."""
+    hint = ""
     for kind in (BooleanColumn, DateColumn, NumberColumn):
-        finding = kind.recognise(cells)
-        if finding is not None and finding.column is not None:
+        finding = kind.recognise(cells) or Finding(None)
+        if finding.column is not None:
             return finding
-    return Finding(CategoryColumn.take(cells, "string_categorical", {}))
+        hint = hint or finding.hint
+    column = CategoryColumn.take(cells, "string_categorical", {})
+    return Finding(column, hint=hint or find_lists(cells))
 
 
 def _read_names(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
@@ -325,6 +329,8 @@ def _check_classes(
     remedy = "Choose another target"
     if cells.is_number:
         remedy = "Write task: regression if it is a number to predict, or choose another target"
+    elif hint := recognise_target(cells).hint:
+        remedy = f"Note: {hint}. Or choose another target"
     if n_classes == 1:
         yield (
             f"target {name} has one class only, {write_value(class_names[0])}: there is nothing to "
@@ -335,7 +341,7 @@ def _check_classes(
             f"target {name} has as many classes as rows, {n_rows:,}: none occurs twice, so nothing "
             f"can be learned. {remedy}."
         )
-    elif not is_asked and n_classes >= _MANY_CLASSES and 2 * n_classes > n_rows:
+    elif not is_asked and n_classes >= MANY_CLASSES and 2 * n_classes > n_rows:
         yield (
             f"target {name} has {n_classes:,} classes in {n_rows:,} rows, such as "
             f"{', '.join(map(write_value, class_names[:3]))}: too few rows of each to learn from. "

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable, name_value
 from kerasrecipes.rows.kinds.base import Column, Finding, Kind
 from kerasrecipes.rows.kinds.number import are_plain_numbers
@@ -23,6 +24,7 @@ FEW_VALUES = 100
 """Texts of at most so many distinct values are categories, however few the rows."""
 
 _FEWEST_ROWS_UNLIKE = 20
+_FEWEST_LISTS, _MOST_LOOKED_AT = 10, 2_000
 """From so many rows on, texts of which none recurs are not categories."""
 
 
@@ -66,15 +68,17 @@ class CategoryColumn(Column):
         n_distinct, n_values = len(cells.names), cells.n_values
         is_unlike = n_distinct == n_values >= _FEWEST_ROWS_UNLIKE
         is_unlike |= n_distinct > max(FEW_VALUES, n_values / 2)
+        hint = find_lists(cells)
         if is_unlike and not cells.is_category:
             what = f"{n_distinct:,} distinct texts in {n_values:,} rows: an identifier or free text"
-            return Finding(None, what, f"to use it: {write_use(cells.name, 'string_hashed')}")
+            use = f"to use it: {write_use(cells.name, 'string_hashed')}"
+            return Finding(None, what, hint or use)
         feature = "string_categorical"
         column = cls.take(cells, feature, FEATURES[feature])
         n_most, reason = column.arguments["max_tokens"], count(n_distinct, "distinct value")
         if n_distinct > n_most:
             reason += f", the {n_most} most frequent of them distinguished"
-        return Finding(replace(column, reason=reason))
+        return Finding(replace(column, reason=reason), hint=hint)
 
     @classmethod
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
@@ -144,6 +148,18 @@ class CategoryColumn(Column):
             elif n_missing:
                 rows[-1, -1] = 1
         return CategoryCode(kept, rare, rows)
+
+
+def find_lists(cells: Cells) -> str:
+    """A hint on lists of a few items, such as "drama|war": of any length, in any combination."""
+    names = cells.names[:_MOST_LOOKED_AT]
+    for mark in "|;,":
+        lists = [[item.strip() for item in name.strip("[]{}").split(mark)] for name in names]
+        n_items, lengths = len({item for each in lists for item in each}), {*map(len, lists)}
+        if len(lengths) > 1 and _FEWEST_LISTS <= len(names) >= 2 * n_items:
+            shown = write_value(next(name for name in names if mark in name))
+            return f"lists, such as {shown}; to use their items, write a column of 0 and 1 for each"
+    return ""
 
 
 def _name_number(text: str) -> str:
