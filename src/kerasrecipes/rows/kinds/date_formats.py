@@ -15,16 +15,30 @@ from numpy.typing import NDArray
 
 Dates = NDArray[np.datetime64]
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_GERMAN = {"mär": "mar", "mai": "may", "okt": "oct", "dez": "dec"}
-"""German months whose first three letters differ from the English ones."""
+_LONG_MONTHS = """
+january february march april may june july august september october november december
+januar februar märz april mai juni juli august september oktober november dezember
+janvier février mars avril mai juin juillet août septembre octobre novembre décembre
+enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro
+gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
+января февраля марта апреля мая июня июля августа сентября октября ноября декабря
+""".split()
+_SHORT_MONTHS = """
+jan feb mar apr may jun jul aug sep oct nov dec
+janv fév mär avr mai juin juil août sept okt nov dez
+ene févr mars abr mayo jun jul ago set out nov déc
+gen fev mar apr mag giu lug ago sept ott nov dic
+""".split()
+"""In each line from January to December, in the languages that ``_DIRECTIVES`` names."""
+_MONTHS = {
+    word: i % 12 + 1 for each in (_LONG_MONTHS, _SHORT_MONTHS) for i, word in enumerate(each)
+}
 _DIRECTIVES = {
     "%Y": r"\d{4}", "%y": r"\d{2}", "%q": "[1-4]", "%m": r"\d{1,2}", "%d": r"\d{1,2}",
     "%G": r"\d{4}", "%V": r"\d{2}", "%u": "[1-7]", "%s": r"\d{9,13}",
-    "%b": "|".join((*_MONTHS, *_GERMAN)),
-    "%B": "january|february|march|april|may|june|july|august|september|october|november|december|"
-    "januar|februar|märz|mai|juni|juli|oktober|dezember",
-    "%a": "mon|tue|wed|thu|fri|sat|sun|[월화수목금토일月火水木金土日]",
+    "%b": "|".join(_SHORT_MONTHS), "%B": "|".join(_LONG_MONTHS),
+    "%a": "mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|[월화수목금토일月火水木金土日]",
     "%A": "monday|tuesday|wednesday|thursday|friday|saturday|sunday|[월화수목금토일]요일|"
     "[月火水木金土日]曜日",
     "%H": r"\d{1,2}", "%I": r"\d{1,2}", "%M": r"\d{2}", "%S": r"\d{2}", "%f": r"\d{1,6}",
@@ -32,11 +46,12 @@ _DIRECTIVES = {
 }  # fmt: skip
 """Directives that texts may contain; "%q" is a quarter, "%s" seconds or milliseconds since 1970.
 
-Names are English, German, Korean or Japanese, whatever the locale.
+Names are English, German, Korean or Japanese, whatever the locale; those of months also French,
+Spanish, Portuguese, Italian or Russian.
 """
 _DATES = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y. %m. %d.", "%Y. %m. %d", "%Y년 %m월 %d일"),
-    *("%Y년%m월%d일", "%Y年%m月%d日", "%Y%m%d", "%Y-%b-%d"),
+    *("%Y년%m월%d일", "%Y年%m月%d日", "%Y%m%d", "%Y-%b-%d", "%Y.%m.%d.", "%d.%m.%Y."),
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%m.%d.%Y", "%d %m %Y"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%m.%d.%y"),
     *("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d. %b %Y", "%d %b %y", "%d-%b-%y", "%d%b%Y"),
@@ -44,7 +59,8 @@ _DATES = (
     *("%Y-%m-%d(%a)", "%Y-%m-%d (%a)", "%Y.%m.%d(%a)", "%Y.%m.%d (%a)", "%Y년 %m월 %d일(%a)"),
     *("%Y년 %m월 %d일 (%a)", "%Y년 %m월 %d일 %A", "%Y年%m月%d日(%a)", "%Y年%m月%d日 %A"),
     *("%a, %d %b %Y", "%a %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%a, %b %d, %Y"),
-    *("%b. %d, %Y", "%d. %b. %Y", "%G-W%V-%u", "%GW%V%u"),
+    *("%a, %d.%m.%Y", "%a %d.%m.%Y", "%a, %m/%d/%Y", "%a %m/%d/%Y", "%d de %B de %Y"),
+    *("%G-W%V-%u", "%GW%V%u"),
 )
 _YEAR_FIRST = ("%y.%m.%d", "%y/%m/%d", "%y-%m-%d", "%y년 %m월 %d일", "%y%m%d")
 """Taken where no other format fits as well, or all dates would be in more years."""
@@ -52,6 +68,7 @@ _MONTHLY = (
     *("%Y-%m", "%Y/%m", "%Y.%m", "%m/%Y", "%m-%Y", "%m.%Y", "%Y년 %m월", "%Y년%m월", "%b-%y"),
     *("%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%B %y", "%Y-%b", "%Y %b", "%y-%b", "%b'%y"),
     *("%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y/Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%Y년 %q분기"),
+    *("%Y년%q분기", "%Y.%q분기", "%q. Quartal %Y", "%B de %Y"),
     *("%qQ%Y", "%qQ %Y", "%qQ%y", "%qQ %y", "Q%q'%y", "Q%q %y", "%Y년 %q/4분기", "%G-W%V", "%GW%V"),
 )
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f")
@@ -216,10 +233,8 @@ def _read_days(fields: Mapping[str, pa.Array]) -> tuple[Dates, NDArray[np.bool_]
         year = _read_field(fields, "y", 70)
         year = year + np.where(year < 69, 2000, 1900)
     if names := fields.get("b", fields.get("B")):
-        name = pc.utf8_lower(pc.utf8_slice_codeunits(names, 0, 3))
-        for german, english in _GERMAN.items():
-            name = pc.replace_substring(name, german, english)
-        month = pc.index_in(name, pa.array(_MONTHS)).fill_null(0).to_numpy() + 1
+        places = pc.index_in(pc.utf8_lower(names), pa.array(_MONTHS)).fill_null(0).to_numpy()
+        month = np.array([*_MONTHS.values()])[places]
     if "q" in fields:
         month = 3 * _read_field(fields, "q", 1) - 2
     if "V" in fields:
@@ -356,6 +371,7 @@ def _write_pattern(date_format: str | None) -> str:
     pattern = re.sub("%([MS])(?=[분초分秒])", r"(?P<\1>\\d{1,2})", pattern)  # 9시 5분
     if re.search("%[bB]", date_format):
         pattern = pattern.replace("%d", "%d(?:st|nd|rd|th)?")
+    pattern = pattern.replace("%b", "%b\\.?")  # "Sept." next to "May"
     return re.sub("%([A-Za-z])", lambda found: f"(?P<{found[1]}>{_DIRECTIVES[found[0]]})", pattern)
 
 
