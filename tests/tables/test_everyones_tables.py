@@ -407,7 +407,6 @@ DAY = ("year", "month", "day", "weekday")
         ("%d.%m.%y", DAY),
         ("%m/%d/%y", DAY),
         ("%b %d, %Y", DAY),
-        ("%b. %d, %Y", DAY),
         ("%d. %B %Y", DAY),
         ("%Y년%m월%d일", DAY),
         ("%Y年%m月%d日", DAY),

@@ -153,9 +153,11 @@ def test_lists_are_no_categories() -> None:
 def test_spellings_that_look_alike_are_reported() -> None:
     composed, decomposed = "caf\u00e9", "cafe\u0301"
     assert find_remark([composed, decomposed, "tea"] * 9) == (
-        f"c: '{composed}' and '{decomposed}' differ in capital letters or Unicode form only, and "
-        "are different categories. If they mean the same, spell them the same way."
+        f"c: '{composed}' and '{decomposed}' differ in capital letters, spaces or Unicode form "
+        "only, and are different categories. If they mean the same, spell them the same way."
     )
+    assert "differ" in find_remark(["New York", "New  York", "Rome"] * 9)
+    assert "differ" in find_remark(["Seoul", "Seoul\u200b", "Rome"] * 9)
 
 
 def test_a_category_that_no_row_has_does_not_count() -> None:

@@ -116,6 +116,7 @@ PARTS = ("year", "month", "day", "hour", "minute", "second")
          [*JULY_9, 17, 5, 30]),
         (["Tue Jul 09 17:05:30 +0000 2019", "Thu Dec 31 01:00:00 +0000 2020"],
          "%a %b %d %H:%M:%S %z %Y", [*JULY_9, 17, 5, 30]),
+        (["Jul. 9, 2019", "May 31, 2020"], "%b %d, %Y", JULY_9),
         (["9 Sept. 2019", "31 May 2020"], "%d %b %Y", [2019, 9, 9]),
         (["9 juil. 2019", "31 déc. 2020", "1 mai 2020"], "%d %b %Y", JULY_9),
         (["9 juillet 2019", "31 décembre 2020", "1 août 2020"], "%d %B %Y", JULY_9),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 import numpy as np
 import pyarrow as pa
@@ -97,17 +97,17 @@ class CategoryColumn(Column):
         return [np.array([*names, ""], dtype=object)], np.zeros(len(names), dtype=bool)
 
     def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
-        """Categories that differ in capital letters or Unicode forms only."""
+        """Categories that differ in capital letters, spaces or Unicode forms only."""
         first: dict[str, str] = {}
         pairs = [
             f"'{other}' and '{name}'"
             for name in cells.names
-            if (other := first.setdefault(normalize("NFKC", name).casefold(), name)) != name
+            if (other := first.setdefault(_fold(name), name)) != name
         ]
         if not pairs:
             return ""
         are_cases = len({*map(str.casefold, cells.names)}) == len(first)
-        forms = "" if are_cases else " or Unicode form"
+        forms = "" if are_cases else ", spaces or Unicode form"
         return (
             f"{self.name}: {list_some(pairs)} differ in capital letters{forms} only, and are "
             "different categories. If they mean the same, spell them the same way."
@@ -148,6 +148,12 @@ class CategoryColumn(Column):
             elif n_missing:
                 rows[-1, -1] = 1
         return CategoryCode(kept, rare, rows)
+
+
+def _fold(name: str) -> str:
+    """A name without what a reader hardly sees: capital letters, spaces and Unicode forms."""
+    plain = normalize("NFKC", name).casefold()
+    return "".join(char for char in plain if not char.isspace() and category(char) != "Cf")
 
 
 def find_lists(cells: Cells) -> str:
