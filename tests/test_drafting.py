@@ -462,10 +462,17 @@ def test_columns_that_would_stop_training_are_dropped(random) -> None:
     y[0] = np.nan
     draft = draft_recipe(str(write_table(random, a=None, b=values, c=5, y=y)))
     assert dict(draft.found.drop) == {
-        "b": "infinite values in rows 3, 7",
+        "b": "infinite values in lines 5, 9",
         "c": "one value only: nothing to learn from",
     }
     assert draft.recipe.dataset.drop == ["b", "c"]
+
+
+def test_numbers_that_float32_cannot_distinguish_give_a_hint(random) -> None:
+    columns = {"n": 2**62 + np.arange(N_ROWS), "x": None, "y": 10**9 + random.random(N_ROWS)}
+    hints = draft_recipe(str(write_table(random, **columns))).found.hints
+    assert f"n ({N_ROWS} distinct values become 1)" in hints[0]
+    assert "target y" in hints[1]
 
 
 # ---- where the file goes ----------------------------------------------------------------------

@@ -461,7 +461,7 @@ def test_columns_that_float32_damages_are_told() -> None:
         "time: the numbers look like dates. If they are, write features: {time: {date: {format: "
         "'%s'}}}."
     )
-    assert load(table, **keys).warnings == (MERGED.format("time", remedy), are_dates)
+    assert load(table, **keys).warnings == (are_dates, MERGED.format("time", remedy))
     assert load(table, drop=["time"], **keys).warnings == ()
     smaller = table | {"time": [time - TIMES[0] for time in TIMES]}
     assert load(smaller, **keys).warnings == ()  # as the warning advises

@@ -29,7 +29,7 @@ from kerasrecipes.rows.kinds import (
 from kerasrecipes.rows.table import describe_words
 from kerasrecipes.rows.target import MANY_CLASSES, check_type, recognise_target
 from kerasrecipes.rows.texts import find_texts
-from kerasrecipes.rows.words import ask_meant, list_columns, list_some, show_places
+from kerasrecipes.rows.words import ask_meant, list_columns, list_some
 
 if TYPE_CHECKING:
     from kerasrecipes.drafting.image_sizes import ImageFacts
@@ -202,7 +202,7 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     hints += [_NO_HEADER] if spec.csv.header == "none" else []
     hints += [hint] if hint else []
     inputs = cast(dict[str, NDArray[Any]], source.inputs)
-    useless = dict(_find_useless(source, inputs))
+    useless = dict(_find_useless(source, inputs, target_cells))
     if len(useless) == len(source.columns):
         useless = {}
     columns = tuple(column for column in source.columns if column.name not in useless)
@@ -342,13 +342,14 @@ def _check_target(cells: Cells, dataset: str) -> None:
         raise DataError(dataset, [problem])
 
 
-def _find_useless(source: Source, inputs: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, str]]:
+def _find_useless(
+    source: Source, inputs: Mapping[str, NDArray[Any]], target: Cells
+) -> Iterator[tuple[str, str]]:
     for column in source.columns:
         arrays = [inputs[name] for name in column.inputs]
         infinite = [np.flatnonzero(np.isinf(a)) for a in arrays if a.dtype != object]
         if any(map(len, infinite)):
-            places = show_places(source.rows[infinite[0]].tolist())
-            yield column.name, f"infinite values in {places}"
+            yield column.name, f"infinite values in {target.locate(source.rows[infinite[0]])}"
         elif all(_has_one_value(values) for values in arrays):
             yield column.name, "one value only: nothing to learn from"
 

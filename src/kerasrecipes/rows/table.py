@@ -198,6 +198,7 @@ class Table(Rows):
         for column in columns:
             if column.name not in spec.features:
                 whole.remarks += find_code(column, arrays[column.inputs[0]])
+        whole.remarks += _warn_of_merged(read.merged, target, target_cells)
         inputs = () if sample else columns
         whole.remarks += remark_on_rows(read, inputs, target, target_cells, label)
         source = Source(
@@ -216,7 +217,6 @@ class Table(Rows):
                 *(f"{note}." for note in table.notes),
                 *_warn_of_columns(left_out),
                 *_warn_of_rows(read, known, keep, target_cells),
-                *_warn_of_merged(read.merged, target, target_cells),
                 *whole.remarks,
             ),
             class_type=target.class_type,
