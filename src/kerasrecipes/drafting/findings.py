@@ -27,7 +27,7 @@ from kerasrecipes.rows.kinds import (
     find_row_number,
 )
 from kerasrecipes.rows.table import describe_words
-from kerasrecipes.rows.target import MANY_CLASSES, check_type, recognise_target
+from kerasrecipes.rows.target import MAX_CODES, check_type, recognise_target
 from kerasrecipes.rows.texts import find_texts
 from kerasrecipes.rows.words import ask_meant, list_columns, list_some
 
@@ -195,7 +195,7 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     source = rows.judge(table, spec)
     words = describe_words([target_cells]) if source.class_type == "text" else ""
     hints += [f"{target}:{words}"] if words and source.class_names else []
-    are_many = len(source.class_names) >= MANY_CLASSES
+    are_many = len(source.class_names) > MAX_CODES
     amounts = recognise_target(target_cells).hint if are_many else ""
     hints += [f"{target}: {amounts}."] if amounts else []
     hints = [*wrong_hints, *hints, *(f"{note[0].upper()}{note[1:]}." for note in table.notes)]

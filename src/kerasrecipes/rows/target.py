@@ -63,7 +63,7 @@ _AMOUNT_WORDS = frozenset(
 )
 """Words in the name of a column of ratings or counts."""
 
-MANY_CLASSES = 10
+_MANY_CLASSES = 10
 """So many classes or more, and more than half as many as rows, are probably not classes."""
 
 
@@ -341,7 +341,7 @@ def _check_classes(
             f"target {name} has as many classes as rows, {n_rows:,}: none occurs twice, so nothing "
             f"can be learned. {remedy}."
         )
-    elif not is_asked and n_classes >= MANY_CLASSES and 2 * n_classes > n_rows:
+    elif not is_asked and n_classes >= _MANY_CLASSES and 2 * n_classes > n_rows:
         yield (
             f"target {name} has {n_classes:,} classes in {n_rows:,} rows, such as "
             f"{', '.join(map(write_value, class_names[:3]))}: too few rows of each to learn from. "

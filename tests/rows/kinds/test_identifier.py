@@ -63,6 +63,7 @@ def test_what_is_left_out_and_why(values: Any, reason: str, hint: str) -> None:
                 "userID",
                 "회원번호",
                 "phone",
+                "ISBN",
             )
         ),
         *(

@@ -130,7 +130,13 @@ def test_what_only_looks_like_a_number(texts: list[str]) -> None:
 
 
 def test_a_file_with_types_that_holds_texts_means_codes_where_they_are_few() -> None:
-    assert recognise(["10", "20"], has_types=True).column.kind == "category"
+    finding = recognise(["10", "20"], has_types=True)
+    assert (finding.column.kind, finding.hint) == (
+        "category",
+        "whole numbers, written as text; if they are amounts, write float_normalized, or task: "
+        "regression for a target",
+    )
+    assert recognise([str(i) for i in range(30)], has_types=True).column.kind == "number"
     assert recognise([str(i) for i in range(101)] * 2, has_types=True).column.kind == "number"
     finding = recognise(["10", "20", "30", "abc"], has_types=True)
     assert (finding.column.kind, finding.problem) == ("category", "")

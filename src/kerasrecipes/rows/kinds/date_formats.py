@@ -15,24 +15,26 @@ from numpy.typing import NDArray
 
 Dates = NDArray[np.datetime64]
 
-_LONG_MONTHS = """
-january february march april may june july august september october november december
-januar februar märz april mai juni juli august september oktober november dezember
-janvier février mars avril mai juin juillet août septembre octobre novembre décembre
-enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
-janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro
-gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
-января февраля марта апреля мая июня июля августа сентября октября ноября декабря
-""".split()
-_SHORT_MONTHS = """
-jan feb mar apr may jun jul aug sep oct nov dec
-janv fév mär avr mai juin juil août sept okt nov dez
-ene févr mars abr mayo jun jul ago set out nov déc
-gen fev mar apr mag giu lug ago sept ott nov dic
-""".split()
-"""In each line from January to December, in the languages that ``_DIRECTIVES`` names."""
+_LONG_MONTHS = (
+    "january|february|march|april|may|june|july|august|september|october|november|december",
+    "januar|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember",
+    "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
+    "enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre",
+    "janeiro|fevereiro|março|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro",
+    "gennaio|febbraio|marzo|aprile|maggio|giugno|luglio|agosto|settembre|ottobre|novembre|dicembre",
+    "января|февраля|марта|апреля|мая|июня|июля|августа|сентября|октября|ноября|декабря",
+)
+_SHORT_MONTHS = (
+    "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec",
+    "janv|fév|mär|avr|mai|juin|juil|août|sept|okt|nov|dez",
+    "ene|févr|mars|abr|mayo|jun|jul|ago|set|out|nov|déc",
+    "gen|fev|mar|apr|mag|giu|lug|ago|sept|ott|nov|dic",
+)
+"""From January to December, in the languages that ``_DIRECTIVES`` names."""
 _MONTHS = {
-    word: i % 12 + 1 for each in (_LONG_MONTHS, _SHORT_MONTHS) for i, word in enumerate(each)
+    word: month
+    for words in (*_LONG_MONTHS, *_SHORT_MONTHS)
+    for month, word in enumerate(words.split("|"), 1)
 }
 _DIRECTIVES = {
     "%Y": r"\d{4}", "%y": r"\d{2}", "%q": "[1-4]", "%m": r"\d{1,2}", "%d": r"\d{1,2}",

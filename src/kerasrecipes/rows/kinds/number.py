@@ -204,7 +204,8 @@ class NumberColumn(Column):
         are_numbers = not n_wrong or is_rare or len(np.unique(numbers[~wrong])) > FEW_NUMBERS
         if are_numbers and _are_quantities(cells, style, texts):
             return finding
-        return Finding(None, hint=finding.hint)
+        hint = "whole numbers, written as text; if they are amounts, write float_normalized, or "
+        return Finding(None, hint=finding.hint or f"{hint}task: regression for a target")
 
     @classmethod
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
@@ -407,7 +408,8 @@ def _are_quantities(cells: Cells, style: NumberStyle, texts: pa.Array) -> bool:
     if style.unit or style.thousands or not cells.notation.has_types:
         return True
     are_whole = all(text.lstrip("+-").isdigit() for text in texts.to_pylist())
-    return not are_whole or len(texts) > _FEW_CODES
+    are_unlike = len(texts) > FEW_NUMBERS and 2 * len(texts) > cells.n_values
+    return not are_whole or len(texts) > _FEW_CODES or are_unlike
 
 
 def _is_far(value: float, n: int, others: NDArray[Any]) -> bool:
