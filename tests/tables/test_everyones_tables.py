@@ -571,6 +571,16 @@ def test_a_row_of_totals_is_reported(label: str) -> None:
     )
 
 
+def test_totals_in_the_first_row_are_reported() -> None:
+    towns = [f"{'NSW'[i % 3]},{line}" for i, line in enumerate(LINES)]
+    total = f"합 계,{sum(SIZES)},{sum(ROOMS)},{sum(RENTS)}"
+    found = draft(write("sales.csv", ["town,size,rooms,rent", total, *towns]), "rent")
+    assert found.found.hints == (
+        "The first row, line 2 ('합 계'), looks like a total: size, rooms, rent there is the sum "
+        "of the rows below. Remove it from the file.",
+    )
+
+
 def test_totals_are_reported_where_their_label_stands_among_numbers() -> None:
     total = f"Total,{sum(ROOMS)},{sum(RENTS)}"
     found = draft(write("sales.csv", ["size,rooms,rent", *LINES, total]), "rent")

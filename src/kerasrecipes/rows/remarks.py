@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 
 _TOTALS = (
-    *("total", "totals", "grand total", "sum", "sums", "overall", "average", "mean", "gesamt"),
+    *("total", "totals", "grandtotal", "sum", "sums", "overall", "average", "mean", "gesamt"),
     *("summe", "insgesamt", "totale", "somme", "suma", "итого", "всего", "합계", "총계", "총합"),
-    *("소계", "평균", "合計", "合计", "总计"),
+    *("소계", "평균", "계", "전국", "合計", "合计", "总计"),
 )
 _FEWEST_ROWS = 5
 _SAMPLE = 1_000
@@ -62,51 +62,60 @@ def remark_on_rows(
     columns: Sequence[Column],
     target: Target,
     targets: Sequence[Cells],
-    label: str,
+    labels: Mapping[int, str],
 ) -> Iterator[str]:
-    """Find points to check in the target and in the last row."""
+    """Find points to check in the target, and in the first and the last row."""
     numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}
     for column, cells in zip(target.columns, targets, strict=True):
         arrays = column.read(cells)[0] if isinstance(column, NumberColumn) else []
         numbers |= dict(zip(column.inputs, arrays, strict=False))
         if remark := column.remark(cells, arrays):
             yield remark
-    yield from _find_totals(label, numbers, targets[0].locate(np.array([len(read.complete) - 1])))
+    for row, label in labels.items():
+        where = targets[0].locate(np.arange(len(read.complete))[[row]])
+        yield from _find_totals(row, label, numbers, where)
 
 
-def find_label(columns: Iterable[Cells]) -> str:
-    """The word for totals that occurs only in the last row; empty if there is none."""
-    for cells in columns:
-        # Finding distinct values also checks that texts are UTF-8.
-        label = cells.take_text(len(cells) - 1) if cells.is_text and len(cells.distinct) else ""
-        is_word = label.strip(" :").casefold() in _TOTALS
-        if is_word and not any(cells.counts[[name == label for name in cells.names]] > 1):
-            return label
-    return ""
+def find_labels(columns: Sequence[Cells]) -> dict[int, str]:
+    """The words for totals that occur only in the first or in the last row, -1; or empty."""
+    return {row: next(filter(None, (_find_label(c, row) for c in columns)), "") for row in (0, -1)}
 
 
-def _find_totals(label: str, numbers: Mapping[str, NDArray[Any]], where: str) -> Iterator[str]:
-    """Find out whether the last row sums up those above it.
+def _find_label(cells: Cells, row: int) -> str:
+    # Finding distinct values also checks that texts are UTF-8.
+    label = cells.take_text(row % len(cells)) if cells.is_text and len(cells.distinct) else ""
+    is_word = "".join(label.split()).strip(":").casefold() in _TOTALS
+    is_alone = is_word and not any(cells.counts[[name == label for name in cells.names]] > 1)
+    return label if is_alone else ""
+
+
+def _find_totals(
+    row: int, label: str, numbers: Mapping[str, NDArray[Any]], where: str
+) -> Iterator[str]:
+    """Find out whether the first or the last row sums up the others.
 
     Args:
-        label: As ``find_label`` found it.
+        row: 0 or -1.
+        label: As ``find_labels`` found it.
         numbers: By column, all rows' numbers, of shape (n_rows,).
-        where: The last row's place, for the message.
+        where: The row's place, for the message.
     """
-    numbers = {name: values for name, values in numbers.items() if np.isfinite(values[-1])}
-    summed = [name for name, values in numbers.items() if _is_sum(values[-1], values[:-1])]
+    numbers = {name: values for name, values in numbers.items() if np.isfinite(values[row])}
+    others = slice(row + 1, row or None)
+    summed = [name for name, each in numbers.items() if _is_sum(each[row], each[others])]
     if label or (summed and len(summed) == len(numbers)):
+        which, where_others = ("last", "above") if row else ("first", "below")
         shown = f" ('{label}')" if label else ""
-        why = f": {list_some(summed)} there is the sum of the rows above" if summed else ""
-        yield f"The last row, {where}{shown}, looks like a total{why}. Remove it from the file."
+        why = f": {list_some(summed)} there is the sum of the rows {where_others}" if summed else ""
+        yield f"The {which} row, {where}{shown}, looks like a total{why}. Remove it from the file."
 
 
-def _is_sum(last: float, above: NDArray[Any]) -> bool:
-    if len(above) + 1 < _FEWEST_ROWS:
+def _is_sum(number: float, others: NDArray[Any]) -> bool:
+    if len(others) + 1 < _FEWEST_ROWS:
         return False
-    total = float(np.nansum(above, dtype=np.float64))
-    is_sum = total != 0 and np.isclose(last, total, rtol=1e-6)
-    return bool(is_sum and np.nanmin(above) < np.nanmax(above))
+    total = float(np.nansum(others, dtype=np.float64))
+    is_sum = total != 0 and np.isclose(number, total, rtol=1e-6)
+    return bool(is_sum and np.nanmin(others) < np.nanmax(others))
 
 
 def find_giveaway(cells: Cells, target: Cells) -> Iterator[str]:

@@ -27,7 +27,7 @@ from kerasrecipes.rows.kinds import Column, NumberColumn
 from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.precision import Merged, find_merged, warn_of_merged
-from kerasrecipes.rows.remarks import find_code, find_label, remark_on_rows, remark_on_split
+from kerasrecipes.rows.remarks import find_code, find_labels, remark_on_rows, remark_on_split
 from kerasrecipes.rows.roles import add_roles, read_known_times
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.series import iterate_windows, make_series
@@ -160,8 +160,8 @@ class Table(Rows):
         target_cells = [table.take_cells(target) for target in targets]
         weights = read_weights(table.take_cells(spec.sample_weight)) if spec.sample_weight else None
         role_cells = {key: table.take_cells(name) for key, name in spec.roles.items()}
-        used = [name for name in table.names if name not in spec.drop]
-        label = find_label(map(table.take_cells, used))
+        used = [table.take_cells(name) for name in table.names if name not in spec.drop]
+        labels = find_labels(used)
         whole.remarks += remark_on_split(whole, columns, spec, targets)
         for name, _ in left_out:
             whole.free(name)
@@ -200,7 +200,7 @@ class Table(Rows):
                 whole.remarks += find_code(column, arrays[column.inputs[0]])
         whole.remarks += _warn_of_merged(read.merged, target, target_cells)
         inputs = () if sample else columns
-        whole.remarks += remark_on_rows(read, inputs, target, target_cells, label)
+        whole.remarks += remark_on_rows(read, inputs, target, target_cells, labels)
         source = Source(
             inputs=read.keep(keep),
             target=values[keep],
