@@ -359,6 +359,12 @@ def test_numbers_in_another_unit_are_refused() -> None:
             )
             for unit in (1, 1000)
         ),
+        (
+            [*(f"{i}%" for i in range(20, 60)), "0.5", "0.25", "0.4"],
+            "c: '0.5' (row 40) and others have no '%' and differ in size from those that have it, "
+            "but are read alike. Write all in the same way.",
+        ),
+        ([*(f"${i}" for i in range(20, 60)), "30.5", "20.25", "40.5", "0"], ""),
         ([*range(18, 60), -999], ""),  # one mistake is no code
         ([0, 0, 1, 1, 1, 9], ""),
         ([0, 0, *range(5, 60)], ""),

@@ -28,6 +28,7 @@ _FEW_CODES = 100
 _MOST_LOOKED_AT = 2_000
 _RARE = 0.01
 _FEWEST_BESIDE_SENTINEL, _FEWEST_BESIDE_ZERO = 5, 20
+_FEWEST_BARE, _OTHER_SIZE = 3, 10
 _LEAST_DATE = 190_000
 
 _FEWEST_GROUPED = 3
@@ -268,10 +269,12 @@ class NumberColumn(Column):
         return NumberCode(bounds=tuple(map(float, bounds[bounds > known.min(initial=np.inf)])))
 
     def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
-        """Numbers that look like dates; or a value that recurs far from all others, as -999."""
+        """What hardly belongs here: dates, another unit, or a value far from all others."""
         values = arrays[0][np.isfinite(arrays[0])]
         if not len(values):
             return ""
+        if remark := self._compare_sizes(cells):
+            return remark
         lowest, highest = values.min(), values.max()
         if lowest >= _LEAST_DATE and cells.is_number and self.feature == "float_normalized":
             exact = self.read_exact(cells)[0]
@@ -298,6 +301,24 @@ class NumberColumn(Column):
                     "missing: median."
                 )
         return ""
+
+    def _compare_sizes(self, cells: Cells) -> str:
+        """Numbers with the unit and without it that differ in size, such as 50% and 0.5."""
+        unit = self.style.unit
+        if not unit or not cells.is_text:
+            return ""
+        numbers = self._parse_distinct(cells)[0]
+        has_unit = pc.match_substring(_tidy(cells.distinct), unit.removesuffix("s"))
+        is_bare, is_known = ~has_unit.to_numpy(zero_copy_only=False), np.abs(numbers) > 0
+        if min(np.count_nonzero(is_known & each) for each in (is_bare, ~is_bare)) < _FEWEST_BARE:
+            return ""
+        sizes = [np.median(np.abs(numbers[is_known & each])) for each in (is_bare, ~is_bare)]
+        if max(sizes) < _OTHER_SIZE * min(sizes):
+            return ""
+        return (
+            f"{self.name}: {cells.show_first(is_known & is_bare)} and others have no '{unit}' and "
+            "differ in size from those that have it, but are read alike. Write all in the same way."
+        )
 
 
 def find_fill(values: NDArray[Any], strategy: str) -> float:
