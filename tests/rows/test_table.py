@@ -262,8 +262,8 @@ def test_numbers_or_dates_with_a_few_words_stop_training_where_categories_are_to
                 "features: the format of a is none that strptime takes: it has no directive such "
                 "as %Y (received: format='DD.MM.YYYY'). Write it as in '%d.%m.%Y'.",
                 "features: the format of b is none that strptime takes: '%Q' is not one of %Y, %y, "
-                "%q, %m, %d, %G, %V, %u, %s, %b, %B, %a, %A, %H, %I, %M, %S, %f, %p, %z (received: "
-                "format='%Q'). Write it as in '%d.%m.%Y'.",
+                "%q, %m, %d, %G, %V, %u, %s, %b, %B, %a, %A, %H, %I, %M, %S, %f, %p, %z, %Z "
+                "(received: format='%Q'). Write it as in '%d.%m.%Y'.",
             ],
         ),
         (

@@ -44,7 +44,7 @@ _DIRECTIVES = {
     "%A": "monday|tuesday|wednesday|thursday|friday|saturday|sunday|[월화수목금토일]요일|"
     "[月火水木金土日]曜日",
     "%H": r"\d{1,2}", "%I": r"\d{1,2}", "%M": r"\d{2}", "%S": r"\d{2}", "%f": r"\d{1,6}",
-    "%p": r"[ap]m|[ap]\.m\.|오전|오후", "%z": r"Z|[+-]\d{2}:?\d{2}",
+    "%p": r"[ap]m|[ap]\.m\.|오전|오후", "%z": r"Z|[+-]\d{2}:?\d{2}", "%Z": "[A-Z]{2,5}",
 }  # fmt: skip
 """Directives that texts may contain; "%q" is a quarter, "%s" seconds or milliseconds since 1970.
 
@@ -61,6 +61,7 @@ _DATES = (
     *("%Y-%m-%d(%a)", "%Y-%m-%d (%a)", "%Y.%m.%d(%a)", "%Y.%m.%d (%a)", "%Y년 %m월 %d일(%a)"),
     *("%Y년 %m월 %d일 (%a)", "%Y년 %m월 %d일 %A", "%Y年%m月%d日(%a)", "%Y年%m月%d日 %A"),
     *("%a, %d %b %Y", "%a %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%a, %b %d, %Y"),
+    *("%b-%d-%Y", "%b/%d/%Y", "%Y %m %d", "%Y_%m_%d", "'%y.%m.%d", "%A, %d %B, %Y"),
     *("%a, %d.%m.%Y", "%a %d.%m.%Y", "%a, %m/%d/%Y", "%a %m/%d/%Y", "%d de %B de %Y"),
     *("%G-W%V-%u", "%GW%V%u"),
 )
@@ -70,7 +71,7 @@ _MONTHLY = (
     *("%Y-%m", "%Y/%m", "%Y.%m", "%m/%Y", "%m-%Y", "%m.%Y", "%Y년 %m월", "%Y년%m월", "%b-%y"),
     *("%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%B %y", "%Y-%b", "%Y %b", "%y-%b", "%b'%y"),
     *("%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y/Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%Y년 %q분기"),
-    *("%Y년%q분기", "%Y.%q분기", "%q. Quartal %Y", "%B de %Y"),
+    *("%Y년%q분기", "%Y.%q분기", "%q. Quartal %Y", "%B de %Y", "%Y年%m月"),
     *("%qQ%Y", "%qQ %Y", "%qQ%y", "%qQ %y", "Q%q'%y", "Q%q %y", "%Y년 %q/4분기", "%G-W%V", "%GW%V"),
 )
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f")
@@ -102,6 +103,8 @@ _FEWEST_YEARS_OF_DAYS = 20
 _SAMPLE = 300
 _MOST_CANDIDATES = 6
 _FEWEST_DATES = 5
+_MONTHS_AFTER_POINT = (range(1, 13), (*range(10, 100, 10), 11, 12))
+"""In hundredths: 2024.01 to 2024.12, and 2024.1 to 2024.12, of which two are 2024.1 as numbers."""
 _LEAST_MILLISECONDS = 10**11  # 1973 in milliseconds, 5138 in seconds
 _LONGEST = 45
 
@@ -176,11 +179,17 @@ def find_styles(texts: Sequence[str]) -> list[str]:
 
 
 def find_format_of_numbers(numbers: NDArray[np.float64]) -> str | None:
-    """The format of whole numbers that are all dates, such as 20241231, 202412 or 20241231235959.
+    """The format of numbers that are all dates, such as 20241231, 2024.12 or 20241231235959.
 
     Args:
         numbers: Of shape (n_rows,), all finite.
     """
+    months = np.unique(np.rint(numbers % 1 * 10_000) / 100)
+    are_months = len(months) >= _FEWEST_DATES and any(
+        np.isin(months, each).all() for each in _MONTHS_AFTER_POINT
+    )
+    if are_months and numbers.min() >= 1900 and numbers.max() < 2101:
+        return "%Y.%m"
     for date_format in ("%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d%H", "%Y%m%d", "%Y%m"):
         unit = 100 ** (date_format.count("%") - 1)
         if not len(numbers) or numbers.min() < 1900 * unit or numbers.max() >= 2101 * unit:
@@ -346,6 +355,8 @@ def _find_times(rest: str, date_format: str) -> Iterator[str]:
                 yield f"{date_format}{whole}"
             elif _ZONE.fullmatch(zone):
                 written = re.sub(r"[+-]\d{2}:?\d{2}|^Z$", "%z", zone)
+                # A summer has other names: CET and CEST.
+                written = re.sub(r"^ (?!UTC|GMT|[AP]M$)[A-Z]{2,5}$", " %Z", written)
                 yield f"{date_format}{whole}{written}"
 
 
