@@ -152,6 +152,13 @@ def test_numbers_as_texts_are_numbers_in_typed_files_too(write_typed: str) -> No
     assert is_read_plainly(draft(name, "rent"))
 
 
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}])
+def test_a_target_of_lists_or_objects_is_refused(value: Any) -> None:
+    pd.DataFrame(FLATS | {"rent": [value] * N_ROWS}).to_parquet("flats.parquet")
+    with pytest.raises(DataError, match="target rent must contain numbers, texts or truth values"):
+        draft("flats.parquet", "rent")
+
+
 def test_classes_of_which_hardly_any_recurs_are_refused(call) -> None:
     names = [f"name {i // 2}" for i in range(N_ROWS - 20)] + [f"other {i}" for i in range(20)]
     write_table("names.csv", {"size": SIZES, "who": names})

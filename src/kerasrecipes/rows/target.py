@@ -185,6 +185,8 @@ def find_target(
 
 def recognise_target(cells: Cells) -> Finding:
     """How a target would be taken as a feature, were it not an identifier."""
+    if check_type(cells):
+        return Finding(None)
     hint = ""
     for kind in (BooleanColumn, DateColumn, NumberColumn):
         finding = kind.recognise(cells) or Finding(None)
