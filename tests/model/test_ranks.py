@@ -79,6 +79,18 @@ def test_images_without_a_channel_and_a_forgotten_flatten_come_together(make_rec
             "Keras 3.15 pools over more steps than there are (received: 1×4), at which TensorFlow "
             "ends the process. Remove AdaptiveMaxPooling1D, since one step needs no pooling.",
         ),
+        (
+            (2, 8, 1),
+            CONV,
+            "Conv2D needs 3×3 or more (received: 2×8×1 with the channels). Make kernel_size "
+            "smaller, write padding: same, or remove a pooling before it.",
+        ),
+        (
+            (8, 2),
+            {"MaxPooling1D": {"pool_size": 9}},
+            "MaxPooling1D needs 9 or more (received: 8×2 with the channels). Make pool_size "
+            "smaller, write padding: same, or remove a pooling before it.",
+        ),
     ],
 )
 def test_a_layer_with_the_wrong_number_of_dimensions(make_recipe, shape, layer, says):
@@ -86,8 +98,22 @@ def test_a_layer_with_the_wrong_number_of_dimensions(make_recipe, shape, layer, 
 
 
 @pytest.mark.parametrize(
+    "recurrent",
+    [{"LSTM": {"units": 4}}, {"Bidirectional": {"layer": {"GRU": {"units": 2}}}}],
+)
+def test_recurrent_layers_on_each_other_need_all_steps(make_recipe, recurrent):
+    layers = [recurrent, {"Dropout": {"rate": 0.2}}, {"LSTM": {"units": 2}}]
+    says = (
+        "LSTM takes steps × features (received: 4 numbers). Write return_sequences: true in the "
+        "recurrent layer before it."
+    )
+    assert refuse(make_recipe, (8, 3), *layers) == [(2, says)]
+
+
+@pytest.mark.parametrize(
     ("shape", "layers"),
     [
+        ((2, 8, 1), [{"Conv2D": {**CONV["Conv2D"], "padding": "same"}}, "Flatten"]),
         ((8, 8), [{"Reshape": {"target_shape": [8, 8, 1]}}, CONV, "Flatten"]),
         ((8, 8), [{"LSTM": {"units": 2}}]),
         ((8, 8), ["Flatten"]),

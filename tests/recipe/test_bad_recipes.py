@@ -53,6 +53,13 @@ override epochs=ten  epochs
 """,
     ),
     (
+        "optimizer=adam batch_size=8",
+        """\
+override optimizer=adam batch_size=8
+  Each change is an argument of its own. Write 'optimizer=adam' 'batch_size=8'
+""",
+    ),
+    (
         "epoch=3",
         """\
 override epoch=3  epoch

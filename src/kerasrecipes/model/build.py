@@ -110,7 +110,7 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
             if component.name in list_bases():
                 arguments = arguments | {"input_shape": shape}
             layer = make_component(replace(component, arguments=arguments))
-            if misfit := find_misfit(layer, shape):
+            if misfit := find_misfit(layer, shape, model.layers):
                 misfits.append(recipe.problem(path, misfit.message))
                 if misfit.shape is None:
                     raise RecipeError(misfits)

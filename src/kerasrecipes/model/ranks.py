@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -30,12 +31,15 @@ class Misfit:
     shape: Shape | None
 
 
-def find_misfit(layer: keras.Layer, shape: Shape) -> Misfit | None:
+def find_misfit(
+    layer: keras.Layer, shape: Shape, before: Sequence[keras.Layer] = ()
+) -> Misfit | None:
     """Compare what a layer takes with what reaches it.
 
     Args:
         layer: A layer that is not built.
         shape: Of one example.
+        before: The layers before it.
     """
     name = type(layer).__name__
     if name.startswith("AdaptiveMaxPooling") and 1 in shape[:-1]:
@@ -49,7 +53,7 @@ def find_misfit(layer: keras.Layer, shape: Shape) -> Misfit | None:
         return None
     wanted = spec.ndim or spec.min_ndim
     if rank == wanted or (spec.ndim is None and rank > wanted):
-        return None
+        return _find_large_window(layer, shape)
     takes = f"{wanted - 1} dimensions"
     if re.search("[123]D", name) or isinstance(layer, keras.layers.RNN):
         takes = _TAKES.get(wanted, takes)
@@ -60,6 +64,10 @@ def find_misfit(layer: keras.Layer, shape: Shape) -> Misfit | None:
     if rank + 1 < wanted:
         remedy = "Put a Reshape before it that gives them, or remove the layer that flattens them."
         return Misfit(f"{start} {remedy}", None)
+    reduced = [each for each in before if getattr(each, "return_sequences", None) is False]
+    if rank < wanted and reduced and reduced[-1].output.shape[1:] == shape:
+        remedy = "Write return_sequences: true in the recurrent layer before it."
+        return Misfit(f"{start} {remedy}", (*shape, 1))
     if rank < wanted:
         fitting = (*shape, 1)
         what = "without a channel" if wanted == 4 else "with one dimension too few"
@@ -68,6 +76,26 @@ def find_misfit(layer: keras.Layer, shape: Shape) -> Misfit | None:
         fitting = (*shape[: wanted - 2], math.prod(shape[wanted - 2 :]))
     remedy = f"Put Reshape: {{target_shape: [{', '.join(map(str, fitting))}]}} before it."
     return Misfit(f"{start} {remedy}", fitting)
+
+
+def _find_large_window(layer: keras.Layer, shape: Shape) -> Misfit | None:
+    """Find a kernel, or a window to pool, that is larger than what reaches its layer."""
+    name, argument = (
+        type(layer).__name__,
+        "pool_size" if hasattr(layer, "pool_size") else "kernel_size",
+    )
+    window, rates = getattr(layer, argument, ()), getattr(layer, "dilation_rate", None)
+    is_valid = getattr(layer, "padding", "") == "valid" and "Transpose" not in name
+    if not is_valid or layer.data_format == "channels_first" or len(window) != len(shape) - 1:
+        return None
+    spans = [rate * (n - 1) + 1 for n, rate in zip(window, rates or [1] * len(window), strict=True)]
+    if all(span <= size for span, size in zip(spans, shape, strict=False)):
+        return None
+    message = (
+        f"{name} needs {'×'.join(map(str, spans))} or more (received: {show_shape(shape)} with the "
+        f"channels). Make {argument} smaller, write padding: same, or remove a pooling before it."
+    )
+    return Misfit(message, None)
 
 
 def describe_output_rank(shape: Shape) -> str:

@@ -232,8 +232,6 @@ class ComponentReader:
             remedy = suggest(str(argument), known) or ("Remove it." if known else "It takes none.")
             if argument in _FROM_DATA:
                 remedy = "The input shape comes from the data: remove it."
-            elif value is None and ":" in str(argument):
-                remedy = "Put a space behind the colon."
             received = f"{argument}={write_value(value)}"
             message = f"{name} has no argument '{argument}' (received: {received}). {remedy}"
             self._report((*path, str(argument)), message, key=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,11 @@ def _apply_override(document: Document, override: str) -> None:
         parsed = parse_yaml(text, place.file)
     except RecipeError as error:
         raise RecipeError([Problem(p.path, p.message, place) for p in error.problems]) from None
+    is_text = path[0] in ("name", "description") or parsed.value != text
+    if not is_text and (others := re.search(r"\s(?=\w[\w.]*=)", text)):
+        first, second = f"{key}={text[: others.start()]}", text[others.end() :]
+        message = f"Each change is an argument of its own. Write '{first}' '{second}'"
+        raise RecipeError([Problem((), message, place)])
     keys, values = (dict.fromkeys(places, place) for places in (parsed.keys, parsed.values))
     _set_value(document, path, Document(parsed.value, keys, {(): place, **values}), text)
 

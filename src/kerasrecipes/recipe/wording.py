@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from kerasrecipes.errors import MAX_PROBLEMS, KeyPath, Problem, format_path
 from kerasrecipes.recipe.components import split_component, suggest_number
+from kerasrecipes.recipe.keras_names import find_definition
 from kerasrecipes.recipe.ranges import SweepSpec
 from kerasrecipes.recipe.schema import (
     CrossSpec,
@@ -70,7 +71,10 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
             path = (*path[:-1], str(path[-1]))
             model = next((_MODELS[part] for part in reversed(path[:-1]) if part in _MODELS), root)
             names = [*model.model_fields, *(["extends"] if model is root else [])]
-            message = f"There is no key '{path[-1]}' here. {suggest(path[-1], names)}"
+            remedy = suggest(path[-1], names)
+            if not find_meant(path[-1], names):
+                remedy = _find_owner(path[-1], root) or remedy
+            message = f"There is no key '{path[-1]}' here. {remedy}"
             location = document.keys.get(path)
         case _ if is_name:
             text = write_value(received)
@@ -89,12 +93,23 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
         case "model_type" | "dict_type":
             example = f"{_EXAMPLES.get(key, '')}."
             if key == "dataset" and isinstance(received, str):
-                example = f". Write {key}: {{name: {received}}}"
+                source = "name" if received in get_args(DatasetName) else "path"
+                example = f". Write {key}: {{{source}: {received}}}"
             message = f"{key} must be a mapping (received: {write_value(received)}){example}"
         case _:
             rule = _RULES.get(kind, "has a value that does not fit").format(**context)
             message = f"{key} {rule} (received: {write_value(received)}).{suggest_number(received)}"
     return Problem(path, message, location or document.locate(path))
+
+
+def _find_owner(key: str, root: type[BaseModel]) -> str:
+    """Where a key belongs that is written in another place; "" if it is a key nowhere."""
+    if key in root.model_fields:
+        return "Write it at the top level, without indentation."
+    if key in find_definition("optimizers", "SGD").arguments:
+        return f"It is an argument of the optimizer, such as {{SGD: {{{key}: ...}}}}."
+    owners = [owner for owner, model in _MODELS.items() if key in model.model_fields]
+    return f"It is a key of {owners[0]}. Write {owners[0]}: {{{key}: ...}}" if owners else ""
 
 
 def _describe_choice(key: str, received: Any, choices: Sequence[str]) -> str:
@@ -107,6 +122,8 @@ def _describe_no_list(key: str, received: Any) -> str:
         remedy = f"Write {key}: [], or remove the key."
         if key in _EXAMPLES:
             remedy = f"Write {_EXAMPLES[key].removeprefix(', such as ')}"
+    elif isinstance(received, str):
+        remedy = f"Write {key}: {write_value(re.split(', *', received))}"
     elif split_component(received):
         remedy = f"Write {key}: {write_value([received])}"
     else:

@@ -35,6 +35,7 @@ _FLOAT = re.compile(
     r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
 )
 DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?$")
+_COLONLESS = re.compile(r"(\w+)(?: +|:| *= *)(\S+)$")
 _BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)$")
 _NULL = re.compile(r"(~|null|Null|NULL|)$")
 _RESOLVERS = (
@@ -313,6 +314,11 @@ class _Builder:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._report(key_node, path, "A key must be a word or a number.")
                 continue
+            written = _COLONLESS.match(key_node.value)
+            if node.flow_style and written and value_node.start_mark == value_node.end_mark:
+                message = "A key is followed by a colon and a space. Write {}: {}"
+                self._report(key_node, path, message.format(*written.groups()))
+                continue
             key = self._scalar(key_node, path)
             step = (*path, key if isinstance(key, str) else key_node.value)
             if key in first_seen:
@@ -405,6 +411,8 @@ _SYNTAX = {
     "marked with '&', and there is none of this name.)",
     "second occurrence": "Two values are marked with the same '&' name. Give each its own.",
     "too many values": _TOO_MANY,
+    "escape": "A backslash in double quotes begins a code such as \\n. Write the text in single "
+    "quotes, or with / in place of \\.",
     "cannot start any token": "Text that starts with this character goes in quotes.",
 }
 """PyYAML's messages, and clearer ones."""
