@@ -51,6 +51,23 @@ def test_validate_build_finds_what_only_a_built_model_shows(call, tmp_path: Path
     assert err.startswith("bad.yaml:3:5  layers[0]\n  Keras rejects this: ")
 
 
+def test_data_are_no_recipe(call, tmp_path: Path):
+    (tmp_path / "houses.csv").write_text("a,b\n1,2\n")
+    says = "houses.csv\n  This is a file of data. Write a recipe for it: "
+    says += "kerasrecipes init houses.csv\n"
+    assert call("validate", "houses.csv") == (2, "✗ houses.csv\n", says)
+
+
+@pytest.mark.parametrize("command", ["train", "show", "sweep"])
+def test_a_key_written_as_an_option(call, command):
+    code, out, err = call(command, "iris.yaml", "--epochs", "5")
+    assert (code, out) == (2, "")
+    assert err.endswith(
+        "No such option: --epochs\nKeys of the recipe are written without dashes, such as "
+        "epochs=10.\n"
+    )
+
+
 def test_show_prints_the_arithmetic(call):
     code, out, err = call("show", "iris.yaml", "layers.0.Dense.units=8")
     assert (code, err) == (0, "")

@@ -77,6 +77,12 @@ def test_a_recipe_is_never_overwritten(call, tmp_path: Path):
     assert (tmp_path / "things.yaml").read_text() == "mine"
 
 
+def test_a_recipe_is_no_data(call, tmp_path: Path):
+    (tmp_path / "things.yaml").write_text("mine")
+    says = "things.yaml is a recipe. Give its data, or: kerasrecipes train things.yaml\n"
+    assert call("things.yaml") == (2, "", says)
+
+
 def test_an_unknown_target_is_reported_with_the_one_that_was_meant(call, tmp_path: Path):
     code, out, err = call("things.csv", "--target", "knid")
     assert (code, out) == (2, "")

@@ -92,6 +92,10 @@ def main() -> None:
     except _UsageError as error:
         usage = io.StringIO()
         error.show(usage)
+        is_unknown = hasattr(error, "option_name") and not getattr(error, "possibilities", None)
+        parameters = error.ctx.command.params if error.ctx else ()
+        if is_unknown and any(parameter.name == "overrides" for parameter in parameters):
+            usage.write("Keys of the recipe are written without dashes, such as epochs=10.")
         _print_error(usage.getvalue().rstrip())
         code = error.exit_code
     sys.exit(code)

@@ -52,6 +52,8 @@ def draft_recipe(
             left behind.
     """
     path = Path(os.path.expanduser(data)).absolute()
+    if path.suffix.lower() in (".yaml", ".yml"):
+        raise InputError(f"{data} is a recipe. Give its data, or: kerasrecipes train {data}")
     file = file or Path(f"{make_folder_name(_find_stem(path))}.yaml")
     _check_file(file)
     found = look_at(path, target, encoding)

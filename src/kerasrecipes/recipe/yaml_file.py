@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError
+from kerasrecipes.recipe.endings import ARRAYS, IMAGES, TABLES, find_ending
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.suggest import suggest
 
@@ -27,6 +28,7 @@ MAX_NODES = 10_000
 MAX_DEPTH = 50
 """More lists and mappings within each other than any recipe has."""
 MAX_CHARACTERS = 1_000_000
+_DATA = {*TABLES, *ARRAYS, *IMAGES} - {".txt", ".json"}
 
 _FRACTION, _TEXT = "!fraction", "tag:yaml.org,2002:str"
 _INT = re.compile(r"[-+]?[0-9]{1,300}$|0o[0-7]{1,300}$|0x[0-9a-fA-F]{1,250}$")
@@ -167,6 +169,9 @@ def read_yaml(file: Path) -> Document:
     """
     try:
         mode = os.stat(file).st_mode
+        if stat.S_ISREG(mode) and find_ending(file) in _DATA:
+            message = f"This is a file of data. Write a recipe for it: kerasrecipes init {file}"
+            raise RecipeError([Problem((), message, Location(str(file)))])
         if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # reading a pipe or device may never end
             with open(file, encoding="utf-8-sig") as stream:
                 return parse_yaml(stream.read(MAX_CHARACTERS + 1), str(file))
