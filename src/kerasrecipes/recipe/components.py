@@ -268,7 +268,7 @@ class ComponentReader:
         elif argument in ("cell", "cells", "layers") and isinstance(value, list):
             return self.read_list("layers", value, path)
         elif argument == "learning_rate" and is_number:
-            return value
+            rule = "" if value >= 0 else "must be 0 or more"
         elif argument == "learning_rate" and split_component(value) is None:
             rule = "must be a number or a schedule"
         elif category:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -270,10 +270,21 @@ def check_monitors(
     logged += several
     of_validation = [f"val_{name}" for name in logged]
     logged += of_validation if has_validation else []
+
+    def advise(name: str) -> str:
+        if has_validation or not name.startswith("val_"):
+            return suggest(name, logged)
+        if name in of_validation:
+            return "There is no validation part: set dataset.validation_split."
+        meant = suggest(name, of_validation)
+        return f"{meant} It also needs dataset.validation_split.".lstrip()
+
     for i, callback in enumerate(callbacks):
         name, arguments = callback.name, callback.arguments
         if not callback.is_valid:
             continue
+        if name == "ModelCheckpoint" and (message := _check_file_name(arguments, logged, advise)):
+            yield ("callbacks", i, name, "filepath"), message
         default = find_definition("callbacks", name).arguments.get("monitor")
         monitor = arguments.get("monitor", default)
         if name == "ModelCheckpoint" and not arguments.get("save_best_only"):
@@ -282,15 +293,28 @@ def check_monitors(
             first = re.sub(r"_\d+$", "_0", monitor)
             monitor = first if first.removeprefix("val_") in several else monitor
         if isinstance(monitor, str) and monitor not in logged:
-            remedy = suggest(monitor, logged)
-            if monitor.startswith("val_") and not has_validation:
-                remedy = "There is no validation part: set dataset.validation_split."
-                if monitor not in of_validation:
-                    meant = suggest(monitor, of_validation)
-                    remedy = f"{meant} It also needs dataset.validation_split.".lstrip()
             place = (name, "monitor") if "monitor" in arguments else (name,)
-            message = f"{name} monitors '{monitor}', which is not logged. {remedy}"
+            message = f"{name} monitors '{monitor}', which is not logged. {advise(monitor)}"
             yield ("callbacks", i, *place), message.rstrip()
+
+
+def _check_file_name(
+    arguments: Mapping[str, object], logged: Sequence[str], advise: Callable[[str], str]
+) -> str:
+    """What is wrong with the names in ModelCheckpoint's filepath, which Keras replaces in fit."""
+    file, of_batches = str(arguments["filepath"]), isinstance(arguments.get("save_freq"), int)
+    known = [name for name in logged if not (of_batches and name.startswith("val_"))]
+    known += ["epoch", "batch"] if of_batches else ["epoch"]
+    names = re.findall(r"\{(\w+)", file)
+    unknown = [name for name in names if re.sub(r"_\d+$", "_0", name) not in known]
+    if unknown:
+        rule = f"Its file's name has {{{unknown[0]}}}, which is not logged"
+        return f"{rule}. {advise(unknown[0])}" if unknown[0] not in logged else f"{rule} by batch. Remove it."
+    try:
+        file.format(**{name: 1 if name in ("epoch", "batch") else 1.0 for name in names})
+    except (ValueError, LookupError) as error:
+        return f"Its file's name cannot be formatted: {error}. Write such as {{epoch:03d}}."
+    return ""
 
 
 def _check_callbacks(recipe: Components) -> Broken:
