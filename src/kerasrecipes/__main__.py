@@ -13,10 +13,13 @@ def main() -> None:
     codes: list[int] = []
     atexit.register(_leave, codes)  # the first handler is called last
 
-    from kerasrecipes.cli.app import main as run
-
     try:
+        from kerasrecipes.cli.app import main as run
+
         run()
+    except KeyboardInterrupt:  # before the command line has begun
+        codes.append(130)
+        sys.exit(130)
     except SystemExit as error:
         codes += [error.code] if isinstance(error.code, int) else []
         raise

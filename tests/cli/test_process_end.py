@@ -53,3 +53,19 @@ def test_an_exception_is_shown() -> None:
     code, _, err = run("raise ValueError('a bug')")
     assert code == 1
     assert err.endswith("ValueError: a bug\n")
+
+
+def test_ctrl_c_before_the_command_line_has_begun() -> None:
+    start = (
+        "import sys, types\n"
+        "from kerasrecipes.__main__ import main\n"
+        "def find_spec(name, path=None, target=None):\n"
+        "    if name == 'typer':\n"
+        "        raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, types.SimpleNamespace(find_spec=find_spec))\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", start], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
