@@ -83,6 +83,22 @@ def test_names_are_no_callbacks_of_the_caller(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize("arguments", [(RECIPE, [1, 2]), ([1, 2], RECIPE), (None,)])
+def test_what_is_no_recipe_and_no_change_of_one(tmp_path: Path, arguments) -> None:
+    with pytest.raises(InputError, match="Rows are given by name: data=") as caught:
+        kerasrecipes.train(*arguments, output_dir=tmp_path)
+    assert f"received: {'NoneType' if arguments == (None,) else 'list'}" in str(caught.value)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_run_is_given_where_its_folder_can_be(tmp_path: Path) -> None:
+    first = kerasrecipes.train(RECIPE, name="first", output_dir=tmp_path, callbacks=None)
+    second = kerasrecipes.train(RECIPE, name="second", weights_from=first, output_dir=tmp_path)
+    assert kerasrecipes.load_run(second).path == second.path
+    compared = kerasrecipes.compare(first, second, output_dir=tmp_path)
+    assert {"first", "second"} <= {row["recipe"] for row in compared.rows}
+
+
 def test_a_class_is_no_callback_of_the_caller(tmp_path: Path) -> None:
     import keras
 

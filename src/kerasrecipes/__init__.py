@@ -70,7 +70,7 @@ def train(
     data: pd.DataFrame | pl.DataFrame | None = None,
     output_dir: str | Path = "runs",
     console: Console | None = None,
-    callbacks: keras.callbacks.Callback | Iterable[keras.callbacks.Callback] = (),
+    callbacks: keras.callbacks.Callback | Iterable[keras.callbacks.Callback] | None = (),
     resume: bool = False,
     allow_changes: bool = False,
     weights_from: str | Path | None = None,
@@ -141,11 +141,13 @@ def train(
 
 
 def _check_callbacks(
-    callbacks: keras.callbacks.Callback | Iterable[keras.callbacks.Callback],
+    callbacks: keras.callbacks.Callback | Iterable[keras.callbacks.Callback] | None,
 ) -> list[keras.callbacks.Callback]:
     """Return callbacks as a list, as Keras's ``fit`` takes one or several."""
     from kerasrecipes.errors import InputError
 
+    if callbacks is None:  # as in Keras's fit
+        return []
     several = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
     for i, callback in enumerate(several):
         name = getattr(callback, "__name__", type(callback).__name__)

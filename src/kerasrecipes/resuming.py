@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def plan_resumption(
     """
     folders = [Path(word) for word in words if "=" not in word]
     changes = [word for word in words if "=" in word]
-    if isinstance(source, str | Path) and (is_run(Path(source)) or list_runs_of(Path(source))):
+    if isinstance(source, str | PathLike) and (is_run(Path(source)) or list_runs_of(Path(source))):
         run = _find_unfinished(Path(source), is_joining)
         recipe = load_recipe(run.recipe_path, changes, needs_source=False, **keys)
     else:

@@ -28,6 +28,10 @@ class TrainedRun(Run):
         >>> run.predict(pd.read_csv("new_houses.csv"))
     """
 
+    def __fspath__(self) -> str:
+        """The run's folder: a run can be given wherever a path of one can."""
+        return str(self.path)
+
     @property
     def model(self) -> keras.Model:
         """The saved model: raw rows to predictions in the user's units or class probabilities."""

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from kerasrecipes.recipe.yaml_file import parse_yaml
 from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run, find_run, is_run, list_runs_of
 
-Given = str | Path | Mapping[str, Any] | Recipe
+Given = str | PathLike[str] | Mapping[str, Any] | Recipe
 """A recipe (its file, a mapping or a Recipe), a variant "key=value ...", or a run's folder."""
 
 Draw = tuple[int, int, int, int]
@@ -132,7 +133,7 @@ def read_contenders(
     for one in given:
         if isinstance(one, str) and _is_variant(one):
             variants.append(one.strip())
-        elif isinstance(one, str | Path) and Path(one).is_dir():
+        elif isinstance(one, str | PathLike) and Path(one).is_dir():
             finished.append(_read_finished(Path(one)))
         else:
             candidates.append(Candidate(one, (), needs_source))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError, format_path
+from kerasrecipes.errors import InputError, KeyPath, Location, Problem, RecipeError, format_path
 from kerasrecipes.recipe.components import find_place_category, split_component
 from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.keras_names import find_canonical_name, list_bases
@@ -46,7 +46,19 @@ def load_recipe(
 
     Raises:
         RecipeError: With every problem of the file and of the changes, in order.
+        InputError: The source or a change is of another type.
     """
+    if not isinstance(source, str | os.PathLike | Mapping | Recipe):
+        raise InputError(
+            "A recipe is a file, a mapping or a Recipe (received: "
+            f"{type(source).__name__}). Rows are given by name: data=..."
+        )
+    for override in overrides:
+        if not isinstance(override, str):
+            raise InputError(
+                f"A change is a text such as 'epochs=10' (received: {type(override).__name__}). "
+                "Rows are given by name: data=..."
+            )
     document, name = _read_source(source)
     problems: list[Problem] = []
     for change in [*overrides, *keys.items()] if isinstance(document.value, dict) else ():
