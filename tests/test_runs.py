@@ -124,6 +124,13 @@ class TestFindRun:
         assert said.startswith(f"{tmp_path / name} is not a run: {what}.")
         assert "kerasrecipes ls runs" in said
 
+    def test_a_file_of_a_run_is_not_its_folder(self, tmp_path: Path):
+        run = start_run(tmp_path)
+        with pytest.raises(RunNotFound) as caught:
+            find_run(run.path / "run.json")
+        said = f"run.json is not a run: it is a file. Give its folder: {run.path}\n"
+        assert said in str(caught.value)
+
     @pytest.mark.parametrize(
         ("path", "said"),
         [

@@ -419,6 +419,9 @@ def find_run(path: Path) -> Run:
         return runs[-1]
     what = "it contains no run" if path.is_dir() else "there is no such folder"
     why = f": {what}.{_suggest_folder(path)}"
+    if path.is_file():
+        why = ": it is a file."
+        why += f" Give its folder: {path.parent}" if is_run(path.parent) else ""
     if below := _list_folders(path):
         why = f". Choose one below it: {', '.join(map(str, below))}."
     raise RunNotFound(
