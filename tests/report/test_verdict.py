@@ -101,6 +101,18 @@ def test_more_epochs_do_not_improve_an_accuracy_of_100_percent() -> None:
     assert describe_fit(results).endswith("Validation loss was lowest in the last epoch.")
 
 
+def test_a_gap_between_losses_of_almost_nothing_is_not_overfitting() -> None:
+    results = make_results([1.0, 1e-5, 1e-6], [1.1, 4e-5, 4.1e-5], {"r2": 0.99})
+    assert describe_fit(results).startswith("Little sign of overfitting: the loss is 1e−06 on")
+
+
+def test_a_model_that_is_always_right_does_not_overfit() -> None:
+    results = make_results([0.7, 0.1, 0.001], [0.7, 0.1, 0.102], {"accuracy": 1.0}, **CLASSES)
+    assert describe_fit(results).startswith("Signs of overfitting: the loss is 0.001 on")
+    results.history["val_accuracy"] = [0.9, 1.0, 1.0]
+    assert describe_fit(results).startswith("Little sign of overfitting: the loss is 0.001 on")
+
+
 def test_restored_weights_are_those_of_an_earlier_epoch() -> None:
     results = make_results([1.0, 0.5, 0.6], [1.1, 0.6, 0.7], {"r2": 0.9})
     results.info["weights_of_epoch"] = 2
@@ -143,6 +155,12 @@ def test_a_loss_of_zero_is_described() -> None:
 @pytest.mark.parametrize("losses", [[np.nan, np.nan], [0.5, np.nan]])
 def test_losses_that_are_no_numbers_are_not_judged(losses: list[float]) -> None:
     assert describe_fit(make_results([1.0, 0.5], losses, {"r2": 0.9})) == ""
+
+
+def test_without_an_epoch_nothing_is_said_of_validation() -> None:
+    results = make_results([1.0], [1.0], {})
+    results.history.clear()
+    assert describe_fit(results) == ""
 
 
 def test_without_validation_overfitting_cannot_be_judged() -> None:

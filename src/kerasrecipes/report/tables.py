@@ -60,7 +60,7 @@ def list_scores(results: Results) -> Table:
         ]
         for key in keys
     ]
-    if n_rows:
+    if n_rows and parts:
         rows.append(["Rows", *(f"{n_rows.get(part, 0):,}" for part in parts)])
     return Table({"Metric": False} | {part.capitalize(): True for part in parts}, rows)
 

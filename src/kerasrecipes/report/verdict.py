@@ -12,6 +12,9 @@ from kerasrecipes.rows.words import count
 _GAP = 1.2
 """A validation loss this many times the training loss may mean overfitting, if the gap grew."""
 
+_SMALL = 0.001
+"""A gap of a smaller share of the first validation loss means nothing."""
+
 _RISE = 1.05
 """A last validation loss this many times the lowest one means that training went on too long."""
 
@@ -137,7 +140,8 @@ def describe_fit(results: Results) -> str:
     1. A model that is hardly better than the baseline on its own training rows has not learned
        yet, whatever its losses are.
     2. It overfits if the validation loss is well above the training loss, this gap has grown
-       during training, and the validation loss no longer falls.
+       during training, the validation loss no longer falls, and validation rows are predicted
+       wrong.
     3. A validation loss that still falls clearly suggests more epochs.
 
     Returns:
@@ -157,6 +161,8 @@ def _describe_losses(results: Results) -> str:
     if weakness := _describe_weakness(results):
         remedy = lasts if still_falls else "Train longer, or change the learning rate or the model."
         return f"The model has hardly learned yet: {weakness}. {remedy}"
+    if not results.history.get("loss"):
+        return ""
     if not curve:
         return "No rows were held out for validation, so overfitting cannot be judged."
     train, validation = (
@@ -171,7 +177,8 @@ def _describe_losses(results: Results) -> str:
     )
     first_loss = results.history["loss"][0]
     has_grown = validation * first_loss > _GAP * train * curve[0]
-    has_gap = validation > _GAP * train > 0 and has_grown
+    is_small = validation - train < _SMALL * curve[0] or _is_always_right(results)
+    has_gap = validation > _GAP * train > 0 and has_grown and not is_small
     lowest = curve[(results.best_epoch or 1) - 1]
     has_risen = curve[-1] > _RISE * lowest > 0
     signs = f"{'Signs' if has_gap or has_risen else 'Little sign'} of overfitting"
@@ -192,10 +199,15 @@ def _still_falls(results: Results) -> bool:
     curve = results.history.get("val_loss", [])
     if len(curve) < 2 or results.best_epoch != len(curve):
         return False
-    if any(results.history.get(f"val_{name}", [0])[-1] == 1 for name in _ACCURACIES):
+    if _is_always_right(results):
         return False
     before = curve[-1 - max(len(curve) // 4, 1)]
     return before - curve[-1] > _STILL_FALLS * (curve[0] - curve[-1])
+
+
+def _is_always_right(results: Results) -> bool:
+    """Whether all validation rows were predicted right in the last epoch."""
+    return any(results.history.get(f"val_{name}", [0])[-1] == 1 for name in _ACCURACIES)
 
 
 def _describe_weakness(results: Results) -> str:
