@@ -13,6 +13,7 @@ import importlib
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ def __dir__() -> list[str]:
 
 
 def train(
-    recipe: str | Path | Mapping[str, Any] | Recipe,
+    recipe: str | PathLike[str] | Mapping[str, Any] | Recipe,
     *overrides: str,
     data: pd.DataFrame | pl.DataFrame | None = None,
     output_dir: str | Path = "runs",
@@ -73,7 +74,7 @@ def train(
     callbacks: keras.callbacks.Callback | Iterable[keras.callbacks.Callback] | None = (),
     resume: bool = False,
     allow_changes: bool = False,
-    weights_from: str | Path | None = None,
+    weights_from: str | PathLike[str] | None = None,
     **keys: Any,
 ) -> TrainedRun:
     """Train a recipe, and write a run folder with its report.

@@ -67,7 +67,7 @@ class Resumption:
 
 
 def plan_resumption(
-    source: str | Path | Mapping[str, Any] | Recipe,
+    source: str | PathLike[str] | Mapping[str, Any] | Recipe,
     words: Sequence[str],
     output_dir: Path,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import warnings
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,7 @@ class TrainedRun(Run):
         return frame_page(self.report_path, f"Report of {self.info.get('name', '')}")
 
 
-def load_run(path: str | Path) -> TrainedRun:
+def load_run(path: str | PathLike[str]) -> TrainedRun:
     """Load a run: its own folder, or in ``runs/<name>`` the newest with a model.
 
     Raises:

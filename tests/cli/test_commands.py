@@ -51,6 +51,22 @@ def test_validate_build_finds_what_only_a_built_model_shows(call, tmp_path: Path
     assert err.startswith("bad.yaml:3:5  layers[0]\n  Keras rejects this: ")
 
 
+def test_validate_build_finds_callbacks_that_keras_rejects(call, tmp_path: Path):
+    bad = "callbacks:\n  - ReduceLROnPlateau: {monitor: loss, factor: 2}\n"
+    (tmp_path / "bad.yaml").write_text(RECIPE + bad)
+    (tmp_path / "file.yaml").write_text(
+        RECIPE + "callbacks: [CSVLogger: {filename: history.csv}]\n"
+    )
+    code, out, err = call("validate", "--build", "bad.yaml", "file.yaml")
+    assert (code, out) == (2, "✗ bad.yaml\n✗ file.yaml\n")
+    assert err == (
+        "bad.yaml:8:5  callbacks[0]\n  Keras rejects this: ReduceLROnPlateau does not support a "
+        "factor >= 1.0. Received factor=2\n"
+        "file.yaml:7:35  callbacks[0].CSVLogger.filename\n  history.csv is a file that every run "
+        "writes itself. Give another name.\n"
+    )
+
+
 def test_data_are_no_recipe(call, tmp_path: Path):
     (tmp_path / "houses.csv").write_text("a,b\n1,2\n")
     says = "houses.csv\n  This is a file of data. Write a recipe for it: "

@@ -28,7 +28,7 @@ from kerasrecipes.recipe.yaml_file import (
 
 
 def load_recipe(
-    source: str | Path | Mapping[str, Any] | Recipe,
+    source: str | os.PathLike[str] | Mapping[str, Any] | Recipe,
     overrides: Sequence[str] = (),
     *,
     needs_source: bool = True,
@@ -114,7 +114,9 @@ def list_shipped() -> dict[str, Path]:
     return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
 
-def _read_source(source: str | Path | Mapping[str, Any] | Recipe) -> tuple[Document, str]:
+def _read_source(
+    source: str | os.PathLike[str] | Mapping[str, Any] | Recipe,
+) -> tuple[Document, str]:
     """A recipe's values before any change, and its name where it gives none."""
     if isinstance(source, Recipe):
         return copy.deepcopy(source._document), source.name
