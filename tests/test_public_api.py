@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import kerasrecipes
@@ -89,6 +90,12 @@ def test_what_is_no_recipe_and_no_change_of_one(tmp_path: Path, arguments) -> No
         kerasrecipes.train(*arguments, output_dir=tmp_path)
     assert f"received: {'NoneType' if arguments == (None,) else 'list'}" in str(caught.value)
     assert not [*tmp_path.iterdir()]
+
+
+def test_rows_among_the_recipes_to_compare(tmp_path: Path) -> None:
+    rows = np.zeros((3, 2))
+    with pytest.raises(InputError, match=r"received: ndarray\). Rows are given by name: data="):
+        kerasrecipes.compare(RECIPE, {**RECIPE, "name": "other"}, rows, output_dir=tmp_path)
 
 
 def test_a_run_is_given_where_its_folder_can_be(tmp_path: Path) -> None:

@@ -126,9 +126,10 @@ def read_contenders(
     Raises:
         InputError: A recipe is wrong, a folder contains no finished run, or two names are the same.
     """
-    for one in given:
-        if given.count(one) > 1:
-            raise InputError(f"{one} is given twice.")
+    words = [str(one) for one in given if isinstance(one, str | PathLike)]
+    for word in words:
+        if words.count(word) > 1:
+            raise InputError(f"{word} is given twice.")
     variants, finished, candidates = [], [], []
     for one in given:
         if isinstance(one, str) and _is_variant(one):
