@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -277,7 +278,7 @@ class ComponentReader:
             rule = _find_rule(argument, value, default)
         if rule:
             message = f"{definition.name}'s argument '{argument}' {rule}"
-            message += f" (received: {write_value(value)}).{suggest_number(value)}"
+            message += f" (received: {write_value(value)}).{suggest_value(value, rule)}"
             self._report(path, message)
         elif isinstance(value, str) and argument != "monitor":  # a metric's name, see rules.py
             choices = find_choices(definition, argument)
@@ -301,10 +302,19 @@ def _find_actual_category(category: str, value: Any) -> str:
     return "layers" if is_activation and is_layer else category
 
 
-def suggest_number(value: Any) -> str:
-    """End a message about a value that is no number: " Write 0.001." for the text "0,001"."""
-    is_comma = isinstance(value, str) and DECIMAL_COMMA.match(value)
-    return f" A number has a decimal point: write {value.replace(',', '.')}." if is_comma else ""
+def suggest_value(value: Any, rule: str) -> str:
+    """End a message about a text in place of another value: " Write 0.2." for "20%"."""
+    text = value if isinstance(value, str) else ""
+    if text.lower() == "none":
+        return " For none, write null."
+    if "number" not in rule:
+        return ""
+    if DECIMAL_COMMA.match(text):
+        return f" A number has a decimal point: write {text.replace(',', '.')}."
+    if re.fullmatch(r"-?\d+(\.\d+)?[%,]?", text):
+        number = float(text.rstrip("%,")) / (100 if text.endswith("%") else 1)
+        return f" Write {number:.12g}{' without quotes' if f'{number:.12g}' == text else ''}."
+    return ""
 
 
 def normalise(value: Any) -> Any:
@@ -368,12 +378,15 @@ def _describe_unknown(category: str, name: str) -> str:
         return f"Keras has no {noun} '{name}'. Did you mean '{own}'? You registered it."
     choices = [*list_names(category).keys() - REFUSED, *list_aliases(category)]
     remedy = suggest(name, [*choices, *(COMPILE_METRICS if category == "metrics" else ())])
-    if "(" in name:
-        remedy = "Arguments go in braces: {Dense: {units: 10}}."
+    if name.lower() == "none":
+        remedy = suggest_value(name, "").strip()
+    elif DECIMAL_COMMA.match(name):
+        remedy = suggest_value(name, "number").strip()
+    elif "(" in name or "," in name:
+        example = _NOUNS[category if category != "activations" else "layers"][1]
+        remedy = f"Arguments go in braces: {example}."
     elif " " in name:
         remedy = "A name has no spaces: is a comma missing?"
-    elif DECIMAL_COMMA.match(name):
-        remedy = suggest_number(name).strip()
     elif not remedy:
         remedy = f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
     return f"Keras has no {noun} '{name}'. {remedy}"

@@ -13,6 +13,13 @@ _HABITS = {
     "kernel": "kernel_size",
     "batch": "batch_size",
     "epoch": "epochs",
+    "sep": "delimiter",
+    "randomstate": "split_seed",
+    "rmse": "RootMeanSquaredError",
+    "r2": "R2Score",
+    "f1": "F1Score",
+    "he": "he_normal",
+    "xavier": "glorot_uniform",
 }
 """Words of other libraries, which are spelt too differently to be recognised."""
 
@@ -20,16 +27,17 @@ _HABITS = {
 def find_meant(word: str, choices: Iterable[str]) -> str | None:
     """The choice that is most like a misspelt word, or None where none is similar."""
     choices = list(choices)
-    if _HABITS.get(word) in choices:
-        return _HABITS[word]
+    folded = fold(word)
+    if _HABITS.get(folded) in choices:
+        return _HABITS[folded]
     # Keras has many names in two spellings: the one written like the word comes first.
     by_folded: dict[str, str] = {}
     for choice in sorted(choices, key=lambda choice: choice[:1].isupper() != word[:1].isupper()):
         by_folded.setdefault(fold(choice), choice)
-    folded = fold(word)
     if folded in by_folded:
         return by_folded[folded]
     near = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)
+    near += [c for c in by_folded if c.startswith(folded) and len(c) <= 2 * len(word)]  # BatchNorm
     return by_folded[near[0]] if near else None
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from kerasrecipes.errors import MAX_PROBLEMS, KeyPath, Problem, format_path
-from kerasrecipes.recipe.components import split_component, suggest_number
+from kerasrecipes.recipe.components import split_component, suggest_value
 from kerasrecipes.recipe.keras_names import find_definition
 from kerasrecipes.recipe.ranges import SweepSpec
 from kerasrecipes.recipe.schema import (
@@ -73,7 +73,7 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
             names = [*model.model_fields, *(["extends"] if model is root else [])]
             remedy = suggest(path[-1], names)
             if not find_meant(path[-1], names):
-                remedy = _find_owner(path[-1], root) or remedy
+                remedy = _find_owner(path[-1], root) or remedy or "Remove it."
             message = f"There is no key '{path[-1]}' here. {remedy}"
             location = document.keys.get(path)
         case _ if is_name:
@@ -98,7 +98,10 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
             message = f"{key} must be a mapping (received: {write_value(received)}){example}"
         case _:
             rule = _RULES.get(kind, "has a value that does not fit").format(**context)
-            message = f"{key} {rule} (received: {write_value(received)}).{suggest_number(received)}"
+            text = write_value(received)
+            message = f"{key} {rule} (received: {text}).{suggest_value(received, rule)}"
+            if kind == "string_type" and isinstance(received, int | float):
+                message += f" Write '{text}'."
     return Problem(path, message, location or document.locate(path))
 
 

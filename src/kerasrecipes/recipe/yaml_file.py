@@ -207,7 +207,7 @@ def parse_yaml(text: str, file: str) -> Document:
         if node is not None:
             document.value = builder.build(node, ())
     except yaml.MarkedYAMLError as error:
-        raise RecipeError([_syntax_problem(error, file)]) from None
+        raise RecipeError([_syntax_problem(error, file, text)]) from None
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         message = f"The character {chr(error.character)!a} is not allowed here. Remove it."
@@ -385,7 +385,7 @@ def _join_decimal_commas(entries: list[tuple[yaml.Node, yaml.Node]]) -> list[tup
     return joined
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
     said, where = error.problem or str(error), error.problem_mark or error.context_mark
     opened = error.context_mark.line + 1 if error.context_mark else 1
     message = f"This is not YAML: {said}."
@@ -393,8 +393,21 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
         message = _SYNTAX[words].format(opened=opened)
         where = error.context_mark if words in _AT_START and error.context_mark else where
     location = Location(file, where.line + 1, where.column + 1) if where else Location(file)
+    number = where.line if where else 0
+    line = "".join(text.split("\n")[number : number + 1])
+    for column, character in enumerate(line, 1):
+        if character in _LOOKALIKES:
+            meant = _LOOKALIKES[character]
+            message = f"The character U+{ord(character):04X} only looks like {meant}. Type {meant}."
+            return Problem((), message, Location(file, number + 1, column))
     return Problem((), message, location)
 
+
+_LOOKALIKES = dict.fromkeys("\u00a0\u2002\u2003\u2009\u200b\u3000", "a space") | {
+    **dict.fromkeys("–—−－", "'-'"),
+    **{full: f"'{half}'" for full, half in zip("：，［］｛｝", ":,[]{}", strict=True)},
+}
+"""Characters of word processors, web pages and Asian keyboards, and those of YAML."""
 
 _TOO_MANY = f"A recipe may contain {MAX_NODES:,} values at the most."
 _TOO_DEEP = "Lists and mappings are nested too deeply."
