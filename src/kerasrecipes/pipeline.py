@@ -209,10 +209,14 @@ class _Training:
         recipe, dataset = self.recipe, self.dataset
         is_first = "keras" not in sys.modules
         with self.measure("import"), self.listener.wait("importing TensorFlow"):
-            from kerasrecipes.model.built import build
-            from kerasrecipes.training.device import choose_device
-            from kerasrecipes.training.threads import needs_one_thread
-            from kerasrecipes.training.weights import weigh_classes
+            try:
+                from kerasrecipes.model.built import build
+                from kerasrecipes.training.device import choose_device
+                from kerasrecipes.training.threads import needs_one_thread
+                from kerasrecipes.training.weights import weigh_classes
+            except Exception:  # native modules turn an interruption into an ImportError
+                self.interrupts.check()
+                raise
         if self.owns_process and is_first:
             gc.freeze()  # a collection need not examine what TensorFlow's import has made
         device = choose_device(

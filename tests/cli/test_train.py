@@ -185,13 +185,19 @@ def test_ctrl_c_keeps_the_run(tmp_path: Path):
 
 
 INTERRUPTED_IMPORT = """
-import importlib.abc, sys
+import importlib.abc, signal, sys
+
+def press_in_native_module():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("initialization failed") from None
 
 class PressCtrlC(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name == "matplotlib.cm":
             sys.meta_path.remove(self)
-            raise KeyboardInterrupt
+            {press}
 
 sys.meta_path.insert(0, PressCtrlC())
 from kerasrecipes.cli.app import main
@@ -199,14 +205,21 @@ main()
 """
 
 
-def test_ctrl_c_while_tensorflow_is_imported_ends_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("press", ["raise KeyboardInterrupt", "press_in_native_module()"])
+def test_ctrl_c_while_tensorflow_is_imported_ends_in_one_line(tmp_path: Path, press: str) -> None:
     """Keras imports matplotlib, which then is there in part: no report may be drawn with it."""
     (tmp_path / "r.yaml").write_text(
         "dataset: {name: iris}\n"
         "layers: [{Dense: {units: 3, activation: softmax}}]\n"
         "loss: sparse_categorical_crossentropy\n"
     )
-    command = [sys.executable, "-c", INTERRUPTED_IMPORT, "train", "r.yaml"]
+    command = [
+        sys.executable,
+        "-c",
+        INTERRUPTED_IMPORT.replace("{press}", press),
+        "train",
+        "r.yaml",
+    ]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
