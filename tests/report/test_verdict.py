@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.verdict import describe_fit
+from kerasrecipes.report.verdict import describe_fit, describe_linear
 
 N_ROWS = 40
 
@@ -145,6 +145,14 @@ def test_a_classifier_that_finds_the_rare_class_has_learned() -> None:
     found = ["no"] * 22 + ["yes"] * 8 + ["yes"] * 9 + ["no"]  # as class_weight does
     results = make_results([0.6, 0.5], [0.6, 0.5], {"accuracy": 0.76}, predicted=found, **CLASSES)
     assert "hardly learned" not in describe_fit(results)
+
+
+def test_accuracies_differ_by_no_more_than_100_points() -> None:
+    results = make_results([0.6, 0.5], [0.6, 0.5], {"accuracy": 0.2}, **CLASSES)
+    facts = {"error": 0.0, "gain": [-0.8, -1.03, -0.6], "rows": 40, "of_rows": 40}
+    results.info["linear_model"] = facts
+    said = describe_linear(results)
+    assert said.endswith("(difference −80 points, 95% interval −100 to −60).")
 
 
 def test_a_loss_of_zero_is_described() -> None:

@@ -114,7 +114,8 @@ def describe_linear(results: Results, *, is_short: bool = False) -> str:
     sentence = f"A linear model{sample} {score}{at}: {verdict}{at}"
     if is_short:
         return f"{sentence}."
-    gain, low, high = (write_number(each * 100**are_shares, 2) for each in facts["gain"])
+    differences = np.clip(facts["gain"], -1, 1) * 100 if are_shares else facts["gain"]
+    gain, low, high = (write_number(each, 2) for each in differences)
     unit = " points" if are_shares else ""
     return f"{sentence} (difference {gain}{unit}, 95% interval {low} to {high})."
 
