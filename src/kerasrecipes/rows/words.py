@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -53,7 +54,10 @@ def describe_repeated(n: int, place: str) -> str:
 
 
 def ask_meant(name: str, choices: Iterable[str]) -> str:
-    """A question for the end of a sentence, such as "Did you mean 'price'?"; or nothing."""
+    """What may be meant, for the end of a message: a similar name, several names, or ""."""
+    choices, several = [*choices], re.split(", *", name)
+    if len(several) > 1 and {*several} <= {*choices}:
+        return f" In a recipe, several columns are a list: {write_value(several)}."
     meant = find_meant(name, choices)
     return f" Did you mean '{meant}'?" if meant else ""
 
