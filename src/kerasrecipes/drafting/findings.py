@@ -298,18 +298,18 @@ def _has_value(cells: Cells, finding: Finding, word: str) -> bool:
 def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple[str, str]:
     """The column to predict, and the reason if --target was not given."""
     names = table.names
-    known = list_columns(names) + _ONE_COLUMN * (len(names) == 1 and not table.notation.has_types)
+    columns = list_columns(names) + _ONE_COLUMN * (len(names) == 1 and not table.notation.has_types)
     if asked is not None:
         by_words = {" ".join(name.split()): name for name in names}
         asked = asked if asked in names else by_words.get(asked, asked)  # a line break in a name
         if asked not in names:
             problem = f"--target: no column '{asked}'.{ask_meant(asked, names)}"
-            raise DataError(dataset, [f"{problem} {known}"])
+            raise DataError(dataset, [f"{problem} {columns}"])
         return asked, ""
     usable = [name for name in names if _can_be_target(table, name)]
     if not usable:
         problem = "no column can be the target: each is a date, or has one value only."
-        raise DataError(dataset, [f"{problem} {known}"])
+        raise DataError(dataset, [f"{problem} {columns}"])
     by_folded = {name.strip().casefold(): name for name in reversed(usable)}
     for known in TARGET_NAMES:
         if known in by_folded:

@@ -80,10 +80,8 @@ def find_misfit(
 
 def _find_large_window(layer: keras.Layer, shape: Shape) -> Misfit | None:
     """Find a kernel, or a window to pool, that is larger than what reaches its layer."""
-    name, argument = (
-        type(layer).__name__,
-        "pool_size" if hasattr(layer, "pool_size") else "kernel_size",
-    )
+    name = type(layer).__name__
+    argument = "pool_size" if hasattr(layer, "pool_size") else "kernel_size"
     window, rates = getattr(layer, argument, ()), getattr(layer, "dilation_rate", None)
     is_valid = getattr(layer, "padding", "") == "valid" and "Transpose" not in name
     if not is_valid or layer.data_format == "channels_first" or len(window) != len(shape) - 1:

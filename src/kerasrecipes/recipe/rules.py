@@ -309,11 +309,9 @@ def _check_file_name(
     unknown = [name for name in names if re.sub(r"_\d+$", "_0", name) not in known]
     if unknown:
         rule = f"Its file's name has {{{unknown[0]}}}, which is not logged"
-        return (
-            f"{rule}. {advise(unknown[0])}"
-            if unknown[0] not in logged
-            else f"{rule} by batch. Remove it."
-        )
+        if unknown[0] in logged:
+            return f"{rule} by batch. Remove it."
+        return f"{rule}. {advise(unknown[0])}"
     try:
         file.format(**{name: 1 if name in ("epoch", "batch") else 1.0 for name in names})
     except (ValueError, LookupError) as error:

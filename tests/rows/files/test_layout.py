@@ -7,7 +7,7 @@ import pytest
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import CsvSpec
-from kerasrecipes.rows.files.delimiter import WHITESPACE
+from kerasrecipes.rows.files.delimiter import WHITESPACE, LineForm
 from kerasrecipes.rows.files.layout import HeaderMissing, Layout, find_layout
 
 from .reading import find_problems, open_source, read, read_pieces, write
@@ -51,7 +51,7 @@ def find_names(sample: str, **told: Any) -> list[str]:
     ],
 )
 def test_the_delimiter_divides_all_lines_alike(sample: str, delimiter: str) -> None:
-    assert find(sample).delimiter == delimiter
+    assert find(sample).form.delimiter == delimiter
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_pointer_of_git_lfs_is_no_table() -> None:
 
 def test_lines_to_skip_are_told() -> None:
     sample = "one\ntwo, three\na,b\n1,2\n"
-    assert find(sample, skip_rows=2) == Layout(("a", "b"), 3, ",")
+    assert find(sample, skip_rows=2) == Layout(("a", "b"), 3, LineForm())
     with pytest.raises(DataError) as caught:
         find(sample, skip_rows=9)
     assert caught.value.problems == (

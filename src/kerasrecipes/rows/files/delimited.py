@@ -24,10 +24,10 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import is_number
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
-from kerasrecipes.rows.files.delimiter import NUMBER, UNIT, WHITESPACE, Habits, is_long
+from kerasrecipes.rows.files.delimiter import NUMBER, LineForm
 from kerasrecipes.rows.files.encoding import ChunkReader, decode, find_encoding
 from kerasrecipes.rows.files.layout import SAMPLE_BYTES, find_layout, is_unnamed
-from kerasrecipes.rows.files.lines import BLANK, LineFacts, LineFilter, find_notes, scan_lines
+from kerasrecipes.rows.files.lines import BLANK, LineFacts, find_notes, scan_lines
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
@@ -68,8 +68,7 @@ class DelimitedFile(TableFile):
             if len(re.findall(rb"[\r\n]", head)) < _FEWEST_ENDS:  # names of many columns
                 head += file.read(LONGEST_LINE - SAMPLE_BYTES)
         self._encoding = find_encoding(head, spec.csv.encoding, name)
-        comment = spec.csv.comment
-        self._filter = LineFilter("", comment, False, Habits()) if comment else None
+        self._form = LineForm(comment=spec.csv.comment or "")
         is_whole = len(head) not in (SAMPLE_BYTES, LONGEST_LINE)
         text = self._clean(io.BytesIO(head), is_whole=is_whole).read().decode()
         # The last line may be cut.
@@ -79,11 +78,7 @@ class DelimitedFile(TableFile):
         targets = [spec.target] if isinstance(spec.target, str) else spec.target or []
         known = {*targets, *spec.features, *spec.drop}
         self._layout = layout = find_layout(self._sample, spec.csv, name, wanted, known)
-        self._delimiter = UNIT if is_long(layout.delimiter) else layout.delimiter
-        self._delimiter = "\t" if layout.delimiter == WHITESPACE else self._delimiter
-        habits = layout.habits
-        if layout.has_spaces or not habits.are_plain or self._delimiter != layout.delimiter:
-            self._filter = LineFilter(layout.delimiter, comment, layout.has_spaces, habits)
+        self._form, self._delimiter = layout.form, layout.form.parsed
         self.names = list(layout.names)
         check_columns(len(self.names), name)
         self._keys = [*map(str, range(len(self.names)))]
@@ -198,8 +193,8 @@ class DelimitedFile(TableFile):
         if len([*io.StringIO(self._sample, newline="")]) <= self._layout.n_lines_above:
             return dict.fromkeys(self._keys, pa.null())
         head = self._sample.encode()
-        if self._filter is not None:
-            head = b"".join(self._filter.filter([head]))
+        if not self._form.is_plain:
+            head = b"".join(self._form.rewrite_all([head]))
         texts = dict.fromkeys(self._keys, pa.string())
         size = len(head) + 1
         options = self._write_options(texts, block_bytes=size, handle_row=lambda row: "skip")
@@ -351,10 +346,8 @@ class DelimitedFile(TableFile):
                 continue
             texts = pc.unique(column.cast(pa.string()))
             for text in texts.filter(pc.match_substring(texts, "\n")).to_pylist():
-                n_rows, cells = (
-                    text.count("\n"),
-                    re.split(rf"[{re.escape(self._delimiter)}\n]", text),
-                )
+                n_rows = text.count("\n")
+                cells = re.split(rf"[{re.escape(self._delimiter)}\n]", text)
                 has_numbers = any(map(NUMBER.fullmatch, cells))
                 if has_numbers and text.count(self._delimiter) == n_rows * n_marks:
                     begin = text.split("\n")[0][:_MOST_SHOWN]
@@ -367,15 +360,15 @@ class DelimitedFile(TableFile):
     def _open(self, *, is_checked: bool = False) -> Any:
         """Open the file as UTF-8; pyarrow's own check of UTF-8 names no line."""
         file = open_decompressed(self._path, self.name)
-        is_clean = self._encoding == "utf-8" and self._filter is None
+        is_clean = self._encoding == "utf-8" and self._form.is_plain
         return file if is_clean and not is_checked else self._clean(file)
 
     def _clean(self, file: Any, *, is_whole: bool = True) -> io.BufferedReader[Any]:
         """A file as UTF-8, each byte checked, without what pyarrow's parser has no option for."""
         is_named = self._csv.encoding is not None
         chunks = decode(file, self.name, self._encoding, is_named=is_named, is_whole=is_whole)
-        if self._filter is not None:
-            chunks = self._filter.filter(chunks)
+        if not self._form.is_plain:
+            chunks = self._form.rewrite_all(chunks)
         return io.BufferedReader(ChunkReader(chunks))
 
     def _write_options(
@@ -473,7 +466,7 @@ class DelimitedFile(TableFile):
         if not ragged:
             return ""
         more = " and more" if len(ragged) > SHOWN else ""
-        mark = {"\t": "a tab", " ": "a space"}.get(self._delimiter, f"'{self._layout.delimiter}'")
+        mark = {"\t": "a tab", " ": "a space"}.get(self._delimiter, f"'{self._form.delimiter}'")
         return (
             f"every line must have {count(len(self.names), 'value')}, one for each column name "
             f"(received: {', '.join(ragged[:SHOWN])}{more}). Fix these lines; put a value that "

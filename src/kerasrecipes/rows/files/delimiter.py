@@ -6,16 +6,15 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 
 WHITESPACE = "whitespace"
 """The delimiter of files that align values in columns with one or more spaces between them."""
 
-UNIT = "\x1f"
+_UNIT = "\x1f"
 """What stands for a delimiter that is no single ASCII character, while lines are split."""
 
 MOSTLY = 0.95
@@ -26,11 +25,11 @@ NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?\s*")
 
 # In this order where two divide the lines equally well: commas also occur within numbers.
 DELIMITERS = ("\t", ";", "|", ",")
-_RARER_DELIMITERS = ("^", "~", "\x01", UNIT, ":", " ", WHITESPACE)
+_RARER_DELIMITERS = ("^", "~", "\x01", _UNIT, ":", " ", WHITESPACE)
 _MARKS = re.compile(r"[^\w\s\"'`.,/()\[\]{}<>\\-]+|\xa0")
 """What divides the names of a file with a delimiter of its own: a#b, a::b."""
 
-ALIGNED = re.compile(rb'"[^"]*"|\S+')
+_ALIGNED = re.compile(rb'"[^"]*"|\S+')
 """A value of a line that is aligned with spaces."""
 
 _ALIGNED_NUMBERS = re.compile(r"\d {2,}[+\-.?\d]")
@@ -46,54 +45,81 @@ _OTHER_MARKS = ("''", "“”", "„“", "‘’")
 
 
 @dataclass(frozen=True)
-class Habits:
-    """How lines differ from those that parsers of CSV take.
+class LineForm:
+    """How lines are written, and how they are rewritten for parsers of CSV.
 
     Attributes:
+        delimiter: The text between two values.
+        comment: The beginning of comments; empty if there are none.
         has_rules: Whether there are lines of dashes.
         are_wrapped: Whether quotation marks are around whole lines.
         has_escapes: Whether quotation marks within values are written as \\", not as "".
+        has_spaces: Whether there are spaces between a delimiter and a quotation mark.
         marks: The mark before a value and the one behind it, if these are others than ".
-        delimiter: The text between two values.
     """
 
+    delimiter: str = ","
+    comment: str = ""
     has_rules: bool = False
     are_wrapped: bool = False
     has_escapes: bool = False
+    has_spaces: bool = False
     marks: str = ""
-    delimiter: str = ","
+
+    @cached_property
+    def parsed(self) -> str:
+        """The delimiter of rewritten lines: parsers of CSV need a single ASCII character."""
+        if self.delimiter == WHITESPACE:
+            return "\t"
+        return self.delimiter if len(self.delimiter.encode()) == 1 else _UNIT
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether lines stay as they are."""
+        return self == LineForm(self.parsed)
 
     @cached_property
     def quoted(self) -> re.Pattern[bytes]:
         """Matches a value between ``marks``."""
         opening, closing = (re.escape(mark.encode()) for mark in self.marks)
-        end = rb"(?=%b|\s*$)" % re.escape(self.delimiter.encode())
+        between = re.escape(self.delimiter.encode())
+        end = rb"(?=%b|\s*$)" % between
         return re.compile(
-            rb"(?:^|(?<=%b))%b((?:(?!%b%b).)*)%b%b"
-            % (re.escape(self.delimiter.encode()), opening, closing, end, closing, end)
+            rb"(?:^|(?<=%b))%b((?:(?!%b%b).)*)%b%b" % (between, opening, closing, end, closing, end)
         )
 
-    def straighten(self, line: bytes) -> bytes:
-        """Write a line as parsers of CSV take it."""
+    def rewrite_all(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Rewrite the lines of a file's bytes."""
+        rest = b""
+        for chunk in chunks:
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield b"".join(self.rewrite(line) + b"\n" for line in lines)
+        if rest:
+            yield self.rewrite(rest)
+
+    def rewrite(self, line: bytes) -> bytes:
+        """Rewrite a line; a comment or a line of dashes becomes an empty line."""
         if self.has_rules and _RULE.fullmatch(line):
             return b""
         if self.are_wrapped and (wrapped := _WRAPPED.fullmatch(line)):
             line = wrapped[1].replace(b'""', b'"')
-        line = double_marks(line) if self.has_escapes else line
-        if not self.marks:
-            return line
-        return self.quoted.sub(lambda found: b'"%b"' % found[1].replace(b"''", b"'"), line)
+        line = _double_marks(line) if self.has_escapes else line
+        if self.marks:
+            line = self.quoted.sub(lambda found: b'"%b"' % found[1].replace(b"''", b"'"), line)
+        line = self._cut_comment(line) if self.comment else line
+        if self.delimiter == WHITESPACE:
+            return b"\t".join(_ALIGNED.findall(line))
+        mark = self.delimiter.encode()
+        if self.has_spaces:
+            line = re.sub(re.escape(mark) + b' +"', mark + b'"', line)
+        return line if self.parsed == self.delimiter else line.replace(mark, self.parsed.encode())
 
-    @property
-    def are_plain(self) -> bool:
-        """Whether there are no differences."""
-        return not (self.has_rules or self.are_wrapped or self.has_escapes or self.marks)
-
-    def straighten_all(self, text: str) -> str:
-        """Straighten every line."""
-        if self.are_plain:
-            return text
-        return b"\n".join(map(self.straighten, text.encode().split(b"\n"))).decode()
+    def _cut_comment(self, line: bytes) -> bytes:
+        comment = self.comment.encode()
+        place = line.find(comment)
+        while line.count(b'"', 0, max(place, 0)) % 2:  # it is within quotation marks
+            place = line.find(comment, place + 1)
+        return line if place < 0 else line[:place].rstrip()
 
 
 @dataclass(frozen=True)
@@ -104,61 +130,51 @@ class Line:
     end: int
 
 
-def find_habits(body: str, delimiter: str | None) -> Habits:
-    """Find the delimiter, and how lines differ from those that parsers of CSV take."""
+def find_form(body: str, delimiter: str | None, comment: str = "") -> LineForm:
+    """Find how lines are written.
+
+    Args:
+        body: Whole lines, the column names first.
+        delimiter: The one that the recipe names; None finds it.
+        comment: The beginning of comments; empty if there are none.
+    """
     lines = [line for line in body.encode().split(b"\n")[:_SAMPLE_LINES] if line.strip()]
     rows = lines[1:]
     are_wrapped = 2 * sum(bool(_WRAPPED.fullmatch(line)) for line in rows) > len(rows)
-    habits = Habits(any(map(_RULE.fullmatch, lines[:5])), are_wrapped)
-    straight = habits.straighten_all(body)
-    delimiter = delimiter or find_delimiter(straight)
+    form = LineForm(",", comment, any(map(_RULE.fullmatch, lines[:5])), are_wrapped)
+    straight = body if form.is_plain else b"".join(form.rewrite_all([body.encode()])).decode()
+    form = replace(form, delimiter=delimiter or find_delimiter(straight))
     if are_wrapped:
-        inner = split_lines(straight, delimiter)
+        inner = split_lines(body, form)
         n_values = len(inner[0].values)
         n_alike = sum(len(line.values) == n_values for line in inner)
         if n_values < 2 or n_alike < MOSTLY * len(inner):
-            habits = replace(habits, are_wrapped=False)
-    may_have_escapes = '\\"' in body and delimiter not in (" ", WHITESPACE)
-    has_escapes = may_have_escapes and _ESCAPED.search(body) is not None
-    habits = replace(habits, has_escapes=has_escapes, delimiter=delimiter)
+            form = replace(form, are_wrapped=False)
+    may_have_escapes = '\\"' in body and form.delimiter not in (" ", WHITESPACE)
+    form = replace(form, has_escapes=may_have_escapes and _ESCAPED.search(body) is not None)
     for marks in () if '"' in body else _OTHER_MARKS:
-        marked = replace(habits, marks=marks)
+        marked = replace(form, marks=marks)
         n_marked = sum(bool(marked.quoted.search(row)) for row in rows) if marks[0] in body else 0
         if 2 * n_marked > len(rows):
             return marked
-    return habits
+    values = [line.values for line in split_lines(body, form)]
+    spaced = [any(v[:1] == " " and v.strip()[:1] == '"' for v in each) for each in values]
+    return replace(form, has_spaces=2 * sum(spaced) > len(spaced))
 
 
-def is_long(delimiter: str) -> bool:
-    """Whether a delimiter is no single ASCII character, which parsers of CSV need."""
-    return len(delimiter.encode()) > 1 and delimiter != WHITESPACE
-
-
-def double_marks(line: bytes) -> bytes:
+def _double_marks(line: bytes) -> bytes:
     """Write \\" as "" and \\\\ as \\, as readers of CSV expect quotation marks within values."""
     return re.sub(rb'\\(["\\])', lambda mark: b'""' if mark[1] == b'"' else mark[1], line)
 
 
-def have_spaces(lines: Sequence[Line]) -> bool:
-    """Whether most lines have a quoted value behind a space: 1, "red"."""
-    spaced = [any(v[:1] == " " and v.strip()[:1] == '"' for v in line.values) for line in lines]
-    return 2 * sum(spaced) > len(spaced)
-
-
-def split_lines(
-    sample: str, delimiter: str, n_above: int = 0, *, skips_spaces: bool = False
-) -> list[Line]:
+def split_lines(sample: str, form: LineForm, n_above: int = 0) -> list[Line]:
     """The first lines that are not blank, each split into its values."""
     lines: list[Line] = []
-    text = io.StringIO(sample, newline="")
-    if delimiter == WHITESPACE:
-        numbered = enumerate(islice(text, _SAMPLE_LINES), n_above + 1)
-        split = ((end, ALIGNED.findall(line.encode())) for end, line in numbered)
-        return [Line([value.decode().strip('"') for value in values], end)
-                for end, values in split if values]  # fmt: skip
-    if is_long(delimiter):
-        text, delimiter = io.StringIO(sample.replace(delimiter, UNIT), newline=""), UNIT
-    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=skips_spaces)
+    texts: Iterable[str] = io.StringIO(sample, newline="")
+    if not form.is_plain:
+        lines_as_bytes = (text.rstrip("\r\n").encode() for text in texts)
+        texts = (f"{form.rewrite(line).decode()}\n" for line in lines_as_bytes)
+    reader = csv.reader(texts, delimiter=form.parsed)
     # A quotation mark that is never closed ends the sample.
     with suppress(csv.Error):
         for values in reader:
@@ -169,32 +185,35 @@ def split_lines(
     return lines
 
 
+def split_values(sample: str, delimiter: str) -> list[list[str]]:
+    """The values of the first lines that are not blank."""
+    return [line.values for line in split_lines(sample, LineForm(delimiter))]
+
+
 def find_delimiter(sample: str) -> str:
     """The delimiter that divides the lines most evenly; csv.Sniffer errs too often for that."""
     scores = {}
     for delimiter in DELIMITERS:
-        lines = split_lines(sample, delimiter)
+        lines = split_values(sample, delimiter)
         n_values = find_usual_length(lines)
         if n_values > 1:
-            even = sum(len(line.values) == n_values for line in lines) / len(lines)
+            even = sum(len(values) == n_values for values in lines) / len(lines)
             scores[delimiter] = (even > 0.8, n_values if even > 0.8 else even, even)
     if scores:
         best = max(scores, key=lambda delimiter: scores[delimiter])
         # A tab may be in front of the last of aligned values only.
         are_aligned = best == "\t" and all(map(_ALIGNED_NUMBERS.search, sample.split("\n")[1:3]))
-        values = [line.values for line in split_lines(sample, WHITESPACE)] if are_aligned else []
-        return WHITESPACE if len(values) > 1 and _is_even_table(values, WHITESPACE) else best
+        is_padded = are_aligned and _is_even_table(split_values(sample, WHITESPACE), WHITESPACE)
+        return WHITESPACE if is_padded else best
     names = sample.lstrip("\r\n").split("\n", 1)[0]
-    for delimiter in dict.fromkeys([*_RARER_DELIMITERS, *_MARKS.findall(names)]):
-        values = [line.values for line in split_lines(sample, delimiter)]
-        if len(values) > 1 and _is_even_table(values, delimiter):
-            return delimiter
-    return ","
+    choices = dict.fromkeys([*_RARER_DELIMITERS, *_MARKS.findall(names)])
+    fitting = (each for each in choices if _is_even_table(split_values(sample, each), each))
+    return next(fitting, ",")
 
 
-def find_usual_length(lines: Sequence[Line]) -> int:
+def find_usual_length(lines: Iterable[Sequence[str]]) -> int:
     """How many values most lines have; the first one's number where two are as frequent."""
-    lengths = Counter(len(line.values) for line in lines)
+    lengths = Counter(map(len, lines))
     return lengths.most_common(1)[0][0] if lengths else 0
 
 
@@ -203,6 +222,8 @@ def _is_even_table(lines: Sequence[Sequence[str]], delimiter: str) -> bool:
 
     The names may be one fewer between spaces, as R writes them above names of rows.
     """
+    if len(lines) < 2:
+        return False
     n_values = len(lines[1])
     is_from_r = delimiter in (" ", WHITESPACE) and len(lines[0]) == n_values - 1 > 1
     if n_values < 2 or any(len(line) != n_values for line in lines[is_from_r:]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.schema import CsvSpec
@@ -14,13 +14,13 @@ from kerasrecipes.rows.files.delimiter import (
     MOSTLY,
     NUMBER,
     WHITESPACE,
-    Habits,
     Line,
+    LineForm,
     find_delimiter,
-    find_habits,
+    find_form,
     find_usual_length,
-    have_spaces,
     split_lines,
+    split_values,
 )
 from kerasrecipes.rows.kinds.date_formats import read_in_formats
 from kerasrecipes.rows.words import count, find_repeated, list_some
@@ -50,20 +50,16 @@ class Layout:
         names: The column names without white space around them; one that is blank is "Unnamed: 0",
             as pandas calls it, by its place.
         n_lines_above: How many lines are above the first row.
-        delimiter: The text between two values.
+        form: How the lines are written.
         decimal: The mark before the fraction of a number.
         note: Lines or names that were skipped or added, in words; empty if there are none.
-        has_spaces: Whether there are spaces between a delimiter and a quotation mark.
-        habits: How lines differ from those that parsers of CSV take.
     """
 
     names: tuple[str, ...]
     n_lines_above: int
-    delimiter: str
+    form: LineForm
     decimal: str = "."
     note: str = ""
-    has_spaces: bool = False
-    habits: Habits = field(default_factory=Habits)
 
 
 def find_layout(
@@ -97,10 +93,8 @@ def find_layout(
     if spec.comment is None:
         n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
     body = _join_number_sign("".join(texts[n_above:]))
-    habits = find_habits(body, delimiter)
-    delimiter, body = habits.delimiter, habits.straighten_all(body)
-    has_spaces = have_spaces(split_lines(body, delimiter))
-    lines = split_lines(body, delimiter, n_above, skips_spaces=has_spaces)
+    form = find_form(body, delimiter, spec.comment or "")
+    lines = split_lines(body, form, n_above)
     if not lines or not body.strip():
         problem = "the file is empty. It must open with a line of column names."
         if sample.strip() and spec.skip_rows:
@@ -108,7 +102,7 @@ def find_layout(
             problem = f"csv.skip_rows: {below}. Correct it."
         raise DataError(dataset, [problem])
     n_titles = 0 if spec.header else _count_titles(lines, wanted or known)
-    layout = _find_names(lines[n_titles:], delimiter, spec, dataset, wanted or known)
+    layout = _find_names(lines[n_titles:], form, spec, dataset, wanted or known)
     if n_titles:
         layout = replace(layout, note=_describe_titles(lines[n_titles].end - 1))
     hint = "If the first line is no line of names, set dataset.csv.skip_rows: 1, or header: none."
@@ -116,12 +110,12 @@ def find_layout(
     decimal: str = spec.decimal or "."
     if not spec.decimal:
         rows = [line.values for line in lines if line.end > layout.n_lines_above]
-        decimal, problem, note = _find_decimal(rows, delimiter, spec.thousands)
+        decimal, problem, note = _find_decimal(rows, form.delimiter, spec.thousands)
         if wanted is None:  # A few rows to predict show less than those of training did.
             problems += [problem] if problem else []
             layout = replace(layout, note="; ".join(filter(None, (layout.note, note))))
     raise_problems(dataset, problems)
-    return replace(layout, decimal=decimal, has_spaces=has_spaces, habits=habits)
+    return replace(layout, decimal=decimal)
 
 
 def _has_names(
@@ -129,7 +123,7 @@ def _has_names(
 ) -> bool:
     """Whether the first line names most of the columns that will be read."""
     delimiter = delimiter or find_delimiter("".join(texts[n_above:]) or texts[0])
-    names = {value.strip() for line in split_lines(texts[0], delimiter) for value in line.values}
+    names = {value.strip() for values in split_values(texts[0], delimiter) for value in values}
     return 2 * len(names & {*wanted}) > len({*wanted})
 
 
@@ -153,7 +147,7 @@ def _count_comments(texts: Sequence[str]) -> int:
         return 0
     delimiter = find_delimiter("".join(texts[n:]))
     body = _join_number_sign("".join(texts[n - 1 :]))
-    lines = [line.values for line in split_lines(body, delimiter)[:2]]
+    lines = split_values(body, delimiter)[:2]
     is_last_names = len(lines) == 2 and len(lines[0]) == len(lines[1]) > 1
     has_number = any(NUMBER.fullmatch(value) for value in lines[-1])
     is_last_names &= has_number or not texts[n - 1].startswith("# ")
@@ -168,15 +162,15 @@ def _join_number_sign(text: str) -> str:
 
 
 def _find_names(
-    lines: Sequence[Line], delimiter: str, spec: CsvSpec, dataset: str, known: Collection[str]
+    lines: Sequence[Line], form: LineForm, spec: CsvSpec, dataset: str, known: Collection[str]
 ) -> Layout:
     """Find the column names, and where rows begin."""
     first, rows = [value.strip() for value in lines[0].values], lines[1:]
-    n_values = find_usual_length(rows or lines)
+    n_values = find_usual_length(line.values for line in rows or lines)
     start = next(i for i, line in enumerate(lines) if len(line.values) == n_values)
     table = rows if start > _MOST_ABOVE else lines[max(1, start) :]
     agree = sum(len(line.values) == n_values for line in table) >= MOSTLY * max(1, len(table))
-    usual = Layout(_fill_names(first), lines[0].end, delimiter)
+    usual = Layout(_fill_names(first), lines[0].end, form)
     is_known = bool({*first} & {*known})
     if isinstance(spec.header, list) or (spec.header == "none" and not is_known):
         n_names = n_values if agree else len(first)
@@ -209,25 +203,25 @@ def _find_names(
         is_title = not is_named and agree and n_values > 2 and 2 * sum(map(bool, first)) <= n_values
         places = range(min(_MOST_ABOVE, len(lines))) if is_title else ()
         place = next((i for i in places if _are_names(lines[i:])), 0)
-        return _skip_titles(lines[place], delimiter) if place else usual
+        return _skip_titles(lines[place], form) if place else usual
     if is_short and not _is_title(lines):
         note = "the first value of each row has no column name; it is read as a name of the row"
         return replace(usual, names=_fill_names(["", *first]), note=note)
     if 0 < start <= _MOST_ABOVE and _may_be_names(lines[start].values) and lines[start + 1 :]:
-        return _skip_titles(lines[start], delimiter)
+        return _skip_titles(lines[start], form)
     problem = (
         f"line {lines[0].end} must name the columns: it has {count(len(first), 'value')} "
         f"({list_some(first)}), and the rows below have {n_values}. Correct this line, name the "
         "columns in dataset.csv.header: [a, b, …], or skip lines with dataset.csv.skip_rows."
-        + f" Values that contain '{delimiter}' must be in quotation marks."
+        + f" Values that contain '{form.delimiter}' must be in quotation marks."
         * (n_more > 0)
     )
     raise DataError(dataset, [problem])
 
 
-def _skip_titles(line: Line, delimiter: str) -> Layout:
+def _skip_titles(line: Line, form: LineForm) -> Layout:
     note = _describe_titles(line.end - 1)
-    return Layout(_fill_names(line.values), line.end, delimiter, note=note)
+    return Layout(_fill_names(line.values), line.end, form, note=note)
 
 
 def _describe_titles(n: int) -> str:

@@ -1,14 +1,13 @@
-"""Lines of delimited text: what is in them, and what is removed before they are parsed."""
+"""What is in the lines of delimited text."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kerasrecipes.rows.files.delimiter import ALIGNED, NUMBER, UNIT, WHITESPACE, Habits, is_long
+from kerasrecipes.rows.files.delimiter import NUMBER
 from kerasrecipes.rows.files.layout import SAMPLE_BYTES
 from kerasrecipes.rows.limits import check_line
 
@@ -92,44 +91,3 @@ def find_notes(last: bytes, n_names: int, delimiter: str) -> list[str]:
             break
         notes += [line.strip()] if line.strip(BLANK) else []
     return notes[::-1] if len(notes) <= _MOST_NOTES else []
-
-
-class LineFilter:
-    """Brings lines to a form that pyarrow's parser takes.
-
-    Args:
-        delimiter: Between values; runs of white space become tabs, and what is no single ASCII
-            character becomes ``UNIT``.
-        comment: The beginning of a comment, if any; a line of comments becomes an empty one.
-        has_spaces: Whether spaces between a delimiter and a quotation mark are removed.
-        habits: How lines differ from those that the parser takes.
-    """
-
-    def __init__(
-        self, delimiter: str, comment: str | None, has_spaces: bool, habits: Habits
-    ) -> None:
-        self._is_whitespace, self._has_spaces = delimiter == WHITESPACE, has_spaces
-        self._habits = habits
-        self._mark, self._is_long = delimiter.encode(), is_long(delimiter)
-        self._comment = comment.encode() if comment else None
-
-    def filter(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Apply the filter to the bytes of a file."""
-        rest = b""
-        for chunk in chunks:
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield b"".join(self._filter_line(line) + b"\n" for line in lines)
-        if rest:
-            yield self._filter_line(rest)
-
-    def _filter_line(self, line: bytes) -> bytes:
-        line = self._habits.straighten(line)
-        if self._comment is not None:
-            place = line.find(self._comment)
-            while line.count(b'"', 0, max(place, 0)) % 2:  # it is within quotation marks
-                place = line.find(self._comment, place + 1)
-            line = line if place < 0 else line[:place].rstrip()
-        if self._has_spaces:
-            line = re.sub(re.escape(self._mark) + b' +"', self._mark + b'"', line)
-        line = line.replace(self._mark, UNIT.encode()) if self._is_long else line
-        return b"\t".join(ALIGNED.findall(line)) if self._is_whitespace else line

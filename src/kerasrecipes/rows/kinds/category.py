@@ -24,8 +24,9 @@ FEW_VALUES = 100
 """Texts of at most so many distinct values are categories, however few the rows."""
 
 _FEWEST_ROWS_UNLIKE = 20
-_FEWEST_LISTS, _MOST_LOOKED_AT = 10, 2_000
 """From so many rows on, texts of which none recurs are not categories."""
+
+_FEWEST_LISTS, _MOST_LOOKED_AT = 10, 2_000
 
 
 @dataclass(frozen=True)

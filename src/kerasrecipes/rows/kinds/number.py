@@ -35,8 +35,8 @@ _FEWEST_GROUPED = 3
 _GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 _UNGROUPED = re.compile(r"[+-]?[0-9]{1,3}")
 
-_NEGATIVES = ((r"^\(([^()+-]*)\)$", r"-\1"), (r"^([0-9][0-9.,' ]*)-$", r"-\1"))
-"""Negative numbers as bookkeepers write them."""
+_NEGATIVES = ((r"^\(([^()+-]*)\)$", r"-\1"), (r"^([0-9][0-9.,' ]+)-$", r"-\1"))
+"""Negative numbers as bookkeepers write them; 2- may be a grade."""
 _PLAIN_FORMS = (
     ("[\u00a0\u2007\u2009\u202f]", " "), ("[\u2212\u2013]", "-"), ("’", "'"), ("/-$", ""),
     ("^([+-]) +", r"\1"), *_NEGATIVES,
