@@ -58,6 +58,8 @@ def test_the_newest_unfinished_run_of_a_recipe_is_meant(folder: Path, run: RunWr
     for source in (folder / "r.yaml", run.path.parent):
         plan = plan_resumption(source, (), folder / "runs")
         assert plan.run.path.name == "20200102-000000"
+        longer = plan_resumption(source, ["epochs=9"], folder / "runs")
+        assert longer.run.path == run.path
         assert plan.changed == ()
     older = run.path.with_name("20200101-000000")
     for source, words in ((older, []), (folder / "r.yaml", [str(older)])):

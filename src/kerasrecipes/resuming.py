@@ -78,8 +78,8 @@ def plan_resumption(
     """Find the run to continue, and check that it may.
 
     Args:
-        source: A recipe, whose newest unfinished run is meant; a run's folder; or ``runs/NAME``,
-            whose newest unfinished run is meant.
+        source: A recipe or ``runs/NAME``, of which the newest unfinished run is meant, or with
+            changes the newest one if it is finished; or a run's folder.
         words: Changes to the recipe, as ``key=value``; the folder of the run may come first.
         output_dir: The folder of all runs.
         allow_changes: Whether the recipe may have changed in other keys than those that are given.
@@ -92,12 +92,12 @@ def plan_resumption(
     folders = [Path(word) for word in words if "=" not in word]
     changes = [word for word in words if "=" in word]
     if isinstance(source, str | PathLike) and (is_run(Path(source)) or list_runs_of(Path(source))):
-        run = _find_unfinished(Path(source), is_joining)
+        run = _choose_run(Path(source), is_joining, bool(changes or keys))
         recipe = load_recipe(run.recipe_path, changes, needs_source=False, **keys)
     else:
         recipe = load_recipe(source, changes, needs_source=False, **keys)
         folder = folders[0] if folders else output_dir / make_folder_name(recipe.name)
-        run = _find_unfinished(folder, is_joining)
+        run = _choose_run(folder, is_joining, bool(changes or keys))
     if run.status == "running" and not is_joining:
         raise InputError(describe_holder(run))
     check_network(run)
@@ -133,9 +133,14 @@ def plan_resumption(
     return Resumption(run, recipe, changed, allow_changes)
 
 
-def _find_unfinished(path: Path, is_joining: bool) -> Run:
-    """The run at a path, or the newest unfinished one of a ``runs/NAME``."""
+def _choose_run(path: Path, is_joining: bool, has_changes: bool) -> Run:
+    """The run at a path, or the newest unfinished one of a ``runs/NAME``.
+
+    Where a finished one is newer, changes such as more epochs are meant for that.
+    """
     newest = find_run(path)
     others = {*_NOT_RESUMED} - ({"running"} if is_joining else set())
     unfinished = [run for run in list_runs_of(path) if run.status not in others]
-    return unfinished[-1] if unfinished else newest
+    if not unfinished or (has_changes and newest.status == "finished"):
+        return newest
+    return unfinished[-1]
