@@ -23,9 +23,10 @@ from kerasrecipes.drafting.network import (
     choose_widths,
     make_convolutions,
 )
-from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.errors import DataError, InputError, RecipeError
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.schema import CsvSpec
 from kerasrecipes.recipe.yaml_file import parse_yaml
 
 NASTY = [
@@ -536,11 +537,53 @@ def test_an_encoding_is_for_text(data: str) -> None:
     np.savez("a.npz", x=np.zeros((20, 2)), y=np.arange(20))
     pd.DataFrame({"x": np.arange(20.0), "y": np.arange(20.0)}).to_parquet("a.parquet")
     with pytest.raises(DataError) as caught:
-        draft_recipe(data, encoding="cp949")
+        draft_recipe(data, changes=["csv.encoding=cp949"])
     assert caught.value.problems == (
-        "--encoding is for delimited text such as CSV files (received: "
-        f"'cp949' for {data}). Leave it out.",
+        f"csv is for delimited text such as CSV files (received: {data}). Remove it.",
     )
+
+
+def test_keys_that_say_how_a_file_is_read_are_written_into_the_recipe() -> None:
+    rows = [f"{i % 7}<>{i},{i % 3}00" for i in range(20)]
+    Path("a.csv").write_text("\n".join(["made by hand", "x<>y", *rows]), encoding="utf-8")
+    changes = ["csv.skip_rows=1", "dataset.csv.delimiter=<>", "csv.decimal=','"]
+    draft = draft_recipe("a.csv", "y", changes=changes)
+    assert draft.recipe.dataset.csv == CsvSpec(skip_rows=1, delimiter="<>", decimal=",")
+    assert draft.dataset.parts["train"].target.max() > 10
+    for sheet, factor in (("first", 1), ("second", -1)):
+        mode = {"mode": "a"} if sheet == "second" else {}
+        with pd.ExcelWriter("a.xlsx", engine="openpyxl", **mode) as writer:
+            frame = pd.DataFrame({"x": range(20), "y": [factor * i * i for i in range(20)]})
+            frame.to_excel(writer, sheet_name=sheet, index=False)
+    draft = draft_recipe("a.xlsx", "y", Path("b.yaml"), ["excel.sheet=2"])
+    assert draft.recipe.dataset.excel.sheet == 2
+    assert draft.dataset.parts["train"].target.max() < 1
+
+
+def test_a_key_that_a_file_needs_is_shown_for_init() -> None:
+    rows = "".join(f"{i % 5};1,{i:03}\n" for i in range(20))
+    Path("a.csv").write_text(f"x;y\n{rows}", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        draft_recipe("a.csv")
+    (problem,) = caught.value.problems
+    assert problem.endswith(" For init: kerasrecipes init a.csv csv.decimal=...")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("epochs=3", "A key of csv or excel is written as in csv.skip_rows=2. Change other keys in "
+         "the recipe that is written."),
+        ("csv.delimeter=;", "There is no key 'delimeter' here. Did you mean 'delimiter'?"),
+        ("csv.skip_rows=two", "skip_rows must be a whole number (received: 'two')."),
+        ("csv.delimiter='\\t'", "delimiter must be the text between two values, such as \"\\t\" "
+         "for a tab, or whitespace (received: '\\t')."),
+    ],
+)  # fmt: skip
+def test_other_keys_are_refused_before_data_are_read(change: str, problem: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        draft_recipe("a.csv", changes=[change])
+    assert [each.message for each in caught.value.problems] == [problem]
 
 
 @pytest.mark.parametrize(("files", "data", "target", "file", "kind", "message"), BAD)

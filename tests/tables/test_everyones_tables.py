@@ -678,7 +678,7 @@ def test_rows_in_utf_8_are_read_by_a_run_of_another_encoding(call) -> None:
     usual = {"thé": 30.0, "eau": 10.0, "café": 20.0}
     costs = [usual[drink] + i / 100 for i, drink in enumerate(drinks)]
     write_table("bar.csv", {"drink": drinks, "cost": costs}, encoding="cp1252")
-    draft("bar.csv", "cost", encoding="cp1252")
+    draft("bar.csv", "cost", changes=["csv.encoding=cp1252"])
     changes = ("layers=[{Dense: {units: 1}}]", "optimizer={Adam: {learning_rate: 0.1}}")
     run = train(*changes, epochs=80)
     write("new.csv", ["drink", "thé", "eau", "café"])

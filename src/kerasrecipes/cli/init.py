@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,13 @@ def init(
             "images.",
         ),
     ],
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="How the file is read, such as csv.skip_rows=2 or excel.sheet=2.",
+        ),
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -46,6 +54,7 @@ def init(
     from kerasrecipes.drafting.summary import print_draft
 
     console = SafeConsole()
+    given = [*(changes or ()), *([f"csv.encoding={json.dumps(encoding)}"] if encoding else ())]
     with console.status(f"reading {data}"):
-        draft = draft_recipe(data, target, output, encoding)
+        draft = draft_recipe(data, target, output, given)
     print_draft(console, draft)

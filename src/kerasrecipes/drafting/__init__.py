@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +39,7 @@ class Draft:
 
 
 def draft_recipe(
-    data: str, target: str | None = None, file: Path | None = None, encoding: str | None = None
+    data: str, target: str | None = None, file: Path | None = None, changes: Sequence[str] = ()
 ) -> Draft:
     """Look at data, and write a commented recipe that trains on them unchanged.
 
@@ -45,7 +47,7 @@ def draft_recipe(
         data: A table's file, or a pattern of several; a file of arrays; a folder of images.
         target: The column to predict; None chooses it by its name or place.
         file: The recipe's file; None is named after the data, in the working folder.
-        encoding: Of a CSV file, a codec that Python has.
+        changes: How the file is read, such as "csv.skip_rows=2".
 
     Raises:
         InputError: The file is there already, or no recipe would train on the data; no file is
@@ -56,7 +58,11 @@ def draft_recipe(
         raise InputError(f"{data} is a recipe. Give its data, or: kerasrecipes train {data}")
     file = file or Path(f"{make_folder_name(_find_stem(path))}.yaml")
     _check_file(file)
-    found = look_at(path, target, encoding)
+    try:
+        found = look_at(path, target, changes)
+    except DataError as error:
+        problems = [f"{problem}{_show_key(problem, data)}" for problem in error.problems]
+        raise DataError(error.dataset, problems) from error
     text = plan_recipe(found, file).write()
     try:
         with file.open("x", encoding="utf-8", newline="\n") as stream:
@@ -73,6 +79,12 @@ def draft_recipe(
         file.unlink()
         raise
     return Draft(file, recipe, found, dataset)
+
+
+def _show_key(problem: str, data: str) -> str:
+    """How init gets a key of the recipe that a problem names; empty if it names none."""
+    key = re.search(r"\bdataset\.((csv|excel)\.\w+)", problem)
+    return f" For init: kerasrecipes init {data} {key[1]}=..." if key else ""
 
 
 def _check_draft(recipe: Recipe, found: Findings) -> Dataset:

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.drafting.series import find_series
-from kerasrecipes.errors import DataError
+from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe import Component
-from kerasrecipes.recipe.endings import DELIMITED, find_ending
-from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec, MissingValues
+from kerasrecipes.recipe.dataset_rules import DataKind, find_table_kind, find_unusable
+from kerasrecipes.recipe.endings import TABLES, find_ending
+from kerasrecipes.recipe.load import read_dataset
+from kerasrecipes.recipe.schema import DatasetSpec, MissingValues
 from kerasrecipes.rows import open_rows
 from kerasrecipes.rows.cells import Cells, Missing
 from kerasrecipes.rows.dataset import Source
@@ -99,25 +101,22 @@ class Findings:
         return total
 
 
-def look_at(path: Path, target: str | None, encoding: str | None = None) -> Findings:
+def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Findings:
     """Look at a file of a table or of arrays, or at a folder of images.
 
     Args:
         path: Absolute; may be a pattern such as "/data/*.csv".
         target: The column to predict; None chooses it by its name or place.
-        encoding: Of a CSV file, a codec that Python has.
+        changes: How the file is read, such as "csv.skip_rows=2".
 
     Raises:
-        DataError: The data cannot be read, or no recipe would train on them.
+        InputError: The data cannot be read, or no recipe would train on them.
     """
-    if encoding is not None and find_ending(path) not in DELIMITED:
-        problem = (
-            "--encoding is for delimited text such as CSV files (received: "
-            f"'{encoding}' for {path.name}). Leave it out."
-        )
-        raise DataError(path.name, [problem])
-    csv = CsvSpec(encoding=encoding) if encoding else CsvSpec()
-    spec = DatasetSpec(path=str(path), target=target, missing="median", csv=csv)
+    keys = {"path": str(path), "missing": "median"} | ({"target": target} if target else {})
+    spec, ending = read_dataset(keys, changes), find_ending(path)
+    kind: DataKind = find_table_kind(ending) if ending in TABLES else "arrays"
+    given = spec.model_dump(include={"csv", "excel"}, exclude_unset=True)
+    raise_problems(path.name, (problem for _, problem in find_unusable(given, kind, path.name)))
     with explain_damage(path.name):
         are_images = os.path.isdir(path) and find_texts(path) is None
     found = _look_at_folder(path, target) if are_images else _look_at_file(path, spec)

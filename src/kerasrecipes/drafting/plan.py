@@ -131,9 +131,9 @@ def _plan_source(plan: CommentedRecipe, found: Findings, file: Path) -> None:
     data = found.path.parent.resolve() / found.path.name
     relative = Path(os.path.relpath(data, file.absolute().parent.resolve())).as_posix()
     plan.set(("dataset", "path"), relative, "relative to this file")
-    if found.spec.csv.model_fields_set:
-        csv = found.spec.csv.model_dump(exclude_unset=True)
-        plan.set(("dataset", "csv"), dict(sorted(csv.items())))
+    for key, keys in found.spec.model_dump(include={"csv", "excel"}, exclude_unset=True).items():
+        if keys:
+            plan.set(("dataset", key), dict(sorted(keys.items())))
     if found.target:
         reason = found.target_reason
         above = f"{reason} Choose another with init --target." if reason else ""

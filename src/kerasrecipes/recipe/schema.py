@@ -65,7 +65,7 @@ class CsvSpec(Model):
     """How a CSV file is written, where detection is wrong.
 
     Attributes:
-        delimiter: The character between two values.
+        delimiter: The text between two values, or "whitespace".
         encoding: A codec of Python's, such as "cp949".
         decimal: The decimal mark of numbers.
         thousands: The character between groups of three digits of a number.
@@ -75,7 +75,7 @@ class CsvSpec(Model):
         comment: The character that begins a comment, which ends with its line.
     """
 
-    delimiter: Character | Literal["whitespace"] | None = None
+    delimiter: Annotated[str, Field(pattern=r'^[^"\\\r\n]+$')] | None = None
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None
     thousands: Character | None = None

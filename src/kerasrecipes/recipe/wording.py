@@ -154,7 +154,7 @@ _UNIONS = {
     "openml": "a data set's name or number",
     "missing_values": "a list of texts and numbers, or {add: [...], keep: [...]}",
     "add": "a list of texts and numbers",
-    "delimiter": 'one character, such as "\\t" for a tab, or whitespace',
+    "delimiter": 'the text between two values, such as "\\t" for a tab, or whitespace',
     "header": "none, first, or a list of column names",
     "sheet": "a sheet's name, or its place counted from 1",
 }
