@@ -39,7 +39,7 @@ _NEGATIVES = ((r"^\(([^()+-]*)\)$", r"-\1"), (r"^([0-9][0-9.,' ]+)-$", r"-\1"))
 """Negative numbers as bookkeepers write them; 2- may be a grade."""
 _PLAIN_FORMS = (
     ("[\u00a0\u2007\u2009\u202f]", " "), ("[\u2212\u2013]", "-"), ("’", "'"), ("/-$", ""),
-    ("^([+-]) +", r"\1"), *_NEGATIVES,
+    ("^'([0-9+-])", r"\1"), ("^([+-]) +", r"\1"), *_NEGATIVES,
 )  # fmt: skip
 """Patterns of spaces, minus signs and so on, and what they are replaced by."""
 _OTHER_FORMS = "[\uff01-\uff5e\u0660-\u0e59]"
@@ -380,7 +380,7 @@ def _tidy(texts: pa.Array) -> pa.Array:
     if pc.any(pc.match_substring_regex(texts, _OTHER_FORMS)).as_py():
         translated = [text and text.translate(_PLAIN_CHARACTERS) for text in texts.to_pylist()]
         texts = pa.array(translated, texts.type)
-    if pc.any(pc.match_substring_regex(texts, r"^\(|^[+-] |-$|[^ -~]")).as_py():
+    if pc.any(pc.match_substring_regex(texts, r"^[(']|^[+-] |-$|[^ -~]")).as_py():
         for pattern, plain in _PLAIN_FORMS:
             texts = pc.replace_substring_regex(texts, pattern, plain)
     return texts
