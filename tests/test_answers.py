@@ -317,6 +317,15 @@ def test_residuals_are_kept_with_the_columns_that_they_depend_on(tmp_path: Path)
     assert run.predictions["input_town"] == [*rows["town"]]
 
 
+def test_residuals_over_constant_columns_are_no_plot_and_no_warning(tmp_path: Path):
+    data = make_rows()[["price"]].assign(constant=1.0)
+    recipe = LINEAR | {"dataset": {"target": "price"}, "epochs": 1}
+    with pytest.warns(UserWarning, match="one value only of: constant"):
+        run = kr.train(recipe, data=data, output_dir=tmp_path)
+    assert "residuals_by_column" not in run.info["plots"]
+    assert not [each for each in run.info["warnings"] if "left out: this run has no" in each]
+
+
 def test_scores_of_probabilities_are_weighted(tmp_path: Path):
     weights = np.random.default_rng(1).exponential(size=N_ROWS)
     data = make_rows()[["a", "b", "ill"]].assign(w=weights)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasrecipes.recipe import Recipe
-from kerasrecipes.report import N_SAMPLES, choose_samples, keep_columns
+from kerasrecipes.report import INPUT, N_SAMPLES, choose_samples, keep_columns
 from kerasrecipes.report.intervals import sort_residuals
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.dataset import take_rows
@@ -55,6 +55,9 @@ def predict_test(
     if dataset.is_table and {"importance", "residuals_by_column"} & {*run.info["plots"]}:
         run.update(importance=measure_importance(built, predict, test, outputs, limit_s))
     kept = keep_columns(test, rank_inputs(run.info, built.encoder.columns))
+    if recipe.report is None and not any(name.startswith(INPUT) for name in kept):
+        plots = [name for name in run.info["plots"] if name != "residuals_by_column"]
+        run.update(plots=plots)
     run.write_predictions({"row": test.rows} | actual | columns | simple | kept)
     if known["test"] is not None:  # now it is known which classes are counted
         run.update(dataset=describe_dataset(recipe, dataset, known))

@@ -147,9 +147,10 @@ def read_contenders(
         if names.count(name) > 1:
             raise InputError(f"Two contenders are called '{name}'. Give each its own name.")
     if len(names) < fewest:
+        alone = " Beside variants, the recipe without changes takes no part." if variants else ""
         raise InputError(
             "A comparison needs at least two contenders: recipes, finished runs, or variants of "
-            "one recipe such as optimizer=sgd optimizer=adam."
+            f"one recipe such as optimizer=sgd optimizer=adam.{alone}"
         )
     return dict(zip(names, candidates, strict=False)), finished
 

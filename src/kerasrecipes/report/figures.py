@@ -149,13 +149,18 @@ def _draw_learning_curves(results: Results, fonts: Fonts) -> Drawing | None:
             metric=metric,
             best_epoch=best,
         )
-    lowest = f"Validation loss is lowest after epoch {best}." if best else "Training part only."
+    lowest, how_to_read = "Training part only.", ""
+    if best:
+        lowest = f"Validation loss is lowest after epoch {best}."
+        how_to_read = (
+            "The model overfits where the training curve still improves and the validation curve "
+            "gets worse. "
+        )
     return panels, PageFigure(
         title="Learning curves",
         alt=f"Line plots of {' and '.join(shown)} over {count(results.epochs_run, 'epoch')}. "
         f"{lowest}",
-        caption="The model overfits where the training curve still improves and the validation "
-        "curve gets worse. A loss that falls far is drawn on a logarithmic scale.",
+        caption=f"{how_to_read}A loss that falls far is drawn on a logarithmic scale.",
     )
 
 
