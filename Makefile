@@ -5,8 +5,9 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 # The Python of test-lowest and test-newest, and the tests that they run: those that a dependency is
 # likeliest to break.
 TEST_PYTHON ?= $(BIN)/python
-VERSION_TESTS := tests/rows tests/model tests/training tests/report tests/cli/test_train.py \
-  tests/tables/test_formats_agree.py
+VERSION_TESTS := tests/rows tests/model tests/training/test_fit.py tests/training/test_steps.py \
+  tests/training/test_updates.py tests/report/test_plots.py tests/report/test_serving.py \
+  tests/cli/test_init.py tests/tables/test_formats_agree.py
 ARGS ?=
 
 BIN := .venv/bin
