@@ -14,10 +14,8 @@ from matplotlib import image as mpl_image
 from scipy.stats import binomtest
 from sklearn.metrics import classification_report, mean_absolute_error, r2_score
 
-from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.report import choose_plots, choose_samples, make_report
 from kerasrecipes.report.serving import write_snippet
-from kerasrecipes.report.tables import _TAKEN_AS
 from kerasrecipes.report.words import name_metric, write_with_unit
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.runs import Run, RunWriter
@@ -240,10 +238,6 @@ def test_columns_are_told_in_plain_words_with_their_reasons(tmp_path: Path) -> N
         ["id", "left out", "a row number, counted from 1"],
     ]
     assert "How the columns are used to predict price" in page
-
-
-def test_every_feature_has_plain_words() -> None:
-    assert {*_TAKEN_AS} == {*FEATURES}
 
 
 def test_columns_used_alike_share_a_row(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 import kerasrecipes as kr
 from kerasrecipes.report.serving import ModelInput, add_inputs, list_inputs, write_snippet
+from kerasrecipes.rows.kinds import make_column
 
 TABLE = """\
 name: flats
@@ -99,14 +100,14 @@ def test_the_snippet_answers_an_array_as_predict_does(
     np.testing.assert_allclose(call(run), expected, atol=1e-6)
 
 
-def column(name: str, kind: str, *parts: str, **arguments: object) -> dict[str, object]:
-    return {"name": name, "kind": kind, "parts": parts, "arguments": arguments}
+def column(name: str, feature: str, *parts: str, **arguments: object) -> dict[str, object]:
+    return make_column(name, feature, arguments, parts).to_dict()
 
 
 def test_inputs_are_listed_in_their_order() -> None:
     columns = [
-        column("city", "category"),
-        column("size", "number"),
+        column("city", "string_categorical"),
+        column("size", "float"),
         column("sold", "date", "year", "month"),
         column("garden", "boolean"),
     ]
@@ -144,7 +145,7 @@ def test_dates_are_read_as_training_read_them(arguments: dict[str, object], line
 
 def test_many_long_names_are_python_that_can_be_read() -> None:
     names = [f"a 'rather' \"long\" name of column {i}" for i in range(200)]
-    snippet = write_snippet({"columns": [column(name, "number") for name in names]})
+    snippet = write_snippet({"columns": [column(name, "float") for name in names]})
     assigned = re.search(r"^numbers = (\[.*?\])\n\n", snippet, re.MULTILINE | re.DOTALL)
     assert assigned is not None
     assert ast.literal_eval(assigned[1]) == names

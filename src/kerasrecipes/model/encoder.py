@@ -19,7 +19,6 @@ from keras import ops
 from numpy.typing import NDArray
 
 from kerasrecipes.memory import find_free_memory, make_aligned
-from kerasrecipes.recipe.features import MODEL_INPUTS
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Column, Dataset
 from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
@@ -64,7 +63,7 @@ class Encoder:
         """By input of the model, what it takes, in order; a date gives a number for each part."""
         names: dict[str, list[str]] = {"numbers": [], "categories": [], "texts": []}
         for column in self.columns:
-            names[MODEL_INPUTS.get(column.kind, "numbers")] += column.inputs
+            names[column.model_input] += column.inputs
         return {name: taken for name, taken in names.items() if taken}
 
     def stack(self, inputs: Inputs) -> Raw:
@@ -159,7 +158,7 @@ def _encode_numbers(
     raw: keras.KerasTensor, columns: Sequence[Column], inputs: Mapping[str, Any], spec: DatasetSpec
 ) -> list[keras.KerasTensor]:
     """Fill missing numbers, standardise, and discretize columns set to ``float_discretized``."""
-    numeric = (column for column in columns if column.kind not in MODEL_INPUTS)
+    numeric = (column for column in columns if column.model_input == "numbers")
     described = [(column, name) for column in numeric for name in column.inputs]
     codes = [column.fit_numbers(np.asarray(inputs[name])) for column, name in described]
     outputs = []

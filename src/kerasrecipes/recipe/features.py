@@ -33,9 +33,6 @@ FEATURES: dict[str, dict[str, Any]] = {
 ``keras.utils.FeatureSpace``, ``TextVectorization``'s for text, and two of ours, boolean and date.
 Numbers may be texts with a unit, such as "$", a decimal comma, or marks between thousands."""
 
-MODEL_INPUTS = {"category": "categories", "text": "texts"}
-"""By kind of column, the input of a saved model that takes it; "numbers" takes the others."""
-
 _TEXTS = {"format": "%d/%m/%Y", "unit": "kg"}
 _OUTPUT_MODES = ("tf_idf", "count", "multi_hot", "int")
 

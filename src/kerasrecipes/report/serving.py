@@ -10,7 +10,7 @@ from pathlib import Path
 from pprint import pformat
 from typing import Any
 
-from kerasrecipes.recipe.features import MODEL_INPUTS
+from kerasrecipes.rows.kinds import make_column
 
 _LOAD = 'model = keras.saving.load_model("model.keras", compile=False)'
 _READ_NUMBERS = 'rows = pd.read_csv("rows.csv")'
@@ -51,9 +51,8 @@ def list_inputs(dataset: Mapping[str, Any]) -> list[ModelInput]:
     if "shape" in dataset:
         return [ModelInput("inputs", "float32", tuple(dataset["shape"]))]
     inputs: dict[str, list[str]] = {"numbers": [], "categories": [], "texts": []}
-    for column in dataset.get("columns", ()):
-        parts = [f"{column['name']} ({part})" for part in column["parts"]]
-        inputs[MODEL_INPUTS.get(column["kind"], "numbers")] += parts or [column["name"]]
+    for column in (make_column(**each) for each in dataset.get("columns", ())):
+        inputs[column.model_input] += column.inputs
     dtypes, steps = {"numbers": "float32"}, [dataset["n_steps"]] if "n_steps" in dataset else []
     return [
         ModelInput(name, dtypes.get(name, "string"), (*steps, len(columns)), tuple(columns))

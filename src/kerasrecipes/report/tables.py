@@ -10,28 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.memory import write_bytes
-from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.words import name_score, write_number, write_shape
+from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.words import list_some
 
 MOST_CLASSES = 200
 """A longer table of classes is left out."""
-
-_TAKEN_AS = {
-    "float": "number, as it is",
-    "float_normalized": "number, standardised",
-    "float_rescaled": "number, times {scale:g} plus {offset:g}",
-    "float_discretized": "number, in {num_bins:,} bins",
-    "string_categorical": "category, up to {max_tokens:,} values",
-    "string_hashed": "category, hashed to {num_bins:,} values",
-    "integer_categorical": "category, up to {max_tokens:,} values",
-    "integer_hashed": "category, hashed to {num_bins:,} values",
-    "boolean": "true or false",
-    "date": "date",
-    "text": "text, vectorised ({output_mode})",
-}
-"""Descriptions of ``recipe.features.FEATURES``."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +132,12 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(known.mean()) if len(known) else np.nan
 
 
-def _describe_column(column: Mapping[str, Any]) -> tuple[str, str, str]:
+def _describe_column(facts: Mapping[str, Any]) -> tuple[str, str, str]:
     """A column's name, how it is used, and why as far as that says more."""
-    feature, parts = column["feature"], ", ".join(column["parts"])
-    words = _TAKEN_AS[feature].format_map(FEATURES[feature] | dict(column["arguments"]))
-    reason = "" if words.startswith(column["reason"]) else column["reason"]
-    return column["name"], f"{words}: {parts}" if parts else words, reason
+    column = make_column(**facts)
+    words, parts = column.taken_as, ", ".join(column.parts)
+    reason = "" if words.startswith(column.reason) else column.reason
+    return column.name, f"{words}: {parts}" if parts else words, reason
 
 
 def _name_layer(layer_type: str, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +15,6 @@ from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable
 from kerasrecipes.rows.words import count, write_use
-
-Kind = Literal["number", "boolean", "category", "date", "text"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,9 @@ class Column(ABC):
         parts: The parts of a date that are used, such as ("year", "month"); else empty.
         reason: Why the column is taken so, for the user: "3 distinct values".
         kind: The kind of its values.
-        words: The features that this kind of column can become.
+        words: The features that this kind of column can become, each with its description, into
+            which arguments are written.
+        model_input: The input of a saved model that takes it.
     """
 
     name: str
@@ -54,13 +54,19 @@ class Column(ABC):
     parts: tuple[str, ...] = ()
     reason: str = ""
 
-    kind: ClassVar[Kind]
-    words: ClassVar[tuple[str, ...]]
+    kind: ClassVar[str]
+    words: ClassVar[Mapping[str, str]]
+    model_input: ClassVar[str] = "numbers"
 
     @property
     @abstractmethod
     def expected(self) -> str:
         """The kind of its values, in words, for messages."""
+
+    @property
+    def taken_as(self) -> str:
+        """How it becomes an input, in words: "number, standardised"."""
+        return self.words[self.feature].format_map({**FEATURES[self.feature], **self.arguments})
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kerasrecipes.rows.cells import Cells
-from kerasrecipes.rows.kinds.base import Column, Finding, Kind
+from kerasrecipes.rows.kinds.base import Column, Finding
 
 _TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), 1.0)
 _TRUTHS |= dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), 0.0)
@@ -18,8 +19,8 @@ _TRUTHS |= dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), 0.0)
 class BooleanColumn(Column):
     """True or false, as 1 and 0 of dtype float32; NaN where a value is missing."""
 
-    kind: ClassVar[Kind] = "boolean"
-    words: ClassVar[tuple[str, ...]] = ("boolean",)
+    kind: ClassVar[str] = "boolean"
+    words: ClassVar[Mapping[str, str]] = {"boolean": "true or false"}
 
     @property
     def expected(self) -> str:

@@ -16,7 +16,7 @@ from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable, name_value
-from kerasrecipes.rows.kinds.base import Column, Finding, Kind
+from kerasrecipes.rows.kinds.base import Column, Finding
 from kerasrecipes.rows.kinds.number import are_plain_numbers
 from kerasrecipes.rows.words import count, list_some, write_use
 
@@ -27,6 +27,10 @@ _FEWEST_ROWS_UNLIKE = 20
 """From so many rows on, texts of which none recurs are not categories."""
 
 _FEWEST_LISTS, _MOST_LOOKED_AT = 10, 2_000
+
+
+_LOOKED_UP = "category, up to {max_tokens:,} values"
+_HASHED = "category, hashed to {num_bins:,} values"
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,14 @@ class CategoryColumn(Column):
     Where all values of the training rows are numbers, 10, 10.0 and "10" are one category.
     """
 
-    kind: ClassVar[Kind] = "category"
-    words: ClassVar[tuple[str, ...]] = (
-        *("string_categorical", "string_hashed"),
-        *("integer_categorical", "integer_hashed"),
-    )
+    kind: ClassVar[str] = "category"
+    words: ClassVar[Mapping[str, str]] = {
+        "string_categorical": _LOOKED_UP,
+        "string_hashed": _HASHED,
+        "integer_categorical": _LOOKED_UP,
+        "integer_hashed": _HASHED,
+    }
+    model_input: ClassVar[str] = "categories"
 
     @property
     def expected(self) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_text, is_usable
-from kerasrecipes.rows.kinds.base import Column, Finding, Kind
+from kerasrecipes.rows.kinds.base import Column, Finding
 from kerasrecipes.rows.kinds.date_formats import (
     Dates,
     find_styles,
@@ -47,8 +47,8 @@ _FAR_YEARS = (1901, 2199)
 class DateColumn(Column):
     """Dates or times, each of its parts as float32; NaN where a value is missing."""
 
-    kind: ClassVar[Kind] = "date"
-    words: ClassVar[tuple[str, ...]] = ("date",)
+    kind: ClassVar[str] = "date"
+    words: ClassVar[Mapping[str, str]] = {"date": "date"}
 
     @property
     def expected(self) -> str:

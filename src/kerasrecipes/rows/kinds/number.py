@@ -14,10 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Notation, is_text
-from kerasrecipes.rows.kinds.base import Column, Finding, Kind, NumberCode
+from kerasrecipes.rows.kinds.base import Column, Finding, NumberCode
 from kerasrecipes.rows.kinds.date_formats import find_format_of_numbers
 from kerasrecipes.rows.words import SHOWN, write_use
 
@@ -161,8 +160,13 @@ _STYLE_KEYS = tuple(field.name for field in fields(NumberStyle))
 class NumberColumn(Column):
     """Numbers, as float32; NaN where a value is missing."""
 
-    kind: ClassVar[Kind] = "number"
-    words: ClassVar[tuple[str, ...]] = tuple(word for word in FEATURES if word.startswith("float"))
+    kind: ClassVar[str] = "number"
+    words: ClassVar[Mapping[str, str]] = {
+        "float": "number, as it is",
+        "float_normalized": "number, standardised",
+        "float_rescaled": "number, times {scale:g} plus {offset:g}",
+        "float_discretized": "number, in {num_bins:,} bins",
+    }
 
     @property
     def expected(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kerasrecipes.rows.cells import Cells, is_text
-from kerasrecipes.rows.kinds.base import Column, Finding, Kind
+from kerasrecipes.rows.kinds.base import Column, Finding
 from kerasrecipes.rows.limits import LONGEST_TEXT
 from kerasrecipes.rows.words import write_use
 
@@ -22,8 +23,9 @@ _FEWEST_WORDS = 5
 class TextColumn(Column):
     """Texts, of dtype object; "" where one is missing."""
 
-    kind: ClassVar[Kind] = "text"
-    words: ClassVar[tuple[str, ...]] = ("text",)
+    kind: ClassVar[str] = "text"
+    words: ClassVar[Mapping[str, str]] = {"text": "text, vectorised ({output_mode})"}
+    model_input: ClassVar[str] = "texts"
 
     @property
     def expected(self) -> str:
