@@ -73,6 +73,12 @@ def test_the_sheet_and_the_line_that_name_the_target_are_read(tmp_path: Path) ->
     assert [*read(path)] == ["author", "me"]
 
 
+def test_a_sheet_that_explains_the_columns_is_not_read(tmp_path: Path) -> None:
+    meanings = [["column", "meaning"], ["a", "a size"], ["n", "a count"]]
+    path = write_sheets(tmp_path / "data.xlsx", Notes=meanings, Data=[["a", "n"], [1, 2], [3, 4]])
+    assert read(path, target="n") == {"a": [1, 3], "n": [2, 4]}
+
+
 @pytest.mark.parametrize("sheet", ["Two", 2])
 def test_a_sheet_is_told_by_name_or_place(tmp_path: Path, sheet: str | int) -> None:
     path = write_sheets(tmp_path / "data.xlsx", One=TABLE, Two=[["a"], [5]])

@@ -35,6 +35,14 @@ def test_objects_are_rows(tmp_path: Path, name: str, content: str) -> None:
         assert read_pieces(source, ["a", "b"], ["a"]) == expected
 
 
+def test_a_row_may_contain_a_list_of_objects(tmp_path: Path) -> None:
+    row = '{"a": 1, "b": [{"c": 2}]}'
+    # The last line is a block of its own.
+    path = write(tmp_path / "data.jsonl", f"{row}\n{row}\n{row}")
+    assert read(path)["a"] == [1, 1, 1]
+    assert read_pieces(row.encode(), ["a"], ["a"])["a"] == [1]
+
+
 def test_text_is_text_whatever_it_looks_like(tmp_path: Path) -> None:
     """As in CSV: whether it is a date, the column's kind decides."""
     content = '{"a": "2024-01-01", "b": "7"}\n{"a": "2024-01-02T10:00:00", "b": "x"}\n'
@@ -131,7 +139,6 @@ NOT_ROWS = (
         ('{"a": {"0": 1, "1": 2}, "b": {"0": 3, "1": 4}}', NOT_ROWS),
         ('{"n": 2, "data": [{"a": 1}, {"a": 2}]}', NOT_ROWS),
         ('{"columns": ["a", "b"], "data": [[1, "x"], [2, "y"]]}', NOT_ROWS),
-        ('{\n "a": 1,\n "b": 2\n}\n', NOT_ROWS.replace(ONE_OBJECT, "an object on several lines")),
         (
             "[[1, 2]]",
             f"row 1 {NOT_AN_OBJECT.format('an array')}",
@@ -146,6 +153,13 @@ def test_what_is_no_row(tmp_path: Path, content: str, problem: str) -> None:
     path = write(tmp_path / "data.json", content)
     assert find_problems(path) == [problem]
     assert find_problems_of_pieces(path, ["a"]) == [problem]
+
+
+def test_an_object_on_several_lines_is_one_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.json", '{\n "a": 1,\n "b": [{"c": 2}]\n}\n')
+    assert read_pieces(path, ["a"], ["a"])["a"] == [1]
+    write(path, '{\n "a": 1,\n "b": 2\n}\n')
+    assert find_problems(path) == [NOT_ROWS.replace(ONE_OBJECT, "an object on several lines")]
 
 
 def test_some_bad_lines_are_enough(tmp_path: Path) -> None:

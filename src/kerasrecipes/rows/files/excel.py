@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,20 +147,24 @@ class ExcelFile(TableFile):
             raise DataError(self.name, [problem])
         if chosen is None:
             tables = {name: sheet for name, sheet in sheets.items() if len(sheet) > 1}
-            named = [name for name, sheet in tables.items() if [*self._find_known(sheet)]]
             wide = [name for name, sheet in tables.items() if sheet.shape[1] > 1]
+            found = {name: self._find_known(sheet) for name, sheet in tables.items()}
+            places = {name: place for name, place in found.items() if place is not None}
+            # A sheet that explains the columns names them, too, but further below.
+            named = sorted(places, key=lambda name: places[name])
             chosen = next(iter([*named, *wide, *tables]), None)
         if chosen is None:
             problem = f"no sheet contains a table ({list_some(names)}). Add column names and rows."
             raise DataError(self.name, [problem])
         return str(chosen), sheets[str(chosen)]
 
-    def _find_known(self, sheet: pd.DataFrame) -> Iterator[int]:
-        """The first lines of a sheet that name most of the columns that the recipe names."""
+    def _find_known(self, sheet: pd.DataFrame) -> int | None:
+        """The first line of a sheet that names most of the columns that the recipe names."""
         for i, row in enumerate(sheet.head(_MOST_ABOVE).values):
             names = {_name(value, 0) for value in row}
             if 2 * len(names & self._known) > len(self._known) and len(names) > 1:
-                yield i
+                return i
+        return None
 
     def _find_names(self, sheet: pd.DataFrame) -> int:
         """Which line of a sheet names the columns, counted from 0."""
@@ -169,7 +173,7 @@ class ExcelFile(TableFile):
                 problem = f"excel.header_row: the sheet has {len(sheet)} rows (received: {place})."
                 raise DataError(self.name, [f"{problem} Correct it."])
             return place - 1
-        if (known := next(self._find_known(sheet), None)) is not None:
+        if (known := self._find_known(sheet)) is not None:
             return known
         n_filled = [
             sum(not _is_blank(value) for value in row) for row in sheet.head(_MOST_ABOVE).values

@@ -76,6 +76,10 @@ class JsonFile(TableFile):
         names: dict[str, None] = {}
         for lines, n_before in self._iterate_lines():
             table = self._parse(lines, n_before)
+            # One row has values of its own where it is to be predicted.
+            is_row = any(f.name in wanted and not pa.types.is_nested(f.type) for f in table.schema)
+            if len(table) == 1 and not n_before and not is_row:
+                raise_problems(self.name, [*_find_whole(lines)])
             # A row may leave out what it has no value for, and so may all rows of a block.
             there = {*table.column_names}
             for name in names:
@@ -149,8 +153,6 @@ class JsonFile(TableFile):
             raise DataError(
                 self.name, problems[:SHOWN] or [self._describe_error(str(error), data, n_before)]
             ) from error
-        if table.num_rows == 1:
-            raise_problems(self.name, [*_find_whole(data)])
         if table.num_rows != data.rstrip().count(b"\n") + 1:
             self._count_rows()
         return table
