@@ -46,6 +46,7 @@ def find_names(sample: str, **told: Any) -> list[str]:
         ("place\tn 1\nNew York\t5\nLos Angeles\t6\n", "\t"),
         ("text;n\nhello, world;1\nbye, world, all;2\nx, y;3\n", ";"),
         ("name,note\nx,a;b\ny,c;d;e\n", ","),
+        ("a;b;c\n1,5;2,5;3,5\n4,5;5,5;6,5\n", ";"),
         ('text,n\n"a;b",1\n"c;d",2\n', ","),
         ("a, b\n1, 2\n3, 4\n", ","),
     ],

@@ -198,7 +198,9 @@ def find_delimiter(sample: str) -> str:
         n_values = find_usual_length(lines)
         if n_values > 1:
             even = sum(len(values) == n_values for values in lines) / len(lines)
-            scores[delimiter] = (even > 0.8, n_values if even > 0.8 else even, even)
+            # Between 1,5 and 2,5 there may be a semicolon, which divides their names as well.
+            divides_names = even > 0.8 and len(lines[0]) > 1
+            scores[delimiter] = (even > 0.8, divides_names, n_values if even > 0.8 else even, even)
     if scores:
         best = max(scores, key=lambda delimiter: scores[delimiter])
         # A tab may be in front of the last of aligned values only.

@@ -185,7 +185,8 @@ def find_format_of_numbers(numbers: NDArray[np.float64]) -> str | None:
         numbers: Of shape (n_rows,), all finite.
     """
     months = np.unique(np.rint(numbers % 1 * 10_000) / 100)
-    are_months = len(months) >= _FEWEST_DATES and any(
+    has_two_digits = len(months) >= _FEWEST_DATES and (months % 10).any()
+    are_months = has_two_digits and any(
         np.isin(months, each).all() for each in _MONTHS_AFTER_POINT
     )
     if are_months and numbers.min() >= 1900 and numbers.max() < 2101:

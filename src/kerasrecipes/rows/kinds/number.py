@@ -26,7 +26,7 @@ FEW_NUMBERS = 20
 _FEW_CODES = 100
 _MOST_LOOKED_AT = 2_000
 _RARE = 0.01
-_FEWEST_BESIDE_SENTINEL, _FEWEST_BESIDE_ZERO = 5, 20
+_FEWEST_BESIDE_SENTINEL, _FEWEST_BESIDE_ZERO, _MOST_EMPTY = 5, 20, 0.1
 _FEWEST_BARE, _OTHER_SIZE = 3, 10
 _LEAST_DATE = 1900
 
@@ -443,8 +443,9 @@ def _is_far(value: float, n: int, others: NDArray[Any]) -> bool:
     gap, spread = max(first - value, value - last), last - first
     # Where all else is above zero, a number below that is the most frequent is not an amount.
     may_be_odd = value < 0 <= first and gap > 0.05 * spread
-    # As a size or a weight, 0 is no amount where many others begin well above it.
-    may_be_empty = value == 0 and gap > 0.2 * spread
+    # As a size or a weight, 0 is no amount where many others begin well above it; if it is
+    # frequent, it means none.
+    may_be_empty = value == 0 and gap > 0.2 * spread and n <= _MOST_EMPTY * len(others)
     if gap <= spread and not (may_be_odd or may_be_empty):
         return False
     counts = np.unique(others, return_counts=True)[1]
