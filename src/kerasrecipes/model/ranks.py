@@ -84,7 +84,8 @@ def _find_large_window(layer: keras.Layer, shape: Shape) -> Misfit | None:
     argument = "pool_size" if hasattr(layer, "pool_size") else "kernel_size"
     window, rates = getattr(layer, argument, ()), getattr(layer, "dilation_rate", None)
     is_valid = getattr(layer, "padding", "") == "valid" and "Transpose" not in name
-    if not is_valid or layer.data_format == "channels_first" or len(window) != len(shape) - 1:
+    is_usual = getattr(layer, "data_format", "") == "channels_last" and isinstance(window, tuple)
+    if not is_valid or not is_usual or len(window) != len(shape) - 1:
         return None
     spans = [rate * (n - 1) + 1 for n, rate in zip(window, rates or [1] * len(window), strict=True)]
     if all(span <= size for span, size in zip(spans, shape, strict=False)):

@@ -44,6 +44,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
 Character = Annotated[str, Field(min_length=1, max_length=1)]
+Delimiter = Annotated[str, Field(pattern=r'^([^"\\\r\n]|[^"\\\r\n\w]+|whitespace)$')]
+"""Words such as "tab" are a mistake."""
 Natural = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
@@ -75,7 +77,7 @@ class CsvSpec(Model):
         comment: The character that begins a comment, which ends with its line.
     """
 
-    delimiter: Annotated[str, Field(pattern=r'^[^"\\\r\n]+$')] | None = None
+    delimiter: Delimiter | None = None
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None
     thousands: Character | None = None

@@ -395,19 +395,20 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Proble
     location = Location(file, where.line + 1, where.column + 1) if where else Location(file)
     number = where.line if where else 0
     line = "".join(text.split("\n")[number : number + 1])
-    for column, character in enumerate(line, 1):
-        if character in _LOOKALIKES:
-            meant = _LOOKALIKES[character]
-            message = f"The character U+{ord(character):04X} only looks like {meant}. Type {meant}."
-            return Problem((), message, Location(file, number + 1, column))
+    if found := _LOOKALIKE.search(line):
+        character = found[0][-1]
+        meant = _LOOKALIKES[character]
+        message = f"The character U+{ord(character):04X} only looks like {meant}. Type {meant}."
+        location = Location(file, number + 1, found.end())
     return Problem((), message, location)
 
 
-_LOOKALIKES = dict.fromkeys("\u00a0\u2002\u2003\u2009\u200b\u3000", "a space") | {
-    **dict.fromkeys("–—−－", "'-'"),
-    **{full: f"'{half}'" for full, half in zip("：，［］｛｝", ":,[]{}", strict=True)},
-}
+_BLANKS, _DASHES, _MARKS = "\u00a0\u2002\u2003\u2009\u200b\u3000", "–—−－", "：，［］｛｝"
+_LOOKALIKES = dict.fromkeys(_BLANKS, "a space") | dict.fromkeys(_DASHES, "'-'")
+_LOOKALIKES |= {full: f"'{half}'" for full, half in zip(_MARKS, ":,[]{}", strict=True)}
 """Characters of word processors, web pages and Asian keyboards, and those of YAML."""
+# A dash within a line belongs to a text.
+_LOOKALIKE = re.compile(f"^ *[{_DASHES}]|[{_BLANKS}{_MARKS}]")
 
 _TOO_MANY = f"A recipe may contain {MAX_NODES:,} values at the most."
 _TOO_DEEP = "Lists and mappings are nested too deeply."

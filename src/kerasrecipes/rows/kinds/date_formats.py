@@ -186,9 +186,7 @@ def find_format_of_numbers(numbers: NDArray[np.float64]) -> str | None:
     """
     months = np.unique(np.rint(numbers % 1 * 10_000) / 100)
     has_two_digits = len(months) >= _FEWEST_DATES and (months % 10).any()
-    are_months = has_two_digits and any(
-        np.isin(months, each).all() for each in _MONTHS_AFTER_POINT
-    )
+    are_months = has_two_digits and any(np.isin(months, each).all() for each in _MONTHS_AFTER_POINT)
     if are_months and numbers.min() >= 1900 and numbers.max() < 2101:
         return "%Y.%m"
     for date_format in ("%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d%H", "%Y%m%d", "%Y%m"):
