@@ -324,6 +324,11 @@ def test_marks_that_belong_to_values(tmp_path: Path, lines: list[str]) -> None:
     assert read(path)["note"] == expected
 
 
+def test_a_row_of_marks_for_missing_is_a_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "a,b\n1,x\n--,--\n2,y\n")
+    assert read(path)["b"] == ["x", "--", "y"]
+
+
 def test_quotation_marks_around_rows_are_reported(tmp_path: Path) -> None:
     rows = ["a,b,c", "1,x,2", '3,"y,4', "5,z,6", '7,"w,8', "9,v,10"]
     file = open_source(write(tmp_path / "data.csv", "\n".join(rows)))

@@ -79,6 +79,12 @@ def test_a_sheet_that_explains_the_columns_is_not_read(tmp_path: Path) -> None:
     assert read(path, target="n") == {"a": [1, 3], "n": [2, 4]}
 
 
+def test_a_row_of_a_class_that_is_given_as_the_target_names_no_columns(tmp_path: Path) -> None:
+    rows = [["x", 1], ["y", 2], ["y", 3]]
+    path = write_sheets(tmp_path / "data.xlsx", Data=[["kind", "n"], *rows])
+    assert read(path, target="y") == {"kind": ["x", "y", "y"], "n": [1, 2, 3]}
+
+
 @pytest.mark.parametrize("sheet", ["Two", 2])
 def test_a_sheet_is_told_by_name_or_place(tmp_path: Path, sheet: str | int) -> None:
     path = write_sheets(tmp_path / "data.xlsx", One=TABLE, Two=[["a"], [5]])

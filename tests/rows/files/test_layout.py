@@ -114,6 +114,8 @@ def test_the_line_that_names_the_target_names_the_columns(above: str) -> None:
 def test_rows_above_a_line_of_names_are_not_skipped() -> None:
     sample = "1,x,6\n2,y,8\nid,name,m\n3,z,9\n"
     assert find_layout(sample, CsvSpec(), "data.csv", None, {"m"}).n_lines_above == 1
+    sample = "kind,place,n\nrent,x,6\nsale,y,8\nsale,x,9\n"  # with a class as the target
+    assert find_layout(sample, CsvSpec(), "data.csv", None, {"sale"}).n_lines_above == 1
 
 
 def test_a_line_of_names_may_begin_with_a_number_sign() -> None:

@@ -37,8 +37,8 @@ _SAMPLE_LINES = 500
 _ESCAPED = re.compile(r'(?:^|[,;|\t])"[^"\r\n]*\\" ?[^"\s,;|^~\x01\x1f:]', re.MULTILINE)
 """A quoted value with a quotation mark that would end it, were it not for the backslash."""
 
-_RULE = re.compile(rb"[ \t|+,;:=-]*[-=]{2}[ \t|+,;:=-]*\r?")
-"""A line that only divides the names from the rows: |---|---|."""
+_RULE = re.compile(rb"[ \t|+,;:=-]*[-=]{3}[ \t|+,;:=-]*\r?")
+"""A line that only divides the names from the rows: |---|---|; -- may stand for missing."""
 
 _WRAPPED = re.compile(rb'[ \t]*"((?:[^"]|"")*)"[ \t]*\r?')
 _OTHER_MARKS = ("''", "“”", "„“", "‘’")

@@ -162,8 +162,10 @@ class ExcelFile(TableFile):
         """The first line of a sheet that names most of the columns that the recipe names."""
         for i, row in enumerate(sheet.head(_MOST_ABOVE).values):
             names = {_name(value, 0) for value in row}
-            if 2 * len(names & self._known) > len(self._known) and len(names) > 1:
-                return i
+            named = names & self._known
+            if 2 * len(named) > len(self._known) and len(names) > 1:
+                # A class that is given in place of its column recurs below.
+                return None if sheet.iloc[i + 1 :].isin(named).any(axis=None) else i
         return None
 
     def _find_names(self, sheet: pd.DataFrame) -> int:

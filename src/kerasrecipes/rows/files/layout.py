@@ -230,10 +230,13 @@ def _describe_titles(n: int) -> str:
 
 def _count_titles(lines: Sequence[Line], known: Collection[str]) -> int:
     """How many lines without numbers are above one that names most of the known columns."""
-    for i, line in enumerate(lines[:_MOST_ABOVE]):
-        if 2 * len({value.strip() for value in line.values} & {*known}) > len({*known}):
-            return i
-        if sum(bool(NUMBER.fullmatch(value)) for value in line.values) > 1:
+    rows = [[value.strip() for value in line.values] for line in lines]
+    for i, row in enumerate(rows[:_MOST_ABOVE]):
+        named = {*row} & {*known}
+        if 2 * len(named) > len({*known}):
+            # A class that is given in place of its column recurs below.
+            return 0 if any(named & {*below} for below in rows[i + 1 :]) else i
+        if sum(bool(NUMBER.fullmatch(value)) for value in row) > 1:
             break
     return 0
 
