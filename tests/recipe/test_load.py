@@ -201,6 +201,7 @@ class TestDataPath:
         self, load: Load, elsewhere: Path, override: str
     ) -> None:
         assert load(override, a=OWN).dataset.path == f"{elsewhere}/flats.csv"
+        assert load("dataset.path=my run=1.csv", a=OWN).dataset.path == f"{elsewhere}/my run=1.csv"
 
     @pytest.mark.parametrize("written", ["/abs/houses.csv", "~/houses.csv"])
     def test_absolute_and_home_paths_stay(

@@ -270,7 +270,7 @@ def _apply_override(document: Document, override: str) -> None:
         parsed = parse_yaml(text, place.file)
     except RecipeError as error:
         raise RecipeError([Problem(p.path, p.message, place) for p in error.problems]) from None
-    is_text = path[0] in ("name", "description") or parsed.value != text
+    is_text = path[-1] in ("name", "description", "path") or parsed.value != text
     if not is_text and (others := re.search(r"\s(?=\w[\w.]*=)", text)):
         first, second = f"{key}={text[: others.start()]}", text[others.end() :]
         message = f"Each change is an argument of its own. Write '{first}' '{second}'"

@@ -285,6 +285,8 @@ def check_monitors(
             continue
         if name == "ModelCheckpoint" and (message := _check_file_name(arguments, logged, advise)):
             yield ("callbacks", i, name, "filepath"), message
+        if name in ("LearningRateScheduler", "ReduceLROnPlateau"):
+            logged.append("learning_rate")  # for the callbacks behind it
         default = find_definition("callbacks", name).arguments.get("monitor")
         monitor = arguments.get("monitor", default)
         if name == "ModelCheckpoint" and not arguments.get("save_best_only"):

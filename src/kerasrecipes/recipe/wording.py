@@ -73,7 +73,9 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
             names = [*model.model_fields, *(["extends"] if model is root else [])]
             remedy = suggest(path[-1], names)
             if not find_meant(path[-1], names):
-                remedy = _find_owner(path[-1], root) or remedy or "Remove it."
+                is_item = received is None  # of features: a, b
+                other = "Several values are a list: [a, b]." if is_item else "Remove it."
+                remedy = _find_owner(path[-1], root) or remedy or other
             message = f"There is no key '{path[-1]}' here. {remedy}"
             location = document.keys.get(path)
         case _ if is_name:
