@@ -378,9 +378,7 @@ def _describe_unknown(category: str, name: str) -> str:
         return f"Keras has no {noun} '{name}'. Did you mean '{own}'? You registered it."
     choices = [*list_names(category).keys() - REFUSED, *list_aliases(category)]
     remedy = suggest(name, [*choices, *(COMPILE_METRICS if category == "metrics" else ())])
-    if name.lower() == "none":
-        remedy = suggest_value(name, "").strip()
-    elif DECIMAL_COMMA.match(name):
+    if name.lower() == "none" or DECIMAL_COMMA.match(name):
         remedy = suggest_value(name, "number").strip()
     elif "(" in name or "," in name:
         example = _NOUNS[category if category != "activations" else "layers"][1]

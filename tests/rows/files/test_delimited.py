@@ -198,6 +198,12 @@ def test_repeated_names_are_left_out(tmp_path: Path, values: str, is_stream: boo
     ]
 
 
+def test_blank_lines_are_not_among_the_ragged_ones(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "a,b\n1,2\n" + 9 * "  \n3,4\n" + "5\n6,7\n")
+    [problem] = find_problems(path)
+    assert "(received: line 21 has 1)" in problem
+
+
 def test_a_text_may_be_its_columns_name(tmp_path: Path) -> None:
     path = write(tmp_path / "data.csv", "kind,n,m\nkind,1,x\nb,2,y\n")
     assert read(path)["kind"] == ["kind", "b"]
@@ -335,6 +341,9 @@ def test_quotation_marks_around_rows_are_reported(tmp_path: Path) -> None:
     assert len(file.read()) == 3
     note = "a value of b looks like 3 rows ('y,4'…): if the quotation mark in front of it is not "
     assert file.notes == [f"{note}meant, remove it"]
+    more = [*rows, '11,"u,12', "13,z,14", '15,"t,16']
+    file = open_source(write(tmp_path / "more.csv", "\n".join(more)))
+    assert (len(file.read()), file.notes) == (4, [f"{note}meant, remove it"])  # the first is enough
     file = open_source(write(tmp_path / "texts.csv", 'a,b,c\n1,"x, y, z\nno more",2\n'))
     assert (len(file.read()), file.notes) == (1, [])
 

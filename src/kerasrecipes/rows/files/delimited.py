@@ -335,27 +335,29 @@ class DelimitedFile(TableFile):
         self.notation = replace(self.notation, first_line=None)
 
     def _report_swallowed(self, rows: Any) -> None:
-        """Add a note on a value that contains rows, as its quotation mark is not closed.
+        """Add a note on the first value that contains rows, as its quotation mark is not closed.
 
         Args:
             rows: A table or batch whose columns are named by their keys.
         """
         n_marks = len(self.names) - 1
+        if not self._facts.has_quoted_newlines or n_marks < 2:
+            return
         for key, column in zip(rows.schema.names, rows.columns, strict=True):
-            if not self._facts.has_quoted_newlines or n_marks < 2 or is_number(column.type):
+            if is_number(column.type):
                 continue
             texts = pc.unique(column.cast(pa.string()))
             for text in texts.filter(pc.match_substring(texts, "\n")).to_pylist():
-                n_rows = text.count("\n")
-                cells = re.split(rf"[{re.escape(self._delimiter)}\n]", text)
-                has_numbers = any(map(NUMBER.fullmatch, cells))
-                if has_numbers and text.count(self._delimiter) == n_rows * n_marks:
-                    begin = text.split("\n")[0][:_MOST_SHOWN]
-                    note = (
-                        f"a value of {self.names[int(key)]} looks like {n_rows + 1} rows ('{begin}'"
-                        "…): if the quotation mark in front of it is not meant, remove it"
+                first, *more = text.split("\n")
+                cells = text.replace("\n", self._delimiter).split(self._delimiter)
+                is_even = text.count(self._delimiter) == len(more) * n_marks
+                if is_even and any(map(NUMBER.fullmatch, cells)):
+                    self.notes.append(
+                        f"a value of {self.names[int(key)]} looks like {len(more) + 1} rows "
+                        f"('{first[:_MOST_SHOWN]}'…): if the quotation mark in front of it is not "
+                        "meant, remove it"
                     )
-                    self.notes += [note] if note not in self.notes else []
+                    return
 
     def _open(self, *, is_checked: bool = False) -> Any:
         """Open the file as UTF-8; pyarrow's own check of UTF-8 names no line."""
@@ -460,7 +462,8 @@ class DelimitedFile(TableFile):
                 if values is None:
                     break
                 is_row = reader.line_num > self._layout.n_lines_above
-                if is_row and values and len(values) != len(self.names):
+                is_blank = not self._delimiter.join(values).strip(BLANK)  # see _judge_row
+                if is_row and not is_blank and len(values) != len(self.names):
                     ragged.append(f"line {start} has {len(values)}")
                 start = reader.line_num + 1
         if not ragged:

@@ -209,8 +209,11 @@ class NumberColumn(Column):
         are_numbers = not n_wrong or is_rare or len(np.unique(numbers[~wrong])) > FEW_NUMBERS
         if are_numbers and _are_quantities(cells, style, texts):
             return finding
-        hint = "whole numbers, written as text; if they are amounts, write float_normalized, or "
-        return Finding(None, hint=finding.hint or f"{hint}task: regression for a target")
+        whole = (
+            "whole numbers, written as text; if they are amounts, write float_normalized, or "
+            "task: regression for a target"
+        )
+        return Finding(None, hint=finding.hint or whole)
 
     @classmethod
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
