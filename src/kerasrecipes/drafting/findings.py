@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,11 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.drafting.series import find_series
-from kerasrecipes.errors import DataError, raise_problems
-from kerasrecipes.recipe import Component
-from kerasrecipes.recipe.dataset_rules import DataKind, find_table_kind, find_unusable
-from kerasrecipes.recipe.endings import TABLES, find_ending
-from kerasrecipes.recipe.load import read_dataset
+from kerasrecipes.errors import DataError, Location, Problem, RecipeError
+from kerasrecipes.recipe import Component, load_recipe
 from kerasrecipes.recipe.schema import DatasetSpec, MissingValues
 from kerasrecipes.rows import open_rows
 from kerasrecipes.rows.cells import Cells, Missing
@@ -112,14 +110,10 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
     Raises:
         InputError: The data cannot be read, or no recipe would train on them.
     """
-    keys = {"path": str(path), "missing": "median"} | ({"target": target} if target else {})
-    spec, ending = read_dataset(keys, changes), find_ending(path)
-    kind: DataKind = find_table_kind(ending) if ending in TABLES else "arrays"
-    given = spec.model_dump(include={"csv", "excel"}, exclude_unset=True)
-    raise_problems(path.name, (problem for _, problem in find_unusable(given, kind, path.name)))
+    spec = _read_spec(path, target, changes)
     with explain_damage(path.name):
         are_images = os.path.isdir(path) and find_texts(path) is None
-    found = _look_at_folder(path, target) if are_images else _look_at_file(path, spec)
+    found = (_look_at_folder if are_images else _look_at_file)(path, spec)
     n_rows = len(found.source.target)
     if n_rows < FEWEST_ROWS:
         what = "images" if found.images else "rows with a target" if found.n_unanswered else "rows"
@@ -131,18 +125,37 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
     return found
 
 
-def _look_at_folder(path: Path, asked: str | None) -> Findings:
+def _read_spec(path: Path, target: str | None, changes: Sequence[str]) -> DatasetSpec:
+    """The keys of ``dataset``, as a recipe with these changes has them."""
+    for change in changes:
+        if not re.match(r"(dataset\.)?(csv|excel)\.", change):
+            rule = "A key of csv or excel is written as in csv.skip_rows=2."
+            remedy = "Change other keys in the recipe that is written."
+            raise RecipeError([Problem((), f"{rule} {remedy}", Location(f"change {change}"))])
+    dataset = {"path": str(path), "missing": "median"} | ({"target": target} if target else {})
+    overrides = [f"dataset.{change.removeprefix('dataset.')}" for change in changes]
+    recipe = {"dataset": dataset, "layers": ["Flatten"], "loss": "mse"}
+    return load_recipe(recipe, overrides).dataset
+
+
+def _look_at_folder(path: Path, spec: DatasetSpec) -> Findings:
     from kerasrecipes.drafting.image_sizes import look_at_images
 
-    if asked is not None:
+    if spec.target is not None:
         problem = (
             f"--target: the sub-folders of {path.name} are the classes of its images (received: "
-            f"'{asked}'). Leave --target out."
+            f"'{spec.target}'). Leave --target out."
         )
         raise DataError(path.name, [problem])
     facts = look_at_images(path)
     size = list(facts.image_size) if facts.image_size else None
-    spec = DatasetSpec(path=str(path), image_size=size, color_mode=facts.color_mode)
+    spec = DatasetSpec(
+        path=str(path),
+        image_size=size,
+        color_mode=facts.color_mode,
+        csv=spec.csv,
+        excel=spec.excel,
+    )
     return Findings(path, open_rows(None, spec).load(spec), spec, images=facts)
 
 

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from kerasrecipes.errors import InputError, KeyPath, Location, Problem, RecipeError, format_path
 from kerasrecipes.recipe.components import find_place_category, split_component
 from kerasrecipes.recipe.dataset_rules import SOURCES
@@ -18,9 +16,7 @@ from kerasrecipes.recipe.keras_names import find_canonical_name, list_bases
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.ranges import parse_path
 from kerasrecipes.recipe.recipe import Recipe
-from kerasrecipes.recipe.schema import DatasetSpec, Model
 from kerasrecipes.recipe.suggest import find_meant, suggest
-from kerasrecipes.recipe.wording import describe_errors
 from kerasrecipes.recipe.yaml_file import (
     MAX_DEPTH,
     Document,
@@ -82,39 +78,6 @@ def load_recipe(
     changes = [*(f"override {text}" for text in overrides), *(f"argument {key}" for key in keys)]
     context = {"needs_source": needs_source, "changes": changes}
     return Recipe.model_validate(document, context=context)
-
-
-class _DatasetAlone(Model):
-    dataset: DatasetSpec
-
-
-def read_dataset(keys: Mapping[str, Any], changes: Sequence[str]) -> DatasetSpec:
-    """Read keys of ``dataset``, with changes to how files are read.
-
-    Args:
-        keys: As in a recipe.
-        changes: Such as "csv.skip_rows=2" or "dataset.excel.sheet=2".
-
-    Raises:
-        RecipeError: With every problem.
-    """
-    document, problems = read_python({"dataset": dict(keys)}), list[Problem]()
-    for text in changes:
-        try:
-            if not re.match(r"(dataset\.)?(csv|excel)\.", text):
-                rule = "A key of csv or excel is written as in csv.skip_rows=2."
-                remedy = "Change other keys in the recipe that is written."
-                raise RecipeError([Problem((), f"{rule} {remedy}", Location(f"change {text}"))])
-            _apply_override(document, f"dataset.{text.removeprefix('dataset.')}")
-        except RecipeError as error:
-            problems += error.problems
-    try:
-        spec = _DatasetAlone.model_validate(document.value).dataset
-    except ValidationError as error:
-        problems += describe_errors(error, document, _DatasetAlone)
-    if problems:
-        raise RecipeError(problems)
-    return spec
 
 
 class Draft:
