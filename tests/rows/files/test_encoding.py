@@ -55,8 +55,7 @@ def test_the_message_shows_the_text_around_the_byte(tmp_path: Path) -> None:
     assert find_problems(path) == [
         "the file must be UTF-8 where no encoding is named (received: 0xc0 in line 1, at byte 0 of "
         "the file). There cp949 reads '이름', cp932 reads 'ﾀﾌｸｧ', gb18030 reads '捞抚', cp1252 "
-        "reads 'ÀÌ¸§': set dataset.csv.encoding (or --encoding) to the one that is right, or save "
-        "the file as "
+        "reads 'ÀÌ¸§': set dataset.csv.encoding to the one that is right, or save the file as "
         "UTF-8."
     ]
     left, right = "before " * 5, " after" * 5
@@ -68,8 +67,7 @@ def test_a_byte_deep_in_a_file(tmp_path: Path) -> None:
     content = b"a,b\n" + b"1,2\n" * 400_000 + "1,é\n".encode("cp1252")
     problem = (
         "the file must be UTF-8 where no encoding is named (received: 0xe9 in line 400002, at byte "
-        "1600006 of the file). There cp1252 reads 'é': set dataset.csv.encoding (or --encoding) "
-        "to it if that is "
+        "1600006 of the file). There cp1252 reads 'é': set dataset.csv.encoding to it if that is "
         "right, or save the file as UTF-8."
     )
     assert find_problems(write(tmp_path / "data.csv", content)) == [problem]

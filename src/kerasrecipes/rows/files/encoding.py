@@ -143,7 +143,7 @@ def _describe_byte(error: UnicodeDecodeError, received: str) -> str:
     if readings:
         ways = ", ".join(f"{codec} reads '{text}'" for codec, text in readings.items())
         which = "the one that is right" if len(readings) > 1 else "it if that is right"
-        remedy = f"There {ways}: set dataset.csv.encoding (or --encoding) to {which}"
+        remedy = f"There {ways}: set dataset.csv.encoding to {which}"
     rule = f"the file must be UTF-8 where no encoding is named (received: {received})."
     return f"{rule} {remedy}, or save the file as UTF-8."
 
