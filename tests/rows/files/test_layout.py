@@ -131,6 +131,10 @@ def test_a_pointer_of_git_lfs_is_no_table() -> None:
         find("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n")
 
 
+def test_lines_of_nothing_between_quotation_marks() -> None:
+    assert find_names('""\n""\n""\n') == ["Unnamed: 0"]
+
+
 def test_lines_to_skip_are_told() -> None:
     sample = "one\ntwo, three\na,b\n1,2\n"
     assert find(sample, skip_rows=2) == Layout(("a", "b"), 3, LineForm())

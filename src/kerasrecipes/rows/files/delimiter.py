@@ -145,11 +145,10 @@ def find_form(body: str, delimiter: str | None, comment: str = "") -> LineForm:
     straight = body if form.is_plain else b"".join(form.rewrite_all([body.encode()])).decode()
     form = replace(form, delimiter=delimiter or find_delimiter(straight))
     if are_wrapped:
-        inner = split_lines(body, form)
-        n_values = len(inner[0].values)
-        n_alike = sum(len(line.values) == n_values for line in inner)
-        if n_values < 2 or n_alike < MOSTLY * len(inner):
-            form = replace(form, are_wrapped=False)
+        lengths = [len(line.values) for line in split_lines(body, form)]
+        n_values = lengths[0] if lengths else 0
+        are_wrapped = n_values > 1 and lengths.count(n_values) >= MOSTLY * len(lengths)
+        form = replace(form, are_wrapped=are_wrapped)
     may_have_escapes = '\\"' in body and form.delimiter not in (" ", WHITESPACE)
     form = replace(form, has_escapes=may_have_escapes and _ESCAPED.search(body) is not None)
     for marks in () if '"' in body else _OTHER_MARKS:
