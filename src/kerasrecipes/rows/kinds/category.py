@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
-from unicodedata import category, normalize
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,7 @@ _FEWEST_ROWS_UNLIKE = 20
 """From so many rows on, texts of which none recurs are not categories."""
 
 _FEWEST_LISTS, _MOST_LOOKED_AT = 10, 2_000
+_UNSEEN = re.compile("[\\s\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
 _LOOKED_UP = "category, up to {max_tokens:,} values"
@@ -160,8 +162,7 @@ class CategoryColumn(Column):
 
 def _fold(name: str) -> str:
     """A name without what a reader hardly sees: capital letters, spaces and Unicode forms."""
-    plain = normalize("NFKC", name).casefold()
-    return "".join(char for char in plain if not char.isspace() and category(char) != "Cf")
+    return _UNSEEN.sub("", normalize("NFKC", name).casefold())
 
 
 def find_lists(cells: Cells) -> str:
