@@ -317,7 +317,7 @@ def _check_file_name(
     try:
         file.format(**{name: 1 if name in ("epoch", "batch") else 1.0 for name in names})
     except (ValueError, LookupError) as error:
-        return f"Its file's name cannot be formatted: {error}. Write such as {{epoch:03d}}."
+        return f"Its file's name cannot be formatted: {error}. Write it as in {{epoch:03d}}."
     return ""
 
 

@@ -64,6 +64,7 @@ def test_what_is_left_out_and_why(values: Any, reason: str, hint: str) -> None:
                 "회원번호",
                 "phone",
                 "ISBN",
+                "account",
             )
         ),
         *(
@@ -93,6 +94,7 @@ def test_numbers_that_name_their_rows(name: str, values: list[int], reason: str)
         ("hour", [*range(24)] * 3),
         ("paid", DISTINCT),
         ("hybrid", DISTINCT),
+        ("savings_account", DISTINCT),  # an amount
         ("client_id", DISTINCT[:19]),
         ("client_id", [*DISTINCT, DISTINCT[0]]),  # several rows of one client
         ("client_id", [0.5 + i for i in DISTINCT]),

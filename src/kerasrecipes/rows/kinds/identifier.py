@@ -15,7 +15,8 @@ _FEWEST_ROWS_NUMBERED = 10
 _FEWEST_ROWS_UNLIKE = 20
 _MOSTLY = 0.95
 _ID_NAMES = re.compile(
-    r"(?:.*[\W_])?(?i:id|ids|uid|uuid|guid|key|index|idx|rownum|phone|mobile|tel|isbn|ean|ssn|account|no\.?|nr\.?|serial|s/n)|"
+    r"(?:.*[\W_])?(?i:id|ids|uid|uuid|guid|key|index|idx|rownum|phone|mobile|tel|isbn|ean|ssn)|"
+    r"(?:.*[\W_])?(?i:no\.?|nr\.?|serial|s/n)|(?i:account)|"
     r"(?i:.*(?:user|client|customer|order|person|patient|member|product|item|transaction)id)|"
     r".*[a-z](?:I[Dd]|N[or])|(?i:.*nummer)|.*(?:번호|아이디|식별자)"
 )
