@@ -38,9 +38,13 @@ def build_quietly(recipe: Recipe) -> tuple[dict[str, Any], list[str]]:
     """
     from kerasrecipes.native_log import redirect_stderr
     from kerasrecipes.rows import load_for
+    from kerasrecipes.runs import OWN_FILES
 
     dataset = load_for(recipe)
     with redirect_stderr(Path(os.devnull)):
+        from kerasrecipes.model.build import build_callbacks
         from kerasrecipes.model.built import build
 
-        return build(recipe, dataset).describe(recipe), [*dataset.warnings, *dataset.checks]
+        built = build(recipe, dataset)
+        build_callbacks(recipe, Path("run"), OWN_FILES)  # only to find problems
+        return built.describe(recipe), [*dataset.warnings, *dataset.checks]

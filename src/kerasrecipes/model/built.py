@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,7 +13,6 @@ import numpy as np
 from kerasrecipes.backend import import_keras
 from kerasrecipes.errors import KeyPath
 from kerasrecipes.model.build import (
-    build_callbacks,
     build_model,
     compile_model,
     describe_layers,
@@ -32,7 +30,6 @@ from kerasrecipes.recipe.directions import find_directions
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.dataset import sample_rows, take_rows
 from kerasrecipes.rows.disk import are_on_disk
-from kerasrecipes.runs import OWN_FILES
 
 _ROWS_ADAPTED = 1000
 """Of rows on a disk, a sample that layers such as Normalization are adapted to."""
@@ -129,7 +126,6 @@ def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Bu
             model = keras.Sequential([keras.Input(frozen.output_shape[1:]), *rest])
             model.dtype_policy = network.dtype_policy
         compile_model(recipe, model, is_weighted=train.weights is not None)
-        build_callbacks(recipe, Path("run"), OWN_FILES)  # only to find problems; fit makes others
         serving = make_serving_model(network, encoder, codec, inputs.shape[1:])
         layers = describe_layers(recipe, network, encoder.model)
         return Built(model, serving, encoder, codec, layers, network, remarks, compute_features)
