@@ -384,3 +384,4 @@ def test_the_page_says_where_a_continued_run_came_from(tmp_path: Path):
 def test_a_score_of_a_target_is_no_metric_of_keras():
     assert name_metric("r2_rent") == "R² of rent"
     assert name_metric("r2_score_0") == "R2 score 0"
+    assert name_metric("mean_io_u") == "Mean IoU"

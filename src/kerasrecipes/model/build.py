@@ -451,7 +451,8 @@ def describe_layers(
     rows = []
     layers = [*(encoder.layers[-1:] if encoder else ()), *model.layers][-len(recipe.layers) :]
     for component, layer in zip(recipe.layers, layers, strict=True):
-        weights = () if component.name in list_bases() else layer.weights  # hundreds
+        has_base = hasattr(getattr(layer, "layer", layer), "inputs")  # also in TimeDistributed
+        weights = () if has_base else layer.weights  # hundreds
         shapes = [tuple(weight.shape) for weight in weights]
         rows.append(
             {

@@ -76,7 +76,8 @@ def name_metric(key: str, unit: str = "") -> str:
     if target and score in _SCORES_BY_TARGET and not base.startswith("r2_score"):
         words = f"{_METRIC_WORDS[score]} of {target}"
     else:
-        words = _METRIC_WORDS.get(base, base.replace("_", " ").capitalize())
+        words = _METRIC_WORDS.get(base, base.replace("io_u", "IoU").replace("_", " "))
+        words = words[:1].upper() + words[1:]
     return words if base == key else f"{words} ({unit or 'original units'})"
 
 
