@@ -40,6 +40,7 @@ def measure(make_recipe, loss: Any, metric: Any, n_units: int, target, outputs) 
         ("Precision", keras.metrics.Precision),
         ("Recall", keras.metrics.Recall),
         ("AUC", keras.metrics.AUC),
+        ("auc", keras.metrics.AUC),
         ("binary_accuracy", keras.metrics.BinaryAccuracy),
         ("accuracy", keras.metrics.BinaryAccuracy),
         ({"F1Score": {"threshold": 0.5, "average": "macro"}},

@@ -152,6 +152,8 @@ def test_short_names_are_those_of_keras(category: str) -> None:
         ("losses", "Mse", None),
         ("metrics", "accuracy", "accuracy"),
         ("metrics", "acc", "acc"),
+        ("metrics", "auc", "AUC"),
+        ("metrics", "root_mean_squared_error", "RootMeanSquaredError"),
         ("optimizers", "adam", "Adam"),
         ("optimizers", "ADAM", "Adam"),
         ("optimizers", "rmsprop", "RMSprop"),

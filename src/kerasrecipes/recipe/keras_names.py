@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasrecipes.errors import KerasRecipesError
+from kerasrecipes.recipe.names import to_snake_case
 
 _BASES = {
     "layers": "Layer",
@@ -120,7 +121,8 @@ def list_aliases(category: str) -> dict[str, str]:
 def find_canonical_name(category: str, name: str) -> str | None:
     """The spelling that Keras accepts for a name, or None where there is no such name.
 
-    Keras reads optimizers' names in any case; all others must be spelt as they are.
+    Keras reads optimizers' names in any case, and those of metrics' classes also in snake case,
+    such as auc; all others must be spelt as they are.
     """
     if find_registered(category, name) is not None:
         return name
@@ -131,6 +133,8 @@ def find_canonical_name(category: str, name: str) -> str | None:
         return name
     if category == "optimizers":
         return next((known for known in names if known.lower() == name.lower()), None)
+    if category == "metrics":
+        return next((known for known in names if to_snake_case(known) == name), None)
     return None
 
 

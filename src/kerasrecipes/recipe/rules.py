@@ -196,6 +196,7 @@ def _find_unsuited_metrics(recipe: Components, output: OutputLayer | None) -> Br
         return
     for i, metric in enumerate(recipe.metrics):
         name, path = metric.name, ("metrics", i, metric.name)
+        name = find_canonical_name("metrics", name) or name
         if name in ("F1Score", "FBetaScore") and metric.arguments.get("threshold") is None:
             message = f"{name} without threshold predicts the largest unit, whatever its value."
             yield path, f"{message} Write threshold: 0.5."
