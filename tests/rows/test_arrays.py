@@ -348,7 +348,8 @@ BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
         {},
         [
             "path: array 'y' contains Python objects, which are not loaded, as they can run code. "
-            "Save numbers or texts: numpy.asarray(…, dtype='float32') or dtype='str'."
+            "Save numbers or texts: numpy.asarray(…, dtype='float32') or dtype='str'; lists of "
+            "unequal lengths: keras.utils.pad_sequences(…)."
         ],
     ),
 ]

@@ -450,7 +450,8 @@ def load_arrays(file: Path, stream: bool | None = False) -> Arrays:
             which = f"array '{name}' " if name else "it "
             problem = (
                 f"path: {which}contains Python objects, which are not loaded, as they can run "
-                "code. Save numbers or texts: numpy.asarray(…, dtype='float32') or dtype='str'."
+                "code. Save numbers or texts: numpy.asarray(…, dtype='float32') or dtype='str'; "
+                "lists of unequal lengths: keras.utils.pad_sequences(…)."
             )
         raise DataError(file.name, [problem]) from error
     if not arrays:
