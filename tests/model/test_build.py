@@ -177,6 +177,17 @@ class TestRefusals:
         assert "\x1b" not in problem.message
         assert "Exception encountered" not in problem.message
 
+    def test_an_id_that_an_embedding_does_not_have(self, make_recipe):
+        embedding = {"Embedding": {"input_dim": 5, "output_dim": 2}}
+        recipe = make_recipe(layers=["Flatten", embedding, "Flatten", SOFTMAX])
+        with pytest.raises(RecipeError) as caught, reporting_at(recipe, ("layers",)):
+            our_code(lambda: tf.gather(tf.zeros((5, 2)), [7]))()
+        (problem,) = caught.value.problems
+        assert problem.path == ("layers", 1, "Embedding", "input_dim")
+        assert problem.message.startswith(
+            "Embedding has input_dim 5, for ids from 0 to 4 (received: 7). Write "
+        )
+
     def test_an_optimizer_that_keras_refuses(self, make_recipe):
         recipe = make_recipe(optimizer={"SGD": {"momentum": 3.0}})
         with pytest.raises(RecipeError, match=r"optimizer\n  Keras rejects this: .*momentum"):

@@ -87,6 +87,13 @@ def test_ids_that_an_embedding_does_not_have_are_refused(tmp_path: Path, wrong, 
     assert said.endswith(f"layers[0].Embedding\n  {message}")
 
 
+def test_ids_that_an_encoding_does_not_have_are_refused(tmp_path: Path):
+    x = np.arange(80).reshape(20, 4)
+    layer = {"CategoryEncoding": {"num_tokens": 50}}  # Keras would leave them out
+    said = refuse(make(tmp_path, save_arrays(tmp_path, x), layer))
+    assert "num_tokens 50, for ids from 0 to 49. Write num_tokens: 80 (received: 79 in" in said
+
+
 def test_predict_refuses_them_too(tmp_path: Path, ids):
     recipe = make(tmp_path, ids, EMBEDDING, features={"*": "float"})
     run = pipeline.train(recipe, tmp_path / "runs")

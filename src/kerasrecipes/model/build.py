@@ -74,6 +74,8 @@ _REFUSALS = (
     tf.errors.OpError,
 )
 """Exceptions that Keras raises if it cannot build a component."""
+_NO_ID = re.compile(r"= (\d+) is not in \[0, (\d+)\)")
+"""How TensorFlow rejects an id that an Embedding does not have."""
 _OWN_FOLDER = Path(__file__).parents[1]
 _KERAS_FOLDERS = (keras_folder(), Path(tf.__file__).parent)
 
@@ -417,7 +419,23 @@ def reporting_at(recipe: Recipe, path: KeyPath) -> Iterator[None]:
         if not _is_raised_by_keras(error):
             raise
         message = f"Keras rejects this: {_clean(error)}"
+        if no_id := _NO_ID.search(message):
+            path, message = _describe_no_id(recipe, path, *map(int, no_id.groups()))
         raise RecipeError([recipe.problem(path, message)]) from error
+
+
+def _describe_no_id(recipe: Recipe, path: KeyPath, wrong: int, n_ids: int) -> tuple[KeyPath, str]:
+    """The Embedding that gets an id which it does not have, and the rule."""
+    takers: list[KeyPath] = [
+        ("layers", i, layer.name, "input_dim")
+        for i, layer in enumerate(recipe.layers)
+        if layer.arguments.get("input_dim") == n_ids
+    ]
+    return (
+        takers[0] if takers else path,
+        f"Embedding has input_dim {n_ids}, for ids from 0 to {n_ids - 1} (received: {wrong}). "
+        "Write as many as the layer before gives; for a vocabulary, its words and two more.",
+    )
 
 
 def _clean(error: Exception) -> str:

@@ -33,6 +33,7 @@ from kerasrecipes.rows.windows import Series
 from kerasrecipes.rows.words import list_some
 
 _TAKE_IDS = ("Embedding", "Hashing", "IntegerLookup", "CategoryEncoding")
+_SIZES = {"Embedding": "input_dim", "CategoryEncoding": "num_tokens"}
 _ANY_RANK = ("Rescaling", "Normalization", "BatchNormalization", "GaussianNoise", "Dropout")
 _SCALED = ("float_normalized", "float_rescaled", "float_discretized")
 _CHANCE_ACTIVATIONS = ("softmax", "sigmoid")
@@ -126,7 +127,8 @@ def check_ids(
 ) -> Iterator[tuple[KeyPath, str]]:
     """Check that a first layer that takes ids, such as Embedding, gets ids that it has.
 
-    Keras casts fractions to whole numbers, and takes negative ids from the end, without an error.
+    Keras casts fractions to whole numbers, takes negative ids from the end, and leaves out ids
+    that CategoryEncoding does not have, without an error.
 
     Args:
         parts: Rows.
@@ -147,13 +149,12 @@ def check_ids(
             "standardised or encoded before it. Write features: {'*': float} under dataset.",
         )
         return
-    limit = layer.arguments.get("input_dim")
-    n_ids = limit if layer.name == "Embedding" and isinstance(limit, int) else None
+    size = _SIZES.get(layer.name, "")
     for part in parts:
         by_name = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
         for name, values in by_name.items():
             values = np.asarray(values)
-            wrong, message = _check_id_values(values, layer.name, n_ids)
+            wrong, message = _check_id_values(values, layer, size)
             if message:
                 received = f"(received: {wrong:g})"
                 if not isinstance(part.inputs, Series):
@@ -163,8 +164,15 @@ def check_ids(
                 return
 
 
-def _check_id_values(values: NDArray[np.generic], layer: str, n_ids: int | None) -> tuple[Any, str]:
-    """A value that is no id, and the rule that it breaks; the rule is empty without one."""
+def _check_id_values(
+    values: NDArray[np.generic], component: Component, size: str
+) -> tuple[Any, str]:
+    """A value that is no id, and the rule that it breaks; the rule is empty without one.
+
+    Args:
+        size: The argument that is the number of ids.
+    """
+    layer, n_ids = component.name, component.arguments.get(size)
     if values.dtype.kind not in "fiu" or not values.size:
         return None, ""
     if values.dtype.kind == "f" and not (values == np.floor(values)).all():
@@ -172,10 +180,10 @@ def _check_id_values(values: NDArray[np.generic], layer: str, n_ids: int | None)
         return wrong, f"{layer} takes ids, which are whole numbers"
     if values.min() < 0:
         return values.min(), f"{layer} takes ids, which are not negative"
-    if n_ids is not None and values.max() >= n_ids:
+    if isinstance(n_ids, int) and values.max() >= n_ids:
         largest = values.max()
-        rule = f"{layer} has input_dim {n_ids}, for ids from 0 to {n_ids - 1}"
-        return largest, f"{rule}. Write input_dim: {int(largest) + 1}"
+        rule = f"{layer} has {size} {n_ids}, for ids from 0 to {n_ids - 1}"
+        return largest, f"{rule}. Write {size}: {int(largest) + 1}"
     return None, ""
 
 
