@@ -204,6 +204,24 @@ def test_arrays_weigh_the_rows_of_each_part(make_recipe, tmp_path: Path):
     assert scores["mae"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("n_steps", [4, 32])  # as many as the rows of a batch, or not
+def test_the_weight_of_a_row_counts_for_all_its_steps(make_recipe, tmp_path: Path, n_steps: int):
+    rng = np.random.default_rng(0)
+    parts = {f"x_{name}": rng.normal(size=(64, n_steps, 3)) for name in ("train", "val")}
+    targets = {name.replace("x", "y"): x[..., :1] for name, x in parts.items()}
+    own = np.linspace(0, 5, 64)
+    np.savez(tmp_path / "steps.npz", **parts, **targets, sample_weight_val=own, sample_weight=own)
+    run = pipeline.train(make_recipe(dataset={"path": "steps.npz"}, **LINEAR), tmp_path / "runs")
+    answers = TrainedRun(run.path).predict(parts["x_val"].astype(np.float32))["predicted"]
+    errors = np.abs(targets["y_val"] - answers).mean(axis=(1, 2))
+    expected = np.average(errors, weights=own)
+    assert run.history["val_mae"][-1] == pytest.approx(expected, rel=1e-4)
+    new = {"x": parts["x_val"], "y": targets["y_val"], "sample_weight": own}
+    np.savez(tmp_path / "new.npz", **new)
+    scores = TrainedRun(run.path).evaluate(tmp_path / "new.npz")
+    assert scores["mae"] == pytest.approx(expected, rel=1e-4)
+
+
 def test_an_array_of_another_name(make_recipe, tmp_path: Path):
     keys = save(tmp_path, W_train=np.arange(1.0, 41), w_valid=np.ones(20))
     keys["dataset"]["sample_weight"] = "W"

@@ -28,7 +28,7 @@ from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.directions import find_directions
 from kerasrecipes.rows import Dataset
-from kerasrecipes.rows.dataset import sample_rows, take_rows
+from kerasrecipes.rows.dataset import Weights, sample_rows, take_rows
 from kerasrecipes.rows.disk import are_on_disk
 
 _ROWS_ADAPTED = 1000
@@ -62,7 +62,7 @@ class Built:
     def encode(self, dataset: Dataset, part: str) -> tuple[Any, ...]:
         """A part's rows as the model's own input and target, and their weights if there are any."""
         rows = dataset.parts[part]
-        weights = () if rows.weights is None else (rows.weights,)
+        weights = () if rows.weights is None else (spread_weights(rows.weights, self.network),)
         inputs = self.encoder.encode(rows.inputs)
         if self.compute_features:
             inputs = self.compute_features(inputs)
@@ -149,3 +149,17 @@ def _count_frozen(network: keras.Sequential) -> int:
         return 0
     is_small = math.prod(frozen[-1].output.shape[1:]) <= math.prod(network.input_shape[1:])
     return n_frozen if is_small else 0
+
+
+def spread_weights(weights: Weights, network: keras.Sequential) -> Weights:
+    """The weights of rows, for every step or pixel of the outputs.
+
+    Keras would take weights of shape (n_samples,) for those of the last axis, such as an image's
+    columns.
+
+    Returns:
+        Shape (n_samples, ...), that of the outputs without their last axis.
+    """
+    shape = network.output_shape[1:-1]
+    each = weights.reshape(-1, *[1] * len(shape))
+    return np.broadcast_to(each, (len(weights), *shape))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import InputError
 from kerasrecipes.model.build import compile_model
+from kerasrecipes.model.built import spread_weights
 from kerasrecipes.model.serving import make_mask_reader
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import keep_columns, make_report
@@ -59,7 +60,8 @@ def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run
     is_weighted = labelled.weights is not None
     compile_model(saved.recipe, saved.trained, is_weighted=is_weighted)
     rows: tuple[NDArray[Any], ...] = saved.encoder.encode(labelled.inputs), codec.encode(target)
-    rows = rows if labelled.weights is None else (*rows, labelled.weights)
+    if labelled.weights is not None:
+        rows = (*rows, spread_weights(labelled.weights, saved.trained))
     metrics = Scorer(saved.trained, rows, saved.recipe.batch_size)(rows)
     read_mask = make_mask_reader(saved.trained)
     known = read_mask(rows[0]) if read_mask else None
