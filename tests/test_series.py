@@ -206,10 +206,10 @@ def test_losses_are_those_of_keras_on_the_same_windows(tmp_path: Path):
 
 
 def test_plain_keras_answers_the_windows_of_raw_rows(tmp_path: Path):
-    recipe = write(tmp_path, {"sequence_length": 8, "sampling_rate": 2}, epochs=3)
-    run = kr.train(recipe, output_dir=tmp_path / "runs")
+    spec = {"sequence_length": 8, "sampling_rate": 2, "sequence_stride": 3}
+    run = kr.train(write(tmp_path, spec, epochs=3), output_dir=tmp_path / "runs")
     page = run.report.read_text(encoding="utf-8")
-    assert "windows = np.arange(len(rows) - 14)[:, None] + 2 * np.arange(8)" in page
+    assert "windows = np.arange(0, len(rows) - 14, 3)[:, None] + 2 * np.arange(8)" in page
     from kerasrecipes.report.serving import write_snippet
 
     snippet = write_snippet(run.info["dataset"]).replace(

@@ -116,8 +116,8 @@ def write_snippet(dataset: Mapping[str, Any], codec: Mapping[str, Any] | None = 
         *(line for column in dataset["columns"] for line in _split_date(column)),
     ]
     if n_steps:
-        n_rows = (n_steps - 1) * rate
-        starts = f"np.arange(len(rows) - {n_rows})[:, None]"
+        n_rows, stride = (n_steps - 1) * rate, dataset.get("sequence_stride", 1)
+        starts = f"np.arange(0, len(rows) - {n_rows}, {stride})[:, None]"
         lines.insert(1, "import numpy as np")
         lines.append(f"windows = {starts} + {rate} * np.arange({n_steps})  # rows of each")
     if len(arrays) == 1:

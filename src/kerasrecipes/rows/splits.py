@@ -68,7 +68,8 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
             parts[part] = source.take(held_out, drop)
     if not len(rows):
         problem = "no training row is left before the rows held out and the gap to them."
-        raise DataError(name, [f"{problem} Add rows, or hold out a smaller share."])
+        remedy = "Add rows, or hold out a smaller share" + ", or choose shorter windows" * bool(gap)
+        raise DataError(name, [f"{problem} {remedy}."])
     parts["train"] = train = source.take(rows, drop)
     parts = {key: parts[key] for key in ("train", "validation", "test") if len(parts[key])}
     for key, each in parts.items():
