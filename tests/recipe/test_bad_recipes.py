@@ -316,6 +316,9 @@ def test_a_hidden_layer_narrower_than_the_output_is_warned_of(tmp_path: Path) ->
         "  This hidden layer has fewer units than the output layer (2 < 3), which loses "
         "information that the output layer needs. Give it at least 3."
     ]
+    autoencoder = "layers: [{Dense: {units: 2}}, {Dense: {units: 9}}]\nloss: mse\n"
+    file.write_text(f"dataset: {{path: x.npz, target: x}}\n{autoencoder}")
+    assert not load_recipe(file).warnings
 
 
 @pytest.mark.parametrize(

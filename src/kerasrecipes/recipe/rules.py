@@ -155,7 +155,8 @@ def find_warnings(recipe: Components) -> Broken:
     yield from find_doubtful(recipe)
     yield from _find_unscaled(recipe.layers)
     yield from _find_unsuited_metrics(recipe, output)
-    if output is None or output.units is None:
+    is_of_classes = find_loss_kind(recipe.loss) in (LossKind.INTEGERS, LossKind.ONE_HOT)
+    if output is None or output.units is None or not is_of_classes:  # as of an autoencoder
         return
     for i, layer in enumerate(recipe.layers[: int(output.path[1])]):
         units = layer.arguments["units"] if layer.name == "Dense" and layer.is_valid else None
