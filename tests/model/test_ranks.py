@@ -62,6 +62,17 @@ def test_images_without_a_channel_and_a_forgotten_flatten_come_together(make_rec
             "GlobalMaxPooling1D takes steps × features (received: 8×8×2). Use GlobalMaxPooling2D.",
         ),
         (
+            (2, 8, 8, 1),
+            CONV,
+            "Conv2D takes images of height × width × channels (received: 2×8×8×1). Use Conv3D.",
+        ),
+        (
+            (8, 8, 1),
+            {"ConvLSTM2D": {"filters": 2, "kernel_size": 3}},
+            "ConvLSTM2D takes volumes of depth × height × width × channels (received: 8×8×1, with "
+            "one dimension too few). Put Reshape: {target_shape: [8, 8, 1, 1]} before it.",
+        ),
+        (
             (4,),
             {"Permute": {"dims": [1, 2, 3]}},
             "Permute takes 3 dimensions (received: 4 numbers). Put a Reshape before it that gives "
@@ -102,12 +113,16 @@ def test_a_layer_with_the_wrong_number_of_dimensions(make_recipe, shape, layer, 
     [{"LSTM": {"units": 4}}, {"Bidirectional": {"layer": {"GRU": {"units": 2}}}}],
 )
 def test_recurrent_layers_on_each_other_need_all_steps(make_recipe, recurrent):
-    layers = [recurrent, {"Dropout": {"rate": 0.2}}, {"LSTM": {"units": 2}}]
     says = (
-        "LSTM takes steps × features (received: 4 numbers). Write return_sequences: true in the "
+        " takes steps × features (received: 4 numbers). Write return_sequences: true in the "
         "recurrent layer before it."
     )
-    assert refuse(make_recipe, (8, 3), *layers) == [(2, says)]
+    for name, layer in (
+        ("LSTM", {"LSTM": {"units": 2}}),
+        ("TimeDistributed", {"TimeDistributed": {"layer": {"Dense": {"units": 2}}}}),
+    ):
+        layers = [recurrent, {"Dropout": {"rate": 0.2}}, layer]
+        assert refuse(make_recipe, (8, 3), *layers)[0] == (2, f"{name}{says}")
 
 
 @pytest.mark.parametrize(

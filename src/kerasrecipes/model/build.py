@@ -80,7 +80,9 @@ _OWN_FOLDER = Path(__file__).parents[1]
 _KERAS_FOLDERS = (keras_folder(), Path(tf.__file__).parent)
 
 
-def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
+def build_model(
+    recipe: Recipe, inputs: np.ndarray, *, has_array_target: bool = False
+) -> keras.Sequential:
     """Build the recipe's layers for the shape of the training inputs.
 
     A layer with ``adapt()``, such as Normalization, is adapted to what reaches it of the training
@@ -90,6 +92,7 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
         recipe: A checked recipe.
         inputs: Encoded training inputs of shape (n_samples, ...): all rows where a layer needs
             adapting, else as many as give the shape.
+        has_array_target: Whether a row's outputs are an array.
 
     Raises:
         RecipeError: Keras rejects a layer, or its input shape; names the layer's line.
@@ -120,11 +123,17 @@ def build_model(recipe: Recipe, inputs: np.ndarray) -> keras.Sequential:
                 model.add(keras.layers.Reshape(misfit.shape, name=f"misfit-{i}"))
             if needs_adapting(component):
                 layer.adapt(_predict_so_far(model, inputs))
-            with _checking_weights():
-                model.add(layer)
+            try:
+                with _checking_weights():
+                    model.add(layer)
+            except _REFUSALS:
+                if misfits:  # of shapes that are only tried
+                    raise RecipeError(misfits) from None
+                raise
             check_fits(model.output_shape, "the outputs of one row")
     if misfits:
-        if message := describe_output_rank(model.output_shape[1:]):
+        message = describe_output_rank(model.output_shape[1:])
+        if message and not has_array_target:
             misfits.append(recipe.problem(("layers", len(recipe.layers) - 1), message))
         raise RecipeError(misfits)
     model.dtype_policy = keras.dtype_policies.get(recipe.precision)  # decides about loss scaling

@@ -112,7 +112,7 @@ def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Bu
         recipe, remarks = read_matrices(recipe, encoder.model)
         if len(inputs) < len(train) and sees_all:
             remarks.append(f"Layers were adapted to {len(inputs):,} random training rows.")
-        network = model = build_model(recipe, inputs)
+        network = model = build_model(recipe, inputs, has_array_target=bool(dataset.target_shape))
         check_output(recipe, dataset, network)
         *steps, n_units = network.output_shape[1:]
         codec = fit_target(recipe, dataset, n_units, tuple(steps))

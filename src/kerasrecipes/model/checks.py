@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -69,6 +71,8 @@ def _check_shape(recipe: Recipe, dataset: Dataset, shape: tuple[int, ...]) -> No
     )
     if shape[:-1] == wanted[:-1]:
         message += advise_counting(dataset, shape[-1])
+    if math.prod(shape) == math.prod(wanted):
+        message += f" End with Reshape: {{target_shape: {list(wanted)}}}."
     raise RecipeError([recipe.problem(("layers", len(recipe.layers) - 1), message)])
 
 

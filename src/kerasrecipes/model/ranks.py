@@ -49,13 +49,18 @@ def find_misfit(
         )
         return Misfit(message, None)
     spec, rank = layer.input_spec, len(shape) + 1
+    if isinstance(layer, keras.layers.TimeDistributed):  # has none until it is built
+        spec = keras.InputSpec(min_ndim=3)
     if not isinstance(spec, keras.InputSpec) or (spec.ndim is None and spec.min_ndim is None):
         return None
     wanted = spec.ndim or spec.min_ndim
-    if rank == wanted or (spec.ndim is None and rank > wanted):
+    has_any_more = spec.ndim is None and not re.search("Conv[123]D", name)
+    if rank == wanted or (has_any_more and rank > wanted):
         return _find_large_window(layer, shape)
     takes = f"{wanted - 1} dimensions"
-    if re.search("[123]D", name) or isinstance(layer, keras.layers.RNN):
+    if re.search("[123]D", name) or isinstance(
+        layer, keras.layers.RNN | keras.layers.TimeDistributed
+    ):
         takes = _TAKES.get(wanted, takes)
     start = f"{name} takes {takes} (received: {show_shape(shape)})."
     sibling = name.replace(f"{wanted - 2}D", f"{rank - 2}D")
