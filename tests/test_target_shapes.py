@@ -374,6 +374,27 @@ def test_labels_of_a_table_keep_their_names(tmp_path: Path):
             "(received: an output of 6×4)",
         ),
         (
+            {"layers": ["Flatten", {"Dense": {"units": 18}}], "loss": "mse"},
+            {"x": STEPS, "y": STEPS},
+            "(received: an output of 18 numbers). End with Reshape: {target_shape: [6, 3]}.",
+        ),
+        (
+            {"layers": end_with(units=3, activation="softmax"), "loss": "categorical_crossentropy"},
+            {"x": STEPS, "y": np.maximum(np.eye(3)[CLASSES[:, 0]], np.eye(3)[CLASSES[:, 1]])},
+            "For labels, use loss: binary_crossentropy with activation: sigmoid.",
+        ),
+        (
+            {
+                "layers": [
+                    {"LSTM": {"units": 2}},
+                    {"TimeDistributed": {"layer": {"Dense": {"units": 3}}}},
+                ],
+                "loss": "mse",
+            },
+            {"x": STEPS, "y": STEPS},
+            "Write return_sequences: true in the recurrent layer before it.",
+        ),
+        (
             {
                 "layers": end_with(units=2, activation="softmax"),
                 "loss": "sparse_categorical_crossentropy",

@@ -371,8 +371,12 @@ def _check_numbers(
     if loss.lower() == "poisson" and low < 0:
         yield ("loss",), f"{what} from {low:g} on, and poisson needs counts. Use loss: mse."
     is_apt = are_shares if kind is LossKind.BINARY else make_one and kind is LossKind.ONE_HOT
+    are_labels = are_many and all(np.isin(each, (0, 1)).all() for each in targets)
     if kind is not LossKind.NUMBERS and not is_apt:
-        yield ("loss",), f"{what}, and this loss needs {kind} (received: {loss}). Use loss: mse."
+        remedy = "Use loss: mse."
+        if are_labels:
+            remedy = "For labels, use loss: binary_crossentropy with activation: sigmoid."
+        yield ("loss",), f"{what}, and this loss needs {kind} (received: {loss}). {remedy}"
     if output is None or dataset.target_shape:
         pass  # the built model shows the shape of its outputs
     elif output.units not in (None, n_targets) and not (output.units == 1 and has_steps):
@@ -382,10 +386,11 @@ def _check_numbers(
         yield (*output.path, "units"), message
     are_apt = {"sigmoid": are_shares, "softmax": make_one}
     is_suitable = output is not None and are_apt.get(output.activation or "")
+    is_suitable = is_suitable or (are_labels and kind is not LossKind.NUMBERS)  # told above
     if output is not None and output.activation in _CHANCE_ACTIVATIONS and not is_suitable:
         message = (
-            f"{what} from {low:g} to {high:g}, and {output.activation} stays between 0 and 1. "
-            "Remove the activation."
+            f"{what} from {low:g} to {high:g}, and {output.activation} "
+            f"{'sums to 1' if are_shares else 'stays between 0 and 1'}. Remove the activation."
         )
         yield output.activation_path, message
 
