@@ -70,6 +70,16 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
         {"x": STEPS, "y": STEPS.reshape(N, -1)},
         (18,),
     ),
+    "two numbers of an image": (
+        {"layers": ["Flatten", {"Dense": {"units": 2}}], "loss": "mse"},
+        {"x": IMAGES, "y": IMAGES[:, 0, :2]},
+        (2,),
+    ),
+    "several labels of each step": (
+        {"layers": end_with(units=4, activation="sigmoid"), "loss": "binary_crossentropy"},
+        {"x": STEPS, "y": STEPS[..., [0, 1, 2, 0]] > 0},
+        (6, 4),
+    ),
     "one-hot classes of each step": (
         {
             "layers": end_with(units=3, activation="softmax"),
@@ -218,6 +228,9 @@ def test_what_trains_predicts_and_is_scored(tmp_path: Path, name: str):
     assert np.isfinite([*of_all.values()]).all()
     page = run.report.read_text(encoding="utf-8")
     assert "left out: this run has no data" not in page
+    assert "cannot be used" not in page
+    if name == "several labels of each step":
+        assert run.info["dataset"]["class_names"] == ["0", "1"]
 
 
 def fit_with_keras(name: str, layers: list[keras.Layer], loss: Any, target: Any, tmp_path: Path):

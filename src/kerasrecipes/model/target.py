@@ -225,7 +225,8 @@ def fit_target(
     scale: tuple[float, ...] = ()
     target, output = dataset.parts["train"].target, find_output_layer(recipe.layers)
     kind = find_loss_kind(recipe.loss)
-    gives_shares = kind is LossKind.BINARY or (output and output.activation == "sigmoid")
+    is_binary = kind is LossKind.BINARY
+    gives_shares = is_binary or (output and output.activation == "sigmoid")
     if recipe.dataset.standardize_target:
         target = target.astype(np.float64).reshape(-1, len(dataset.target_names))
         mean = tuple(map(float, target.mean(axis=0)))
@@ -233,7 +234,7 @@ def fit_target(
     elif target.dtype == np.uint8 and target.max() > 1 and gives_shares:
         mean, scale = (0.0,), (255.0,)
     class_names = dataset.class_names
-    if dataset.has_class_numbers and n_units > len(class_names):
+    if dataset.has_class_numbers and n_units > len(class_names) and not is_binary:
         class_names = tuple(map(str, range(n_units)))  # not every class number was in the rows
     return TargetCodec(
         kind=kind,

@@ -287,7 +287,7 @@ class Results:
         if self.residuals is not None and self.residuals.shape[1] != len(self.targets):
             raise ValueError(f"it has residuals of {self.residuals.shape[1]} targets")
         _ = self.scored
-        if self.samples is not None:
+        if self.samples is not None and self.is_classification:
             self.confidence[self.samples["positions"]]
 
     def _read_target(self, column: str) -> NDArray[Any]:
