@@ -202,14 +202,17 @@ def add_channel(recipe: Recipe, dataset: Dataset, say: Say) -> Dataset:
         return dataset
     height, width = inputs.shape[1:]
     is_image = height == width or inputs.dtype == np.uint8
-    takes_images = re.search("(?<!LSTM)2D", layer.name) or layer.name in list_bases()
-    if not ("image_preprocessing" in module or (is_image and takes_images)):
+    if not ("image_preprocessing" in module or (is_image and _takes_images(layer))):
         return dataset
     say(f"{layer.name} takes a channel: images of {height}×{width} become {height}×{width}×1")
     parts = {
         name: replace(part, inputs=_add_axis(part.inputs)) for name, part in dataset.parts.items()
     }
     return replace(dataset, parts=parts)
+
+
+def _takes_images(layer: Component) -> bool:
+    return bool(re.search("(?<!LSTM)2D", layer.name)) or layer.name in list_bases()
 
 
 def _add_axis(images: Any) -> Any:
@@ -228,6 +231,15 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
         yield (
             f"layers[{first[0]}]: {first[1].name} scales columns that are standardised already "
             f"({list_some(scaled)}). Remove it, or write features: {{'*': float}} under dataset."
+        )
+    inputs = dataset.parts["train"].inputs
+    shape = () if isinstance(inputs, dict) else inputs.shape[1:]
+    layer = next((each for each in recipe.layers if each.name not in _ANY_RANK), recipe.layers[0])
+    is_odd = len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 3
+    if is_odd and _takes_images(layer) and "channels_first" not in layer.arguments.values():
+        yield (
+            f"layers: {layer.name} takes height × width × channels, and rows have the shape "
+            f"{shape}. If channels come first, save the images as np.moveaxis(x, 1, -1)."
         )
     is_masked = any(layer.arguments.get("mask_zero") for layer in recipe.layers)
     averages = any(layer.name == "GlobalAveragePooling1D" for layer in recipe.layers)
