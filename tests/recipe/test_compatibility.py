@@ -92,8 +92,8 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
     ("dataset", "layer", "loss", "messages"),
     [
         (classes(3), "Dense: {units: 4, activation: softmax}", SPARSE, [
-            f"{UNITS}\n  The output layer needs one unit for each of flowers's 3 classes "
-            "(labels 0 to 2; received: units=4). Write units: 3."]),
+            f"{UNITS}\n  The output layer needs one unit for each of flowers's 3 classes: "
+            "class 0, class 1, class 2 (received: units=4). Write units: 3."]),
         (classes(3), "Dense: {units: 1, activation: sigmoid}", BINARY, [
             "r.yaml:5:7  loss\n  A binary loss separates two classes; flowers has 3. Use "
             "loss: sparse_categorical_crossentropy with 3 softmax units."]),

@@ -345,10 +345,9 @@ def _check_classes(
     elif dataset.has_class_numbers and kind is LossKind.INTEGERS and units > n_classes:
         return
     elif not is_binary and units != n_classes:
-        largest = max(int(np.max(part.target)) for part in dataset.parts.values())
         message = (
-            f"The output layer needs one unit for each of {name}'s {n_classes} classes (labels 0 "
-            f"to {largest}; received: units={units}). Write units: {n_classes}."
+            f"The output layer needs one unit for each of {name}'s {n_classes} classes: "
+            f"{list_some(dataset.class_names)} (received: units={units}). Write units: {n_classes}."
         )
         yield place, message + advise_counting(dataset, units)
 
