@@ -111,7 +111,8 @@ def test_variants_of_one_recipe_are_named_by_what_they_change(folder: Path) -> N
         (
             ["slow.yaml", "epochs=1"],
             "A comparison needs at least two contenders: recipes, finished runs, or variants of "
-            "one recipe such as optimizer=sgd optimizer=adam.",
+            "one recipe such as optimizer=sgd optimizer=adam. Beside variants, the recipe without "
+            "changes takes no part.",
         ),
         (["slow.yaml", "slow.yaml"], "slow.yaml is given twice."),
         (
