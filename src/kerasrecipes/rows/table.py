@@ -160,8 +160,8 @@ class Table(Rows):
         target_cells = [table.take_cells(target) for target in targets]
         weights = read_weights(table.take_cells(spec.sample_weight)) if spec.sample_weight else None
         role_cells = {key: table.take_cells(name) for key, name in spec.roles.items()}
-        used = [table.take_cells(name) for name in table.names if name not in spec.drop]
-        labels = find_labels(used)
+        # A name for these cells would keep the columns, which are freed one by one.
+        labels = find_labels([table.take_cells(n) for n in table.names if n not in spec.drop])
         whole.remarks += remark_on_split(whole, columns, spec, targets)
         for name, _ in left_out:
             whole.free(name)
