@@ -423,8 +423,6 @@ def test_whole_numbers_that_missing_ones_made_floats_are_classes(random) -> None
     [
         ("stars", [2, 10, 25, 45, 30, 8], False),  # rises to one peak and falls
         ("visits", [70, 25, 13, 7, 3, 2], False),  # falls from the first
-        ("quality", [20] * 6, False),  # the name says so
-        ("item_score", [20] * 6, False),
         ("grade", [9, 1, 2, 4, 8, 15, 9, 14, 6, 9, 3, 2], False),  # more than ten, uneven
         ("month", [10] * 12, True),  # even
         ("digit", [12] * 10, True),
@@ -470,10 +468,10 @@ def test_columns_that_would_stop_training_are_dropped(random) -> None:
 
 
 def test_numbers_that_float32_cannot_distinguish_give_a_hint(random) -> None:
-    columns = {"n": 2**62 + np.arange(N_ROWS), "x": None, "y": 10**9 + random.random(N_ROWS)}
+    columns = {"n": 10**11 + np.arange(N_ROWS), "x": None, "y": 10**9 + random.random(N_ROWS)}
     hints = draft_recipe(str(write_table(random, **columns))).found.hints
-    assert f"n ({N_ROWS} distinct values become 1)" in hints[0]
-    assert "target y" in hints[1]
+    assert hints[0].startswith("n: float32, in which networks compute, cannot distinguish")
+    assert hints[1].startswith("y: float32")
 
 
 # ---- where the file goes ----------------------------------------------------------------------

@@ -205,8 +205,8 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     keys, hint = find_series(table, target) if not texts else ({}, "")
     spec = spec.model_copy(update=keys)
     source = rows.judge(table, spec)
-    words = describe_words([target_cells]) if source.class_type == "text" else ""
-    hints += [f"{target}:{words}"] if words and source.class_names else []
+    words = describe_words(target_cells) if source.class_type == "text" else ""
+    hints += [f"{target}: {words}"] if words and source.class_names else []
     are_many = len(source.class_names) > MAX_CODES
     amounts = recognise_target(target_cells).hint if are_many else ""
     hints += [f"{target}: {amounts}."] if amounts else []

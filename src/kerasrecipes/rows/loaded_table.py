@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -12,52 +13,54 @@ from numpy.typing import NDArray
 from kerasrecipes.rows.cells import Cells, Missing, Notation
 from kerasrecipes.rows.disk import are_on_disk, choose_columns
 from kerasrecipes.rows.kinds import Column, Finding, NumberColumn, recognise_column
-from kerasrecipes.rows.precision import Merged, find_merged
-from kerasrecipes.rows.remarks import find_giveaway
 
 
 @dataclass
 class ColumnsRead:
-    """The arrays of columns, and remarks on their values.
+    """The arrays of columns.
 
     Attributes:
-        arrays: By input, each of shape (n_rows,).
         complete: Which rows have no missing values.
+        arrays: By input, each of shape (n_rows,).
         gaps: By column, how many values are missing, and where.
         problems: Problems of columns that could not be read.
         infinite: Where numbers are not finite.
-        merged: By column, what float32 loses.
     """
 
-    arrays: dict[str, NDArray[np.generic]]
     complete: NDArray[np.bool_]
+    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
     gaps: dict[str, tuple[int, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     infinite: list[str] = field(default_factory=list)
-    merged: dict[str, Merged] = field(default_factory=dict)
 
-    def add(self, column: Column, cells: Cells) -> None:
-        """Read a column's cells."""
+    @classmethod
+    def begin(cls, n_rows: int) -> Self:
+        """Begin with no column."""
+        return cls(np.ones(n_rows, dtype=bool))
+
+    def add(self, column: Column, cells: Cells) -> list[NDArray[Any]]:
+        """Read a column's cells, and return its arrays, or none if there is a problem."""
         arrays, problem = column.read(cells)
         if problem:
             self.problems.append(problem)
-            return
+            return []
         self.arrays |= zip(column.inputs, arrays, strict=True)
         is_missing = column.find_missing(arrays[0])
         if is_missing.any():
             self.complete &= ~is_missing
             rows = np.flatnonzero(is_missing)
             self.gaps[column.name] = len(rows), cells.locate(rows)
-        if not isinstance(column, NumberColumn):
-            return
-        if len(rows := np.flatnonzero(np.isinf(arrays[0]))):
+        is_number = isinstance(column, NumberColumn)
+        if is_number and len(rows := np.flatnonzero(np.isinf(arrays[0]))):
             self.infinite.append(
                 f"column {column.name}: no finite number in {cells.locate(rows)}. Correct or "
                 "remove these rows."
             )
+        return arrays
 
-    def add_piece(self, piece: ColumnsRead) -> None:
-        """Add the gaps and infinite numbers of further rows."""
+    def add_piece(self, piece: ColumnsRead, first_row: int) -> None:
+        """Add all but the arrays of some rows."""
+        self.complete[first_row : first_row + len(piece.complete)] = piece.complete
         self.infinite += piece.infinite
         for name, (n, where) in piece.gaps.items():
             n_before, where = self.gaps.get(name, (0, where))
@@ -142,24 +145,13 @@ class LoadedTable:
         notation = replace(self.notation, missing=missing)
         return LoadedTable(pa.table(self._columns), notation, self.name, self.first_row, self.notes)
 
-    def read_columns(
-        self, columns: Sequence[Column], targets: Sequence[Cells] | None = None
-    ) -> ColumnsRead:
-        """Read columns; if targets are given, for training, also find remarks on each column.
-
-        A column is freed once it was read for training.
-        """
-        read = ColumnsRead({}, np.ones(len(self), dtype=bool))
+    def read_columns(self, columns: Sequence[Column], *, is_training: bool = False) -> ColumnsRead:
+        """Read columns; in training, find remarks on each, and free it once it was read."""
+        read = ColumnsRead.begin(len(self))
         for column in columns:
             cells = self.take_cells(column.name)
-            read.add(column, cells)
-            if targets is None:
-                continue
-            if isinstance(column, NumberColumn) and (found := find_merged(column, cells)):
-                read.merged[column.name] = found
-            if arrays := [read.arrays[name] for name in column.inputs if name in read.arrays]:
-                self.remarks += filter(None, [column.remark(cells, arrays)])
-            for target in targets if len(targets) == 1 < len(columns) else ():
-                self.remarks += find_giveaway(cells, target)
-            self.free(column.name)
+            arrays = read.add(column, cells)
+            if is_training:
+                self.remarks += filter(None, [column.remark(cells, arrays) if arrays else ""])
+                self.free(column.name)
         return read

@@ -14,21 +14,13 @@ from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import Column, DateColumn, NumberColumn
 from kerasrecipes.rows.roles import read_times
-from kerasrecipes.rows.target import Target
 from kerasrecipes.rows.words import list_some, write_use
 
 if TYPE_CHECKING:
-    from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
+    from kerasrecipes.rows.loaded_table import LoadedTable
 
-_TOTALS = (
-    *("total", "totals", "grandtotal", "sum", "sums", "overall", "average", "mean", "gesamt"),
-    *("summe", "insgesamt", "totale", "somme", "suma", "итого", "всего", "합계", "총계", "총합"),
-    *("소계", "평균", "계", "전국", "合計", "合计", "总计"),
-)
 _FEWEST_ROWS = 5
 _SAMPLE = 1_000
-_MOST_DECIDING = 20
-_FEWEST_EACH = 5
 _GROUPS = re.compile(
     r"(?i:(?:.*[\W_])?(?:patient|subject|person|participant|respondent|user|customer|client|player|"
     r"driver|speaker|student|session|animal|device|machine|sensor|(?:household|family)(?=[\W_]))"
@@ -42,10 +34,13 @@ _FEWEST_GROUPS, _FEWEST_TIMES = 10, 20
 _LATE = 0.5
 
 
-def remark_on_split(
+def remark_on_columns(
     table: LoadedTable, columns: Sequence[Column], spec: DatasetSpec, targets: Sequence[str]
 ) -> Iterator[str]:
-    """Find points to check in how rows come into parts: groups, and times."""
+    """Find points to check in which columns are used, and in how rows come into parts."""
+    for column in columns:
+        if isinstance(column, NumberColumn) and column.name not in spec.features:
+            yield from _find_code(column, table.take_cells(column.name))
     dates = [each for each in columns if isinstance(each, DateColumn) and not each.is_time]
     if spec.splits_at_random:
         for name in [name for name in table.names if name not in targets]:
@@ -57,57 +52,22 @@ def remark_on_split(
             yield from _find_late(column, table.take_cells(column.name), times, spec.time)
 
 
-def remark_on_rows(
-    read: ColumnsRead,
-    columns: Sequence[Column],
-    target: Target,
-    targets: Sequence[Cells],
-    labels: Mapping[int, str],
-) -> Iterator[str]:
-    """Find points to check in the target, and in the first and the last row."""
-    numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}
-    for column, cells in zip(target.columns, targets, strict=True):
-        arrays = column.read(cells)[0] if isinstance(column, NumberColumn) else []
-        numbers |= dict(zip(column.inputs, arrays, strict=False))
-        if remark := column.remark(cells, arrays):
-            yield remark
-    for row, label in labels.items():
-        where = targets[0].locate(np.arange(len(read.complete))[[row]])
-        yield from _find_totals(row, label, numbers, where)
-
-
-def find_labels(columns: Sequence[Cells]) -> dict[int, str]:
-    """The words for totals that occur only in the first or in the last row, -1; or empty."""
-    return {row: next(filter(None, (_find_label(c, row) for c in columns)), "") for row in (0, -1)}
-
-
-def _find_label(cells: Cells, row: int) -> str:
-    # Finding distinct values also checks that texts are UTF-8.
-    label = cells.take_text(row % len(cells)) if cells.is_text and len(cells.distinct) else ""
-    is_word = "".join(label.split()).strip(":").casefold() in _TOTALS
-    is_alone = is_word and not any(cells.counts[[name == label for name in cells.names]] > 1)
-    return label if is_alone else ""
-
-
-def _find_totals(
-    row: int, label: str, numbers: Mapping[str, NDArray[Any]], where: str
-) -> Iterator[str]:
+def find_totals(numbers: Mapping[str, NDArray[Any]], cells: Cells) -> Iterator[str]:
     """Find out whether the first or the last row sums up the others.
 
     Args:
-        row: 0 or -1.
-        label: As ``find_labels`` found it.
         numbers: By column, all rows' numbers, of shape (n_rows,).
-        where: The row's place, for the message.
+        cells: Of one column, for the row's place.
     """
-    numbers = {name: values for name, values in numbers.items() if np.isfinite(values[row])}
-    others = slice(row + 1, row or None)
-    summed = [name for name, each in numbers.items() if _is_sum(each[row], each[others])]
-    if label or (summed and len(summed) == len(numbers)):
-        which, where_others = ("last", "above") if row else ("first", "below")
-        shown = f" ('{label}')" if label else ""
-        why = f": {list_some(summed)} there is the sum of the rows {where_others}" if summed else ""
-        yield f"The {which} row, {where}{shown}, looks like a total{why}. Remove it from the file."
+    for which, row, others in (("first", 0, slice(1, None)), ("last", -1, slice(-1))):
+        known = {name: each for name, each in numbers.items() if np.isfinite(each[row])}
+        summed = [name for name, each in known.items() if _is_sum(each[row], each[others])]
+        if summed and len(summed) == len(known):
+            where = cells.locate(np.arange(len(cells))[[row]])
+            yield (
+                f"The {which} row, {where}, looks like a total: {list_some(summed)} there is the "
+                "sum of the other rows. Remove it from the file."
+            )
 
 
 def _is_sum(number: float, others: NDArray[Any]) -> bool:
@@ -116,29 +76,6 @@ def _is_sum(number: float, others: NDArray[Any]) -> bool:
     total = float(np.nansum(others, dtype=np.float64))
     is_sum = total != 0 and np.isclose(number, total, rtol=1e-6)
     return bool(is_sum and np.nanmin(others) < np.nanmax(others))
-
-
-def find_giveaway(cells: Cells, target: Cells) -> Iterator[str]:
-    """Find out whether a column of a few values has one class only for each."""
-    # The first rows exclude most columns.
-    if not (_decides(cells.head(_SAMPLE), target.head(_SAMPLE)) and _decides(cells, target)):
-        return
-    name, n_values = cells.name, len(cells.distinct)
-    if len(target.distinct) > 1 and n_values * _FEWEST_EACH <= len(cells):
-        yield (
-            f"{name} alone determines {target.name}: each of its {n_values} values has one "
-            f"{target.name} only. Leave it out with drop: {write_value([name])} if it is not "
-            f"known before {target.name} is."
-        )
-
-
-def _decides(cells: Cells, target: Cells) -> bool:
-    if len(cells.distinct) > _MOST_DECIDING or len(target.distinct) > _MOST_DECIDING:
-        return False
-    known = cells.is_known & target.is_known
-    codes, classes = cells.codes[known].astype(np.int64), target.codes[known]
-    pairs = codes * _MOST_DECIDING + classes
-    return np.count_nonzero(np.bincount(pairs)) == np.count_nonzero(np.bincount(codes))
 
 
 def find_groups(cells: Cells) -> Iterator[str]:
@@ -160,17 +97,15 @@ def _find_order(columns: Sequence[tuple[DateColumn, Cells]]) -> Iterator[str]:
 
     Of several, the earliest counts: later dates may not be known then.
     """
-    # The first rows exclude most columns.
-    heads = [
-        (column.read_exact(cells.head(_SAMPLE))[0], column, cells) for column, cells in columns
+    ordered = [
+        (times[0], cells.name)
+        for column, cells in columns
+        # The first rows exclude most columns.
+        if _is_in_order(column.read_exact(cells.head(_SAMPLE))[0])
+        and _is_in_order(times := column.read_exact(cells)[0])
     ]
-    firsts = {
-        cells.name: head[0]
-        for head, column, cells in heads
-        if _is_in_order(head) and _is_in_order(column.read_exact(cells)[0])
-    }
-    if firsts:
-        name = min(firsts, key=lambda each: firsts[each])
+    if ordered:
+        _, name = min(ordered)
         yield (
             f"The rows are in the order of {name}. After a random split, the test rows lie "
             "between training rows, so the test score does not apply to later rows. To test on "
@@ -203,11 +138,13 @@ def _find_late(column: DateColumn, cells: Cells, times: NDArray[Any], time: str)
         )
 
 
-def find_code(column: Column, array: NDArray[Any]) -> Iterator[str]:
+def _find_code(column: NumberColumn, cells: Cells) -> Iterator[str]:
     """Warn of whole numbers that are probably codes, such as postcodes."""
     name = column.name
-    is_code = isinstance(column, NumberColumn) and _CODES.fullmatch(name)
-    if is_code and not _GROUPS.fullmatch(name) and (array[~np.isnan(array)] % 1 == 0).all():
+    if not _CODES.fullmatch(name) or _GROUPS.fullmatch(name):
+        return
+    numbers = column.read_exact(cells)[0]
+    if (numbers[~np.isnan(numbers)] % 1 == 0).all():
         yield (
             f"{name} is used as a number, but its name suggests a code. If size has no meaning, "
             f"write {write_use(name, 'integer_categorical')}."

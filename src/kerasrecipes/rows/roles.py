@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.cells import Cells, is_usable, name_value
+from kerasrecipes.rows.cells import Cells, is_usable
 from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Source
 from kerasrecipes.rows.kinds import DateColumn, NumberColumn, recognise_column, take_column
 from kerasrecipes.rows.words import count, write_use
@@ -57,13 +57,6 @@ def add_roles(
             own = {name: part for name, part in parts.items() if part}
             source = replace(source, **train, own_parts=own)
     return source
-
-
-def write_time(time: Any) -> str:
-    """Write a time of ``Part.times``: "2024-12-31", "2024-12-31 09:30:00", "2024"."""
-    if not isinstance(time, np.datetime64):
-        return name_value(float(time))
-    return str(time.astype("M8[s]")).replace("T", " ").removesuffix(" 00:00:00")
 
 
 def _read_parts(cells: Cells) -> NDArray[np.object_]:

@@ -19,7 +19,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.data_checks import check_parts
 from kerasrecipes.rows.dataset import Dataset, Facts, Part, Source, check_weights
 from kerasrecipes.rows.disk import DiskRows
-from kerasrecipes.rows.roles import write_time
+from kerasrecipes.rows.kinds.date import write_time
 from kerasrecipes.rows.series import count_overlapping
 from kerasrecipes.rows.words import ask_meant, count, list_columns, list_some
 

@@ -26,12 +26,11 @@ from kerasrecipes.rows.files.frames import TableInMemory
 from kerasrecipes.rows.kinds import Column, NumberColumn
 from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
-from kerasrecipes.rows.precision import Merged, find_merged, warn_of_merged
-from kerasrecipes.rows.remarks import find_code, find_labels, remark_on_rows, remark_on_split
+from kerasrecipes.rows.remarks import find_totals, remark_on_columns
 from kerasrecipes.rows.roles import add_roles, read_known_times
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.series import iterate_windows, make_series
-from kerasrecipes.rows.target import Target, check_type, find_target, read_weights
+from kerasrecipes.rows.target import check_type, find_target, read_weights
 from kerasrecipes.rows.words import ask_meant, count, find_repeated, list_columns, list_some
 
 ROWS_AT_ONCE = 65_536
@@ -99,14 +98,12 @@ class Table(Rows):
         self, spec: DatasetSpec, columns: Sequence[Column], n_rows: int
     ) -> ColumnsRead:
         """Read every row's inputs piece by piece, and keep them in a temporary file."""
-        file = ColumnFile(columns, n_rows)
-        read = ColumnsRead({}, np.ones(n_rows, dtype=bool))
+        file, read = ColumnFile(columns, n_rows), ColumnsRead.begin(n_rows)
         for table in self._iterate_tables(spec, [column.name for column in columns], columns):
-            piece, start = table.read_columns(columns), table.first_row
+            piece = table.read_columns(columns)
             raise_problems(self.name, piece.problems)
-            file.write(start, piece.arrays)
-            read.complete[start : start + len(table)] = piece.complete
-            read.add_piece(piece)
+            file.write(table.first_row, piece.arrays)
+            read.add_piece(piece, table.first_row)
         read.arrays |= file.open_columns()
         return read
 
@@ -158,49 +155,46 @@ class Table(Rows):
         targets = self._choose_targets(whole.names, spec)
         columns, left_out = find_columns(whole, spec, targets, self.text)
         target_cells = [table.take_cells(target) for target in targets]
+        raise_problems(self.name, filter(None, map(check_type, target_cells)))
         weights = read_weights(table.take_cells(spec.sample_weight)) if spec.sample_weight else None
         role_cells = {key: table.take_cells(name) for key, name in spec.roles.items()}
-        # A name for these cells would keep the columns, which are freed one by one.
-        labels = find_labels([table.take_cells(n) for n in table.names if n not in spec.drop])
-        whole.remarks += remark_on_split(whole, columns, spec, targets)
+        whole.remarks += remark_on_columns(whole, columns, spec, targets)
         for name, _ in left_out:
             whole.free(name)
-        unfit = [problem for cells in target_cells if (problem := check_type(cells))]
-        known = np.ones(len(table), dtype=bool)
-        if not unfit:
-            known = np.logical_and.reduce([cells.is_known for cells in target_cells])
-        cells = [whole.take_cells(target) for target in targets]
-        read = whole.read_columns(columns, [] if unfit or spec.timeseries else cells)
-        arrays = read.arrays
+        read = whole.read_columns(columns, is_training=True)
         if sample:
-            merged = read.merged
             read = self._copy_to_disk(spec, columns, len(table))
-            read.merged = merged
         pa.default_memory_pool().release_unused()  # otherwise Arrow does not free its read buffers
+        known = np.logical_and.reduce([cells.is_known for cells in target_cells])
         keep = known & read.complete if spec.missing == "drop" else known
-        infinite = [] if accepts_infinite else read.infinite
-        problems, wrong_targets = [*read.problems, *infinite, *unfit], list[str]()
-        target, values = None, np.zeros(0)
-        if keep.any() and not unfit:
+        problems = [*read.problems, *([] if accepts_infinite else read.infinite)]
+        wrong_targets, target, values = list[str](), None, np.zeros(0)
+        if keep.any():
             with _collecting(wrong_targets):
                 target, values, is_read = find_target(target_cells, spec.task, hint, keep)
                 known, keep = known & is_read, keep & is_read  # a kept word is no number
+        left = _count_left_out(read, known, keep, target_cells)
         if known.any() and (spec.missing == "error" or spec.timeseries):
             problems += _refuse_gaps(read, known, target_cells, spec)
         elif not keep.any() and not problems:
-            problems.append(_describe_nothing_left(read, known, target_cells))
+            why = " and ".join(left)
+            problems.append(
+                f"no row is left: {why}. Choose another target, leave out columns with drop, or "
+                "write missing: median."
+            )
         problems += wrong_targets
         if problems or target is None:
             raise DataError(self.name, problems)
         if "sample_weight" in (column.name for column in columns):
             remedy = "To weigh rows by it, write sample_weight: sample_weight under dataset."
             whole.remarks.append(f"column sample_weight is an input. {remedy}")
-        for column in columns:
-            if column.name not in spec.features:
-                whole.remarks += find_code(column, arrays[column.inputs[0]])
-        whole.remarks += _warn_of_merged(read.merged, target, target_cells)
-        inputs = () if sample else columns
-        whole.remarks += remark_on_rows(read, inputs, target, target_cells, labels)
+        numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}
+        numbers = {} if sample else numbers
+        for column, cells in zip(target.columns, target_cells, strict=True):
+            arrays = column.read(cells)[0] if isinstance(column, NumberColumn) else []
+            numbers |= zip(column.inputs, arrays, strict=False)
+            whole.remarks += filter(None, [column.remark(cells, arrays)])
+        whole.remarks += find_totals(numbers, target_cells[0])
         source = Source(
             inputs=read.keep(keep),
             target=values[keep],
@@ -216,7 +210,8 @@ class Table(Rows):
             warnings=(
                 *(f"{note}." for note in table.notes),
                 *_warn_of_columns(left_out),
-                *_warn_of_rows(read, known, keep, target_cells),
+                *(describe_left_out(n, len(table), reason) for reason, n in left.items()),
+                *([] if known.all() else filter(None, map(describe_words, target_cells))),
                 *whole.remarks,
             ),
             class_type=target.class_type,
@@ -300,17 +295,13 @@ class Table(Rows):
             times = read_known_times(table.take_cells(time), schema.spec)
             times = None if times is None else times[keep]
         raise_problems(self.name, problems)
-        left_out = {
-            f"{_name_targets(cells)} missing": int((~known).sum()),
-            f"values are missing ({', '.join(read.gaps)})": int((known & ~keep).sum()),
-        }
         return Piece(
             read.keep(keep),
             table.first_row + np.flatnonzero(keep),
             None if values is None else values[keep],
             {name: table.take_texts(name) for name in ids},
             tuple(f"{note}." for note in table.notes),
-            {reason: n for reason, n in left_out.items() if n},
+            _count_left_out(read, known, keep, cells),
             weights,
             times,
         )
@@ -339,49 +330,33 @@ class Table(Rows):
 def _refuse_gaps(
     read: ColumnsRead, known: NDArray[np.bool_], targets: Sequence[Cells], spec: DatasetSpec
 ) -> Iterator[str]:
-    rows = np.flatnonzero(~known)
     # A series needs every row.
-    drop = "" if spec.timeseries else ", or leave these rows out with missing: drop"
-    if len(rows):
+    drop = "" if spec.timeseries else ", leave these rows out with missing: drop"
+    if not known.all():
+        rows = np.flatnonzero(~known)
+        words = " ".join(["", *filter(None, map(describe_words, targets))])
         yield (
             f"{_name_targets(targets)} missing in {len(rows):,} of {count(len(known), 'row')} "
-            f"({targets[0].locate(rows)}). Fill it in{drop}.{describe_words(targets)}"
+            f"({targets[0].locate(rows)}). Fill it in{drop.replace(',', ', or')}.{words}"
         )
     if read.gaps and spec.missing == "error":
-        drop = drop.replace(" or", "")
         yield (
             f"values are missing: {read.describe_gaps()}. Fill them with missing: median{drop}, or "
             f"leave the columns out with drop: {write_value([*read.gaps], 200)}."
         )
 
 
-def _describe_nothing_left(
-    read: ColumnsRead, known: NDArray[np.bool_], targets: Sequence[Cells]
-) -> str:
-    if not known.any() or not read.gaps:
-        return f"{_name_targets(targets)} missing in every row. Choose another target."
-    worst = max(read.gaps, key=lambda name: read.gaps[name][0])
-    return (
-        f"missing: drop leaves no row, as each lacks a value; most are missing in {worst}, "
-        f"{read.gaps[worst][0]:,} of {len(known):,}. Leave it out with drop: "
-        f"{write_value([worst])}, or write missing: median."
-    )
-
-
-def _warn_of_rows(
+def _count_left_out(
     read: ColumnsRead,
     known: NDArray[np.bool_],
     keep: NDArray[np.bool_],
     targets: Sequence[Cells],
-) -> Iterator[str]:
-    """Warn of rows that training leaves out."""
-    n_rows, n_unknown, n_dropped = len(known), int((~known).sum()), int((known & ~keep).sum())
-    if n_unknown:
-        reason = f"{_name_targets(targets)} missing"
-        yield describe_left_out(n_unknown, n_rows, reason) + describe_words(targets)
-    if n_dropped:
-        counts = ", ".join(f"{name} {n:,}" for name, (n, _) in read.gaps.items())
-        yield describe_left_out(n_dropped, n_rows, f"values are missing ({counts})")
+) -> dict[str, int]:
+    """How many rows are left out, by the reason."""
+    counts = {f"values are missing ({', '.join(read.gaps)})": int((known & ~keep).sum())}
+    if targets:
+        counts = {f"{_name_targets(targets)} missing": int((~known).sum())} | counts
+    return {reason: n for reason, n in counts.items() if n}
 
 
 def describe_left_out(n: int, n_rows: int, reason: str) -> str:
@@ -404,24 +379,13 @@ def _strip_names(table: pa.Table) -> pa.Table:
 
 
 def _gather(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
-    """Bring pieces to ``n_rows`` rows each; a change of types ends a piece early.
-
-    A table without rows is one empty piece.
-    """
+    """Join small pieces to ``n_rows`` rows or more; a change of types ends a piece early."""
     held: list[pa.Table] = []
-    n_held = n_given = 0
     for piece in pieces:
-        if held and held[0].schema != piece.schema:
-            if n_held:
-                yield pa.concat_tables(held)
-            held, n_held, n_given = [], 0, n_given + n_held
-        while n_held + len(piece) >= n_rows:
-            cut = n_rows - n_held
-            yield pa.concat_tables([*held, piece[:cut]])
-            held, n_held, n_given, piece = [], 0, n_given + n_rows, piece[cut:]
-        if len(piece) or not (held or n_given):
-            held.append(piece)
-            n_held += len(piece)
+        if held and (sum(map(len, held)) >= n_rows or held[0].schema != piece.schema):
+            yield pa.concat_tables(held)
+            held = []
+        held.append(piece)
     if held:
         yield pa.concat_tables(held)
 
@@ -459,18 +423,14 @@ def _name_targets(targets: Sequence[Cells]) -> str:
     return f"target {names[0]} is" if len(names) == 1 else f"one of {', '.join(names)} is"
 
 
-def describe_words(targets: Sequence[Cells]) -> str:
+def describe_words(cells: Cells) -> str:
     """The words that a target's missing values are written as, where these may be classes."""
-    texts = []
-    for cells in targets:
-        words = {
-            word: n for word, n in cells.words_for_missing.items() if any(map(str.isalpha, word))
-        }
-        if words:
-            shown = list_some([f"'{word}' ({count(n, 'row')})" for word, n in words.items()])
-            keep = write_value({"keep": [*words]}, 200)
-            texts.append(f" {shown} means missing; if it is a class, write missing_values: {keep}.")
-    return "".join(texts)
+    words = {word: n for word, n in cells.words_for_missing.items() if any(map(str.isalpha, word))}
+    if not words:
+        return ""
+    shown = list_some([f"'{word}' ({count(n, 'row')})" for word, n in words.items()])
+    keep = write_value({"keep": [*words]}, 200)
+    return f"{shown} means missing; if it is a class, write missing_values: {keep}."
 
 
 def _warn_of_columns(left_out: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -481,18 +441,3 @@ def _warn_of_columns(left_out: Sequence[tuple[str, str]]) -> Iterator[str]:
     for reason, names in names_by_reason.items():
         noun = f"column {names[0]} is" if len(names) == 1 else f"columns {', '.join(names)} are"
         yield f"{noun} left out: {reason}."
-
-
-def _warn_of_merged(
-    columns: dict[str, Merged], target: Target, targets: Sequence[Cells]
-) -> Iterator[str]:
-    names = write_value([*columns], 200)
-    yield from warn_of_merged(columns, f", or leave these columns out with drop: {names}")
-    if not target.class_names:
-        yield from warn_of_merged(
-            {
-                f"target {cells.name}": find_merged(column, cells)
-                for column, cells in zip(target.columns, targets, strict=True)
-                if isinstance(column, NumberColumn)
-            }
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,9 +24,8 @@ from kerasrecipes.rows.kinds import (
     Finding,
     NumberColumn,
 )
-from kerasrecipes.rows.kinds.base import describe_wrong_share
-from kerasrecipes.rows.kinds.category import find_lists
-from kerasrecipes.rows.words import SHOWN, ask_meant, list_some
+from kerasrecipes.rows.loaded_table import ColumnsRead
+from kerasrecipes.rows.words import ask_meant, list_some
 
 ClassType = Literal["text", "integer", "boolean"]
 """The type of classes in the file, and of predicted classes."""
@@ -47,21 +46,8 @@ _MOST_OUT_OF_SHAPE = 0.05
 _LEAST_PEAK = 1.5
 """How often the commonest level of a rating occurs, in means over levels; class codes are even."""
 
-_CLASS_WORDS = frozenset(
-    [
-        *("class", "label", "type", "species", "category", "cluster"),
-        *("클래스", "레이블", "라벨", "종류", "분류", "유형"),
-    ]
-)
+_CLASS_WORDS = re.compile("(?i)class|label|type|species|category|클래스|레이블|라벨|종류|분류|유형")
 """Words in the name of a column of class codes."""
-
-_AMOUNT_WORDS = frozenset(
-    [
-        *("score", "rating", "quality", "points", "stars", "count", "days", "hours", "years"),
-        *("점수", "평점", "별점", "품질", "개수", "횟수", "일수"),
-    ]
-)
-"""Words in the name of a column of ratings or counts."""
 
 _MANY_CLASSES = 10
 """So many classes or more, and more than half as many as rows, are probably not classes."""
@@ -86,7 +72,7 @@ class Target:
     shape: tuple[int, ...] = ()
 
     def read(self, several: Sequence[Cells]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Read the columns' values.
+        """Read the columns' values, as features are read.
 
         Returns:
             Class numbers (int64), numbers or labels (float32), of shape (n_rows,) or (n_rows,
@@ -95,39 +81,41 @@ class Target:
         Raises:
             DataError: Values are not numbers, or are not classes that the model was trained on.
         """
-        dataset = several[0].dataset
-        raise_problems(dataset, filter(None, map(check_type, several)))
-        read_one = self._read_classes if self.class_names else _read_numbers
-        if self.task == "multilabel":
-            read_one = _read_labels
-        read = [
-            read_one(column, cells) for column, cells in zip(self.columns, several, strict=True)
-        ]
-        raise_problems(dataset, [problem for _, _, problem in read if problem])
-        arrays = [values for values, _, _ in read]
-        known = np.logical_and.reduce([is_known for _, is_known, _ in read])
-        return arrays[0] if len(arrays) == 1 else np.column_stack(arrays), known
+        read = ColumnsRead.begin(len(several[0]))
+        for column, cells in zip(self.columns, several, strict=True):
+            read.add(column, cells)
+        other = " If these are classes, write task: classification."
+        other = other if self.task == "regression" else ""
+        problems = [*(f"{problem}{other}" for problem in read.problems), *read.infinite]
+        problems = [problem.replace("column", "target", 1) for problem in problems]
+        raise_problems(several[0].dataset, problems)
+        arrays = [*read.arrays.values()]
+        if self.class_names:
+            numbers = self._find_classes(arrays[0], read.complete, several[0])
+            return np.maximum(numbers, 0), read.complete
+        values = np.nan_to_num(arrays[0] if len(arrays) == 1 else np.column_stack(arrays))
+        return values, read.complete
 
     def find_numbers(self, names: NDArray[Any]) -> NDArray[np.int64]:
         """The numbers of classes by their names, of shape (n_rows,); -1 for other names."""
         numbers = {name: number for number, name in enumerate(self.class_names)}
         return np.array([numbers.get(name, -1) for name in names.tolist()], np.int64)
 
-    def _read_classes(
-        self, column: Column, cells: Cells
-    ) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
-        names, is_known, problem = _read_names(column, cells)
+    def _find_classes(
+        self, values: NDArray[Any], known: NDArray[np.bool_], cells: Cells
+    ) -> NDArray[np.int64]:
+        names = _name_classes(self.columns[0], values)
         numbers = self.find_numbers(names)
-        rows = np.flatnonzero(is_known & (numbers < 0))
+        rows = np.flatnonzero(known & (numbers < 0))
         if len(rows):
             is_unknown = np.isin(np.arange(len(cells.distinct)), cells.codes[rows])
-            are_not = "is not a class" if len(rows) == 1 else "are not classes"
             problem = (
-                f"target {cells.name}: {cells.show(is_unknown)} {are_not} that the model was "
-                f"trained on.{ask_meant(names[rows[0]], self.class_names)} The classes: "
-                f"{list_some(self.class_names, 20)}."
+                f"target {cells.name} has classes that the model was not trained on: "
+                f"{cells.show(is_unknown)}.{ask_meant(names[rows[0]], self.class_names)} The "
+                f"classes: {list_some(self.class_names, 20)}."
             )
-        return np.maximum(numbers, 0), is_known, problem
+            raise DataError(cells.dataset, [problem])
+        return numbers
 
 
 def find_target(
@@ -148,38 +136,34 @@ def find_target(
     Raises:
         DataError: The values do not suit the task.
     """
-    dataset = several[0].dataset
-    raise_problems(dataset, filter(None, map(check_type, several)))
     if len(several) > 1 and task == "classification":
         names = ", ".join(cells.name for cells in several)
         problem = (
             "target: several targets are numbers, and classification has one target (received: "
             f"{names}). Keep one of them, or write task: regression; for labels, task: multilabel."
         )
-        raise DataError(dataset, [problem])
+        raise DataError(several[0].dataset, [problem])
     if task == "multilabel" or (len(several) > 1 and not task and hint is LossKind.BINARY):
         labels = tuple(BooleanColumn.take(cells, "boolean", {}) for cells in several)
         pairs = zip(labels, several, strict=True)
-        are_read = not any(label.read(each)[1] for label, each in pairs)
-        if are_read or task == "multilabel":
+        if task or not any(label.read(cells)[1] for label, cells in pairs):
             target = Target(labels, "multilabel")
             return target, *target.read(several)
     cells = several[0]
-    asked = task or ("regression" if len(several) > 1 else _find_task(cells, hint))
-    if asked == "regression":
-        columns = tuple(NumberColumn.take(cells, "float", {}) for cells in several)
-        target = Target(columns, asked)
+    found = task or ("regression" if len(several) > 1 else _find_task(cells, hint))
+    if found == "regression":
+        target = Target(tuple(NumberColumn.take(cells, "float", {}) for cells in several), found)
         return target, *target.read(several)
     column: Column = CategoryColumn.take(cells, "string_categorical", {})
     if BooleanColumn.recognise(cells) is not None:
         column = BooleanColumn.take(cells, "boolean", {})
-    names_by_row, known, _ = _read_names(column, cells)
+    (values,), _ = column.read(cells)
+    names_by_row, known = _name_classes(column, values), ~column.find_missing(values)
     kept = names_by_row[keep]
     # Numbers by size, texts by letter.
     class_names = tuple(sorted(set(kept.tolist()), key=float if cells.is_number else str))
-    is_asked = task is not None
-    raise_problems(dataset, _check_classes(class_names, len(kept), cells, is_asked=is_asked))
-    target = Target((column,), asked, class_names, find_class_type(cells))
+    _check_classes(class_names, len(kept), cells, is_asked=task is not None)
+    target = Target((column,), found, class_names, find_class_type(cells))
     return target, np.maximum(target.find_numbers(names_by_row), 0), known
 
 
@@ -193,28 +177,22 @@ def recognise_target(cells: Cells) -> Finding:
         if finding.column is not None:
             return finding
         hint = hint or finding.hint
-    column = CategoryColumn.take(cells, "string_categorical", {})
-    return Finding(column, hint=hint or find_lists(cells))
+    return Finding(CategoryColumn.take(cells, "string_categorical", {}), hint=hint)
 
 
-def _read_names(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
-    """The class that each row's value names, and whether it has a value; and what is wrong."""
-    arrays, problem = column.read(cells)
-    if problem:
-        n = len(cells)
-        return np.full(n, "", dtype=object), np.zeros(n, dtype=bool), problem
-    known = ~column.find_missing(arrays[0])
+def _name_classes(column: Column, values: NDArray[Any]) -> NDArray[Any]:
+    """The names of the classes that values of a column are."""
     if column.kind == "boolean":
-        return np.where(arrays[0] == 1, "True", "False").astype(object), known, ""
-    return arrays[0], known, ""
+        return np.where(values == 1, "True", "False").astype(object)
+    return values
 
 
 def are_classes(values: NDArray[Any], name: str) -> bool:
     """Whether whole numbers are codes of classes rather than ratings or counts.
 
     They are codes where at most 20 distinct ones each come twice on average. Of six or more, they
-    are numbers if the name says so, or if values differ in frequency and are more than ten or have
-    one peak.
+    are numbers if values differ in frequency and are more than ten or have one peak, unless the
+    name says that they are classes.
 
     Args:
         values: Of shape (n_rows,).
@@ -224,26 +202,15 @@ def are_classes(values: NDArray[Any], name: str) -> bool:
     # A short table of counts has few distinct values too, but hardly one twice.
     if len(counts) > MAX_CODES or 2 * len(counts) > len(values):
         return False
-    words = {word.casefold() for word in re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+", name)}
-    if len(counts) < _FEWEST_LEVELS or words & _CLASS_WORDS:
+    if len(counts) < _FEWEST_LEVELS or _CLASS_WORDS.search(name):
         return True
-    return not words & _AMOUNT_WORDS and not _have_shape_of_amounts(counts)
-
-
-def _have_shape_of_amounts(counts: NDArray[np.int64]) -> bool:
-    """Whether levels differ in frequency, and are many or rise to one peak and fall again.
-
-    Args:
-        counts: The rows of each level, in the levels' order, of shape (n_levels,).
-    """
     if counts.max() < _LEAST_PEAK * counts.mean():
-        return False
-    if len(counts) >= _MANY_LEVELS:
         return True
     peak = int(counts.argmax())
     slopes = counts[: peak + 1], counts[peak:][::-1]
     n_missing = sum(int((np.maximum.accumulate(slope) - slope).sum()) for slope in slopes)
-    return n_missing <= _MOST_OUT_OF_SHAPE * int(counts.sum())
+    has_one_peak = n_missing <= _MOST_OUT_OF_SHAPE * int(counts.sum())
+    return len(counts) < _MANY_LEVELS and not has_one_peak
 
 
 def find_class_type(cells: Cells) -> ClassType:
@@ -254,8 +221,8 @@ def find_class_type(cells: Cells) -> ClassType:
         return "text"
     numbers = NumberColumn(cells.name, "float").read_exact(cells)[0]
     numbers = numbers[~np.isnan(numbers)]
-    are_whole = np.trunc(numbers) == numbers
-    return "integer" if (are_whole & (np.abs(numbers) < 2.0**63)).all() else "text"
+    are_whole = (np.trunc(numbers) == numbers) & (np.abs(numbers) < 2.0**63)
+    return "integer" if are_whole.all() else "text"
 
 
 def check_type(cells: Cells) -> str:
@@ -264,40 +231,6 @@ def check_type(cells: Cells) -> str:
     if pa.types.is_null(kind) or (is_usable(kind) and not pa.types.is_temporal(kind)):
         return ""
     return f"target {cells.name} must contain numbers, texts or truth values; its type is {kind}."
-
-
-def _read_labels(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
-    """Labels as 1 and 0, which of them are there, and what is wrong."""
-    arrays, problem = column.read(cells)
-    values = np.zeros(len(cells), np.float32) if problem else arrays[0]
-    known = ~np.isnan(values)
-    return np.where(known, values, 0), known, problem.replace("column", "target", 1)
-
-
-def _read_numbers(column: Column, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
-    """Numbers of a regression's target, which of them are there, and what is wrong."""
-    numbers, wrong = column.read_exact(cells)  # type: ignore[attr-defined]
-    known = ~np.isnan(numbers)
-    if not wrong.any():
-        with np.errstate(over="ignore"):
-            values = np.where(known, numbers, 0).astype(np.float32)
-        infinite = np.flatnonzero(np.isinf(values))
-        problem = f"target {column.name}: no finite number in {cells.locate(infinite)}. "
-        problem += "Correct or remove these rows."
-        return values, known, problem if len(infinite) else ""
-    n_wrong, words = int(cells.counts[wrong].sum()), cells.take_names(wrong)
-    remedy = "Correct it" if n_wrong == 1 else "Correct them"
-    if 2 * n_wrong >= cells.n_values:
-        remedy = "Choose another target"
-    elif len(words) <= SHOWN:
-        rows, missing = "this row" if n_wrong == 1 else "these rows", write_value(words, 200)
-        remedy = f"To leave {rows} out, write missing_values: {missing} and missing: drop"
-    problem = (
-        f"target {column.name} must contain numbers for regression; "
-        f"{describe_wrong_share(cells, wrong, 'number')}: {cells.show(wrong)}. {remedy}; if these "
-        "are classes, write task: classification."
-    )
-    return numbers, known, problem
 
 
 def _find_task(cells: Cells, hint: LossKind | None) -> Task:
@@ -326,34 +259,29 @@ def _find_task(cells: Cells, hint: LossKind | None) -> Task:
 
 def _check_classes(
     class_names: Sequence[str], n_rows: int, cells: Cells, *, is_asked: bool
-) -> Iterator[str]:
+) -> None:
+    """Check that there are classes to distinguish, and rows of each."""
     n_classes, name = len(class_names), cells.name
-    remedy = "Choose another target"
-    if cells.is_number:
-        remedy = "Write task: regression if it is a number to predict, or choose another target"
-    elif hint := recognise_target(cells).hint:
-        remedy = f"Note: {hint}. Or choose another target"
     if n_classes == 1:
-        yield (
+        problem = (
             f"target {name} has one class only, {write_value(class_names[0])}: there is nothing to "
             "distinguish. Add rows of other classes, or choose another target."
         )
-    elif n_classes == n_rows:
-        yield (
-            f"target {name} has as many classes as rows, {n_rows:,}: none occurs twice, so nothing "
-            f"can be learned. {remedy}."
-        )
-    elif not is_asked and n_classes >= _MANY_CLASSES and 2 * n_classes > n_rows:
-        yield (
+        raise DataError(cells.dataset, [problem])
+    is_hopeless = n_classes == n_rows or n_classes > MAX_CLASSES
+    is_doubtful = n_classes >= _MANY_CLASSES and 2 * n_classes > n_rows and not is_asked
+    if is_hopeless or is_doubtful:
+        hint = "" if cells.is_number else recognise_target(cells).hint
+        remedy = f"Note: {hint}. Or choose" if hint else "Choose"
+        if cells.is_number:
+            remedy = "Write task: regression if it is a number to predict, or choose"
+        meant = "" if is_hopeless else ", or write task: classification if they are meant"
+        problem = (
             f"target {name} has {n_classes:,} classes in {n_rows:,} rows, such as "
-            f"{', '.join(map(write_value, class_names[:3]))}: too few rows of each to learn from. "
-            f"{remedy}, or write task: classification if they are meant."
+            f"{', '.join(map(write_value, class_names[:3]))}; it may have {MAX_CLASSES:,} at most, "
+            f"with several rows of each. {remedy} another target{meant}."
         )
-    elif n_classes > MAX_CLASSES:
-        yield (
-            f"target {name} may have {MAX_CLASSES:,} classes at most (received: {n_classes:,}, "
-            f"such as {', '.join(map(write_value, class_names[:3]))}). {remedy}."
-        )
+        raise DataError(cells.dataset, [problem])
 
 
 def make_cells(values: NDArray[Any], dataset: str, name: str) -> Cells:

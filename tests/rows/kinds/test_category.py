@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -33,15 +32,6 @@ CATEGORY = make_column("c", "string_categorical", {"max_tokens": 100})
 def test_texts_that_recur_are_categories(values: Any, reason: str) -> None:
     column = recognise(values).column
     assert column == make_column("c", "string_categorical", {"max_tokens": 100}, reason=reason)
-
-
-def test_lists_are_categories_with_a_hint() -> None:
-    items = ["drama", "war", "sf", "comedy"]
-    texts = ["|".join(some) for n in (1, 2, 3) for some in permutations(items, n)] * 2
-    hint = "to use their items, write a column of 0 and 1 for each"
-    assert recognise(texts).hint == f"lists, such as 'drama|war'; {hint}"
-    assert recognise([f"[{text}]" for text in texts]).hint.startswith("lists, such as")
-    assert recognise([f"Seoul, {i}-gu" for i in range(30)] * 2).hint == ""
 
 
 def test_a_table_may_say_itself_that_values_are_categories() -> None:

@@ -39,12 +39,7 @@ def test_what_is_a_number(values: Any, reason: str) -> None:
         (["-$5", "$5", "$-6"], {"unit": "$"}, [-5, 5, -6]),
         (["($5.50)", "$(6)", "$7"], {"unit": "$"}, [-5.5, -6, 7]),
         (["(705.60)", "678.45"], {}, [-705.6, 678.45]),
-        (["705.60-", "1,678.45"], {"thousands": ","}, [-705.6, 1678.45]),
-        (["- 705.60", "+ 78.45"], {}, [-705.6, 78.45]),
-        (["'705.60", "'-78.45"], {}, [705.6, -78.45]),
-        (["705,60- €", "78,45 €"], {"unit": "€", "decimal": ","}, [-705.6, 78.45]),
-        (["Rs. 4,29,005/-", "Rs. 76/-"], {"unit": "Rs.", "thousands": ","}, [429005, 76]),
-        ([" $7,500 ", " $-   "], {"unit": "$", "thousands": ","}, [7500, 0]),
+        ([" $7,500 ", " $9 "], {"unit": "$", "thousands": ","}, [7500, 9]),
         (["1.234,50 €", "4,49 €"], {"unit": "€", "decimal": ",", "thousands": "."}, [1234.5, 4.49]),
         (["R$ 3.721,00", "R$ 9,50"], {"unit": "R$", "decimal": ",", "thousands": "."}, [3721, 9.5]),
         (["75,259원", "1,000원"], {"unit": "원", "thousands": ","}, [75259, 1000]),
@@ -76,10 +71,6 @@ def test_what_is_a_number(values: Any, reason: str) -> None:
         (["1 234 567", "89 000"], {"thousands": " "}, [1234567, 89000]),
         (["266'000", "207’049"], {"thousands": "'"}, [266000, 207049]),
         (["8,370e+04", "4,700e+03"], {"decimal": ","}, [83700, 4700]),
-        (["１２．５", "－３"], {}, [12.5, -3]),
-        (["١٢٫٥", "٣"], {}, [12.5, 3]),
-        (["१२,५००", "९८०"], {"thousands": ","}, [12500, 980]),
-        (["１，２００円", "９８０円"], {"unit": "円", "thousands": ","}, [1200, 980]),
     ],
 )  # fmt: skip
 def test_how_numbers_are_written(texts: list[str], style: Any, numbers: list[Any]) -> None:
@@ -99,7 +90,7 @@ def test_the_file_s_own_decimal_mark_decides_where_both_fit() -> None:
 
 def test_what_is_written_beside_the_digits_is_reported() -> None:
     assert recognise(["1.234,50 €", "7 €"]).column.reason == (
-        "number, written with '€' and a decimal comma and points between thousands"
+        "number, written with unit '€', decimal ',', thousands '.'"
     )
 
 
@@ -159,7 +150,7 @@ AGES = [str(i) for i in range(20, 50)]
         (
             ["unknown"],
             "column c contains numbers, but 1 of 31 values is not a number: 'unknown' (line 32). "
-            "Write missing_values: [unknown] and missing: median to fill it in, or features: {c: "
+            "Write missing_values: [unknown] and missing: median to fill them in, or features: {c: "
             "string_categorical} to use categories.",
             ("unknown",),
         ),
@@ -201,16 +192,11 @@ def test_numbers_but_for_a_few_words(
         (
             ["20세", "30세", "65세 이상"] * 9,
             "9 of 27 values are not numbers, such as '65세 이상' (row 2); to have numbers: write "
-            "all in 세",
+            "missing_values: [65세 이상]",
         ),
         (
             [*AGES, *"abcdef"] * 2,
             "12 of 72 values are not numbers, such as 'a' (row 30); to have numbers: fix them",
-        ),
-        (
-            [*(f"{i} kg" for i in range(30)), "154 lb"] * 2,
-            "2 of 62 values are not numbers, such as '154 lb' (row 30); to have numbers: write all "
-            "in kg",
         ),
         (["1", "b", "c", "d"] * 2, ""),
         (
@@ -226,14 +212,6 @@ def test_numbers_but_for_a_few_words(
             [f"{i} {unit}" for i in range(1, 11) for unit in ("weeks", "months", "years")] * 2,
             "numbers with marks, such as '1 weeks' and '1 months'; write them as plain numbers to "
             "use them",
-        ),
-        (
-            [f"{i}/{i // 2}" for i in range(90, 130)] * 2,
-            "several numbers each, such as '90/45'; write a column for each to use them",
-        ),
-        (
-            [f"{i / 10} ± 0.1" for i in range(90, 130)] * 2,
-            "several numbers each, such as '9.0 ± 0.1'; write a column for each to use them",
         ),
         ([f"010-53{i}-7505" for i in range(10, 40)] * 2, ""),
         ([f"192.168.0.{i}" for i in range(40)] * 2, ""),
@@ -307,7 +285,7 @@ def test_values_that_are_no_numbers(values: Any, problem: str) -> None:
 def test_numbers_in_another_unit_are_refused() -> None:
     column = recognise(["51 kg", "72 kg"]).column
     assert find_problem(column, ["60 kg", "154 lb"]) == (
-        "column c must contain numbers, which may have 'kg'; 1 value is not: '154 lb' (row 1). "
+        "column c must contain numbers with unit 'kg'; 1 value is not: '154 lb' (row 1). "
         "Fix it, or add it to missing_values."
     )
 
@@ -320,64 +298,25 @@ def test_numbers_in_another_unit_are_refused() -> None:
     [
         (
             [*range(18, 60), -999, -999],
-            "c: -999 is far from all other values (18 to 59) and occurs in 2 rows. If it means "
+            "c: -999 is far from all other values and occurs in 2 rows. If it means "
             "missing, write missing_values: [-999] and missing: median.",
         ),
         (
             [*(0.5 + i / 10 for i in range(20)), 99.9, 99.9],
-            "c: 99.9 is far from all other values (0.5 to 2.4) and occurs in 2 rows. If it means "
+            "c: 99.9 is far from all other values and occurs in 2 rows. If it means "
             "missing, write missing_values: [99.9] and missing: median.",
         ),
         (
             [*range(18, 60), 2147483647, 2147483647],
-            "c: 2147483647 is far from all other values (18 to 59) and occurs in 2 rows. If it "
+            "c: 2147483647 is far from all other values and occurs in 2 rows. If it "
             "means missing, write missing_values: [2147483647] and missing: median.",
-        ),
-        (
-            [*(18.2 + i for i in range(40)), 0, 0],
-            "c: 0 is far from all other values (18.2 to 57.2) and occurs in 2 rows. If it means "
-            "missing, empty these cells and write missing: median.",
         ),
         (
             [20240101, 20240215, 20240320, 20240402, 20241231],
             "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
             "'%Y%m%d'}}}.",
         ),
-        (
-            [202401, 202402, 202403, 202412, 202501],
-            "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
-            "'%Y%m'}}}.",
-        ),
-        (
-            [20240101235959, 20240215000000, 20240320120000, 20240402081500, 20241231080000],
-            "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
-            "'%Y%m%d%H%M%S'}}}.",
-        ),
-        *(
-            (
-                [unit * second for second in range(1562691930, 1562691940)],
-                "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
-                "'%s'}}}.",
-            )
-            for unit in (1, 1000)
-        ),
-        (
-            [*(f"{i}%" for i in range(20, 60)), "0.5", "0.25", "0.4"],
-            "c: '0.5' (row 40) and others have no '%' and differ in size from those that have it, "
-            "but are read alike. Write all in the same way.",
-        ),
         ([*(f"${i}" for i in range(20, 60)), "30.5", "20.25", "40.5", "0"], ""),
-        *(
-            (
-                numbers,
-                "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
-                "'%Y.%m'}}}.",
-            )
-            for numbers in (
-                [2024.01, 2024.02, 2024.05, 2024.1, 2024.12],
-                [2024.1, 2024.2, 2024.9, 2024.11, 2024.12],
-            )
-        ),
         ([2013.25, 2013.5, 2012.917, 2013.0, 2013.083], ""),
         ([2013.5, 2014.5, 2015.0, 2016.5, 2017.0], ""),
         ([1913.1, 1914.2, 1915.3, 1916.4, 1917.5, 1918.6], ""),
@@ -396,3 +335,47 @@ def test_values_that_stand_out(values: list[Any], remark: str) -> None:
 def test_a_unit_leaves_no_doubt_about_thousands() -> None:
     column = recognise(["$64.10", "$70.50", "$12.00"]).column
     assert read(column, ["$1,000.50", "$5"]) == [1000.5, 5.0]
+
+
+NOISE = np.random.default_rng(0).normal(size=1000)
+TIMES = 1_700_000_000 + 60 * np.arange(60)
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        (TIMES, (60, 29)),
+        (TIMES.astype(np.float64), (60, 29)),
+        ([*TIMES.tolist(), None, 1_700_000_000], (60, 29)),
+        ([*TIMES.astype(str), None], (60, 29)),
+        ([2**24, 2**24 + 1], (2, 1)),
+        ([1e9 + 0.25, 1e9 + 0.5], (2, 1)),
+        ([Decimal("1700000000.01"), Decimal("1700000000.02")], (2, 1)),
+    ],
+)
+def test_values_that_float32_merges_are_counted(values: Any, counts: tuple[int, int]) -> None:
+    assert find_remark(values) == (
+        "c: float32, in which networks compute, cannot distinguish numbers so large and so close "
+        f"together: {counts[0]} distinct values become {counts[1]}. Subtract a fixed number from "
+        "each, here and in rows to predict alike."
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.1, 0.2, 0.1 + 0.2, 0.3],
+        [0.1 + 0.2, 0.3],  # one number and its rounding error
+        NOISE,
+        1013.25 + NOISE,
+        127.03 + 0.01 * NOISE,  # degrees of longitude in one town
+        1e300 * NOISE,
+        np.arange(1_500_000_000, 1_700_000_000, 1_000),  # merged, and too near to matter
+        [2**24 - 1, 2**24],
+        [1_700_000_000] * 3,
+        TIMES.astype(np.float32),  # nothing more is lost
+        [1.5, float("inf")],
+    ],
+)
+def test_other_numbers_are_no_loss(values: Any) -> None:
+    assert find_remark(values) == ""

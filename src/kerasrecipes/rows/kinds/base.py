@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable
-from kerasrecipes.rows.words import count, write_use
+from kerasrecipes.rows.words import SHOWN, count, list_some, write_use
 
 
 @dataclass(frozen=True)
@@ -115,31 +115,37 @@ class Column(ABC):
     def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
         """The arrays for the distinct values and, last, a missing one; and which are wrong."""
 
-    def report_wrong(self, cells: Cells, wrong: NDArray[np.bool_], fix: str = "") -> Finding:
+    def report_wrong(self, cells: Cells, wrong: NDArray[np.bool_]) -> Finding:
         """Take a column of which all or nearly all values are of this kind.
+
+        It is not taken where too many different values are wrong to be listed as missing.
 
         Args:
             cells: The column's cells.
             wrong: Which distinct values are not of this kind.
-            fix: The fix for wrong values that cannot be listed as missing; the column is not
-                taken then.
         """
         if not wrong.any():
             return Finding(self)
         words = tuple(cells.take_names(wrong))
-        them = "it" if cells.counts[wrong].sum() == 1 else "them"
         shown = describe_wrong_share(cells, wrong, self.kind)
+        hint = f"{shown}, such as {cells.show_first(wrong)}; to have {self.kind}s: "
+        if len(words) > SHOWN:
+            return Finding(None, hint=f"{hint}fix them")
         listed = f"missing_values: {write_value([*words], 200)}"
-        remedy = fix or f"write {listed}"
-        hint = f"{shown}, such as {cells.show_first(wrong)}; to have {self.kind}s: {remedy}"
-        if fix:
-            return Finding(None, hint=hint)
         problem = (
             f"column {self.name} contains {self.kind}s, but {shown}: {cells.show(wrong)}. "
-            f"Write {listed} and missing: median to fill {them} in, or "
+            f"Write {listed} and missing: median to fill them in, or "
             f"{write_use(self.name, 'string_categorical')} to use categories."
         )
-        return Finding(self, hint=hint, wrong=words, problem=problem)
+        return Finding(self, hint=f"{hint}write {listed}", wrong=words, problem=problem)
+
+    def remark_far(self, values: Sequence[Any], n_rows: int) -> str:
+        """Describe values that hardly belong here."""
+        return (
+            f"{self.name}: {list_some(values)} is far from all other values and occurs in "
+            f"{count(n_rows, 'row')}. If it means missing, write missing_values: "
+            f"{write_value([*values])} and missing: median."
+        )
 
     def find_missing(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Which of the values that ``read`` gave are missing."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable, name_value
 from kerasrecipes.rows.kinds.base import Column, Finding
 from kerasrecipes.rows.kinds.number import are_plain_numbers
@@ -27,7 +26,6 @@ FEW_VALUES = 100
 _FEWEST_ROWS_UNLIKE = 20
 """From so many rows on, texts of which none recurs are not categories."""
 
-_FEWEST_LISTS, _MOST_LOOKED_AT = 10, 2_000
 _UNSEEN = re.compile("[\\s\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
@@ -78,17 +76,16 @@ class CategoryColumn(Column):
         n_distinct, n_values = len(cells.names), cells.n_values
         is_unlike = n_distinct == n_values >= _FEWEST_ROWS_UNLIKE
         is_unlike |= n_distinct > max(FEW_VALUES, n_values / 2)
-        hint = find_lists(cells)
         if is_unlike and not cells.is_category:
             what = f"{n_distinct:,} distinct texts in {n_values:,} rows: an identifier or free text"
             use = f"to use it: {write_use(cells.name, 'string_hashed')}"
-            return Finding(None, what, hint or use)
+            return Finding(None, what, use)
         feature = "string_categorical"
         column = cls.take(cells, feature, FEATURES[feature])
         n_most, reason = column.arguments["max_tokens"], count(n_distinct, "distinct value")
         if n_distinct > n_most:
             reason += f", the {n_most} most frequent of them distinguished"
-        return Finding(replace(column, reason=reason), hint=hint)
+        return Finding(replace(column, reason=reason))
 
     @classmethod
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
@@ -116,11 +113,9 @@ class CategoryColumn(Column):
         ]
         if not pairs:
             return ""
-        are_cases = len({*map(str.casefold, cells.names)}) == len(first)
-        forms = "" if are_cases else ", spaces or Unicode form"
         return (
-            f"{self.name}: {list_some(pairs)} differ in capital letters{forms} only, and are "
-            "different categories. If they mean the same, spell them the same way."
+            f"{self.name}: {list_some(pairs)} differ in capital letters, spaces or Unicode form "
+            "only, and are different categories. If they mean the same, spell them the same way."
         )
 
     @property
@@ -163,18 +158,6 @@ class CategoryColumn(Column):
 def _fold(name: str) -> str:
     """A name without what a reader hardly sees: capital letters, spaces and Unicode forms."""
     return _UNSEEN.sub("", normalize("NFKC", name).casefold())
-
-
-def find_lists(cells: Cells) -> str:
-    """A hint on lists of a few items, such as "drama|war": of any length, in any combination."""
-    names = cells.names[:_MOST_LOOKED_AT]
-    for mark in "|;,":
-        lists = [[item.strip() for item in name.strip("[]{}").split(mark)] for name in names]
-        n_items, lengths = len({item for each in lists for item in each}), {*map(len, lists)}
-        if len(lengths) > 1 and _FEWEST_LISTS <= len(names) >= 2 * n_items:
-            shown = write_value(next(name for name in names if mark in name))
-            return f"lists, such as {shown}; to use their items, write a column of 0 and 1 for each"
-    return ""
 
 
 def _name_number(text: str) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -18,27 +18,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from kerasrecipes.recipe.yaml_file import write_value
-from kerasrecipes.rows.cells import Cells, is_text, is_usable
+from kerasrecipes.rows.cells import Cells, is_text, is_usable, name_value
 from kerasrecipes.rows.kinds.base import Column, Finding
-from kerasrecipes.rows.kinds.date_formats import (
-    Dates,
-    find_styles,
-    is_time_only,
-    parse_texts,
-    read_in_formats,
-)
-from kerasrecipes.rows.words import SHOWN, count, write_use
+from kerasrecipes.rows.kinds.date_formats import Dates, is_time_only, parse_texts, read_in_formats
+from kerasrecipes.rows.words import SHOWN, write_use
 
 DATE_PARTS: tuple[str, ...] = ("year", "month", "day", "weekday", "hour", "minute", "second")
 _PARTS_OF_TIME = DATE_PARTS[4:]
-_UNITS_OF_TIME = "y|yrs?|years?|mo|months?|w|weeks?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|"
-_UNITS_OF_TIME += "seconds?|년|개월|주|일|시간|분|초"
-_DURATION = re.compile(
-    r"(?:\d+ days?,? )?\d+:\d\d(?::\d\d)?(?:\.\d+)?|"
-    rf"(?:P?T?\d+ ?(?:{_UNITS_OF_TIME})[ ,]*)+",
-    re.IGNORECASE,
-)
-_TWO_NUMBERS = re.compile(r"\d+\D+\d")
 _OFFSET = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$"
 _FAR_YEARS = (1901, 2199)
 """Dates of years outside these are seldom real dates: 9999-12-31 means "no end"."""
@@ -61,34 +47,21 @@ class DateColumn(Column):
         """Recognise dates by their type, or texts that are dates in one format."""
         if pa.types.is_temporal(cells.type) and is_usable(cells.type):
             return Finding(cls.take(cells, "date", {}))
-        if not cells.is_text or cells.is_category or not cells.names:
+        if not cells.is_text or cells.is_category or not (readings := read_in_formats(cells.names)):
             return None
-        readings = read_in_formats(cells.names)
-        wrong = ~cells.are_kept
-        if readings:
-            wrong &= np.isnat(readings[0].dates)
-        words = cells.take_names(wrong)
-        may_be_times = not readings or is_time_only(readings[0].date_format)
-        are_durations = may_be_times and all(map(_DURATION.fullmatch, words))
-        if are_durations and any(map(_TWO_NUMBERS.search, words)):
-            shown = f"durations, such as {cells.show_first(wrong)}"
-            return Finding(
-                None, hint=f"{shown}; to use them, write one number each, such as minutes"
-            )
-        if not readings or 2 * int(cells.counts[wrong].sum()) >= cells.n_values:
-            styles = ", ".join(map(write_value, find_styles(cells.names)[:2]))
-            hint = (
-                f"dates in several formats, such as {styles}; write all in one format to use them"
-            )
-            return Finding(None, hint=hint) if ", " in styles else None
         best, *others = readings
-        if others and others[0].n_fitting == best.n_fitting:
+        wrong = np.isnat(best.dates) & ~cells.are_kept
+        if 2 * int(cells.counts[wrong].sum()) >= cells.n_values:
+            if not others or (wrong & np.isnat(others[0].dates)).any():
+                return None
+            shown = f"{cells.show_first(~np.isnat(best.dates))} and {cells.show_first(wrong)}"
+            hint = f"dates in several formats, such as {shown}; write all in one format to use them"
+            return Finding(None, hint=hint)
+        if others and others[0].rank == best.rank:
             use = write_use(cells.name, {"date": {"format": best.date_format}})
-            return Finding(
-                None, hint=f"say which of {write_value(cells.names[0])} is the day: {use}"
-            )
-        column = cls.take(cells, "date", {"format": best.date_format})
-        return column.report_wrong(cells, wrong, "fix them" if len(words) > SHOWN else "")
+            hint = f"say which of {write_value(cells.names[0])} is the day: {use}"
+            return Finding(None, hint=hint)
+        return cls.take(cells, "date", {"format": best.date_format}).report_wrong(cells, wrong)
 
     @classmethod
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
@@ -103,15 +76,18 @@ class DateColumn(Column):
         zone = _find_zone(cells, date_format)
         found = {**column.arguments, "format": date_format} | ({"zone": zone} if zone else {})
         column = replace(column, arguments=found)
-        dates = column._read_dates(cells)
+        dates, _ = column._read_dates(cells)
         dates = dates[~np.isnat(dates)]
         is_time = pa.types.is_time(cells.type) or is_time_only(date_format)
         choices = _PARTS_OF_TIME if is_time else DATE_PARTS
-        if date_format and not is_time and not re.search("%[daAVs]", date_format):
+        if date_format and not is_time and not re.search("%[daA]", date_format):
             choices = DATE_PARTS[:2]
         numbers = {part: compute_part(dates, part) for part in choices}
         varying = tuple(part for part in choices if (numbers[part] != numbers[part][:1]).any())
-        reason = _describe_dates(dates, is_time=is_time)
+        reason = "no dates"
+        if len(dates):
+            ends = [write_time(end, is_time=is_time) for end in (dates.min(), dates.max())]
+            reason = f"{'times' if is_time else 'dates'} from {' to '.join(ends)}"
         return replace(column, parts=varying or choices[:1], reason=reason)
 
     @property
@@ -127,16 +103,13 @@ class DateColumn(Column):
         return is_usable(kind) and (is_dated or self.arguments["format"] is not None)
 
     def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
-        dates = self._read_dates(cells)
-        wrong = np.isnat(dates) & ~cells.are_kept
-        dates = np.append(dates, np.datetime64("NaT", "s"))
+        dates, wrong = self._read_dates(cells)
         return [compute_part(dates, part) for part in self.parts], wrong
 
     def read_exact(self, cells: Cells) -> tuple[Dates, NDArray[np.bool_]]:
         """Whole dates, of shape (n_rows,), NaT where missing; and which distinct ones are wrong."""
-        dates = self._read_dates(cells)
-        wrong = np.isnat(dates) & ~cells.are_kept
-        return np.append(dates, np.datetime64("NaT", "s"))[cells.codes], wrong
+        dates, wrong = self._read_dates(cells)
+        return dates[cells.codes], wrong
 
     def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
         """Dates of far years, such as 9999-12-31, or of years to come written with two digits."""
@@ -154,36 +127,42 @@ class DateColumn(Column):
         values = [cells.names[code] for code in np.unique(cells.codes[is_far])]
         if not 0 < len(values) <= min(SHOWN, len(cells.names) - 1):  # 1850 among years before 1901
             return ""
-        return (
-            f"{self.name}: {', '.join(values)} is far from all other dates and occurs in "
-            f"{count(int(is_far.sum()), 'row')}. If it means missing, write missing_values: "
-            f"{write_value(values)} and missing: median."
-        )
+        return self.remark_far(values, int(is_far.sum()))
 
-    def _read_dates(self, cells: Cells) -> Dates:
-        """The distinct values as wall time; NaT where a value is not a date."""
+    def _read_dates(self, cells: Cells) -> tuple[Dates, NDArray[np.bool_]]:
+        """The distinct values as wall time and, last, NaT; and which of them are not dates."""
         date_format, zone = self.arguments["format"], self.arguments.get("zone")
         values, kind = cells.distinct, cells.type
-        if not pa.types.is_temporal(kind):
+        if pa.types.is_temporal(kind):
+            if pa.types.is_time(kind):
+                values = values.cast(pa.time64("us"), safe=False).cast(pa.int64())
+            elif pa.types.is_timestamp(kind) and kind.tz is not None:
+                values = values.cast(pa.timestamp("us", zone or kind.tz), safe=False)
+                values = pc.local_timestamp(values)
+            dates = values.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
+        else:
             texts = values if cells.is_text else pa.array(cells.names, pa.string())
             dates = parse_texts(texts, date_format, zone)
             # 2024-12-31 and 09:30 can be read in one way only, whatever the format of training.
             other = "%H:%M" if self.is_time else None
-            if other == date_format or not np.isnat(dates).any():
-                return dates
-            return np.where(np.isnat(dates), parse_texts(texts, other, zone), dates)
-        if pa.types.is_time(kind):
-            values = values.cast(pa.time64("us"), safe=False).cast(pa.int64())
-        elif pa.types.is_timestamp(kind) and kind.tz is not None:
-            values = values.cast(pa.timestamp("us", zone or kind.tz), safe=False)
-            values = pc.local_timestamp(values)
-        return values.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
+            if other != date_format and np.isnat(dates).any():
+                dates = np.where(np.isnat(dates), parse_texts(texts, other, zone), dates)
+        wrong = np.isnat(dates) & ~cells.are_kept
+        return np.append(dates, np.datetime64("NaT", "s")), wrong
 
 
 def compute_part(dates: Dates, part: str) -> NDArray[np.float32]:
     """One part of each date, of shape (n_values,); NaN for NaT. Monday is weekday 0."""
     compute = getattr(pc, "day_of_week" if part == "weekday" else part)
     return compute(pa.array(dates)).cast(pa.float32()).to_numpy(zero_copy_only=False)
+
+
+def write_time(time: Any, *, is_time: bool = False) -> str:
+    """Write a date, a time or a number of ``dataset.time``: "2024-12-31", "09:30:00", "2024"."""
+    if not isinstance(time, np.datetime64):
+        return name_value(float(time))
+    day, _, clock = str(time.astype("M8[s]")).partition("T")
+    return clock if is_time else f"{day} {clock}".removesuffix(" 00:00:00")
 
 
 def _find_zone(cells: Cells, date_format: str | None) -> str | None:
@@ -196,16 +175,3 @@ def _find_zone(cells: Cells, date_format: str | None) -> str | None:
         return "UTC" if "%z" in date_format else None
     has_offset = pc.match_substring_regex(cells.distinct, _OFFSET)
     return "UTC" if pc.any(has_offset).as_py() else None
-
-
-def _describe_dates(dates: Dates, *, is_time: bool) -> str:
-    """The range of dates, in words."""
-    if not len(dates):
-        return "no dates"
-    first, last = dates.min(), dates.max()
-    unit: Literal["D", "m", "s"] = "D"
-    if is_time or (first != last and first.astype("M8[D]") == last.astype("M8[D]")):
-        unit = "m" if (dates == dates.astype("M8[m]")).all() else "s"
-    ends = (np.datetime_as_string(end, unit=unit, casting="unsafe") for end in (first, last))
-    start, end = (str(end).replace("T", " ")[11 if is_time else 0 :] for end in ends)
-    return f"{'times' if is_time else 'dates'} from {start} to {end}"

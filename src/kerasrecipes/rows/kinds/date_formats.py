@@ -20,17 +20,13 @@ _LONG_MONTHS = (
     "januar|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember",
     "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
     "enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre",
-    "janeiro|fevereiro|março|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro",
-    "gennaio|febbraio|marzo|aprile|maggio|giugno|luglio|agosto|settembre|ottobre|novembre|dicembre",
-    "января|февраля|марта|апреля|мая|июня|июля|августа|сентября|октября|ноября|декабря",
 )
 _SHORT_MONTHS = (
     "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec",
     "janv|fév|mär|avr|mai|juin|juil|août|sept|okt|nov|dez",
     "ene|févr|mars|abr|mayo|jun|jul|ago|set|out|nov|déc",
-    "gen|fev|mar|apr|mag|giu|lug|ago|sept|ott|nov|dic",
 )
-"""From January to December, in the languages that ``_DIRECTIVES`` names."""
+"""From January to December; English, German, French and Spanish, whatever the locale."""
 _MONTHS = {
     word: month
     for words in (*_LONG_MONTHS, *_SHORT_MONTHS)
@@ -38,56 +34,44 @@ _MONTHS = {
 }
 _DIRECTIVES = {
     "%Y": r"\d{4}", "%y": r"\d{2}", "%q": "[1-4]", "%m": r"\d{1,2}", "%d": r"\d{1,2}",
-    "%G": r"\d{4}", "%V": r"\d{2}", "%u": "[1-7]", "%s": r"\d{9,13}",
     "%b": "|".join(_SHORT_MONTHS), "%B": "|".join(_LONG_MONTHS),
     "%a": "mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|[월화수목금토일月火水木金土日]",
-    "%A": "monday|tuesday|wednesday|thursday|friday|saturday|sunday|[월화수목금토일]요일|"
-    "[月火水木金土日]曜日",
+    "%A": "monday|tuesday|wednesday|thursday|friday|saturday|sunday|[월화수목금토일]요일",
     "%H": r"\d{1,2}", "%I": r"\d{1,2}", "%M": r"\d{2}", "%S": r"\d{2}", "%f": r"\d{1,6}",
     "%p": r"[ap]m|[ap]\.m\.|오전|오후", "%z": r"Z|[+-]\d{2}:?\d{2}", "%Z": "[A-Z]{2,5}",
 }  # fmt: skip
-"""Directives that texts may contain; "%q" is a quarter, "%s" seconds or milliseconds since 1970.
+"""Directives that texts may contain; "%q" is a quarter."""
 
-Names are English, German, Korean or Japanese, whatever the locale; those of months also French,
-Spanish, Portuguese, Italian or Russian.
-"""
-_DATES = (
-    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y. %m. %d.", "%Y. %m. %d", "%Y년 %m월 %d일"),
-    *("%Y년%m월%d일", "%Y年%m月%d日", "%Y%m%d", "%Y-%b-%d", "%Y.%m.%d.", "%d.%m.%Y."),
-    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%m.%d.%Y", "%d %m %Y"),
-    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%m.%d.%y"),
-    *("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d. %b %Y", "%d %b %y", "%d-%b-%y", "%d%b%Y"),
-    *("%d %B %Y", "%d. %B %Y", "%d-%B-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y"),
-    *("%Y-%m-%d(%a)", "%Y-%m-%d (%a)", "%Y.%m.%d(%a)", "%Y.%m.%d (%a)", "%Y년 %m월 %d일(%a)"),
-    *("%Y년 %m월 %d일 (%a)", "%Y년 %m월 %d일 %A", "%Y年%m月%d日(%a)", "%Y年%m月%d日 %A"),
-    *("%a, %d %b %Y", "%a %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%a, %b %d, %Y"),
-    *("%b-%d-%Y", "%b/%d/%Y", "%Y %m %d", "%Y_%m_%d", "'%y.%m.%d", "%A, %d %B, %Y"),
-    *("%a, %d.%m.%Y", "%a %d.%m.%Y", "%a, %m/%d/%Y", "%a %m/%d/%Y", "%d de %B de %Y"),
-    *("%G-W%V-%u", "%GW%V%u"),
+_ORDERS = (
+    *("%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
+    *("%d-%b-%Y", "%d-%B-%Y", "%b-%d-%Y", "%Y-%b-%d", "%d-%b-%y"),
 )
-_YEAR_FIRST = ("%y.%m.%d", "%y/%m/%d", "%y-%m-%d", "%y년 %m월 %d일", "%y%m%d")
-"""Taken where no other format fits as well, or all dates would be in more years."""
+_DATES = (
+    *(order.replace("-", mark) for mark in "-/._ " for order in _ORDERS),
+    *("%Y%m%d", "%y%m%d", "%d%b%Y", "%b %d, %Y", "%B %d, %Y", "%B %d %Y", "%d. %b %Y", "%d. %B %Y"),
+    *("%Y. %m. %d.", "%Y. %m. %d", "%Y.%m.%d.", "%Y년 %m월 %d일", "%Y년%m월%d일", "%y년 %m월 %d일"),
+    *("%Y年%m月%d日", "%A, %B %d, %Y", "%A, %d %B %Y", "%a, %d %b %Y", "%d de %B de %Y"),
+    *("%Y-%m-%d(%a)", "%Y.%m.%d(%a)", "%Y.%m.%d (%a)", "%Y년 %m월 %d일 (%a)", "%Y년 %m월 %d일 %A"),
+)
 _MONTHLY = (
-    *("%Y-%m", "%Y/%m", "%Y.%m", "%m/%Y", "%m-%Y", "%m.%Y", "%Y년 %m월", "%Y년%m월", "%b-%y"),
-    *("%b %y", "%b-%Y", "%b %Y", "%B %Y", "%B-%Y", "%B %y", "%Y-%b", "%Y %b", "%y-%b", "%b'%y"),
-    *("%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y/Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%Y년 %q분기"),
-    *("%Y년%q분기", "%Y.%q분기", "%q. Quartal %Y", "%B de %Y", "%Y年%m月"),
-    *("%qQ%Y", "%qQ %Y", "%qQ%y", "%qQ %y", "Q%q'%y", "Q%q %y", "%Y년 %q/4분기", "%G-W%V", "%GW%V"),
+    *("%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%Y년 %m월", "%Y년%m월", "%Y年%m月", "%b-%y", "%b %y"),
+    *("%b-%Y", "%b %Y", "%B-%Y", "%B %Y", "%B %y", "%Y-%b", "%Y %b", "%y-%b", "%b'%y"),
+    *("%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y/Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%qQ%Y", "%qQ %Y"),
+    *("%qQ%y", "%qQ %y", "Q%q %y", "Q%q'%y", "%Y년 %q분기", "%Y년%q분기", "%Y.%q분기"),
 )
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f")
 _TIMES = (
-    *(*_CLOCKS, "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p"),
-    *("%I:%M:%S.%f %p", "%I.%M.%S.%f %p", "%p %I:%M", "%p %I:%M:%S", "%I %p", "%H시 %M분", "%Hh%M"),
-    *("%H시 %M분 %S초", "%p %I시 %M분", "%p %I시 %M분 %S초", "%H時%M分", "%H時%M分%S秒"),
-    *("%H:%M Uhr", "%H.%M.%S", "%H%M%S", "%H.%M"),
+    *(*_CLOCKS, "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p", "%I:%M:%S.%f %p", "%I %p"),
+    *("%p %I:%M", "%p %I:%M:%S", "%p %I시 %M분", "%H시 %M분", "%H시 %M분 %S초", "%Hh%M"),
+    "%H.%M.%S",
 )
+_COMPACT_TIMES = ("%H%M%S", "%H%M", "%H.%M")
+"""Times only after a date."""
 _WHOLE = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y")
 """Formats that have the time within the date: those of C's ctime and of Twitter."""
 _BETWEEN = (" ", "T", ", ", " - ", ":")
-_ZONE = re.compile(
-    r"(?:Z| ?[+-]\d{2}:?\d{2})(?:\[[A-Z]\w+(?:/\w+)*\])?| (?:[A-Z]{2,5}|[A-Z][a-z]+/[A-Z]\w+)"
-)
-_MONTHS_OF_YEARS = frozenset(("%b-%y", "%b %y", "%B %y", "%y-%b", "%b'%y"))
+_ZONE = re.compile(r"Z| ?[+-]\d{2}:?\d{2}| (?![AP]M$)[A-Z]{2,5}")
+_MONTH_OF_YEAR = re.compile("%[bB].%y|%y.%b")
 """12-Nov may be a month of 2012 or a day."""
 
 _ISO = (
@@ -96,16 +80,12 @@ _ISO = (
 )
 _CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:\.\d{1,6})?)?"
 _TIME_AND_OFFSET = r"^(.{10}[T ]\d{2}.*?)(?:Z|[+-]\d{2}(?::?\d{2})?)$"
-_FRACTION = re.compile(r"[+-]?\d*\.\d*")
-_MONTH_WITH_POINT = re.compile(r"\d{4}\.\d{2}|\d{2}\.\d{4}")
+_NUMBER = re.compile(r"[+-]?\d*\.?\d*")
 
 _FEWEST_YEARS_OF_DAYS = 20
 _SAMPLE = 300
 _MOST_CANDIDATES = 6
-_FEWEST_DATES = 5
-_MONTHS_AFTER_POINT = (range(1, 13), (*range(10, 100, 10), 11, 12))
-"""In hundredths: 2024.01 to 2024.12, and 2024.1 to 2024.12, of which two are 2024.1 as numbers."""
-_LEAST_MILLISECONDS = 10**11  # 1973 in milliseconds, 5138 in seconds
+_FEWEST_FITTING = 0.1
 _LONGEST = 45
 
 
@@ -121,27 +101,31 @@ class Reading(NamedTuple):
     dates: Dates
 
     @property
-    def n_fitting(self) -> int:
-        """How many texts fit."""
-        return int((~np.isnat(self.dates)).sum())
-
-    @property
     def years(self) -> NDArray[np.int64]:
         """The years of the dates, ascending."""
         years = np.unique(self.dates[~np.isnat(self.dates)].astype("M8[Y]"))
         return years.astype(np.int64) + 1970
 
     @property
+    def rank(self) -> tuple[int, int, bool]:
+        """Lower is better; equal ranks mean that the texts do not show which format is right.
+
+        Years are few: read the wrong way round, the 31 days of a month are 31 years.
+        """
+        n_misfits = int(np.isnat(self.dates).sum())
+        return n_misfits, len(self.years), str(self.date_format).startswith("%y")
+
+    @property
     def are_days(self) -> bool:
         """Whether what was read as years of two digits is rather days of the month, 1 to 31."""
-        if self.date_format not in _MONTHS_OF_YEARS or not self.n_fitting:
+        if not _MONTH_OF_YEAR.fullmatch(str(self.date_format)) or not len(self.years):
             return False
         first, last = self.years[[0, -1]]
         return bool(first > 2000 and last <= 2031 and last - first >= _FEWEST_YEARS_OF_DAYS)
 
 
 def read_in_formats(texts: Sequence[str]) -> list[Reading]:
-    """Read texts in every format that most of them may have, the best fitting first.
+    """Read texts in every format that many of them may have, the best fitting first.
 
     Formats that read all texts alike count once.
     """
@@ -151,59 +135,13 @@ def read_in_formats(texts: Sequence[str]) -> list[Reading]:
         counts.update([*dict.fromkeys(_find_candidates(text))])
     readings: list[Reading] = []
     for date_format, n in counts.most_common(_MOST_CANDIDATES):
-        if 2 * n < len(sample):
+        if n < _FEWEST_FITTING * len(sample):
             break
         new = Reading(date_format, parse_texts(pa.array(texts, pa.string()), date_format))
-        if not any(np.array_equal(new.dates, old.dates, equal_nan=True) for old in readings):
+        is_old = any(np.array_equal(new.dates, old.dates, equal_nan=True) for old in readings)
+        if not is_old and not new.are_days:
             readings.append(new)
-    readings = [reading for reading in readings if not reading.are_days]
-    readings.sort(key=lambda reading: -reading.n_fitting)
-    late = [r for r in readings if str(r.date_format).startswith("%y")]
-    others = [r for r in readings if r not in late]
-    if not (late and others):
-        return readings
-    # Years are few: read the wrong way round, the 31 days of a month are 31 years.
-    ranks = [(-found[0].n_fitting, len(found[0].years)) for found in (late, others)]
-    return late if ranks[0] < ranks[1] else others
-
-
-def find_styles(texts: Sequence[str]) -> list[str]:
-    """An example of each format in which the first texts are dates; empty if some are not dates."""
-    styles: dict[str | None, str] = {}
-    for text in texts[:_SAMPLE]:
-        readings = read_in_formats([text])
-        if not readings or not readings[0].n_fitting:
-            return []  # 59:06 may be minutes and seconds, and 2019-20 a season.
-        styles.setdefault(readings[0].date_format, text)
-    return [*styles.values()]
-
-
-def find_format_of_numbers(numbers: NDArray[np.float64]) -> str | None:
-    """The format of numbers that are all dates, such as 20241231, 2024.12 or 20241231235959.
-
-    Args:
-        numbers: Of shape (n_rows,), all finite.
-    """
-    months = np.unique(np.rint(numbers % 1 * 10_000) / 100)
-    has_two_digits = len(months) >= _FEWEST_DATES and (months % 10).any()
-    are_months = has_two_digits and any(np.isin(months, each).all() for each in _MONTHS_AFTER_POINT)
-    if are_months and numbers.min() >= 1900 and numbers.max() < 2101:
-        return "%Y.%m"
-    for date_format in ("%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d%H", "%Y%m%d", "%Y%m"):
-        unit = 100 ** (date_format.count("%") - 1)
-        if not len(numbers) or numbers.min() < 1900 * unit or numbers.max() >= 2101 * unit:
-            continue
-        distinct = np.unique(numbers)
-        if len(distinct) < _FEWEST_DATES or (distinct % 1).any():
-            continue
-        texts = pa.array(distinct[:_SAMPLE].astype(np.int64)).cast(pa.string())
-        if not np.isnat(parse_texts(texts, date_format)).any():
-            return date_format
-    for unit in (1, 1000):  # 2001 to 2033, as seconds and as milliseconds
-        stamps = numbers[(numbers >= 1e9 * unit) & (numbers < 2e9 * unit) & (numbers % 1 == 0)]
-        if len(stamps) == len(numbers) and len(np.unique(stamps)) >= _FEWEST_DATES:
-            return "%s"
-    return None
+    return sorted(readings, key=lambda reading: reading.rank)
 
 
 def parse_texts(texts: pa.Array, date_format: str | None, zone: str | None = None) -> Dates:
@@ -247,29 +185,14 @@ def _read_days(fields: Mapping[str, pa.Array]) -> tuple[Dates, NDArray[np.bool_]
         month = np.array([*_MONTHS.values()])[places]
     if "q" in fields:
         month = 3 * _read_field(fields, "q", 1) - 2
-    if "V" in fields:
-        return _read_weeks(fields)
     first = (12 * (year - 1970) + month - 1).astype("M8[M]")
     days = first.astype("M8[D]") + (day - 1).astype("m8[D]")
     is_month = (year > 0) & (month >= 1) & (month <= 12)
     return days, is_month & (days.astype("M8[M]") == first)
 
 
-def _read_weeks(fields: Mapping[str, pa.Array]) -> tuple[Dates, NDArray[np.bool_]]:
-    """Days of ISO 8601's weeks, of which the first has January 4; Mondays where none is named."""
-    first = (_read_field(fields, "G", 1970) - 1970).astype("M8[Y]").astype("M8[D]")
-    fourth = first.astype(np.int64) + 3
-    week, weekday = _read_field(fields, "V", 1), _read_field(fields, "u", 1)
-    monday = fourth - (fourth + 3) % 7  # 1970-01-01 was a Thursday.
-    days = (monday + 7 * (week - 1) + weekday - 1).astype("M8[D]")
-    return days, (week >= 1) & (week <= 53)
-
-
 def _read_seconds(fields: Mapping[str, pa.Array]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Seconds since midnight, and which of them a clock shows; 24:00 is the end of a day."""
-    if "s" in fields:
-        stamps = _read_field(fields, "s")
-        return np.where(stamps < _LEAST_MILLISECONDS, stamps, stamps // 1000), stamps >= 0
     hour, minute, second = (_read_field(fields, key) for key in "HMS")
     fits = (minute < 60) & (second < 60)
     if "I" in fields:
@@ -318,7 +241,7 @@ def check_format(date_format: str) -> str:
 
 def is_time_only(date_format: str | None) -> bool:
     """Whether a format has a time of day and no date."""
-    return date_format is not None and not re.search("%[YymdbBaAqGVs]", date_format)
+    return date_format is not None and not re.search("%[YymdbBaAq]", date_format)
 
 
 def _find_candidates(text: str) -> Iterator[str | None]:
@@ -326,46 +249,36 @@ def _find_candidates(text: str) -> Iterator[str | None]:
     if re.fullmatch(_ISO, text):
         yield None
         return
-    if text.isdigit() or not any(map(str.isdigit, text)) or len(text) > _LONGEST:
+    if _NUMBER.fullmatch(text) or not any(map(str.isdigit, text)) or len(text) > _LONGEST:
         return
-    if _FRACTION.fullmatch(text) and not _MONTH_WITH_POINT.fullmatch(text):
-        return
-    for date_format in (*_MONTHLY, *_TIMES[:-2], *_WHOLE):
+    for date_format in (*_MONTHLY, *_TIMES, *_WHOLE):
         if _match(date_format, text) == len(text):
             yield date_format
-    for date_format in (*_DATES, *_YEAR_FIRST):
-        if end := _match(date_format, text):
-            yield from _find_times(text[end:], date_format)
-
-
-def _find_times(rest: str, date_format: str) -> Iterator[str]:
-    """The text after a date: nothing, or a time and perhaps a zone."""
-    if not rest:
-        if date_format not in ("%Y%m%d", "%y%m%d"):  # digits alone may mean anything
+    for date_format in _DATES:
+        end = _match(date_format, text)
+        if end == len(text):
             yield date_format
-        return
+        elif end:
+            yield from (f"{date_format}{rest}" for rest in _find_times(text[end:]))
+
+
+def _find_times(text: str) -> Iterator[str]:
+    """The formats of the text after a date: a time, and perhaps a zone."""
     for between in _BETWEEN:
-        for time_format in _TIMES:
-            whole = f"{between}{time_format}"
-            if not (rest.startswith(between) and (end := _match(whole, rest))):
-                continue
-            zone = rest[end:]
-            if not zone:
-                yield f"{date_format}{whole}"
-            elif _ZONE.fullmatch(zone):
+        for time_format in (*_TIMES, *_COMPACT_TIMES):
+            end = _match(f"{between}{time_format}", text)
+            zone = text[end:]
+            if end and (not zone or _ZONE.fullmatch(zone)):
                 written = re.sub(r"[+-]\d{2}:?\d{2}|^Z$", "%z", zone)
                 # A summer has other names: CET and CEST.
-                written = re.sub(r"^ (?!UTC|GMT|[AP]M$)[A-Z]{2,5}$", " %Z", written)
-                yield f"{date_format}{whole}{written}"
+                written = re.sub(r"^ (?!UTC|GMT)[A-Z]{2,5}$", " %Z", written)
+                yield f"{between}{time_format}{written}"
 
 
 def _match(date_format: str, text: str) -> int:
     """Where the part of a text ends that looks like a format; 0 where no part does."""
     match = _compile(date_format).match(text)
-    if match is None:
-        return 0
-    found = match.groupdict()
-    if not 1500 <= int(found.get("Y", found.get("G", 1970))) < 2200:
+    if match is None or not 1500 <= int(match.groupdict().get("Y", 1970)) < 2200:
         return 0
     return match.end()
 
@@ -380,7 +293,7 @@ def _write_pattern(date_format: str | None) -> str:
     if date_format is None:
         return _ISO
     pattern = re.sub(r"(?:\\ )+", " +", re.escape(date_format))
-    pattern = re.sub("%([MS])(?=[분초分秒])", r"(?P<\1>\\d{1,2})", pattern)  # 9시 5분
+    pattern = re.sub("%([MS])(?=[분초])", r"(?P<\1>\\d{1,2})", pattern)  # 9시 5분
     if re.search("%[bB]", date_format):
         pattern = pattern.replace("%d", "%d(?:st|nd|rd|th)?")
     pattern = pattern.replace("%b", "%b\\.?")  # "Sept." next to "May"

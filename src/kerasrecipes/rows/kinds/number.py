@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
-from unicodedata import decimal
 
 import numpy as np
 import pyarrow as pa
@@ -17,43 +16,35 @@ from numpy.typing import NDArray
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Notation, is_text
 from kerasrecipes.rows.kinds.base import Column, Finding, NumberCode
-from kerasrecipes.rows.kinds.date_formats import find_format_of_numbers
-from kerasrecipes.rows.words import SHOWN, write_use
+from kerasrecipes.rows.kinds.date_formats import parse_texts
+from kerasrecipes.rows.words import write_use
 
 FEW_NUMBERS = 20
 """Few distinct numbers among words may be categories, such as 0, 1, 2 and "3 or more"."""
 
-_FEW_CODES = 100
 _MOST_LOOKED_AT = 2_000
 _RARE = 0.01
-_FEWEST_BESIDE_SENTINEL, _FEWEST_BESIDE_ZERO, _MOST_EMPTY = 5, 20, 0.1
-_FEWEST_BARE, _OTHER_SIZE = 3, 10
-_LEAST_DATE = 1900
+_FEWEST_BESIDE_SENTINEL = 5
+_DAYS, _FEWEST_DAYS = (1900_00_00, 2100_12_31), 5
+_COARSE = 1e-3
+"""Where float32's steps are less of the standard deviation, they hardly affect a network."""
+_FLOAT64_NOISE = 1e-12
+"""Float64 numbers whose range is less of their size are one number and its rounding errors."""
 
 _FEWEST_GROUPED = 3
 _GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 _UNGROUPED = re.compile(r"[+-]?[0-9]{1,3}")
 
-_NEGATIVES = ((r"^\(([^()+-]*)\)$", r"-\1"), (r"^([0-9][0-9.,' ]+)-$", r"-\1"))
-"""Negative numbers as bookkeepers write them; 2- may be a grade."""
+_NEGATIVE = (r"^\(([^()+-]*)\)$", r"-\1")
+"""A negative number as bookkeepers write it, such as (5)."""
 _PLAIN_FORMS = (
-    ("[\u00a0\u2007\u2009\u202f]", " "), ("[\u2212\u2013]", "-"), ("’", "'"), ("/-$", ""),
-    ("^'([0-9+-])", r"\1"), ("^([+-]) +", r"\1"), *_NEGATIVES,
-)  # fmt: skip
+    *(("[\u00a0\u2007\u2009\u202f]", " "), ("[\u2212\u2013]", "-"), ("’", "'")),
+    _NEGATIVE,
+)
 """Patterns of spaces, minus signs and so on, and what they are replaced by."""
-_OTHER_FORMS = "[\uff01-\uff5e\u0660-\u0e59]"
-_PLAIN_CHARACTERS = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-_PLAIN_CHARACTERS |= {
-    code: str(decimal(chr(code))) for code in range(0x660, 0xE5A) if chr(code).isdecimal()
-}
-_PLAIN_CHARACTERS |= {0x66A: "%", 0x66B: ".", 0x66C: ","}
-"""Characters as wide as a Chinese one, and digits from Arabic to Thai, as plain ones."""
 _PLAIN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _NUMBER = rf"^{_PLAIN}$|^[+-]?(inf|Infinity)$|^(nan|NaN)$"
-_CODES = (
-    "AED|ARS|AUD|BDT|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KES|"
-    "KRW|MXN|MYR|NGN|NOK|NZD|PEN|PHP|PKR|PLN|QAR|RMB|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR"
-)
+_CODES = "AUD|BRL|CAD|CHF|CNY|EUR|GBP|HKD|INR|JPY|KRW|MXN|NZD|RUB|SEK|SGD|TRY|USD"
 _CURRENCY = rf"(?:[A-Z]{{0,3}}[$€£¥₩₹₽₺฿₫₴₪¢]|{_CODES}|Rs\.?|kr\.?|Fr\.?|zł)"
 _LETTERS = r"[^\W\d_](?:[^\d+\-,;:]{0,14}[^\d+\-.,;:\s])?"
 _SIGN = r"[\"″%‰°$€£¥₩₹₽₺℃℉\u3380-\u33df][^\d+\-.,;:\s]{0,7}"  # up to ㏟: ㎏, ㎡, ㏄
@@ -66,7 +57,6 @@ _WRITTEN = re.compile(
 _MARKED = re.compile(
     r"(?=.*[^\d\s.,'+-])[^\w+(-]{0,3}[+-]?[0-9]+(?:[.,'][0-9]+)*\s*[^\d:/,-]{0,8}[23]?"
 )
-_NUMBER_INSIDE, _DIGIT = re.compile(r"[0-9]+(?:[.,][0-9]+)?"), re.compile("[0-9]")
 _IN_EITHER_NOTATION = re.compile(r"[+-]?(0|[1-9][0-9]*)([.,][0-9]+)?")
 _NO_UNITS = frozenset(
     [
@@ -98,13 +88,8 @@ class NumberStyle:
                 if getattr(self, key) != getattr(NumberStyle, key)}  # fmt: skip
 
     def describe(self) -> str:
-        """Describe the text around the digits: "$, and ',' between thousands"."""
-        marks = [f"'{self.unit}'"] if self.unit else []
-        marks += ["a decimal comma"] if self.decimal == "," else []
-        named = {" ": "spaces", ",": "commas", ".": "points"}
-        between = named.get(self.thousands or "", f"{self.thousands}")
-        marks += [f"{between} between thousands"] if self.thousands else []
-        return " and ".join(marks)
+        """Describe what is written beside the digits: "unit '$', thousands ','"."""
+        return ", ".join(f"{key} '{mark}'" for key, mark in self.arguments.items())
 
     def parse(self, texts: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Texts as numbers, and which of them are not numbers; missing ones are NaN.
@@ -117,12 +102,8 @@ class NumberStyle:
             unit = re.escape(self.unit)
             if self.unit.isalpha() and len(self.unit) > 2:  # "1 day", "2 days"
                 unit = f"{self.unit.removesuffix('s')}s?"
-            for pattern, plain in (
-                (rf"^{unit} *-$", "0"),  # as accountants write
-                (rf"^([+-]?) *{unit} *([+-]?)", r"\1\2"),
-                (rf" *{unit}$", ""),
-                *_NEGATIVES,
-            ):
+            before, after = (rf"^([+-]?) *{unit} *([+-]?)", r"\1\2"), (rf" *{unit}$", "")
+            for pattern, plain in (before, after, _NEGATIVE):
                 body = pc.replace_substring_regex(body, pattern, plain)
         # A unit leaves no doubt that 1,000 is a number, even if training had none so large.
         usual = {".": ",", ",": "."}[self.decimal] if self.unit else None
@@ -170,8 +151,7 @@ class NumberColumn(Column):
 
     @property
     def expected(self) -> str:
-        marks = self.style.describe()
-        return f"numbers, which may have {marks}" if marks else "numbers"
+        return "numbers" if self.is_plain else f"numbers with {self.style.describe()}"
 
     @property
     def style(self) -> NumberStyle:
@@ -194,20 +174,19 @@ class NumberColumn(Column):
         style = find_style(cells)
         numbers, wrong = style.parse(cells.distinct)
         texts = cells.distinct.filter(pa.array(~wrong))
+        numbers = np.unique(numbers[~wrong])
         wrong &= ~cells.are_kept
         n_wrong = int(cells.counts[wrong].sum())
         if len(texts) < 2 or has_codes(_tidy(texts)) or 2 * n_wrong >= cells.n_values:
             return _hint_at_marks(cells)
         reason = f"number, written {f'with {style.describe()}' if style.arguments else 'as text'}"
         column = cls(cells.name, "float_normalized", style.arguments, reason=reason)
-        words = cells.take_names(wrong)
-        fix = "fix them" if len(words) > SHOWN else ""
-        if style.unit and any(map(_WRITTEN.fullmatch, _tidy(pa.array(words)).to_pylist())):
-            fix = f"write all in {style.unit}"
-        finding = column.report_wrong(cells, wrong, fix)
+        finding = column.report_wrong(cells, wrong)
+        # A file with types would have a type for numbers, so a few whole ones may be codes.
+        are_codes = cells.notation.has_types and not style.arguments
+        are_codes &= bool((np.trunc(numbers) == numbers).all())
         is_rare = n_wrong <= max(2, _RARE * cells.n_values)
-        are_numbers = not n_wrong or is_rare or len(np.unique(numbers[~wrong])) > FEW_NUMBERS
-        if are_numbers and _are_quantities(cells, style, texts):
+        if len(numbers) > FEW_NUMBERS or (is_rare and not are_codes):
             return finding
         whole = (
             "whole numbers, written as text; if they are amounts, write float_normalized, or "
@@ -240,26 +219,26 @@ class NumberColumn(Column):
         if cells.is_number:
             numbers = cells.values.cast(pa.float64(), safe=False).to_numpy()
             return numbers, np.zeros(0, dtype=bool)
-        by_code, wrong = self._parse_distinct(cells)
-        return np.append(by_code, np.nan)[cells.codes], wrong
+        numbers, wrong = self._parse(cells)
+        return numbers[cells.codes], wrong
 
     def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
-        numbers, wrong = self._parse_distinct(cells)
+        numbers, wrong = self._parse(cells)
         with np.errstate(over="ignore"):
-            return [np.append(numbers, np.nan).astype(np.float32)], wrong
+            return [numbers.astype(np.float32)], wrong
 
-    def _parse_distinct(self, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def _parse(self, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The distinct values as numbers and, last, NaN; and which of them are not numbers."""
         if pa.types.is_boolean(cells.type) or pa.types.is_null(cells.type):
             numbers = np.array(cells.distinct.to_pylist(), np.float64)
-            return numbers, np.zeros(len(numbers), dtype=bool)
+            return np.append(numbers, np.nan), np.zeros(len(numbers), dtype=bool)
         style = self.style
         if self.is_plain:  # the file's own marks, such as a decimal comma
             style = NumberStyle(None, cells.notation.decimal, cells.notation.thousands)
         numbers, wrong = style.parse(cells.distinct)
-        wrong &= ~cells.are_kept
         # missing_values: [-999] means "-999.00" too, as it does where the file has types.
         is_missing = np.isin(numbers, cells.notation.missing.numbers)
-        return np.where(is_missing, np.nan, numbers), wrong
+        return np.append(np.where(is_missing, np.nan, numbers), np.nan), wrong & ~cells.are_kept
 
     def fit_numbers(self, values: NDArray[Any]) -> NumberCode:
         """Learn from training rows how numbers are encoded, as the column's feature says."""
@@ -276,55 +255,43 @@ class NumberColumn(Column):
         return NumberCode(bounds=tuple(map(float, bounds[bounds > known.min(initial=np.inf)])))
 
     def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
-        """What hardly belongs here: dates, another unit, or a value far from all others."""
+        """What hardly belongs here: dates, a value far from all others, or too fine differences."""
         values = arrays[0][np.isfinite(arrays[0])]
         if not len(values):
             return ""
-        if remark := self._compare_sizes(cells):
-            return remark
         lowest, highest = values.min(), values.max()
-        if lowest >= _LEAST_DATE and cells.is_number and self.feature == "float_normalized":
-            exact = self.read_exact(cells)[0]
-            if date_format := find_format_of_numbers(exact[np.isfinite(exact)]):
-                use = write_use(self.name, {"date": {"format": date_format}})
-                return f"{self.name}: the numbers look like dates. If they are, write {use}."
-        for value, is_other in ((lowest, values > lowest), (highest, values < highest)):
-            n = len(values) - int(is_other.sum())
-            if 1 < n < len(values) and _is_far(value, n, values[is_other]):
-                others = values[is_other]
-                number = float(self.read_exact(cells)[0][arrays[0] == value][0])
-                if number == float(value):
-                    number = float(str(value))  # NumPy writes a float32's own digits, 0.1
-                shown = int(number) if number.is_integer() and abs(number) < 1e15 else number
-                # Other columns have zeros, too.
-                remedy = (
-                    f"write missing_values: [{shown}] and"
-                    if shown
-                    else "empty these cells and write"
-                )
-                return (
-                    f"{self.name}: {shown} is far from all other values ({others.min():g} to "
-                    f"{others.max():g}) and occurs in {n:,} rows. If it means missing, {remedy} "
-                    "missing: median."
-                )
-        return ""
+        if cells.is_number and _DAYS[0] <= lowest and highest <= _DAYS[1] and self._are_days(cells):
+            use = write_use(self.name, {"date": {"format": "%Y%m%d"}})
+            return f"{self.name}: the numbers look like dates. If they are, write {use}."
+        for value in (lowest, highest):
+            others = values[values != value]
+            n_rows = len(values) - len(others)
+            if n_rows > 1 and len(others) and _is_far(value, n_rows, others):
+                exact = self.read_exact(cells)[0][arrays[0] == value][0]
+                return self.remark_far([int(exact) if exact.is_integer() else float(exact)], n_rows)
+        # Few columns are so coarse that their exact numbers are needed.
+        is_coarse = np.spacing(np.abs(values).max()) > _COARSE * values.std(dtype=np.float64)
+        return self._find_merged(cells) if is_coarse else ""
 
-    def _compare_sizes(self, cells: Cells) -> str:
-        """Numbers with the unit and without it that differ in size, such as 50% and 0.5."""
-        unit = self.style.unit
-        if not unit or not cells.is_text:
-            return ""
-        numbers = self._parse_distinct(cells)[0]
-        has_unit = pc.match_substring(_tidy(cells.distinct), unit.removesuffix("s"))
-        is_bare, is_known = ~has_unit.to_numpy(zero_copy_only=False), np.abs(numbers) > 0
-        if min(np.count_nonzero(is_known & each) for each in (is_bare, ~is_bare)) < _FEWEST_BARE:
-            return ""
-        sizes = [np.median(np.abs(numbers[is_known & each])) for each in (is_bare, ~is_bare)]
-        if max(sizes) < _OTHER_SIZE * min(sizes):
+    def _are_days(self, cells: Cells) -> bool:
+        """Whether numbers are days, such as 20241231."""
+        numbers = np.unique(self.read_exact(cells)[0])
+        numbers = numbers[np.isfinite(numbers)]
+        texts = pa.array(numbers.astype(np.int64)).cast(pa.string())
+        is_whole = bool((numbers % 1 == 0).all()) and len(numbers) >= _FEWEST_DAYS
+        return is_whole and not np.isnat(parse_texts(texts, "%Y%m%d")).any()
+
+    def _find_merged(self, cells: Cells) -> str:
+        """A remark on numbers too large and too close together for float32."""
+        exact = self.read_exact(cells)[0]
+        exact = exact[np.isfinite(exact)]
+        n_distinct, n_left = len(np.unique(exact)), len(np.unique(exact.astype(np.float32)))
+        if n_left == n_distinct or np.ptp(exact) <= _FLOAT64_NOISE * np.abs(exact).max():
             return ""
         return (
-            f"{self.name}: {cells.show_first(is_known & is_bare)} and others have no '{unit}' and "
-            "differ in size from those that have it, but are read alike. Write all in the same way."
+            f"{self.name}: float32, in which networks compute, cannot distinguish numbers so large "
+            f"and so close together: {n_distinct:,} distinct values become {n_left:,}. Subtract a "
+            "fixed number from each, here and in rows to predict alike."
         )
 
 
@@ -382,12 +349,9 @@ def has_codes(texts: pa.Array) -> bool:
 
 
 def _tidy(texts: pa.Array) -> pa.Array:
-    """Texts with plain digits, spaces, apostrophes and minus signs, and -5 for (5) and 5-."""
+    """Texts with plain spaces, apostrophes and minus signs, and -5 for (5)."""
     texts = pc.utf8_trim_whitespace(texts.cast(pa.large_string()))
-    if pc.any(pc.match_substring_regex(texts, _OTHER_FORMS)).as_py():
-        translated = [text and text.translate(_PLAIN_CHARACTERS) for text in texts.to_pylist()]
-        texts = pa.array(translated, texts.type)
-    if pc.any(pc.match_substring_regex(texts, r"^[(']|^[+-] |-$|[^ -~]")).as_py():
+    if pc.any(pc.match_substring_regex(texts, r"^\(|[^ -~]")).as_py():
         for pattern, plain in _PLAIN_FORMS:
             texts = pc.replace_substring_regex(texts, pattern, plain)
     return texts
@@ -412,46 +376,24 @@ def _find_marks(bodies: Sequence[str], notation: Notation) -> tuple[str, str | N
 
 
 def _hint_at_marks(cells: Cells) -> Finding | None:
-    """A hint on numbers that cannot be read: 3.5K and 200, ~12, 1.5 and 2,5; 120/80, 4.1 ± 0.2."""
+    """A hint on numbers that cannot be read, such as 3.5K and 200, ~12, or 1.5 and 2,5."""
     names = cells.names[:_MOST_LOOKED_AT]
-    if len(names) <= FEW_NUMBERS:
-        return None
     marked = [name for name in names if not _IN_EITHER_NOTATION.fullmatch(name)]
-    if all(map(_MARKED.fullmatch, marked)):
-        shown = " and ".join(write_value(name) for name in (marked or names)[:2])
-        hint = f"numbers with marks, such as {shown}; write them as plain numbers to use them"
-        return Finding(None, hint=hint)
-    (shape, *others) = {_NUMBER_INSIDE.sub("0", name) for name in names}
-    # Phone numbers and other codes have as many digits each; addresses and versions have points.
-    are_alike = len({_DIGIT.sub("0", name) for name in names}) == 1 and "." not in names[0]
-    is_code = are_alike or shape[0].isalpha() or not shape.strip("0.")
-    if others or is_code or shape.count("0") not in (2, 3):
+    if len(names) <= FEW_NUMBERS or not all(map(_MARKED.fullmatch, marked)):
         return None
-    hint = f"several numbers each, such as {write_value(names[0])}; write a column for each"
-    return Finding(None, hint=f"{hint} to use them")
+    shown = " and ".join(write_value(name) for name in (marked or names)[:2])
+    hint = f"numbers with marks, such as {shown}; write them as plain numbers to use them"
+    return Finding(None, hint=hint)
 
 
-def _are_quantities(cells: Cells, style: NumberStyle, texts: pa.Array) -> bool:
-    """Whether texts that are numbers count or measure; a few small whole ones may be codes."""
-    if style.unit or style.thousands or not cells.notation.has_types:
-        return True
-    are_whole = all(text.lstrip("+-").isdigit() for text in texts.to_pylist())
-    are_unlike = len(texts) > FEW_NUMBERS and 2 * len(texts) > cells.n_values
-    return not are_whole or len(texts) > _FEW_CODES or are_unlike
-
-
-def _is_far(value: float, n: int, others: NDArray[Any]) -> bool:
-    """Whether a value that occurs n times is far from all others, as -999 is and 0 may be."""
+def _is_far(value: float, n_rows: int, others: NDArray[Any]) -> bool:
+    """Whether a value that occurs in several rows is far from all others, as -999 is."""
     first, last = float(others.min()), float(others.max())
     gap, spread = max(first - value, value - last), last - first
     # Where all else is above zero, a number below that is the most frequent is not an amount.
     may_be_odd = value < 0 <= first and gap > 0.05 * spread
-    # As a size or a weight, 0 is no amount where many others begin well above it; if it is
-    # frequent, it means none.
-    may_be_empty = value == 0 and gap > 0.2 * spread and n <= _MOST_EMPTY * len(others)
-    if gap <= spread and not (may_be_odd or may_be_empty):
+    if gap <= spread and not may_be_odd:
         return False
     counts = np.unique(others, return_counts=True)[1]
-    if may_be_empty and len(counts) >= _FEWEST_BESIDE_ZERO:
-        return True
-    return len(counts) >= _FEWEST_BESIDE_SENTINEL and (gap > spread or n > 2 * int(counts.max()))
+    is_far = gap > spread or n_rows > 2 * int(counts.max())
+    return is_far and len(counts) >= _FEWEST_BESIDE_SENTINEL
