@@ -119,7 +119,7 @@ def test_refusals_leave_by_standard_error(call, run: Path, tmp_path: Path) -> No
     make_houses().rename(columns={"area": "aera"}).to_csv("rows.csv", index=False)
     code, out, err = call("predict", run, "--data", "rows.csv", "-o", "answers.csv")
     assert (code, out) == (2, "")
-    assert err.startswith("dataset rows.csv\n  1 column is missing: area (is it 'aera'?). ")
+    assert err.startswith("dataset rows.csv\n  columns are missing: area (is it 'aera'?). ")
     assert [file.name for file in tmp_path.iterdir()] == ["rows.csv"]
 
 

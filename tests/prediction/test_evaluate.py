@@ -125,7 +125,7 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str]]] = [
         "houses",
         lambda frame: frame.rename(columns={"price": "Price", "area": "aera"}),
         [
-            "1 column is missing: area (is it 'aera'?). Add it, or rename your columns. "
+            "columns are missing: area (is it 'aera'?). Add them, or rename your columns. "
             "The columns: id, rooms, aera, town, sold, garden, Price, rent, dear.",
             "in.csv has no column 'price' (the target). evaluate needs it; predict does not. "
             "Did you mean 'Price'?",

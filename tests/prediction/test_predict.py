@@ -228,7 +228,7 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         lambda frame: frame.drop(columns=["area", "town"]),
         [],
         [
-            "2 columns are missing: area, town. Add them, or rename your columns. The "
+            "columns are missing: area, town. Add them, or rename your columns. The "
             "columns: id, rooms, sold, garden, price, rent, dear."
         ],
     ),
@@ -237,7 +237,7 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         lambda frame: frame.rename(columns={"rooms": "Rooms", "town": "twon"}),
         ["ids"],
         [
-            "2 columns are missing: rooms (is it 'Rooms'?), town (is it 'twon'?). Add them, or "
+            "columns are missing: rooms (is it 'Rooms'?), town (is it 'twon'?). Add them, or "
             "rename your columns. The columns: id, Rooms, area, twon, sold, garden, price, "
             "rent, dear.",
             "--id: there is no column 'ids'. Did you mean 'id'?",
@@ -327,7 +327,7 @@ FILES = [
      "you mean 'houses.csv'?"),
     ("houses", "empty.csv", "dataset empty.csv\n  path: {here}/empty.csv is empty (0 bytes). Write "
      "the file again."),
-    ("houses", "caret.csv", "dataset caret.csv\n  2 columns are missing: sold, garden. Add them, "
+    ("houses", "caret.csv", "dataset caret.csv\n  columns are missing: sold, garden. Add them, "
      "or rename your columns. The columns: rooms, area, town."),
     ("houses", "flat.npy", "dataset flat.npy\n  the model takes rows of 5 columns: rooms, area, "
      "town, sold, garden (received: 3 columns). Give a table with columns of these names."),

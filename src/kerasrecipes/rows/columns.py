@@ -6,29 +6,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerasrecipes.errors import raise_problems
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
-from kerasrecipes.rows.kinds import (
-    CategoryColumn,
-    Column,
-    find_row_number,
-    take_column,
-)
+from kerasrecipes.rows.kinds import Column, find_row_number, take_column
 from kerasrecipes.rows.kinds.date_formats import check_format
+from kerasrecipes.rows.loaded_table import LoadedTable
 from kerasrecipes.rows.words import ask_meant, list_columns, write_use
-
-if TYPE_CHECKING:
-    from kerasrecipes.rows.loaded_table import LoadedTable
 
 ROLES = {key: f"{key}s of the split" for key in ("group", "time")} | {"split": "names the part"}
 """Why a column is left out, by the key that names it."""
-
-_TOO_MANY_CATEGORIES = 20
-"""Where numbers with a few wrong cells would be more categories than these, training stops."""
 
 
 def find_columns(
@@ -72,7 +62,6 @@ def find_columns(
     for name in names:
         if name in aside:
             continue
-        cells = table.take_cells(name)
         if name in spec.features:
             column = _take_column(table, name, spec)
             if features[name] is text:
@@ -80,20 +69,18 @@ def find_columns(
             used.append(column)
             continue
         finding = table.recognise(name)
-        if finding.problem:
-            instead = CategoryColumn.recognise(cells)
-            is_few = len(cells.names) <= _TOO_MANY_CATEGORIES
-            if instead is None or instead.column is None or not is_few:
-                problems.append(finding.problem)
-                continue
-            finding = replace(instead, hint=finding.hint)
-        if finding.column is None or finding.column.kind == "text":
+        if finding.wrong:
+            use = write_use(name, "string_categorical")
+            problems.append(
+                f"column {name}: {finding.hint} and missing: median; to use categories: {use}."
+            )
+        elif finding.column is None or finding.column.kind == "text":
             reasons[name] = "; ".join(filter(None, (finding.reason, finding.hint)))
-            continue
-        reason = "; ".join(filter(None, (finding.column.reason, finding.hint)))
-        used.append(replace(finding.column, reason=reason))
-        if start := find_row_number(cells):
-            numbered[name] = start
+        else:
+            reason = "; ".join(filter(None, (finding.column.reason, finding.hint)))
+            used.append(replace(finding.column, reason=reason))
+            if start := find_row_number(table.take_cells(name)):
+                numbered[name] = start
     # Where nothing else is there to learn from, 0, 1, 2, … is likely an x to draw a curve over.
     if len(numbered) < len(used):
         used = [column for column in used if column.name not in numbered]

@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from kerasrecipes.errors import raise_problems
 from kerasrecipes.rows.cells import Cells, Missing, Notation
 from kerasrecipes.rows.disk import are_on_disk, choose_columns
 from kerasrecipes.rows.kinds import Column, Finding, NumberColumn, recognise_column
+from kerasrecipes.rows.words import find_repeated
 
 
 @dataclass
@@ -89,6 +91,9 @@ class LoadedTable:
         first_row: The number of the first row, counted from 0.
         notes: Changes to the rows when they were read.
 
+    Raises:
+        DataError: Columns have the same name.
+
     Attributes:
         remarks: Points to check, found when columns are read for training.
     """
@@ -101,7 +106,10 @@ class LoadedTable:
         first_row: int = 0,
         notes: tuple[str, ...] = (),
     ) -> None:
-        self._columns = dict(zip(table.column_names, table.columns, strict=True))
+        # Readers of CSV and Excel files ignore white space around names.
+        names = [column_name.strip() for column_name in table.column_names]
+        raise_problems(name, find_repeated(names))
+        self._columns = dict(zip(names, table.columns, strict=True))
         self.name, self._n_rows = name, len(table)
         self.notation, self.first_row, self.notes = notation, first_row, notes
         self.remarks: list[str] = []

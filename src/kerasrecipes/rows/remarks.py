@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,9 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import Column, DateColumn, NumberColumn
+from kerasrecipes.rows.loaded_table import LoadedTable
 from kerasrecipes.rows.roles import read_times
 from kerasrecipes.rows.words import list_some, write_use
-
-if TYPE_CHECKING:
-    from kerasrecipes.rows.loaded_table import LoadedTable
 
 _FEWEST_ROWS = 5
 _SAMPLE = 1_000

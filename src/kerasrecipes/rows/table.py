@@ -31,7 +31,7 @@ from kerasrecipes.rows.roles import add_roles, read_known_times
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.series import iterate_windows, make_series
 from kerasrecipes.rows.target import check_type, find_target, read_weights
-from kerasrecipes.rows.words import ask_meant, count, find_repeated, list_columns, list_some
+from kerasrecipes.rows.words import ask_meant, count, list_columns, list_some
 
 ROWS_AT_ONCE = 65_536
 
@@ -128,8 +128,6 @@ class Table(Rows):
         return table
 
     def _hold(self, rows: pa.Table, file: TableFile, step: int = 1) -> LoadedTable:
-        rows = _strip_names(rows)
-        raise_problems(self.name, find_repeated(rows.column_names))
         notation, notes = replace(file.notation, step=step), tuple(file.notes)
         return LoadedTable(rows, notation, self.name, notes=notes)
 
@@ -185,9 +183,6 @@ class Table(Rows):
         problems += wrong_targets
         if problems or target is None:
             raise DataError(self.name, problems)
-        if "sample_weight" in (column.name for column in columns):
-            remedy = "To weigh rows by it, write sample_weight: sample_weight under dataset."
-            whole.remarks.append(f"column sample_weight is an input. {remedy}")
         numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}
         numbers = {} if sample else numbers
         for column, cells in zip(target.columns, target_cells, strict=True):
@@ -252,9 +247,7 @@ class Table(Rows):
         # A program may give a DataFrame without rows; a file without rows is a mistake.
         is_in_memory = isinstance(file, TableInMemory)
         n_rows, n_notes = 0, 0
-        pieces = map(_strip_names, file.iterate(wanted, numbers, ROWS_AT_ONCE))
-        for rows in _gather(pieces, ROWS_AT_ONCE):
-            raise_problems(self.name, find_repeated(rows.column_names, wanted))
+        for rows in _gather(file.iterate(wanted, numbers, ROWS_AT_ONCE), ROWS_AT_ONCE):
             notes, n_notes = tuple(file.notes[n_notes:]), len(file.notes)
             table = LoadedTable(rows, file.notation, self.name, n_rows, notes)
             if len(rows) or is_in_memory:
@@ -373,11 +366,6 @@ def _collecting(problems: list[str]) -> Iterator[None]:
         problems += error.problems
 
 
-def _strip_names(table: pa.Table) -> pa.Table:
-    """Remove white space around column names, as readers of CSV and Excel files do."""
-    return table.rename_columns([name.strip() for name in table.column_names])
-
-
 def _gather(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
     """Join small pieces to ``n_rows`` rows or more; a change of types ends a piece early."""
     held: list[pa.Table] = []
@@ -402,10 +390,9 @@ def _check_names(
         if name not in table.names
     ]
     if missing:
-        noun, them = ("columns are", "them") if len(missing) > 1 else ("column is", "it")
         yield (
-            f"{len(missing)} {noun} missing: {', '.join(missing)}. Add {them}, or rename "
-            f"your columns. {list_columns(table.names)}"
+            f"columns are missing: {', '.join(missing)}. Add them, or rename your columns. "
+            f"{list_columns(table.names)}"
         )
     for name in (column.name for column in targets):
         if name not in table.names:

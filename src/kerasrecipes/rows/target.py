@@ -246,7 +246,7 @@ def _find_task(cells: Cells, hint: LossKind | None) -> Task:
     if isinstance(column, NumberColumn):
         numbers, _ = column.read_exact(cells)
         numbers = numbers[~np.isnan(numbers)]
-        if finding.problem or (np.trunc(numbers) != numbers).any():
+        if finding.wrong or (np.trunc(numbers) != numbers).any():
             return "regression"  # Reading names the values that are not numbers.
         if hint is not None:
             return "regression" if hint is LossKind.NUMBERS else "classification"

@@ -245,29 +245,22 @@ DAYS = [f"2024-01-{day:02}" for day in range(1, 31)]
 
 
 @pytest.mark.parametrize(
-    ("words", "problem"),
+    ("words", "share"),
     [
-        (
-            ["soon"],
-            "column c contains dates, but 1 of 31 values is not a date: 'soon' (line 32). Write "
-            "missing_values: [soon] and missing: median to fill them in, or features: {c: "
-            "string_categorical} "
-            "to use categories.",
-        ),
+        (["soon"], "1 of 31 values is not a date, such as 'soon' (line 32)"),
         (
             ["0000-00-00", "2024-02-31"],
-            "column c contains dates, but 2 of 32 values are not dates: '0000-00-00' (line 32), "
-            "'2024-02-31' (line 33). Write missing_values: [0000-00-00, 2024-02-31] and missing: "
-            "median to fill them in, or features: {c: string_categorical} to use categories.",
+            "2 of 32 values are not dates, such as '0000-00-00' (line 32)",
         ),
     ],
 )
-def test_dates_but_for_a_few_words(words: list[str], problem: str) -> None:
+def test_dates_but_for_a_few_words(words: list[str], share: str) -> None:
     finding = recognise([*DAYS, *words], first_line=2)
-    assert (finding.column.kind, finding.problem) == ("date", problem)
-    assert finding.wrong == tuple(words)
+    assert (finding.column.kind, finding.wrong) == ("date", tuple(words))
+    listed = f"missing_values: [{', '.join(words)}]"
+    assert finding.hint == f"{share}; to have dates: write {listed}"
     found = recognise([*DAYS, *words], missing_values=list(finding.wrong))
-    assert (found.column.kind, found.problem) == ("date", "")
+    assert (found.column.kind, found.wrong) == ("date", ())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable
-from kerasrecipes.rows.words import SHOWN, count, list_some, write_use
+from kerasrecipes.rows.words import SHOWN, count, list_some
 
 
 @dataclass(frozen=True)
@@ -126,18 +126,17 @@ class Column(ABC):
         """
         if not wrong.any():
             return Finding(self)
-        words = tuple(cells.take_names(wrong))
-        shown = describe_wrong_share(cells, wrong, self.kind)
-        hint = f"{shown}, such as {cells.show_first(wrong)}; to have {self.kind}s: "
+        words, n_wrong = tuple(cells.take_names(wrong)), int(cells.counts[wrong].sum())
+        are_not = f"is not a {self.kind}" if n_wrong == 1 else f"are not {self.kind}s"
+        hint = (
+            f"{n_wrong:,} of {count(cells.n_values, 'value')} {are_not}, such as "
+            f"{cells.show_first(wrong)}; to have {self.kind}s: "
+        )
         if len(words) > SHOWN:
             return Finding(None, hint=f"{hint}fix them")
-        listed = f"missing_values: {write_value([*words], 200)}"
-        problem = (
-            f"column {self.name} contains {self.kind}s, but {shown}: {cells.show(wrong)}. "
-            f"Write {listed} and missing: median to fill them in, or "
-            f"{write_use(self.name, 'string_categorical')} to use categories."
+        return Finding(
+            self, hint=f"{hint}write missing_values: {write_value([*words], 200)}", wrong=words
         )
-        return Finding(self, hint=f"{hint}write {listed}", wrong=words, problem=problem)
 
     def remark_far(self, values: Sequence[Any], n_rows: int) -> str:
         """Describe values that hardly belong here."""
@@ -189,19 +188,11 @@ class Finding:
         column: None means that it is left out.
         reason: Why it is left out.
         hint: Another possible meaning, and the key to write.
-        wrong: Few values that are not of the column's kind; ``missing_values`` may list them.
-        problem: Why training stops at the column as it is.
+        wrong: Few values that are not of the column's kind; training stops until the recipe lists
+            them in ``missing_values``, or takes the column as categories.
     """
 
     column: Column | None
     reason: str = ""
     hint: str = ""
     wrong: tuple[str, ...] = ()
-    problem: str = ""
-
-
-def describe_wrong_share(cells: Cells, wrong: NDArray[np.bool_], kind: str) -> str:
-    """Write how many values are not of a kind: "2 of 60 values are not numbers"."""
-    n_wrong = int(cells.counts[wrong].sum())
-    are_not = f"is not a {kind}" if n_wrong == 1 else f"are not {kind}s"
-    return f"{n_wrong:,} of {count(cells.n_values, 'value')} {are_not}"
