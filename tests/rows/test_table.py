@@ -247,22 +247,6 @@ def test_numbers_or_dates_with_a_few_words_stop_training() -> None:
             ],
         ),
         (
-            {"a": ["x"], "b": ["x"], "y": [0]},
-            {
-                "features": {
-                    "a": {"date": {"format": "DD.MM.YYYY"}},
-                    "b": {"date": {"format": "%Q"}},
-                }
-            },
-            [
-                "features: the format of a is none that strptime takes: it has no directive such "
-                "as %Y (received: format='DD.MM.YYYY'). Write it as in '%d.%m.%Y'.",
-                "features: the format of b is none that strptime takes: '%Q' is not one of %Y, %y, "
-                "%q, %m, %d, %b, %B, %a, %A, %H, %I, %M, %S, %f, %p, %z, %Z "
-                "(received: format='%Q'). Write it as in '%d.%m.%Y'.",
-            ],
-        ),
-        (
             {"a": [None], "y": [0]},
             {},
             ["no column is left to learn from. a is left out: no values. Keep at least one."],

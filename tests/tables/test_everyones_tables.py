@@ -236,15 +236,6 @@ def test_a_column_that_gives_the_answer_away_is_reported() -> None:
     assert check.endswith("Leave it out with drop: [Grade] if it is not known before Result is.")
 
 
-def test_classes_that_differ_in_capitals_are_reported() -> None:
-    answers = [("Yes", "yes", "no")[i % 3] for i in range(N_ROWS)]
-    found = draft(write_table("c.csv", {"size": SIZES, "answer": answers}))
-    assert found.found.hints[0] == (
-        "answer: 'Yes' and 'yes' differ in capital letters, spaces or Unicode form only, and are "
-        "different categories. If they mean the same, spell them the same way."
-    )
-
-
 def test_codes_keep_their_zeros() -> None:
     grades = [f"00{i % 3}" for i in range(N_ROWS)]
     zips = [("02139", "10115", "00501")[i % 3] for i in range(N_ROWS)]

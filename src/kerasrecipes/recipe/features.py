@@ -33,6 +33,9 @@ FEATURES: dict[str, dict[str, Any]] = {
 ``keras.utils.FeatureSpace``, ``TextVectorization``'s for text, and two of ours, boolean and date.
 Numbers may be texts with a unit, such as "$", a decimal comma, or marks between thousands."""
 
+DATE_DIRECTIVES = "YyqmdbBaAHIMSfpzZ"
+"""Those of ``strptime`` in the format of a date, and q for a quarter."""
+
 _TEXTS = {"format": "%d/%m/%Y", "unit": "kg"}
 _OUTPUT_MODES = ("tf_idf", "count", "multi_hot", "int")
 
@@ -48,6 +51,8 @@ def find_rule(arguments: dict[str, Any], argument: str) -> str:
     match argument:
         case "format" | "unit" if not isinstance(value, str):
             return f"must be text such as '{_TEXTS[argument]}'"
+        case "format" if not _is_date_format(value):
+            return f"must have directives of strptime, each once: %{', %'.join(DATE_DIRECTIVES)}"
         case "output_mode" if value not in _OUTPUT_MODES:
             return f"must be {' or '.join(_OUTPUT_MODES)}"
         case "decimal" if value not in (".", ","):
@@ -64,6 +69,11 @@ def find_rule(arguments: dict[str, Any], argument: str) -> str:
         case "scale" if not value:
             return "must not be 0, since every value would become the same"
     return ""
+
+
+def _is_date_format(value: str) -> bool:
+    found = [part[:1] for part in value.split("%")[1:]]
+    return bool(found) and len(found) == len({*found}) and {*found} <= {*DATE_DIRECTIVES}
 
 
 def _is_number(value: Any) -> bool:

@@ -11,9 +11,7 @@ from typing import Any
 from kerasrecipes.errors import raise_problems
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.kinds import Column, find_row_number, take_column
-from kerasrecipes.rows.kinds.date_formats import check_format
 from kerasrecipes.rows.loaded_table import LoadedTable
 from kerasrecipes.rows.words import ask_meant, list_columns, write_use
 
@@ -119,14 +117,6 @@ def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str])
                 continue
             elif key not in ("target", "drop", *spec.roles) and name in spec.drop:
                 yield f"{key}: '{name}' is in drop too. Remove it from one of them."
-    for name, component in spec.features.items():
-        date_format = component.arguments.get("format")
-        wrong = check_format(date_format) if isinstance(date_format, str) else ""
-        if wrong:
-            yield (
-                f"features: the format of {name} is none that strptime takes: {wrong} (received: "
-                f"format={write_value(date_format)}). Write it as in '%d.%m.%Y'."
-            )
 
 
 def _take_column(table: LoadedTable, name: str, spec: DatasetSpec) -> Column:

@@ -86,8 +86,10 @@ def check_parts(
     if isinstance(train.inputs, dict):
         columns = facts.columns or tuple(map(make_column, train.inputs))
         columns = tuple(column for column in columns if column.kind != "text")
+        reported = {each.partition(" alone ")[0] for each in facts.warnings}
+        unreported = [column for column in columns if column.name not in reported]
         if not is_array:
-            yield from _find_deciding(columns, train.inputs, train.target, facts)
+            yield from _find_deciding(unreported, train.inputs, train.target, facts)
         names = [name for column in columns for name in column.inputs]
         yield from _find_drift(parts, names, not_random)
 

@@ -11,7 +11,7 @@ import pytest
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.kinds import make_column
 
-from .columns import find_problem, find_remark, make_cells, read, recognise, take
+from .columns import find_problem, make_cells, read, recognise, take
 
 CATEGORY = make_column("c", "string_categorical", {"max_tokens": 100})
 
@@ -138,16 +138,6 @@ def test_lists_are_no_categories() -> None:
         "column c must contain numbers, texts, truth values or dates; its type is list<item: "
         "int64>."
     )
-
-
-def test_spellings_that_look_alike_are_reported() -> None:
-    composed, decomposed = "caf\u00e9", "cafe\u0301"
-    assert find_remark([composed, decomposed, "tea"] * 9) == (
-        f"c: '{composed}' and '{decomposed}' differ in capital letters, spaces or Unicode form "
-        "only, and are different categories. If they mean the same, spell them the same way."
-    )
-    assert "differ" in find_remark(["New York", "New  York", "Rome"] * 9)
-    assert "differ" in find_remark(["Seoul", "Seoul\u200b", "Rome"] * 9)
 
 
 def test_a_category_that_no_row_has_does_not_count() -> None:

@@ -14,8 +14,7 @@ from kerasrecipes.rows.kinds.base import Column, Finding, NumberCode
 from kerasrecipes.rows.kinds.boolean import BooleanColumn
 from kerasrecipes.rows.kinds.category import CategoryColumn
 from kerasrecipes.rows.kinds.date import DateColumn
-from kerasrecipes.rows.kinds.identifier import find_row_number
-from kerasrecipes.rows.kinds.number import NumberColumn, find_fill
+from kerasrecipes.rows.kinds.number import NumberColumn, find_fill, find_row_number
 from kerasrecipes.rows.kinds.text import TextColumn
 
 __all__ = [

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
-from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -18,15 +16,13 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Cells, is_usable, name_value
 from kerasrecipes.rows.kinds.base import Column, Finding
 from kerasrecipes.rows.kinds.number import are_plain_numbers
-from kerasrecipes.rows.words import count, list_some, write_use
+from kerasrecipes.rows.words import count, write_use
 
 FEW_VALUES = 100
 """Texts of at most so many distinct values are categories, however few the rows."""
 
 _FEWEST_ROWS_UNLIKE = 20
 """From so many rows on, texts of which none recurs are not categories."""
-
-_UNSEEN = re.compile("[\\s\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
 _LOOKED_UP = "category, up to {max_tokens:,} values"
@@ -103,21 +99,6 @@ class CategoryColumn(Column):
             names = [_name_number(name) for name in names]
         return [np.array([*names, ""], dtype=object)], np.zeros(len(names), dtype=bool)
 
-    def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
-        """Categories that differ in capital letters, spaces or Unicode forms only."""
-        first: dict[str, str] = {}
-        pairs = [
-            f"'{other}' and '{name}'"
-            for name in cells.names
-            if (other := first.setdefault(_fold(name), name)) != name
-        ]
-        if not pairs:
-            return ""
-        return (
-            f"{self.name}: {list_some(pairs)} differ in capital letters, spaces or Unicode form "
-            "only, and are different categories. If they mean the same, spell them the same way."
-        )
-
     @property
     def is_hashed(self) -> bool:
         """Whether categories are hashed instead of looked up."""
@@ -153,11 +134,6 @@ class CategoryColumn(Column):
             elif n_missing:
                 rows[-1, -1] = 1
         return CategoryCode(kept, rare, rows)
-
-
-def _fold(name: str) -> str:
-    """A name without what a reader hardly sees: capital letters, spaces and Unicode forms."""
-    return _UNSEEN.sub("", normalize("NFKC", name).casefold())
 
 
 def _name_number(text: str) -> str:

@@ -226,19 +226,6 @@ def _cast_iso(texts: pa.Array, zone: str | None) -> Dates | None:
     return None
 
 
-def check_format(date_format: str) -> str:
-    """Describe an invalid ``strptime`` format; empty if it is valid."""
-    directives = re.findall("%.?", date_format)
-    if not directives:
-        return "it has no directive such as %Y"
-    for directive, n in Counter(directives).items():
-        if directive not in _DIRECTIVES:
-            return f"'{directive}' is not one of {', '.join(_DIRECTIVES)}"
-        if n > 1:
-            return f"it has '{directive}' more than once"
-    return ""
-
-
 def is_time_only(date_format: str | None) -> bool:
     """Whether a format has a time of day and no date."""
     return date_format is not None and not re.search("%[YymdbBaAq]", date_format)
