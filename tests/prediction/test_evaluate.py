@@ -143,9 +143,9 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str]]] = [
         "classes",
         lambda frame: frame.dropna().assign(dear="Cheep"),
         [
-            "target dear: 'Cheep' (line 2), 'Cheep' (line 3), 'Cheep' (line 4), 'Cheep' (line 5), "
-            "'Cheep' (line 6) and 70 more are not classes that the model was trained on. Did "
-            "you mean 'cheap'? The classes: cheap, dear."
+            "target dear has classes that the model was not trained on: 'Cheep' (line 2), 'Cheep' "
+            "(line 3), 'Cheep' (line 4), 'Cheep' (line 5), 'Cheep' (line 6) and 70 more. Did you "
+            "mean 'cheap'? The classes: cheap, dear."
         ],
     ),
     (
@@ -180,8 +180,8 @@ FILES = [
      "numpy.savez(path, x=…, y=…)."),
     ("images", "short.npz", "dataset short.npz\n  inputs and target must be equally long "
      "(received: x of 2, y of 3). Save them again."),
-    ("images", "unknown.npz", "dataset unknown.npz\n  target y: '7' (row 1) is not a class that "
-     "the model was trained on. The classes: 0, 1, 2."),
+    ("images", "unknown.npz", "dataset unknown.npz\n  target y has classes that the model was "
+     "not trained on: '7' (row 1). The classes: 0, 1, 2."),
     ("images", "wide.npz", "dataset wide.npz\n  target y must contain a class for each row "
      "(received: shape (2, 2) of float64). Save it again."),
     ("images", "shape.npz", "dataset shape.npz\n  the model takes rows of shape (4, 4) (received: "

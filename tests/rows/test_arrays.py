@@ -174,7 +174,7 @@ def test_the_test_part_is_evaluated(tmp_path: Path) -> None:
     [
         (
             [0, 3],
-            "target y: '3' (row 1) is not a class that the model was trained on. The classes: 0, "
+            "target y has classes that the model was not trained on: '3' (row 1). The classes: 0, "
             "2.",
         ),
         (

@@ -89,9 +89,9 @@ def test_the_format_may_stand_in_features(tmp_path: Path) -> None:
     frame = make_frame(when=DAYS[:12].strftime("%m/%d/%Y").repeat(4)[:N_ROWS])
     (problem,) = refuse(tmp_path, frame, time="when")
     assert problem == (
-        "time: when must contain dates or numbers (say which of '01/01/2024' is the day). Write "
-        "how dates are written: features: {when: {date: {format: '%d.%m.%Y'}}}; add drop if it is "
-        "no input."
+        "time: when must contain dates or numbers (received: '01/01/2024' (line 2)). Write how "
+        "dates are written: features: {when: {date: {format: '%d.%m.%Y'}}}; add drop if it is no "
+        "input."
     )
     use = {"when": {"date": {"format": "%m/%d/%Y"}}}
     dataset = load(tmp_path, frame, time="when", features=use)
@@ -147,8 +147,8 @@ def test_the_format_may_stand_in_features(tmp_path: Path) -> None:
             {"when": [*DAYS.strftime("%Y-%m-%d")[:-1], "soon"]},
             {"time": "when"},
             [
-                "time: when must contain dates, such as 2024-12-31; wrong: 'soon' (line 41). "
-                "Correct these rows."
+                "time: column when must contain dates, such as 2024-12-31; 1 value is not: 'soon' "
+                "(line 41). Fix it, or add it to missing_values."
             ],
         ),
         (

@@ -10,7 +10,7 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.rows import target as target_module
 from kerasrecipes.rows.cells import Cells, Notation
-from kerasrecipes.rows.target import Target, find_class_type, find_target
+from kerasrecipes.rows.target import Target, find_target
 
 NUMBERS, INTEGERS = LossKind.NUMBERS, LossKind.INTEGERS
 
@@ -266,4 +266,6 @@ def test_arrays(values: Any, task: Any, expected: Any) -> None:
     ],
 )
 def test_what_classes_of_arrays_are(values: Any, expected: str) -> None:
-    assert find_class_type(target_module.make_cells(values, "mine", "y")) == expected
+    cells = target_module.make_cells(np.repeat(values, 2), "mine", "y")
+    target, _, _ = find_target([cells], "classification", None, cells.is_known)
+    assert target.class_type == expected

@@ -79,18 +79,18 @@ def read_known_times(cells: Cells, spec: DatasetSpec) -> NDArray[Any] | None:
 
 def read_times(cells: Cells, spec: DatasetSpec) -> NDArray[Any]:
     """The time of each row, of shape (n_rows,), NaT or NaN where it is missing."""
-    found, feature = recognise_column(cells), spec.features.get(cells.name)
-    column = take_column(cells, feature) if feature else found.column
+    feature = spec.features.get(cells.name)
+    column = take_column(cells, feature) if feature else recognise_column(cells).column
     if cells.is_number and not isinstance(column, DateColumn):
         column = NumberColumn.take(cells, "float", {})
     if not isinstance(column, DateColumn | NumberColumn) or getattr(column, "is_time", False):
-        received = f"received: {cells.show_first(np.arange(len(cells.distinct)) < 1)}"
-        why, use = found.hint.partition(":")[0] or received, {"date": {"format": "%d.%m.%Y"}}
-        problem = f"time: {cells.name} must contain dates or numbers ({why}). Write how dates are"
-        problem += f" written: {write_use(cells.name, use)}; add drop if it is no input."
+        received = cells.show_first(np.arange(len(cells.distinct)) < 1)
+        use = write_use(cells.name, {"date": {"format": "%d.%m.%Y"}})
+        problem = (
+            f"time: {cells.name} must contain dates or numbers (received: {received}). Write how "
+            f"dates are written: {use}; add drop if it is no input."
+        )
         raise DataError(cells.dataset, [problem])
-    times, wrong = column.read_exact(cells)
-    if wrong.any():
-        problem = f"time: {cells.name} must contain {column.expected}; wrong: {cells.show(wrong)}."
-        raise DataError(cells.dataset, [f"{problem} Correct these rows."])
-    return times
+    if problem := column.read(cells)[1]:
+        raise DataError(cells.dataset, [f"time: {problem}"])
+    return column.read_exact(cells)[0]

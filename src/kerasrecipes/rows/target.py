@@ -163,7 +163,10 @@ def find_target(
     # Numbers by size, texts by letter.
     class_names = tuple(sorted(set(kept.tolist()), key=float if cells.is_number else str))
     _check_classes(class_names, len(kept), cells, is_asked=task is not None)
-    target = Target((column,), found, class_names, find_class_type(cells))
+    are_whole = all(re.fullmatch("-?[0-9]{1,18}", name) for name in class_names)
+    class_type: ClassType = "integer" if cells.is_number and are_whole else "text"
+    class_type = "boolean" if column.kind == "boolean" else class_type
+    target = Target((column,), found, class_names, class_type)
     return target, np.maximum(target.find_numbers(names_by_row), 0), known
 
 
@@ -211,18 +214,6 @@ def are_classes(values: NDArray[Any], name: str) -> bool:
     n_missing = sum(int((np.maximum.accumulate(slope) - slope).sum()) for slope in slopes)
     has_one_peak = n_missing <= _MOST_OUT_OF_SHAPE * int(counts.sum())
     return len(counts) < _MANY_LEVELS and not has_one_peak
-
-
-def find_class_type(cells: Cells) -> ClassType:
-    """Find the type of classes in the file: 3 and 3.0 are integers; "3" and 0.5 are texts."""
-    if BooleanColumn.recognise(cells) is not None:
-        return "boolean"
-    if not cells.is_number:
-        return "text"
-    numbers = NumberColumn(cells.name, "float").read_exact(cells)[0]
-    numbers = numbers[~np.isnan(numbers)]
-    are_whole = (np.trunc(numbers) == numbers) & (np.abs(numbers) < 2.0**63)
-    return "integer" if are_whole.all() else "text"
 
 
 def check_type(cells: Cells) -> str:

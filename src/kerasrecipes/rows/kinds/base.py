@@ -92,14 +92,12 @@ class Column(ABC):
             The arrays of ``inputs``, each of shape (n_rows,); and what is wrong with the values,
             empty if nothing is.
         """
-        if pa.types.is_null(cells.type):
-            distinct, _ = self.read_distinct(cells)
-            return [np.repeat(array[-1:], len(cells)) for array in distinct], ""
-        if not self.accepts(cells.type):
+        if not (self.accepts(cells.type) or pa.types.is_null(cells.type)):
             return [], f"column {self.name} must contain {self.expected}; its type is {cells.type}."
-        arrays, wrong = self.read_distinct(cells)
+        values, wrong = self.parse(cells)
+        wrong &= ~cells.are_kept
         if not wrong.any():
-            return [array[cells.codes] for array in arrays], ""
+            return [array[cells.codes] for array in self.split(values)], ""
         n_wrong = int(cells.counts[wrong].sum())
         are, them = ("value is not", "it") if n_wrong == 1 else ("values are not", "them")
         return [], (
@@ -107,13 +105,22 @@ class Column(ABC):
             f"{cells.show(wrong)}. Fix {them}, or add {them} to missing_values."
         )
 
+    def read_exact(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Values as ``parse`` gives them, of shape (n_rows,); and which distinct ones are wrong."""
+        values, wrong = self.parse(cells)
+        return values[cells.codes], wrong & ~cells.are_kept
+
     def accepts(self, kind: pa.DataType) -> bool:
         """Whether values of an Arrow type can be the column's."""
         return is_usable(kind) and not pa.types.is_temporal(kind)
 
     @abstractmethod
-    def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
-        """The arrays for the distinct values and, last, a missing one; and which are wrong."""
+    def parse(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The distinct values and, last, a missing one; and which are not of this kind."""
+
+    def split(self, values: NDArray[Any]) -> list[NDArray[Any]]:
+        """The arrays of ``inputs`` for parsed values."""
+        return [values]
 
     def report_wrong(self, cells: Cells, wrong: NDArray[np.bool_]) -> Finding:
         """Take a column of which all or nearly all values are of this kind.

@@ -35,6 +35,6 @@ class BooleanColumn(Column):
         column = cls(cells.name, "boolean", reason="true or false")
         return Finding(column) if is_boolean else None
 
-    def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
+    def parse(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         truths = [_TRUTHS.get(name.lower(), np.nan) for name in cells.names]
-        return [np.array([*truths, np.nan], np.float32)], np.isnan(truths)
+        return np.array([*truths, np.nan], np.float32), np.isnan(truths)

@@ -93,11 +93,11 @@ class CategoryColumn(Column):
     def accepts(self, kind: pa.DataType) -> bool:
         return is_usable(kind)
 
-    def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
+    def parse(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         names = cells.names
         if self.arguments.get("are_numbers"):
             names = [_name_number(name) for name in names]
-        return [np.array([*names, ""], dtype=object)], np.zeros(len(names), dtype=bool)
+        return np.array([*names, ""], dtype=object), np.zeros(len(names), dtype=bool)
 
     @property
     def is_hashed(self) -> bool:
@@ -120,19 +120,17 @@ class CategoryColumn(Column):
         ordered = sorted(counts, key=lambda value: (-counts[value], value))
         n_kept = min(len(ordered), self.arguments["max_tokens"])
         kept, rare = ordered[:n_kept], ordered[n_kept:]
+        is_filled = spec.missing == "most_frequent" and bool(kept)
+        has_missing = bool(n_missing) and (spec.missing_indicator or not is_filled)
         # Rows: unknown, each category, missing.
-        rows = np.zeros((n_kept + 2, max(n_kept + bool(rare) + bool(n_missing), 1)), np.float32)
+        rows = np.zeros((n_kept + 2, max(n_kept + bool(rare) + has_missing, 1)), np.float32)
         rows[1:-1, :n_kept] = np.eye(n_kept)
         if rare:
             rows[0, n_kept] = 1
-        if n_missing:
-            rows[-1, -1] = 1
-        if spec.missing == "most_frequent" and kept:
+        if is_filled:
             rows[-1] = rows[1]
-            if n_missing and not spec.missing_indicator:
-                rows = rows[:, :-1]
-            elif n_missing:
-                rows[-1, -1] = 1
+        if has_missing:
+            rows[-1, -1] = 1
         return CategoryCode(kept, rare, rows)
 
 

@@ -76,7 +76,7 @@ class DateColumn(Column):
         zone = _find_zone(cells, date_format)
         found = {**column.arguments, "format": date_format} | ({"zone": zone} if zone else {})
         column = replace(column, arguments=found)
-        dates, _ = column._read_dates(cells)
+        dates, _ = column.parse(cells)
         dates = dates[~np.isnat(dates)]
         is_time = pa.types.is_time(cells.type) or is_time_only(date_format)
         choices = _PARTS_OF_TIME if is_time else DATE_PARTS
@@ -102,14 +102,8 @@ class DateColumn(Column):
         is_dated = is_text(kind) or pa.types.is_temporal(kind)
         return is_usable(kind) and (is_dated or self.arguments["format"] is not None)
 
-    def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
-        dates, wrong = self._read_dates(cells)
-        return [compute_part(dates, part) for part in self.parts], wrong
-
-    def read_exact(self, cells: Cells) -> tuple[Dates, NDArray[np.bool_]]:
-        """Whole dates, of shape (n_rows,), NaT where missing; and which distinct ones are wrong."""
-        dates, wrong = self._read_dates(cells)
-        return dates[cells.codes], wrong
+    def split(self, values: NDArray[Any]) -> list[NDArray[Any]]:
+        return [compute_part(values, part) for part in self.parts]
 
     def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
         """Dates of far years, such as 9999-12-31, or of years to come written with two digits."""
@@ -129,7 +123,7 @@ class DateColumn(Column):
             return ""
         return self.remark_far(values, int(is_far.sum()))
 
-    def _read_dates(self, cells: Cells) -> tuple[Dates, NDArray[np.bool_]]:
+    def parse(self, cells: Cells) -> tuple[Dates, NDArray[np.bool_]]:
         """The distinct values as wall time and, last, NaT; and which of them are not dates."""
         date_format, zone = self.arguments["format"], self.arguments.get("zone")
         values, kind = cells.distinct, cells.type
@@ -147,8 +141,7 @@ class DateColumn(Column):
             other = "%H:%M" if self.is_time else None
             if other != date_format and np.isnat(dates).any():
                 dates = np.where(np.isnat(dates), parse_texts(texts, other, zone), dates)
-        wrong = np.isnat(dates) & ~cells.are_kept
-        return np.append(dates, np.datetime64("NaT", "s")), wrong
+        return np.append(dates, np.datetime64("NaT", "s")), np.isnat(dates)
 
 
 def compute_part(dates: Dates, part: str) -> NDArray[np.float32]:

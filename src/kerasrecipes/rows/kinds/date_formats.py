@@ -42,22 +42,25 @@ _DIRECTIVES = {
 }  # fmt: skip
 """Directives that texts may contain; "%q" is a quarter."""
 
-_ORDERS = (
-    *("%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
-    *("%d-%b-%Y", "%d-%B-%Y", "%b-%d-%Y", "%Y-%b-%d", "%d-%b-%y"),
-)
+
+def _vary(forms: str, marks: str) -> tuple[str, ...]:
+    """Formats with each mark in place of "-"."""
+    return tuple(form.replace("-", mark) for mark in marks for form in forms.split())
+
+
 _DATES = (
-    *(order.replace("-", mark) for mark in "-/._ " for order in _ORDERS),
+    *_vary("%Y-%m-%d %d-%m-%Y %m-%d-%Y %d-%m-%y %m-%d-%y %y-%m-%d %d-%b-%Y %d-%B-%Y", "-/._ "),
+    *_vary("%b-%d-%Y %Y-%b-%d %d-%b-%y", "-/._ "),
     *("%Y%m%d", "%y%m%d", "%d%b%Y", "%b %d, %Y", "%B %d, %Y", "%B %d %Y", "%d. %b %Y", "%d. %B %Y"),
     *("%Y. %m. %d.", "%Y. %m. %d", "%Y.%m.%d.", "%Y년 %m월 %d일", "%Y년%m월%d일", "%y년 %m월 %d일"),
     *("%Y年%m月%d日", "%A, %B %d, %Y", "%A, %d %B %Y", "%a, %d %b %Y", "%d de %B de %Y"),
     *("%Y-%m-%d(%a)", "%Y.%m.%d(%a)", "%Y.%m.%d (%a)", "%Y년 %m월 %d일 (%a)", "%Y년 %m월 %d일 %A"),
 )
 _MONTHLY = (
-    *("%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%Y년 %m월", "%Y년%m월", "%Y年%m月", "%b-%y", "%b %y"),
-    *("%b-%Y", "%b %Y", "%B-%Y", "%B %Y", "%B %y", "%Y-%b", "%Y %b", "%y-%b", "%b'%y"),
-    *("%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y/Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%qQ%Y", "%qQ %Y"),
-    *("%qQ%y", "%qQ %y", "Q%q %y", "Q%q'%y", "%Y년 %q분기", "%Y년%q분기", "%Y.%q분기"),
+    *_vary("%Y-%m %m-%Y", "-/"),
+    *_vary("%b-%Y %B-%Y %Y-%b %b-%y %B-%y %y-%b %Y-Q%q Q%q-%Y %qQ-%Y Q%q-%y %qQ-%y", "-/ "),
+    *("%YQ%q", "%qQ%Y", "%qQ%y", "%b'%y", "Q%q'%y", "%Y년 %m월", "%Y년%m월", "%Y年%m月"),
+    *("%Y년 %q분기", "%Y년%q분기", "%Y.%q분기"),
 )
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f")
 _TIMES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -94,8 +94,8 @@ class NumberStyle:
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of a feature whose numbers are written so; none for plain numbers."""
-        return {key: getattr(self, key) for key in _STYLE_KEYS
-                if getattr(self, key) != getattr(NumberStyle, key)}  # fmt: skip
+        usual = asdict(NumberStyle())
+        return {key: mark for key, mark in asdict(self).items() if mark != usual[key]}
 
     def describe(self) -> str:
         """Describe what is written beside the digits: "unit '$', thousands ','"."""
@@ -112,8 +112,8 @@ class NumberStyle:
             unit = re.escape(self.unit)
             if self.unit.isalpha() and len(self.unit) > 2:  # "1 day", "2 days"
                 unit = f"{self.unit.removesuffix('s')}s?"
-            before, after = (rf"^([+-]?) *{unit} *([+-]?)", r"\1\2"), (rf" *{unit}$", "")
-            for pattern, plain in (before, after, _NEGATIVE):
+            beside = rf"^([+-]?) *{unit} *([+-]?)| *{unit}$"
+            for pattern, plain in ((beside, r"\1\2"), _NEGATIVE):
                 body = pc.replace_substring_regex(body, pattern, plain)
         # A unit leaves no doubt that 1,000 is a number, even if training had none so large.
         usual = {".": ",", ",": "."}[self.decimal] if self.unit else None
@@ -166,8 +166,8 @@ class NumberColumn(Column):
     @property
     def style(self) -> NumberStyle:
         """How its texts are written."""
-        given = {key: self.arguments.get(key) for key in _STYLE_KEYS}
-        return NumberStyle(**{key: value for key, value in given.items() if value is not None})
+        given = {key: self.arguments[key] for key in _STYLE_KEYS if self.arguments.get(key)}
+        return NumberStyle(**given)
 
     @property
     def is_plain(self) -> bool:
@@ -220,24 +220,17 @@ class NumberColumn(Column):
         return [values.cast(pa.float32(), safe=False).to_numpy()], ""
 
     def read_exact(self, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Numbers in float64, of shape (n_rows,), NaN where missing; and which texts are wrong.
+        """Numbers in float64, of shape (n_rows,), NaN where missing; and which texts are wrong."""
+        if not cells.is_number:
+            return super().read_exact(cells)
+        numbers = cells.values.cast(pa.float64(), safe=False).to_numpy()
+        return numbers, np.zeros(0, dtype=bool)
 
-        Returns:
-            The numbers, and a mask over ``cells.distinct``; an empty one where types say that all
-            are numbers.
-        """
-        if cells.is_number:
-            numbers = cells.values.cast(pa.float64(), safe=False).to_numpy()
-            return numbers, np.zeros(0, dtype=bool)
-        numbers, wrong = self._parse(cells)
-        return numbers[cells.codes], wrong
-
-    def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
-        numbers, wrong = self._parse(cells)
+    def split(self, values: NDArray[Any]) -> list[NDArray[Any]]:
         with np.errstate(over="ignore"):
-            return [numbers.astype(np.float32)], wrong
+            return [values.astype(np.float32)]
 
-    def _parse(self, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def parse(self, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The distinct values as numbers and, last, NaN; and which of them are not numbers."""
         if pa.types.is_boolean(cells.type) or pa.types.is_null(cells.type):
             numbers = np.array(cells.distinct.to_pylist(), np.float64)
@@ -248,7 +241,7 @@ class NumberColumn(Column):
         numbers, wrong = style.parse(cells.distinct)
         # missing_values: [-999] means "-999.00" too, as it does where the file has types.
         is_missing = np.isin(numbers, cells.notation.missing.numbers)
-        return np.append(np.where(is_missing, np.nan, numbers), np.nan), wrong & ~cells.are_kept
+        return np.append(np.where(is_missing, np.nan, numbers), np.nan), wrong
 
     def fit_numbers(self, values: NDArray[Any]) -> NumberCode:
         """Learn from training rows how numbers are encoded, as the column's feature says."""

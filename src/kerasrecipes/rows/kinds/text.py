@@ -46,6 +46,6 @@ class TextColumn(Column):
     def accepts(self, kind: pa.DataType) -> bool:
         return is_text(kind)
 
-    def read_distinct(self, cells: Cells) -> tuple[list[NDArray[Any]], NDArray[np.bool_]]:
+    def parse(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         texts = np.array([*cells.names, ""], dtype=object)
-        return [texts], np.array([len(text) > LONGEST_TEXT for text in cells.names], dtype=bool)
+        return texts, np.array([len(text) > LONGEST_TEXT for text in cells.names], dtype=bool)
