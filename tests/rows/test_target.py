@@ -122,35 +122,35 @@ NUMBERS = [f"{i}.5" for i in range(30)]
         (
             ["a", "a"],
             None,
-            "target y has one class only, 'a': there is nothing to distinguish. Add rows of "
-            "other classes, or choose another target.",
+            "target y must have 2 to 1,000 classes, with several rows of each (received: 1 class "
+            "in 2 rows, such as 'a'). Choose another target.",
         ),
         (
             ["a", "b", "c"],
             None,
-            "target y has 3 classes in 3 rows, such as 'a', 'b', 'c'; it may have 1,000 at most, "
-            "with several rows of each. Choose another target.",
+            "target y must have 2 to 1,000 classes, with several rows of each (received: 3 classes "
+            "in 3 rows, such as 'a', 'b', 'c'). Choose another target.",
         ),
         (
             [1.5, 2.5],
             "classification",
-            "target y has 2 classes in 2 rows, such as '1.5', '2.5'; it may have 1,000 at most, "
-            "with several rows of each. Write task: regression if it is a number to predict, or "
-            "choose another target.",
+            "target y must have 2 to 1,000 classes, with several rows of each (received: 2 classes "
+            "in 2 rows, such as '1.5', '2.5'). Write task: regression if it is a number to "
+            "predict, or choose another target.",
         ),
         (
             [*(f"name {i}" for i in range(10)), "name 0"],
             None,
-            "target y has 10 classes in 11 rows, such as 'name 0', 'name 1', 'name 2'; it may have "
-            "1,000 at most, with several rows of each. Choose another target, or write task: "
-            "classification if they are meant.",
+            "target y must have 2 to 1,000 classes, with several rows of each (received: 10 "
+            "classes in 11 rows, such as 'name 0', 'name 1', 'name 2'). Choose another target, or "
+            "write task: classification if they are meant.",
         ),
         (
             [*range(1001), 0],
             "classification",
-            "target y has 1,001 classes in 1,002 rows, such as '0', '1', '2'; it may have 1,000 at "
-            "most, with several rows of each. Write task: regression if it is a number to "
-            "predict, or choose another target.",
+            "target y must have 2 to 1,000 classes, with several rows of each (received: 1,001 "
+            "classes in 1,002 rows, such as '0', '1', '2'). Write task: regression if it is a "
+            "number to predict, or choose another target.",
         ),
         (
             [*NUMBERS, "unknown"],
@@ -171,12 +171,6 @@ NUMBERS = [f"{i}.5" for i in range(30)]
             "target y must contain numbers; 3 values are not: 'cat' (row 10), 'dog' (row 11), "
             "'cat' (row 12). Fix them, or add them to missing_values. If these are classes, write "
             "task: classification.",
-        ),
-        (
-            ["2024-01-01", "2024-02-01"],
-            None,
-            "target y must contain numbers, texts or truth values; it contains dates from "
-            "2024-01-01 to 2024-02-01. Choose another target, or write task: classification.",
         ),
     ],
 )

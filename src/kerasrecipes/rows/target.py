@@ -16,16 +16,9 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import Task
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Notation, is_usable, name_value
-from kerasrecipes.rows.kinds import (
-    BooleanColumn,
-    CategoryColumn,
-    Column,
-    DateColumn,
-    Finding,
-    NumberColumn,
-)
+from kerasrecipes.rows.kinds import BooleanColumn, CategoryColumn, Column, Finding, NumberColumn
 from kerasrecipes.rows.loaded_table import ColumnsRead
-from kerasrecipes.rows.words import ask_meant, list_some
+from kerasrecipes.rows.words import ask_meant, count, list_some
 
 ClassType = Literal["text", "integer", "boolean"]
 """The type of classes in the file, and of predicted classes."""
@@ -34,17 +27,13 @@ MAX_CLASSES = 1000
 MAX_CODES = 20
 """Whole numbers of at most so many distinct values are classes by default."""
 
-_FEWEST_LEVELS = 6
-"""Whole numbers of fewer distinct values are always classes."""
+_FEWEST_LEVELS, _MANY_LEVELS = 6, 11
+"""Whole numbers of fewer values are always classes; of so many or more, ratings or counts if their
+frequencies differ."""
 
-_MANY_LEVELS = 11
-"""From so many on, values that differ in frequency are ratings, grades or counts."""
-
-_MOST_OUT_OF_SHAPE = 0.05
-"""The share of rows that may be missing for a histogram to rise to one peak and fall again."""
-
-_LEAST_PEAK = 1.5
-"""How often the commonest level of a rating occurs, in means over levels; class codes are even."""
+_LEAST_PEAK, _MOST_OUT_OF_SHAPE = 1.5, 0.05
+"""How often the commonest rating occurs, in means over ratings; and the share of rows that may be
+missing for a histogram to rise to one peak and fall again. Codes of classes are even."""
 
 _CLASS_WORDS = re.compile("(?i)class|label|type|species|category|클래스|레이블|라벨|종류|분류|유형")
 """Words in the name of a column of class codes."""
@@ -139,8 +128,8 @@ def find_target(
     if len(several) > 1 and task == "classification":
         names = ", ".join(cells.name for cells in several)
         problem = (
-            "target: several targets are numbers, and classification has one target (received: "
-            f"{names}). Keep one of them, or write task: regression; for labels, task: multilabel."
+            f"target: classification has one target (received: {names}). Keep one of them, or "
+            "write task: regression or task: multilabel."
         )
         raise DataError(several[0].dataset, [problem])
     if task == "multilabel" or (len(several) > 1 and not task and hint is LossKind.BINARY):
@@ -175,7 +164,7 @@ def recognise_target(cells: Cells) -> Finding:
     if check_type(cells):
         return Finding(None)
     hint = ""
-    for kind in (BooleanColumn, DateColumn, NumberColumn):
+    for kind in (BooleanColumn, NumberColumn):
         finding = kind.recognise(cells) or Finding(None)
         if finding.column is not None:
             return finding
@@ -228,12 +217,6 @@ def _find_task(cells: Cells, hint: LossKind | None) -> Task:
     """Find the task from a target's values."""
     finding = recognise_target(cells)
     column = finding.column
-    if isinstance(column, DateColumn):
-        problem = (
-            f"target {cells.name} must contain numbers, texts or truth values; it contains "
-            f"{column.reason}. Choose another target, or write task: classification."
-        )
-        raise DataError(cells.dataset, [problem])
     if isinstance(column, NumberColumn):
         numbers, _ = column.read_exact(cells)
         numbers = numbers[~np.isnan(numbers)]
@@ -248,31 +231,24 @@ def _find_task(cells: Cells, hint: LossKind | None) -> Task:
     return "classification"
 
 
-def _check_classes(
-    class_names: Sequence[str], n_rows: int, cells: Cells, *, is_asked: bool
-) -> None:
+def _check_classes(names: Sequence[str], n_rows: int, cells: Cells, *, is_asked: bool) -> None:
     """Check that there are classes to distinguish, and rows of each."""
-    n_classes, name = len(class_names), cells.name
-    if n_classes == 1:
-        problem = (
-            f"target {name} has one class only, {write_value(class_names[0])}: there is nothing to "
-            "distinguish. Add rows of other classes, or choose another target."
-        )
-        raise DataError(cells.dataset, [problem])
-    is_hopeless = n_classes == n_rows or n_classes > MAX_CLASSES
-    is_doubtful = n_classes >= _MANY_CLASSES and 2 * n_classes > n_rows and not is_asked
-    if is_hopeless or is_doubtful:
-        hint = "" if cells.is_number else recognise_target(cells).hint
-        remedy = f"Note: {hint}. Or choose" if hint else "Choose"
-        if cells.is_number:
-            remedy = "Write task: regression if it is a number to predict, or choose"
-        meant = "" if is_hopeless else ", or write task: classification if they are meant"
-        problem = (
-            f"target {name} has {n_classes:,} classes in {n_rows:,} rows, such as "
-            f"{', '.join(map(write_value, class_names[:3]))}; it may have {MAX_CLASSES:,} at most, "
-            f"with several rows of each. {remedy} another target{meant}."
-        )
-        raise DataError(cells.dataset, [problem])
+    n = len(names)
+    is_hopeless = n in (1, n_rows) or n > MAX_CLASSES
+    is_doubtful = n >= _MANY_CLASSES and 2 * n > n_rows and not is_asked
+    if not (is_hopeless or is_doubtful):
+        return
+    hint = "" if cells.is_number else recognise_target(cells).hint
+    remedy = f"Note: {hint}. Or choose" if hint else "Choose"
+    if cells.is_number:
+        remedy = "Write task: regression if it is a number to predict, or choose"
+    meant = "" if is_hopeless else ", or write task: classification if they are meant"
+    problem = (
+        f"target {cells.name} must have 2 to {MAX_CLASSES:,} classes, with several rows of each "
+        f"(received: {count(n, 'class')} in {count(n_rows, 'row')}, such as "
+        f"{', '.join(map(write_value, names[:3]))}). {remedy} another target{meant}."
+    )
+    raise DataError(cells.dataset, [problem])
 
 
 def make_cells(values: NDArray[Any], dataset: str, name: str) -> Cells:

@@ -336,22 +336,21 @@ TIMES = 1_700_000_000 + 60 * np.arange(60)
 
 
 @pytest.mark.parametrize(
-    ("values", "counts"),
+    "values",
     [
-        (TIMES, (60, 29)),
-        (TIMES.astype(np.float64), (60, 29)),
-        ([*TIMES.tolist(), None, 1_700_000_000], (60, 29)),
-        ([*TIMES.astype(str), None], (60, 29)),
-        ([2**24, 2**24 + 1], (2, 1)),
-        ([1e9 + 0.25, 1e9 + 0.5], (2, 1)),
-        ([Decimal("1700000000.01"), Decimal("1700000000.02")], (2, 1)),
+        TIMES,
+        TIMES.astype(np.float64),
+        [*TIMES.tolist(), None, 1_700_000_000],
+        [*TIMES.astype(str), None],
+        [2**24, 2**24 + 1],
+        [1e9 + 0.25, 1e9 + 0.5],
+        [Decimal("1700000000.01"), Decimal("1700000000.02")],
     ],
 )
-def test_values_that_float32_merges_are_counted(values: Any, counts: tuple[int, int]) -> None:
+def test_values_that_float32_merges(values: Any) -> None:
     assert find_remark(values) == (
         "c: float32, in which networks compute, cannot distinguish numbers so large and so close "
-        f"together: {counts[0]} distinct values become {counts[1]}. Subtract a fixed number from "
-        "each, here and in rows to predict alike."
+        "together. Subtract a fixed number from each, here and in rows to predict alike."
     )
 
 

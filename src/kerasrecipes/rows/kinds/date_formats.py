@@ -16,25 +16,17 @@ from numpy.typing import NDArray
 Dates = NDArray[np.datetime64]
 
 _LONG_MONTHS = (
-    "january|february|march|april|may|june|july|august|september|october|november|december",
-    "januar|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember",
-    "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
-    "enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre",
+    "january|february|march|april|may|june|july|august|september|october|november|december|"
+    "januar|februar|märz|mai|juni|juli|oktober|dezember"
 )
-_SHORT_MONTHS = (
-    "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec",
-    "janv|fév|mär|avr|mai|juin|juil|août|sept|okt|nov|dez",
-    "ene|févr|mars|abr|mayo|jun|jul|ago|set|out|nov|déc",
-)
-"""From January to December; English, German, French and Spanish, whatever the locale."""
-_MONTHS = {
-    word: month
-    for words in (*_LONG_MONTHS, *_SHORT_MONTHS)
-    for month, word in enumerate(words.split("|"), 1)
-}
+_SHORT_MONTHS = "jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sept?|oct|okt|nov|dec|dez"
+"""English or German, whatever the locale."""
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS_BY_START = {name: month for month, name in enumerate(_MONTHS, 1)}
+_MONTHS_BY_START |= {"mär": 3, "mai": 5, "okt": 10, "dez": 12}
 _DIRECTIVES = {
     "%Y": r"\d{4}", "%y": r"\d{2}", "%q": "[1-4]", "%m": r"\d{1,2}", "%d": r"\d{1,2}",
-    "%b": "|".join(_SHORT_MONTHS), "%B": "|".join(_LONG_MONTHS),
+    "%b": _SHORT_MONTHS, "%B": _LONG_MONTHS,
     "%a": "mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|[월화수목금토일月火水木金土日]",
     "%A": "monday|tuesday|wednesday|thursday|friday|saturday|sunday|[월화수목금토일]요일",
     "%H": r"\d{1,2}", "%I": r"\d{1,2}", "%M": r"\d{2}", "%S": r"\d{2}", "%f": r"\d{1,6}",
@@ -53,7 +45,7 @@ _DATES = (
     *_vary("%b-%d-%Y %Y-%b-%d %d-%b-%y", "-/._ "),
     *("%Y%m%d", "%y%m%d", "%d%b%Y", "%b %d, %Y", "%B %d, %Y", "%B %d %Y", "%d. %b %Y", "%d. %B %Y"),
     *("%Y. %m. %d.", "%Y. %m. %d", "%Y.%m.%d.", "%Y년 %m월 %d일", "%Y년%m월%d일", "%y년 %m월 %d일"),
-    *("%Y年%m月%d日", "%A, %B %d, %Y", "%A, %d %B %Y", "%a, %d %b %Y", "%d de %B de %Y"),
+    *("%Y年%m月%d日", "%A, %B %d, %Y", "%A, %d %B %Y", "%a, %d %b %Y"),
     *("%Y-%m-%d(%a)", "%Y.%m.%d(%a)", "%Y.%m.%d (%a)", "%Y년 %m월 %d일 (%a)", "%Y년 %m월 %d일 %A"),
 )
 _MONTHLY = (
@@ -184,8 +176,9 @@ def _read_days(fields: Mapping[str, pa.Array]) -> tuple[Dates, NDArray[np.bool_]
         year = _read_field(fields, "y", 70)
         year = year + np.where(year < 69, 2000, 1900)
     if names := fields.get("b", fields.get("B")):
-        places = pc.index_in(pc.utf8_lower(names), pa.array(_MONTHS)).fill_null(0).to_numpy()
-        month = np.array([*_MONTHS.values()])[places]
+        starts = pc.utf8_slice_codeunits(pc.utf8_lower(names), 0, 3)
+        places = pc.index_in(starts, pa.array(_MONTHS_BY_START)).fill_null(0).to_numpy()
+        month = np.array([*_MONTHS_BY_START.values()])[places]
     if "q" in fields:
         month = 3 * _read_field(fields, "q", 1) - 2
     first = (12 * (year - 1970) + month - 1).astype("M8[M]")

@@ -273,8 +273,18 @@ class NumberColumn(Column):
                 exact = self.read_exact(cells)[0][arrays[0] == value][0]
                 return self.remark_far([int(exact) if exact.is_integer() else float(exact)], n_rows)
         # Few columns are so coarse that their exact numbers are needed.
-        is_coarse = np.spacing(np.abs(values).max()) > _COARSE * values.std(dtype=np.float64)
-        return self._find_merged(cells) if is_coarse else ""
+        if np.spacing(np.abs(values).max()) <= _COARSE * values.std(dtype=np.float64):
+            return ""
+        exact = self.read_exact(cells)[0]
+        exact = exact[np.isfinite(exact)]
+        is_one_number = np.ptp(exact) <= _FLOAT64_NOISE * np.abs(exact).max()
+        if is_one_number or len(np.unique(exact.astype(np.float32))) == len(np.unique(exact)):
+            return ""
+        return (
+            f"{self.name}: float32, in which networks compute, cannot distinguish numbers so large "
+            "and so close together. Subtract a fixed number from each, here and in rows to predict "
+            "alike."
+        )
 
     def _are_days(self, cells: Cells) -> bool:
         """Whether numbers are days, such as 20241231."""
@@ -283,19 +293,6 @@ class NumberColumn(Column):
         texts = pa.array(numbers.astype(np.int64)).cast(pa.string())
         is_whole = bool((numbers % 1 == 0).all()) and len(numbers) >= _FEWEST_DAYS
         return is_whole and not np.isnat(parse_texts(texts, "%Y%m%d")).any()
-
-    def _find_merged(self, cells: Cells) -> str:
-        """A remark on numbers too large and too close together for float32."""
-        exact = self.read_exact(cells)[0]
-        exact = exact[np.isfinite(exact)]
-        n_distinct, n_left = len(np.unique(exact)), len(np.unique(exact.astype(np.float32)))
-        if n_left == n_distinct or np.ptp(exact) <= _FLOAT64_NOISE * np.abs(exact).max():
-            return ""
-        return (
-            f"{self.name}: float32, in which networks compute, cannot distinguish numbers so large "
-            f"and so close together: {n_distinct:,} distinct values become {n_left:,}. Subtract a "
-            "fixed number from each, here and in rows to predict alike."
-        )
 
 
 def find_row_number(cells: Cells) -> str:
