@@ -34,12 +34,10 @@ def find_columns(
         text: How a first layer takes columns of text; None leaves free text out.
 
     Returns:
-        The columns that are used, in the table's order; and pairs of a column that is not used and
-        the reason.
+        The columns that are used, in the table's order; and pairs of another column and the reason.
 
     Raises:
-        DataError: The recipe names columns that are not there, a column of numbers has a few cells
-            that are none, or no column is left; it lists all.
+        DataError: The recipe does not fit the columns; it lists everything.
     """
     names = table.names
     # A series has its target's past among the inputs.

@@ -11,11 +11,9 @@ import pyarrow as pa
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.rows.cells import Cells, is_usable
 from kerasrecipes.rows.kinds.base import Column, Finding, NumberCode
-from kerasrecipes.rows.kinds.boolean import BooleanColumn
-from kerasrecipes.rows.kinds.category import CategoryColumn
+from kerasrecipes.rows.kinds.category import BooleanColumn, CategoryColumn, TextColumn
 from kerasrecipes.rows.kinds.date import DateColumn
 from kerasrecipes.rows.kinds.number import NumberColumn, find_fill, find_row_number
-from kerasrecipes.rows.kinds.text import TextColumn
 
 __all__ = [
     "BooleanColumn",

@@ -1,4 +1,4 @@
-"""Columns of categories: a few distinct texts, numbers or codes."""
+"""Columns of words: truth values, categories, which may be codes, and free text."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.cells import Cells, is_usable, name_value
+from kerasrecipes.rows.cells import Cells, is_text, is_usable, name_value
 from kerasrecipes.rows.kinds.base import Column, Finding
 from kerasrecipes.rows.kinds.number import are_plain_numbers
+from kerasrecipes.rows.limits import LONGEST_TEXT
 from kerasrecipes.rows.words import count, write_use
 
 FEW_VALUES = 100
@@ -24,9 +25,38 @@ FEW_VALUES = 100
 _FEWEST_ROWS_UNLIKE = 20
 """From so many rows on, texts of which none recurs are not categories."""
 
+_FEWEST_WORDS = 5
+"""Names and addresses have fewer on average."""
+
+_TRUTHS = dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), 1.0)
+_TRUTHS |= dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), 0.0)
 
 _LOOKED_UP = "category, up to {max_tokens:,} values"
 _HASHED = "category, hashed to {num_bins:,} values"
+
+
+class BooleanColumn(Column):
+    """True or false, as 1 and 0 of dtype float32; NaN where a value is missing."""
+
+    kind: ClassVar[str] = "boolean"
+    words: ClassVar[Mapping[str, str]] = {"boolean": "true or false"}
+
+    @property
+    def expected(self) -> str:
+        return "true or false (or yes and no, 1 and 0)"
+
+    @classmethod
+    def recognise(cls, cells: Cells) -> Finding | None:
+        """Recognise a column of Arrow's truth values, or of the words true and false."""
+        is_boolean = pa.types.is_boolean(cells.type)
+        if cells.is_text and not cells.is_category and len(cells.names) <= 6:
+            is_boolean = {name.lower() for name in cells.names} <= {"true", "false"}
+        column = cls(cells.name, "boolean", reason="true or false")
+        return Finding(column) if is_boolean else None
+
+    def parse(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        truths = [_TRUTHS.get(name.lower(), np.nan) for name in cells.names]
+        return np.array([*truths, np.nan], np.float32), np.isnan(truths)
 
 
 @dataclass(frozen=True)
@@ -87,8 +117,8 @@ class CategoryColumn(Column):
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
         column = super().take(cells, feature, arguments)
         are_numbers = cells.is_number or (cells.is_text and are_plain_numbers(cells.distinct))
-        found = {"are_numbers": True} if are_numbers else {}
-        return replace(column, arguments={**column.arguments, **found})
+        found = {**column.arguments, "are_numbers": True}
+        return replace(column, arguments=found) if are_numbers else column
 
     def accepts(self, kind: pa.DataType) -> bool:
         return is_usable(kind)
@@ -132,6 +162,37 @@ class CategoryColumn(Column):
         if has_missing:
             rows[-1, -1] = 1
         return CategoryCode(kept, rare, rows)
+
+
+class TextColumn(Column):
+    """Texts, of dtype object; "" where one is missing."""
+
+    kind: ClassVar[str] = "text"
+    words: ClassVar[Mapping[str, str]] = {"text": "text, vectorised ({output_mode})"}
+    model_input: ClassVar[str] = "texts"
+
+    @property
+    def expected(self) -> str:
+        return f"texts of at most {LONGEST_TEXT >> 20} MB"
+
+    @classmethod
+    def recognise(cls, cells: Cells) -> Finding | None:
+        """Recognise texts of many words that hardly recur; ``features`` must ask for them."""
+        if not cells.is_text or cells.is_category or cells.n_values < _FEWEST_ROWS_UNLIKE:
+            return None
+        n_words = float(np.mean([len(text.split()) for text in cells.names]))
+        if n_words < _FEWEST_WORDS or 2 * len(cells.names) <= cells.n_values:
+            return None
+        reason = f"free text, {n_words:.0f} words on average"
+        column = replace(cls.take(cells, "text", {}), reason=reason)
+        return Finding(column, reason, f"to use it: {write_use(cells.name, 'text')}")
+
+    def accepts(self, kind: pa.DataType) -> bool:
+        return is_text(kind)
+
+    def parse(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        texts = np.array([*cells.names, ""], dtype=object)
+        return texts, np.array([len(text) > LONGEST_TEXT for text in cells.names], dtype=bool)
 
 
 def _name_number(text: str) -> str:

@@ -232,13 +232,12 @@ class NumberColumn(Column):
 
     def parse(self, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The distinct values as numbers and, last, NaN; and which of them are not numbers."""
-        if pa.types.is_boolean(cells.type) or pa.types.is_null(cells.type):
-            numbers = np.array(cells.distinct.to_pylist(), np.float64)
-            return np.append(numbers, np.nan), np.zeros(len(numbers), dtype=bool)
-        style = self.style
+        style, texts = self.style, cells.distinct
         if self.is_plain:  # the file's own marks, such as a decimal comma
             style = NumberStyle(None, cells.notation.decimal, cells.notation.thousands)
-        numbers, wrong = style.parse(cells.distinct)
+        if pa.types.is_boolean(cells.type):
+            texts = texts.cast(pa.int8())
+        numbers, wrong = style.parse(texts)
         # missing_values: [-999] means "-999.00" too, as it does where the file has types.
         is_missing = np.isin(numbers, cells.notation.missing.numbers)
         return np.append(np.where(is_missing, np.nan, numbers), np.nan), wrong
@@ -263,7 +262,7 @@ class NumberColumn(Column):
         if not len(values):
             return ""
         lowest, highest = values.min(), values.max()
-        if cells.is_number and _DAYS[0] <= lowest and highest <= _DAYS[1] and self._are_days(cells):
+        if _DAYS[0] <= lowest and highest <= _DAYS[1] and self._are_days(cells):
             use = write_use(self.name, {"date": {"format": "%Y%m%d"}})
             return f"{self.name}: the numbers look like dates. If they are, write {use}."
         for value in (lowest, highest):
@@ -278,7 +277,7 @@ class NumberColumn(Column):
         exact = self.read_exact(cells)[0]
         exact = exact[np.isfinite(exact)]
         is_one_number = np.ptp(exact) <= _FLOAT64_NOISE * np.abs(exact).max()
-        if is_one_number or len(np.unique(exact.astype(np.float32))) == len(np.unique(exact)):
+        if is_one_number or len(np.unique(self.split(exact)[0])) == len(np.unique(exact)):
             return ""
         return (
             f"{self.name}: float32, in which networks compute, cannot distinguish numbers so large "
@@ -288,11 +287,9 @@ class NumberColumn(Column):
 
     def _are_days(self, cells: Cells) -> bool:
         """Whether numbers are days, such as 20241231."""
-        numbers = np.unique(self.read_exact(cells)[0])
-        numbers = numbers[np.isfinite(numbers)]
-        texts = pa.array(numbers.astype(np.int64)).cast(pa.string())
-        is_whole = bool((numbers % 1 == 0).all()) and len(numbers) >= _FEWEST_DAYS
-        return is_whole and not np.isnat(parse_texts(texts, "%Y%m%d")).any()
+        texts = pa.array(cells.names, pa.string())
+        is_day = ~np.isnat(parse_texts(texts, "%Y%m%d"))
+        return len(texts) >= _FEWEST_DAYS and bool(is_day.all())
 
 
 def find_row_number(cells: Cells) -> str:
