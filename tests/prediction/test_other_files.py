@@ -176,7 +176,7 @@ def test_evaluate_leaves_out_what_train_would_leave_out(
     houses.to_csv("in.csv", index=False)
     run = evaluate(load("two"), "in.csv")
     assert run.info["warnings"] == [
-        "2 of 80 rows are left out: one of price, rent is missing.",
+        "2 of 80 rows are left out: target price, rent is missing.",
         "5 of 80 rows are left out: values are missing (area).",
     ]
     kept = [str(i) for i in range(80) if i % 17 and i not in (3, 79)]

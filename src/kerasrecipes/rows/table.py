@@ -326,10 +326,10 @@ def _refuse_gaps(
     # A series needs every row.
     drop = "" if spec.timeseries else ", leave these rows out with missing: drop"
     if not known.all():
-        rows = np.flatnonzero(~known)
+        rows, names = np.flatnonzero(~known), ", ".join(cells.name for cells in targets)
         words = " ".join(["", *filter(None, map(describe_words, targets))])
         yield (
-            f"{_name_targets(targets)} missing in {len(rows):,} of {count(len(known), 'row')} "
+            f"target {names} is missing in {len(rows):,} of {count(len(known), 'row')} "
             f"({targets[0].locate(rows)}). Fill it in{drop.replace(',', ', or')}.{words}"
         )
     if read.gaps and spec.missing == "error":
@@ -346,9 +346,9 @@ def _count_left_out(
     targets: Sequence[Cells],
 ) -> dict[str, int]:
     """How many rows are left out, by the reason."""
-    counts = {f"values are missing ({', '.join(read.gaps)})": int((known & ~keep).sum())}
-    if targets:
-        counts = {f"{_name_targets(targets)} missing": int((~known).sum())} | counts
+    names = ", ".join(cells.name for cells in targets)
+    counts = {f"target {names} is missing": int((~known).sum())}
+    counts[f"values are missing ({', '.join(read.gaps)})"] = int((known & ~keep).sum())
     return {reason: n for reason, n in counts.items() if n}
 
 
@@ -403,11 +403,6 @@ def _check_names(
             yield f"--id: there is no column '{name}'. {suggest(name, table.names)}".rstrip()
         elif pa.types.is_nested(table.take_cells(name).type):
             yield f"--id: column {name} contains lists or objects. Remove it."
-
-
-def _name_targets(targets: Sequence[Cells]) -> str:
-    names = [cells.name for cells in targets]
-    return f"target {names[0]} is" if len(names) == 1 else f"one of {', '.join(names)} is"
 
 
 def describe_words(cells: Cells) -> str:

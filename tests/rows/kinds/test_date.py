@@ -194,6 +194,15 @@ def test_times_without_a_date(texts: list[str], parts: tuple[str, ...], expected
     assert read(column, texts) == expected
 
 
+def test_whole_numbers_may_be_days() -> None:
+    days = [20240101, 20240215, 20240320, 20240402, 20241231]
+    column = recognise([*days, None]).column
+    assert (column.kind, column.arguments["format"]) == ("date", "%Y%m%d")
+    assert read(make_date("month", date_format="%Y%m%d"), days) == [1, 2, 3, 4, 12]
+    assert recognise([*days, 20241399]).column.kind == "number"
+    assert recognise(days[:4]).column.kind == "number"
+
+
 def test_24_00_is_the_end_of_its_day() -> None:
     texts = ["2024-02-29 23:00", "2024-02-29 24:00", "2024-02-29 24:00:00"]
     assert read(make_date("month", "day", "hour"), texts) == [[2, 3, 3], [29, 1, 1], [23, 0, 0]]

@@ -305,11 +305,6 @@ def test_numbers_in_another_unit_are_refused() -> None:
             "c: 2147483647 is far from all other values and occurs in 2 rows. If it "
             "means missing, write missing_values: [2147483647] and missing: median.",
         ),
-        (
-            [20240101, 20240215, 20240320, 20240402, 20241231],
-            "c: the numbers look like dates. If they are, write features: {c: {date: {format: "
-            "'%Y%m%d'}}}.",
-        ),
         ([*(f"${i}" for i in range(20, 60)), "30.5", "20.25", "40.5", "0"], ""),
         ([2013.25, 2013.5, 2012.917, 2013.0, 2013.083], ""),
         ([2013.5, 2014.5, 2015.0, 2016.5, 2017.0], ""),

@@ -26,6 +26,7 @@ from kerasrecipes.rows.words import SHOWN, write_use
 DATE_PARTS: tuple[str, ...] = ("year", "month", "day", "weekday", "hour", "minute", "second")
 _PARTS_OF_TIME = DATE_PARTS[4:]
 _OFFSET = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$"
+_DAYS, _FEWEST_DAYS = (1900_01_01, 2100_12_31), 5
 _FAR_YEARS = (1901, 2199)
 """Dates of years outside these are seldom real dates: 9999-12-31 means "no end"."""
 
@@ -47,6 +48,8 @@ class DateColumn(Column):
         """Recognise dates by their type, or texts that are dates in one format."""
         if pa.types.is_temporal(cells.type) and is_usable(cells.type):
             return Finding(cls.take(cells, "date", {}))
+        if pa.types.is_integer(cells.type) and not cells.is_category:
+            return cls._recognise_numbers(cells)
         if not cells.is_text or cells.is_category or not (readings := read_in_formats(cells.names)):
             return None
         best, *others = readings
@@ -62,6 +65,16 @@ class DateColumn(Column):
             hint = f"say which of {write_value(cells.names[0])} is the day: {use}"
             return Finding(None, hint=hint)
         return cls.take(cells, "date", {"format": best.date_format}).report_wrong(cells, wrong)
+
+    @classmethod
+    def _recognise_numbers(cls, cells: Cells) -> Finding | None:
+        """Recognise whole numbers that are all days, such as 20241231."""
+        lowest, highest = pc.min_max(cells.values).as_py().values()
+        if lowest is None or lowest < _DAYS[0] or highest > _DAYS[1]:
+            return None
+        column = cls.take(cells, "date", {"format": "%Y%m%d"})
+        are_days = len(cells.names) >= _FEWEST_DAYS and not column.parse(cells)[1].any()
+        return Finding(column) if are_days else None
 
     @classmethod
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:

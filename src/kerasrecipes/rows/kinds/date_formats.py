@@ -88,35 +88,14 @@ class Reading(NamedTuple):
     """Texts read in one format.
 
     Attributes:
+        rank: Lower is better; equal ranks mean that the texts do not show which format is right.
         date_format: For ``strptime``; "%q" is a quarter; None is ISO 8601.
         dates: Of shape (n_texts,); NaT where a text does not fit.
     """
 
+    rank: tuple[int, int, bool]
     date_format: str | None
     dates: Dates
-
-    @property
-    def years(self) -> NDArray[np.int64]:
-        """The years of the dates, ascending."""
-        years = np.unique(self.dates[~np.isnat(self.dates)].astype("M8[Y]"))
-        return years.astype(np.int64) + 1970
-
-    @property
-    def rank(self) -> tuple[int, int, bool]:
-        """Lower is better; equal ranks mean that the texts do not show which format is right.
-
-        Years are few: read the wrong way round, the 31 days of a month are 31 years.
-        """
-        n_misfits = int(np.isnat(self.dates).sum())
-        return n_misfits, len(self.years), str(self.date_format).startswith("%y")
-
-    @property
-    def are_days(self) -> bool:
-        """Whether what was read as years of two digits is rather days of the month, 1 to 31."""
-        if not _MONTH_OF_YEAR.fullmatch(str(self.date_format)) or not len(self.years):
-            return False
-        first, last = self.years[[0, -1]]
-        return bool(first > 2000 and last <= 2031 and last - first >= _FEWEST_YEARS_OF_DAYS)
 
 
 def read_in_formats(texts: Sequence[str]) -> list[Reading]:
@@ -132,11 +111,25 @@ def read_in_formats(texts: Sequence[str]) -> list[Reading]:
     for date_format, n in counts.most_common(_MOST_CANDIDATES):
         if n < _FEWEST_FITTING * len(sample):
             break
-        new = Reading(date_format, parse_texts(pa.array(texts, pa.string()), date_format))
-        is_old = any(np.array_equal(new.dates, old.dates, equal_nan=True) for old in readings)
-        if not is_old and not new.are_days:
-            readings.append(new)
+        dates = parse_texts(pa.array(texts, pa.string()), date_format)
+        is_old = any(np.array_equal(dates, old.dates, equal_nan=True) for old in readings)
+        if not is_old and (rank := _rank(date_format, dates)):
+            readings.append(Reading(rank, date_format, dates))
     return sorted(readings, key=lambda reading: reading.rank)
+
+
+def _rank(date_format: str | None, dates: Dates) -> tuple[int, int, bool] | None:
+    """Rank a format; None where years of two digits are rather days of a month, 1 to 31.
+
+    Years are few: read the wrong way round, the 31 days of a month are 31 years.
+    """
+    is_misfit = np.isnat(dates)
+    years = np.unique(dates[~is_misfit].astype("M8[Y]")).astype(np.int64) + 1970
+    first, last = (years[0], years[-1]) if len(years) else (0, 0)
+    are_days = first > 2000 and last <= 2031 and last - first >= _FEWEST_YEARS_OF_DAYS
+    if are_days and _MONTH_OF_YEAR.fullmatch(str(date_format)):
+        return None
+    return int(is_misfit.sum()), len(years), str(date_format).startswith("%y")
 
 
 def parse_texts(texts: pa.Array, date_format: str | None, zone: str | None = None) -> Dates:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Notation, is_text
 from kerasrecipes.rows.kinds.base import Column, Finding, NumberCode
-from kerasrecipes.rows.kinds.date_formats import parse_texts
 from kerasrecipes.rows.words import write_use
 
 FEW_NUMBERS = 20
@@ -25,7 +24,6 @@ FEW_NUMBERS = 20
 _MOST_LOOKED_AT = 2_000
 _RARE = 0.01
 _FEWEST_BESIDE_SENTINEL = 5
-_DAYS, _FEWEST_DAYS = (1900_00_00, 2100_12_31), 5
 _COARSE = 1e-3
 """Where float32's steps are less of the standard deviation, they hardly affect a network."""
 _FLOAT64_NOISE = 1e-12
@@ -257,15 +255,11 @@ class NumberColumn(Column):
         return NumberCode(bounds=tuple(map(float, bounds[bounds > known.min(initial=np.inf)])))
 
     def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
-        """What hardly belongs here: dates, a value far from all others, or too fine differences."""
+        """A value far from all others, or differences that are too fine."""
         values = arrays[0][np.isfinite(arrays[0])]
         if not len(values):
             return ""
-        lowest, highest = values.min(), values.max()
-        if _DAYS[0] <= lowest and highest <= _DAYS[1] and self._are_days(cells):
-            use = write_use(self.name, {"date": {"format": "%Y%m%d"}})
-            return f"{self.name}: the numbers look like dates. If they are, write {use}."
-        for value in (lowest, highest):
+        for value in (values.min(), values.max()):
             others = values[values != value]
             n_rows = len(values) - len(others)
             if n_rows > 1 and len(others) and _is_far(value, n_rows, others):
@@ -284,12 +278,6 @@ class NumberColumn(Column):
             "and so close together. Subtract a fixed number from each, here and in rows to predict "
             "alike."
         )
-
-    def _are_days(self, cells: Cells) -> bool:
-        """Whether numbers are days, such as 20241231."""
-        texts = pa.array(cells.names, pa.string())
-        is_day = ~np.isnat(parse_texts(texts, "%Y%m%d"))
-        return len(texts) >= _FEWEST_DAYS and bool(is_day.all())
 
 
 def find_row_number(cells: Cells) -> str:
