@@ -125,18 +125,17 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str]]] = [
         "houses",
         lambda frame: frame.rename(columns={"price": "Price", "area": "aera"}),
         [
-            "columns are missing: area (is it 'aera'?). Add them, or rename your columns. "
-            "The columns: id, rooms, aera, town, sold, garden, Price, rent, dear.",
-            "in.csv has no column 'price' (the target). evaluate needs it; predict does not. "
-            "Did you mean 'Price'?",
+            "columns are missing: area (is it 'aera'?), price (is it 'Price'?). Add them, or "
+            "rename your columns. The columns: id, rooms, aera, town, sold, garden, Price, rent, "
+            "dear.",
         ],
     ),
     (
         "two",
         lambda frame: frame.dropna().drop(columns=["price", "rent"]),
         [
-            "in.csv has no column 'price' (the target). evaluate needs it; predict does not.",
-            "in.csv has no column 'rent' (the target). evaluate needs it; predict does not.",
+            "columns are missing: price, rent. Add them, or rename your columns. The columns: id, "
+            "rooms, area, town, sold, garden, dear.",
         ],
     ),
     (

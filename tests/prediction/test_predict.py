@@ -237,10 +237,9 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         lambda frame: frame.rename(columns={"rooms": "Rooms", "town": "twon"}),
         ["ids"],
         [
-            "columns are missing: rooms (is it 'Rooms'?), town (is it 'twon'?). Add them, or "
-            "rename your columns. The columns: id, Rooms, area, twon, sold, garden, price, "
-            "rent, dear.",
-            "--id: there is no column 'ids'. Did you mean 'id'?",
+            "columns are missing: rooms (is it 'Rooms'?), town (is it 'twon'?), ids (is it 'id'?). "
+            "Add them, or rename your columns. The columns: id, Rooms, area, twon, sold, garden, "
+            "price, rent, dear.",
         ],
     ),
     (

@@ -15,7 +15,7 @@ from kerasrecipes.memory import find_free_memory
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.recipe.suggest import find_meant, suggest
+from kerasrecipes.recipe.suggest import find_meant
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.columns import ROLES, check_names, find_columns
@@ -31,7 +31,7 @@ from kerasrecipes.rows.roles import add_roles, read_known_times
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.series import iterate_windows, make_series
 from kerasrecipes.rows.target import check_type, find_target, read_weights
-from kerasrecipes.rows.words import ask_meant, count, list_columns, list_some
+from kerasrecipes.rows.words import count, list_columns, list_some
 
 ROWS_AT_ONCE = 65_536
 
@@ -261,7 +261,7 @@ class Table(Rows):
     ) -> Piece:
         """Read rows by a schema, with the checks of training."""
         targets = schema.target.columns if with_target else ()
-        problems = [*_check_names(table, schema, targets, ids)]
+        problems = [*_check_names(table, (*schema.columns, *targets), ids)]
         there = [column for column in schema.columns if column.name in table.names]
         read = table.read_columns(there)
         problems += [*read.problems, *read.infinite]
@@ -367,22 +367,23 @@ def _collecting(problems: list[str]) -> Iterator[None]:
 
 
 def _gather(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
-    """Join small pieces to ``n_rows`` rows or more; a change of types ends a piece early."""
+    """Cut large pieces, and join small ones; a change of types ends a piece early."""
     held: list[pa.Table] = []
     for piece in pieces:
-        if held and (sum(map(len, held)) >= n_rows or held[0].schema != piece.schema):
-            yield pa.concat_tables(held)
-            held = []
-        held.append(piece)
+        for start in range(0, max(1, len(piece)), n_rows):
+            if held and (sum(map(len, held)) >= n_rows or held[0].schema != piece.schema):
+                yield pa.concat_tables(held)
+                held = []
+            held.append(piece.slice(start, n_rows))
     if held:
         yield pa.concat_tables(held)
 
 
 def _check_names(
-    table: LoadedTable, schema: Schema, targets: Sequence[Column], ids: Sequence[str]
+    table: LoadedTable, columns: Sequence[Column], ids: Sequence[str]
 ) -> Iterator[str]:
     """Check the columns of rows for a trained model."""
-    needed = [column.name for column in schema.columns]
+    needed = [*dict.fromkeys([*(column.name for column in columns), *ids])]
     others = [name for name in table.names if name not in needed]
     missing = [
         f"{name} (is it '{meant}'?)" if (meant := find_meant(name, others)) else name
@@ -394,14 +395,8 @@ def _check_names(
             f"columns are missing: {', '.join(missing)}. Add them, or rename your columns. "
             f"{list_columns(table.names)}"
         )
-    for name in (column.name for column in targets):
-        if name not in table.names:
-            problem = f"{table.name} has no column '{name}' (the target). evaluate needs it; "
-            yield f"{problem}predict does not.{ask_meant(name, others)}"
     for name in ids:
-        if name not in table.names:
-            yield f"--id: there is no column '{name}'. {suggest(name, table.names)}".rstrip()
-        elif pa.types.is_nested(table.take_cells(name).type):
+        if name in table.names and pa.types.is_nested(table.take_cells(name).type):
             yield f"--id: column {name} contains lists or objects. Remove it."
 
 
