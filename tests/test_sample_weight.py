@@ -241,21 +241,6 @@ def test_a_part_without_weights_is_as_keras_s_validation_data_without_them(
     assert run.metrics["validation"]["mae"] == pytest.approx(run.history["val_mae"][-1])
 
 
-@pytest.mark.parametrize("is_input", [True, False])
-def test_a_column_of_that_name_is_pointed_out_where_it_is_an_input(
-    make_recipe, tmp_path: Path, is_input: bool
-):
-    table = make_table().rename(columns={"w": "sample_weight"})
-    write(tmp_path, table)
-    weighs = {} if is_input else {"sample_weight": "sample_weight"}
-    dataset = {"path": "rows.csv", "target": "y", "drop": ["kind"]} | weighs
-    warnings = load_for(make_recipe(**(LINEAR | {"dataset": dataset}))).warnings
-    assert [*warnings] == [
-        "column sample_weight is an input. To weigh rows by it, write sample_weight: "
-        "sample_weight under dataset."
-    ] * is_input
-
-
 @pytest.mark.parametrize(
     ("arrays", "asked", "message"),
     [

@@ -255,9 +255,10 @@ def test_numbers_or_dates_with_a_few_words_stop_training() -> None:
             {"a": [None], "b": [1], "y": [0]},
             {"crosses": [{"feature_names": ["a", "b"], "crossing_dim": 8}]},
             [
-                "crosses: 'a' is left out: no values.",
-                "crosses: 'b' is a number, and only categories are crossed; to use it: features: "
-                "{b: integer_categorical}.",
+                "crosses: 'a' is not used as a category; to use it so: features: {a: "
+                "integer_categorical}.",
+                "crosses: 'b' is not used as a category; to use it so: features: {b: "
+                "integer_categorical}.",
             ],
         ),
         (

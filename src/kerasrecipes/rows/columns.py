@@ -133,16 +133,11 @@ def _check_used(
     if not used:
         why = "".join(f" {name} is left out: {reason}." for name, reason in left_out[:5])
         yield f"no column is left to learn from.{why} Keep at least one."
-    reasons = dict(left_out)
+    categories = [column.name for column in used if column.kind == "category"]
     for name in dict.fromkeys(name for cross in spec.crosses for name in cross.feature_names):
-        if name in reasons:
-            yield f"crosses: '{name}' is left out: {reasons[name]}."
-        kind = next((column.kind for column in used if column.name == name), "category")
-        if kind != "category":
+        if name not in categories:
             use = write_use(name, "integer_categorical")
-            yield (
-                f"crosses: '{name}' is a {kind}, and only categories are crossed; to use it: {use}."
-            )
+            yield f"crosses: '{name}' is not used as a category; to use it so: {use}."
     inputs = Counter(name for column in used for name in column.inputs)
     for name, n in inputs.items():
         if n > 1:

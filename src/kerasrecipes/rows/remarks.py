@@ -57,9 +57,11 @@ def find_totals(numbers: Mapping[str, NDArray[Any]], cells: Cells) -> Iterator[s
         numbers: By column, all rows' numbers, of shape (n_rows,).
         cells: Of one column, for the row's place.
     """
-    for which, row, others in (("first", 0, slice(1, None)), ("last", -1, slice(-1))):
+    if len(cells) < _FEWEST_ROWS:
+        return
+    for which, row in (("first", 0), ("last", -1)):
         known = {name: each for name, each in numbers.items() if np.isfinite(each[row])}
-        summed = [name for name, each in known.items() if _is_sum(each[row], each[others])]
+        summed = [name for name, each in known.items() if _is_half(each[row], each)]
         if summed and len(summed) == len(known):
             where = cells.locate(np.arange(len(cells))[[row]])
             yield (
@@ -68,12 +70,9 @@ def find_totals(numbers: Mapping[str, NDArray[Any]], cells: Cells) -> Iterator[s
             )
 
 
-def _is_sum(number: float, others: NDArray[Any]) -> bool:
-    if len(others) + 1 < _FEWEST_ROWS:
-        return False
-    total = float(np.nansum(others, dtype=np.float64))
-    is_sum = total != 0 and np.isclose(number, total, rtol=1e-6)
-    return bool(is_sum and np.nanmin(others) < np.nanmax(others))
+def _is_half(number: float, numbers: NDArray[Any]) -> bool:
+    """Whether a number is half of the sum of all, as the sum of the others is."""
+    return number != 0 and bool(np.isclose(2 * number, np.nansum(numbers, dtype=np.float64), 1e-6))
 
 
 def find_groups(cells: Cells) -> Iterator[str]:

@@ -175,9 +175,7 @@ def _find_zone(cells: Cells, date_format: str | None) -> str | None:
     """The time zone of a column: its type's; UTC where texts carry offsets; None for wall time."""
     if pa.types.is_timestamp(cells.type):
         return cells.type.tz
-    if not cells.is_text:
-        return None
-    if date_format is not None:
-        return "UTC" if "%z" in date_format else None
-    has_offset = pc.match_substring_regex(cells.distinct, _OFFSET)
-    return "UTC" if pc.any(has_offset).as_py() else None
+    has_offset = "%z" in (date_format or "")
+    if cells.is_text and date_format is None:
+        has_offset = pc.any(pc.match_substring_regex(cells.distinct, _OFFSET)).as_py()
+    return "UTC" if has_offset else None
