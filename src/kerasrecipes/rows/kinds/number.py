@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from kerasrecipes.recipe.yaml_file import write_value
-from kerasrecipes.rows.cells import Cells, Notation, is_text
+from kerasrecipes.rows.cells import Cells, Notation
 from kerasrecipes.rows.kinds.base import Column, Finding, NumberCode
 from kerasrecipes.rows.words import write_use
 
@@ -212,10 +212,7 @@ class NumberColumn(Column):
     def read(self, cells: Cells) -> tuple[list[NDArray[Any]], str]:
         if not cells.is_number:
             return super().read(cells)
-        values = cells.values
-        if pa.types.is_decimal(values.type):
-            values = values.cast(pa.float64())
-        return [values.cast(pa.float32(), safe=False).to_numpy()], ""
+        return self.split(self.read_exact(cells)[0]), ""
 
     def read_exact(self, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Numbers in float64, of shape (n_rows,), NaN where missing; and which texts are wrong."""
@@ -326,9 +323,7 @@ def find_style(cells: Cells) -> NumberStyle:
 
 def are_plain_numbers(texts: pa.Array) -> bool:
     """Whether all texts are numbers and none has leading zeros, as codes do."""
-    if not len(texts) or not is_text(texts.type):
-        return False
-    return not NumberStyle().parse(texts)[1].any() and not has_codes(texts)
+    return bool(len(texts)) and not (has_codes(texts) or NumberStyle().parse(texts)[1].any())
 
 
 def are_grouped(texts: Sequence[str]) -> bool:
