@@ -379,10 +379,10 @@ def test_incomplete_rows_are_dropped_and_counted() -> None:
             [
                 "column x must contain numbers; 1 value is not: 'b' (row 1). Fix it, or add it to "
                 "missing_values.",
-                "values are missing: t 1 (row 1). Fill them with missing: median, leave these "
-                "rows out with missing: drop, or leave the columns out with drop: [t].",
                 "target y must contain numbers; 1 value is not: 'u' (row 1). Fix it, or add it to "
                 "missing_values. If these are classes, write task: classification.",
+                "values are missing: t 1 (row 1). Fill them with missing: median, leave these "
+                "rows out with missing: drop, or leave the columns out with drop: [t].",
             ],
         ),
         (

@@ -51,12 +51,7 @@ def remark_on_columns(
 
 
 def find_totals(numbers: Mapping[str, NDArray[Any]], cells: Cells) -> Iterator[str]:
-    """Find out whether the first or the last row sums up the others.
-
-    Args:
-        numbers: By column, all rows' numbers, of shape (n_rows,).
-        cells: Of one column, for the row's place.
-    """
+    """Find out whether the first or the last row sums up the numbers of all others, by column."""
     if len(cells) < _FEWEST_ROWS:
         return
     for which, row in (("first", 0), ("last", -1)):
@@ -119,12 +114,7 @@ def _is_in_order(times: NDArray[Any]) -> bool:
 
 
 def _find_late(column: DateColumn, cells: Cells, times: NDArray[Any], time: str) -> Iterator[str]:
-    """Warn of dates that are later than a row's own time, when they may be unknown.
-
-    Args:
-        times: Of each row, of shape (n_rows,).
-        time: The name of their column.
-    """
+    """Warn of dates that are later than a row's own time, when they may be unknown."""
     dates, _ = column.read_exact(cells)
     is_late = dates > times if times.dtype.kind == "M" and cells.name != time else np.zeros(1)
     if is_late.sum() > _LATE * np.count_nonzero(~np.isnat(dates)):

@@ -166,9 +166,9 @@ class Table(Rows):
         known = np.logical_and.reduce([cells.is_known for cells in target_cells])
         keep = known & read.complete if spec.missing == "drop" else known
         problems = [*read.problems, *([] if accepts_infinite else read.infinite)]
-        wrong_targets, target, values = list[str](), None, np.zeros(0)
+        target, values = None, np.zeros(0)
         if keep.any():
-            with _collecting(wrong_targets):
+            with _collecting(problems):
                 target, values, is_read = find_target(target_cells, spec.task, hint, keep)
                 known, keep = known & is_read, keep & is_read  # a kept word is no number
         left = _count_left_out(read, known, keep, target_cells)
@@ -180,7 +180,6 @@ class Table(Rows):
                 f"no row is left: {why}. Choose another target, leave out columns with drop, or "
                 "write missing: median."
             )
-        problems += wrong_targets
         if problems or target is None:
             raise DataError(self.name, problems)
         numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}

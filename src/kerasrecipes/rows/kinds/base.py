@@ -126,10 +126,6 @@ class Column(ABC):
         """Take a column of which all or nearly all values are of this kind.
 
         It is not taken where too many different values are wrong to be listed as missing.
-
-        Args:
-            cells: The column's cells.
-            wrong: Which distinct values are not of this kind.
         """
         if not wrong.any():
             return Finding(self)
@@ -174,12 +170,7 @@ class Column(ABC):
         return NumberCode(float(known.mean()), variance**-0.5 if variance > resolution else 1.0)
 
     def remark(self, cells: Cells, arrays: list[NDArray[Any]]) -> str:
-        """A point to check before training; empty if there is none.
-
-        Args:
-            cells: The column's cells.
-            arrays: The arrays from ``read``.
-        """
+        """A point to check before training on the arrays from ``read``; empty if there is none."""
         return ""
 
     def to_dict(self) -> dict[str, Any]:
