@@ -120,7 +120,7 @@ def test_a_text_may_be_a_column_beside_tf_idf(folder: Path) -> None:
             "texts must be UTF-8 (received: neg/b.txt, 'utf-8' codec can't decode byte 0xc7 in "
             "position 0",
         ),
-        ({"pos/a.txt": "x", "pos/b.txt": "y"}, "target class has one class only"),
+        ({"pos/a.txt": "x", "pos/b.txt": "y"}, "(received: 1 class in 2 rows"),
         ({"pos/a.txt": "", "neg/b.txt": " ", "neg/c.txt": "x"}, "values are missing: text 2"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ class ColumnsRead:
     """The arrays of columns.
 
     Attributes:
-        complete: Which rows have no missing values.
+        complete: Which rows have no missing values: all, before the first column.
         arrays: By input, each of shape (n_rows,).
         gaps: By column, how many values are missing, and where.
         problems: Problems of columns that could not be read.
@@ -34,11 +34,6 @@ class ColumnsRead:
     gaps: dict[str, tuple[int, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     infinite: list[str] = field(default_factory=list)
-
-    @classmethod
-    def begin(cls, n_rows: int) -> Self:
-        """Begin with no column."""
-        return cls(np.ones(n_rows, dtype=bool))
 
     def add(self, column: Column, cells: Cells) -> list[NDArray[Any]]:
         """Read a column's cells, and return its arrays, or none if there is a problem."""
@@ -155,7 +150,7 @@ class LoadedTable:
 
     def read_columns(self, columns: Sequence[Column], *, is_training: bool = False) -> ColumnsRead:
         """Read columns; in training, find remarks on each, and free it once it was read."""
-        read = ColumnsRead.begin(len(self))
+        read = ColumnsRead(np.ones(len(self), dtype=bool))
         for column in columns:
             cells = self.take_cells(column.name)
             arrays = read.add(column, cells)

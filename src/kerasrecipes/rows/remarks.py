@@ -13,8 +13,9 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import Column, DateColumn, NumberColumn
-from kerasrecipes.rows.loaded_table import LoadedTable
+from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.roles import read_times
+from kerasrecipes.rows.target import Target
 from kerasrecipes.rows.words import list_some, write_use
 
 _FEWEST_ROWS = 5
@@ -50,7 +51,20 @@ def remark_on_columns(
             yield from _find_late(column, table.take_cells(column.name), times, spec.time)
 
 
-def find_totals(numbers: Mapping[str, NDArray[Any]], cells: Cells) -> Iterator[str]:
+def remark_on_rows(
+    read: ColumnsRead, columns: Sequence[Column], target: Target, targets: Sequence[Cells]
+) -> Iterator[str]:
+    """Find points to check in the target, and in the first and the last row."""
+    numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}
+    for column, cells in zip(target.columns, targets, strict=True):
+        if isinstance(column, NumberColumn):
+            arrays, _ = column.read(cells)
+            numbers[column.name] = arrays[0]
+            yield from filter(None, [column.remark(cells, arrays)])
+    yield from _find_totals(numbers, targets[0])
+
+
+def _find_totals(numbers: Mapping[str, NDArray[Any]], cells: Cells) -> Iterator[str]:
     """Find out whether the first or the last row sums up the numbers of all others, by column."""
     if len(cells) < _FEWEST_ROWS:
         return

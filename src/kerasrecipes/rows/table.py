@@ -26,7 +26,7 @@ from kerasrecipes.rows.files.frames import TableInMemory
 from kerasrecipes.rows.kinds import Column, NumberColumn
 from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
-from kerasrecipes.rows.remarks import find_totals, remark_on_columns
+from kerasrecipes.rows.remarks import remark_on_columns, remark_on_rows
 from kerasrecipes.rows.roles import add_roles, read_known_times
 from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.series import iterate_windows, make_series
@@ -98,7 +98,7 @@ class Table(Rows):
         self, spec: DatasetSpec, columns: Sequence[Column], n_rows: int
     ) -> ColumnsRead:
         """Read every row's inputs piece by piece, and keep them in a temporary file."""
-        file, read = ColumnFile(columns, n_rows), ColumnsRead.begin(n_rows)
+        file, read = ColumnFile(columns, n_rows), ColumnsRead(np.ones(n_rows, dtype=bool))
         for table in self._iterate_tables(spec, [column.name for column in columns], columns):
             piece = table.read_columns(columns)
             raise_problems(self.name, piece.problems)
@@ -182,13 +182,7 @@ class Table(Rows):
             )
         if problems or target is None:
             raise DataError(self.name, problems)
-        numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}
-        numbers = {} if sample else numbers
-        for column, cells in zip(target.columns, target_cells, strict=True):
-            arrays = column.read(cells)[0] if isinstance(column, NumberColumn) else []
-            numbers |= zip(column.inputs, arrays, strict=False)
-            whole.remarks += filter(None, [column.remark(cells, arrays)])
-        whole.remarks += find_totals(numbers, target_cells[0])
+        whole.remarks += remark_on_rows(read, () if sample else columns, target, target_cells)
         source = Source(
             inputs=read.keep(keep),
             target=values[keep],
@@ -323,18 +317,19 @@ def _refuse_gaps(
     read: ColumnsRead, known: NDArray[np.bool_], targets: Sequence[Cells], spec: DatasetSpec
 ) -> Iterator[str]:
     # A series needs every row.
-    drop = "" if spec.timeseries else ", leave these rows out with missing: drop"
+    remedy = [] if spec.timeseries else ["leave these rows out with missing: drop"]
     if not known.all():
         rows, names = np.flatnonzero(~known), ", ".join(cells.name for cells in targets)
         words = " ".join(["", *filter(None, map(describe_words, targets))])
         yield (
             f"target {names} is missing in {len(rows):,} of {count(len(known), 'row')} "
-            f"({targets[0].locate(rows)}). Fill it in{drop.replace(',', ', or')}.{words}"
+            f"({targets[0].locate(rows)}). {', or '.join(['Fill it in', *remedy])}.{words}"
         )
     if read.gaps and spec.missing == "error":
+        remedies = ["Fill them with missing: median", *remedy, "or leave the columns out with drop"]
         yield (
-            f"values are missing: {read.describe_gaps()}. Fill them with missing: median{drop}, or "
-            f"leave the columns out with drop: {write_value([*read.gaps], 200)}."
+            f"values are missing: {read.describe_gaps()}. {', '.join(remedies)}: "
+            f"{write_value([*read.gaps], 200)}."
         )
 
 

@@ -70,7 +70,7 @@ class Target:
         Raises:
             DataError: Values are not numbers, or are not classes that the model was trained on.
         """
-        read = ColumnsRead.begin(len(several[0]))
+        read = ColumnsRead(np.ones(len(several[0]), dtype=bool))
         for column, cells in zip(self.columns, several, strict=True):
             read.add(column, cells)
         other = " If these are classes, write task: classification."

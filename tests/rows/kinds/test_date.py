@@ -199,7 +199,9 @@ def test_whole_numbers_may_be_days() -> None:
     column = recognise([*days, None]).column
     assert (column.kind, column.arguments["format"]) == ("date", "%Y%m%d")
     assert read(make_date("month", date_format="%Y%m%d"), days) == [1, 2, 3, 4, 12]
+    assert recognise([float(day) for day in days]).column.kind == "date"
     assert recognise([*days, 20241399]).column.kind == "number"
+    assert recognise([*days, 20240101.5]).column.kind == "number"
     assert recognise(days[:4]).column.kind == "number"
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.features import DATE_DIRECTIVES, FEATURES
 from kerasrecipes.rows.kinds import KINDS, make_column
+from kerasrecipes.rows.kinds.date_formats import _DIRECTIVES
 
 
 def test_every_feature_belongs_to_one_kind_and_is_described() -> None:
@@ -15,3 +16,7 @@ def test_every_feature_belongs_to_one_kind_and_is_described() -> None:
     assert make_column("x", "float_rescaled", {"scale": 0.5}).taken_as == (
         "number, times 0.5 plus 0"
     )
+
+
+def test_every_directive_of_a_date_has_a_pattern() -> None:
+    assert {*_DIRECTIVES} == {f"%{directive}" for directive in DATE_DIRECTIVES}

@@ -48,7 +48,7 @@ class DateColumn(Column):
         """Recognise dates by their type, or texts that are dates in one format."""
         if pa.types.is_temporal(cells.type) and is_usable(cells.type):
             return Finding(cls.take(cells, "date", {}))
-        if pa.types.is_integer(cells.type) and not cells.is_category:
+        if cells.is_number and not cells.is_category:
             return cls._recognise_numbers(cells)
         if not cells.is_text or cells.is_category or not (readings := read_in_formats(cells.names)):
             return None
