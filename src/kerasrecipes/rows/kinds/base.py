@@ -95,7 +95,7 @@ class Column(ABC):
         if not (self.accepts(cells.type) or pa.types.is_null(cells.type)):
             return [], f"column {self.name} must contain {self.expected}; its type is {cells.type}."
         values, wrong = self.parse(cells)
-        wrong &= ~cells.are_kept
+        wrong = wrong & ~cells.are_kept
         if not wrong.any():
             return [array[cells.codes] for array in self.split(values)], ""
         n_wrong = int(cells.counts[wrong].sum())
