@@ -278,7 +278,7 @@ def test_a_value_of_another_kind_is_reported_with_its_place(tmp_path: Path) -> N
     frame["n"] = frame["n"].astype(object)
     frame.loc[700, "n"] = "many"
     path = write(frame, tmp_path, "csv")
-    with pytest.raises(DataError, match=r"column n .*'many' \(line 702\)"):
+    with pytest.raises(DataError, match=r"column n: .*'many' \(line 702\)"):
         train(path, tmp_path, True)
 
 

@@ -338,6 +338,7 @@ TIMES = 1_700_000_000 + 60 * np.arange(60)
         [*TIMES.tolist(), None, 1_700_000_000],
         [*TIMES.astype(str), None],
         [2**24, 2**24 + 1],
+        2**53 + np.arange(900),
         [1e9 + 0.25, 1e9 + 0.5],
         [Decimal("1700000000.01"), Decimal("1700000000.02")],
     ],

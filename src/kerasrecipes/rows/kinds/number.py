@@ -267,8 +267,9 @@ class NumberColumn(Column):
             return ""
         exact = self.read_exact(cells)[0]
         exact = exact[np.isfinite(exact)]
-        is_one_number = np.ptp(exact) <= _FLOAT64_NOISE * np.abs(exact).max()
-        if is_one_number or len(np.unique(self.split(exact)[0])) == len(np.unique(exact)):
+        is_noise = np.ptp(exact) <= _FLOAT64_NOISE * np.abs(exact).max()
+        is_noise &= not pa.types.is_integer(cells.type)
+        if is_noise or len(np.unique(self.split(exact)[0])) == len(np.unique(exact)):
             return ""
         return (
             f"{self.name}: float32, in which networks compute, cannot distinguish numbers so large "
