@@ -122,7 +122,7 @@ def test_what_trains_predicts_and_is_scored(tmp_path: Path):
     np.testing.assert_allclose(np.array(test["last_value"], float), last, rtol=1e-6)
     page = run.report.read_text(encoding="utf-8")
     assert "last value would have an error of" in page
-    assert "Actual and predicted series" in page
+    assert "Actual and predicted outputs" in page
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_several_targets_of_a_series(tmp_path: Path):
     )
     run = kr.train(recipe, output_dir=tmp_path / "runs")
     page = run.report.read_text(encoding="utf-8")
-    assert page.count("Actual and predicted series") >= 2
+    assert page.count("Actual and predicted outputs") >= 2
 
 
 def test_a_misspelt_key_is_suggested(tmp_path: Path):

@@ -111,7 +111,7 @@ def test_learning_curves_name_their_lines_and_mark_the_best_epoch(ax: Axes) -> N
     np.testing.assert_array_equal(by_label["train"].get_ydata(), train)
     np.testing.assert_array_equal(by_label["validation"].get_ydata(), validation)
     (legend,) = ax.figure.legends
-    named = ["train", "validation", "lowest validation loss: epoch 3"]
+    named = ["train", "validation", "best epoch: 3"]
     assert [text.get_text() for text in legend.get_texts()] == named
     assert ax.get_yscale() == "linear"
 

@@ -20,8 +20,7 @@ _LOG_FROM = 8  # a curve that falls by this factor is drawn on a logarithmic sca
 def write_titles(ax: Axes, title: str, subtitle: str) -> None:
     """Write a title and, below it, a fact about the data; both are above the Axes."""
     ax.set_title(title, pad=8 + 1.4 * SMALL)
-    place = {"xycoords": "axes fraction", "xytext": (0, 5), "textcoords": "offset points"}
-    ax.annotate(subtitle, (0, 1), **place, va="bottom", size=SMALL, color=MUTED)
+    ax.text(0, 1.02, subtitle, transform=ax.transAxes, va="bottom", size=SMALL, color=MUTED)
 
 
 def write_legend(ax: Axes, n_columns: int = 2) -> None:

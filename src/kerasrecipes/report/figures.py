@@ -122,8 +122,9 @@ def _draw_residuals_by_column(results: Results, fonts: Fonts) -> list[Figure]:
 
 
 def _draw_learning_curves(results: Results, fonts: Fonts) -> list[Figure]:
-    panels = []
-    for metric in results.curve_names[:2]:
+    panels, others = [], ("epoch", "learning_rate")
+    metrics = [each for each in results.history if not each.startswith(("val_", *others))]
+    for metric in metrics[:2]:
         panels.append(new_figure(4.4, 3.7))
         plots.plot_learning_curves(
             results.history[metric],
@@ -246,8 +247,8 @@ def _draw_outputs(results: Results, fonts: Fonts) -> list[Figure]:
         shown = slice(_FORECASTS_SHOWN)
         figure = new_figure(8.6, 3)
         ax, title = figure.subplots(), f"the first {results.part} windows"
-        pair = results.y_true[shown], results.y_pred[shown]
-        plots.plot_series(*pair, ax, class_names=labels, title=title)
+        y_true, y_pred = results.y_true[shown], results.y_pred[shown]
+        plots.plot_series(y_true, y_pred, ax, class_names=labels, title=title)
         return [figure]
     actual, predicted = (each[:_ARRAYS_SHOWN] for each in (results.actual, results.predicted))
     while actual.ndim > 4:  # frames of a film
@@ -265,8 +266,8 @@ def _draw_outputs(results: Results, fonts: Fonts) -> list[Figure]:
     for number, pair in enumerate(zip(actual, predicted, strict=True), 1):
         panels.append(new_figure(4.4, 2.8))
         ax, title = panels[-1].subplots(), f"{results.part} row {number}"
-        first = [each.reshape(len(each), -1)[:, 0].compressed() for each in pair]
-        plots.plot_series(*first, ax, class_names=labels, title=title)
+        y_true, y_pred = (each.reshape(len(each), -1)[:, 0].compressed() for each in pair)
+        plots.plot_series(y_true, y_pred, ax, class_names=labels, title=title)
     return panels
 
 
@@ -323,8 +324,9 @@ _WORDS = {
     ),
     "learning_curves": PageFigure(
         "Learning curves",
-        "The model overfits where the training curve still improves and the validation curve gets "
-        "worse. A loss that falls far is drawn on a logarithmic scale.",
+        "The best epoch has the lowest validation loss. The model overfits where the training "
+        "curve still improves and the validation curve gets worse. A loss that falls far is drawn "
+        "on a logarithmic scale.",
     ),
     "confusion_matrix": PageFigure(
         "Confusion matrix",

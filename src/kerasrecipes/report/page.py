@@ -69,8 +69,8 @@ def _choose_tiles(results: Results) -> list[tuple[str, str]]:
     """Choose the few facts in large type: pairs of a value and its name."""
     rows, info = results.dataset.get("rows", {}), results.info
     counts = {
-        f"training {results.noun}s": rows.get("train"),
-        f"{results.noun}s": rows.get("evaluated"),
+        "training rows": rows.get("train"),
+        "rows": rows.get("evaluated"),
         "classes": len(results.class_names),
         "labels": len(results.targets) if results.is_multilabel else 0,
         "parameters": info.get("parameters"),
@@ -96,10 +96,6 @@ def _list_facts(results: Results) -> list[tuple[str, str]]:
         "Split": data.get("split"),
         "Fingerprint": data.get("fingerprint"),
         "Target": f"{results.target} ({results.unit})" if results.unit else results.target,
-        "Loss": info.get("loss"),
-        "Optimizer": info.get("optimizer"),
-        "Batch size": info.get("batch_size"),
-        "Seed": info.get("seed"),
         "Device": info.get("device"),
         "Versions": ", ".join(f"{name} {v}" for name, v in info.get("versions", {}).items()),
         "Git commit": info.get("git_commit"),

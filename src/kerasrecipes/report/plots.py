@@ -35,7 +35,7 @@ _SHARES = LinearSegmentedColormap.from_list("share", [to_rgba(CELL, 0), to_rgba(
 _HEAT = LinearSegmentedColormap.from_list(
     "heat", [(1, 0.8, 0, 0), (1, 0.5, 0, 0.5), (0.8, 0, 0.1, 0.85)]
 )
-_POINTS = {"color": COLORS["train"], "s": 18, "alpha": 0.5, "linewidths": 0}
+_POINTS: dict[str, Any] = {"color": COLORS["train"], "s": 18, "alpha": 0.5, "linewidths": 0}
 _MOST_POINTS = 1000  # of more rows, some are drawn
 _MARKERS_UP_TO = 30  # epochs
 _BIGGEST_ANNOTATED = 20  # classes
@@ -128,7 +128,7 @@ def plot_residuals_by_column(values: NDArray[Any], residuals: Numbers, ax: Axes)
         )
     else:
         order = np.unique(values)
-        sns.stripplot(x=values, y=residuals, order=order, ax=ax, size=4, alpha=0.4)
+        sns.stripplot(x=values, y=residuals, order=order, ax=ax, color=COLORS["train"], alpha=0.5)
         sns.pointplot(
             x=values, y=residuals, order=order, ax=ax, color=color, ls="none", n_boot=100, seed=0
         )
@@ -161,11 +161,11 @@ def plot_learning_curves(
         marker = "o" if len(epochs) <= _MARKERS_UP_TO else ""
         ax.plot(epochs, values, color=COLORS[part], label=part, lw=1.6, marker=marker, ms=4)
     if best_epoch is not None:
-        label = f"lowest validation loss: epoch {best_epoch:,}"
+        label = f"best epoch: {best_epoch:,}"
         ax.axvline(best_epoch, color=MUTED, lw=1, ls=":", zorder=1, label=label)
     scale_curves(ax, curves.values())
     ax.set_title(name_metric(metric))
-    write_legend(ax)
+    write_legend(ax, 3)
 
 
 def plot_confusion_matrix(
@@ -212,7 +212,7 @@ def plot_images(
     ax: Axes,
     *,
     notes: Sequence[str] = (),
-    is_wrong: Sequence[bool] = (),
+    is_wrong: Sequence[bool] = (False,) * IMAGES_IN_A_ROW,
     heat: Numbers | None = None,
     is_ink: bool = False,
 ) -> None:
@@ -226,7 +226,6 @@ def plot_images(
         heat: Shape (n_images, n_patches, n_patches), drawn in red over the lowest row.
         is_ink: Whether the highest grey value is black, as ink on paper.
     """
-    wrong = is_wrong if len(is_wrong) else [False] * IMAGES_IN_A_ROW
     for n, (name, images) in enumerate(rows.items()):
         top = len(rows) - n
         low, high = float(images.min()), float(images.max())
@@ -236,7 +235,7 @@ def plot_images(
             extent = (i + 0.04, i + 0.96, top - 0.96, top - 0.04)
             cmap = "gray_r" if is_ink else "gray"
             ax.imshow(image, cmap=cmap, vmin=0, vmax=1, extent=extent)
-            color, width = (WRONG, 2) if wrong[i] else (FAINT, 1)
+            color, width = (WRONG, 2) if is_wrong[i] else (FAINT, 1)
             frame = Rectangle((extent[0], extent[2]), 0.92, 0.92, fill=False, ec=color, lw=width)
             ax.add_patch(frame)
         ax.text(-0.08, top - 0.5, name, color=MUTED, size=SMALL, ha="right", va="center")
@@ -244,7 +243,7 @@ def plot_images(
         extent, shares = (i + 0.04, i + 0.96, 0.04, 0.96), drops / max(drops.max(), 0.02)
         ax.imshow(shares, cmap=_HEAT, vmin=0, vmax=1, extent=extent, interpolation="bicubic")
     for i, note in enumerate(notes):
-        color = WRONG if wrong[i] else INK
+        color = WRONG if is_wrong[i] else INK
         ax.text(i + 0.5, -0.05, note, color=color, size=SMALL, ha="center", va="top")
     left, low = -0.75 * any(map(str.strip, rows)), -0.7 * bool(notes)
     ax.set(xlim=(left, IMAGES_IN_A_ROW), ylim=(low, len(rows)), aspect="equal")

@@ -15,7 +15,6 @@ from kerasrecipes.report.scored import Scored
 from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run
 
-_NOT_METRICS = {"epoch", "learning_rate"}
 _FILES = {
     "history": "history.csv",
     "metrics": "metrics.json",
@@ -99,11 +98,6 @@ class Results:
     def unit(self) -> str:
         """The unit of a regression target; empty if it has none."""
         return str(self.dataset.get("target_unit") or "")
-
-    @property
-    def noun(self) -> str:
-        """The word for one sample."""
-        return "row" if self.samples is None else "image"
 
     @cached_property
     def class_names(self) -> list[str]:
@@ -216,12 +210,6 @@ class Results:
     def epochs_run(self) -> int:
         """How many epochs were finished."""
         return len(self.history.get("loss", ()))
-
-    @property
-    def curve_names(self) -> list[str]:
-        """The loss and the metrics of history.csv, without validation."""
-        names = [name for name in self.history if not name.startswith("val_")]
-        return [name for name in names if name not in _NOT_METRICS]
 
     @property
     def best_epoch(self) -> int | None:

@@ -78,7 +78,7 @@ def _ask_threshold(results: Results) -> Section:
         "Which threshold?",
         f"Threshold {values}: {reason}. Accuracy in the table of scores is at 0.5.",
         score_thresholds(results.scored, thresholds),
-        f"Scores of the predicted classes on {results.part} {results.noun}s",
+        f"Scores of the predicted classes on {results.part} rows",
     )
 
 

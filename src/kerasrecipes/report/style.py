@@ -115,7 +115,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def render_png(panels: Sequence[Figure]) -> bytes:
-    """Draw figures of one size, two of them side by side, as one PNG file's bytes."""
+    """Draw figures of one size below each other, as one PNG file's bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -124,11 +124,8 @@ def render_png(panels: Sequence[Figure]) -> bytes:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         images.append(np.asarray(canvas.buffer_rgba())[..., :3])
-    n_columns = min(len(images), 2)
-    images += [np.full_like(images[0], 255)] * (-len(images) % n_columns)
-    rows = [np.hstack(images[i : i + n_columns]) for i in range(0, len(images), n_columns)]
     file = io.BytesIO()
-    Image.fromarray(np.vstack(rows)).save(file, "PNG")
+    Image.fromarray(np.vstack(images)).save(file, "PNG")
     return file.getvalue()
 
 

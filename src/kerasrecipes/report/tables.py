@@ -33,8 +33,10 @@ class Table:
 def list_scores(results: Results) -> Table:
     """List every metric, with a value for each part, and that of the linear model."""
     parts, facts = dict(results.metrics), results.info.get("linear_model", {})
+    n_rows = dict(results.dataset.get("rows", {}))
     if "test" in parts and (linear := facts.get("scores", {}).get("test")):
         parts["test, linear model"] = linear
+        n_rows["test, linear model"] = n_rows.get("test", 0)
     rows = [
         [
             name_score(key, results.dataset, results.info.get("loss", "")),
@@ -42,6 +44,8 @@ def list_scores(results: Results) -> Table:
         ]
         for key in dict.fromkeys(key for part in parts.values() for key in part)
     ]
+    if n_rows and parts:
+        rows.append(["Rows", *(f"{n_rows.get(part, 0):,}" for part in parts)])
     return Table({"Metric": False} | {part.capitalize(): True for part in parts}, rows)
 
 

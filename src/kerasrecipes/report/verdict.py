@@ -22,7 +22,7 @@ _WEIGHTED = (
 def give_verdict(results: Results) -> list[str]:
     """Describe what the run achieved: how good the predictions are, then the limits of that."""
     if not results.has_predictions:
-        missing = f"No verdict: no {results.part} {results.noun} was predicted."
+        missing = f"No verdict: no {results.part} row was predicted."
         return [*filter(None, [missing, describe_fit(results)])]
     notes = [
         describe_score(results),
@@ -39,7 +39,7 @@ def describe_score(results: Results) -> str:
     if results.has_classes:
         low, high = _find_interval(results)
         is_right = "is right" if results.is_multilabel else "predicts the right class"
-        method = "Wilson" if results.actual.ndim == 1 else f"Student, over {results.noun}s"
+        method = "Wilson" if results.actual.ndim == 1 else "Student, over rows"
         thresholds = results.codec.get("thresholds", ())
         at = f" at threshold {thresholds[0]:g}" if len(thresholds) == 1 else ""
         return (
@@ -53,7 +53,7 @@ def describe_score(results: Results) -> str:
     ]
     r2 = results.metrics.get(results.part, {}).get("r2")
     explained = "" if r2 is None else f" The model explains {_write_r2(r2)} of the variance (R²)."
-    rows = count(len(results.actual), f"{results.part} {results.noun}")
+    rows = count(len(results.actual), f"{results.part} row")
     return f"The mean absolute error on {rows} is {list_some(errors)}.{explained}"
 
 
@@ -126,10 +126,12 @@ def _describe_losses(results: Results) -> str:
     curve, best = results.history.get("val_loss", []), results.best_epoch
     if not curve and results.epochs_run:
         return "No rows were held out for validation, so overfitting cannot be judged."
-    losses = [results.metrics.get(part, {}).get("loss") for part in ("train", "validation")]
-    if None in losses or best is None:
+    if best is None:
         return ""
-    train, validation = map(write_number, losses)
+    train, validation = (
+        write_number(results.metrics.get(part, {}).get("loss", losses[-1]))
+        for part, losses in (("train", results.history["loss"]), ("validation", curve))
+    )
     both = f"loss is {train} on the training part and {validation} on the validation part."
     if best == len(curve) > 1:
         return (
@@ -189,7 +191,7 @@ def _describe_baseline(results: Results) -> str:
 
 def _count_rows(results: Results) -> str:
     """Count the predicted values in words: ``152 test rows``, ``the 34 values of 6 test rows``."""
-    rows = count(len(results.actual), f"{results.part} {results.noun}")
+    rows = count(len(results.actual), f"{results.part} row")
     if results.actual.ndim == 1:
         return rows
     values = count(results.actual.count(), "label" if results.is_multilabel else "value")
