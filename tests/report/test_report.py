@@ -109,7 +109,7 @@ def test_a_classification_is_told_with_its_interval_and_its_baseline(tmp_path: P
     columns = run.predictions
     n_correct = sum(map(str.__eq__, columns["actual"], columns["predicted"]))
     interval = binomtest(n_correct, 10_000).proportion_ci(method="wilson")
-    assert f"predicts the right class for {n_correct / 10_000:.1%} of 10,000 test images" in page
+    assert f"predicts the right class for {n_correct / 10_000:.1%} of 10,000 test rows" in page
     assert f"95% confidence interval {100 * interval.low:.1f}–{interval.high:.1%}, Wilson" in page
     share = max(map(columns["actual"].count, FASHION)) / 10_000
     assert f"Always predicting the most frequent class would score {share:.1%}." in page
