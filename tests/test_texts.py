@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,10 @@ import kerasrecipes as kr
 from kerasrecipes.errors import DataError, RecipeError
 from kerasrecipes.model.built import build
 from kerasrecipes.recipe import Recipe, load_recipe
-from kerasrecipes.report.serving import write_snippet
 from kerasrecipes.rows import load_for
 from kerasrecipes.rows.compatibility import find_doubts
 from kerasrecipes.trained import TrainedRun
+from report.snippets import call_snippet, take_inputs
 
 WORDS = {"pos": "great loved superb 좋다", "neg": "awful boring weak 나쁘다"}
 NEUTRAL = ["the", "film", "plot,", "actor", "scene", "was", "영화"]
@@ -68,13 +66,7 @@ def make(vectorization: Any, layers: Any = IDS, **dataset: Any) -> Recipe:
 
 def predict_in_plain_keras(run: TrainedRun, table: pd.DataFrame) -> np.ndarray:
     """Answers of the snippet of the report, in a process that cannot import this package."""
-    table.to_csv("rows.csv", index=False)
-    code = write_snippet(run.info["dataset"]).replace("model.keras", str(run.path / "model.keras"))
-    code = code.replace("print(model.predict(inputs))", "import numpy as np\n")
-    code += "assert 'kerasrecipes' not in __import__('sys').modules\n"
-    code += "np.save('answers.npy', model.predict(inputs, verbose=0))\n"
-    subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True)
-    return np.load("answers.npy")
+    return call_snippet(run, take_inputs(run, table), Path())[0]
 
 
 def answer(run: TrainedRun, table: Any) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasrecipes.recipe import Recipe
-from kerasrecipes.report import INPUT, N_SAMPLES, choose_samples, keep_columns
+from kerasrecipes.report import N_SAMPLES, choose_samples, keep_columns
 from kerasrecipes.report.intervals import sort_residuals
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.dataset import take_rows
@@ -55,9 +55,6 @@ def predict_test(
     if dataset.is_table and {"importance", "residuals_by_column"} & {*run.info["plots"]}:
         run.update(importance=measure_importance(built, predict, test, outputs, limit_s))
     kept = keep_columns(test, rank_inputs(run.info, built.encoder.columns))
-    if recipe.report is None and not any(name.startswith(INPUT) for name in kept):
-        plots = [name for name in run.info["plots"] if name != "residuals_by_column"]
-        run.update(plots=plots)
     run.write_predictions({"row": test.rows} | actual | columns | simple | kept)
     if known["test"] is not None:  # now it is known which classes are counted
         run.update(dataset=describe_dataset(recipe, dataset, known))
@@ -74,10 +71,7 @@ def predict_test(
         positions = np.arange(min(N_SAMPLES, len(test)))
         if dataset.task == "classification" and not built.codec.is_array:
             is_correct = columns["predicted"] == actual["actual"]
-            chances = [
-                columns[f"probability_{name}"] * (columns["predicted"] == value)
-                for name, value in zip(built.codec.class_names, built.codec.classes, strict=True)
-            ]
+            chances = [columns[f"probability_{name}"] for name in built.codec.class_names]
             positions = choose_samples(is_correct, np.max(chances, axis=0))
         images, drops = np.asarray(take_rows(test.inputs, positions)), {}
         if "occlusion" in run.info["plots"] and dataset.n_classes and not built.codec.is_array:

@@ -55,11 +55,8 @@ def describe_dataset(
         facts["columns"] = [column.to_dict() for column in columns]
         facts["target_columns"] = [column.to_dict() for column in dataset.target_columns]
         if isinstance(inputs, Series):
-            starts, offsets = inputs.windows.starts, inputs.windows.offsets
-            facts["n_steps"] = len(offsets)
+            facts["n_steps"] = len(inputs.windows.offsets)
             facts["period"] = find_period(inputs, dataset.target_names)
-            facts["sampling_rate"] = int(offsets[1]) if len(offsets) > 1 else 1
-            facts["sequence_stride"] = int(starts[1] - starts[0]) if len(starts) > 1 else 1
         facts["left_out"] = [list(pair) for pair in dataset.left_out]
     else:
         facts |= {"shape": list(inputs.shape[1:]), "is_image": is_image(recipe, dataset)}

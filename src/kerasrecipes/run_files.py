@@ -58,7 +58,7 @@ _DATA = _shape(
     (list[_COLUMN], "columns target_columns"),  # type: ignore[valid-type]
     (list[Annotated[list[str], Field(min_length=2, max_length=2)]], "left_out"),
     (_Counts, "shape"),
-    (_Count, "n_steps sampling_rate sequence_stride period"),
+    (_Count, "n_steps period"),
     (dict[str, _Count], "rows"),
     (dict[str, _Counts], "class_counts"),
 )

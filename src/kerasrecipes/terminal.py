@@ -141,7 +141,7 @@ def _describe_threshold(results: Results) -> str:
 def print_evaluation(console: Console, run: Run) -> None:
     """Print the scores of a saved model on rows that have the target, and those of each class."""
     results = read_results(run)
-    title = Text(results.name, style="bold")
+    title = Text(results.info.get("name", ""), style="bold")
     console.print(
         title.append(f"  evaluation of {results.evaluated}", style="not bold dim"), soft_wrap=True
     )

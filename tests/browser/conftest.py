@@ -98,7 +98,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         write_classification(folder / "classes", (SCRIPT, _LONG, *"abcdefghijklmnopqrstuvwxyz")),
         f"{SCRIPT}{_LONG}.csv",
     )
-    make_report(evaluation, ["confusion_matrix", "class_counts"])
+    make_report(evaluation, ["confusion_matrix", "reliability"])
     return {
         "evaluation": evaluation.report_path,
         "table": _report(table),

@@ -60,13 +60,13 @@ def test_classes_have_a_table_of_their_own(call, runs) -> None:
     assert (code, err) == (0, "")
     assert lines[0] == "classes  evaluation of known.csv"
     header = next(i for i, line in enumerate(lines) if line.startswith("Class  "))
-    assert lines[header].split() == ["Class", "Precision", "Recall", "F1", "Rows"]
+    assert lines[header].split() == ["Class", "Precision", "Recall", "F1-score", "Evaluated"]
     table = {line.split("   ")[0].strip(): line.split()[-1] for line in lines[header + 1 :][:3]}
     counts = rows["dear"].value_counts()
     assert table == {
         "cheap": str(counts["cheap"]),
         "dear": str(counts["dear"]),
-        "Mean of the classes": "75",
+        "Mean": "75",
     }
     assert lines[-2] == (
         "warning  town: 75 rows have a category that no training row had ('Rom'); it is taken "

@@ -58,12 +58,12 @@ def test_a_run_says_what_it_trains_then_its_scores_then_where_its_report_is(trai
     assert "data    iris: 90 train, 30 validation, 30 test rows of 4 columns, 3 classes" in lines
     fitted = "SGD, sparse_categorical_crossentropy, 4 epochs in batches of 16, seed 3"
     assert f"train   {fitted}" in lines
-    assert re.search(r"^Dense 은닉 +6 +4×6\+6 +30 +24$", text, re.MULTILINE)
-    assert re.search(r"^Dense +3 +6×3\+3 +21 +18$", text, re.MULTILINE)
+    assert re.search(r"^은닉 \(Dense\) +6 +4×6\+6 +30 +24$", text, re.MULTILINE)
+    assert re.search(r"^dense_?\d* \(Dense\) +3 +6×3\+3 +21 +18$", text, re.MULTILINE)
     assert re.search(r"^Total \(204 B\) +51 +42$", text, re.MULTILINE)
     assert re.search(r"^epoch 1/4  accuracy 0\.\d{4}  loss ", text, re.MULTILINE)
     assert re.search(r"^epoch 4/4  ", text, re.MULTILINE)
-    assert re.search(r"^Metric +Train +Validation +Test$", text, re.MULTILINE)
+    assert re.search(r"^Metric +Train +Validation +Test +Test, linear model$", text, re.MULTILINE)
     page = run.report_path.read_text(encoding="utf-8")
     assert "Still running" not in page
     assert lines[-1] == f"report  {run.path.relative_to(trained[1])}/report.html"

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kerasrecipes.report import keep_columns
-from kerasrecipes.report.curves import plot_residuals_by_column
+from kerasrecipes.report.plots import plot_residuals_by_column
 from kerasrecipes.rows import Part
 
 
@@ -29,19 +29,20 @@ def test_the_first_inputs_that_can_be_drawn_are_kept():
     assert keep_columns(part) == {}
 
 
-def test_means_of_groups_are_drawn_without_missing_values():
-    values, residuals = ["1.5", "nan", "1.5", "2.5"] * 10, np.arange(40.0)
+def test_means_of_numbers_are_drawn_without_missing_values():
+    values, residuals = np.array([1.5, np.nan, 1.5, 2.5] * 10), np.arange(40.0)
     ax = Figure().subplots()
     plot_residuals_by_column(values, residuals, ax)
-    x, y = ax.lines[0].get_data()
-    np.testing.assert_allclose(x, [1.5, 2.5])
-    numbers = np.array(values, float)
-    np.testing.assert_allclose(y, [residuals[numbers == each].mean() for each in (1.5, 2.5)])
+    x, y = ax.collections[1].get_offsets().T
+    np.testing.assert_allclose(np.unique(x), [1.5, 2.5])
+    means = [residuals[values == each].mean() for each in (1.5, 2.5)]
+    np.testing.assert_allclose(np.unique(y), means)
 
 
 def test_categories_are_named_and_have_no_line_between_them():
     ax = Figure().subplots()
-    plot_residuals_by_column(["Ulm", "Bonn", "Ulm"], np.array([1.0, 5.0, 3.0]), ax)
+    texts = np.array(["Ulm", "Bonn", "Ulm"])
+    plot_residuals_by_column(texts, np.array([1.0, 5.0, 3.0]), ax)
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["Bonn", "Ulm"]
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [5, 2])
-    assert ax.lines[0].get_linestyle() == "None"
+    means = [line.get_ydata() for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(means[0], [5, 2])

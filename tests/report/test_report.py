@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from matplotlib import image as mpl_image
 from scipy.stats import binomtest
-from sklearn.metrics import classification_report, mean_absolute_error, r2_score
+from sklearn.metrics import classification_report, mean_absolute_error
 
 from kerasrecipes.report import choose_plots, choose_samples, make_report
 from kerasrecipes.report.serving import write_snippet
@@ -53,7 +53,6 @@ def test_each_task_has_its_pictures() -> None:
     images = {"task": "classification", "is_image": True}
     assert choose_plots(images) == (
         *("learning_curves", "confusion_matrix", "reliability", "samples", "occlusion"),
-        "class_counts",
     )
     assert "samples" not in choose_plots({"task": "classification"})
     for n_classes, has_curves in ((1, False), (2, True), (8, True), (10, False)):
@@ -76,7 +75,7 @@ def test_a_regression_is_told_in_its_own_units(tmp_path: Path) -> None:
     page = report(run)
     columns = run.predictions
     y_true, y_pred = (np.array(columns[name], dtype=float) for name in ("actual", "predicted"))
-    error, r2 = mean_absolute_error(y_true, y_pred), r2_score(y_true, y_pred)
+    error, r2 = mean_absolute_error(y_true, y_pred), run.metrics["test"]["r2"]
     assert f"The mean absolute error on 152 test rows is {error:.3g} ($1000s) for MEDV." in page
     assert f"The model explains {r2:.0%} of the variance (R²)." in page
     assert "Signs of overfitting: the loss is 0.0413 on the training part and 0.151" in page
@@ -99,9 +98,9 @@ def test_a_confidence_interval_has_the_unit_of_its_errors(tmp_path: Path) -> Non
 
 
 def test_a_model_worse_than_the_mean_is_not_praised(tmp_path: Path) -> None:
-    assert "explains none of the variance (R² −" in report(
-        write_regression(tmp_path / "run", noise=40)
-    )
+    run = write_regression(tmp_path / "run", noise=40)
+    run.write_metrics({"test": {"r2": -0.3}})
+    assert "The model explains none of the variance (R²)." in report(run)
 
 
 def test_a_classification_is_told_with_its_interval_and_its_baseline(tmp_path: Path) -> None:
@@ -110,11 +109,9 @@ def test_a_classification_is_told_with_its_interval_and_its_baseline(tmp_path: P
     columns = run.predictions
     n_correct = sum(map(str.__eq__, columns["actual"], columns["predicted"]))
     interval = binomtest(n_correct, 10_000).proportion_ci(method="wilson")
-    assert f"predicts the right class for {n_correct / 10_000:.1%} of 10,000 test images" in page
+    assert f"predicts the right class for {n_correct / 10_000:.1%} of 10,000 test rows" in page
     assert f"95% confidence interval {100 * interval.low:.1f}–{interval.high:.1%}, Wilson" in page
-    assert "Most frequent confusion: T-shirt/top predicted as Trouser" in page
-    most_frequent = FASHION[np.argmax(run.info["dataset"]["class_counts"]["train"])]
-    share = columns["actual"].count(most_frequent) / 10_000
+    share = max(map(columns["actual"].count, FASHION)) / 10_000
     assert f"Always predicting the most frequent class would score {share:.1%}." in page
     assert set(run.plots()) == {*choose_plots({"task": "classification", "is_image": True})} - {
         "occlusion"
@@ -128,8 +125,8 @@ def test_pictures_are_whole_and_the_page_holds_them(tmp_path: Path) -> None:
         pixels = mpl_image.imread(file)
         assert min(pixels.shape[:2]) > 200
         assert pixels[..., :3].std() > 0.01
-    assert len(run.plots()) == 5
-    assert page.count("data:image/svg+xml;base64,") == 2 + 1 + 4 + 3 + 1  # panels
+    assert len(run.plots()) == 4
+    assert page.count("data:image/svg+xml;base64,") == 2 + 1 + 4 + 1  # panels
     assert len(page.encode()) < 3_000_000
     assert all(re.findall(r'<img[^>]* alt="([^"]*)"', page))
     assert not re.search(r"<script|https?://|@import|url\(", page)
@@ -153,12 +150,13 @@ def test_a_name_breaks_only_after_a_mark(tmp_path: Path) -> None:
 def test_a_hundred_classes_are_drawn(tmp_path: Path) -> None:
     names = tuple(f"class {i}" for i in range(100))
     page = report(write_classification(tmp_path / "run", names, n_samples=2_000))
-    assert "Confusion matrix of 100 classes" in page
+    assert "<h3>Confusion matrix</h3>" in page
+    assert len(read_table(page, "classes")) == 1 + 100 + 1
 
 
 def test_two_classes_are_drawn(tmp_path: Path) -> None:
     run = write_classification(tmp_path / "run", ("malignant", "benign"), n_samples=114)
-    assert "malignant predicted as benign" in report(run)
+    assert [row[0] for row in read_table(report(run), "classes")[1:3]] == ["malignant", "benign"]
 
 
 def test_words_of_any_script_reach_the_page(tmp_path: Path) -> None:
@@ -166,7 +164,7 @@ def test_words_of_any_script_reach_the_page(tmp_path: Path) -> None:
     run = write_classification(tmp_path / "run", names, n_samples=300, name="패션 MNIST 모델")
     page = report(run)
     assert "<title>패션 MNIST 모델" in page
-    assert "티셔츠 predicted as 바지" in page
+    assert [row[0] for row in read_table(page, "classes")[1:3]] == ["티셔츠", "바지"]
 
 
 def test_words_of_the_user_are_text_and_never_markup(tmp_path: Path) -> None:
@@ -190,37 +188,25 @@ def test_each_of_several_targets_has_its_error_and_its_pictures(tmp_path: Path) 
     )
     errors = f"{price:.3g} for price, {rent:.3g} for rent/m²"
     assert f"The mean absolute error on 60 test rows is {errors}." in page
-    r2 = r2_score(columns["actual_price"], columns["predicted_price"])
-    assert re.search(
-        rf"<p>price: The 95% confidence interval .*explains {r2:.0%} of the variance", page
-    )
-    files = ["regplot_price", "regplot_rent_m²", "residuals_price", "residuals_rent_m²"]
+    files = ["regplot_1", "regplot_2", "residuals_1", "residuals_2"]
     assert list(run.plots()) == ["learning_curves", *files]
     assert "<h3>Residuals: rent/m²</h3>" in page
     assert "MAE of rent/m² (original units)" in page
     assert "R² of price" in page
 
 
-def test_targets_whose_names_make_one_file_name_are_numbered(tmp_path: Path) -> None:
-    run = write_table(tmp_path / "run", ("a?b", "A b"))
-    make_report(run, ["regplot"])
-    assert list(run.plots()) == ["regplot_1", "regplot_2"]
-
-
 def test_of_many_targets_the_first_are_told_and_drawn(tmp_path: Path) -> None:
     run = write_table(tmp_path / "run", tuple(f"y{i}" for i in range(10)))
-    assert make_report(run, ["residuals"]) == [
-        "The plot residuals is drawn for the first 8 of 10 targets."
-    ]
+    make_report(run, ["residuals"])
     assert len(run.plots()) == 8
-    assert re.search(r"[\d.]+ for y5, and 4 more targets\.", run.report_path.read_text())
+    assert re.search(r"[\d.]+ for y4 and 5 more\.", run.report_path.read_text())
 
 
 def test_several_targets_without_predictions_have_no_verdict(tmp_path: Path) -> None:
     run = write_table(tmp_path / "run", ("a", "b"), status="interrupted")
     (run.path / "predictions.csv").unlink()
-    assert "No verdict: 3 epochs finished" in report(run)
-    assert "regplot_a" not in run.plots()
+    assert "No verdict: no test row was predicted" in report(run)
+    assert "regplot_1" not in run.plots()
 
 
 def test_columns_are_told_in_plain_words_with_their_reasons(tmp_path: Path) -> None:
@@ -270,32 +256,25 @@ def test_each_class_has_scikit_learns_scores(tmp_path: Path) -> None:
     columns = run.predictions
     expected = classification_report(columns["actual"], columns["predicted"], output_dict=True)
     rows = [*FASHION, "macro avg"]
-    assert [row[0] for row in table[1:]] == [*FASHION, "Mean of the classes"]
+    assert [row[0] for row in table[1:]] == [*FASHION, "Mean"]
     for name, (_, *values) in zip(rows, table[1:], strict=True):
         of_class = expected[name]
         scores = [f"{of_class[key]:.3f}" for key in ("precision", "recall", "f1-score")]
-        assert values == [*scores, f"{of_class['support']:.0f}"]
+        assert values[:3] == scores
+    counts = run.info["dataset"]["class_counts"]
+    assert table[0][4:] == ["Train", "Validation", "Test"]
+    assert table[1][4:] == [f"{of_part[0]:,}" for of_part in counts.values()]
 
 
 def test_a_class_without_rows_has_no_scores(tmp_path: Path) -> None:
     run = write_classification(tmp_path / "run", ("a", "b", "c"), n_samples=4)
     run.write_predictions({"row": range(2), "actual": ["a", "b"], "predicted": ["a", "a"]})
-    assert read_table(report(run), "classes")[1:] == [
-        ["a", "0.500", "1.000", "0.667", "1"],
-        ["b", "–", "0.000", "0.000", "1"],
-        ["c", "–", "–", "–", "0"],
-        ["Mean of the classes", "0.500", "0.500", "0.333", "2"],
+    assert [row[:4] for row in read_table(report(run), "classes")[1:]] == [
+        ["a", "0.500", "1.000", "0.667"],
+        ["b", "–", "0.000", "0.000"],
+        ["c", "–", "–", "–"],
+        ["Mean", "0.500", "0.500", "0.333"],
     ]
-
-
-@pytest.mark.parametrize(("n_classes", "is_there"), [(200, True), (201, False)])
-def test_so_many_classes_that_nobody_reads_them_have_no_table(
-    tmp_path: Path, n_classes: int, is_there: bool
-) -> None:
-    names = tuple(f"c{i}" for i in range(n_classes))
-    run = write_classification(tmp_path / "run", names, n_samples=500)
-    make_report(run, [])
-    assert ('id="classes"' in run.report_path.read_text(encoding="utf-8")) is is_there
 
 
 CLAIMS_OF_A_RUN = ("test part", "test row", "test image", "verfitting", "held out", "epochs</dt>")
@@ -307,10 +286,9 @@ def test_an_evaluation_of_numbers_claims_only_what_is_known(tmp_path: Path) -> N
     page = evaluation.report_path.read_text(encoding="utf-8")
     assert "Evaluation of houses_new.csv · regression · 2026-02-01 12:00" in page
     assert '<h1 dir="auto">houses</h1>' in page
-    assert re.search(r"error on 60 rows of houses_new.csv is [\d.]+ for price. The model", page)
-    assert "was trained on some of them, these scores are too optimistic" in page
+    assert re.search(r"error on 60 evaluated rows is [\d.]+ for price\.", page)
+    assert "was trained on some of these rows, the scores are too optimistic" in page
     assert "<dt>rows</dt><dd>60</dd>" in page
-    assert "Each point is a row of houses_new.csv." in page
     assert "The finished model on houses_new.csv" in page
     assert [claim for claim in CLAIMS_OF_A_RUN if claim in page] == []
     assert "fingerprint" not in page.lower()
@@ -321,12 +299,12 @@ def test_an_evaluation_of_numbers_claims_only_what_is_known(tmp_path: Path) -> N
 def test_an_evaluation_of_classes_claims_only_what_is_known(tmp_path: Path) -> None:
     run = write_classification(tmp_path / "run", ("malignant", "benign"), n_samples=200)
     evaluation = write_evaluation(run, "patients.csv")
-    make_report(evaluation, ["confusion_matrix", "class_counts"])
+    make_report(evaluation, ["confusion_matrix"])
     page = evaluation.report_path.read_text(encoding="utf-8")
-    assert re.search(r"the right class for [\d.]+% of 200 rows of patients.csv \(95%", page)
-    assert "Always predicting these rows&#39; most frequent class would score" in page
+    assert re.search(r"the right class for [\d.]+% of 200 evaluated rows \(95%", page)
+    assert "Always predicting the most frequent class would score" in page
     assert "<dt>classes</dt><dd>2</dd>" in page
-    assert "In the evaluated part, a class has" in page
+    assert read_table(page, "classes")[0][-1] == "Evaluated"
     assert [claim for claim in CLAIMS_OF_A_RUN if claim in page] == []
 
 
@@ -338,7 +316,7 @@ def test_an_unfinished_run_says_so_and_shows_what_there_is(tmp_path: Path, statu
     warnings = make_report(run, ["learning_curves", "regplot"])
     page = run.report_path.read_text(encoding="utf-8")
     assert 'class="banner"' in page
-    assert "No verdict: 3 epochs finished" in page
+    assert "No verdict: no test row was predicted." in page
     assert "3 of 10" in page
     assert list(run.plots()) == ["learning_curves"]
     assert warnings == ["The plot regplot is left out: this run has no data for it."]
@@ -348,7 +326,7 @@ def test_a_run_that_left_nothing_still_has_a_page(tmp_path: Path) -> None:
     run = RunWriter(tmp_path)
     run.update(status="failed", name="nothing")
     make_report(run, choose_plots({"task": "classification", "is_image": True}))
-    assert "0 epochs finished" in run.report_path.read_text(encoding="utf-8")
+    assert "No verdict: no test row was predicted." in run.report_path.read_text(encoding="utf-8")
 
 
 def test_without_validation_overfitting_is_not_judged(tmp_path: Path) -> None:
@@ -376,9 +354,8 @@ def test_the_page_says_where_a_continued_run_came_from(tmp_path: Path):
     )
     make_report(run, [])
     page = run.report_path.read_text(encoding="utf-8")
-    assert "runs/a/1 after epoch 3, runs/a/1 after epoch 5 and 7 batches" in page
+    assert "runs/a/1 after epoch 3, runs/a/1 after epoch 5" in page
     assert "runs/b/2" in page
-    assert "to fit since it continued" in page
 
 
 def test_a_score_of_a_target_is_no_metric_of_keras():

@@ -15,7 +15,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from kerasrecipes.report.scored import Scored, _resample_areas
+from kerasrecipes.report.scored import Scored
 from kerasrecipes.report.sections import score_probabilities, score_thresholds
 
 
@@ -32,7 +32,7 @@ def make_scored(n_rows: int = 500, *, weights: bool = False, threshold: float = 
 @pytest.mark.parametrize("weights", [False, True])
 def test_scores_are_those_of_scikit_learn(weights):
     scored = make_scored(weights=weights)
-    (row,) = score_probabilities([scored], 1).rows
+    (row,) = score_probabilities([scored]).rows
     given = {"sample_weight": scored.weights}
     pair = (scored.y_true, scored.chances)
     assert row[0] == "ill"
@@ -40,25 +40,6 @@ def test_scores_are_those_of_scikit_learn(weights):
     assert row[2].startswith(f"{average_precision_score(*pair, **given):.3f} (")
     assert row[3] == f"{brier_score_loss(*pair, **given):.3f}"
     assert row[4] == f"{log_loss(*pair, **given):.3f}"
-
-
-def test_areas_of_resamples_are_those_of_scikit_learn():
-    scored = make_scored(60, weights=True)
-    resampled = _resample_areas(scored.happened, scored.chances, scored.weights)
-    order, rng = np.argsort(-scored.chances), np.random.default_rng(0)
-    happened, chances, weights = (
-        each[order] for each in (scored.happened, scored.chances, scored.weights)
-    )
-    counts = np.empty((200, 60))
-    for rows in (np.flatnonzero(happened), np.flatnonzero(~happened)):
-        counts[:, rows] = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), 200)
-    for i in (0, 7, 199):
-        given = {"sample_weight": counts[i] * weights}
-        expected = [
-            roc_auc_score(happened, chances, **given),
-            average_precision_score(happened, chances, **given),
-        ]
-        np.testing.assert_allclose(resampled[:, i], expected, rtol=1e-9)
 
 
 def test_95_percent_intervals_contain_the_true_area_about_that_often():
@@ -76,7 +57,7 @@ def test_rows_of_one_class_have_no_areas():
     scored = make_scored()
     alike = Scored("", scored.y_true * 0, scored.y_pred, scored.y_prob, scored.weights)
     assert alike.areas == []
-    assert score_probabilities([alike], 1).rows[0][1:3] == ["–", "–"]
+    assert score_probabilities([alike]).rows[0][1:3] == ["–", "–"]
 
 
 def test_bins_are_those_of_scikit_learn():
@@ -98,7 +79,7 @@ def test_of_several_classes_the_likeliest_counts():
     y_prob = softmax(rng.normal(size=(300, 3)), axis=1)
     y_true = rng.integers(0, 3, 300)
     scored = Scored("all classes", y_true, y_prob.argmax(axis=1), y_prob, np.ones(300))
-    table = score_probabilities([scored], 1)
+    table = score_probabilities([scored])
     assert [*table.headings] == ["Probability of", "Brier score", "Log loss", "Calibration error"]
     brier = ((np.eye(3)[y_true] - y_prob) ** 2).sum(axis=1).mean()
     assert table.rows[0][1:3] == [f"{brier:.3f}", f"{log_loss(y_true, y_prob):.3f}"]
@@ -124,14 +105,6 @@ def test_a_class_of_one_row_among_very_many_has_areas():
     assert scored.areas == ["1.000 (1.000–1.000)"] * 2
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_probabilities_before_calibration_are_found_again(n_classes):
-    logits = np.random.default_rng(7).normal(size=(40, n_classes)) * 3
-    after = softmax(logits / 2.5, axis=1)
-    scored = Scored("", np.zeros(40, int), np.zeros(40, int), after, np.ones(40))
-    np.testing.assert_allclose(scored.uncalibrate(2.5).y_prob, softmax(logits, axis=1), atol=1e-9)
-
-
 def test_classes_are_scored_at_the_threshold_and_at_a_half():
     scored = make_scored(weights=True, threshold=0.3)
     first, second = score_thresholds([scored], [0.3]).rows
@@ -141,4 +114,4 @@ def test_classes_are_scored_at_the_threshold_and_at_a_half():
         assert row[:2] == ["ill", f"{threshold:g}"]
         assert row[2] == f"{accuracy_score(scored.y_true, predicted, **given):.3f}"
         assert row[-1] == f"{f1_score(scored.y_true, predicted, **given):.3f}"
-    assert [row[1] for row in score_thresholds([make_scored()], []).rows] == ["0.5"]
+    assert score_thresholds([make_scored()], []).rows == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.verdict import describe_fit, describe_linear
@@ -41,15 +40,15 @@ def test_a_model_that_explains_nothing_of_its_training_rows_does_not_overfit() -
     results = make_results([1.06, 1.0, 0.976], [1.85, 1.8, 1.75], {"r2": 0.02})
     assert describe_fit(results) == (
         "The model has hardly learned yet: it explains 2% of the variance of its own training rows "
-        "(R²). Validation loss was still falling in the last epoch: train for more epochs."
+        "(R²). Train longer, or change the learning rate or the model."
     )
 
 
 def test_a_model_that_stopped_learning_is_told_what_to_change() -> None:
     results = make_results([1.0, 1.0], [1.5, 1.6], {"r2": -0.2})
     assert describe_fit(results) == (
-        "The model has hardly learned yet: it explains 0% of the variance of its own training rows "
-        "(R²). Train longer, or change the learning rate or the model."
+        "The model has hardly learned yet: it explains none of the variance of its own training "
+        "rows (R²). Train longer, or change the learning rate or the model."
     )
 
 
@@ -58,17 +57,11 @@ def test_of_several_targets_one_that_is_learned_is_enough() -> None:
     assert "hardly learned" not in describe_fit(results)
 
 
-def test_a_gap_that_was_there_from_the_start_is_not_overfitting() -> None:
+def test_a_gap_alone_is_stated_and_not_judged() -> None:
     results = make_results([1.0, 0.5, 0.5], [2.0, 0.98, 1.0], {"r2": 0.6})
     assert describe_fit(results) == (
-        "Little sign of overfitting: the loss is 0.5 on the training part and 1 on the validation "
-        "part."
+        "The loss is 0.5 on the training part and 1 on the validation part."
     )
-
-
-def test_a_gap_that_grew_while_validation_loss_stopped_falling_is_overfitting() -> None:
-    results = make_results([1.0, 0.5, 0.1], [1.1, 0.6, 0.62], {"r2": 0.9})
-    assert describe_fit(results).startswith("Signs of overfitting: the loss is 0.1 on the training")
 
 
 def test_a_validation_loss_that_rose_is_overfitting() -> None:
@@ -83,34 +76,8 @@ def test_while_validation_loss_falls_nothing_is_claimed() -> None:
     results = make_results([1.0, 0.5, 0.1], [1.1, 0.6, 0.5], {"r2": 0.9})
     assert describe_fit(results) == (
         "The loss is 0.1 on the training part and 0.5 on the validation part. Validation loss was "
-        "still falling in the last epoch: train for more epochs."
+        "lowest in the last epoch: more epochs may improve the model."
     )
-
-
-def test_a_validation_loss_that_has_almost_stopped_falling_needs_no_more_epochs() -> None:
-    losses = [1.0, 0.5, 0.3, 0.22, 0.205, 0.202, 0.201, 0.2]
-    assert describe_fit(make_results(losses, losses, {"r2": 0.9})) == (
-        "The loss is 0.2 on the training part and 0.2 on the validation part. Validation loss was "
-        "lowest in the last epoch."
-    )
-
-
-def test_more_epochs_do_not_improve_an_accuracy_of_100_percent() -> None:
-    results = make_results([1.0, 0.5], [1.0, 0.5], {"accuracy": 1.0}, **CLASSES)
-    results.history["val_accuracy"] = [0.9, 1.0]
-    assert describe_fit(results).endswith("Validation loss was lowest in the last epoch.")
-
-
-def test_a_gap_between_losses_of_almost_nothing_is_not_overfitting() -> None:
-    results = make_results([1.0, 1e-5, 1e-6], [1.1, 4e-5, 4.1e-5], {"r2": 0.99})
-    assert describe_fit(results).startswith("Little sign of overfitting: the loss is 1e−06 on")
-
-
-def test_a_model_that_is_always_right_does_not_overfit() -> None:
-    results = make_results([0.7, 0.1, 0.001], [0.7, 0.1, 0.102], {"accuracy": 1.0}, **CLASSES)
-    assert describe_fit(results).startswith("Signs of overfitting: the loss is 0.001 on")
-    results.history["val_accuracy"] = [0.9, 1.0, 1.0]
-    assert describe_fit(results).startswith("Little sign of overfitting: the loss is 0.001 on")
 
 
 def test_restored_weights_are_those_of_an_earlier_epoch() -> None:
@@ -121,8 +88,7 @@ def test_restored_weights_are_those_of_an_earlier_epoch() -> None:
 
 def test_one_epoch_shows_no_trend() -> None:
     assert describe_fit(make_results([0.5], [1.0], {"r2": 0.5})) == (
-        "Little sign of overfitting: the loss is 0.5 on the training part and 1 on the validation "
-        "part."
+        "The loss is 0.5 on the training part and 1 on the validation part."
     )
 
 
@@ -131,20 +97,6 @@ CLASSES = {
     "class_names": ["no", "yes"],
     "class_counts": {"train": [75, 25]},
 }
-
-
-def test_a_classifier_that_always_predicts_the_most_frequent_class_has_not_learned() -> None:
-    results = make_results([0.6, 0.56], [0.6, 0.57], {"accuracy": 0.76}, **CLASSES)
-    assert describe_fit(results).startswith(
-        "The model has hardly learned yet: its accuracy on its own training rows is 76.0%, and "
-        "75.0% of them are of the most frequent class. Validation loss was still falling"
-    )
-
-
-def test_a_classifier_that_finds_the_rare_class_has_learned() -> None:
-    found = ["no"] * 22 + ["yes"] * 8 + ["yes"] * 9 + ["no"]  # as class_weight does
-    results = make_results([0.6, 0.5], [0.6, 0.5], {"accuracy": 0.76}, predicted=found, **CLASSES)
-    assert "hardly learned" not in describe_fit(results)
 
 
 def test_accuracies_differ_by_no_more_than_100_points() -> None:
@@ -157,12 +109,14 @@ def test_accuracies_differ_by_no_more_than_100_points() -> None:
 
 def test_a_loss_of_zero_is_described() -> None:
     results = make_results([0.0, 0.0], [0.0, 0.1], {"r2": 1.0})
-    assert describe_fit(results).startswith("Little sign of overfitting: the loss is 0 on the")
+    assert describe_fit(results).startswith("The loss is 0 on the training part")
 
 
-@pytest.mark.parametrize("losses", [[np.nan, np.nan], [0.5, np.nan]])
-def test_losses_that_are_no_numbers_are_not_judged(losses: list[float]) -> None:
-    assert describe_fit(make_results([1.0, 0.5], losses, {"r2": 0.9})) == ""
+def test_losses_that_are_no_numbers_are_not_judged() -> None:
+    assert describe_fit(make_results([1.0, 0.5], [np.nan, np.nan], {"r2": 0.9})) == ""
+    assert describe_fit(make_results([1.0, 0.5], [0.5, np.nan], {"r2": 0.9})) == (
+        "The loss is 0.5 on the training part and not finite on the validation part."
+    )
 
 
 def test_without_an_epoch_nothing_is_said_of_validation() -> None:

@@ -33,7 +33,6 @@ PlotName = Literal[
     "reliability",
     "samples",
     "outputs",
-    "class_counts",
     "importance",
     "occlusion",
 ]

@@ -20,7 +20,7 @@ INPUT = "input_"
 _MOST_CURVES = 8  # one for each class; more are hard to tell apart
 _N_COLUMNS = 4
 _MOST_ROWS = 5000
-_MOST_GROUPS = 20
+_MOST_CATEGORIES = 20
 
 
 def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
@@ -58,18 +58,17 @@ def choose_plots(data: Mapping[str, Any], *, is_array: bool = False) -> tuple[st
     task, n_classes = data["task"], len(data.get("class_names", ()))
     of_columns = ("importance",) if "columns" in data else ()
     if task == "multilabel":
-        return ("learning_curves", "roc_pr_curves", "reliability", "class_counts", *of_columns)
+        return ("learning_curves", "roc_pr_curves", "reliability", *of_columns)
     if is_array or "n_steps" in data:
-        others = ("regplot",) if task == "regression" else ("confusion_matrix", "class_counts")
-        return ("outputs", "learning_curves", *others, *of_columns)
+        other = "regplot" if task == "regression" else "confusion_matrix"
+        return ("outputs", "learning_curves", other, *of_columns)
     if task == "regression":
         is_one = of_columns and len(data["targets"]) == 1
         by_column = ("residuals_by_column",) if is_one else ()
         return ("regplot", "learning_curves", "residuals", *by_column, *of_columns)
     curves = ("roc_pr_curves",) if 1 < n_classes <= _MOST_CURVES else ()
     images = ("samples", "occlusion") if data.get("is_image") else ()
-    others = (*curves, "reliability", *images, "class_counts")
-    return ("learning_curves", "confusion_matrix", *others, *of_columns)
+    return ("learning_curves", "confusion_matrix", *curves, "reliability", *images, *of_columns)
 
 
 def keep_columns(part: Part, inputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
@@ -84,19 +83,13 @@ def keep_columns(part: Part, inputs: Sequence[str] = ()) -> dict[str, NDArray[An
     """
     kept: dict[str, NDArray[Any]] = {} if part.weights is None else {"sample_weight": part.weights}
     table = part.inputs if isinstance(part.inputs, dict) else {}
-    drawn = [
-        name
-        for name in inputs
-        if 1 < len(np.unique(group_values(table[name][:_MOST_ROWS]))) <= _MOST_GROUPS
-    ]
+    drawn = []
+    for name in inputs:
+        values = table[name][:_MOST_ROWS]
+        n_distinct = len(np.unique(values))
+        if n_distinct > 1 and (values.dtype.kind == "f" or n_distinct <= _MOST_CATEGORIES):
+            drawn.append(name)
     return kept | {f"{INPUT}{name}": np.asarray(table[name]) for name in drawn[:_N_COLUMNS]}
-
-
-def group_values(values: NDArray[Any]) -> NDArray[np.int64]:
-    """The index of each value's group: of ten groups of similar numbers, or of the categories."""
-    if values.dtype.kind == "f":
-        values = np.searchsorted(np.nanquantile(values, np.arange(0.1, 1, 0.1)), values)
-    return np.unique(values, return_inverse=True)[1]
 
 
 def choose_samples(

@@ -1,4 +1,4 @@
-"""From a run's results to figures with title, caption and alternative text."""
+"""From a run's results to figures with title and caption."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report import N_SAMPLES, plots
-from kerasrecipes.report.curves import (
-    draw_reliability,
-    draw_residuals_by_column,
-    draw_roc_pr_curves,
-)
+from kerasrecipes.report.axes import write_legend
 from kerasrecipes.report.fonts import Fonts, choose_fonts
-from kerasrecipes.report.importance import draw_importance, draw_occlusion
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.style import PageFigure, new_figure, render_png, render_svg, use_style
-from kerasrecipes.report.verdict import describe_most_confused, describe_score
+from kerasrecipes.report.style import (
+    MUTED,
+    SERIES,
+    PageFigure,
+    new_figure,
+    render_png,
+    render_svg,
+    use_style,
+)
 from kerasrecipes.report.words import shorten
-from kerasrecipes.rows.words import count
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_LONGEST_NAME = 26  # characters of a target's, a column's or a class's name
+_LONGEST_UNDER_IMAGE = 12
 _MOST_TARGETS = 8  # of several targets, so many are drawn
-_LONGEST_NAME = 28  # characters of a target's or a class's name
-_ROWS_SHOWN = 6  # whose outputs are drawn
+_MOST_COLUMNS = 20
+_ARRAYS_SHOWN = plots.IMAGES_IN_A_ROW  # rows with an array as target
 _FORECASTS_SHOWN = 300
-_PAGE_INCHES = 10  # panels that fit this width are placed side by side
-
-Drawing = tuple[list["Figure"], PageFigure]
+_READABLE_INCHES = 5  # a wider figure is scrolled on a narrow screen
 
 
 def draw_figures(results: Results, names: Sequence[str]) -> tuple[list[PageFigure], list[str]]:
@@ -51,279 +52,317 @@ def draw_figures(results: Results, names: Sequence[str]) -> tuple[list[PageFigur
     warnings = fonts.list_warnings()
     with use_style(fonts.families):
         for name in names:
-            figures = [_render(*drawing) for drawing in _draw(name, results, fonts)]
+            figures = [*_draw(name, results, fonts)]
             drawn += figures
             if not figures:
                 why = results.info.get(name, {}).get("left_out", "this run has no data for it")
                 warnings.append(f"The plot {name} is left out: {why}.")
-            elif name in _BY_TARGET and len(results.targets) > _MOST_TARGETS:
-                first = f"the first {_MOST_TARGETS} of {len(results.targets)} targets"
-                warnings.append(f"The plot {name} is drawn for {first}.")
     return drawn, warnings
 
 
-def _render(panels: Sequence[Figure], words: PageFigure) -> PageFigure:
+def _draw(name: str, results: Results, fonts: Fonts) -> Iterator[PageFigure]:
+    several = results.split_targets() if name in _BY_TARGET else [results]
+    is_one = len(several) == 1
+    for number, each in enumerate(several[:_MOST_TARGETS], 1):
+        # A run of an older version may name another plot.
+        if panels := name in _DRAWERS and _DRAWERS[name](each, fonts):
+            figure = _WORDS[name]
+            yield replace(
+                _render(panels, figure),
+                name=name if is_one else f"{name}_{number}",
+                title=figure.title if is_one else f"{figure.title}: {each.target}",
+            )
+
+
+def _render(panels: Sequence[Figure], figure: PageFigure) -> PageFigure:
     width = panels[0].get_figwidth()
-    png = render_png(panels, min(len(panels), int(_PAGE_INCHES // width)))
+    png = render_png(panels)
     for panel in panels:
         panel.set_layout_engine("none")  # the layout is done
-    scale = 1.25 if len(panels) == 1 and not words.scrolls else 1
+    scrolls = width > _READABLE_INCHES
+    scale = 1.25 if len(panels) == 1 and not scrolls else 1
     svgs = tuple(map(render_svg, panels))
-    return replace(words, panels=svgs, width=round(96 * width * scale), png=png)
+    return replace(figure, panels=svgs, width=round(96 * width * scale), scrolls=scrolls, png=png)
 
 
-def _draw(name: str, results: Results, fonts: Fonts) -> Iterator[Drawing]:
-    """Draw a plot; one of a single target is drawn for each of several."""
-    several = results.split_targets() if name in _BY_TARGET else [results]
-    file_names = _name_files(name, [each.target for each in several]) if several[1:] else [name]
-    for each, file_name in zip(several[:_MOST_TARGETS], file_names, strict=False):
-        if drawing := name in _DRAWERS and _DRAWERS[name](each, fonts):
-            panels, figure = drawing
-            title = f"{figure.title}: {each.target}" if several[1:] else figure.title
-            yield panels, replace(figure, name=file_name, title=title)
-
-
-def _name_files(name: str, targets: Sequence[str]) -> list[str]:
-    names = [make_folder_name(f"{name}_{target}") for target in targets]
-    are_distinct = len({name.casefold() for name in names}) == len(names)
-    return names if are_distinct else [f"{name}_{i + 1}" for i in range(len(targets))]
-
-
-def _draw_regplot(results: Results, fonts: Fonts) -> Drawing | None:
-    if results.is_classification or not results.has_predictions:
-        return None
-    figure = new_figure(4.6, 5.2)
-    # R² of arrays compares with the mean of each place, which is not known here.
-    plot = partial(plots.plot_regplot, with_r2=not results.is_array)
-    _plot_target(plot, figure, results, fonts)
-    rows = count(len(results.y_true), f"{results.part} row")
-    whose = f"of {results.evaluated}" if results.evaluated else "of the test part"
-    return [figure], PageFigure(
-        title="Predicted and actual values",
-        alt=f"Scatter plot of predicted against actual {results.target} for {rows}, with a fitted "
-        f"line and the line of perfect prediction. {describe_score(results)}",
-        caption=f"Each point is a {results.value_noun} {whose}. Points on the dashed line are "
-        "predicted perfectly. A fitted line flatter than the dashed one means that high values are "
-        "predicted too low and low values too high.",
-    )
-
-
-def _draw_residuals(results: Results, fonts: Fonts) -> Drawing | None:
-    if results.is_classification or not results.has_predictions:
-        return None
-    figure = new_figure(4.6, 3.9)
-    _plot_target(plots.plot_residuals, figure, results, fonts)
-    return [figure], PageFigure(
-        title="Residuals",
-        alt=f"Scatter plot of residuals (actual minus predicted {results.target}) against "
-        f"predictions, with a histogram of the residuals. {describe_score(results)}",
-        caption="For points above zero, the prediction is too low. Residuals should scatter evenly "
-        "around zero; a curve or a funnel shows a pattern that the model has not learned.",
-    )
-
-
-def _plot_target(
-    plot: Callable[..., object], figure: Figure, results: Results, fonts: Fonts
-) -> None:
-    target = shorten(fonts.spell(results.target, "Target"), _LONGEST_NAME)
-    plot(
-        results.y_true,
-        results.y_pred,
-        figure.subplots(),
-        unit=shorten(fonts.spell(results.unit, ""), _LONGEST_NAME),
-        title=f"{target}, {results.part} {results.value_noun}s",
-    )
-
-
-def _draw_learning_curves(results: Results, fonts: Fonts) -> Drawing | None:
-    if not results.epochs_run:
-        return None
-    shown, best = results.curve_names[:2], results.best_epoch
-    panels = [new_figure(4.4, 3.5) for _ in shown]
-    for metric, figure in zip(shown, panels, strict=True):
-        validation = results.history.get(f"val_{metric}")
-        plots.plot_learning_curves(
-            results.history[metric],
-            validation,
-            figure.subplots(),
-            metric=metric,
-            best_epoch=best,
-        )
-    lowest, how_to_read = "Training part only.", ""
-    if best:
-        lowest = f"Validation loss is lowest after epoch {best}."
-        how_to_read = (
-            "The model overfits where the training curve still improves and the validation curve "
-            "gets worse. "
-        )
-    return panels, PageFigure(
-        title="Learning curves",
-        alt=f"Line plots of {' and '.join(shown)} over {count(results.epochs_run, 'epoch')}. "
-        f"{lowest}",
-        caption=f"{how_to_read}A loss that falls far is drawn on a logarithmic scale.",
-    )
-
-
-def _draw_confusion_matrix(results: Results, fonts: Fonts) -> Drawing | None:
-    if not (results.is_classification and results.has_predictions):
-        return None
-    n_classes, labels = len(results.class_names), _label_classes(results, fonts)
-    size = float(np.clip(3.5 + 0.5 * n_classes, 4.6, 8.5))
-    figure = new_figure(size, size * 0.92)
-    ax = figure.subplots()
-    plots.plot_confusion_matrix(results.y_true, results.y_pred, ax, class_names=labels)
-    return [figure], PageFigure(
-        title="Confusion matrix",
-        alt=f"Confusion matrix of {count(n_classes, 'class')}: actual classes as rows, "
-        f"predicted classes as columns. {describe_score(results)} "
-        f"{describe_most_confused(results)}",
-        caption="Each row is an actual class, each column a predicted class. Correct predictions "
-        "are on the diagonal. Colours and percentages are shares of the row.",
-        scrolls=n_classes > 3,
-    )
-
-
-def _draw_samples(results: Results, fonts: Fonts) -> Drawing | None:
-    has_classes = results.is_classification and results.has_predictions and not results.is_array
-    if not (results.samples and has_classes):
-        return None
-    images, positions = results.samples["images"], results.samples["positions"]
-    labels = np.array(_label_classes(results, fonts))
-    y_true, y_pred = results.y_true[positions], results.y_pred[positions]
-    confidence = results.confidence[positions]
-    wrong = np.flatnonzero(y_true != y_pred)
-    groups = {
-        f"The first {N_SAMPLES} test images": np.argsort(positions)[:N_SAMPLES],
-        "The most confident mistakes": wrong[np.argsort(-confidence[wrong])][:N_SAMPLES],
-    }
-    panels = []
-    for title, group in groups.items():
-        for start in range(0, len(group), plots.SAMPLES_IN_A_ROW):
-            chosen = group[start : start + plots.SAMPLES_IN_A_ROW]
-            panels.append(new_figure(4.8, 2))
-            plots.plot_samples(
-                images[chosen],
-                labels[y_true[chosen]],
-                labels[y_pred[chosen]],
-                panels[-1].subplots(),
-                confidence=confidence[chosen],
-                value_range=(images.min(), images.max()),
-                is_ink=results.has_ink,
-                title=" " if start else title,
-            )
-    return panels, PageFigure(
-        title="Sample images",
-        alt=f"The first {N_SAMPLES} test images with their predicted classes"
-        + (", and the most confident mistakes." if len(wrong) else "."),
-        caption="Below each image are the predicted class and its probability. A mistake has a red "
-        "frame, a cross and the actual class.",
-    )
-
-
-def _draw_outputs(results: Results, fonts: Fonts) -> Drawing | None:
-    if not results.has_predictions:
-        return None
-    if not results.is_array:
-        return _draw_forecasts(results, fonts) if "n_steps" in results.dataset else None
-    actual, predicted = (
-        results.encode(results.predictions[what][:_ROWS_SHOWN]) for what in ("actual", "predicted")
-    )
-    images = None if results.samples is None else results.samples["images"][:_ROWS_SHOWN]
-    while actual.ndim > 4:  # frames of a film
-        actual, predicted = actual[:, -1], predicted[:, -1]
-    is_image = bool(results.dataset.get("is_image"))
-    are_images = actual.ndim == 4 or (actual.ndim == 3 and is_image)
-    if actual.ndim == 4 and actual.shape[-1] not in (1, 3):  # other channels, or gray frames
-        some = (..., 0) if is_image else (slice(None), -1)
-        actual, predicted = actual[some], predicted[some]
-    if are_images:
-        rows = {"actual": actual, "predicted": predicted}
-        is_same = images is not None and images.shape == actual.shape and (images == actual).all()
-        if images is not None:
-            rows = {"input": images} | ({"predicted": predicted} if is_same else rows)
-        panels = [new_figure(0.8 + 1.1 * len(actual), 0.3 + 1.1 * len(rows))]
-        plots.plot_image_rows(rows, panels[0].subplots(), is_ink=results.has_ink)
-    else:
-        known = results.predictions.get("known", np.ones(actual.shape[:2], bool))
-        panels = [new_figure(4.4, 2.6) for _ in actual]
-        for i, panel in enumerate(panels):
-            shown = known[i].reshape(len(known[i]), -1)[:, 0]
-            plots.plot_series(
-                actual[i][shown],
-                predicted[i][shown],
-                panel.subplots(),
-                class_names=_label_classes(results, fonts),
-                title=f"{results.part} row {i + 1}",
-            )
-    return panels, PageFigure(
-        title="Inputs and outputs" if are_images else "Actual and predicted series",
-        alt=f"The first {len(actual)} {results.part} {results.noun}s with what the model predicts. "
-        f"{describe_score(results)}",
-        caption=f"The first {len(actual)} {results.part} {results.noun}s."
-        + " The first value of each step is drawn." * (actual.ndim == 3 and not are_images),
-    )
-
-
-def _draw_forecasts(results: Results, fonts: Fonts) -> Drawing:
-    figure = new_figure(8.6, 3)
-    n_shown = min(len(results.y_true), _FORECASTS_SHOWN)
-    shown = slice(n_shown)
-    names, title = _label_classes(results, fonts), f"the first {n_shown:,} {results.part} windows"
-    ax = figure.subplots()
-    plots.plot_series(
-        results.y_true[shown], results.y_pred[shown], ax, class_names=names, title=title
-    )
-    return [figure], PageFigure(
-        title="Actual and predicted series",
-        alt=f"Lines of the actual and the predicted {results.target} of {title}, in their order. "
-        f"{describe_score(results)}",
-        caption="Each prediction uses only the rows of its window. If the predicted line repeats "
-        "the actual line one step later, the model is hardly better than the last value.",
-        scrolls=True,
-    )
-
-
-def _draw_class_counts(results: Results, fonts: Fonts) -> Drawing | None:
-    counts = results.dataset.get("class_counts") or {}
-    labels = _label_classes(results, fonts)
-    if results.is_multilabel:
-        labels = [shorten(fonts.spell(name, "label"), _LONGEST_NAME) for name in results.targets]
-    n_classes, noun = len(labels), "label" if results.is_multilabel else "class"
-    if {*map(len, counts.values())} != {n_classes}:
-        return None
-    panels = []
-    for part, of_part in counts.items():
-        panels.append(new_figure(3.3, float(np.clip(1.3 + 0.3 * n_classes, 2.2, 9))))
-        plots.plot_class_counts(of_part, labels, panels[-1].subplots(), part=part)
-    first, of_first = next(iter(counts.items()))
-    part, values = "training" if first == "train" else first, f"{results.value_noun}s"
-    return panels, PageFigure(
-        title=f"{noun.capitalize()} counts",
-        alt=f"Bar charts of the {values} of {count(n_classes, noun)} in each part. In the "
-        f"{part} part, a {noun} has {min(of_first):,} to {max(of_first):,} {values}.",
-        caption=f"How many {values} each {noun} has."
-        + " Each part has its own scale: compare shapes, not lengths." * (len(counts) > 1),
-    )
-
-
-_DRAWERS: dict[str, Callable[[Results, Fonts], Drawing | None]] = {
-    "regplot": _draw_regplot,
-    "residuals": _draw_residuals,
-    "residuals_by_column": draw_residuals_by_column,
-    "learning_curves": _draw_learning_curves,
-    "confusion_matrix": _draw_confusion_matrix,
-    "roc_pr_curves": draw_roc_pr_curves,
-    "reliability": draw_reliability,
-    "samples": _draw_samples,
-    "outputs": _draw_outputs,
-    "class_counts": _draw_class_counts,
-    "importance": draw_importance,
-    "occlusion": draw_occlusion,
-}
-
-_BY_TARGET = ("regplot", "residuals", "outputs")
+def _label(name: str, fonts: Fonts, instead: str) -> str:
+    return shorten(fonts.spell(name, instead), _LONGEST_NAME)
 
 
 def _label_classes(results: Results, fonts: Fonts) -> list[str]:
-    spelled = (fonts.spell(name, f"class {i}") for i, name in enumerate(results.class_names))
-    return [shorten(name, _LONGEST_NAME) for name in spelled]
+    return [_label(name, fonts, f"class {i}") for i, name in enumerate(results.class_names)]
+
+
+def _draw_numbers(
+    results: Results, fonts: Fonts, *, plot: Callable[..., None], height: float
+) -> list[Figure]:
+    if results.has_classes or not results.has_predictions:
+        return []
+    title = f"{_label(results.target, fonts, 'Target')}, {results.part} rows"
+    unit, figure = _label(results.unit, fonts, ""), new_figure(4.6, height)
+    plot(results.y_true, results.y_pred, figure.subplots(), unit=unit, title=title)
+    return [figure]
+
+
+def _draw_residuals_by_column(results: Results, fonts: Fonts) -> list[Figure]:
+    is_one = len(results.targets) == 1 and not results.has_classes
+    if not (is_one and results.columns and results.has_predictions):
+        return []
+    panels = []
+    for name, texts in results.columns.items():
+        try:
+            values = np.array(texts, dtype=float)
+        except ValueError:
+            values = np.array([_label(text, fonts, "other") for text in texts])
+        panels.append(new_figure(4.4, 3))
+        ax = panels[-1].subplots()
+        plots.plot_residuals_by_column(values, results.y_true - results.y_pred, ax)
+        ax.set_xlabel(_label(name, fonts, "column"))
+    return panels
+
+
+def _draw_learning_curves(results: Results, fonts: Fonts) -> list[Figure]:
+    panels, others = [], ("epoch", "learning_rate")
+    metrics = [each for each in results.history if not each.startswith(("val_", *others))]
+    for metric in metrics[:2]:
+        panels.append(new_figure(4.4, 3.7))
+        plots.plot_learning_curves(
+            results.history[metric],
+            results.history.get(f"val_{metric}"),
+            panels[-1].subplots(),
+            metric=metric,
+            best_epoch=results.best_epoch,
+        )
+    return panels
+
+
+def _draw_confusion_matrix(results: Results, fonts: Fonts) -> list[Figure]:
+    if not (results.is_classification and results.has_predictions):
+        return []
+    labels = _label_classes(results, fonts)
+    size = float(np.clip(3.5 + 0.5 * len(labels), 4.6, 8.5))
+    figure = new_figure(size, size * 0.92)
+    ax = figure.subplots()
+    plots.plot_confusion_matrix(results.y_true, results.y_pred, ax, class_names=labels)
+    return [figure]
+
+
+def _draw_roc_pr_curves(results: Results, fonts: Fonts) -> list[Figure]:
+    from sklearn.metrics import precision_recall_curve, roc_curve
+
+    several = results.scored
+    if len(several) == 1 and not several[0].is_binary:
+        several = [several[0].separate(i, name) for i, name in enumerate(results.class_names)]
+    several = [each for each in several[: len(SERIES)] if each.areas]
+    if not several:
+        return []
+    panels = [new_figure(4.4, 4.8) for _ in range(2)]
+    roc, pr = map(_make_square, panels)
+    for color, each in zip(SERIES, several, strict=False):
+        label, pair = _label(each.name, fonts, "class"), (each.happened, each.chances)
+        fpr, tpr, _ = roc_curve(*pair, sample_weight=each.weights)
+        precision, recall, _ = precision_recall_curve(*pair, sample_weight=each.weights)
+        roc.plot(fpr, tpr, color=color, lw=1.6, label=f"{label}: area {each.areas[0]}")
+        pr.plot(recall, precision, color=color, lw=1.6, label=f"{label}: area {each.areas[1]}")
+    roc.plot([0, 1], [0, 1], "--", color=MUTED, lw=1.2, zorder=1)
+    roc.set(xlabel="False positive rate", ylabel="Recall (true positive rate)", title="ROC")
+    pr.set(xlabel="Recall", ylabel="Precision", title="Precision and recall")
+    write_legend(roc, 1)
+    write_legend(pr, 1)
+    return panels
+
+
+def _draw_reliability(results: Results, fonts: Fonts) -> list[Figure]:
+    if not (several := results.scored[: len(SERIES)]):
+        return []
+    figure = new_figure(4.6, 4.8)
+    ax = _make_square(figure)
+    ax.plot([0, 1], [0, 1], "--", color=MUTED, lw=1.2, zorder=1)
+    ax.set(xlabel="Mean predicted probability", ylabel="Observed frequency")
+    for color, each in zip(SERIES, several, strict=False):
+        label = _label(each.name, fonts, "class")
+        ax.plot(*each.bins[:2], "o-", color=color, lw=1.6, ms=4, label=label)
+    write_legend(ax)
+    return [figure]
+
+
+def _make_square(figure: Figure) -> Axes:
+    ax = figure.subplots()
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xticks=ticks, yticks=ticks)
+    return ax
+
+
+def _draw_samples(
+    results: Results, fonts: Fonts, *, most: int, with_heat: bool = False
+) -> list[Figure]:
+    """Draw so many of the first test images, and of the most confident mistakes."""
+    has_classes = results.is_classification and results.has_predictions and not results.is_array
+    if not (results.samples and has_classes):
+        return []
+    images, positions, drops = (results.samples[key] for key in ("images", "positions", "drops"))
+    positions = positions[: len(drops)] if with_heat else positions
+    y_true, y_pred = results.y_true[positions], results.y_pred[positions]
+    is_wrong, chances = y_true != y_pred, results.confidence[positions]
+    labels = [shorten(label, _LONGEST_UNDER_IMAGE) for label in _label_classes(results, fonts)]
+
+    def describe(i: int) -> str:
+        lines = [labels[y_pred[i]]]
+        if np.isfinite(chances[i]):
+            lines.append(f"{chances[i]:.0%}")
+        if with_heat:
+            lines[-1] += f" → {max(chances[i] - drops[i].max(), 0):.0%}"
+        elif is_wrong[i]:
+            lines = [f"✗ {lines[0]}", *lines[1:], f"is {labels[y_true[i]]}"]
+        return "\n".join(lines)
+
+    worst = np.flatnonzero(is_wrong)
+    groups = {
+        "The first test images": np.argsort(positions)[:most],
+        "The most confident mistakes": worst[np.argsort(-chances[worst])][:most],
+    }
+    panels = []
+    for title, group in groups.items():
+        for start in range(0, len(group), plots.IMAGES_IN_A_ROW):
+            chosen = group[start : start + plots.IMAGES_IN_A_ROW]
+            panels.append(new_figure(4.8, 2.9 if with_heat else 2))
+            ax = panels[-1].subplots()
+            plots.plot_images(
+                {"": images[chosen], " ": images[chosen]} if with_heat else {"": images[chosen]},
+                ax,
+                notes=[describe(i) for i in chosen],
+                is_wrong=is_wrong[chosen],
+                heat=drops[chosen] if with_heat else None,
+                is_ink=results.has_ink,
+            )
+            ax.set_title(" " if start else title)
+    return panels
+
+
+def _draw_outputs(results: Results, fonts: Fonts) -> list[Figure]:
+    if not results.has_predictions or not (results.is_array or "n_steps" in results.dataset):
+        return []
+    labels = _label_classes(results, fonts)
+    if not results.is_array:  # one value for each window
+        shown = slice(_FORECASTS_SHOWN)
+        figure = new_figure(8.6, 3)
+        ax, title = figure.subplots(), f"the first {results.part} windows"
+        y_true, y_pred = results.y_true[shown], results.y_pred[shown]
+        plots.plot_series(y_true, y_pred, ax, class_names=labels, title=title)
+        return [figure]
+    actual, predicted = (each[:_ARRAYS_SHOWN] for each in (results.actual, results.predicted))
+    while actual.ndim > 4:  # frames of a film
+        actual, predicted = actual[:, -1], predicted[:, -1]
+    if actual.ndim == 4 and actual.shape[-1] not in (1, 3):
+        actual, predicted = actual[..., 0], predicted[..., 0]
+    if actual.ndim == 4 or (actual.ndim == 3 and results.dataset.get("is_image")):
+        rows = {"actual": actual.data, "predicted": predicted.data}
+        if results.samples is not None:
+            rows = {"input": results.samples["images"][:_ARRAYS_SHOWN]} | rows
+        figure = new_figure(6.4, 0.3 + 1.1 * len(rows))
+        plots.plot_images(rows, figure.subplots(), is_ink=results.has_ink)
+        return [figure]
+    panels = []
+    for number, pair in enumerate(zip(actual, predicted, strict=True), 1):
+        panels.append(new_figure(4.4, 2.8))
+        ax, title = panels[-1].subplots(), f"{results.part} row {number}"
+        y_true, y_pred = (each.reshape(len(each), -1)[:, 0].compressed() for each in pair)
+        plots.plot_series(y_true, y_pred, ax, class_names=labels, title=title)
+    return panels
+
+
+def _draw_importance(results: Results, fonts: Fonts) -> list[Figure]:
+    facts = results.info.get("importance", {})
+    has_all = facts.keys() >= {"columns", "rows", "of_rows", "repeats"}
+    if not (has_all and (columns := facts["columns"])):
+        return []
+    shown = sorted(columns, key=lambda name: -columns[name][0])[:_MOST_COLUMNS]
+    names = [_label(name, fonts, f"column {i}") for i, name in enumerate(shown, 1)]
+    unit = "standard deviations" if len(results.targets) > 1 else _label(results.unit, fonts, "")
+    label, scale = f"Increase in mean absolute error{plots.in_unit(unit)}", 1
+    if results.has_classes:
+        label, scale = "Decrease in accuracy (points)", 100
+    figure = new_figure(4.6, 1.2 + 0.28 * len(names))
+    rises = scale * np.array([columns[name] for name in shown])
+    title = f"{facts['rows']:,} of {facts['of_rows']:,} test rows, {facts['repeats']} shuffles"
+    plots.plot_importance(names, rises, figure.subplots(), label=label, title=title)
+    return [figure]
+
+
+_DRAWERS: dict[str, Callable[[Results, Fonts], list[Figure]]] = {
+    "regplot": partial(_draw_numbers, plot=plots.plot_regplot, height=5.2),
+    "residuals": partial(_draw_numbers, plot=plots.plot_residuals, height=3.9),
+    "residuals_by_column": _draw_residuals_by_column,
+    "learning_curves": _draw_learning_curves,
+    "confusion_matrix": _draw_confusion_matrix,
+    "roc_pr_curves": _draw_roc_pr_curves,
+    "reliability": _draw_reliability,
+    "samples": partial(_draw_samples, most=N_SAMPLES),
+    "occlusion": partial(_draw_samples, most=plots.IMAGES_IN_A_ROW, with_heat=True),
+    "outputs": _draw_outputs,
+    "importance": _draw_importance,
+}
+"""By name: from results and fonts to panels of one size; none if the run has no data for it."""
+
+_BY_TARGET = ("regplot", "residuals", "outputs")
+
+_WORDS = {
+    "regplot": PageFigure(
+        "Predicted and actual values",
+        "Points on the dashed line are predicted perfectly. A fitted line flatter than the dashed "
+        "one means that high values are predicted too low and low values too high.",
+    ),
+    "residuals": PageFigure(
+        "Residuals",
+        "For points above zero, the prediction is too low. Residuals should scatter evenly around "
+        "zero; a curve or a funnel shows a pattern that the model has not learned.",
+    ),
+    "residuals_by_column": PageFigure(
+        "Residuals by column",
+        "The most important columns. Large points are means of rows with similar values, with 95% "
+        "intervals; where they are above zero, predictions are too low.",
+    ),
+    "learning_curves": PageFigure(
+        "Learning curves",
+        "The best epoch has the lowest validation loss. The model overfits where the training "
+        "curve still improves and the validation curve gets worse. A loss that falls far is drawn "
+        "on a logarithmic scale.",
+    ),
+    "confusion_matrix": PageFigure(
+        "Confusion matrix",
+        "Each row is an actual class, each column a predicted class. Correct predictions are on "
+        "the diagonal. Colours and percentages are shares of the row.",
+    ),
+    "roc_pr_curves": PageFigure(
+        "ROC and precision-recall curves",
+        "Each point of a curve is a threshold. Of more than two classes, each is separated from "
+        "all others. Brackets contain 95% intervals. The dashed line is chance.",
+    ),
+    "reliability": PageFigure(
+        "Reliability curve",
+        "Each point is a tenth of the rows, of similar probability. On the dashed line, a "
+        "probability of 80% is right in 80% of the rows; below it, probabilities are too high.",
+    ),
+    "samples": PageFigure(
+        "Sample images",
+        "Below each image are the predicted class and its probability. A mistake has a red frame, "
+        "a cross and the actual class.",
+    ),
+    "occlusion": PageFigure(
+        "Occlusion of the sample images",
+        "A patch of mean colour covers one place after another. Where it covers a red place, the "
+        "probability of the predicted class falls most. Below each image: this probability without "
+        "a patch, and the lowest one with it.",
+    ),
+    "outputs": PageFigure(
+        "Actual and predicted outputs",
+        "Of several values of a step, the first is drawn. If a predicted line repeats the actual "
+        "line one step later, the model is hardly better than the last value.",
+    ),
+    "importance": PageFigure(
+        "Importance of columns",
+        "How much worse predictions become when a column’s values are shuffled between rows. Lines "
+        "are 95% intervals over the rows; columns without a clear effect are grey. Correlated "
+        "columns replace each other, so each of them may seem unimportant.",
+    ),
+}

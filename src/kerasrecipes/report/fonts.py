@@ -65,15 +65,11 @@ def choose_fonts(texts: Iterable[str]) -> Fonts:
 
 @cache
 def _characters(family: str) -> frozenset[str]:
-    """Characters that a family has in both of the weights that the plots use."""
     from matplotlib.font_manager import FontProperties, findfont
     from matplotlib.ft2font import FT2Font
 
-    codes = [
-        set(FT2Font(findfont(FontProperties(family=family, weight=weight))).get_charmap())
-        for weight in ("normal", "bold")
-    ]
-    return frozenset(map(chr, set.intersection(*codes)))
+    font = FT2Font(findfont(FontProperties(family=family)))
+    return frozenset(map(chr, font.get_charmap()))
 
 
 def _on_one_line(text: str) -> str:

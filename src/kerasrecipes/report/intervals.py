@@ -38,11 +38,7 @@ def find_half_widths(residuals: NDArray[np.float64], level: float) -> NDArray[np
     Raises:
         InputError: The level is not between 0 and 1, or needs more rows than there are.
     """
-    try:
-        is_share = 0 < level < 1
-    except TypeError:  # from Python
-        is_share = False
-    if not is_share:
+    if not 0 < level < 1:
         raise InputError(f"interval must be between 0 and 1, such as 0.9 (received: {level!r}).")
     place = math.ceil(round((len(residuals) + 1) * level, 9))
     if place > len(residuals):

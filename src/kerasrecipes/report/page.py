@@ -13,15 +13,6 @@ from kerasrecipes.report.template import get_environment
 from kerasrecipes.report.verdict import give_verdict
 from kerasrecipes.report.words import write_epochs, write_rows, write_seconds, write_shape
 
-_BANNERS = {
-    "interrupted": "Interrupted. This run was stopped before its end; the page shows what it had "
-    "written.",
-    "failed": "Failed. This run ended with an error; the page shows what it had written.",
-    "killed": "Killed. The process that trained this run has ended; the page shows what it had "
-    "written.",
-    "running": "Still running. This page shows the run as it was when the page was written.",
-}
-
 _OF_TRAINING = {"Split", "Fingerprint", "Device", "Versions"}
 
 
@@ -43,7 +34,6 @@ def render_page(
         results=results,
         run=info,
         verdict=give_verdict(results),
-        banner=_BANNERS.get(str(info.get("status")), ""),
         tiles=_choose_tiles(results),
         figures=[figure for figure in figures if figure.name not in asked],
         sections=sections,
@@ -77,19 +67,19 @@ def _list_inputs(results: Results) -> Table:
 
 def _choose_tiles(results: Results) -> list[tuple[str, str]]:
     """Choose the few facts in large type: pairs of a value and its name."""
-    rows, fit = results.dataset.get("rows", {}), results.info.get("seconds", {}).get("fit")
+    rows, info = results.dataset.get("rows", {}), results.info
     counts = {
-        f"training {results.noun}s": rows.get("train"),
-        f"{results.noun}s": rows.get("evaluated"),
+        "training rows": rows.get("train"),
+        "rows": rows.get("evaluated"),
         "classes": len(results.class_names),
         "labels": len(results.targets) if results.is_multilabel else 0,
-        "parameters": results.info.get("parameters"),
+        "parameters": info.get("parameters"),
     }
     tiles = [(f"{n:,}", what) for what, n in counts.items() if n]
     if not results.evaluated:
-        to_fit = "to fit since it continued" if "continued" in results.info else "to fit"
-        epochs = write_epochs(results.epochs_run, results.info.get("epochs", 0))
-        tiles += [(epochs, "epochs"), *([(write_seconds(fit), to_fit)] if fit else [])]
+        tiles.append((write_epochs(results.epochs_run, info.get("epochs", 0)), "epochs"))
+    if fit := info.get("seconds", {}).get("fit"):
+        tiles.append((write_seconds(fit), "to fit"))
     return tiles
 
 
@@ -99,26 +89,18 @@ def _list_facts(results: Results) -> list[tuple[str, str]]:
     An evaluation's run.json also has facts of the training; these are left out.
     """
     info, data = results.info, results.dataset
-    continued = [
-        f"{origin['run']} after epoch {origin['epoch']}"
-        + (f" and {origin['step']} batches" if origin["step"] else "")
-        for origin in info.get("continued", ())
-    ]
+    origins = (f"{each['run']} after epoch {each['epoch']}" for each in info.get("continued", ()))
     facts = {
         "Data": data.get("origin"),
         "Rows": write_rows(data.get("rows", {})),
         "Split": data.get("split"),
         "Fingerprint": data.get("fingerprint"),
         "Target": f"{results.target} ({results.unit})" if results.unit else results.target,
-        "Loss": info.get("loss"),
-        "Optimizer": info.get("optimizer"),
-        "Batch size": info.get("batch_size"),
-        "Seed": info.get("seed"),
         "Device": info.get("device"),
         "Versions": ", ".join(f"{name} {v}" for name, v in info.get("versions", {}).items()),
         "Git commit": info.get("git_commit"),
         "Stopped by": info.get("stopped_by"),
-        "Continued from": ", ".join(continued),
+        "Continued from": ", ".join(origins),
         "Weights from": info.get("weights_from", {}).get("run"),
         "Started": str(info.get("started_at", "")).replace("T", " "),
     }

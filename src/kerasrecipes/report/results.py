@@ -15,9 +15,6 @@ from kerasrecipes.report.scored import Scored
 from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run
 
-_NOT_METRICS = {"epoch", "learning_rate"}
-_NOUNS = {2: "step", 3: "pixel"}
-"""Words for one value of an array, by its dimensions with the batch."""
 _FILES = {
     "history": "history.csv",
     "metrics": "metrics.json",
@@ -58,11 +55,6 @@ class Results:
         return dict(self.info.get("dataset", {}))
 
     @property
-    def name(self) -> str:
-        """The recipe's name, in its author's words."""
-        return str(self.info.get("name", ""))
-
-    @property
     def evaluated(self) -> str:
         """The name of the rows that an evaluation scored, such as a file; empty for a run."""
         return str(self.info.get("evaluated") or "")
@@ -81,6 +73,11 @@ class Results:
     def is_multilabel(self) -> bool:
         """Whether a row has any number of labels."""
         return bool(self.dataset.get("task") == "multilabel")
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether a value is right or wrong: of a class, or of one of several labels."""
+        return self.is_classification or self.is_multilabel
 
     @property
     def is_array(self) -> bool:
@@ -102,19 +99,6 @@ class Results:
         """The unit of a regression target; empty if it has none."""
         return str(self.dataset.get("target_unit") or "")
 
-    @property
-    def noun(self) -> str:
-        """The word for one sample."""
-        return "row" if self.samples is None else "image"
-
-    @property
-    def value_noun(self) -> str:
-        """The word for one predicted value: of arrays, a step, a pixel or a value."""
-        if not self.is_array:
-            return self.noun
-        is_named = self.is_classification and self.predictions["actual"].ndim < 4
-        return _NOUNS[self.predictions["actual"].ndim] if is_named else "value"
-
     @cached_property
     def class_names(self) -> list[str]:
         """Names by class index."""
@@ -123,14 +107,36 @@ class Results:
     @property
     def has_predictions(self) -> bool:
         """Whether any predicted row has a known target; of several targets, every one."""
-        if len(self.targets) > 1 or self.is_multilabel:
+        if self._has_several:
             return all(each.has_predictions for each in self.split_targets())
         return all(len(self.predictions.get(what, ())) for what in ("actual", "predicted"))
 
+    @property
+    def _has_several(self) -> bool:
+        return len(self.targets) > 1 or self.is_multilabel
+
     @cached_property
-    def known(self) -> NDArray[np.bool_] | slice:
-        """Which values of arrays no mask covers."""
-        return self.predictions.get("known", slice(None))
+    def actual(self) -> Any:
+        """Class indices, or numbers in original units: a masked array of shape (n_rows, ...).
+
+        Steps that the model masks are masked. Several labels are columns.
+        """
+        return self._read_target("actual")
+
+    @cached_property
+    def predicted(self) -> Any:
+        """What the model predicted, as in ``actual``."""
+        return self._read_target("predicted")
+
+    @property
+    def y_true(self) -> NDArray[Any]:
+        """Shape (n_samples,): the values of ``actual`` that are not masked."""
+        return np.asarray(self.actual.compressed())
+
+    @property
+    def y_pred(self) -> NDArray[Any]:
+        """Shape (n_samples,): what the model predicted, as in ``y_true``."""
+        return np.asarray(self.predicted.compressed())
 
     @cached_property
     def row_errors(self) -> NDArray[np.float64]:
@@ -139,49 +145,30 @@ class Results:
         Rows of arrays may have different numbers of values. Their errors are those of a ratio
         estimator: the mean is that of all values, and the scatter is that of the rows.
         """
-        if not self.is_array:
-            return _compare(self.y_true, self.y_pred, self.is_classification)
-        actual, predicted = self.predictions["actual"], self.predictions["predicted"]
-        errors = _compare(actual, predicted, self.is_classification)
-        known = np.broadcast_to(self.predictions.get("known", True), errors.shape)
-        axes = tuple(range(1, errors.ndim))
-        sums, counts = np.where(known, errors, 0).sum(axis=axes), known.sum(axis=axes)
+        pair = self.actual, self.predicted
+        errors = np.ma.not_equal(*pair) if self.has_classes else np.ma.abs(np.ma.subtract(*pair))
+        if errors.ndim == 1:
+            return np.asarray(errors, dtype=float)
+        errors = errors.astype(float).reshape(len(errors), -1)
+        sums, counts = errors.sum(axis=1).filled(0), errors.count(axis=1)
         pooled = sums.sum() / counts.sum()
-        return pooled + (sums - pooled * counts) / counts.mean()
-
-    @cached_property
-    def y_true(self) -> NDArray[Any]:
-        """Class indices, or numbers in original units, of a single target.
-
-        Shape (n_samples,); of arrays, a sample is a value, such as a step or a pixel.
-        """
-        return self._read_target("actual")
-
-    @cached_property
-    def y_pred(self) -> NDArray[Any]:
-        """Shape (n_samples,): what the model predicted, as in ``y_true``."""
-        return self._read_target("predicted")
-
-    @cached_property
-    def confidence(self) -> NDArray[np.float64]:
-        """Shape (n_samples,): the probability of the predicted class; NaN where unknown."""
-        given = self._read_outputs()
-        if not given.size:
-            return np.full(len(self.y_pred), np.nan)
-        return given[np.arange(len(self.y_pred)), self.y_pred]
+        return np.asarray(pooled + (sums - pooled * counts) / counts.mean())
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """Shape (n_samples, n_classes); empty where outputs are no probabilities, or unknown."""
-        given = self._read_outputs()
+        names = self.class_names if self.is_classification else ()
+        columns = [self.predictions.get(f"probability_{name}", ()) for name in names]
+        given = np.array(columns if all(map(len, columns)) else [], dtype=float).T
         are_shares = (given >= 0).all() and np.allclose(given.sum(axis=-1), 1, atol=0.01)
         return given if are_shares else given[:0]
 
-    def _read_outputs(self) -> NDArray[np.float64]:
-        """Shape (n_samples, n_classes); empty where unknown."""
-        names = self.class_names if self.is_classification else ()
-        columns = [self.predictions.get(f"probability_{name}", ()) for name in names]
-        return np.array(columns if all(map(len, columns)) else [], dtype=float).T
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """Shape (n_samples,): the probability of the predicted class; NaN where unknown."""
+        if not self.probabilities.size:
+            return np.full(len(self.y_pred), np.nan)
+        return self.probabilities[np.arange(len(self.y_pred)), self.y_pred]
 
     @cached_property
     def scored(self) -> list[Scored]:
@@ -202,14 +189,6 @@ class Results:
             for each in self.split_targets()
             if self.has_predictions and not self.is_array and each.probabilities.size
         ]
-
-    @property
-    def separated(self) -> list[Scored]:
-        """The second of two classes, each of more against all others, or each label."""
-        scored = self.scored
-        if len(scored) != 1 or scored[0].is_binary:
-            return scored
-        return [scored[0].separate(i, name) for i, name in enumerate(self.class_names)]
 
     @property
     def columns(self) -> dict[str, list[str]]:
@@ -233,12 +212,6 @@ class Results:
         return len(self.history.get("loss", ()))
 
     @property
-    def curve_names(self) -> list[str]:
-        """The loss and the metrics of history.csv, without validation."""
-        names = [name for name in self.history if not name.startswith("val_")]
-        return [name for name in names if name not in _NOT_METRICS]
-
-    @property
     def best_epoch(self) -> int | None:
         """The epoch of the lowest validation loss, counted from 1; None without validation."""
         losses = np.array(self.history.get("val_loss", ()), dtype=float)
@@ -249,28 +222,20 @@ class Results:
 
         A label's are those of a classification with the classes 0 and 1.
         """
-        if len(self.targets) == 1 and not self.is_multilabel:
+        if not self._has_several:
             return [self]
-        facts = self.dataset
+        facts, several = self.dataset, []
         if self.is_multilabel:
             facts = facts | {"task": "classification", "class_names": ["0", "1"]}
-        return [
-            replace(
-                self,
-                info=self.info | {"dataset": facts | {"target": name, "targets": [name]}},
-                predictions=self._split_predictions(name),
-            )
-            for name in self.targets
-        ]
-
-    def _split_predictions(self, name: str) -> dict[str, Any]:
-        columns = {
-            what: self.predictions.get(f"{what}_{name}", []) for what in ("actual", "predicted")
-        }
-        if chances := self.predictions.get(f"probability_{name}"):
-            columns["probability_1"] = chances
-            columns["probability_0"] = [1 - float(chance) for chance in chances]
-        return columns
+        for name in self.targets:
+            ends = "actual", "predicted"
+            columns = {end: self.predictions.get(f"{end}_{name}", []) for end in ends}
+            if chances := self.predictions.get(f"probability_{name}"):
+                columns["probability_1"] = chances
+                columns["probability_0"] = [1 - float(chance) for chance in chances]
+            info = self.info | {"dataset": facts | {"target": name, "targets": [name]}}
+            several.append(replace(self, info=info, predictions=columns))
+        return several
 
     def check(self) -> None:
         """Check that every predicted row, and every image, has its numbers or classes.
@@ -290,26 +255,17 @@ class Results:
         if self.samples is not None and self.is_classification:
             self.confidence[self.samples["positions"]]
 
-    def _read_target(self, column: str) -> NDArray[Any]:
+    def _read_target(self, column: str) -> Any:
+        if self._has_several:
+            return np.ma.stack([getattr(each, column) for each in self.split_targets()], axis=1)
         values = self.predictions[column]
-        return self.encode(values[self.known].reshape(-1) if self.is_array else values)
-
-    def encode(self, values: Any) -> NDArray[Any]:
-        """Classes as their indices; numbers as they are."""
+        mask = ~self.predictions["known"] if "known" in self.predictions else False
         if not self.is_classification:
-            return np.array(values, dtype=float)
+            return np.ma.array(values, float, mask=mask)
         index = {name: i for i, name in enumerate(self.class_names)}
         found, places = np.unique(values, return_inverse=True)
         indices = np.array([index[str(value)] for value in found], np.int64)
-        return indices[places].reshape(np.shape(values))
-
-
-def _compare(
-    actual: NDArray[Any], predicted: NDArray[Any], are_classes: bool
-) -> NDArray[np.float64]:
-    if are_classes:
-        return (actual != predicted).astype(float)
-    return np.abs(actual.astype(float) - predicted)
+        return np.ma.array(indices[places].reshape(np.shape(values)), mask=mask)
 
 
 def read_results(run: Run) -> Results:

@@ -12,18 +12,6 @@ from typing import Any
 
 from kerasrecipes.rows.kinds import make_column
 
-_LOAD = 'model = keras.saving.load_model("model.keras", compile=False)'
-_READ_NUMBERS = 'rows = pd.read_csv("rows.csv")'
-_READ_TEXT = 'rows = pd.read_csv("rows.csv", dtype=dict.fromkeys({names}, str))'
-_ARRAYS = {
-    "numbers": 'rows[numbers].to_numpy("float32"){windows}',
-    "categories": 'tf.constant(rows[categories].fillna("").to_numpy(str){windows})',
-    "texts": 'tf.constant(rows[texts].fillna("").map(str.strip).to_numpy(object){windows})',
-}
-_PREDICT = "print(model.predict(inputs))"
-_PREDICT_AND_COMPARE = """answers = model.predict(inputs)
-print(answers, answers[:, -len(thresholds):] >= [*thresholds.values()])"""
-
 
 @dataclass(frozen=True)
 class ModelInput:
@@ -85,56 +73,20 @@ def name_thresholds(codec: Mapping[str, Any]) -> dict[str, float]:
 
 
 def write_snippet(dataset: Mapping[str, Any], codec: Mapping[str, Any] | None = None) -> str:
-    """Write Python code that predicts rows with a saved model, without this package.
-
-    It reads rows.csv with pandas, or rows.npy with NumPy if the model takes an array.
-    """
-    inputs, predict = list_inputs(dataset), _PREDICT
-    if thresholds := name_thresholds(codec or {}):
-        predict = f"thresholds = {pformat(thresholds, width=80)}\n{_PREDICT_AND_COMPARE}"
-    if not any(each.columns for each in inputs):
-        shape = ", ".join(["n_rows", *map(str, dataset.get("shape", ()))])
-        rows = [f'inputs = np.load("rows.npy")  # shape ({shape})']
-        return "\n".join(["import keras", "import numpy as np", "", _LOAD, *rows, predict])
-    names = {each.name: each.columns for each in inputs}
-    n_steps, rate = dataset.get("n_steps"), dataset.get("sampling_rate", 1)
-    windows = "[windows]" if n_steps else ""
-    arrays = {name: _ARRAYS[name].format(windows=windows) for name in names}
-    stacked = [f'    "{name}": {array},' for name, array in arrays.items()]
-    of_text = " + ".join(name for name in names if name != "numbers")
+    """Write Python code that predicts a row with a saved model, without this package."""
     lines = [
-        *("import keras", "import pandas as pd"),
-        *["import tensorflow as tf"] * bool(of_text),
+        "import keras",
+        "import tensorflow as tf",
         "",
-        *(
-            f"{name} = {pformat([*columns], width=80, compact=True)}"
-            for name, columns in names.items()
-        ),
-        "",
-        _LOAD,
-        _READ_TEXT.format(names=of_text) if of_text else _READ_NUMBERS,
-        *(line for column in dataset["columns"] for line in _split_date(column)),
+        'model = keras.saving.load_model("model.keras", compile=False)',
+        "inputs = {",
     ]
-    if n_steps:
-        n_rows, stride = (n_steps - 1) * rate, dataset.get("sequence_stride", 1)
-        starts = f"np.arange(0, len(rows) - {n_rows}, {stride})[:, None]"
-        lines.insert(1, "import numpy as np")
-        lines.append(f"windows = {starts} + {rate} * np.arange({n_steps})  # rows of each")
-    if len(arrays) == 1:
-        return "\n".join([*lines, f"inputs = {next(iter(arrays.values()))}", predict])
-    return "\n".join([*lines, "inputs = {", *stacked, "}", predict])
-
-
-def _split_date(column: Mapping[str, Any]) -> list[str]:
-    """Lines that give a date's parts, with pandas's names, which are ours; Monday is weekday 0."""
-    if not column["parts"]:
-        return []
-    name, arguments = column["name"], column["arguments"]
-    date_format, zone = arguments.get("format"), arguments.get("zone")
-    options = f", format={date_format!r}" if date_format and "%q" not in date_format else ""
-    to_zone = f".dt.tz_convert({zone!r})" if zone else ""
-    options += ", utc=True" if zone else ""
-    return [
-        f"dates = pd.to_datetime(rows[{name!r}]{options}){to_zone}",
-        *(f"rows[{f'{name} ({part})'!r}] = dates.dt.{part}" for part in column["parts"]),
-    ]
+    for each in list_inputs(dataset):
+        shape = (1, *each.shape)
+        row = f"tf.zeros({shape})" if each.dtype == "float32" else f'tf.fill({shape}, "")'
+        lines.append(f'    "{each.name}": {row},')
+    lines += ["}", "answers = model.predict(inputs)", "print(answers)"]
+    if thresholds := name_thresholds(codec or {}):
+        lines.append(f"thresholds = {pformat(thresholds, width=80)}")
+        lines.append("print(answers[:, -len(thresholds):] >= [*thresholds.values()])")
+    return "\n".join(lines)

@@ -49,17 +49,13 @@ _SETTINGS = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.labelcolor": INK,
-    "axes.labelpad": 6,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlecolor": INK,
     "axes.titlelocation": "left",
-    "axes.titlepad": 12,
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
-    "figure.constrained_layout.h_pad": 0.1,
     "figure.constrained_layout.use": True,
-    "figure.constrained_layout.w_pad": 0.1,
     "figure.dpi": 220,
     "figure.facecolor": "white",
     "font.size": 10,
@@ -81,9 +77,9 @@ class PageFigure:
 
     Attributes:
         title: Its title.
-        alt: Alternative text for readers who cannot see it.
         caption: How to read it.
-        name: As in the recipe's ``report`` key, with the target appended if there are several.
+        alt: Alternative text for readers who cannot see it; empty means the title.
+        name: As in the recipe's ``report`` key, with a number if there are several targets.
         panels: SVG drawings, side by side where there is room.
         width: Of a panel, in CSS pixels.
         narrow: The same as one drawing for a narrow screen; empty if ``panels`` serve there too.
@@ -92,8 +88,8 @@ class PageFigure:
     """
 
     title: str
-    alt: str
     caption: str
+    alt: str = ""
     name: str = ""
     panels: tuple[bytes, ...] = ()
     width: int = 0
@@ -118,8 +114,8 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height))
 
 
-def render_png(panels: Sequence[Figure], n_columns: int = 1) -> bytes:
-    """Draw figures of one size side by side, as one PNG file's bytes."""
+def render_png(panels: Sequence[Figure]) -> bytes:
+    """Draw figures of one size below each other, as one PNG file's bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -128,11 +124,8 @@ def render_png(panels: Sequence[Figure], n_columns: int = 1) -> bytes:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         images.append(np.asarray(canvas.buffer_rgba())[..., :3])
-    blank = np.full_like(images[0], 255)
-    images += [blank] * (-len(images) % n_columns)
-    rows = [np.hstack(images[i : i + n_columns]) for i in range(0, len(images), n_columns)]
     file = io.BytesIO()
-    Image.fromarray(np.vstack(rows)).save(file, "PNG")
+    Image.fromarray(np.vstack(images)).save(file, "PNG")
     return file.getvalue()
 
 

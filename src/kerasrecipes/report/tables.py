@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kerasrecipes.memory import write_bytes
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.words import name_score, write_number, write_shape
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.words import list_some
-
-MOST_CLASSES = 200
-"""A longer table of classes is left out."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +31,18 @@ class Table:
 
 
 def list_scores(results: Results) -> Table:
-    """List every metric, with a value for each part, and how many rows a part has."""
-    parts, n_rows = results.metrics, results.dataset.get("rows", {})
-    keys = dict.fromkeys(key for part in parts.values() for key in part)
+    """List every metric, with a value for each part, and that of the linear model."""
+    parts, facts = dict(results.metrics), results.info.get("linear_model", {})
+    n_rows = dict(results.dataset.get("rows", {}))
+    if "test" in parts and (linear := facts.get("scores", {}).get("test")):
+        parts["test, linear model"] = linear
+        n_rows["test, linear model"] = n_rows.get("test", 0)
     rows = [
         [
             name_score(key, results.dataset, results.info.get("loss", "")),
             *(write_score(scores.get(key)) for scores in parts.values()),
         ]
-        for key in keys
+        for key in dict.fromkeys(key for part in parts.values() for key in part)
     ]
     if n_rows and parts:
         rows.append(["Rows", *(f"{n_rows.get(part, 0):,}" for part in parts)])
@@ -76,7 +75,7 @@ def list_layers(info: Mapping[str, Any]) -> Table:
     """List the layers: output shape, parameters with their arithmetic, multiply-adds of one row."""
     rows = [
         [
-            _name_layer(layer["type"], layer["name"]),
+            f"{layer['name']} ({layer['type']})",
             write_shape(layer["output_shape"]),
             layer["arithmetic"],
             _write_parameters(layer["parameters"], layer["trainable"]),
@@ -97,39 +96,42 @@ def list_layers(info: Mapping[str, Any]) -> Table:
 
 
 def score_classes(results: Results) -> Table:
-    """Score each class or label as scikit-learn does; the total is their mean.
+    """Score each class or label as scikit-learn does, and count its rows in each part.
 
     Returns:
-        No rows if there are no classes, or more than MOST_CLASSES.
+        No rows if there are no classes; the total is the mean.
     """
-    labels = results.targets if results.is_multilabel else results.class_names
-    noun = "Label" if results.is_multilabel else "Class"
-    headings = {noun: False} | dict.fromkeys(("Precision", "Recall", "F1"), True)
-    headings[f"{results.value_noun.capitalize()}s"] = True
-    is_scored = results.is_classification or results.is_multilabel
-    if not (is_scored and results.has_predictions and len(labels) <= MOST_CLASSES):
-        return Table(headings, [])
-    from sklearn.metrics import precision_recall_fscore_support
-
-    several = results.split_targets()
-    y_true, y_pred = ([getattr(each, y) for each in several] for y in ("y_true", "y_pred"))
+    names, noun = results.class_names, "Class"
     if results.is_multilabel:
-        y_true, y_pred = [np.column_stack(y_true)], [np.column_stack(y_pred)]
-    *scores, counts = precision_recall_fscore_support(
-        y_true[0], y_pred[0], labels=np.arange(len(labels)), zero_division=np.nan
+        names, noun = results.targets, "Label"
+    counts = results.dataset.get("class_counts", {})
+    counts = {part: each for part, each in counts.items() if len(each) == len(names)}
+    columns = ("precision", "recall", "f1-score", *counts)
+    headings = {noun: False} | {column.capitalize(): True for column in columns}
+    if not (results.has_classes and results.has_predictions):
+        return Table(headings, [])
+    from sklearn.metrics import classification_report
+
+    keys = [str(i) for i in range(len(names))]
+    report = classification_report(
+        results.actual if results.is_multilabel else results.y_true,
+        results.predicted if results.is_multilabel else results.y_pred,
+        labels=range(len(names)),
+        target_names=keys,
+        output_dict=True,
+        zero_division=np.nan,
     )
-    names = [*labels, "Mean of the labels" if results.is_multilabel else "Mean of the classes"]
-    with_means = np.array([[*values, _mean(values)] for values in scores])
     rows = [
-        [name, *("–" if np.isnan(x) else f"{x:.3f}" for x in of_class), f"{n_rows:,}"]
-        for name, of_class, n_rows in zip(names, with_means.T, [*counts, counts.sum()], strict=True)
+        [name, *_write_class(report[key]), *(f"{of_part[i]:,}" for of_part in counts.values())]
+        for i, (name, key) in enumerate(zip(names, keys, strict=True))
     ]
-    return Table(headings, rows[:-1], rows[-1])
+    totals = (f"{sum(of_part):,}" for of_part in counts.values())
+    return Table(headings, rows, ["Mean", *_write_class(report["macro avg"]), *totals])
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else np.nan
+def _write_class(scores: Mapping[str, float]) -> list[str]:
+    of_class = (scores[name] for name in ("precision", "recall", "f1-score"))
+    return ["–" if np.isnan(score) else f"{score:.3f}" for score in of_class]
 
 
 def _describe_column(facts: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -138,13 +140,6 @@ def _describe_column(facts: Mapping[str, Any]) -> tuple[str, str, str]:
     words, parts = column.taken_as, ", ".join(column.parts)
     reason = "" if words.startswith(column.reason) else column.reason
     return column.name, f"{words}: {parts}" if parts else words, reason
-
-
-def _name_layer(layer_type: str, name: str) -> str:
-    """``Dense``, or ``Dense hidden`` if the recipe names the layer; Keras makes up ``dense_1``."""
-    stem = name.rstrip("0123456789").rstrip("_").replace("_", "").lower()
-    is_automatic = stem in (layer_type.lower(), layer_type.lower().rstrip("0123456789"))
-    return layer_type if is_automatic else f"{layer_type} {name}".strip()
 
 
 def _write_parameters(n: int, n_trainable: int) -> str:
