@@ -169,14 +169,6 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_first_training(
     assert not [*tmp_path.rglob("run.json")]
 
 
-def test_runs_from_disk_and_from_memory_are_compared(folder: Path, tmp_path: Path) -> None:
-    source = [folder / "roads.yaml", f"dataset.path={folder / 'roads.csv'}"]
-    run = kr.train(*source, output_dir=tmp_path)
-    streamed = load_recipe(source[0], [source[1], "dataset.stream=true", "name=streamed"])
-    found = kr.compare(streamed, run.path, output_dir=tmp_path, seeds=1)
-    assert {each.name for each in found.contenders} == {"roads", "streamed"}
-
-
 def test_each_fold_is_the_test_part_once(folder: Path, tmp_path: Path) -> None:
     frame, given = pd.read_csv(folder / "roads.csv"), ["epochs=2", "epochs=2 dataset.drop=[lanes]"]
     options: dict[str, Any] = {"data": frame, "output_dir": tmp_path}

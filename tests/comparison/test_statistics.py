@@ -240,7 +240,7 @@ class TestDescribe:
         )
         assert describe(comparison).splitlines() == [
             "adam is better than sgd on validation accuracy "
-            "(5 paired seeds; 95% interval of the difference 0.0134 to 0.027).",
+            "(5 paired seeds; 95% interval of the difference to sgd: 0.0134 to 0.027).",
             SAME_SPLIT,
         ]
 
@@ -249,8 +249,8 @@ class TestDescribe:
             {"adam": ADAM, "nesterov": NESTEROV, "sgd": SGD}, "accuracy", higher_is_better=True
         )
         assert describe(comparison).splitlines()[0] == (
-            "adam is better than the other two on accuracy (5 paired seeds; "
-            "95% interval of the difference to nesterov, the runner-up, 0.00338 to 0.0102)."
+            "adam is better than nesterov and sgd on accuracy (5 paired seeds; "
+            "95% interval of the difference to nesterov: 0.00338 to 0.0102)."
         )
 
     def test_better_by_the_same_difference_each_time(self) -> None:
@@ -270,8 +270,9 @@ class TestDescribe:
             ]
         )
         assert describe(comparison).splitlines() == [
-            "r0 leads on accuracy and is better than r2 (5 paired seeds).",
-            "5 seeds cannot tell r0 from r3 (about 13 would) or r4 (about 11 would), "
+            "r0 leads and is better than r2 on accuracy (5 paired seeds; "
+            "95% interval of the difference to r2: 6.01 to 12).",
+            "5 seeds cannot tell r0 from r3 or r4, "
             "if the true difference is as large as the observed one.",
             WITHIN_NOISE,
             SAME_SPLIT,
@@ -280,7 +281,7 @@ class TestDescribe:
     def test_nothing_proven(self) -> None:
         assert describe(compare_rows([[2, 5, 2], [1, 2, 0]])).splitlines() == [
             "r0 leads on accuracy, but is not proven better.",
-            "3 seeds cannot tell r0 from r1 (about 5 would), "
+            "3 seeds cannot tell r0 from r1, "
             "if the true difference is as large as the observed one.",
             SAME_SPLIT,
         ]
@@ -303,7 +304,7 @@ class TestDescribe:
         text = describe(compare_rows([[4, 6, 5, 4], [1, 4, 4, 0]], test_share=0.25))
         assert text.splitlines() == [
             "r0 leads on accuracy, but is not proven better.",
-            "4 splits cannot tell r0 from r1 (about 9 would), "
+            "4 splits cannot tell r0 from r1, "
             "if the true difference is as large as the observed one.",
             "Each split holds out different rows; "
             "the test accounts for the rows that splits share.",
@@ -314,7 +315,7 @@ class TestDescribe:
             compare_rows([[4, 6, 5, 4], [1, 4, 4, 0]], test_share=1 / 3, draw_name="fold")
         )
         assert text.splitlines()[1:] == [
-            "4 folds cannot tell r0 from r1 (about 14 splits of this size would), "
+            "4 folds cannot tell r0 from r1, "
             "if the true difference is as large as the observed one.",
             "Scores are on test parts; the test accounts for the training rows that folds share.",
         ]

@@ -106,9 +106,8 @@ def test_trials_are_no_runs_of_the_user(found: Sweep, folder: Path) -> None:
 
 
 def test_a_finished_sweep_is_not_continued(found: Sweep, folder: Path) -> None:
-    for source in (folder / "flowers.yaml", found.folder):
-        with pytest.raises(InputError, match="There is no unfinished sweep in "):
-            kr.sweep(source, resume=True, output_dir=folder / "runs")
+    with pytest.raises(InputError, match="has no unfinished sweep of this recipe"):
+        kr.sweep(folder / "flowers.yaml", resume=True, output_dir=folder / "runs")
 
 
 def test_a_sweep_whose_page_is_missing_ends_without_new_trainings(
@@ -118,12 +117,12 @@ def test_a_sweep_whose_page_is_missing_ends_without_new_trainings(
     found.page.unlink()
     runs = sorted(found.folder.rglob("run.json"))
     monkeypatch.setattr("kerasrecipes.sweeping.steps._N_SEEDS", 3)
-    again = kr.sweep(found.folder, resume=True)
+    again = kr.sweep(found.folder / "recipe.yaml", resume=True, output_dir=folder / "runs")
     assert again.rows == found.rows
     assert str(again) == str(found)
     assert sorted(found.folder.rglob("run.json")) == runs
     found.page.unlink()
-    with pytest.raises(InputError, match=r"The recipe has changed since .* began. To continue"):
+    with pytest.raises(InputError, match="If the recipe has changed, continue with its copy"):
         kr.sweep(folder / "flowers.yaml", "epochs=9", resume=True, output_dir=folder / "runs")
     found.page.write_bytes(page)
 
@@ -154,7 +153,7 @@ def test_a_sweep_whose_trials_all_fail_is_an_error(folder: Path, tmp_path: Path)
     assert "1.0e+30" in text
     assert "1.0e+31" in text
     assert "Best recipe" not in text
-    with pytest.raises(InputError, match=r"no unfinished sweep .*\. Without --resume, a new one"):
+    with pytest.raises(InputError, match=r"no unfinished sweep .*\. Without --resume, a new sweep"):
         kr.sweep(*sources, resume=True, output_dir=tmp_path)
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -45,6 +46,7 @@ class Seat:
         self.messages: SimpleQueue[Epoch | None] = SimpleQueue()
         self.answers: SimpleQueue[bool] = SimpleQueue()
         self.output_dir = self.scratch = Path()
+        self.milestones: set[Path] = set()
 
     def greet(self) -> None:
         """Show by an answer that the actor is there."""
@@ -105,19 +107,21 @@ class Seat:
             files[name] = files[name].replace(str(self.scratch).encode(), b"")
         return files
 
-    def list_milestones(self) -> list[str]:
-        """The run once its model is built, and its checkpoints: each is worth a sending."""
+    def collect(self) -> list[Epoch | Files]:
+        """Collect what is new: the run's files, once the model is built and at each checkpoint,
+        and the epochs.
+        """
+        news: list[Epoch | Files] = []
         runs = [run for run in list_runs(self.output_dir) if "layers" in run.info]
         files = [file for run in runs for file in run.checkpoints_path.glob("[!.]*.npz")]
-        return sorted(map(str, [*(run.path for run in runs), *files]))
-
-    def list_epochs(self) -> list[Epoch]:
-        """The epochs that ended since the last call."""
-        epochs = []
+        milestones = {*files, *(run.path for run in runs)}
+        if milestones and milestones != self.milestones:
+            with suppress(FileNotFoundError):  # a checkpoint was replaced: read the next time
+                news, self.milestones = [self.read_files()], milestones
         while not self.messages.empty():
-            if message := self.messages.get():
-                epochs.append(message)
-        return epochs
+            if epoch := self.messages.get():
+                news.append(epoch)
+        return news
 
 
 def read_run(folder: Path) -> Files:

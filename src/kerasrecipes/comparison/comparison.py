@@ -30,13 +30,12 @@ from kerasrecipes.comparison.contenders import (
     Given,
     read_contenders,
 )
-from kerasrecipes.comparison.description import describe
+from kerasrecipes.comparison.description import describe, lower_first
 from kerasrecipes.comparison.engine import Trainer
 from kerasrecipes.comparison.page import render_comparison
 from kerasrecipes.comparison.statistics import Ranking, rank_scores
 from kerasrecipes.comparison.table import make_rows
 from kerasrecipes.comparison.tuning import tune_learning_rates
-from kerasrecipes.comparison.words import lower_first
 from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe

@@ -126,10 +126,6 @@ def read_contenders(
     Raises:
         InputError: A recipe is wrong, a folder contains no finished run, or two names are the same.
     """
-    words = [str(one) for one in given if isinstance(one, str | PathLike)]
-    for word in words:
-        if words.count(word) > 1:
-            raise InputError(f"{word} is given twice.")
     variants, finished, candidates = [], [], []
     for one in given:
         if isinstance(one, str) and _is_variant(one):
@@ -157,17 +153,6 @@ def read_contenders(
 
 def _is_variant(text: str) -> bool:
     return bool(re.match(_KEY_AND_EQUALS, text.strip())) and not Path(text).exists()
-
-
-def find_stray_variant(given: Sequence[str]) -> str:
-    """A hint where one variant has another key than all others, which share theirs; or ""."""
-    variants = [one.strip() for one in given if _is_variant(one)]
-    keys = [variant.partition("=")[0] for variant in variants]
-    strays = [variant for variant, key in zip(variants, keys, strict=True) if keys.count(key) == 1]
-    if len(variants) < 3 or len({*keys}) != 2 or len(strays) != 1 or len(_split(strays[0])) > 1:
-        return ""
-    together = " ".join(f"'{other} {strays[0]}'" for other in variants if other != strays[0])
-    return f"{strays[0]} is a variant of its own. To apply it to all: {together}"
 
 
 def _split(variant: str) -> list[str]:

@@ -1,13 +1,11 @@
-"""Differences between recipes: by key for a table, and line by line for the page."""
+"""Differences between recipes by key."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerasrecipes.recipe.components import PLACES, split_component
-from kerasrecipes.recipe.yaml_file import dump_yaml
 
 _LABELS = ("name", "description", "seed", "report")
 """Keys that name or show a run, and do not change what is trained."""
@@ -23,22 +21,6 @@ def find_differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[str
     keys = dict.fromkeys(key for recipe in flat for key in recipe if key not in _LABELS)
     columns = {key: [_word(recipe.get(key)) for recipe in flat] for key in keys}
     return {key: words for key, words in columns.items() if len(set(words)) > 1}
-
-
-def write_settings(recipe: Mapping[str, Any]) -> str:
-    """Write a resolved recipe as YAML, without the keys that only name it."""
-    return dump_yaml({key: value for key, value in recipe.items() if key not in _LABELS})
-
-
-def diff_recipes(reference: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Compare two resolved recipes, without the keys that only name them.
-
-    Returns:
-        The lines of a unified diff from the reference to the other, each after its mark "+", "-",
-        " " or, for omitted lines, "@"; empty if they are the same.
-    """
-    before, after = (write_settings(recipe).splitlines() for recipe in (reference, other))
-    return list(difflib.unified_diff(before, after, n=2, lineterm=""))[3:]  # without its header
 
 
 def _flatten(recipe: Mapping[str, Any]) -> dict[str, Any]:

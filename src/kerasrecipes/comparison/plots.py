@@ -15,45 +15,39 @@ from numpy.typing import NDArray
 
 from kerasrecipes.report.style import FAINT, INK, MUTED, SERIES
 
-_LABEL_SIZE = 9
 _MOST_POINTS = 200  # of a curve: more cannot be distinguished in a panel
 
 
 def plot_scores(
     scores: Mapping[str, Sequence[float]],
     intervals: Sequence[tuple[float, float]],
-    notes: Sequence[str],
     ax: Axes,
     *,
     label: str,
-    is_narrow: bool = False,
 ) -> Axes:
     """Plot every seed's score as a dot, and below the dots the mean with its interval.
 
     Args:
         scores: By name, from top to bottom; each of shape (n_seeds,).
         intervals: Shape (n_names, 2), the ends of each mean's interval; NaN where it has none.
-        notes: Shape (n_names,), the text next to each row.
         ax: Where to draw.
         label: The name of the scores.
-        is_narrow: Whether names and notes are above their rows, not next to them.
     """
     means = [float(np.mean(values)) for values in scores.values()]
     if np.isfinite(means[0]):
         ax.axvline(means[0], color=MUTED, lw=1, ls=(0, (1, 2)), zorder=1)
-    for i, (name, values) in enumerate(scores.items()):
+    for i, values in enumerate(scores.values()):
         color = SERIES[i % len(SERIES)]
         row = np.full(len(values), i - 0.14)
         ax.plot(values, row, "o", color=color, ms=6.5, mec="none", alpha=0.65)
         ax.plot(intervals[i], [i + 0.16] * 2, color=color, lw=2.2, solid_capstyle="butt")
         if len(values) > 1:
             ax.plot(means[i], i + 0.16, "D", color=color, ms=6, mec="white", mew=1)
-        _write_row(ax, i, name, notes[i], is_narrow=is_narrow)
-    ax.set(ylim=(len(scores) - 0.45, -0.85 if is_narrow else -0.55), yticks=[])
-    ax.xaxis.set_major_locator(MaxNLocator(4 if is_narrow else 8, steps=[1, 2, 5, 10]))
+    ax.set_yticks(range(len(scores)), [*scores], color=INK)
+    ax.set(ylim=(len(scores) - 0.45, -0.55), xlabel=label)
+    ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
+    ax.grid(visible=False, axis="y")
     ax.margins(x=0.06)
-    ax.set_xlabel(label)
-    ax.spines["left"].set_visible(False)
     return ax
 
 
@@ -99,22 +93,3 @@ def _plot_thinned(values: NDArray[np.float64], ax: Axes, **look: Any) -> None:
     last = len(values) - 1
     shown = np.unique(np.linspace(0, last, min(len(values), _MOST_POINTS)).round().astype(int))
     ax.plot(shown + 1, values[shown], **look)
-
-
-def _write_row(ax: Axes, row: int, name: str, note: str, *, is_narrow: bool) -> None:
-    left, right = ((0, "left"), (1, "right")) if is_narrow else ((-0.02, "right"), (1.02, "left"))
-    height = row - 0.5 if is_narrow else row
-    weight = "bold" if row == 0 else "normal"
-    for (x, alignment), text, color in ((left, name, INK), (right, note, MUTED)):
-        ax.text(
-            x,
-            height,
-            text,
-            transform=ax.get_yaxis_transform(),
-            ha=alignment,
-            va="center",
-            color=color,
-            size=_LABEL_SIZE if is_narrow else 10,
-            weight=weight if text is name else "normal",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-        )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _BEST, _OTHER = SERIES[1], SERIES[0]
 _LONGEST_NAME, _MOST_MARKS = 26, 12  # of an axis
 _LONGEST_NOTE = 100
-_WIDTHS = (9.2, 4)  # of a figure on a wide and on a narrow screen, in inches
+_WIDTH, _NARROW = 9.2, 4  # of a figure on a wide and on a narrow screen, in inches
 
 
 def render_sweep(found: Sweep, plan: Plan) -> tuple[str, list[str]]:
@@ -49,7 +49,6 @@ def render_sweep(found: Sweep, plan: Plan) -> tuple[str, list[str]]:
     fonts = choose_fonts([found.metric, *keys, *(str(each.values) for each in plan.space.ranges)])
     with use_style(fonts.families):
         figures = [_draw_history(found), _draw_values(found, plan)] if found.ranking else []
-        figures += [_draw_importance(found)] if found.importance else []
     states = [row["state"] for row in found.rows]
     comparison = found.comparison.page if found.comparison else None
     counts = {what: states.count(what) for what in ("finished", "pruned", "failed")}
@@ -63,6 +62,7 @@ def render_sweep(found: Sweep, plan: Plan) -> tuple[str, list[str]]:
         lines=found.verdict.splitlines(),
         tiles=[*best, *((n, what) for what, n in counts.items() if n)],
         figures=figures,
+        importance=_list_importance(found),
         trials=list_trials(found),
         best=best and found.best.read_text(encoding="utf-8"),
         comparison=comparison and Path(os.path.relpath(comparison, found.folder)).as_posix(),
@@ -93,17 +93,20 @@ def _write_value(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
 
 
-def _draw(
-    figure: PageFigure, draw: Callable[[Axes], None], heights: tuple[float, float]
-) -> PageFigure:
-    """Add the drawings for a wide and for a narrow screen; heights are in inches."""
+def _list_importance(found: Sweep) -> Table:
+    shares = sorted(found.importance.items(), key=lambda item: -item[1])
+    rows = [[name, f"{share:.0%}"] for name, share in shares]
+    return Table({"Range": False, "Importance": True}, rows)
+
+
+def _draw(figure: PageFigure, draw: Callable[[Axes], None], height: float) -> PageFigure:
+    """Add the drawings for a wide and for a narrow screen; sizes are in inches."""
     drawings = []
-    for width, height in zip(_WIDTHS, heights, strict=True):
+    for width in (_WIDTH, _NARROW):
         canvas = new_figure(width, height)
         draw(canvas.subplots())
         drawings.append(render_svg(canvas))
-    wide, narrow = drawings
-    return replace(figure, panels=(wide,), narrow=narrow, width=round(96 * _WIDTHS[0]))
+    return replace(figure, panels=(drawings[0],), narrow=drawings[1], width=round(96 * _WIDTH))
 
 
 def _draw_history(found: Sweep) -> PageFigure:
@@ -130,7 +133,7 @@ def _draw_history(found: Sweep) -> PageFigure:
         caption=f"A dot is a trial; the line is the best score up to it. {better} is better."
         f"{crosses}",
     )
-    return _draw(figure, draw, (3.2, 2.8))
+    return _draw(figure, draw, 3.2)
 
 
 def _draw_values(found: Sweep, plan: Plan) -> PageFigure:
@@ -170,7 +173,7 @@ def _draw_values(found: Sweep, plan: Plan) -> PageFigure:
         caption="A line is a trial, the thick one the best; lines are fainter the worse their "
         "score. A line passes by a range that did not apply.",
     )
-    return _draw(figure, draw, (4, 5))
+    return _draw(figure, draw, 4.5)
 
 
 def _place(each: Range, choice: Any) -> float:
@@ -185,25 +188,3 @@ def _place(each: Range, choice: Any) -> float:
 
 def _mark(ax: Axes, x: float, y: float, text: str) -> None:
     ax.text(x + 0.03, y, shorten(text, 12), size=9, color=MUTED, va="bottom")
-
-
-def _draw_importance(found: Sweep) -> PageFigure:
-    shares = sorted(found.importance.items(), key=lambda item: item[1])
-    names = [shorten(name, _LONGEST_NAME) for name, _ in shares]
-
-    def draw(ax: Axes) -> None:
-        bars = ax.barh(names, [share for _, share in shares], color=_OTHER, height=0.6)
-        ax.bar_label(bars, [f"{share:.0%}" for _, share in shares], padding=4, size=9, color=MUTED)
-        ax.set(xticks=[], xlim=(0, 1.1))
-        ax.grid(visible=False)
-        ax.spines["bottom"].set_visible(False)
-
-    listed = ", ".join(f"{name} {share:.0%}" for name, share in reversed(shares))
-    figure = PageFigure(
-        title="Which ranges decide",
-        alt=f"Importance of the ranges: {listed}.",
-        caption="PED-ANOVA: how much the values of the best tenth of the trials differ from those "
-        "of all, as shares of 1. Few trials make it uncertain.",
-    )
-    height = 0.6 + 0.4 * len(shares)
-    return _draw(figure, draw, (height, height))

@@ -139,10 +139,10 @@ def sweep(
     """Search the ranges of a recipe's ``sweep``, and test whether the best recipe is better.
 
     Args:
-        recipe: A recipe, or with ``resume`` the folder of a sweep.
+        recipe: A recipe.
         overrides: Changes to the recipe, such as "sweep.trials=50".
         data: Rows to learn from, in place of those that the recipe names.
-        resume: Whether to continue the newest unfinished sweep of the recipe, or the named one.
+        resume: Whether to continue the newest unfinished sweep of the same recipe.
         workers: Trainings at once; None means one per core.
         address: Of a Ray cluster to train on, such as "auto" or "ray://host:10001".
         output_dir: The folder of all runs; a sweep has the folder sweeps/<name>/<time> in it.
@@ -155,14 +155,10 @@ def sweep(
         KeyboardInterrupt: Ctrl-C was pressed; ``resume`` continues the sweep.
     """
     console = console or Console(quiet=True, markup=False)
-    given = None
-    if resume and isinstance(recipe, str | Path) and (Path(recipe) / _JOURNAL).is_file():
-        given = Path(recipe)
-    source = given / _RECIPE if given else recipe
-    base = load_recipe(source, overrides, needs_source=data is None)
+    base = load_recipe(recipe, overrides, needs_source=data is None)
     plan = plan_sweep(base, data)
     parent = Path(output_dir) / "sweeps" / make_folder_name(base.name)
-    folder = _find_folder(plan, parent, given) if resume else _make_folder(plan, parent)
+    folder = _find_folder(plan, parent, resume)
     trainer = Trainer(folder / "trials", console, tuple(command), workers, data, address=address)
     with _opening_study(plan, folder) as study:
         search = Search(plan, trainer, study)
@@ -191,30 +187,25 @@ def proves_better(ranking: Ranking, name: str) -> bool:
     return first.name == name and first.verdict is Verdict.BETTER
 
 
-def _make_folder(plan: Plan, parent: Path) -> Path:
-    folder = create_folder(parent, datetime.now())
-    write_file(folder / _RECIPE, plan.text.encode("utf-8"))
-    return folder
-
-
-def _find_folder(plan: Plan, parent: Path, given: Path | None) -> Path:
-    """Find the sweep to continue, and check that it may.
+def _find_folder(plan: Plan, parent: Path, resume: bool) -> Path:
+    """Make a folder, or find that of the newest unfinished sweep of the same recipe.
 
     Raises:
-        InputError: There is none, it is finished, or its recipe has changed.
+        InputError: There is none to continue.
     """
-    folders = [given] if given else sorted(file.parent for file in parent.glob(f"*/{_JOURNAL}"))
-    unfinished = [folder for folder in folders if not (folder / _PAGE).exists()]
-    if not unfinished:
-        none = f"There is no unfinished sweep in {given or parent}."
-        raise InputError(f"{none} Without --resume, a new one begins.")
-    folder = unfinished[-1]
-    if plan.text != (folder / _RECIPE).read_text(encoding="utf-8"):
-        raise InputError(
-            f"The recipe has changed since {folder} began. To continue with its own recipe: "
-            f"kerasrecipes sweep {folder} --resume"
-        )
-    return folder
+    if not resume:
+        folder = create_folder(parent, datetime.now())
+        write_file(folder / _RECIPE, plan.text.encode("utf-8"))
+        return folder
+    for journal in sorted(parent.glob(f"*/{_JOURNAL}"), reverse=True):
+        folder = journal.parent
+        has_ended = (folder / _PAGE).exists()
+        if not has_ended and (folder / _RECIPE).read_text(encoding="utf-8") == plan.text:
+            return folder
+    raise InputError(
+        f"{parent} has no unfinished sweep of this recipe. If the recipe has changed, continue "
+        f"with its copy in the sweep's folder, {_RECIPE}. Without --resume, a new sweep begins."
+    )
 
 
 @contextmanager
