@@ -126,7 +126,7 @@ class TestRefusals:
             kr.train(NUMBERS, f"name={name}", data=make_rows(), output_dir=tmp_path)
             for name in ("one", "two")
         )
-        with pytest.raises(InputError, match="Name a recipe"):
+        with pytest.raises(InputError, match="--baselines needs a recipe"):
             kr.compare(first.path, second.path, baselines=True, output_dir=tmp_path)
 
 

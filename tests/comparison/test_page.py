@@ -107,7 +107,7 @@ def test_runs_of_unequal_length_are_compared(tmp_path: Path) -> None:
             for kind, lengths in (("adam", (3, 7, 12)), ("sgd", (20,)))
         ]
     )
-    assert "<td>7.8</td>" in html
+    assert "<td>6.4</td>" in html
     assert "the mean up to the first epoch that some run lacks" in html
     assert "over up to 20 epochs" in " ".join(list_alts(html))
 
@@ -143,7 +143,7 @@ def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
     )
     assert "<script" not in html
     assert "<b>" not in html
-    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 5
+    assert html.replace("<wbr>", "").count("&lt;script&gt;alert(1)&lt;/script&gt;") > 5
 
 
 def test_names_of_any_script_reach_the_page(tmp_path: Path) -> None:

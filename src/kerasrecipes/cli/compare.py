@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +11,6 @@ import typer
 
 from kerasrecipes.cli.arguments import Address, OutputDir, Workers
 from kerasrecipes.cli.stopping import training
-
-
-class Tunable(StrEnum):
-    """Values of ``--tune``."""
-
-    LEARNING_RATE = "learning_rate"
 
 
 def compare(
@@ -41,10 +34,6 @@ def compare(
     ] = None,
     metric: Annotated[
         str | None, typer.Option(help="The metric used for ranking (default: the first metric).")
-    ] = None,
-    tune: Annotated[
-        Tunable | None,
-        typer.Option(help="First tune the learning rate of each recipe on validation rows."),
     ] = None,
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Add scikit-learn's HistGradientBoosting.")
@@ -73,7 +62,6 @@ def compare(
             splits=splits,
             folds=folds,
             metric=metric,
-            tune=tune,
             baselines=baselines,
             workers=workers,
             address=address,

@@ -108,9 +108,7 @@ class Seat:
         return files
 
     def collect(self) -> list[Epoch | Files]:
-        """Collect what is new: the run's files, once the model is built and at each checkpoint,
-        and the epochs.
-        """
+        """Collect new epochs, and the run's files if its model or a checkpoint is new."""
         news: list[Epoch | Files] = []
         runs = [run for run in list_runs(self.output_dir) if "layers" in run.info]
         files = [file for run in runs for file in run.checkpoints_path.glob("[!.]*.npz")]

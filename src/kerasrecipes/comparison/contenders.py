@@ -111,14 +111,14 @@ def is_usable(run: Run) -> bool:
 
 
 def read_contenders(
-    given: Sequence[Given], needs_source: bool = True, fewest: int = 2
+    given: Sequence[Given], needs_source: bool = True, baselines: bool = False
 ) -> tuple[dict[str, Candidate], list[Contender]]:
     """Separate recipes and their variants from the folders of finished runs.
 
     Args:
         given: In any order.
         needs_source: Whether recipes must say where their rows come from.
-        fewest: How many contenders there must be.
+        baselines: Whether BOOSTING takes part, too.
 
     Returns:
         Recipes to train, by name, and finished runs.
@@ -136,19 +136,21 @@ def read_contenders(
             candidates.append(Candidate(one, (), needs_source))
     if variants:
         candidates = _make_variants(candidates, variants)
-    names = [*(candidate.load().name for candidate in candidates), *(c.name for c in finished)]
+    by_name = [(candidate.load().name, candidate) for candidate in candidates]
+    names = [name for name, _ in by_name] + [each.name for each in finished]
+    names += [BOOSTING] * baselines
+    if BOOSTING in dict(by_name):
+        raise InputError(f"'{BOOSTING}' is the name of --baselines. Give the recipe another name.")
     for name in names:
-        if name == BOOSTING and name not in [each.name for each in finished]:
-            raise InputError(f"'{name}' is the name of --baselines. Give the recipe another name.")
         if names.count(name) > 1:
             raise InputError(f"Two contenders are called '{name}'. Give each its own name.")
-    if len(names) < fewest:
+    if len(names) < 2 or (baselines and not candidates):
         alone = " Beside variants, the recipe without changes takes no part." if variants else ""
         raise InputError(
             "A comparison needs at least two contenders: recipes, finished runs, or variants of "
-            f"one recipe such as optimizer=sgd optimizer=adam.{alone}"
+            f"one recipe such as optimizer=sgd optimizer=adam. --baselines needs a recipe.{alone}"
         )
-    return dict(zip(names, candidates, strict=False)), finished
+    return dict(by_name), finished
 
 
 def _is_variant(text: str) -> bool:

@@ -156,16 +156,16 @@ def rank_scores(
 
     sds = _measure_sd(values)
     half_widths = _t_critical(n, 1 - CONFIDENCE) * sds * math.sqrt(1 / n + (test_share or 0))
-    judgements = [{}, *_judge(values, test_share or 0)]
-    if judgements[1:] and all(other["verdict"] is Verdict.WORSE for other in judgements[1:]):
-        judgements[0] = {"verdict": Verdict.BETTER}
+    others = _judge(values, test_share or 0)
+    is_better = others and all(other["verdict"] is Verdict.WORSE for other in others)
+    judgements = [{"verdict": Verdict.BETTER if is_better else Verdict.LEADS}, *others]
     standings = tuple(
         Standing(
             name=name,
             scores=tuple(values[i].tolist()),
             mean=means[name],
             sd=float(sds[i]),
-            interval=(float(means[name] - half_widths[i]), float(means[name] + half_widths[i])),
+            interval=_center(means[name], half_widths[i]),
             rank=1 + sum(sign * other > sign * means[name] for other in means.values()),
             **judgements[i],
         )
@@ -200,15 +200,20 @@ def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
     p = 2 * stdtr(n - 1, -np.abs(t))
     p[constant & (np.abs(mean) > rounding)] = 2.0 ** (1 - n)
 
-    factor = _find_holm_factors(p)
+    # Holm 1979, https://www.jstor.org/stable/4615733: the smallest of m p-values is multiplied by
+    # m, the next by m - 1, and so on; none is then below that of a smaller p.
+    order = np.argsort(p, kind="stable")
+    factor = np.arange(p.size, 0, -1, dtype=np.float64)
+    adjusted = np.maximum.accumulate(factor * p[order])
+    np.divide(adjusted, p[order], out=factor, where=p[order] > 0)
+    factor[order] = factor.copy()
+
     level = (1 - CONFIDENCE) / factor
     half_width = np.where(constant, math.nan, _t_critical(n, level) * error)
     judgements = []
     for i in range(k - 1):
-        needed = None
-        if p[i] <= level[i]:
-            verdict = Verdict.WORSE
-        else:
+        needed, verdict = None, Verdict.WORSE
+        if p[i] > level[i] or n == 1:
             if not constant[i]:
                 needed = _count_seeds_needed(abs(mean[i]) / sd[i], n, level[i], share)
             elif p[i] < 1:
@@ -217,10 +222,7 @@ def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
         judgements.append(
             {
                 "difference": float(mean[i]),
-                "difference_interval": (
-                    float(mean[i] - half_width[i]),
-                    float(mean[i] + half_width[i]),
-                ),
+                "difference_interval": _center(mean[i], half_width[i]),
                 "p_value": float(np.minimum(1, factor[i] * p[i])),
                 "verdict": verdict,
                 "seeds_needed": needed,
@@ -229,19 +231,8 @@ def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
     return judgements
 
 
-def _find_holm_factors(p: _Floats) -> _Floats:
-    """Find by how much Holm's correction multiplies each p-value (before it is cut at 1).
-
-    The smallest of m is multiplied by m, the next by m - 1, and so on; no adjusted value is below
-    the one of a smaller p: Holm 1979, https://www.jstor.org/stable/4615733. SciPy has no such
-    function.
-    """
-    order = np.argsort(p, kind="stable")
-    plain = np.arange(p.size, 0, -1, dtype=np.float64)
-    adjusted = np.maximum.accumulate(plain * p[order])
-    factors = np.empty_like(p)
-    factors[order] = np.divide(adjusted, p[order], out=plain, where=p[order] > 0)
-    return factors
+def _center(middle: float, half_width: float) -> tuple[float, float]:
+    return float(middle - half_width), float(middle + half_width)
 
 
 def _count_seeds_needed(effect: float, n: int, level: float, share: float) -> int | None:

@@ -111,7 +111,7 @@ class Search:
                     if trial is None:
                         break
                     if recipe := self._make_recipe(trial):
-                        show = self._watch(trial, recipe, lines.add(recipe))
+                        show = self._watch(trial, recipe, partial(lines.show, recipe))
                         running[crew.pool.submit(self._train, crew, recipe, show)] = trial
                 if not running:
                     break
