@@ -47,7 +47,7 @@ def follow(run: RunWriter, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run
         interrupts = Interrupts(owns_process=False)
         interrupts.number = number
         relay = SimpleNamespace(receive=SimpleNamespace(remote=lambda should_stop: messages))
-        follower = trainer._Follower(run, Listener(), interrupts, "auto", 0)
+        follower = trainer._Follower(run, True, Listener(), interrupts, "auto", 0)
         return follower.follow(SimpleNamespace(fit=fit), relay)
 
     return follow

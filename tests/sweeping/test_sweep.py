@@ -146,7 +146,7 @@ def test_a_sweep_whose_trials_all_fail_is_an_error(folder: Path, tmp_path: Path)
     with pytest.raises(RunFailed) as caught:
         kr.sweep(*sources, output_dir=tmp_path)
     first, reason, *_, last = str(caught.value).splitlines()
-    assert first == "Every trial failed."
+    assert first == "No trial finished."
     assert reason.startswith("Trial 1: The loss became ")
     page = Path(last.removeprefix("All trials: "))
     text = page.read_text(encoding="utf-8")
@@ -158,7 +158,7 @@ def test_a_sweep_whose_trials_all_fail_is_an_error(folder: Path, tmp_path: Path)
 
 
 def test_a_sweep_without_time_for_a_trial_is_an_error(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match=r"No trial began before sweep\.minutes ended"):
+    with pytest.raises(RunFailed, match=r"No trial finished\.\nAll trials: "):
         kr.sweep(folder / "flowers.yaml", "sweep.minutes=1e-12", output_dir=tmp_path)
 
 

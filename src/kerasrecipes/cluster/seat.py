@@ -48,9 +48,6 @@ class Seat:
         self.output_dir = self.scratch = Path()
         self.milestones: set[Path] = set()
 
-    def greet(self) -> None:
-        """Show by an answer that the actor is there."""
-
     def start(self, job: Job, rows: object, unfinished: Files) -> None:
         """Begin to train a job, from the files of the run that it continues."""
         self.training = self.crew.pool.submit(self._train, replace(job, rows=rows), unfinished)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -122,7 +122,8 @@ def train_on_cluster(
             num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False)
         )
         stack.enter_context(interrupts.deferring())
-        if resumption and not resumption.changed:
+        is_new = not resumption or bool(resumption.changed)
+        if resumption and not is_new:
             run = RunWriter(resumption.run.path)
         else:
             run = create_run(output_dir, make_folder_name(recipe.name), datetime.now())
@@ -158,7 +159,7 @@ def train_on_cluster(
             ),
         )
         n_epochs = resumption.run.epochs_run if resumption else 0
-        follower = _Follower(run, listener, interrupts, address, n_epochs)
+        follower = _Follower(run, is_new, listener, interrupts, address, n_epochs)
         return follower.follow(trainer, task["relay"])
 
 
@@ -208,32 +209,29 @@ def _work(task: Mapping[str, Any]) -> None:
         ray.get(relay.send.remote([result]))
 
 
+@dataclass
 class _Follower:
     """Shows and keeps what arrives from the workers.
 
-    Args:
+    Attributes:
         run: The run on this machine.
+        is_new: Whether it began with this training.
         listener: Shows the training.
         interrupts: Signals that arrive here stop the workers.
         address: The cluster's.
         n_epochs: How many have ended before.
     """
 
-    def __init__(
-        self,
-        run: RunWriter,
-        listener: Listener,
-        interrupts: Interrupts,
-        address: str,
-        n_epochs: int,
-    ) -> None:
-        self.run, self.listener, self.interrupts = run, listener, interrupts
-        self.address, self.n_epochs = address, n_epochs
-        self.is_new = not is_run(run.path)
-        self.warnings: list[str] = []
-        self.progress: Sequence[Any] | None = None
-        self.result: Result | None = None
-        self.n_starts = 0
+    run: RunWriter
+    is_new: bool
+    listener: Listener
+    interrupts: Interrupts
+    address: str
+    n_epochs: int
+    warnings: Sequence[str] = ()
+    progress: Sequence[Any] | None = None
+    result: Result | None = None
+    n_starts: int = 0
 
     def follow(self, trainer: Any, relay: Any) -> Run:
         """Start a training and follow it to its end."""
@@ -272,21 +270,21 @@ class _Follower:
 
     def _take(self, message: Message, stack: ExitStack) -> None:
         """Keep files that arrived, and show the epochs."""
-        if message == _BEGUN:
-            self.n_starts += 1
-            if self.n_starts > 1:
-                self.listener.note(_LOST)
-        elif isinstance(message, Result):
+        if isinstance(message, Result):
             self.result = self.result or message
         elif isinstance(message, dict):
             write_run(message, self.run.path)
             self.run.begin(address=self.address)
             if self.progress is None:
                 self.progress = self._begin(stack)
-        else:
+        elif isinstance(message, tuple):
             epoch, logs = message
             for each in self.progress or ():
                 each.on_epoch_end(epoch - 1, logs)
+        else:
+            self.n_starts += 1
+            if self.n_starts > 1:
+                self.listener.note(_LOST)
 
     def _begin(self, stack: ExitStack) -> Sequence[Any]:
         """Show the facts of the training, and its progress from then on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -24,7 +24,6 @@ from kerasrecipes.comparison.comparable import (
 )
 from kerasrecipes.comparison.contenders import (
     BOOSTING,
-    Candidate,
     Contender,
     Draw,
     Given,
@@ -37,7 +36,7 @@ from kerasrecipes.comparison.statistics import Ranking, rank_scores
 from kerasrecipes.comparison.table import make_rows
 from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
-from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report.template import frame_page
 from kerasrecipes.report.words import name_score
@@ -145,7 +144,7 @@ def compare(
     keys = ("seed", "dataset.split_seed", "dataset.folds", "dataset.fold")[:n_keys]
     changes = [[f"{key}={value}" for key, value in zip(keys, d, strict=False)] for d in draws]
     facts = [
-        *describe_recipes([c.load(*changes[0]) for c in candidates.values()], data, baselines),
+        *describe_recipes([_change(c, changes[0]) for c in candidates], data, baselines),
         *(describe_run(contender.by_draw[draws[0]]) for contender in finished),
     ]
     check_rows(facts)
@@ -155,11 +154,10 @@ def compare(
     trainer = Trainer(
         Path(output_dir), console, tuple(command), workers, data, fingerprints, address
     )
-    for name in ("comparisons", *map(make_folder_name, candidates)):
+    for name in ("comparisons", *(make_folder_name(each.name) for each in candidates)):
         check_writable(Path(output_dir) / name)
     if baselines:
-        first = next(iter(candidates.values()))
-        candidates[BOOSTING] = first.change(f"name={BOOSTING}")
+        candidates.append(_change(candidates[0], [f"name={BOOSTING}"]))
         fingerprints[BOOSTING] = facts[0].data["fingerprint"]
     contenders = _train(candidates, changes, trainer)
     contenders += [Contender(c.name, tuple(c.by_draw[draw] for draw in draws)) for c in finished]
@@ -180,8 +178,12 @@ def compare(
     return comparison
 
 
+def _change(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    return load_recipe(recipe, changes, needs_source=False)
+
+
 def _plan_draws(
-    candidates: Mapping[str, Candidate],
+    candidates: Sequence[Recipe],
     finished: Sequence[Contender],
     seeds: int,
     splits: int | None,
@@ -190,8 +192,7 @@ def _plan_draws(
     """Plan the draws of every recipe: those of the first one that all finished runs have."""
     theirs = [contender.by_draw.keys() for contender in finished]
     if candidates:
-        first = next(iter(candidates.values())).load()
-        spec = first.dataset
+        first, spec = candidates[0], candidates[0].dataset
         if splits and spec.is_in_order:
             raise InputError(
                 "--splits draws rows at random (received: rows in order). Use --folds."
@@ -229,10 +230,10 @@ def describe_recipes(
 
 
 def _train(
-    candidates: Mapping[str, Candidate], changes: Sequence[Sequence[str]], trainer: Trainer
+    candidates: Sequence[Recipe], changes: Sequence[Sequence[str]], trainer: Trainer
 ) -> list[Contender]:
     """Train every recipe once per draw."""
-    recipes = [c.load(*change) for c in candidates.values() for change in changes]
+    recipes = [_change(recipe, change) for recipe in candidates for change in changes]
     outcomes = trainer.train(recipes)
     if n_reused := sum(outcome.was_reused for outcome in outcomes):
         text = f"Reused {count(n_reused, 'finished run')} of the same recipe, data and seed."
@@ -244,7 +245,7 @@ def _train(
         kept = f"The other runs are kept and will be reused: {len(runs)} of {len(outcomes)}."
         raise RunFailed("\n".join([*reasons, kept]))
     in_order = iter(runs)
-    return [Contender(name, tuple(islice(in_order, len(changes)))) for name in candidates]
+    return [Contender(each.name, tuple(islice(in_order, len(changes)))) for each in candidates]
 
 
 def rank_contenders(

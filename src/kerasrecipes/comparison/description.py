@@ -29,22 +29,17 @@ def describe(ranking: Ranking) -> str:
     n, unit = ranking.n, ranking.draw_name
     if not others:
         return f"Only {best.name} was run: there is nothing to compare it with."
-    worse, too_few, noise = (
+    worse, noise = (
         [standing.name for standing in others if standing.verdict is verdict]
-        for verdict in (Verdict.WORSE, Verdict.TOO_FEW, Verdict.WITHIN_NOISE)
+        for verdict in (Verdict.WORSE, Verdict.WITHIN_NOISE)
     )
     sentences = [_describe_lead(best, others, worse, ranking.metric, f"{n} paired {unit}s")]
-    if too_few and n == 1:
+    if n == 1:
         sentences.append(f"One {unit} does not show how much scores vary. Run at least three.")
-    elif too_few:
+    elif noise:
         sentences.append(
-            f"{n} {unit}s cannot tell {best.name} from {_join(too_few, 'or')}, "
-            "if the true difference is as large as the observed one."
-        )
-    if noise:
-        sentences.append(
-            f"The difference to {_join(noise)} is within the noise of the {unit}s. This does not "
-            "prove them equal."
+            f"The difference to {_join(noise)} is within the noise of {n} {unit}s. This does not "
+            f"prove them equal: more {unit}s may tell them apart."
         )
     sentences.append(_LIMITS[unit])
     return "\n".join(sentences)
@@ -70,9 +65,9 @@ def _describe_lead(
     return f"{best.name} leads on {metric}, but is not proven better."
 
 
-def _join(words: Sequence[str], conjunction: str = "and") -> str:
+def _join(words: Sequence[str]) -> str:
     *most, last = words
-    return f"{', '.join(most)} {conjunction} {last}" if most else last
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def shorten_names(names: Sequence[str]) -> list[str]:

@@ -25,7 +25,6 @@ def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
     pairs = zip(comparison.contenders, comparison.ranking.standings, strict=True)
     for i, (contender, standing) in enumerate(pairs):
         infos = [run.info for run in contender.runs]
-        needed = f" (run about {standing.seeds_needed})" if standing.seeds_needed else ""
         rows.append(
             {
                 "rank": standing.rank,
@@ -41,7 +40,7 @@ def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
                 "difference_low": standing.difference_interval[0],
                 "difference_high": standing.difference_interval[1],
                 "p_value": standing.p_value,
-                "verdict": f"{standing.verdict}{needed}",
+                "verdict": str(standing.verdict),
                 "epochs": mean(info["epochs_run"] for info in infos),
                 "parameters": infos[0]["parameters"],
                 "fit_s": mean(info["seconds"]["fit"] for info in infos),

@@ -115,10 +115,10 @@ def train_here(
                 if (handler := signal.getsignal(number)) is not signal.SIG_IGN:
                     signal.signal(number, workers.send)
                     stack.callback(signal.signal, number, handler)
-            number, code = workers.wait()
+            ended, code = workers.wait()
         if code >= 0:
             return code
-        reason = f"Worker {number} was ended by {signal.Signals(-code).name}."
+        reason = f"Worker {ended} was ended by {signal.Signals(-code).name}."
         for run in list_runs_of(folder):
             is_ours = run.status in ("killed", "failed")
             if is_ours and run.info["process"]["pid"] == workers.processes[0].pid:

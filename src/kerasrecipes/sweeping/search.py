@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -20,7 +21,7 @@ from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.recipe.ranges import Range
 from kerasrecipes.report.words import write_number
 from kerasrecipes.runs import list_runs_of
-from kerasrecipes.sweeping.space import Plan
+from kerasrecipes.sweeping.space import Plan, Point
 from kerasrecipes.workers import Crew, Outcome, Show
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.2
 _N_CHECKS = 10  # of a training's scores, at equal distances, by which it may end early
-_MOST_POINTS = 10_000  # that are counted
+_MOST_POINTS = 10_000  # that are tried one by one, except of a grid
 _FEWEST_SCORES = 4  # for the importance of ranges
 
 
@@ -66,12 +67,20 @@ class Search:
         return rows
 
     @cached_property
-    def n_points(self) -> int | None:
-        """How many points there are; None if they cannot be counted, or are very many."""
-        if not all(each.list_all() for each in self.plan.space.ranges):
-            return None
-        n = sum(1 for _ in islice(self.plan.space.list_points(), _MOST_POINTS + 1))
-        return n if n <= _MOST_POINTS else None
+    def points(self) -> list[Point]:
+        """All points, to be tried one by one: those of a grid, or if there are trials for all."""
+        spec, space = self.plan.spec, self.plan.space
+        if not all(each.list_all() for each in space.ranges):
+            return []
+        is_grid = spec.strategy == "grid"
+        most = spec.trials or (sys.maxsize - 1 if is_grid else _MOST_POINTS)
+        found = list(islice(space.list_points(), most + 1))
+        return found[:most] if is_grid or len(found) <= most else []
+
+    @property
+    def most(self) -> int | None:
+        """How many trials there are at the most; None if only a clock ends them."""
+        return len(self.points) or self.plan.spec.trials
 
     def measure_importance(self) -> dict[str, float]:
         """Measure which ranges decide whether a score is among the best, as shares of 1.
@@ -99,7 +108,7 @@ class Search:
             optuna.Trial(self.study, each._trial_id)
             for each in self.study.get_trials(states=[optuna.trial.TrialState.RUNNING])
         ]
-        lines = Lines(self.trainer.console, self._most)
+        lines = Lines(self.trainer.console, self.most)
         crew = self.trainer.make_crew(self.plan.space.endpoints, lines.n_runs or math.inf)
         started_s = time.monotonic() - self.study.user_attrs.get("seconds", 0)
         running: dict[Future[Outcome], optuna.Trial] = {}
@@ -123,27 +132,19 @@ class Search:
                     lines.finish(future.result().recipe, note)
                     self.study.set_user_attr("seconds", time.monotonic() - started_s)
 
-    @property
-    def _most(self) -> int | None:
-        """How many trials there are at the most; None if only a clock ends them."""
-        limits = [self.plan.spec.trials] + [self.n_points] * (self.plan.spec.strategy == "grid")
-        return min((limit for limit in limits if limit is not None), default=None)
-
     def _ask(self, passed_s: float) -> optuna.Trial | None:
         """Choose the next point; None at the end of the budget, or when all have been tried."""
         from optuna.trial import TrialState
 
-        trials = [each for each in self.study.trials if each.state is not TrialState.WAITING]
-        n, minutes, most = len(trials), self.plan.spec.minutes, self._most
-        tried = {str(sorted(each.params.items())) for each in trials}
+        n = sum(trial.state is not TrialState.WAITING for trial in self.study.trials)
+        minutes = self.plan.spec.minutes
         is_late = minutes is not None and passed_s > 60 * minutes
-        if is_late or (most is not None and n >= most) or len(tried) == self.n_points:
+        if is_late or (self.most is not None and n >= self.most):
             return None
         # Each trial has random numbers of its own, so a resumed sweep chooses as it began.
         self.study.sampler = self._make_sampler(n)
-        if self.plan.spec.strategy == "grid":
-            (point,) = islice(self.plan.space.list_points(), n, n + 1)
-            self.study.enqueue_trial(point, skip_if_exists=True)  # by a process that was killed
+        if self.points:  # a process that was killed may have enqueued the point
+            self.study.enqueue_trial(self.points[n], skip_if_exists=True)
         return self.study.ask()
 
     def _make_recipe(self, trial: optuna.Trial) -> Recipe | None:

@@ -54,24 +54,22 @@ class Sweep:
 
     Attributes:
         folder: Its folder.
-        metric: The metric of validation rows.
-        higher_is_better: The metric's direction.
+        plan: The recipe that it began with, the ranges, and the metric.
         rows: A mapping per trial: its number, state, score, note, run, and values by range.
         importance: By range, its share of what decides about good scores; see ``Search``.
+        command: The command that repeats it; empty in Python.
         comparison: The best recipe and the one that the sweep began with, on fresh seeds; None if
             both are the same, or a training failed.
         verdict: What the sweep found, a sentence per line.
-        command: The command that repeats it; empty in Python.
     """
 
     folder: Path
-    metric: str
-    higher_is_better: bool
+    plan: Plan
     rows: list[dict[str, Any]]
     importance: Mapping[str, float]
-    comparison: Comparison | None
-    verdict: str
     command: str = ""
+    comparison: Comparison | None = None
+    verdict: str = ""
 
     @property
     def best(self) -> Path:
@@ -86,8 +84,8 @@ class Sweep:
     @property
     def ranking(self) -> list[dict[str, Any]]:
         """The finished trials, best first."""
-        sign = -1 if self.higher_is_better else 1
         finished = [row for row in self.rows if row["state"] == "finished"]
+        sign = -1 if self.plan.higher_is_better else 1
         return sorted(finished, key=lambda row: sign * row["score"])
 
     def __str__(self) -> str:
@@ -163,17 +161,16 @@ def sweep(
     with _opening_study(plan, folder) as study:
         search = Search(plan, trainer, study)
         search.run()
-        found = Sweep(
-            folder, plan.metric, plan.higher_is_better, search.rows, search.measure_importance(),
-            None, "", shlex.join(command),
-        )  # fmt: skip
+        importance = search.measure_importance()
+        found = Sweep(folder, plan, search.rows, importance, shlex.join(command))
         if found.ranking:
             winner = plan.space.make(found.ranking[0]["values"], f"{base.name} best")
             write_file(found.best, _write_best(winner, found).encode("utf-8"))
-            found = _confirm(found, plan, winner, trainer)
+            found = _confirm(found, winner, trainer)
         else:
-            found = replace(found, verdict=_describe_failure(found.rows))
-        page, warnings = render_sweep(found, plan)
+            reasons = [f"Trial {row['trial']}: {row['note']}" for row in found.rows]
+            found = replace(found, verdict="\n".join(["No trial finished.", *reasons[:1]]))
+        page, warnings = render_sweep(found)
         print_warnings(console, warnings)
         write_file(found.page, page.encode("utf-8"))
     if not found.ranking:
@@ -239,26 +236,18 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
 
 def _write_best(winner: Recipe, found: Sweep) -> str:
     """Write the best recipe as a file that trains as it stands, with where it comes from."""
-    score = f"{found.metric} {write_number(found.ranking[0]['score'], 4)}"
+    score = f"{found.plan.metric} {write_number(found.ranking[0]['score'], 4)}"
     origin = f"trial {found.ranking[0]['trial']} of {len(found.rows)}, {found.folder}"
     written = {key: value for key, value in winner.written.items() if key != "sweep"}
     return f"# {origin}\n# validation {score}, seed {winner.seed}\n{dump_yaml(written)}"
 
 
-def _describe_failure(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Describe why no trial finished, by the first one that failed."""
-    for row in rows:
-        if row["state"] == "failed":
-            return f"Every trial failed.\nTrial {row['trial']}: {row['note']}"
-    return "No trial began before sweep.minutes ended. Give it more."
-
-
-def _confirm(found: Sweep, plan: Plan, winner: Recipe, trainer: Trainer) -> Sweep:
+def _confirm(found: Sweep, winner: Recipe, trainer: Trainer) -> Sweep:
     """Compare the best recipe with the one that the sweep began with, on fresh seeds.
 
     Validation rows chose the recipe, so its scores on them are too good; test rows decide.
     """
-    base = plan.space.base
+    plan, base = found.plan, found.plan.space.base
     part: Literal["test", "validation"] = "test" if "test" in plan.facts["rows"] else "validation"
     if winner.normalise() == base.normalise() | {"name": winner.name}:
         return replace(found, verdict=f"{_NO_BETTER}\nThe best trial is the same recipe.")
