@@ -110,9 +110,10 @@ class Seat:
         runs = [run for run in list_runs(self.output_dir) if "layers" in run.info]
         files = [file for run in runs for file in run.checkpoints_path.glob("[!.]*.npz")]
         milestones = {*files, *(run.path for run in runs)}
-        if milestones and milestones != self.milestones:
+        if milestones != self.milestones:
             with suppress(FileNotFoundError):  # a checkpoint was replaced: read the next time
-                news, self.milestones = [self.read_files()], milestones
+                if found := self.read_files():
+                    news, self.milestones = [found], milestones
         while not self.messages.empty():
             if epoch := self.messages.get():
                 news.append(epoch)

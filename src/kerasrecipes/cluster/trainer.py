@@ -165,18 +165,18 @@ def train_on_cluster(
 
 def _choose_resources(n_workers: int) -> dict[str, int]:
     """The CPUs of a worker, as many as leave room for all on every node, and a GPU if there are."""
+    kind = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    nodes = [node for node in nodes if node.get("CPU")]
-    kind = "GPU" if any(node.get("GPU") for node in nodes) else "CPU"
-    total = int(sum(node.get(kind, 0) for node in nodes))
+    nodes = [node for node in nodes if node.get("CPU") and node.get(kind)]
+    total = int(sum(node[kind] for node in nodes))
     if total < n_workers:
         raise InputError(
             f"Each worker needs a {kind} of the cluster (received: --workers {n_workers}, and "
             f"{total} {kind}s). Use fewer workers."
         )
     n_per_node = -(-n_workers // len(nodes))
-    n_cpus = max(1, int(min(node["CPU"] for node in nodes)) // n_per_node)
-    return {"CPU": n_cpus} | ({"GPU": 1} if kind == "GPU" else {})
+    shares = [node["CPU"] // (n_per_node if kind == "CPU" else node["GPU"]) for node in nodes]
+    return {"CPU": max(1, int(min(shares)))} | ({"GPU": 1} if kind == "GPU" else {})
 
 
 def _work(task: Mapping[str, Any]) -> None:

@@ -8,9 +8,9 @@ from math import isnan, nan
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from kerasrecipes.comparison.comparable import find_differences
 from kerasrecipes.comparison.contenders import Contender
 from kerasrecipes.comparison.description import shorten_names
-from kerasrecipes.comparison.differences import find_differences
 from kerasrecipes.report.tables import Table
 from kerasrecipes.report.words import write_number, write_seconds
 
