@@ -137,10 +137,11 @@ def _draw_history(found: Sweep) -> PageFigure:
 
 def _draw_values(found: Sweep) -> PageFigure:
     """Draw a line for each trial through its values, with an axis for each range."""
-    metric = found.plan.metric
-    keys = [*(each.key for each in found.plan.space.ranges), metric]
+    metric, ranges = found.plan.metric, found.plan.space.ranges
+    keys = [*(each.key for each in ranges), metric]
     rows = [row["values"] | {metric: row["score"]} for row in found.ranking]
     orders = {key: sorted({row[key] for row in rows if key in row}) for key in keys}
+    orders |= {each.key: [*each.values] for each in ranges if each.values}
 
     def place(key: str, value: Any) -> float:
         return float(orders[key].index(value) / max(len(orders[key]) - 1, 1))
@@ -169,7 +170,7 @@ def _draw_values(found: Sweep) -> PageFigure:
         title="Values of every finished trial",
         alt=f"Parallel coordinates of {', '.join(keys)}.",
         caption="A line is a trial, the thick one the best; lines are fainter the worse their "
-        "score. On each axis, the values that were tried are in order, the lowest below. A line "
-        "passes by a range that did not apply.",
+        "score. On each axis, values are in order: the first of a list or the lowest number is "
+        "below. A line passes by a range that did not apply.",
     )
     return _draw(figure, draw, 4.5)
