@@ -126,11 +126,13 @@ def read_contenders(
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"Two contenders are called '{name}'. Give each its own name.")
-    if len(names) < 2 or (baselines and not recipes):
+    if baselines and not recipes:
+        raise InputError("--baselines needs a recipe, whose rows it takes.")
+    if len(names) < 2:
         alone = " Beside variants, the recipe without changes takes no part." if variants else ""
         raise InputError(
             "A comparison needs at least two contenders: recipes, finished runs, or variants of "
-            f"one recipe such as optimizer=sgd optimizer=adam. --baselines needs a recipe.{alone}"
+            f"one recipe such as optimizer=sgd optimizer=adam.{alone}"
         )
     return recipes, finished
 
