@@ -30,6 +30,7 @@ from kerasrecipes.pipeline import Listener, train
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.resuming import Resumption
 from kerasrecipes.runs import Run
+from kerasrecipes.training.team import ALONE, Team, TeamLost
 
 if TYPE_CHECKING:
     import keras
@@ -57,6 +58,8 @@ class Job:
         resumption: The run to continue, or None for a new one.
         can_stop: Whether every epoch waits for the answer of ``show``.
         rows: In place of those that the recipe names, or that the worker has.
+        team: The workers that train together; if another one ends, this process ends, too.
+        interval_s: Seconds between checkpoints.
     """
 
     recipe: Recipe
@@ -65,6 +68,8 @@ class Job:
     resumption: Resumption | None = None
     can_stop: bool = False
     rows: Any = None
+    team: Team = ALONE
+    interval_s: float = 60.0
 
     def train(self, data: Any, show: Show) -> Outcome:
         """Train in this process, which does nothing else.
@@ -75,11 +80,13 @@ class Job:
         try:
             rows = data if self.rows is None else self.rows
             return Outcome(self.recipe, self.make_run(rows, show))
+        except TeamLost:
+            os._exit(1)
         except KerasRecipesError as error:
             return Outcome(self.recipe, None, str(error))
 
-    def make_run(self, data: Any, show: Show, **options: Any) -> Run:
-        """Train with further arguments of ``pipeline.train``, or raise what ends the run."""
+    def make_run(self, data: Any, show: Show) -> Run:
+        """Train, or raise what ends the run."""
         return train(
             self.recipe,
             self.output_dir,
@@ -88,7 +95,8 @@ class Job:
             data=data,
             owns_process=True,
             resumption=self.resumption,
-            **options,
+            team=self.team,
+            checkpoint_every_s=self.interval_s,
         )
 
     def move(self, move_folder: Callable[[Path], Path]) -> Self:

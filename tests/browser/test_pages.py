@@ -167,13 +167,6 @@ def test_no_id_stands_twice_and_every_link_leads_somewhere(view: View) -> None:
     assert bool(files) == (view.page == "comparison")
 
 
-def test_a_comparison_fits_without_scrolling_sideways(view: View) -> None:
-    if view.page == "comparison":
-        labels = [label for *_, label, _ in view.run(FIND_SCROLLABLE)]
-        assert "Table of the recipes" not in labels
-        assert view.width > WIDTHS["phone"] or labels == []
-
-
 def test_no_caption_scrolls_with_its_table(view: View) -> None:
     assert view.run("return document.querySelectorAll('.scroll caption').length") == 0
 

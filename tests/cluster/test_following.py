@@ -17,7 +17,7 @@ pytest.importorskip("ray", reason="needs the extra 'ray'")
 
 from kerasrecipes.cluster import trainer
 from kerasrecipes.cluster.seat import Result, read_run
-from kerasrecipes.cluster.trainer import Relay, Update
+from kerasrecipes.cluster.trainer import _BEGUN, Relay
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.interrupts import Interrupted, Interrupts
 from kerasrecipes.pipeline import Listener
@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> RunWriter:
 
 @pytest.fixture
 def follow(run: RunWriter, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
-    """Follows a training from which an update arrives; ``fit`` is that of Ray Train."""
+    """Follows a training from which messages arrive; ``fit`` is that of Ray Train."""
 
     def get(answer: object) -> object:
         if isinstance(answer, Exception):
@@ -43,18 +43,18 @@ def follow(run: RunWriter, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run
 
     monkeypatch.setattr(trainer.ray, "get", get)
 
-    def follow(update: Update | Exception, fit: Callable[[], object], number: int = 0) -> Run:
+    def follow(messages: object, fit: Callable[[], object], number: int = 0) -> Run:
         interrupts = Interrupts(owns_process=False)
         interrupts.number = number
-        relay = SimpleNamespace(receive=SimpleNamespace(remote=lambda should_stop: update))
-        follower = trainer._Follower(run, Listener(), interrupts, "auto", 0)
+        relay = SimpleNamespace(receive=SimpleNamespace(remote=lambda should_stop: messages))
+        follower = trainer._Follower(run, True, Listener(), interrupts, "auto", 0)
         return follower.follow(SimpleNamespace(fit=fit), relay)
 
     return follow
 
 
 def test_a_result_is_received_although_ray_train_has_ended(follow: Callable[..., Run]) -> None:
-    run = follow(Update(1, result=Result(FILES, "", None)), fit=lambda: None)
+    run = follow([_BEGUN, Result(FILES, "", None)], fit=lambda: None)
     assert [run.status, run.info["address"]] == ["finished", "auto"]
 
 
@@ -63,7 +63,7 @@ def test_workers_that_wait_for_room_can_be_stopped(
 ) -> None:
     begun = threading.Event()
     with pytest.raises(Interrupted):
-        follow(Update(), fit=begun.wait, number=signal.SIGINT)
+        follow([], fit=begun.wait, number=signal.SIGINT)
     begun.set()
     assert not run.path.exists()
 
@@ -74,7 +74,7 @@ def test_what_ended_the_workers_is_said_without_a_traceback(
     error = trainer.ray.train.WorkerGroupError("Traceback", {1: RuntimeError("It ended.")})
     run.begin(**FACTS)
     with pytest.raises(RunFailed, match=r"^It ended\.$"):
-        follow(Update(1), fit=Mock(side_effect=error))
+        follow([_BEGUN], fit=Mock(side_effect=error))
     assert [run.status, run.info["error"]] == ["failed", "It ended."]
 
 
@@ -82,7 +82,7 @@ def test_an_error_found_before_training_leaves_no_run(
     follow: Callable[..., Run], run: RunWriter
 ) -> None:
     with pytest.raises(InputError, match="other shapes"):
-        follow(Update(1, files=FILES, result=Result({}, "other shapes", None)), fit=lambda: None)
+        follow([_BEGUN, FILES, Result({}, "other shapes", None)], fit=lambda: None)
     assert not run.path.exists()
 
 
@@ -95,10 +95,10 @@ def test_a_lost_cluster_ends_the_run(follow: Callable[..., Run], run: RunWriter)
 
 def test_workers_begin_again_from_a_checkpoint_only() -> None:
     relay, files = Relay(), {"run.json": b"{}"}
-    relay.exchange(files=files)
+    relay.send([files])
     assert relay.begin(is_leader=True) is None
     files = {**files, "checkpoints/000001-00000000-0.npz": b""}
-    relay.exchange(files=files)
+    relay.send([files])
     assert relay.begin(is_leader=True) == files
 
 

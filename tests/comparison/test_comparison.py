@@ -21,7 +21,7 @@ def test_recipes_stand_from_best_to_worst_in_everything_it_has(tmp_path: Path) -
     table = pd.DataFrame(comparison.rows)
     assert table["recipe"].tolist() == names
     assert table["mean"].is_monotonic_decreasing
-    assert str(comparison).startswith("adam leads on accuracy")
+    assert str(comparison).startswith("adam leads and is better than sgd and adagrad on accuracy")
 
 
 def test_a_metric_has_the_name_and_unit_that_train_prints(tmp_path: Path) -> None:

@@ -74,35 +74,17 @@ def test_the_table_tells_what_the_statistics_say(tmp_path: Path) -> None:
     contenders = write_optimizers(tmp_path)
     html = render(contenders)
     rows = re.findall(r"<tr>.*?</tr>", html.partition("</table>")[0], flags=re.DOTALL)[1:]
+    differences = html.partition('aria-label="Differences"')[2]
     comparison = compare(contenders).ranking
     assert len(rows) == len(comparison.standings) == 6
     for row, standing in zip(map(read, rows), comparison.standings, strict=True):
-        assert standing.name in row.replace("_ ", "_")
+        assert standing.name.removeprefix("fashion_relu_") in row
         assert f"{mean(standing.scores):.4f} ± {stdev(standing.scores):.4f}" in row
         assert str(standing.verdict) in row
     worst = comparison.standings[-1]
-    low, high = (f"{end:+.4f}".replace("-", "−") for end in worst.difference_interval)
-    assert f"−{-worst.difference:.4f} {low} to {high} worse p < 0.001" in read(rows[-1])
-    assert "Adagrad(learning_rate=0.001)" in read(rows[-1])
-
-
-def test_what_is_the_same_for_all_is_said_once(tmp_path: Path) -> None:
-    page = read(render(write_optimizers(tmp_path)))
-    assert "The same for all: epochs run 5, parameters 79,510." in page
-    assert page.count("79,510") == 1
-
-
-def test_recipes_are_shown_by_what_differs_from_the_reference(tmp_path: Path) -> None:
-    html = render([write_contender(tmp_path / kind, kind, kind) for kind in ("adam", "sgd")])
-    assert "<del>−   Adam: {learning_rate: 0.001}</del>" in html
-    assert "<ins>+   SGD: {learning_rate: 0.01}</ins>" in html
-    assert not re.search(r"<(ins|del)>. (name|seed)", html)
-
-
-def test_the_same_recipe_under_two_names_is_said_to_be_the_same(tmp_path: Path) -> None:
-    html = render([write_contender(tmp_path / name, name) for name in ("one", "other")])
-    assert "The same recipe." in html
-    assert "<ins>" not in html
+    low, high = (f"{end:.3g}".replace("-", "−") for end in worst.difference_interval)
+    assert f"−{-worst.difference:.4f} {low} to {high} worse" in read(rows[-1])
+    assert "Adagrad(learning_rate=0.001)" in read(differences)
 
 
 def test_every_run_is_listed_with_its_seed_and_its_report(tmp_path: Path) -> None:
@@ -125,15 +107,14 @@ def test_runs_of_unequal_length_are_compared(tmp_path: Path) -> None:
             for kind, lengths in (("adam", (3, 7, 12)), ("sgd", (20,)))
         ]
     )
-    assert '<td data-label="Epochs run"><span>3–12</span></td>' in html
-    assert "the mean up to the first epoch that some seed lacks" in html
+    assert "<td>6.4</td>" in html
+    assert "the mean up to the first epoch that some run lacks" in html
     assert "over up to 20 epochs" in " ".join(list_alts(html))
 
 
 def test_one_seed_is_shown_without_intervals_and_without_claims(tmp_path: Path) -> None:
     page = read(render(write_optimizers(tmp_path, n_seeds=1)))
     assert "One seed does not show how much scores vary" in page
-    assert "There is one seed for each recipe" in page
     assert "±" not in page.partition("Best first;")[2].partition("Recipe")[2]
     assert "nan" not in page.casefold()
 
@@ -162,7 +143,7 @@ def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
     )
     assert "<script" not in html
     assert "<b>" not in html
-    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 5
+    assert html.replace("<wbr>", "").count("&lt;script&gt;alert(1)&lt;/script&gt;") > 5
 
 
 def test_names_of_any_script_reach_the_page(tmp_path: Path) -> None:

@@ -38,13 +38,13 @@ def test_the_place_of_a_worker(monkeypatch, text, expected):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{cluster", "it is no JSON with cluster and task (JSONDecodeError"),
-        ("[]", "it is no JSON with cluster and task"),
+        ("{cluster", "(JSONDecodeError: Expecting property name"),
+        ("[]", "(TypeError: list indices"),
         ('{"cluster": {"worker": ["a:1", "b:1"]}}', "(KeyError: 'task')"),
-        (config(["a:1"], "worker", 0), "it is no JSON with cluster and task"),
-        (config(WORKERS, "worker", 3), "its task worker 3 is not in its cluster"),
-        (config(WORKERS, "worker", -1), "its task worker -1 is not in its cluster"),
-        (config(WORKERS, "chief", 0), "its task chief 0 is not in its cluster"),
+        (config(["a:1"], "worker", 0), "(AttributeError: "),
+        (config(WORKERS, "worker", 3), "('worker', 3) is not in list"),
+        (config(WORKERS, "worker", -1), "('worker', -1) is not in list"),
+        (config(WORKERS, "chief", 0), "('chief', 0) is not in list"),
         (config({"ps": ["a:1"], "worker": ["b:1"]}, "ps", 0), "must be chief and worker"),
     ],
 )
@@ -53,13 +53,13 @@ def test_a_wrong_tf_config_is_an_input_error(monkeypatch, text, said):
     with pytest.raises(InputError) as error:
         join_team(None)
     assert said in str(error.value)
-    assert "The environment variable TF_CONFIG cannot be used" in str(error.value)
+    assert "TF_CONFIG cannot be used" in str(error.value)
 
 
 def test_the_number_of_workers_must_be_that_of_tf_config(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config(WORKERS, "worker", 0))
     assert join_team(3).size == 3
-    with pytest.raises(InputError, match=r"it names 3 workers \(received: --workers 2\)"):
+    with pytest.raises(InputError, match="it names 3 workers, and --workers 2"):
         join_team(2)
 
 

@@ -106,9 +106,8 @@ def test_trials_are_no_runs_of_the_user(found: Sweep, folder: Path) -> None:
 
 
 def test_a_finished_sweep_is_not_continued(found: Sweep, folder: Path) -> None:
-    for source in (folder / "flowers.yaml", found.folder):
-        with pytest.raises(InputError, match="There is no unfinished sweep in "):
-            kr.sweep(source, resume=True, output_dir=folder / "runs")
+    with pytest.raises(InputError, match="has no unfinished sweep of this recipe"):
+        kr.sweep(folder / "flowers.yaml", resume=True, output_dir=folder / "runs")
 
 
 def test_a_sweep_whose_page_is_missing_ends_without_new_trainings(
@@ -118,12 +117,12 @@ def test_a_sweep_whose_page_is_missing_ends_without_new_trainings(
     found.page.unlink()
     runs = sorted(found.folder.rglob("run.json"))
     monkeypatch.setattr("kerasrecipes.sweeping.steps._N_SEEDS", 3)
-    again = kr.sweep(found.folder, resume=True)
+    again = kr.sweep(found.folder / "recipe.yaml", resume=True, output_dir=folder / "runs")
     assert again.rows == found.rows
     assert str(again) == str(found)
     assert sorted(found.folder.rglob("run.json")) == runs
     found.page.unlink()
-    with pytest.raises(InputError, match=r"The recipe has changed since .* began. To continue"):
+    with pytest.raises(InputError, match="If the recipe has changed, continue with its copy"):
         kr.sweep(folder / "flowers.yaml", "epochs=9", resume=True, output_dir=folder / "runs")
     found.page.write_bytes(page)
 
@@ -147,19 +146,19 @@ def test_a_sweep_whose_trials_all_fail_is_an_error(folder: Path, tmp_path: Path)
     with pytest.raises(RunFailed) as caught:
         kr.sweep(*sources, output_dir=tmp_path)
     first, reason, *_, last = str(caught.value).splitlines()
-    assert first == "Every trial failed."
+    assert first == "No trial finished."
     assert reason.startswith("Trial 1: The loss became ")
     page = Path(last.removeprefix("All trials: "))
     text = page.read_text(encoding="utf-8")
     assert "1.0e+30" in text
     assert "1.0e+31" in text
     assert "Best recipe" not in text
-    with pytest.raises(InputError, match=r"no unfinished sweep .*\. Without --resume, a new one"):
+    with pytest.raises(InputError, match=r"no unfinished sweep .*\. Without --resume, a new sweep"):
         kr.sweep(*sources, resume=True, output_dir=tmp_path)
 
 
 def test_a_sweep_without_time_for_a_trial_is_an_error(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match=r"No trial began before sweep\.minutes ended"):
+    with pytest.raises(RunFailed, match=r"No trial finished\.\nAll trials: "):
         kr.sweep(folder / "flowers.yaml", "sweep.minutes=1e-12", output_dir=tmp_path)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +11,6 @@ import typer
 
 from kerasrecipes.cli.arguments import Address, OutputDir, Workers
 from kerasrecipes.cli.stopping import training
-
-
-class Tunable(StrEnum):
-    """Values of ``--tune``."""
-
-    LEARNING_RATE = "learning_rate"
 
 
 def compare(
@@ -42,10 +35,6 @@ def compare(
     metric: Annotated[
         str | None, typer.Option(help="The metric used for ranking (default: the first metric).")
     ] = None,
-    tune: Annotated[
-        Tunable | None,
-        typer.Option(help="First tune the learning rate of each recipe on validation rows."),
-    ] = None,
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Add scikit-learn's HistGradientBoosting.")
     ] = False,
@@ -53,8 +42,6 @@ def compare(
     address: Address = None,
     output_dir: OutputDir = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV only.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown only.")] = False,
 ) -> None:
     """Train recipes with several seeds each, and test which differences are significant."""
     from rich.padding import Padding
@@ -62,15 +49,11 @@ def compare(
 
     from kerasrecipes import comparison
     from kerasrecipes.comparison import table
-    from kerasrecipes.comparison.contenders import find_stray_variant
     from kerasrecipes.console import SafeConsole, echo
-    from kerasrecipes.terminal import print_path
+    from kerasrecipes.terminal import print_path, print_table
 
-    # With a format for other programs, nothing else goes to standard output.
-    is_for_programs = as_json or as_csv or as_markdown
-    console = SafeConsole(stderr=is_for_programs)
-    if hint := find_stray_variant(recipes):
-        console.print(Text(f"hint  {hint}", style="yellow"), soft_wrap=True)
+    # With JSON, nothing else goes to standard output.
+    console = SafeConsole(stderr=as_json)
     command = ["kerasrecipes", *sys.argv[1:]]
     with training(console, shlex.join(command)):
         found = comparison.compare(
@@ -79,7 +62,6 @@ def compare(
             splits=splits,
             folds=folds,
             metric=metric,
-            tune=tune,
             baselines=baselines,
             workers=workers,
             address=address,
@@ -89,14 +71,8 @@ def compare(
         )
     if as_json:
         echo(table.to_json(found))
-    elif as_csv:
-        echo(table.to_csv(found), end="")
-    elif as_markdown:
-        echo(table.to_markdown(found), end="")
     else:
-        rows = found.rows
-        shown = table.make_table(rows, found.metric_name, is_wide=console.width >= 120)
-        console.print(Padding(shown, (1, 0)))
-        console.print(Text(str(found)))
-        console.print(Padding(table.make_differences(rows), (1, 0)))
+        for each in table.make_tables(found).values():
+            print_table(console, each)
+        console.print(Padding(Text(str(found)), (1, 0)))
     print_path(console, "page", found.page)

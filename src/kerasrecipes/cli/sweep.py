@@ -21,10 +21,7 @@ def sweep(
     ] = False,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume",
-            help="Continue RECIPE's newest unfinished sweep; RECIPE may be a sweep's folder.",
-        ),
+        typer.Option("--resume", help="Continue RECIPE's newest unfinished sweep."),
     ] = False,
     workers: Workers = None,
     address: Address = None,

@@ -123,7 +123,7 @@ class ClusterCrew(Crew):
                 actor = self.actor.remote(self.beginning[0], find_git_commit() or "")
                 self.workers.append(actor)
             try:
-                if ray.wait([answer := actor.greet.remote()], timeout=1)[0]:
+                if ray.wait([answer := actor.__ray_ready__.remote()], timeout=1)[0]:
                     ray.get(answer)
                     return actor
             except _LOST:

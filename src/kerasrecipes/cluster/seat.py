@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -45,9 +46,7 @@ class Seat:
         self.messages: SimpleQueue[Epoch | None] = SimpleQueue()
         self.answers: SimpleQueue[bool] = SimpleQueue()
         self.output_dir = self.scratch = Path()
-
-    def greet(self) -> None:
-        """Show by an answer that the actor is there."""
+        self.milestones: set[Path] = set()
 
     def start(self, job: Job, rows: object, unfinished: Files) -> None:
         """Begin to train a job, from the files of the run that it continues."""
@@ -105,19 +104,20 @@ class Seat:
             files[name] = files[name].replace(str(self.scratch).encode(), b"")
         return files
 
-    def list_milestones(self) -> list[str]:
-        """The run once its model is built, and its checkpoints: each is worth a sending."""
+    def collect(self) -> list[Epoch | Files]:
+        """Collect new epochs, and the run's files if its model or a checkpoint is new."""
+        news: list[Epoch | Files] = []
         runs = [run for run in list_runs(self.output_dir) if "layers" in run.info]
         files = [file for run in runs for file in run.checkpoints_path.glob("[!.]*.npz")]
-        return sorted(map(str, [*(run.path for run in runs), *files]))
-
-    def list_epochs(self) -> list[Epoch]:
-        """The epochs that ended since the last call."""
-        epochs = []
+        milestones = {*files, *(run.path for run in runs)}
+        if milestones != self.milestones:
+            with suppress(FileNotFoundError):  # a checkpoint was replaced: read the next time
+                if found := self.read_files():
+                    news, self.milestones = [found], milestones
         while not self.messages.empty():
-            if message := self.messages.get():
-                epochs.append(message)
-        return epochs
+            if epoch := self.messages.get():
+                news.append(epoch)
+        return news
 
 
 def read_run(folder: Path) -> Files:

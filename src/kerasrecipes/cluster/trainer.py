@@ -7,12 +7,13 @@ here through an actor on this machine: epochs at once, files at each checkpoint 
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from kerasrecipes.cluster.connection import connecting
 from kerasrecipes.cluster.seat import Epoch, Files, Result, Seat, read_run, write_run
-from kerasrecipes.distributed.shared import SharedJob
+from kerasrecipes.distributed.joined import join_team
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.interrupts import Interrupts, catching_signals
 from kerasrecipes.native_log import redirect_stderr
@@ -37,7 +38,7 @@ from kerasrecipes.rows.disk import are_on_disk
 from kerasrecipes.run_facts import find_git_commit, find_versions
 from kerasrecipes.runs import Run, RunWriter, create_run, is_run
 from kerasrecipes.training.team import Team
-from kerasrecipes.workers import GRACE_S
+from kerasrecipes.workers import GRACE_S, Job
 
 try:
     import ray.train
@@ -47,57 +48,38 @@ except ImportError:  # some of what it needs is missing
 _N_RESTARTS = 3
 _POLL_S = 0.2
 _END_S = 10
+_BEGUN = "begun"
+Message = str | Epoch | Files | Result
+"""That the leader has begun, an epoch, the newest files of the run, or how the training ended."""
 _LOST = "warning  A worker was lost. All workers begin again from the last checkpoint."
-
-
-@dataclass
-class Update:
-    """What has arrived from the workers since the last look.
-
-    Attributes:
-        n_starts: How often the workers have begun.
-        epochs: Those that have ended.
-        files: The run's newest ones, or None.
-        result: The end of the training, or None.
-    """
-
-    n_starts: int = 0
-    epochs: Sequence[Epoch] = ()
-    files: Files | None = None
-    result: Result | None = None
 
 
 class Relay:
     """An actor on this machine, between the workers and us."""
 
     def __init__(self) -> None:
-        self.update, self.should_stop = Update(), False
-        self.newest: Files | None = None
+        self.messages: list[Message] = []
+        self.checkpoint: Files | None = None
+        self.should_stop = False
 
     def begin(self, is_leader: bool) -> Files | None:
         """Begin a worker; returns the files of the newest checkpoint that arrived, if any did."""
-        self.update.n_starts += is_leader
-        return self.newest
+        self.messages += [_BEGUN] * is_leader
+        return self.checkpoint
 
-    def exchange(
-        self,
-        epochs: Sequence[Epoch] = (),
-        files: Files | None = None,
-        result: Result | None = None,
-    ) -> bool:
+    def send(self, messages: Sequence[Message] = ()) -> bool:
         """Send what there is; returns whether the workers should stop."""
-        update = self.update
-        update.epochs = [*update.epochs, *epochs]
-        update.files, update.result = files or update.files, update.result or result
-        if files and any(name.startswith("checkpoints/") for name in files):
-            self.newest = files
+        self.messages += messages
+        for files in messages:
+            if isinstance(files, dict) and any(name.startswith("checkpoints/") for name in files):
+                self.checkpoint = files
         return self.should_stop
 
-    def receive(self, should_stop: bool) -> Update:
+    def receive(self, should_stop: bool) -> list[Message]:
         """Receive what has arrived."""
         self.should_stop = should_stop
-        update, self.update = self.update, Update(self.update.n_starts)
-        return update
+        messages, self.messages = self.messages, []
+        return messages
 
 
 def train_on_cluster(
@@ -140,7 +122,8 @@ def train_on_cluster(
             num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False)
         )
         stack.enter_context(interrupts.deferring())
-        if resumption and not resumption.changed:
+        is_new = not resumption or bool(resumption.changed)
+        if resumption and not is_new:
             run = RunWriter(resumption.run.path)
         else:
             run = create_run(output_dir, make_folder_name(recipe.name), datetime.now())
@@ -149,7 +132,7 @@ def train_on_cluster(
         # On a node, a new run has a folder of its own, without the run that it continues.
         folder = path.parents[1] if there and there.run.path == path else path
         task = {
-            "job": SharedJob(recipe, folder, tuple(command), there, interval_s=checkpoint_every_s),
+            "job": Job(recipe, folder, tuple(command), there, interval_s=checkpoint_every_s),
             "run": Run(path),
             "relay": relay.remote(),
             "rows": None if are_on_disk(rows.source.inputs) else ray.put(rows),
@@ -176,26 +159,24 @@ def train_on_cluster(
             ),
         )
         n_epochs = resumption.run.epochs_run if resumption else 0
-        follower = _Follower(run, listener, interrupts, address, n_epochs)
+        follower = _Follower(run, is_new, listener, interrupts, address, n_epochs)
         return follower.follow(trainer, task["relay"])
 
 
 def _choose_resources(n_workers: int) -> dict[str, int]:
-    """The CPUs of a worker, as many as leave room for all workers, and a GPU if there are any."""
+    """The CPUs of a worker, as many as leave room for all on every node, and a GPU if there are."""
+    kind = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    n_gpus = int(any(node.get("GPU") for node in nodes))
-    for n_cpus in range(int(max(node.get("CPU", 0) for node in nodes)), 0, -1):
-        rooms = [node.get("CPU", 0) // n_cpus for node in nodes]
-        if n_gpus:
-            rooms = [min(room, node.get("GPU", 0)) for room, node in zip(rooms, nodes, strict=True)]
-        if sum(rooms) >= n_workers:
-            return {"CPU": n_cpus} | ({"GPU": n_gpus} if n_gpus else {})
-    kind = "GPU" if n_gpus else "CPU"
-    total = int(sum(node.get(kind, 0) for node in nodes))
-    raise InputError(
-        f"Each worker needs a {kind} of the cluster (received: --workers {n_workers}, and {total} "
-        f"{kind}s). Use fewer workers."
-    )
+    nodes = [node for node in nodes if node.get("CPU") and node.get(kind)]
+    total = int(sum(node[kind] for node in nodes))
+    if total < n_workers:
+        raise InputError(
+            f"Each worker needs a {kind} of the cluster (received: --workers {n_workers}, and "
+            f"{total} {kind}s). Use fewer workers."
+        )
+    n_per_node = -(-n_workers // len(nodes))
+    shares = [node["CPU"] // (n_per_node if kind == "CPU" else node["GPU"]) for node in nodes]
+    return {"CPU": max(1, int(min(shares)))} | ({"GPU": 1} if kind == "GPU" else {})
 
 
 def _work(task: Mapping[str, Any]) -> None:
@@ -203,60 +184,54 @@ def _work(task: Mapping[str, Any]) -> None:
     os.environ.pop("TF_USE_LEGACY_KERAS", None)  # which Ray Train sets
     is_leader = ray.train.get_context().get_world_rank() == 0
     job, relay, unfinished = task["job"], task["relay"], task["unfinished"]
+    job = replace(job, team=join_team(None))
     if newest := ray.get(relay.begin.remote(is_leader)):
         run, allow_changes = task["run"], job.resumption and job.resumption.allow_changes
         resumption = Resumption(run, job.recipe, allow_changes=bool(allow_changes))
         job = replace(job, output_dir=run.path.parents[1], resumption=resumption)
         unfinished = newest
-    if ray.get(relay.exchange.remote()):  # stopped before the start
+    if ray.get(relay.send.remote()):  # stopped before the start
         return
     seat = Seat((), task["git_commit"], task["n_threads"])
     seat.start(job, task["rows"] and ray.get(task["rows"]), unfinished)
-    sent: list[str] = []
     while not wait([seat.training], timeout=_POLL_S).done:
-        if not is_leader:  # which also stops the others
-            continue
-        files, names = None, seat.list_milestones()
-        if names != sent:
-            with suppress(FileNotFoundError):  # a checkpoint was replaced: read the next time
-                files, sent = seat.read_files(), names
-        if ray.get(relay.exchange.remote(seat.list_epochs(), files)):
+        # The leader also stops the others.
+        if is_leader and ray.get(relay.send.remote(seat.collect())):
             seat.interrupt()
     result = seat.training.result()
-    should_stop = ray.get(relay.exchange.remote())
+    should_stop = ray.get(relay.send.remote())
     if result.was_killed is not None and not should_stop:
         raise RuntimeError(result.error)  # so that all workers begin again
     if is_leader:
-        ray.get(relay.exchange.remote(seat.list_epochs(), result=result))
+        ray.get(relay.send.remote([*seat.collect(), result]))
     elif result.error and not should_stop:
         time.sleep(_END_S / 2)  # the leader, if it ends by the same error, has the run's files
-        ray.get(relay.exchange.remote(result=result))
+        ray.get(relay.send.remote([result]))
 
 
+@dataclass
 class _Follower:
     """Shows and keeps what arrives from the workers.
 
-    Args:
+    Attributes:
         run: The run on this machine.
+        is_new: Whether it began with this training.
         listener: Shows the training.
         interrupts: Signals that arrive here stop the workers.
         address: The cluster's.
         n_epochs: How many have ended before.
     """
 
-    def __init__(
-        self,
-        run: RunWriter,
-        listener: Listener,
-        interrupts: Interrupts,
-        address: str,
-        n_epochs: int,
-    ) -> None:
-        self.run, self.listener, self.interrupts = run, listener, interrupts
-        self.address, self.n_epochs = address, n_epochs
-        self.is_new = not is_run(run.path)
-        self.warnings: list[str] = []
-        self.progress: Sequence[Any] = ()
+    run: RunWriter
+    is_new: bool
+    listener: Listener
+    interrupts: Interrupts
+    address: str
+    n_epochs: int
+    warnings: Sequence[str] = ()
+    progress: Sequence[Any] | None = None
+    result: Result | None = None
+    n_starts: int = 0
 
     def follow(self, trainer: Any, relay: Any) -> Run:
         """Start a training and follow it to its end."""
@@ -273,49 +248,54 @@ class _Follower:
         # In the main thread, Ray would replace the signal handlers.
         thread = threading.Thread(target=fit, daemon=True)
         thread.start()
-        result, is_alive, stopped_s, n_starts = None, True, 0.0, 1
+        self.listener.note("starting workers")
+        is_alive, waits_until_s = True, math.inf
         with ExitStack() as stack:
-            waiting = stack.enter_context(ExitStack())
-            waiting.enter_context(self.listener.wait("starting workers"))
-            while is_alive and not result:
+            while is_alive and not self.result and time.monotonic() < waits_until_s:
                 time.sleep(_POLL_S)
                 is_alive = thread.is_alive()
                 try:
-                    update = ray.get(relay.receive.remote(bool(self.interrupts.number)))
+                    messages = ray.get(relay.receive.remote(bool(self.interrupts.number)))
                 except ray.exceptions.RayError:
                     reasons[:] = ["The connection to the cluster was lost."]
                     break
-                if update.n_starts > n_starts:
-                    self.listener.note(_LOST)
-                    n_starts = update.n_starts
-                if update.files and not self.progress:
-                    waiting.close()
-                self._show(update, stack)
-                result = update.result
+                for message in messages:
+                    self._take(message, stack)
                 if self.interrupts.number:
-                    stopped_s = stopped_s or time.monotonic()
-                    waits_s = GRACE_S if update.n_starts else 0.0
-                    is_alive = is_alive and time.monotonic() - stopped_s < waits_s
-            if result:
+                    grace_s = GRACE_S if self.n_starts else 0.0
+                    waits_until_s = min(waits_until_s, time.monotonic() + grace_s)
+            if self.result:
                 thread.join(_END_S)  # Ray Train ends its own actors
-        return self._end(result or Result({}, "\n".join(reasons), was_killed=True))
+        return self._end(self.result or Result({}, "\n".join(reasons), was_killed=True))
 
-    def _show(self, update: Update, stack: ExitStack) -> None:
-        """Write the files that arrived, and show the epochs."""
-        if update.files:
-            write_run(update.files, self.run.path)
+    def _take(self, message: Message, stack: ExitStack) -> None:
+        """Keep files that arrived, and show the epochs."""
+        if isinstance(message, Result):
+            self.result = self.result or message
+        elif isinstance(message, dict):
+            write_run(message, self.run.path)
             self.run.begin(address=self.address)
-        if update.files and not self.progress:
-            info = self.run.info
-            self.warnings = info["warnings"]
-            self.listener.begin(info)
-            self.progress = stack.enter_context(self.listener.show_fit(info["epochs"], 1))
-            for each in self.progress:
-                each.set_params({"initial_epoch": self.n_epochs})
-                each.on_train_begin()
-        for epoch, logs in update.epochs:
-            for each in self.progress:
+            if self.progress is None:
+                self.progress = self._begin(stack)
+        elif isinstance(message, tuple):
+            epoch, logs = message
+            for each in self.progress or ():
                 each.on_epoch_end(epoch - 1, logs)
+        else:
+            self.n_starts += 1
+            if self.n_starts > 1:
+                self.listener.note(_LOST)
+
+    def _begin(self, stack: ExitStack) -> Sequence[Any]:
+        """Show the facts of the training, and its progress from then on."""
+        info = self.run.info
+        self.warnings = info["warnings"]
+        self.listener.begin(info)
+        progress = stack.enter_context(self.listener.show_fit(info["epochs"], 1))
+        for each in progress:
+            each.set_params({"initial_epoch": self.n_epochs})
+            each.on_train_begin()
+        return progress
 
     def _end(self, result: Result) -> Run:
         """Note how the run ended, or raise why."""

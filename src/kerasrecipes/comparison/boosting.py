@@ -43,7 +43,7 @@ def check_boosting(dataset: Dataset) -> None:
 class BoostingJob(Job):
     """Fits HistGradientBoosting to a recipe's rows, and writes its scores as those of a run."""
 
-    def make_run(self, data: Any, show: Show, **options: Any) -> Run:
+    def make_run(self, data: Any, show: Show) -> Run:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         from kerasrecipes.model.built import build

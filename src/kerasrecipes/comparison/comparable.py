@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from kerasrecipes.comparison.contenders import has_facts, read_settings
-from kerasrecipes.comparison.differences import find_differences
 from kerasrecipes.errors import InputError
 from kerasrecipes.recipe import Recipe
-from kerasrecipes.recipe.components import split_component
-from kerasrecipes.recipe.dataset_rules import SOURCES
+from kerasrecipes.recipe.components import PLACES, split_component
 from kerasrecipes.recipe.directions import find_directions
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows import Dataset
 from kerasrecipes.run_facts import describe_dataset
 from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run
+
+_LABELS = ("name", "description", "seed", "report")
+"""Keys that name or show a run, and do not change what is trained."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,11 @@ class Facts:
         return bool(self.settings["dataset"].get("standardize_target"))
 
     @property
-    def masks(self) -> list[str]:
+    def masks(self) -> list[tuple[str, Any]]:
         """The layers that mask steps of array targets, which are then left out of the scores."""
         layers = [split_component(layer) or ("", {}) for layer in self.settings["layers"]]
         return [
-            f"Masking({arguments.get('mask_value', 0):g})"
-            if name == "Masking"
-            else f"{name}(mask_zero)"
+            (name, arguments.get("mask_value", 0))
             for name, arguments in layers
             if self.data.get("is_array") and (name == "Masking" or arguments.get("mask_zero"))
         ]
@@ -119,47 +117,23 @@ def check_rows(facts: Sequence[Facts]) -> None:
     """
     first = facts[0]
     for other in facts[1:]:
+        both = f"{first.name} and {other.name}"
         if first.masks != other.masks:
-            words = [", ".join(one.masks) or "none" for one in (first, other)]
             raise InputError(
-                f"Scores leave out masked steps, and {first.name} and {other.name} have different "
-                f"masks (received: {words[0]} and {words[1]}). Mask the same steps in both."
+                f"Scores leave out masked steps, and the masks of {both} differ (received: "
+                f"{first.masks} and {other.masks}). Mask the same steps in both."
             )
-        if _have_same_rows(first, other):
+        if first.data["target_fingerprint"] == other.data["target_fingerprint"]:
             continue
-        rule = (
-            "Only recipes with the same rows and target in each part can be compared: "
-            f"{first.name} and {other.name} differ"
-        )
-        sources = [_find_source(one) for one in (first, other)]
-        if sources[0] != sources[1]:
-            names = [Path(source).name for source in sources]
-            shown = " and ".join(sources if names[0] == names[1] else names)
-            raise InputError(f"{rule}. They read different data: {shown}.")
-        differences = find_differences([first.settings, other.settings])
         received = ", ".join(
             f"{key}: {' and '.join(words)}"
-            for key, words in differences.items()
+            for key, words in find_differences([first.settings, other.settings]).items()
             if key.startswith("dataset.")
         )
         raise InputError(
-            f"{rule} (received: {received})." if received else f"{rule} in their data. Train again."
+            f"Only recipes with the same rows and target in each part can be compared: {both} "
+            f"differ (received: {received or 'data that have changed; train again'})."
         )
-
-
-def _have_same_rows(first: Facts, other: Facts) -> bool:
-    """Whether parts have the same rows; on a disk they are in the order of the file."""
-    if first.data["target_fingerprint"] == other.data["target_fingerprint"]:
-        return True
-    one, two = (each.settings["dataset"] | {"stream": None} for each in (first, other))
-    has_moved = first.data.get("on_disk", False) != other.data.get("on_disk", False)
-    return has_moved and one == two and first.data["fingerprint"] == other.data["fingerprint"]
-
-
-def _find_source(facts: Facts) -> str:
-    """What a recipe names as the source of its rows; a DataFrame has no name."""
-    dataset = facts.settings["dataset"]
-    return next((str(dataset[key]) for key in SOURCES if dataset.get(key)), "a DataFrame")
 
 
 def choose_metric(facts: Sequence[Facts], wanted: str | None) -> tuple[str, bool]:
@@ -192,3 +166,40 @@ def choose_metric(facts: Sequence[Facts], wanted: str | None) -> tuple[str, bool
             f"{others}"
         )
     return metric, direction
+
+
+def find_differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Find the keys in which resolved recipes differ.
+
+    Returns:
+        By key, such as "optimizer" or "dataset.drop", each recipe's value in words.
+    """
+    flat = [_flatten(recipe) for recipe in recipes]
+    keys = dict.fromkeys(key for recipe in flat for key in recipe if key not in _LABELS)
+    columns = {key: [_word(recipe.get(key)) for recipe in flat] for key in keys}
+    return {key: words for key, words in columns.items() if len(set(words)) > 1}
+
+
+def _flatten(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in recipe.items():
+        if key == "dataset":
+            flat |= {f"dataset.{inner}": setting for inner, setting in value.items()}
+        elif key in PLACES and not isinstance(value, list):
+            flat[key] = split_component(value)
+        else:
+            flat[key] = value
+    return flat
+
+
+def _word(value: Any) -> str:
+    """Write a value in few words; a component as Python calls it: SGD(learning_rate=0.1)."""
+    if isinstance(value, tuple):
+        name, arguments = value
+        words = ", ".join(f"{key}={_word(argument)}" for key, argument in arguments.items())
+        return f"{name}({words})" if words else str(name)
+    if isinstance(value, list):
+        return ", ".join(_word(split_component(item) or item) for item in value)
+    if isinstance(value, dict):
+        return _word(split_component(value)) if split_component(value) else str(value)
+    return "–" if value is None else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -24,22 +24,19 @@ from kerasrecipes.comparison.comparable import (
 )
 from kerasrecipes.comparison.contenders import (
     BOOSTING,
-    Candidate,
     Contender,
     Draw,
     Given,
     read_contenders,
 )
-from kerasrecipes.comparison.description import describe
+from kerasrecipes.comparison.description import describe, lower_first
 from kerasrecipes.comparison.engine import Trainer
 from kerasrecipes.comparison.page import render_comparison
 from kerasrecipes.comparison.statistics import Ranking, rank_scores
 from kerasrecipes.comparison.table import make_rows
-from kerasrecipes.comparison.tuning import tune_learning_rates
-from kerasrecipes.comparison.words import lower_first
 from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
-from kerasrecipes.recipe import Recipe
+from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report.template import frame_page
 from kerasrecipes.report.words import name_score
@@ -104,7 +101,6 @@ def compare(
     splits: int | None = None,
     folds: int | None = None,
     metric: str | None = None,
-    tune: str | None = None,
     baselines: bool = False,
     data: pd.DataFrame | None = None,
     part: Literal["validation", "test"] | None = None,
@@ -123,12 +119,10 @@ def compare(
         splits: The number of splits, each with its own seed; replaces ``seeds``.
         folds: The number of folds, each the test part once with its own seed; replaces ``seeds``.
         metric: The metric used for ranking; None means the first metric that all share.
-        tune: "learning_rate": tune it for each recipe on validation rows, then compare on test
-            rows.
         baselines: Whether scikit-learn's HistGradientBoosting takes part, on the raw columns of the
             first recipe.
         data: Rows to learn from, in place of those that the recipes name.
-        part: The rows that are scored; None means validation rows if nothing was chosen by them.
+        part: The rows that are scored; None means validation rows, if all recipes have any.
         workers: Trainings at once; None means one per core.
         address: Of a Ray cluster to train on, such as "auto" or "ray://host:10001".
         output_dir: The folder of all runs, and of the comparison's page.
@@ -140,26 +134,17 @@ def compare(
         RunFailed: A run failed; the others are kept and will be reused.
     """
     console = console or Console(quiet=True, markup=False)
-    if tune not in (None, "learning_rate"):
-        raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
     if (splits or seeds) < 1:
         raise InputError(f"seeds and splits must be 1 at least (received: {splits or seeds}).")
-    if folds is not None and (splits or tune or folds < 2):
-        raise InputError("folds must be 2 or more, and cannot be combined with splits or tune.")
-    fewest = 1 if baselines else 2
-    candidates, finished = read_contenders(recipes, data is None, fewest)
-    first = next(iter(candidates.values()), None) if baselines else None
-    if baselines and (first is None or not all(c.runs[0].has_network for c in finished)):
-        raise InputError(
-            f"--baselines fits {BOOSTING} to the rows of a recipe. Name a recipe, and no run of "
-            "this contender."
-        )
+    if folds is not None and (splits or folds < 2):
+        raise InputError("folds must be 2 or more, and cannot be combined with splits.")
+    candidates, finished = read_contenders(recipes, data is None, baselines)
     draws = _plan_draws(candidates, finished, seeds, splits, folds)
     n_keys = 4 if folds else 2 if splits else 1
     keys = ("seed", "dataset.split_seed", "dataset.folds", "dataset.fold")[:n_keys]
     changes = [[f"{key}={value}" for key, value in zip(keys, d, strict=False)] for d in draws]
     facts = [
-        *describe_recipes([c.load(*changes[0]) for c in candidates.values()], data, baselines),
+        *describe_recipes([_change(c, changes[0]) for c in candidates], data, baselines),
         *(describe_run(contender.by_draw[draws[0]]) for contender in finished),
     ]
     check_rows(facts)
@@ -169,23 +154,19 @@ def compare(
     trainer = Trainer(
         Path(output_dir), console, tuple(command), workers, data, fingerprints, address
     )
-    lacking = [one.name for one in facts if "validation" not in one.data["rows"]]
-    if tune and lacking:
-        problem = f"--tune chooses on validation rows: {lacking[0]} has none."
-        raise InputError(f"{problem} Set dataset.validation_split.")
-    for name in ("comparisons", *map(make_folder_name, candidates)):
+    for name in ("comparisons", *(make_folder_name(each.name) for each in candidates)):
         check_writable(Path(output_dir) / name)
-    if tune:
-        rates = tune_learning_rates(candidates, trainer, metric, higher_is_better=higher_is_better)
-        candidates = {name: candidates[name].change(rate) for name, rate in rates.items()}
-    if first:
-        candidates[BOOSTING] = first.change(f"name={BOOSTING}")
+    if baselines:
+        candidates.append(_change(candidates[0], [f"name={BOOSTING}"]))
         fingerprints[BOOSTING] = facts[0].data["fingerprint"]
     contenders = _train(candidates, changes, trainer)
     contenders += [Contender(c.name, tuple(c.by_draw[draw] for draw in draws)) for c in finished]
 
-    draw_name = _name_draws(draws)
-    part = part or ("test" if lacking or tune or draw_name == "fold" else "validation")
+    # What differs between the runs of a recipe; a column of ``draws`` that varies.
+    _, n_split_seeds, _, n_folds = (len({*values}) for values in zip(*draws, strict=True))
+    draw_name = "fold" if n_folds > 1 else "split" if n_split_seeds > 1 else "seed"
+    has_validation = all("validation" in one.data["rows"] for one in facts)
+    part = part or ("validation" if has_validation and draw_name != "fold" else "test")
     ranked, ranking = rank_contenders(
         contenders, part, metric, higher_is_better=higher_is_better, draw_name=draw_name
     )
@@ -197,8 +178,12 @@ def compare(
     return comparison
 
 
+def _change(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    return load_recipe(recipe, changes, needs_source=False)
+
+
 def _plan_draws(
-    candidates: Mapping[str, Candidate],
+    candidates: Sequence[Recipe],
     finished: Sequence[Contender],
     seeds: int,
     splits: int | None,
@@ -207,8 +192,7 @@ def _plan_draws(
     """Plan the draws of every recipe: those of the first one that all finished runs have."""
     theirs = [contender.by_draw.keys() for contender in finished]
     if candidates:
-        first = next(iter(candidates.values())).load()
-        spec = first.dataset
+        first, spec = candidates[0], candidates[0].dataset
         if splits and spec.is_in_order:
             raise InputError(
                 "--splits draws rows at random (received: rows in order). Use --folds."
@@ -230,12 +214,6 @@ def _plan_draws(
     return draws
 
 
-def _name_draws(draws: Sequence[Draw]) -> str:
-    """What differs between the runs of a recipe: their folds, their splits or their seeds."""
-    _, split_seeds, _, folds = (len({*values}) for values in zip(*draws, strict=True))
-    return "fold" if folds > 1 else "split" if split_seeds > 1 else "seed"
-
-
 def describe_recipes(
     recipes: Sequence[Recipe], data: Any, baselines: bool = False
 ) -> Iterator[Facts]:
@@ -252,10 +230,10 @@ def describe_recipes(
 
 
 def _train(
-    candidates: Mapping[str, Candidate], changes: Sequence[Sequence[str]], trainer: Trainer
+    candidates: Sequence[Recipe], changes: Sequence[Sequence[str]], trainer: Trainer
 ) -> list[Contender]:
     """Train every recipe once per draw."""
-    recipes = [c.load(*change) for c in candidates.values() for change in changes]
+    recipes = [_change(recipe, change) for recipe in candidates for change in changes]
     outcomes = trainer.train(recipes)
     if n_reused := sum(outcome.was_reused for outcome in outcomes):
         text = f"Reused {count(n_reused, 'finished run')} of the same recipe, data and seed."
@@ -267,7 +245,7 @@ def _train(
         kept = f"The other runs are kept and will be reused: {len(runs)} of {len(outcomes)}."
         raise RunFailed("\n".join([*reasons, kept]))
     in_order = iter(runs)
-    return [Contender(name, tuple(islice(in_order, len(changes)))) for name in candidates]
+    return [Contender(each.name, tuple(islice(in_order, len(changes)))) for each in candidates]
 
 
 def rank_contenders(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -62,30 +62,6 @@ class Contender:
         return found
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A recipe to train.
-
-    Attributes:
-        source: As it was given.
-        changes: The overrides of a variant.
-        needs_source: Whether the recipe must say where its rows come from.
-    """
-
-    source: Given
-    changes: tuple[str, ...]
-    needs_source: bool
-
-    def change(self, *changes: str) -> Candidate:
-        """The same recipe with further changes."""
-        return replace(self, changes=(*self.changes, *changes))
-
-    def load(self, *changes: str) -> Recipe:
-        """Load the recipe with further changes."""
-        changes = (*self.changes, *changes)
-        return load_recipe(self.source, changes, needs_source=self.needs_source)
-
-
 def read_settings(run: Run) -> dict[str, Any]:
     """Read a run's resolved recipe, without checking it against the installed Keras."""
     with report_damage(run.recipe_path):
@@ -111,85 +87,66 @@ def is_usable(run: Run) -> bool:
 
 
 def read_contenders(
-    given: Sequence[Given], needs_source: bool = True, fewest: int = 2
-) -> tuple[dict[str, Candidate], list[Contender]]:
+    given: Sequence[Given], needs_source: bool = True, baselines: bool = False
+) -> tuple[list[Recipe], list[Contender]]:
     """Separate recipes and their variants from the folders of finished runs.
 
     Args:
         given: In any order.
         needs_source: Whether recipes must say where their rows come from.
-        fewest: How many contenders there must be.
+        baselines: Whether BOOSTING takes part, too.
 
     Returns:
-        Recipes to train, by name, and finished runs.
+        Recipes to train, and finished runs.
 
     Raises:
         InputError: A recipe is wrong, a folder contains no finished run, or two names are the same.
     """
-    words = [str(one) for one in given if isinstance(one, str | PathLike)]
-    for word in words:
-        if words.count(word) > 1:
-            raise InputError(f"{word} is given twice.")
-    variants, finished, candidates = [], [], []
+    variants, finished, sources = [], [], []
     for one in given:
         if isinstance(one, str) and _is_variant(one):
             variants.append(one.strip())
         elif isinstance(one, str | PathLike) and Path(one).is_dir():
             finished.append(_read_finished(Path(one)))
         else:
-            candidates.append(Candidate(one, (), needs_source))
+            sources.append(one)
+    recipes = [load_recipe(source, needs_source=needs_source) for source in sources]
+    if variants and len(sources) != 1:
+        raise InputError(
+            f"Variants such as optimizer=sgd change one recipe (received: {len(sources)} recipes)."
+        )
     if variants:
-        candidates = _make_variants(candidates, variants)
-    names = [*(candidate.load().name for candidate in candidates), *(c.name for c in finished)]
+        base = recipes[0].name
+        changes = [_split(variant, base) for variant in variants]
+        recipes = [load_recipe(sources[0], words, needs_source=needs_source) for words in changes]
+    names = [recipe.name for recipe in recipes]
+    if BOOSTING in names:
+        raise InputError(f"'{BOOSTING}' is the name of --baselines. Give the recipe another name.")
+    names += [*(each.name for each in finished), *[BOOSTING] * baselines]
     for name in names:
-        if name == BOOSTING and name not in [each.name for each in finished]:
-            raise InputError(f"'{name}' is the name of --baselines. Give the recipe another name.")
         if names.count(name) > 1:
             raise InputError(f"Two contenders are called '{name}'. Give each its own name.")
-    if len(names) < fewest:
+    if baselines and not recipes:
+        raise InputError("--baselines needs a recipe, whose rows it takes.")
+    if len(names) < 2:
         alone = " Beside variants, the recipe without changes takes no part." if variants else ""
         raise InputError(
             "A comparison needs at least two contenders: recipes, finished runs, or variants of "
             f"one recipe such as optimizer=sgd optimizer=adam.{alone}"
         )
-    return dict(zip(names, candidates, strict=False)), finished
+    return recipes, finished
 
 
 def _is_variant(text: str) -> bool:
     return bool(re.match(_KEY_AND_EQUALS, text.strip())) and not Path(text).exists()
 
 
-def find_stray_variant(given: Sequence[str]) -> str:
-    """A hint where one variant has another key than all others, which share theirs; or ""."""
-    variants = [one.strip() for one in given if _is_variant(one)]
-    keys = [variant.partition("=")[0] for variant in variants]
-    strays = [variant for variant, key in zip(variants, keys, strict=True) if keys.count(key) == 1]
-    if len(variants) < 3 or len({*keys}) != 2 or len(strays) != 1 or len(_split(strays[0])) > 1:
-        return ""
-    together = " ".join(f"'{other} {strays[0]}'" for other in variants if other != strays[0])
-    return f"{strays[0]} is a variant of its own. To apply it to all: {together}"
-
-
-def _split(variant: str) -> list[str]:
-    """The changes of a variant."""
-    return re.split(rf"\s+(?={_KEY_AND_EQUALS})", variant)
-
-
-def _make_variants(bases: Sequence[Candidate], variants: Iterable[str]) -> list[Candidate]:
-    """Make a candidate of each variant; the unchanged recipe is not one of them."""
-    if len(bases) != 1:
-        raise InputError(
-            f"Variants such as optimizer=sgd change one recipe (received: {len(bases)} recipes)."
-        )
-    base = bases[0]
-    name = base.load().name
-    made = []
-    for variant in variants:
-        changes = _split(variant)
-        if not any(change.startswith("name=") for change in changes):
-            changes.append(f"name={json.dumps(f'{name} {variant}', ensure_ascii=False)}")
-        made.append(Candidate(base.source, tuple(changes), base.needs_source))
-    return made
+def _split(variant: str, base: str) -> list[str]:
+    """The changes of a variant, its name included."""
+    changes = re.split(rf"\s+(?={_KEY_AND_EQUALS})", variant)
+    if any(change.startswith("name=") for change in changes):
+        return changes
+    return [*changes, f"name={json.dumps(f'{base} {variant}', ensure_ascii=False)}"]
 
 
 def _read_finished(path: Path) -> Contender:

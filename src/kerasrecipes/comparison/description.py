@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from kerasrecipes.comparison.statistics import CONFIDENCE, Ranking, Standing, Verdict
-from kerasrecipes.comparison.words import find_prefix
+from kerasrecipes.report.words import write_number
 
 _LIMITS = {
     "seed": "All runs share one split, so these results apply to this split of the data only.",
@@ -15,7 +16,6 @@ _LIMITS = {
     "share.",
     "fold": "Scores are on test parts; the test accounts for the training rows that folds share.",
 }
-_COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def describe(ranking: Ranking) -> str:
@@ -23,64 +23,63 @@ def describe(ranking: Ranking) -> str:
 
     Names are written without their common prefix.
     """
-    prefix = find_prefix([standing.name for standing in ranking.standings])
-    best, *others = (replace(s, name=s.name.removeprefix(prefix)) for s in ranking.standings)
+    names = shorten_names([standing.name for standing in ranking.standings])
+    standings = zip(ranking.standings, names, strict=True)
+    best, *others = (replace(standing, name=name) for standing, name in standings)
     n, unit = ranking.n, ranking.draw_name
     if not others:
         return f"Only {best.name} was run: there is nothing to compare it with."
-    worse, too_few, noise = (
-        [standing for standing in others if standing.verdict is verdict]
-        for verdict in (Verdict.WORSE, Verdict.TOO_FEW, Verdict.WITHIN_NOISE)
+    worse, noise = (
+        [standing.name for standing in others if standing.verdict is verdict]
+        for verdict in (Verdict.WORSE, Verdict.WITHIN_NOISE)
     )
     sentences = [_describe_lead(best, others, worse, ranking.metric, f"{n} paired {unit}s")]
-    if too_few and n == 1:
+    if n == 1:
         sentences.append(f"One {unit} does not show how much scores vary. Run at least three.")
-    elif too_few:
-        would = "splits of this size would" if unit == "fold" else "would"
-        rivals = [f"{rival.name} (about {rival.seeds_needed} {would})" for rival in too_few]
+    elif noise:
         sentences.append(
-            f"{n} {unit}s cannot tell {best.name} from {_join(rivals, 'or')}, "
-            "if the true difference is as large as the observed one."
-        )
-    if noise:
-        sentences.append(
-            f"The difference to {_join([rival.name for rival in noise])} is within the noise of "
-            f"the {unit}s. This does not prove them equal."
+            f"The difference to {_join(noise)} is within the noise of {n} {unit}s. This does not "
+            f"prove them equal: more {unit}s may tell them apart."
         )
     sentences.append(_LIMITS[unit])
     return "\n".join(sentences)
 
 
 def _describe_lead(
-    best: Standing, others: Sequence[Standing], worse: Sequence[Standing], metric: str, seeds: str
+    best: Standing, others: Sequence[Standing], worse: Sequence[str], metric: str, seeds: str
 ) -> str:
-    if best.verdict is Verdict.BETTER:
-        runner_up, is_alone = others[0], len(others) == 1
-        low, high = sorted(map(abs, runner_up.difference_interval))
-        evidence = f"by the same {_round(abs(runner_up.difference))} each time"
-        if not math.isnan(low):
-            to_whom = "" if is_alone else f" to {runner_up.name}, the runner-up,"
-            evidence = (
-                f"{100 * CONFIDENCE:g}% interval of the difference{to_whom} "
-                f"{_round(low)} to {_round(high)}"
-            )
-        count = _COUNTS[len(others)] if len(others) < len(_COUNTS) else len(others)
-        rivals = runner_up.name if is_alone else f"the other {count}"
-        return f"{best.name} is better than {rivals} on {metric} ({seeds}; {evidence})."
     if worse:
-        rivals = _join([rival.name for rival in worse])
-        return f"{best.name} leads on {metric} and is better than {rivals} ({seeds})."
+        verb = "is better" if best.verdict is Verdict.BETTER else "leads and is better"
+        runner_up = next(standing for standing in others if standing.name in worse)
+        low, high = sorted(map(abs, runner_up.difference_interval))
+        evidence = f"by the same {write_number(abs(runner_up.difference))} each time"
+        if not math.isnan(low):
+            evidence = (
+                f"{100 * CONFIDENCE:g}% interval of the difference to {runner_up.name}: "
+                f"{write_number(low)} to {write_number(high)}"
+            )
+        return f"{best.name} {verb} than {_join(worse)} on {metric} ({seeds}; {evidence})."
     leaders = [standing.name for standing in (best, *others) if standing.rank == 1]
     if len(leaders) > 1:
         return f"{_join(leaders)} share the best mean on {metric}."
     return f"{best.name} leads on {metric}, but is not proven better."
 
 
-def _round(value: float) -> str:
-    """Write three significant digits, 12,345 without an exponent."""
-    return f"{float(f'{value:.3g}'):g}"
-
-
-def _join(words: Sequence[str], conjunction: str = "and") -> str:
+def _join(words: Sequence[str]) -> str:
     *most, last = words
-    return f"{', '.join(most)} {conjunction} {last}" if most else last
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def shorten_names(names: Sequence[str]) -> list[str]:
+    """Remove the common prefix of names, which ends with a space or mark: ``fashion_relu_``."""
+    marks = [mark.end() for mark in re.finditer(r"[\s_./:-]", names[0])]
+    for end in reversed(marks):
+        prefix = names[0][:end]
+        if len(names) > 1 and all(name.startswith(prefix) and name != prefix for name in names):
+            return [name.removeprefix(prefix) for name in names]
+    return [*names]
+
+
+def lower_first(metric: str) -> str:
+    """Write a metric's name as inside a sentence: ``accuracy``, but ``MAE``."""
+    return metric[0].lower() + metric[1:] if metric[:2].istitle() else metric

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kerasrecipes.comparison.boosting import BoostingJob
 from kerasrecipes.comparison.contenders import BOOSTING, is_usable
@@ -69,7 +70,7 @@ class Trainer:
         with catching_signals(owns_process=bool(self.command)), crew, lines.bars:
             futures = {}
             for i in waiting:
-                show = lines.add(recipes[i])
+                show = partial(lines.show, recipes[i])
                 futures[crew.pool.submit(self.train_one, crew, recipes[i], show)] = i
             unfinished = set(futures)
             while unfinished:
@@ -127,55 +128,44 @@ class Trainer:
 
     def find_same(self, recipe: Recipe, *statuses: str) -> Run | None:
         """Find the newest run of the same recipe, data and versions with one of the statuses."""
+        wanted = self.fingerprints.get(recipe.name, ""), find_versions()
         for run in reversed(self._list_runs_of(recipe)):
             info = run.info
-            fingerprint = info.get("dataset", {}).get("fingerprint", "")
-            is_same_data = fingerprint == self.fingerprints.get(recipe.name)
-            is_same = is_same_data and info.get("versions") == find_versions()
-            is_same = is_same and "weights_from" not in info
+            found = info.get("dataset", {}).get("fingerprint"), info.get("versions")
             # A network of boosting's name may have been trained by itself.
-            is_same = is_same and run.has_network == (recipe.name != BOOSTING)
+            is_network = run.has_network == (recipe.name != BOOSTING)
+            is_same = found == wanted and is_network and "weights_from" not in info
             if is_same and run.status in statuses:
                 return run
         return None
 
 
 class Lines:
-    """A line for each run while it trains and one for all; plain lines without a terminal."""
+    """A bar for all runs, with the newest epoch of any, and a line for each that has ended."""
 
     def __init__(self, console: Console, n_runs: int | None) -> None:
         self.console, self.n_runs, self.n_done = console, n_runs, 0
         self.bars = Progress(
-            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[scores]}", style="dim", markup=False),
             TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self.tasks: dict[str, TaskID] = {}
-        self.all_runs = self.bars.add_task("all", total=n_runs, scores="")
+        self.bar = self.bars.add_task("starting", total=n_runs)
 
-    def add(self, recipe: Recipe) -> Show:
-        """Add a run; give the function that shows its epoch and scores."""
-        name = f"{recipe.name}, seed {recipe.seed}"
-        task = self.bars.add_task(name, total=recipe.epochs, visible=False, scores="")
-        self.tasks[name] = task
-
-        def show(epoch: int, logs: Mapping[str, float]) -> bool:
-            scores = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-            self.bars.update(task, completed=epoch, scores=scores or "starting", visible=True)
-            return False
-
-        return show
+    def show(self, recipe: Recipe, epoch: int, logs: Mapping[str, float]) -> bool:
+        """Show an epoch and its scores; the training goes on."""
+        scores = "".join(f"  {name} {value:.4f}" for name, value in logs.items())
+        text = f"{recipe.name}, seed {recipe.seed}: epoch {epoch:,} of {recipe.epochs:,}{scores}"
+        self.bars.update(self.bar, description=text)
+        return False
 
     def finish(self, recipe: Recipe, note: str = "") -> None:
-        """Count a run that has ended, and show it no more."""
+        """Count a run that has ended."""
         self.n_done += 1
-        self.bars.update(self.tasks[f"{recipe.name}, seed {recipe.seed}"], visible=False)
-        self.bars.update(self.all_runs, completed=self.n_done)
-        if not self.console.is_terminal:
-            of_all = f" of {self.n_runs}" if self.n_runs else ""
-            line = f"{self.n_done}{of_all}  {recipe.name}, seed {recipe.seed}  {note}".rstrip()
-            self.console.print(line, style="dim", soft_wrap=True)
+        self.bars.update(self.bar, completed=self.n_done)
+        of_all = f" of {self.n_runs}" if self.n_runs else ""
+        line = f"{self.n_done}{of_all}  {recipe.name}, seed {recipe.seed}  {note}".rstrip()
+        self.console.print(line, style="dim", soft_wrap=True)

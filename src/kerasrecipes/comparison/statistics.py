@@ -21,11 +21,6 @@ _Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 """Of every interval; 1 - CONFIDENCE is the chance of any unfounded claim."""
-POWER = 0.8
-"""Chance of finding a difference that exists; the usual choice since Cohen 1988,
-Statistical Power Analysis for the Behavioral Sciences, doi:10.4324/9780203771587."""
-MOST_SEEDS = 30
-"""A difference that needs more seeds counts as noise."""
 
 
 class Verdict(StrEnum):
@@ -35,16 +30,15 @@ class Verdict(StrEnum):
     recipe, and ``LEADS`` otherwise. Every other recipe is rated by its difference to it:
 
     - ``WORSE``: the difference is proven (Holm-adjusted p is at most 1 - CONFIDENCE).
-    - ``TOO_FEW``: not proven, but `MOST_SEEDS` seeds or fewer would find a difference as large as
-      the observed one with power `POWER`; or there is only one seed.
-    - ``WITHIN_NOISE``: not proven, and too small for that. It is no proof of equality.
+    - ``WITHIN_NOISE``: it is not. That is no proof of equality.
+    - ``TOO_FEW``: one seed shows no noise.
     """
 
     LEADS = "leads"
     BETTER = "better"
     WORSE = "worse"
     WITHIN_NOISE = "within noise"
-    TOO_FEW = "too few seeds to tell"
+    TOO_FEW = "one seed cannot tell"
 
 
 @dataclass(frozen=True)
@@ -64,8 +58,6 @@ class Standing:
             difference did not vary.
         p_value: Holm-adjusted, two-sided; nan for the reference.
         verdict: The same in words.
-        seeds_needed: For ``TOO_FEW``, about how many seeds would find a difference as large as the
-            observed one. Small samples overestimate differences, so it is a lower bound.
     """
 
     name: str
@@ -78,7 +70,6 @@ class Standing:
     difference_interval: tuple[float, float] = (0.0, 0.0)
     p_value: float = math.nan
     verdict: Verdict = Verdict.LEADS
-    seeds_needed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -156,16 +147,16 @@ def rank_scores(
 
     sds = _measure_sd(values)
     half_widths = _t_critical(n, 1 - CONFIDENCE) * sds * math.sqrt(1 / n + (test_share or 0))
-    judgements = [{}, *_judge(values, test_share or 0)]
-    if judgements[1:] and all(other["verdict"] is Verdict.WORSE for other in judgements[1:]):
-        judgements[0] = {"verdict": Verdict.BETTER}
+    others = _judge(values, test_share or 0)
+    is_better = others and all(other["verdict"] is Verdict.WORSE for other in others)
+    judgements = [{"verdict": Verdict.BETTER if is_better else Verdict.LEADS}, *others]
     standings = tuple(
         Standing(
             name=name,
             scores=tuple(values[i].tolist()),
             mean=means[name],
             sd=float(sds[i]),
-            interval=(float(means[name] - half_widths[i]), float(means[name] + half_widths[i])),
+            interval=_center(means[name], half_widths[i]),
             rank=1 + sum(sign * other > sign * means[name] for other in means.values()),
             **judgements[i],
         )
@@ -183,7 +174,7 @@ def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
         share: Rows scored / rows trained on; 0 for a single split.
 
     Returns:
-        For each recipe but the reference, the last five attributes of its `Standing`.
+        For each recipe but the reference, the last four attributes of its `Standing`.
     """
     from scipy.special import stdtr
 
@@ -200,75 +191,32 @@ def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
     p = 2 * stdtr(n - 1, -np.abs(t))
     p[constant & (np.abs(mean) > rounding)] = 2.0 ** (1 - n)
 
-    factor = _find_holm_factors(p)
+    # Holm 1979, https://www.jstor.org/stable/4615733: the smallest of m p-values is multiplied by
+    # m, the next by m - 1, and so on; none is then below that of a smaller p.
+    order = np.argsort(p, kind="stable")
+    factor = np.arange(p.size, 0, -1, dtype=np.float64)
+    adjusted = np.maximum.accumulate(factor * p[order])
+    np.divide(adjusted, p[order], out=factor, where=p[order] > 0)
+    factor[order] = factor.copy()
+
     level = (1 - CONFIDENCE) / factor
     half_width = np.where(constant, math.nan, _t_critical(n, level) * error)
     judgements = []
     for i in range(k - 1):
-        needed = None
-        if p[i] <= level[i]:
-            verdict = Verdict.WORSE
-        else:
-            if not constant[i]:
-                needed = _count_seeds_needed(abs(mean[i]) / sd[i], n, level[i], share)
-            elif p[i] < 1:
-                needed = math.ceil(1 - math.log2(level[i]))  # 2^(1-N) is at most the level
-            verdict = Verdict.TOO_FEW if needed or n == 1 else Verdict.WITHIN_NOISE
+        verdict = Verdict.WORSE if p[i] <= level[i] else Verdict.WITHIN_NOISE
         judgements.append(
             {
                 "difference": float(mean[i]),
-                "difference_interval": (
-                    float(mean[i] - half_width[i]),
-                    float(mean[i] + half_width[i]),
-                ),
+                "difference_interval": _center(mean[i], half_width[i]),
                 "p_value": float(np.minimum(1, factor[i] * p[i])),
-                "verdict": verdict,
-                "seeds_needed": needed,
+                "verdict": Verdict.TOO_FEW if n == 1 else verdict,
             }
         )
     return judgements
 
 
-def _find_holm_factors(p: _Floats) -> _Floats:
-    """Find by how much Holm's correction multiplies each p-value (before it is cut at 1).
-
-    The smallest of m is multiplied by m, the next by m - 1, and so on; no adjusted value is below
-    the one of a smaller p: Holm 1979, https://www.jstor.org/stable/4615733. SciPy has no such
-    function.
-    """
-    order = np.argsort(p, kind="stable")
-    plain = np.arange(p.size, 0, -1, dtype=np.float64)
-    adjusted = np.maximum.accumulate(plain * p[order])
-    factors = np.empty_like(p)
-    factors[order] = np.divide(adjusted, p[order], out=plain, where=p[order] > 0)
-    return factors
-
-
-def _count_seeds_needed(effect: float, n: int, level: float, share: float) -> int | None:
-    """Count the fewest scores per recipe, above n, that find an effect with power `POWER`.
-
-    With N scores, the t statistic of a difference has the noncentral t distribution with N - 1
-    degrees of freedom and noncentrality effect / √(1/N + share) (Cohen 1988,
-    doi:10.4324/9780203771587). The number plans the next comparison and is no evidence in this
-    one: Hoenig and Heisey 2001, doi:10.1198/000313001300339897.
-
-    Args:
-        effect: Mean difference / standard deviation of the differences; at least 0.
-        n: Scores per recipe so far.
-        level: Two-sided level of this pair's test.
-        share: Rows scored / rows trained on; 0 for a single split.
-
-    Returns:
-        The number, or None if `MOST_SEEDS` are not enough.
-    """
-    from scipy.special import nctdtr
-
-    counts = np.arange(n + 1, MOST_SEEDS + 1)
-    noncentrality = effect / np.sqrt(1 / counts + share)
-    # P(T > c) is taken as P(-T < -c): nctdtr gives nan far out in the other tail (scipy 25470).
-    power = nctdtr(counts - 1, -noncentrality, -_t_critical(counts, level))
-    enough = counts[power >= POWER]
-    return int(enough[0]) if enough.size else None
+def _center(middle: float, half_width: float) -> tuple[float, float]:
+    return float(middle - half_width), float(middle + half_width)
 
 
 def _measure_sd(rows: _Floats) -> _Floats:

@@ -24,27 +24,21 @@ def join_team(n_workers: int | None) -> Team:
         return ALONE
     try:
         config = json.loads(text)
-        tasks = {kind: len([*addresses]) for kind, addresses in config["cluster"].items()}
-        kind, index = config["task"]["type"], int(config["task"]["index"])
+        cluster, task = config["cluster"], (config["task"]["type"], int(config["task"]["index"]))
+        if not cluster.keys() <= {"chief", "worker"}:
+            raise ValueError(f"its tasks must be chief and worker, not {', '.join(cluster)}")
+        places = [
+            (kind, i) for kind in ("chief", "worker") for i, _ in enumerate(cluster.get(kind, ()))
+        ]
+        if n_workers not in (None, len(places)):
+            raise ValueError(f"it names {len(places)} workers, and --workers {n_workers}")
+        return Team(len(places), places.index(task))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = f"it is no JSON with cluster and task ({type(error).__name__}: {error})"
-        raise _refuse(reason) from error
-    if not {*tasks} <= {"chief", "worker"}:
-        raise _refuse(f"its tasks must be chief and worker (received: {', '.join(tasks)})")
-    if not 0 <= index < tasks.get(kind, 0):
-        raise _refuse(f"its task {kind} {index} is not in its cluster")
-    size = sum(tasks.values())
-    if n_workers not in (None, size):
-        raise _refuse(f"it names {size:,} workers (received: --workers {n_workers})")
-    return Team(size, index + tasks.get("chief", 0) * (kind == "worker"))
-
-
-def _refuse(reason: str) -> InputError:
-    return InputError(
-        f"The environment variable TF_CONFIG cannot be used: {reason}. Unset it to train in one "
-        'process, or set it as in {"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": '
-        '{"type": "worker", "index": 0}}'
-    )
+        raise InputError(
+            f"TF_CONFIG cannot be used ({type(error).__name__}: {error}). Unset it to train in one "
+            'process, or set it as in {"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
+            '"task": {"type": "worker", "index": 0}}'
+        ) from error
 
 
 def check_recipe(recipe: Recipe) -> None:

@@ -32,10 +32,6 @@ _POLL_S = 0.1
 _N_RESTARTS = 3
 
 
-class _Killed(Exception):
-    """A worker was ended by a signal that did not come from us."""
-
-
 class _Workers:
     """The processes of one training; the first leads and prints, the others have logs."""
 
@@ -63,24 +59,27 @@ class _Workers:
             process.send_signal(signal.SIGKILL if self.stopped_s else number)
         self.stopped_s = self.stopped_s or time.monotonic()
 
-    def wait(self) -> int:
-        """Wait for the leader, or for another worker that fails; returns its exit code."""
-        while (codes := self._poll())[0] is None:
-            if any(codes):
+    def wait(self) -> tuple[int, int]:
+        """Wait for the leader, or for another worker that fails.
+
+        Returns:
+            A worker and its exit code, which is negative if a signal ended it that is not ours.
+        """
+        while True:
+            codes = [process.poll() for process in self.processes]
+            failed = [(number, code) for number, code in enumerate(codes) if code]
+            killed = [(number, code) for number, code in failed if code < 0]
+            if killed and not self.stopped_s:
+                return killed[0]
+            if codes[0] is not None:
+                return 0, codes[0] if codes[0] >= 0 else 128 - codes[0]
+            if failed:
                 self.stopped_s = self.stopped_s or time.monotonic()
             if self.stopped_s and time.monotonic() - self.stopped_s > GRACE_S:
-                number, code = next(((i, code) for i, code in enumerate(codes) if code), (0, 1))
+                number, code = (failed or [(0, 1)])[0]
                 print(f"Worker {number} failed: see {self.logs[number]}", file=sys.stderr)
-                return max(code or 0, 1)
+                return number, max(code, 1)
             time.sleep(_POLL_S)
-        return codes[0] if codes[0] >= 0 else 128 - codes[0]
-
-    def _poll(self) -> list[int | None]:
-        codes = [process.poll() for process in self.processes]
-        for number, code in enumerate(codes):
-            if code is not None and code < 0 and not self.stopped_s:
-                raise _Killed(f"Worker {number} was ended by {signal.Signals(-code).name}.")
-        return codes
 
     def end(self) -> None:
         """End the processes that are left."""
@@ -116,10 +115,10 @@ def train_here(
                 if (handler := signal.getsignal(number)) is not signal.SIG_IGN:
                     signal.signal(number, workers.send)
                     stack.callback(signal.signal, number, handler)
-            try:
-                return workers.wait()
-            except _Killed as error:
-                reason = str(error)
+            ended, code = workers.wait()
+        if code >= 0:
+            return code
+        reason = f"Worker {ended} was ended by {signal.Signals(-code).name}."
         for run in list_runs_of(folder):
             is_ours = run.status in ("killed", "failed")
             if is_ours and run.info["process"]["pid"] == workers.processes[0].pid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -20,7 +21,7 @@ from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.recipe.ranges import Range
 from kerasrecipes.report.words import write_number
 from kerasrecipes.runs import list_runs_of
-from kerasrecipes.sweeping.space import Plan
+from kerasrecipes.sweeping.space import Plan, Point
 from kerasrecipes.workers import Crew, Outcome, Show
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.2
 _N_CHECKS = 10  # of a training's scores, at equal distances, by which it may end early
-_MOST_POINTS = 10_000  # that are counted
+_MOST_POINTS = 10_000  # that are tried one by one, except of a grid
 _FEWEST_SCORES = 4  # for the importance of ranges
 
 
@@ -50,28 +51,36 @@ class Search:
     def rows(self) -> list[dict[str, Any]]:
         """A mapping per trial: its number, state, score, note, folder of its run, and values."""
         rows = []
-        for number, kept in enumerate(self._list_kept(), 1):
-            name = make_folder_name(self._name(number))
+        for trial in self.study.trials:
+            name = make_folder_name(self._name(trial.number))
             runs = list_runs_of(self.trainer.output_dir / name)
             rows.append(
                 {
-                    "trial": number,
-                    "state": kept.user_attrs.get("state", "running"),
-                    "score": kept.values[0] if kept.values else math.nan,
-                    "note": kept.user_attrs.get("note", ""),
+                    "trial": trial.number + 1,
+                    "state": trial.user_attrs.get("state", "running"),
+                    "score": trial.values[0] if trial.values else math.nan,
+                    "note": trial.user_attrs.get("note", ""),
                     "run": str(runs[-1].path) if runs else "",
-                    "values": kept.params,
+                    "values": trial.params,
                 }
             )
         return rows
 
     @cached_property
-    def n_points(self) -> int | None:
-        """How many points there are; None if they cannot be counted, or are very many."""
-        if not all(each.list_all() for each in self.plan.space.ranges):
-            return None
-        n = sum(1 for _ in islice(self.plan.space.list_points(), _MOST_POINTS + 1))
-        return n if n <= _MOST_POINTS else None
+    def points(self) -> list[Point]:
+        """All points, to be tried one by one: those of a grid, or if there are trials for all."""
+        spec, space = self.plan.spec, self.plan.space
+        if not all(each.list_all() for each in space.ranges):
+            return []
+        is_grid = spec.strategy == "grid"
+        most = spec.trials or (sys.maxsize - 1 if is_grid else _MOST_POINTS)
+        found = list(islice(space.list_points(), most + 1))
+        return found[:most] if is_grid or len(found) <= most else []
+
+    @property
+    def most(self) -> int | None:
+        """How many trials there are at the most; None if only a clock ends them."""
+        return len(self.points) or self.plan.spec.trials
 
     def measure_importance(self) -> dict[str, float]:
         """Measure which ranges decide whether a score is among the best, as shares of 1.
@@ -81,7 +90,7 @@ class Search:
         """
         from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-        scores = {trial.values[0] for trial in self._list_kept() if trial.values}
+        scores = {trial.values[0] for trial in self.study.trials if trial.values}
         if len(scores) < _FEWEST_SCORES:
             return {}
         return get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
@@ -92,87 +101,66 @@ class Search:
         Raises:
             KeyboardInterrupt: A signal asked to stop; ``run`` continues the trials later.
         """
-        self._take_up()
-        lines = Lines(self.trainer.console, self._count_trials())
+        import optuna
+
+        # Optuna documents no other way to go on with the trials of a process that has ended.
+        waiting = [
+            optuna.Trial(self.study, each._trial_id)
+            for each in self.study.get_trials(states=[optuna.trial.TrialState.RUNNING])
+        ]
+        lines = Lines(self.trainer.console, self.most)
         crew = self.trainer.make_crew(self.plan.space.endpoints, lines.n_runs or math.inf)
         started_s = time.monotonic() - self.study.user_attrs.get("seconds", 0)
         running: dict[Future[Outcome], optuna.Trial] = {}
         with catching_signals(owns_process=bool(self.trainer.command)), crew, lines.bars:
             while True:
-                while len(running) < crew.size and (asked := self._ask(started_s)):
-                    trial, recipe = asked
-                    show = self._watch(trial, recipe, lines.add(recipe))
-                    running[crew.pool.submit(self._train, crew, recipe, show)] = trial
+                while len(running) < crew.size:
+                    passed_s = time.monotonic() - started_s
+                    trial = waiting.pop(0) if waiting else self._ask(passed_s)
+                    if trial is None:
+                        break
+                    if recipe := self._make_recipe(trial):
+                        show = self._watch(trial, recipe, partial(lines.show, recipe))
+                        running[crew.pool.submit(self._train, crew, recipe, show)] = trial
                 if not running:
                     break
                 # Without a timeout, Ctrl-C may wait until a run ends.
                 done, _ = wait(running, _POLL_S, FIRST_COMPLETED)
                 for future in done:
                     note = self._tell(running.pop(future), future.result())
-                    lines.n_done = sum(each.state.is_finished() for each in self._list_kept()) - 1
+                    lines.n_done = sum(each.state.is_finished() for each in self.study.trials) - 1
                     lines.finish(future.result().recipe, note)
                     self.study.set_user_attr("seconds", time.monotonic() - started_s)
 
-    def _list_kept(self) -> list[optuna.trial.FrozenTrial]:
-        """Optuna's trials by our numbers; one that was continued replaces the one before."""
-        kept = {trial.user_attrs.get("number"): trial for trial in self.study.trials}
-        return [kept[number] for number in range(1, len(kept) + 1) if number in kept]
-
-    def _count_trials(self) -> int | None:
-        """How many trials there are at the most; None if only a clock ends them."""
-        limits = [
-            self.plan.spec.trials,
-            self.n_points if self.plan.spec.strategy == "grid" else None,
-        ]
-        return min((limit for limit in limits if limit is not None), default=None)
-
-    def _take_up(self) -> None:
-        """Let the trials of a process that has ended be asked for again."""
+    def _ask(self, passed_s: float) -> optuna.Trial | None:
+        """Choose the next point; None at the end of the budget, or when all have been tried."""
         from optuna.trial import TrialState
 
-        for trial in self.study.get_trials(states=[TrialState.RUNNING]):
-            self.study.tell(trial.number, state=TrialState.FAIL)
-            scores = {str(step): score for step, score in trial.intermediate_values.items()}
-            if "number" in trial.user_attrs:
-                attributes = trial.user_attrs | {"scores": scores}
-                self.study.enqueue_trial(trial.params, attributes)
+        n = sum(trial.state is not TrialState.WAITING for trial in self.study.trials)
+        minutes = self.plan.spec.minutes
+        is_late = minutes is not None and passed_s > 60 * minutes
+        if is_late or (self.most is not None and n >= self.most):
+            return None
+        # Each trial has random numbers of its own, so a resumed sweep chooses as it began.
+        self.study.sampler = self._make_sampler(n)
+        if self.points:  # a process that was killed may have enqueued the point
+            self.study.enqueue_trial(self.points[n], skip_if_exists=True)
+        return self.study.ask()
 
-    def _ask(self, started_s: float) -> tuple[optuna.Trial, Recipe] | None:
-        """Choose the next point that is to be trained, and make its recipe; None at the end."""
-        from optuna.trial import TrialState
-
-        while True:
-            kept, most = self._list_kept(), self._count_trials()
-            waiting = self.study.get_trials(deepcopy=False, states=[TrialState.WAITING])
-            tried = {str(sorted(each.params.items())) for each in kept}
-            passed_s = time.monotonic() - started_s
-            is_late = self.plan.spec.minutes is not None and passed_s > 60 * self.plan.spec.minutes
-            is_enough = is_late or (most is not None and len(kept) >= most)
-            if not waiting and (is_enough or len(tried) == self.n_points):
+    def _make_recipe(self, trial: optuna.Trial) -> Recipe | None:
+        """Make the recipe of a trial's point, unless there is no need to train it."""
+        point = self.plan.space.choose(partial(_suggest, trial))
+        for other in self.study.trials:
+            if other.params == point and other.number < trial.number and other.values:
+                note = f"the point of trial {other.number + 1}"
+                self._end(trial, "finished", note, other.values[0])
                 return None
-            # Each trial has random numbers of its own, so a resumed sweep goes on as it began.
-            self.study.sampler = self._make_sampler(len(kept))
-            if self.plan.spec.strategy == "grid" and not waiting:
-                (point,) = islice(self.plan.space.list_points(), len(kept), len(kept) + 1)
-                self.study.enqueue_trial(point)
-            trial = self.study.ask()
-            trial.set_user_attr("number", trial.user_attrs.get("number", len(kept) + 1))
-            for step, score in trial.user_attrs.get("scores", {}).items():
-                trial.report(score, int(step))
-            point = self.plan.space.choose(partial(_suggest, trial))
-            same = [each for each in kept if each.params == point]
-            if same and (same[0].values or not same[0].state.is_finished()):
-                note = f"the point of trial {same[0].user_attrs['number']}"
-                if same[0].values:
-                    self._end(trial, "finished", note, same[0].values[0])
-                else:  # it is in training
-                    self._end(trial, "pruned", note)
-                continue
-            try:
-                recipe = self.plan.space.make(point, self._name(trial.user_attrs["number"]))
-                return trial, load_recipe(recipe, needs_source=False, report=[])  # draws no plots
-            except RecipeError as error:  # values that do not go together
-                self._end(trial, "failed", str(error))
+        try:
+            recipe = self.plan.space.make(point, self._name(trial.number))
+            return load_recipe(recipe, needs_source=False, report=[])  # draws no plots
+        except RecipeError as error:  # values that do not go together
+            self._end(trial, "failed", str(error))
+            return None
 
     def _make_sampler(self, n: int) -> optuna.samplers.BaseSampler:
         import numpy as np
@@ -185,12 +173,13 @@ class Search:
         """Show a training, and stop it where its scores are worse than those of most others."""
         column = f"val_{find_logged(self.plan.metric)}"
         interval = -(-self.plan.space.base.epochs // _N_CHECKS)
+        reported = self.study.trials[trial.number].intermediate_values  # before it was stopped
 
         def show_and_check(epoch: int, logs: Mapping[str, float]) -> bool:
             show(epoch, logs)
             if not self.plan.spec.prune or not epoch or epoch % interval or epoch >= recipe.epochs:
                 return False
-            if str(epoch) not in trial.user_attrs.get("scores", {}):
+            if epoch not in reported:
                 trial.report(logs[column], epoch)
             if is_poor := trial.should_prune():
                 trial.set_user_attr("stopped_after", epoch)
@@ -208,16 +197,14 @@ class Search:
     def _tell(self, trial: optuna.Trial, outcome: Outcome) -> str:
         """Record the end of a trial, and describe it."""
         score = read_score(outcome.run, "validation", self.plan.metric) if outcome.run else math.nan
-        epoch = trial.user_attrs.get("stopped_after")
         if math.isfinite(score):
             self._end(trial, "finished", "", score)
             return f"{self.plan.metric} {write_number(score, 4)}"
-        if epoch:
-            self._end(trial, "pruned", f"after epoch {epoch:,}")
-            return f"pruned after epoch {epoch:,}"
+        epoch = trial.user_attrs.get("stopped_after")
+        state = "pruned" if epoch else "failed"
         note = outcome.error or f"Its {self.plan.metric} is not finite."
-        self._end(trial, "failed", note)
-        return f"failed: {note}"
+        self._end(trial, state, f"after epoch {epoch:,}" if epoch else note)
+        return f"{state}: {note}"
 
     def _end(self, trial: optuna.Trial, state: str, note: str, score: float | None = None) -> None:
         """Record the end of a trial.
@@ -232,7 +219,7 @@ class Search:
         self.study.tell(trial, score, TrialState.PRUNED if score is None else None)
 
     def _name(self, number: int) -> str:
-        return f"{self.plan.space.base.name} trial {number}"
+        return f"{self.plan.space.base.name} trial {number + 1}"
 
 
 def find_logged(metric: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from kerasrecipes.errors import KeyPath, Problem, RecipeError
@@ -33,7 +34,7 @@ class Space:
         """Choose a point, by a function that chooses for each range that applies."""
         point: Point = {}
         for each in self.ranges:
-            if not self._find_misfit(each, point):
+            if self._applies(each, point):
                 point[each.key] = choose(each)
         return point
 
@@ -50,12 +51,11 @@ class Space:
         point = point or {}
         if n_set == len(self.ranges):
             yield point
-        elif self._find_misfit(self.ranges[n_set], point):
-            yield from self.list_points(point, n_set + 1)
-        else:
-            each = self.ranges[n_set]
+        elif self._applies(each := self.ranges[n_set], point):
             for choice in each.list_all():
                 yield from self.list_points({**point, each.key: choice}, n_set + 1)
+        else:
+            yield from self.list_points(point, n_set + 1)
 
     @cached_property
     def endpoints(self) -> list[Recipe]:
@@ -66,44 +66,42 @@ class Space:
         """
         recipes: dict[str, Recipe] = {}
         problems: list[Problem] = []
-        points = list(self._list_ends({}))
         for each in self.ranges:
-            if not any(each.key in point for point in points):
-                outer = {other.key: other.ends[0] for other in self._list_outer(each)}
-                misfit = self._find_misfit(each, outer)
-                problems += misfit.problems if misfit else ()
-        for point in points:
-            try:
-                recipe = self.make(point, self.base.name)
-                recipes[recipe.to_yaml()] = recipe
-            except RecipeError as error:
-                problems += error.problems
+            misfits: list[Problem] = []
+            n_fitting = 0
+            for point in self._list_ends(each):
+                try:
+                    draft = self._draft(point)
+                except RecipeError as error:
+                    misfits += error.problems
+                    continue
+                n_fitting += 1
+                try:
+                    recipe = draft.finish(self.base.name)
+                    recipes[recipe.to_yaml()] = recipe
+                except RecipeError as error:
+                    problems += error.problems
+            problems += [] if n_fitting else misfits[:1]
         if problems:
             raise RecipeError([*dict.fromkeys(problems)])
         return [*recipes.values()]
 
-    def _list_ends(self, point: Point) -> Iterator[Point]:
-        """List a point for each end of the ranges inside those of a point, and so on."""
-        for each in self.ranges:
-            is_next = [outer.key for outer in self._list_outer(each)] == [*point]
-            if is_next and not self._find_misfit(each, point):
-                for end in each.ends:
-                    yield {**point, each.key: end}
-                    yield from self._list_ends({**point, each.key: end})
-
-    def _list_outer(self, inner: Range) -> list[Range]:
-        """List the ranges that set a value around that of a range."""
-        return [
+    def _list_ends(self, inner: Range) -> Iterator[Point]:
+        """List the ends of a range, with the ends of those that set a value around it."""
+        around = [
             each for each in self.ranges if inner.path[: len(each.path)] == each.path != inner.path
         ]
+        ranges = [*around, inner]
+        for ends in product(*(each.ends for each in ranges)):
+            yield {each.key: end for each, end in zip(ranges, ends, strict=True)}
 
-    def _find_misfit(self, inner: Range, point: Mapping[str, Any]) -> RecipeError | None:
-        """Find why a range does not apply at a point of the ranges before it, if so."""
+    def _applies(self, inner: Range, point: Mapping[str, Any]) -> bool:
+        """Whether a range applies at a point of the ranges before it."""
         try:
             self._draft({**point, inner.key: inner.ends[0]})
-        except RecipeError as error:
-            return error
-        return None
+        except RecipeError:
+            return False
+        return True
 
     def _draft(self, point: Mapping[str, Any]) -> Draft:
         draft = Draft(self.base)

@@ -54,24 +54,22 @@ class Sweep:
 
     Attributes:
         folder: Its folder.
-        metric: The metric of validation rows.
-        higher_is_better: The metric's direction.
+        plan: The recipe that it began with, the ranges, and the metric.
         rows: A mapping per trial: its number, state, score, note, run, and values by range.
         importance: By range, its share of what decides about good scores; see ``Search``.
+        command: The command that repeats it; empty in Python.
         comparison: The best recipe and the one that the sweep began with, on fresh seeds; None if
             both are the same, or a training failed.
         verdict: What the sweep found, a sentence per line.
-        command: The command that repeats it; empty in Python.
     """
 
     folder: Path
-    metric: str
-    higher_is_better: bool
+    plan: Plan
     rows: list[dict[str, Any]]
     importance: Mapping[str, float]
-    comparison: Comparison | None
-    verdict: str
     command: str = ""
+    comparison: Comparison | None = None
+    verdict: str = ""
 
     @property
     def best(self) -> Path:
@@ -86,8 +84,8 @@ class Sweep:
     @property
     def ranking(self) -> list[dict[str, Any]]:
         """The finished trials, best first."""
-        sign = -1 if self.higher_is_better else 1
         finished = [row for row in self.rows if row["state"] == "finished"]
+        sign = -1 if self.plan.higher_is_better else 1
         return sorted(finished, key=lambda row: sign * row["score"])
 
     def __str__(self) -> str:
@@ -139,10 +137,10 @@ def sweep(
     """Search the ranges of a recipe's ``sweep``, and test whether the best recipe is better.
 
     Args:
-        recipe: A recipe, or with ``resume`` the folder of a sweep.
+        recipe: A recipe.
         overrides: Changes to the recipe, such as "sweep.trials=50".
         data: Rows to learn from, in place of those that the recipe names.
-        resume: Whether to continue the newest unfinished sweep of the recipe, or the named one.
+        resume: Whether to continue the newest unfinished sweep of the same recipe.
         workers: Trainings at once; None means one per core.
         address: Of a Ray cluster to train on, such as "auto" or "ray://host:10001".
         output_dir: The folder of all runs; a sweep has the folder sweeps/<name>/<time> in it.
@@ -155,29 +153,24 @@ def sweep(
         KeyboardInterrupt: Ctrl-C was pressed; ``resume`` continues the sweep.
     """
     console = console or Console(quiet=True, markup=False)
-    given = None
-    if resume and isinstance(recipe, str | Path) and (Path(recipe) / _JOURNAL).is_file():
-        given = Path(recipe)
-    source = given / _RECIPE if given else recipe
-    base = load_recipe(source, overrides, needs_source=data is None)
+    base = load_recipe(recipe, overrides, needs_source=data is None)
     plan = plan_sweep(base, data)
     parent = Path(output_dir) / "sweeps" / make_folder_name(base.name)
-    folder = _find_folder(plan, parent, given) if resume else _make_folder(plan, parent)
+    folder = _find_folder(plan, parent, resume)
     trainer = Trainer(folder / "trials", console, tuple(command), workers, data, address=address)
     with _opening_study(plan, folder) as study:
         search = Search(plan, trainer, study)
         search.run()
-        found = Sweep(
-            folder, plan.metric, plan.higher_is_better, search.rows, search.measure_importance(),
-            None, "", shlex.join(command),
-        )  # fmt: skip
+        importance = search.measure_importance()
+        found = Sweep(folder, plan, search.rows, importance, shlex.join(command))
         if found.ranking:
             winner = plan.space.make(found.ranking[0]["values"], f"{base.name} best")
             write_file(found.best, _write_best(winner, found).encode("utf-8"))
-            found = _confirm(found, plan, winner, trainer)
+            found = _confirm(found, winner, trainer)
         else:
-            found = replace(found, verdict=_describe_failure(found.rows))
-        page, warnings = render_sweep(found, plan)
+            reasons = [f"Trial {row['trial']}: {row['note']}" for row in found.rows]
+            found = replace(found, verdict="\n".join(["No trial finished.", *reasons[:1]]))
+        page, warnings = render_sweep(found)
         print_warnings(console, warnings)
         write_file(found.page, page.encode("utf-8"))
     if not found.ranking:
@@ -191,30 +184,25 @@ def proves_better(ranking: Ranking, name: str) -> bool:
     return first.name == name and first.verdict is Verdict.BETTER
 
 
-def _make_folder(plan: Plan, parent: Path) -> Path:
-    folder = create_folder(parent, datetime.now())
-    write_file(folder / _RECIPE, plan.text.encode("utf-8"))
-    return folder
-
-
-def _find_folder(plan: Plan, parent: Path, given: Path | None) -> Path:
-    """Find the sweep to continue, and check that it may.
+def _find_folder(plan: Plan, parent: Path, resume: bool) -> Path:
+    """Make a folder, or find that of the newest unfinished sweep of the same recipe.
 
     Raises:
-        InputError: There is none, it is finished, or its recipe has changed.
+        InputError: There is none to continue.
     """
-    folders = [given] if given else sorted(file.parent for file in parent.glob(f"*/{_JOURNAL}"))
-    unfinished = [folder for folder in folders if not (folder / _PAGE).exists()]
-    if not unfinished:
-        none = f"There is no unfinished sweep in {given or parent}."
-        raise InputError(f"{none} Without --resume, a new one begins.")
-    folder = unfinished[-1]
-    if plan.text != (folder / _RECIPE).read_text(encoding="utf-8"):
-        raise InputError(
-            f"The recipe has changed since {folder} began. To continue with its own recipe: "
-            f"kerasrecipes sweep {folder} --resume"
-        )
-    return folder
+    if not resume:
+        folder = create_folder(parent, datetime.now())
+        write_file(folder / _RECIPE, plan.text.encode("utf-8"))
+        return folder
+    for journal in sorted(parent.glob(f"*/{_JOURNAL}"), reverse=True):
+        folder = journal.parent
+        has_ended = (folder / _PAGE).exists()
+        if not has_ended and (folder / _RECIPE).read_text(encoding="utf-8") == plan.text:
+            return folder
+    raise InputError(
+        f"{parent} has no unfinished sweep of this recipe. If the recipe has changed, continue "
+        f"with its copy in the sweep's folder, {_RECIPE}. Without --resume, a new sweep begins."
+    )
 
 
 @contextmanager
@@ -248,26 +236,18 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
 
 def _write_best(winner: Recipe, found: Sweep) -> str:
     """Write the best recipe as a file that trains as it stands, with where it comes from."""
-    score = f"{found.metric} {write_number(found.ranking[0]['score'], 4)}"
+    score = f"{found.plan.metric} {write_number(found.ranking[0]['score'], 4)}"
     origin = f"trial {found.ranking[0]['trial']} of {len(found.rows)}, {found.folder}"
     written = {key: value for key, value in winner.written.items() if key != "sweep"}
     return f"# {origin}\n# validation {score}, seed {winner.seed}\n{dump_yaml(written)}"
 
 
-def _describe_failure(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Describe why no trial finished, by the first one that failed."""
-    for row in rows:
-        if row["state"] == "failed":
-            return f"Every trial failed.\nTrial {row['trial']}: {row['note']}"
-    return "No trial began before sweep.minutes ended. Give it more."
-
-
-def _confirm(found: Sweep, plan: Plan, winner: Recipe, trainer: Trainer) -> Sweep:
+def _confirm(found: Sweep, winner: Recipe, trainer: Trainer) -> Sweep:
     """Compare the best recipe with the one that the sweep began with, on fresh seeds.
 
     Validation rows chose the recipe, so its scores on them are too good; test rows decide.
     """
-    base = plan.space.base
+    plan, base = found.plan, found.plan.space.base
     part: Literal["test", "validation"] = "test" if "test" in plan.facts["rows"] else "validation"
     if winner.normalise() == base.normalise() | {"name": winner.name}:
         return replace(found, verdict=f"{_NO_BETTER}\nThe best trial is the same recipe.")
