@@ -38,6 +38,9 @@ missing for a histogram to rise to one peak and fall again. Codes of classes are
 _CLASS_WORDS = re.compile("(?i)class|label|type|species|category|클래스|레이블|라벨|종류|분류|유형")
 """Words in the name of a column of class codes."""
 
+_AMOUNT_WORDS = re.compile("(?i)score|rating|quality|stars|점수|평점|별점|품질")
+"""Words in the name of a column of ratings."""
+
 _MANY_CLASSES = 10
 """So many classes or more, and more than half as many as rows, are probably not classes."""
 
@@ -183,8 +186,8 @@ def are_classes(values: NDArray[Any], name: str) -> bool:
     """Whether whole numbers are codes of classes rather than ratings or counts.
 
     They are codes where at most 20 distinct ones each come twice on average. Of six or more, they
-    are numbers if values differ in frequency and are more than ten or have one peak, unless the
-    name says that they are classes.
+    are numbers if the name says so, or if values differ in frequency and are more than ten or have
+    one peak.
 
     Args:
         values: Of shape (n_rows,).
@@ -196,6 +199,8 @@ def are_classes(values: NDArray[Any], name: str) -> bool:
         return False
     if len(counts) < _FEWEST_LEVELS or _CLASS_WORDS.search(name):
         return True
+    if _AMOUNT_WORDS.search(name):
+        return False
     if counts.max() < _LEAST_PEAK * counts.mean():
         return True
     peak = int(counts.argmax())
