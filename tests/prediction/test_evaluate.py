@@ -175,9 +175,9 @@ FILES = [
      "from: houses.csv, shape.npz, short.npz, unknown.npz, wide.npz, x.npz."),
     ("images", "houses.csv", f"dataset houses.csv\n  this run takes {IMAGES} (received: a "
      "table). Give a file of these."),
-    ("images", "x.npz", "dataset x.npz\n  an array must contain the target: y, target, targets, "
-     "label, labels, y_train (received: x of shape (2, 4, 4)). Rename one when it is saved: "
-     "numpy.savez(path, x=…, y=…)."),
+    ("images", "x.npz", "dataset x.npz\n  the file must contain inputs (x, inputs, data, features, "
+     "images, x_train) and the target (y, target, targets, label, labels, y_train; received: x of "
+     "shape (2, 4, 4)). Rename one when it is saved: numpy.savez(path, x=…, y=…)."),
     ("images", "short.npz", "dataset short.npz\n  inputs and target must be equally long "
      "(received: x of 2, y of 3). Save them again."),
     ("images", "unknown.npz", "dataset unknown.npz\n  target y: '7' (row 1) is not a class that "

@@ -37,17 +37,12 @@ _NOT_DRAWN = ("learning_curves", "samples", "importance", "occlusion")
 
 
 def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run:
-    """Score a saved model, and write a small report inside its run's folder.
+    """Score a saved model, and write a small report: a run ``evaluations/<time>`` in its folder.
 
     Args:
-        saved: The model.
         data: A file or rows with the target's column, see ``rows.open_rows``; None takes the run's
             own test part.
         command: The command line that started the evaluation.
-
-    Returns:
-        ``evaluations/<time>`` in the run's folder: metrics of the part "evaluated", predictions
-        and a report, in the form of a run.
 
     Raises:
         DataError: The target is missing, or rows break a rule of training.
@@ -56,7 +51,7 @@ def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run
     started_at = datetime.now()
     labelled, origin = _read_labelled(saved, data)
     codec, target = saved.codec, labelled.target
-    outputs = saved.compute(labelled.inputs)
+    outputs = saved.answer(labelled.inputs)
     is_weighted = labelled.weights is not None
     compile_model(saved.recipe, saved.trained, is_weighted=is_weighted)
     rows: tuple[NDArray[Any], ...] = saved.encoder.encode(labelled.inputs), codec.encode(target)

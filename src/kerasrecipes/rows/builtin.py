@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasrecipes.backend import import_keras
-from kerasrecipes.errors import DataError, InputError, raise_problems
+from kerasrecipes.errors import raise_problems
 from kerasrecipes.recipe.dataset_rules import ID_KEYS
-from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.arrays import Arrays
 from kerasrecipes.rows.cells import Notation
 from kerasrecipes.rows.columns import find_columns
 from kerasrecipes.rows.dataset import Source, check_keys
@@ -27,9 +27,8 @@ from kerasrecipes.rows.downloads import (
     name_stand_in,
     say_nothing,
 )
-from kerasrecipes.rows.fashion_mnist import Arrays, load_fashion_mnist
+from kerasrecipes.rows.fashion_mnist import Pair, load_fashion_mnist
 from kerasrecipes.rows.loaded_table import LoadedTable
-from kerasrecipes.rows.rows import Piece, Rows, Schema
 
 BOSTON_COLUMNS = (
     "CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B", "LSTAT",
@@ -67,51 +66,33 @@ CIFAR100_CLASSES = (
 )  # fmt: skip
 
 
-class BuiltIn(Rows):
-    """A built-in data set.
+def load_builtin(spec: DatasetSpec, say: Say = say_nothing) -> Source:
+    """Read every row of a built-in data set; of a table, the columns that the recipe uses.
 
-    Args:
-        name: The data set's name.
-        say: Takes lines about what is being downloaded.
+    Tables come as float32 columns of shape (n_samples,) by name, images as uint8 arrays of
+    shape (n_samples, height, width[, channels]) in 0 to 255 (digits: 0 to 16), and texts as
+    int32 word ids of shape (n_samples, maxlen).
+
+    Raises:
+        DataUnavailable: The data set is not on this machine and could not be downloaded.
+        DataError: The recipe names columns that are not there, or keys that do not apply.
     """
-
-    def __init__(self, name: str, say: Say = say_nothing) -> None:
-        self.name, self._say = name, say
-
-    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
-        """Read every row; of a table, ``features`` and ``crosses`` are as the recipe has them.
-
-        Tables come as float32 columns of shape (n_samples,) by name, images as uint8 arrays of
-        shape (n_samples, height, width[, channels]) in 0 to 255 (digits: 0 to 16), and texts as
-        int32 word ids of shape (n_samples, maxlen).
-
-        Raises:
-            DataUnavailable: The data set is not on this machine and could not be downloaded.
-        """
-        arguments = spec.model_dump(include={*ID_KEYS}, exclude_none=True)
-        source = LOADERS[self.name](self._say, **arguments)
-        if not isinstance(source.inputs, dict):
-            shape = source.inputs.shape[1:]
-            check_keys(spec, self.name, "arrays", f"arrays of shape {shape}")
-            return _make_autoencoder(source) if spec.target else source
-        if spec.target:
-            problem = f"target: {spec.target} is for images; {self.name} is a table. Remove it."
-            raise DataError(self.name, [problem])
-        if not (spec.features or spec.crosses):
-            return source
+    name = str(spec.name)
+    source = LOADERS[name](say, **spec.model_dump(include={*ID_KEYS}, exclude_none=True))
+    if isinstance(source.inputs, dict):
         import pyarrow as pa
 
-        table = LoadedTable(pa.table(source.inputs), Notation(), self.name)
-        columns, left_out = find_columns(table, spec, ())
+        table = LoadedTable(pa.table(source.inputs), Notation(), name)
+        columns, left_out = find_columns(table, spec, [str(spec.target)] if spec.target else [])
         read = table.read_columns(columns)
-        raise_problems(self.name, read.problems)
+        raise_problems(name, read.problems)
         return replace(source, inputs=read.arrays, columns=columns, left_out=left_out)
-
-    def iterate(
-        self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
-    ) -> Iterator[Piece]:
-        """Built-in rows are scored by the run's own test part."""
-        raise InputError(f"{self.name} is a built-in data set. Give a file or rows instead.")
+    check_keys(spec, name, "arrays", f"arrays of shape {source.inputs.shape[1:]}")
+    if not spec.target:
+        return source
+    parts = {"train": source, **source.own_parts}  # of an autoencoder
+    arrays: Any = {f"x_{part}": rows.inputs for part, rows in parts.items()}
+    return Arrays(arrays, name, source.origin).load(spec)
 
 
 def _load_boston_housing(_: Say) -> Source:
@@ -191,37 +172,20 @@ def _load_texts(
 
 
 def _make_arrays(
-    train: Arrays, test: Arrays | None, target_name: str, class_names: tuple[str, ...], origin: str
+    train: Pair, test: Pair | None, target_name: str, class_names: tuple[str, ...], origin: str
 ) -> Source:
-    parts = {
-        name: (np.ascontiguousarray(part[0]), part[1].reshape(-1).astype(np.int64))
-        for name, part in (("train", train), ("test", test))
-        if part
-    }
+    """Make a source of arrays and the class of each row."""
+    pairs = {"train": train} | ({"test": test} if test else {})
     return Source.join(
-        parts,
+        {
+            name: (np.ascontiguousarray(x), y.reshape(-1).astype(np.int64))
+            for name, (x, y) in pairs.items()
+        },
         task="classification",
         target_names=(target_name,),
         class_names=class_names,
         origin=origin,
         class_type="integer" if class_names == DIGITS else "text",
-    )
-
-
-def _make_autoencoder(source: Source) -> Source:
-    """The same rows, with the inputs as target."""
-    parts = {
-        name: replace(part, target=np.asarray(part.inputs))
-        for name, part in source.own_parts.items()
-    }
-    return replace(
-        source,
-        target=np.asarray(source.inputs),
-        own_parts=parts,
-        task="regression",
-        target_names=("x_train",),
-        class_names=(),
-        class_type="text",
     )
 
 

@@ -34,17 +34,7 @@ PART_NAMES = {name: part for part, names in PARTS.items() for name in names}
 
 
 def check_keys(spec: DatasetSpec, dataset: str, kind: DataKind, received: str) -> None:
-    """Check that a recipe sets only keys that apply to its kind of data.
-
-    Args:
-        spec: The recipe's ``dataset``.
-        dataset: The data set's name, for messages.
-        kind: The kind of the data.
-        received: The same in words.
-
-    Raises:
-        DataError: A key has no use; it lists all of them.
-    """
+    """Raise DataError unless the keys of ``dataset`` apply to a kind of data; it lists all."""
     written = spec.model_dump(exclude_unset=True)
     raise_problems(dataset, (message for _, message in find_unusable(written, kind, received)))
 
@@ -62,8 +52,6 @@ def take_rows(inputs: Inputs, rows: slice | NDArray[np.int64]) -> Inputs:
         return inputs.take(rows)
     if not isinstance(inputs, dict):
         return inputs[rows]
-    if are_on_disk(inputs):
-        return {name: column[:] for name, column in choose_columns(inputs, rows).items()}
     return {name: column[rows] for name, column in inputs.items()}
 
 
@@ -87,13 +75,7 @@ def sample_rows(n_rows: int, most: int) -> NDArray[np.int64]:
 def count_classes(
     target: NDArray[np.generic], n_classes: int, known: NDArray[np.bool_] | None = None
 ) -> list[int]:
-    """Count the values of each class or, without classes, the rows of each label.
-
-    Args:
-        target: As in ``Source``.
-        n_classes: 0 for labels.
-        known: Which steps no mask covers.
-    """
+    """Count the values of each class, where no mask covers them; without classes, of each label."""
     if not n_classes:
         return list(map(int, target.sum(axis=0)))
     values = target if known is None else target[known]
@@ -113,7 +95,7 @@ class Part:
         rows: Shape (n_samples,): each row's number in the file, counted from 0; rows of a part
             that the data bring are counted from 0 again.
         weights: Shape (n_samples,): how much each row counts in loss and scores; None for alike.
-        groups: Shape (n_samples,): the number of each row's group, in ``Facts.group_names``.
+        groups: Shape (n_samples,): the number of each row's group.
         times: Shape (n_samples,): of ``dataset.time``, dates (datetime64) or numbers (float64).
     """
 
@@ -150,7 +132,6 @@ class Facts:
         class_type: The type of the classes in the file.
         target_columns: How a table's targets are read; empty for other data.
         place: The word for a row's place in messages, and the number of row 0.
-        group_names: The values of ``dataset.group``, by number.
     """
 
     task: Task
@@ -164,7 +145,6 @@ class Facts:
     class_type: ClassType = "text"
     target_columns: tuple[Column, ...] = ()
     place: tuple[str, int] = ("row", 0)
-    group_names: tuple[str, ...] = ()
 
     def locate(self, row: int) -> str:
         """The place of a row: "line 7" of a text file, else "row 5"."""
@@ -188,7 +168,7 @@ class Source(Part, Facts):
         own = {name: Part(x, y, np.arange(len(y)), *w) for name, (x, y, *w) in parts.items()}
         return cls(**vars(own.pop("train")), own_parts=own, **facts)
 
-    def take(self, rows: NDArray[np.int64], drop: Sequence[str] = ()) -> Part:
+    def take(self, rows: NDArray[np.int64]) -> Part:
         """Gather rows; all of them, in the source's order, are not copied.
 
         Rows on a disk are chosen in the source's order, in which they are read fast.
@@ -196,12 +176,9 @@ class Source(Part, Facts):
         rows = np.sort(rows) if are_on_disk(self.inputs) else rows
         is_all = np.array_equal(rows, np.arange(len(self.target)))
         pick: NDArray[np.int64] | slice = slice(None) if is_all else rows
-        inputs: Any = choose_rows(self.inputs, pick)
-        if drop:
-            inputs = {name: column for name, column in inputs.items() if name not in drop}
         beside: Any = (self.weights, self.groups, self.times)
         picked = (each if each is None else each[pick] for each in beside)
-        return Part(inputs, self.target[pick], self.rows[pick], *picked)
+        return Part(choose_rows(self.inputs, pick), self.target[pick], self.rows[pick], *picked)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.errors import InputError
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.dataset import Inputs, Source, Weights
@@ -104,7 +105,6 @@ class Rows(ABC):
             DataError: The recipe and the rows do not fit; it lists everything.
         """
 
-    @abstractmethod
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
     ) -> Iterator[Piece]:
@@ -117,8 +117,9 @@ class Rows(ABC):
 
         Raises:
             DataError: Rows lack columns, or contain values that the model does not accept.
-            InputError: Ids are given for rows that are no table.
+            InputError: These rows are for training only.
         """
+        raise InputError(f"{self.name} is for training. Give a file or rows instead.")
 
 
 class ReadRows(Rows):
@@ -129,8 +130,3 @@ class ReadRows(Rows):
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
         return self.source
-
-    def iterate(
-        self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
-    ) -> Iterator[Piece]:
-        raise NotImplementedError("These rows are for training.")

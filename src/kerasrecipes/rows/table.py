@@ -30,7 +30,7 @@ from kerasrecipes.rows.precision import Merged, find_merged, warn_of_merged
 from kerasrecipes.rows.remarks import find_code, find_labels, remark_on_rows, remark_on_split
 from kerasrecipes.rows.roles import add_roles, read_known_times
 from kerasrecipes.rows.rows import Piece, Rows, Schema
-from kerasrecipes.rows.series import iterate_windows, make_series
+from kerasrecipes.rows.series import join_windows, make_series
 from kerasrecipes.rows.target import Target, check_type, find_target, read_weights
 from kerasrecipes.rows.words import ask_meant, count, find_repeated, list_columns, list_some
 
@@ -231,8 +231,9 @@ class Table(Rows):
     ) -> Iterator[Piece]:
         pieces = self._iterate(schema, ids, with_target)
         if timeseries := schema.spec.timeseries:
-            pieces = iterate_windows(self.name, pieces, timeseries, with_target=with_target)
-        yield from pieces
+            yield join_windows(self.name, pieces, timeseries, with_target=with_target)
+        else:
+            yield from pieces
 
     def _iterate(self, schema: Schema, ids: Sequence[str], with_target: bool) -> Iterator[Piece]:
         if not schema.is_table:
@@ -254,6 +255,8 @@ class Table(Rows):
         """Read the wanted columns of some rows at once; some are known to be plain numbers."""
         numbers = {c.name for c in columns if isinstance(c, NumberColumn) and c.is_plain}
         file = self._open(spec, wanted)
+        if spec.timeseries:
+            check_memory(file.estimate_memory(), self.name)
         # A program may give a DataFrame without rows; a file without rows is a mistake.
         is_in_memory = isinstance(file, TableInMemory)
         n_rows, n_notes = 0, 0

@@ -42,17 +42,12 @@ class Windows:
 
 
 class Series(dict[str, NDArray[Any]]):
-    """A table's columns, of consecutive rows, whose windows are the samples.
+    """A table's columns, each of shape (n_rows,) of consecutive rows; windows are the samples.
 
     Args:
-        columns: By name, each of shape (n_rows,).
-        windows: The samples.
         gap: How many windows after a window have rows, or a target, of its own time.
         delay: The number of rows from a window's last row to its target.
     """
-
-    n_seen = 0
-    """How many of the first rows the piece before had, too."""
 
     def __init__(
         self, columns: dict[str, NDArray[Any]], windows: Windows, gap: int = 0, delay: int = 0
