@@ -258,10 +258,10 @@ def test_a_column_of_that_name_is_pointed_out_where_it_is_an_input(
 @pytest.mark.parametrize(
     ("arrays", "asked", "message"),
     [
-        ({"sample_weight": np.ones(39)}, None, "sample_weight must have a number for each of x_"),
-        ({"sample_weight": np.ones((40, 2))}, None, "(received: shape (40, 2))"),
+        ({"sample_weight": np.ones(39)}, None, "no array 'sample_weight' of shape (40,)."),
+        ({"sample_weight": np.ones((40, 2))}, None, "sample_weight of shape (40, 2)."),
         ({"sample_weight": -np.ones(40)}, None, "must be 0 or more in every row (received: -1 in"),
-        ({}, "weights", "sample_weight: no array 'weights'. The arrays: x_train of shape"),
+        ({}, "weights", "sample_weight: no array 'weights' of shape (40,). The arrays: x_train of"),
     ],
 )
 def test_bad_arrays_of_weights(make_recipe, tmp_path, arrays: Any, asked: Any, message: str):

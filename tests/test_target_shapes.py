@@ -326,7 +326,7 @@ def test_numbers_of_masked_steps_are_not_scored(tmp_path: Path):
 def test_masked_steps_of_several_columns_are_refused(tmp_path: Path):
     layers = ["Masking", {"LSTM": {"units": 3, "return_sequences": True}}, {"Dense": {"units": 1}}]
     keys: dict[str, Any] = {"layers": layers, "loss": "mse"}
-    recipe = write(tmp_path, keys, {"x": STEPS, "y": STEPS[..., 0]})
+    recipe = write(tmp_path, keys, {"x": STEPS, "y": STEPS[..., :1]})
     assert "known" in kr.train(recipe, output_dir=tmp_path / "runs").predictions
     table = pd.DataFrame(STEPS[..., 0], columns=[*"abcdef"])
     table.assign(u=FEATURES[:, 0], v=FEATURES[:, 1]).to_csv(tmp_path / "table.csv", index=False)
@@ -665,7 +665,8 @@ def test_few_masked_steps_are_one_target(tmp_path: Path):
     ):
         last = {"TimeDistributed": {"layer": {"Dense": {"units": 1, "activation": activation}}}}
         layers = ["Masking", {"GRU": {"units": 3, "return_sequences": True}}, last]
-        recipe = write(tmp_path, {"layers": layers, "loss": loss}, {"x": x, "y": y})
+        arrays = {"x": x, "y": y[..., None]}
+        recipe = write(tmp_path, {"layers": layers, "loss": loss}, arrays)
         run = kr.train(recipe, output_dir=tmp_path / "runs", name=name)
         assert run.predict(x[:4])["predicted"].reshape(4, -1).shape == (4, 6)
         test = run.predictions

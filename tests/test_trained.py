@@ -178,13 +178,15 @@ REFUSED = [
     ("images", "predict", make_houses(), f"dataset DataFrame\n  this run takes {IMAGES} (received: "
      "a table). Give a file of these."),
     ("images", "predict", np.zeros((4, 4)), "dataset array\n  the model takes rows of shape (4, 4) "
-     "(received: (4,)). This is one row: write array[None]."),
+     "(received: (4,))."),
     ("images", "predict", np.full((1, 4, 4), "a"), "dataset array\n  the array must contain "
      "numbers, of shape (rows, …) (received: shape (1, 4, 4) of <U1). Save text and columns in "
      "a table, such as a CSV file."),
     ("houses", "evaluate", [[1, 2]], ROWS.format("list")),
-    ("images", "evaluate", np.zeros((2, 4, 4)), f"dataset array\n  this run takes {IMAGES}, "
-     "with answers (received: array). Give an .npz file of inputs and target."),
+    ("images", "evaluate", np.zeros((2, 4, 4)), "dataset array\n  the file must contain inputs (x, "
+     "inputs, data, features, images, x_train) and the target (y, target, targets, label, labels, "
+     "y_train; received: an array of shape (2, 4, 4)). Rename one when it is saved: "
+     "numpy.savez(path, x=…, y=…)."),
 ]  # fmt: skip
 
 

@@ -170,7 +170,6 @@ def test_refused_tables(load, houses: Frame, here: Path, run: str, spoil, proble
 
 IMAGES = "images or arrays of shape (4, 4)"
 FILES = [
-    ("houses", "-", "evaluate reads a file, not standard input. Save the rows to one."),
     ("houses", "none.csv", "dataset none.csv\n  path: there is no file {here}/none.csv. Choose "
      "from: houses.csv, shape.npz, short.npz, unknown.npz, wide.npz, x.npz."),
     ("images", "houses.csv", f"dataset houses.csv\n  this run takes {IMAGES} (received: a "

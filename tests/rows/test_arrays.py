@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +211,7 @@ def test_columns_of_one_length_are_a_table(tmp_path: Path) -> None:
         "x": [1.5, None],
         "word": ["a", "b"],
         "code": ["u", "v"],
-        "day": [date(2024, 1, 1), date(2024, 1, 2)],
+        "day": [datetime(2024, 1, 1), datetime(2024, 1, 2)],
     }
 
 

@@ -17,7 +17,7 @@ from kerasrecipes.model.built import spread_weights
 from kerasrecipes.model.serving import make_mask_reader
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import keep_columns, make_report
-from kerasrecipes.rows import STANDARD_INPUT, Part, load_for
+from kerasrecipes.rows import Part, load_for
 from kerasrecipes.rows.dataset import check_weights, count_classes
 from kerasrecipes.rows.series import join_pieces
 from kerasrecipes.rows.windows import name_simple_forecasts
@@ -102,8 +102,6 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
     """Rows with their answers, and where they came from in words."""
     if data is None:
         return _load_test_part(saved), "the run's own test part"
-    if isinstance(data, str) and data == STANDARD_INPUT:
-        raise InputError("evaluate reads a file, not standard input. Save the rows to one.")
     read = join_pieces([*saved.read(data, with_target=True)])
     target: Any = read.values
     name = Path(data).name if isinstance(data, str) else type(data).__name__

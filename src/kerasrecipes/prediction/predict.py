@@ -32,15 +32,13 @@ SUFFIXES = (".csv", ".parquet", ".jsonl", ".npz")
 Answers = Mapping[str, Any]
 """Columns of equal length by name: NumPy arrays or Arrow's; an answer may be an array itself."""
 
-OnRows = Callable[[int], None]
-
 
 def predict_file(
     saved: Saved,
     data: str,
     output: Path | None,
     ids: Sequence[str] = (),
-    on_rows: OnRows = lambda n_rows: None,
+    on_rows: Callable[[int], None] = lambda n_rows: None,
     interval: float | None = None,
 ) -> int:
     """Predict every row of a file, in its order, and count them.
@@ -182,15 +180,8 @@ def _open_sink(output: Path | None) -> Iterator[BinaryIO]:
         yield _StandardOutput()
         sys.stdout.flush()
         return
-    with replacing(output) as partial:
-        try:
-            file = open(partial, "wb")  # noqa: SIM115
-        except OSError as error:
-            raise InputError(
-                f"Nothing can be written to {output.parent}: {error.strerror}."
-            ) from error
-        with file:
-            yield file
+    with replacing(output) as partial, partial.open("wb") as file:
+        yield file
 
 
 def _write_arrays(sink: BinaryIO, pieces: Sequence[Answers]) -> None:

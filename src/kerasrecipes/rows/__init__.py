@@ -18,19 +18,18 @@ from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.endings import has_arrays
-from kerasrecipes.recipe.rules import LossKind, find_loss_kind, gives_masked_steps
+from kerasrecipes.recipe.rules import LossKind, find_loss_kind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
 from kerasrecipes.rows.builtin import load_builtin
 from kerasrecipes.rows.compatibility import add_channel, check_compatibility, find_first_layer
-from kerasrecipes.rows.dataset import Dataset, Part, check_keys
+from kerasrecipes.rows.dataset import Dataset, Part, Piece, ReadRows, Rows, Schema, check_keys
 from kerasrecipes.rows.downloads import Say, say_nothing
 from kerasrecipes.rows.files import TableFile, find_files, find_kind, open_stream, open_table_file
 from kerasrecipes.rows.files.frames import is_frame, read_frame
 from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.images import Images, find_images
 from kerasrecipes.rows.kinds import Column
-from kerasrecipes.rows.rows import Piece, ReadRows, Rows, Schema
 from kerasrecipes.rows.splits import split_source
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.texts import find_texts
@@ -98,8 +97,6 @@ def _open_for(recipe: Recipe, spec: DatasetSpec, say: Say, data: Any) -> Rows:
     rows = rows.as_table() if isinstance(rows, Arrays) and rows.are_columns else rows
     if isinstance(rows, Table):
         rows.text = _find_text(recipe)
-    elif isinstance(rows, Arrays):
-        rows.has_steps = gives_masked_steps(recipe.layers)
     return rows
 
 

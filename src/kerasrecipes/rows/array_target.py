@@ -23,13 +23,7 @@ ArrayTarget = tuple[Target, tuple[str, ...], NDArray[Any]]
 
 
 def find_array_target(
-    values: NDArray[Any],
-    name: str,
-    dataset: str,
-    task: Task | None,
-    hint: LossKind | None,
-    *,
-    has_steps: bool = False,
+    values: NDArray[Any], name: str, dataset: str, task: Task | None, hint: LossKind | None
 ) -> ArrayTarget:
     """Find the task of an array, and encode its values.
 
@@ -39,7 +33,6 @@ def find_array_target(
     Args:
         values: Of shape (n_rows, ...).
         hint: What the recipe's loss requires; None for no recipe.
-        has_steps: Whether columns are the steps of a sequence, however few they are.
 
     Raises:
         DataError: The values do not suit the task.
@@ -54,8 +47,6 @@ def find_array_target(
     n_last = values.shape[-1]
     # Rows of two columns may be the two classes of a single unit.
     may_be_one_hot = task == "classification" or hint is not LossKind.BINARY or n_last == 2
-    has_steps &= values.ndim == 2
-    may_be_one_hot &= not has_steps
     if not wants_numbers and task != "multilabel" and may_be_one_hot and is_one_hot(values):
         names = tuple(map(str, range(n_last)))
         target = Target((), "classification", names, "integer", values.shape[1:-1])
@@ -63,7 +54,7 @@ def find_array_target(
     may_be_labels = hint is LossKind.BINARY or (hint is None and values.dtype.kind == "i")
     is_binary = values.dtype.kind == "b" or (may_be_labels and _are_two(values))
     wants_numbers &= values.dtype.kind != "b"
-    if task == "multilabel" or (is_binary and task is None and values.ndim == 2 and not has_steps):
+    if task == "multilabel" or (is_binary and task is None and values.ndim == 2):
         names = tuple(f"{name} {i}" for i in range(n_last))
         return Target((), "multilabel"), names, _read_labels(values, name, dataset)
     are_codes = hint is LossKind.INTEGERS and _are_whole(values)
@@ -71,7 +62,7 @@ def find_array_target(
         task == "classification" or are_codes or is_binary or not _is_number(values)
     ):
         return _find_classes(values, name, dataset, is_binary=is_binary)
-    if values.ndim == 2 and n_last <= MOST_NUMBERS and not has_steps:
+    if values.ndim == 2 and n_last <= MOST_NUMBERS:
         return _find_in_columns(values, name, dataset, task, hint)
     target = Target((), "regression", shape=values.shape[1:])
     return target, (name,), _read_numbers(values, name, dataset)

@@ -18,13 +18,13 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.array_target import find_array_target, read_array_target, read_finite
 from kerasrecipes.rows.cells import Cells
-from kerasrecipes.rows.dataset import PARTS, Source, Weights, check_keys
+from kerasrecipes.rows.dataset import PARTS, Piece, Rows, Schema, Source, Weights, check_keys
 from kerasrecipes.rows.disk import count_rows_of
 from kerasrecipes.rows.files import TableFile, find_files
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, NO_ROWS
+from kerasrecipes.rows.files.frames import read_frame
 from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
 from kerasrecipes.rows.roles import add_roles
-from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.target import make_cells, read_weights
 from kerasrecipes.rows.words import list_some
@@ -51,8 +51,6 @@ class Arrays(Rows):
         name: For messages.
         origin: Where they came from, in words.
     """
-
-    has_steps = False  # whether the columns of a target are steps of a sequence, however few
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], name: str, origin: str) -> None:
         self._arrays = {key: np.atleast_1d(array) for key, array in arrays.items()}
@@ -92,12 +90,10 @@ class Arrays(Rows):
             inputs = [array.astype(np.float32) for array in inputs]
         check_keys(spec, self.name, "arrays", f"arrays of shape {inputs[0].shape[1:]}")
         values = np.concatenate([self._arrays[name] for _, name, _ in pairs.values()])
-        task, has_steps = spec.task, self.has_steps
+        task = spec.task
         if x == y:  # an autoencoder
-            values, task, has_steps = np.concatenate(inputs), "regression", False
-        target, names, values = find_array_target(
-            values, y, self.name, task, hint, has_steps=has_steps
-        )
+            values, task = np.concatenate(inputs), "regression"
+        target, names, values = find_array_target(values, y, self.name, task, hint)
         has_weights = any(weight for *_, weight in pairs.values())
         weights = [self._read_weights(name, weight) if has_weights else None
                    for name, _, weight in pairs.values()]  # fmt: skip
@@ -251,32 +247,27 @@ class Arrays(Rows):
 
     def _make_table(self) -> pa.Table:
         """The arrays as columns; those of a plain array of rows are named by their places."""
-        arrays = self._arrays
-        if (rows := arrays.get("")) is not None and rows.dtype.names:
-            arrays = {name: rows[name] for name in rows.dtype.names}
-        elif rows is not None:
-            arrays = {str(i): column for i, column in enumerate(rows.T) if rows.ndim == 2}
-        if not arrays or {array.ndim for array in arrays.values()} != {1} or not self.are_columns:
+        import pandas as pd
+
+        rows = self._arrays.get("")
+        try:
+            if rows is None:
+                columns = {name: np.char.decode(array) if array.dtype.kind == "S" else array
+                           for name, array in self._arrays.items()}  # fmt: skip
+                frame = pd.DataFrame(columns)
+            else:
+                frame = pd.DataFrame(rows)
+        except ValueError:  # other shapes, unequal lengths, or bytes that are no text
+            frame = pd.DataFrame()
+        is_list = rows is not None and rows.ndim == 1 and not rows.dtype.names
+        if is_list or not frame.shape[1]:
             problem = (
                 "arrays must be columns, of shape (rows,) and equally long, or one array of shape "
                 f"(rows, columns) (received: {self._describe_arrays()}). To train on inputs of "
                 "other shapes, save them with the target: numpy.savez(path, x=…, y=…)."
             )
             raise DataError(self.name, [problem])
-        columns = {}
-        for name, array in arrays.items():
-            try:
-                if array.dtype.kind == "S":
-                    array = np.char.decode(array)
-                if array.dtype.kind == "O":  # Each column may have a type of its own.
-                    columns[name] = pa.array(array.tolist())
-                else:
-                    native = array.dtype.newbyteorder("=")
-                    columns[name] = pa.array(np.ascontiguousarray(array, native))
-            except (pa.ArrowException, UnicodeDecodeError) as error:
-                problem = f"array '{name}' of {array.dtype} cannot be a column: {error}."
-                raise DataError(self.name, [problem]) from error
-        return pa.table(columns)
+        return read_frame(frame)
 
     def _name_columns(self, schema: Schema) -> pa.Table:
         """Columns by name; nameless ones are those of training, in its order."""

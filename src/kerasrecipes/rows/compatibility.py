@@ -22,11 +22,10 @@ from kerasrecipes.recipe.rules import (
     has_logits,
 )
 from kerasrecipes.recipe.suggest import suggest
-from kerasrecipes.rows.dataset import Dataset, Part
+from kerasrecipes.rows.dataset import Dataset, Part, Piece
 from kerasrecipes.rows.disk import DiskRows
 from kerasrecipes.rows.downloads import Say
 from kerasrecipes.rows.kinds import Column
-from kerasrecipes.rows.rows import Piece
 from kerasrecipes.rows.windows import Series
 from kerasrecipes.rows.words import count, list_some
 
@@ -135,7 +134,7 @@ def check_ids(
     n_ids = layer.arguments.get(size)
     most = n_ids - 1 if isinstance(n_ids, int) else np.inf
     for part in parts:
-        by_name = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
+        by_name: Any = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
         for name, values in by_name.items():
             values = np.asarray(values)
             if not values.size or values.dtype.kind not in "fiu":
@@ -145,15 +144,14 @@ def check_ids(
                 is_wrong |= values != np.floor(values)
             if not is_wrong.any():
                 continue
-            place = np.argwhere(is_wrong)[0]
+            place, largest = np.argwhere(is_wrong)[0], values.max()
             where = "" if isinstance(part.inputs, Series) else f" in row {part.rows[place[0]]}"
             ids = "whole numbers from 0 " + ("on" if most == np.inf else f"to {most}")
-            received = f"(received: {values[tuple(place)]:g}{where})"
-            message = (
-                f"{name + ': ' if name else ''}{layer.name} takes ids, which are {ids} {received}."
-            )
-            largest = int(values.max())
-            yield path, message + (f" Write {size}: {largest + 1}." if largest > most else "")
+            message = f"{layer.name} takes ids, which are {ids} "
+            message += f"(received: {values[tuple(place)]:g}{where})."
+            if most < largest < np.inf:
+                message += f" Write {size}: {int(largest) + 1}."
+            yield path, f"{name}: {message}" if name else message
             return
 
 

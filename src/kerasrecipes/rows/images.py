@@ -21,12 +21,20 @@ from kerasrecipes.memory import count_cores, find_free_memory, make_aligned
 from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Source, check_keys
+from kerasrecipes.rows.dataset import (
+    PART_NAMES,
+    PARTS,
+    ColorMode,
+    Piece,
+    Rows,
+    Schema,
+    Source,
+    check_keys,
+)
 from kerasrecipes.rows.disk import DiskRows, describe_stream
 from kerasrecipes.rows.files import expand
 from kerasrecipes.rows.files.raw import explain_damage, is_hidden, walk
 from kerasrecipes.rows.limits import MOST_PIXELS, MOST_PIXELS_KEPT
-from kerasrecipes.rows.rows import ColorMode, Piece, Rows, Schema
 from kerasrecipes.rows.words import list_some
 
 if TYPE_CHECKING:
@@ -190,7 +198,8 @@ def _find_classes(folder: Path) -> dict[str, list[Path]]:
         problem = (
             "images must be in sub-folders, one for each class, or in such folders named train, "
             f"validation and test (received: {folder} with the sub-folders "
-            f"{list_some(names) or 'none'}; without images of their own: {list_some(wrong) or 'none'})."
+            f"{list_some(names) or 'none'}; without images of their own: "
+            f"{list_some(wrong) or 'none'})."
         )
         raise DataError(folder.name, [f"{problem} {_ENDINGS}"])
     return classes

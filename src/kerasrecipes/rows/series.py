@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import TimeseriesSpec
-from kerasrecipes.rows.dataset import Inputs, Source
-from kerasrecipes.rows.rows import Piece
+from kerasrecipes.rows.dataset import Inputs, Piece, Source
 from kerasrecipes.rows.windows import Series, Windows
 
 _PAIRS, _FEWEST_PAIRS = 64, 8

@@ -19,7 +19,7 @@ from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.columns import ROLES, check_names, find_columns
-from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.dataset import Piece, Rows, Schema, Source
 from kerasrecipes.rows.disk import ColumnFile, describe_stream
 from kerasrecipes.rows.files.base import NO_ROWS, TableFile
 from kerasrecipes.rows.files.frames import TableInMemory
@@ -29,7 +29,6 @@ from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.precision import Merged, find_merged, warn_of_merged
 from kerasrecipes.rows.remarks import find_code, find_labels, remark_on_rows, remark_on_split
 from kerasrecipes.rows.roles import add_roles, read_known_times
-from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.series import join_windows, make_series
 from kerasrecipes.rows.target import Target, check_type, find_target, read_weights
 from kerasrecipes.rows.words import ask_meant, count, find_repeated, list_columns, list_some
