@@ -393,7 +393,7 @@ def test_labels_of_a_table_keep_their_names(tmp_path: Path):
         (
             {"layers": end_with(units=3, activation="softmax"), "loss": "categorical_crossentropy"},
             {"x": STEPS, "y": np.maximum(np.eye(3)[CLASSES[:, 0]], np.eye(3)[CLASSES[:, 1]])},
-            "For labels, use loss: binary_crossentropy with activation: sigmoid.",
+            "for labels of 0 and 1, loss: binary_crossentropy with activation: sigmoid.",
         ),
         (
             {

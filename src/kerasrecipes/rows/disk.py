@@ -113,10 +113,6 @@ class ColumnFile:
 
     Numbers are float32, and categories are int32 places in the list of their texts.
 
-    Args:
-        columns: Those that are kept.
-        n_rows: The number of rows that will be written.
-
     Raises:
         RunFailed: The disk has too little room.
     """

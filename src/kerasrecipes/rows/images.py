@@ -150,7 +150,7 @@ def _choose_place(
     needed = 2 * len(files) * math.prod(shape)  # parts are copies
     if spec.stream is False or (spec.stream is None and needed <= free):
         return reader.read, ()
-    reader.check_sizes(files)
+    reader.open_all(files)  # for their sizes, by their headers
 
     def leave(files: Sequence[Path]) -> DiskRows:
         def read(rows: NDArray[np.int64]) -> Pixels:
@@ -215,14 +215,7 @@ def _find_images(folder: Path, reached: dict[str, Path]) -> list[Path]:
 
 
 class _Reader:
-    """Reads images of one size, or brings them to one.
-
-    Args:
-        folder: Where they are, for messages.
-        dataset: For messages.
-        image_size: What they are brought to; None takes the size of the first one.
-        color_mode: Of the pixels.
-    """
+    """Reads images of one size, or brings them to ``image_size``."""
 
     def __init__(
         self, folder: Path, dataset: str, image_size: Sequence[int] | None, color_mode: ColorMode
@@ -245,13 +238,9 @@ class _Reader:
             self._size = find_size(opened)
 
         if self._size is None:
-            self._open_all(files[:1], keep_size)
+            self.open_all(files[:1], keep_size)
         size = self._size or ()
         return size if self._color_mode == "grayscale" else (*size, 3)
-
-    def check_sizes(self, files: Sequence[Path]) -> None:
-        """Check by their headers that images can be opened and have one size."""
-        self._open_all(files, lambda place, opened: None)
 
     def read(self, files: Sequence[Path]) -> Pixels:
         """Read pixels, in little more memory than they take."""
@@ -262,11 +251,15 @@ class _Reader:
             with _LARGE_IMAGE if is_large else nullcontext():
                 pixels[place] = self._read_pixels(opened)
 
-        self._open_all(files, read_one)
+        self.open_all(files, read_one)
         return pixels
 
-    def _open_all(self, files: Sequence[Path], use: Callable[[int, Image.Image], None]) -> None:
-        """Open images in threads; raise DataError with those that cannot be read."""
+    def open_all(
+        self,
+        files: Sequence[Path],
+        use: Callable[[int, Image.Image], None] = lambda place, opened: None,
+    ) -> None:
+        """Open images in threads; raise DataError with those that cannot be read or differ."""
         from PIL import Image
 
         errors = (OSError, SyntaxError, ValueError, EOFError, struct.error)

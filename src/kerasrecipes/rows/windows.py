@@ -66,12 +66,7 @@ class Series(dict[str, NDArray[Any]]):
 
 
 class WindowArray:
-    """Windows of encoded rows, as an array of shape (n_windows, n_steps, ...).
-
-    Args:
-        rows: Shape (n_rows, ...).
-        windows: Of these rows.
-    """
+    """Windows of encoded rows of shape (n_rows, ...), as an array (n_windows, n_steps, ...)."""
 
     def __init__(self, rows: NDArray[Any], windows: Windows) -> None:
         self.rows, self.windows, self.dtype = rows, windows, rows.dtype
