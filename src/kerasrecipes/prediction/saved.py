@@ -132,7 +132,10 @@ class Saved:
 
     def list_warnings(self) -> list[str]:
         """Changes to the rows, and categories that the model cannot distinguish."""
-        lines = [*describe_unfinished(self.run), *self.warnings]
+        lines, recipe = [*describe_unfinished(self.run), *self.warnings], self.recipe
+        is_chosen = self.codec.thresholds or self.run.status == "finished"
+        if not is_chosen and (recipe.calibrate or recipe.threshold is not None):
+            lines.append("This run ended before its threshold or temperature was chosen.")
         for column, is_rare in sorted(self.unplaced):
             counts = self.unplaced[column, is_rare]
             what = "was rare in training" if is_rare else "no training row had"

@@ -233,7 +233,7 @@ def _check_answers(
         fits = is_apt and (key == "calibrate" or dataset.n_classes in (0, 2))
         if value is not None and not fits:
             rule = f"{key} needs classes (threshold: two) or labels, and probabilities as outputs."
-            yield (key,), f"{rule} Remove {key}."
+            yield (key,), f"{rule} Remove it."
         elif isinstance(value, dict | str) and "validation" not in dataset.parts:
             rule = f"{key} needs validation rows, and there are none."
             yield (key,), f"{rule} Set dataset.validation_split, such as 0.2."
