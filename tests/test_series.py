@@ -160,16 +160,6 @@ def test_a_file_of_many_pieces_is_one_series(
     assert f"wind: {n_west} rows have a category that no training row had" in whole[3][0]
 
 
-def test_a_series_is_predicted_in_the_memory_of_a_piece(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    run = kr.train(write(tmp_path, {"sequence_length": 8}), output_dir=tmp_path / "runs")
-    monkeypatch.setattr("kerasrecipes.rows.table.ROWS_AT_ONCE", 50)
-    pieces = [*load_saved(run).read(str(tmp_path / "weather.csv"))]
-    assert len(pieces) == 8
-    assert max(len(piece.inputs["pressure"]) for piece in pieces) == 50 + 7
-
-
 def test_a_series_is_read_into_memory_to_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     recipe = write(tmp_path, {"sequence_length": 8})
     monkeypatch.setattr("kerasrecipes.rows.limits.find_free_memory", lambda: 1000)
@@ -253,8 +243,7 @@ def test_windows_are_gathered_when_they_are_taken():
         (
             {"sequence_length": 400},
             {},
-            "need 401 rows (received: 400). Add rows, or choose a smaller sequence_length, "
-            "sampling_rate or delay.",
+            "need 401 rows (received: 400). Add rows, or make windows shorter.",
         ),
         ({"sequence_length": 4}, {"stratify": True}, "timeseries keeps every row in its order"),
         ({"sequence_length": 4}, {"missing": "drop"}, "timeseries keeps every row in its order"),
@@ -266,7 +255,7 @@ def test_windows_are_gathered_when_they_are_taken():
         ),
         ({"sequence_length": 0}, {}, "sequence_length"),
         ({"length": 4}, {}, "sequence_length"),
-        ({"sequence_length": 300}, {"test_split": 0.5}, "gives too few rows for a part"),
+        ({"sequence_length": 300}, {"test_split": 0.5}, "leaves none to train on"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -308,7 +297,7 @@ def test_rows_to_predict_must_be_in_the_order_of_time(tmp_path: Path):
 
 def test_too_few_rows_to_predict(tmp_path: Path):
     run = kr.train(write(tmp_path, {"sequence_length": 8}), output_dir=tmp_path / "runs")
-    with pytest.raises(InputError, match="needs 8 rows"):
+    with pytest.raises(InputError, match="need 8 rows"):
         run.predict(make_rows().head(5))
 
 

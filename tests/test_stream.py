@@ -126,18 +126,10 @@ def test_random_parts_have_the_rows_that_they_have_in_memory(tmp_path: Path) -> 
         )
 
 
-@pytest.mark.parametrize("form", ["npz", "npy"])
-def test_mapped_arrays_give_the_run_of_those_in_memory(form: str, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(N_ROWS, 5, 4))  # float64, which becomes float32
-    y = x.sum(axis=(1, 2))
-    file, keys = tmp_path / f"rows.{form}", {}
-    if form == "npz":
-        np.savez(file, x=x, y=y)
-        keys = {"layers": ["Flatten", *DENSE]}
-    else:
-        np.save(file, np.c_[x[:, 0], y])
-        keys = {"dataset": {"target": "4"}}
+def test_a_mapped_array_gives_the_run_of_one_in_memory(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(N_ROWS, 4))  # float64, which becomes float32
+    file, keys = tmp_path / "rows.npy", {"dataset": {"target": "4"}}
+    np.save(file, np.c_[x, x.sum(axis=1)])
     runs = [train(file, tmp_path, each, **keys) for each in (False, True)]
     assert_equal(runs)
     answers = [run.predict(file) for run in runs]
@@ -186,13 +178,13 @@ def test_images_in_their_files_are_decoded_once_before_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_images(tmp_path / "images", n_images=600)
-    decoded, read = [], images._read
+    decoded, read = [], images._Reader.read
 
-    def note(files: Any, *arguments: Any) -> Any:
+    def note(reader: Any, files: Any) -> Any:
         decoded.extend(files)
-        return read(files, *arguments)
+        return read(reader, files)
 
-    monkeypatch.setattr(images, "_read", note)
+    monkeypatch.setattr(images._Reader, "read", note)
     dataset = {"path": str(tmp_path / "images"), "stream": True, "color_mode": "grayscale"}
     load_for(load_recipe(IMAGES | {"name": "decoded", "dataset": dataset}))
     assert len(set(decoded)) == 600
@@ -204,10 +196,12 @@ def test_sizes_and_damage_of_images_are_found_before_training(tmp_path: Path) ->
     dataset = {"target": None, "validation_split": 0.0, "shuffle": True}
     odd = tmp_path / "images" / "train" / "a" / "8.png"
     Image.new("RGB", (5, 7)).save(odd)
-    with pytest.raises(DataError, match=r"one size .*9 × 8, .*8\.png with 7 × 5"):
+    with pytest.raises(
+        DataError, match=r"8\.png \(height × width \(7, 5\), and the first has \(9, 8\)"
+    ):
         train(tmp_path / "images", tmp_path, True, **IMAGES, dataset=dataset)
     odd.write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"8\.png \(no image\)"):
+    with pytest.raises(DataError, match=r"8\.png \(cannot identify image"):
         train(tmp_path / "images", tmp_path, True, **IMAGES, dataset=dataset)
 
 
@@ -359,21 +353,3 @@ def test_the_same_warnings_as_in_memory(tmp_path: Path) -> None:
         warnings.append(run.info["warnings"])
     for words in ("cannot distinguish numbers so large", "are training rows, too"):
         assert [sum(words in warning for warning in each) for each in warnings] == [1, 1]
-
-
-def test_a_row_that_is_not_finite_has_its_number(tmp_path: Path) -> None:
-    x, file = np.zeros((N_ROWS, 4), np.float32), tmp_path / "rows.npz"
-    x[550, 2] = np.nan
-    np.savez(file, x=x, y=np.arange(N_ROWS) / 7)
-    for stream in (False, True):
-        with pytest.raises(DataError, match="values are not finite in row 550"):
-            train(file, tmp_path, stream, dataset={"shuffle": True})
-
-
-def test_pixels_and_numbers_in_parts_of_their_own(tmp_path: Path) -> None:
-    rng, file = np.random.default_rng(0), tmp_path / "rows.npz"
-    pixels = rng.integers(0, 255, (N_ROWS, 4), np.uint8)
-    y = rng.normal(size=N_ROWS)
-    np.savez(file, x_train=pixels, y_train=y, x_test=pixels.astype(np.float32), y_test=y)
-    keys = {"dataset": {"target": "y_train"}}
-    assert_equal([train(file, tmp_path, stream, **keys) for stream in (False, True)])

@@ -16,7 +16,6 @@ from kerasrecipes.errors import DataError, RecipeError
 from kerasrecipes.model.built import build
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.rows import load_for
-from kerasrecipes.rows.compatibility import find_doubts
 from kerasrecipes.trained import TrainedRun
 from report.snippets import call_snippet, take_inputs
 
@@ -264,7 +263,7 @@ def test_unknown_modes_are_refused_at_their_line(mode: str) -> None:
 def test_arrays_are_no_text() -> None:
     np.savez("reviews.npz", x=np.zeros((40, 4), np.float32), y=np.arange(40) % 2)
     recipe = make({}, path="reviews.npz", target="y", drop=[])
-    assert "received: an array" in refuse(recipe)
+    assert "takes the text of a table's only column" in refuse(recipe)
 
 
 def test_numbers_are_no_text(reviews: pd.DataFrame) -> None:
@@ -273,16 +272,6 @@ def test_numbers_are_no_text(reviews: pd.DataFrame) -> None:
         DataError, match="column stars must contain texts of at most 16 MB; its type is double"
     ):
         load_for(recipe, data=reviews)
-
-
-def test_a_masked_average_of_no_words_is_pointed_out(reviews: pd.DataFrame) -> None:
-    masked = {"Embedding": EMBEDDING["Embedding"] | {"mask_zero": True}}
-    recipe = make({"max_tokens": 60}, [masked, *IDS[1:]])
-    dataset = load_for(recipe)
-    empty = build(recipe, dataset).serving(tf.constant([["..."]]))
-    assert np.isnan(empty).all()  # in Keras 3.15; remove the warning when this fails
-    assert "gives NaN for a text without any" in next(find_doubts(recipe, dataset))
-    assert [*find_doubts(make({"max_tokens": 60}), dataset)] == []
 
 
 def test_a_file_of_words_stands_beside_the_recipe(tmp_path: Path) -> None:

@@ -163,30 +163,30 @@ def test_warnings_of_a_run_are_python_s_where_no_console_shows_them(tmp_path: Pa
 
 
 IMAGES = "images or arrays of shape (4, 4)"
-ROWS = "Rows are a DataFrame, an array or a file (received: {})."
+ROWS = "Rows are a DataFrame, an array or a file of bytes (received: {})."
 REFUSED = [
     ("houses", "predict", [[1, 2]], ROWS.format("list")),
     ("houses", "predict", {"a": 1}, ROWS.format("dict")),
-    ("houses", "predict", make_houses().iloc[0], ROWS.format("Series")
-     + " For one row, write data.to_frame().T."),
-    ("houses", "predict", io.StringIO("rooms,area\n1,2"), "An open file must give bytes, not text "
-     "(received: StringIO). Open it with open(path, 'rb'), or give its path."),
+    ("houses", "predict", make_houses().iloc[0], ROWS.format("Series")),
+    ("houses", "predict", io.StringIO("rooms,area\n1,2"), ROWS.format("StringIO")),
     ("houses", "predict", np.zeros((2, 3)), "dataset array\n  the model takes rows of 5 columns: "
      "rooms, area, town, sold, garden (received: 3 columns). Give a table with columns of these "
      "names."),
-    ("houses", "predict", np.zeros(5), "dataset array\n  an array must contain rows of columns, of "
-     "shape (rows, columns) (received: shape (5,) of float64). Give such rows. To train, save "
-     "inputs and target in one file: numpy.savez(path, x=…, y=…)."),
+    ("houses", "predict", np.zeros(5), "dataset array\n  arrays must be columns, of shape (rows,) "
+     "and equally long, or one array of shape (rows, columns) (received: an array of shape (5,)). "
+     "To train on inputs of other shapes, save them with the target: numpy.savez(path, x=…, y=…)."),
     ("images", "predict", make_houses(), f"dataset DataFrame\n  this run takes {IMAGES} (received: "
      "a table). Give a file of these."),
     ("images", "predict", np.zeros((4, 4)), "dataset array\n  the model takes rows of shape (4, 4) "
-     "(received: (4,)). This is one row: write array[None]."),
+     "(received: (4,))."),
     ("images", "predict", np.full((1, 4, 4), "a"), "dataset array\n  the array must contain "
      "numbers, of shape (rows, …) (received: shape (1, 4, 4) of <U1). Save text and columns in "
      "a table, such as a CSV file."),
     ("houses", "evaluate", [[1, 2]], ROWS.format("list")),
-    ("images", "evaluate", np.zeros((2, 4, 4)), f"dataset array\n  this run takes {IMAGES}, "
-     "with answers (received: array). Give an .npz file of inputs and target."),
+    ("images", "evaluate", np.zeros((2, 4, 4)), "dataset array\n  the file must contain inputs (x, "
+     "inputs, data, features, images, x_train) and the target (y, target, targets, label, labels, "
+     "y_train; received: an array of shape (2, 4, 4)). Rename one when it is saved: "
+     "numpy.savez(path, x=…, y=…)."),
 ]  # fmt: skip
 
 

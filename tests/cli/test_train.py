@@ -147,7 +147,7 @@ def test_weights_come_from_the_newest_finished_run_of_a_name(trained, run: Run, 
     stopped.model_path.unlink()
     done = train_from(stopped.path)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"{stopped.path} has no saved model to use: ")
+    assert done.stderr.startswith(f"{stopped.path} has no saved model ")
     assert len(list_runs(tmp_path / "new")) == 2
 
 

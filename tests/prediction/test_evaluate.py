@@ -169,14 +169,13 @@ def test_refused_tables(load, houses: Frame, here: Path, run: str, spoil, proble
 
 IMAGES = "images or arrays of shape (4, 4)"
 FILES = [
-    ("houses", "-", "evaluate reads a file, not standard input. Save the rows to one."),
     ("houses", "none.csv", "dataset none.csv\n  path: there is no file {here}/none.csv. Choose "
      "from: houses.csv, shape.npz, short.npz, unknown.npz, wide.npz, x.npz."),
     ("images", "houses.csv", f"dataset houses.csv\n  this run takes {IMAGES} (received: a "
      "table). Give a file of these."),
-    ("images", "x.npz", "dataset x.npz\n  an array must contain the target: y, target, targets, "
-     "label, labels, y_train (received: x of shape (2, 4, 4)). Rename one when it is saved: "
-     "numpy.savez(path, x=…, y=…)."),
+    ("images", "x.npz", "dataset x.npz\n  the file must contain inputs (x, inputs, data, features, "
+     "images, x_train) and the target (y, target, targets, label, labels, y_train; received: x of "
+     "shape (2, 4, 4)). Rename one when it is saved: numpy.savez(path, x=…, y=…)."),
     ("images", "short.npz", "dataset short.npz\n  inputs and target must be equally long "
      "(received: x of 2, y of 3). Save them again."),
     ("images", "unknown.npz", "dataset unknown.npz\n  target y has classes that the model was "

@@ -14,8 +14,7 @@ import pytest
 from PIL import Image
 
 from kerasrecipes.errors import InputError
-from kerasrecipes.prediction.answers import check_output
-from kerasrecipes.prediction.predict import predict_file, predict_frame
+from kerasrecipes.prediction.predict import check_output, predict_file, predict_frame
 from kerasrecipes.rows import images, table
 
 Frame = pd.DataFrame
@@ -66,14 +65,6 @@ def test_csv_is_plain_where_it_can_be(load, houses: Frame) -> None:
     header, row = OUT.read_text().splitlines()
     assert header == "id,predicted,probability_cheap,probability_dear"
     assert row.split(",")[:2] in (["0001", "cheap"], ["0001", "dear"])
-
-
-@pytest.mark.usefixtures("here")
-def test_json_lines_hold_the_digits_that_count(load, houses: Frame) -> None:
-    answer(load("houses"), houses.head(3), output=Path("out.jsonl"))
-    for line in Path("out.jsonl").read_text().splitlines():
-        value = json.loads(line)["predicted"]
-        assert value == float(str(np.float32(value)))
 
 
 def test_an_id_may_be_an_input_too(load, houses: Frame, here: Path) -> None:
@@ -330,9 +321,9 @@ FILES = [
      "or rename your columns. The columns: rooms, area, town."),
     ("houses", "flat.npy", "dataset flat.npy\n  the model takes rows of 5 columns: rooms, area, "
      "town, sold, garden (received: 3 columns). Give a table with columns of these names."),
-    ("houses", "image.npz", "dataset image.npz\n  the arrays must be columns, of shape (rows,) and "
-     "equally long (received: x of shape (2, 4, 5)). Save one for each column that the model was "
-     "trained on."),
+    ("houses", "image.npz", "dataset image.npz\n  arrays must be columns, of shape (rows,) and "
+     "equally long, or one array of shape (rows, columns) (received: x of shape (2, 4, 5)). To "
+     "train on inputs of other shapes, save them with the target: numpy.savez(path, x=…, y=…)."),
     ("images", "houses.csv", f"dataset houses.csv\n  this run takes {IMAGES} (received: a "
      "table). Give a file of these."),
     ("images", "-", f"dataset standard input\n  this run takes {IMAGES} (received: a "
@@ -342,8 +333,8 @@ FILES = [
     ("images", "picture.pgn", "dataset picture.pgn\n  path: there is no file {here}/picture.pgn. "
      "Did you mean 'picture.png'?"),
     ("images", "*.gif", "dataset *.gif\n  path: no file matches {here}/*.gif. Check the pattern."),
-    ("images", "picture.png", "dataset picture.png\n  images cannot be read: picture.png (no "
-     "image). Correct or remove them."),
+    ("images", "picture.png", "dataset picture.png\n  images cannot be read: picture.png "
+     "(cannot identify image file '{here}/picture.png'). Correct or remove them."),
     ("images", "flat.npy", "dataset flat.npy\n  the model takes rows of shape (4, 4) (received: "
      "(3,))."),
     ("images", "image.npz", "dataset image.npz\n  the model takes rows of shape (4, 4) (received: "
@@ -382,7 +373,7 @@ OUTPUTS = [
     ("out.xls", "Answers are written to .csv, .parquet, .jsonl, .npz files (received: out.xls). "
      "Give the file one of these endings."),
     ("nowhere/out.csv", "There is no folder nowhere to write out.csv to. Make it."),
-    ("folder.csv", "folder.csv is a folder. Give the answers a file of their own."),
+    ("folder.csv", "folder.csv contains other files. Give the answers a file of their own."),
     ("./in.csv", "in.csv contains the rows to answer. Give the answers a file of their own."),
 ]  # fmt: skip
 

@@ -92,39 +92,39 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
     ("dataset", "layer", "loss", "messages"),
     [
         (classes(3), "Dense: {units: 4, activation: softmax}", SPARSE, [
-            f"{UNITS}\n  The output layer needs one unit for each of flowers's 3 classes: "
-            "class 0, class 1, class 2 (received: units=4). Write units: 3."]),
+            f"{UNITS}\n  With this loss and flowers's target (class 0, class 1, class 2), the "
+            "output layer needs 3 units (received: units=4). Write units: 3."]),
         (classes(3), "Dense: {units: 1, activation: sigmoid}", BINARY, [
             "r.yaml:5:7  loss\n  A binary loss separates two classes; flowers has 3. Use "
             "loss: sparse_categorical_crossentropy with 3 softmax units."]),
         (classes(2), "Dense: {units: 2, activation: sigmoid}", BINARY, [
-            f"{UNITS}\n  A binary loss needs one output unit (received: units=2). Write units: 1, "
-            "or use loss: sparse_categorical_crossentropy with activation: softmax."]),
+            f"{UNITS}\n  With this loss and flowers's target (class 0, class 1), the output layer "
+            "needs 1 unit (received: units=2). Write units: 1."]),
         (classes(2), "Dense: {units: 1}", "{SparseCategoricalCrossentropy: {from_logits: true}}", [
-            f"{UNITS}\n  This loss needs a unit for each class (received: units=1). "
-            "Write units: 2, or use loss: binary_crossentropy with activation: sigmoid."]),
+            f"{UNITS}\n  With this loss and flowers's target (class 0, class 1), the output layer "
+            "needs 2 units (received: units=1). Write units: 2."]),
         (classes(2), "Dense: {units: 1, activation: tanh}", "hinge", [
             f"{ACTIVATION}\n  flowers has classes, and the output activation 'tanh' does not give "
             "class probabilities. Write activation: softmax with a unit for each class, or "
             "activation: sigmoid with one."]),
         (numbers(), "Dense: {units: 3, activation: softmax}", SPARSE, [
-            "r.yaml:5:7  loss\n  price of houses is a number, and this loss needs class indices "
-            "(received: sparse_categorical_crossentropy). Use loss: mse.",
-            f"{UNITS}\n  price of houses is a number: the output layer needs one unit "
+            "r.yaml:5:7  loss\n  price of houses has numbers from 0 to 4, and this loss needs "
+            "class indices (received: sparse_categorical_crossentropy). Use loss: mse.",
+            f"{UNITS}\n  With this loss and houses's target (price), the output layer needs 1 unit "
             "(received: units=3). Write units: 1.",
-            f"{ACTIVATION}\n  price of houses is a number from 0 to 4, and softmax stays between "
-            "0 and 1. Remove the activation."]),
-        (several(), "Dense: {units: 3}", "mse", [
-            f"{UNITS}\n  price, rent of houses are numbers: the output layer needs a unit for each "
-            "of 2 (received: units=3). Write units: 2."]),
-        (several(), "Dense: {units: 2, activation: sigmoid}", BINARY, [
-            "r.yaml:5:7  loss\n  price, rent of houses are numbers, and this loss needs zeros and "
-            "ones (received: binary_crossentropy). Use loss: mse.",
-            f"{ACTIVATION}\n  price, rent of houses are numbers from 7 to 7, and sigmoid stays "
+            f"{ACTIVATION}\n  price of houses has numbers from 0 to 4, and softmax gives numbers "
             "between 0 and 1. Remove the activation."]),
+        (several(), "Dense: {units: 3}", "mse", [
+            f"{UNITS}\n  With this loss and houses's target (price, rent), the output layer needs "
+            "2 units (received: units=3). Write units: 2."]),
+        (several(), "Dense: {units: 2, activation: sigmoid}", BINARY, [
+            "r.yaml:5:7  loss\n  price, rent of houses has numbers from 7 to 7, and this loss "
+            "needs zeros and ones (received: binary_crossentropy). Use loss: mse.",
+            f"{ACTIVATION}\n  price, rent of houses has numbers from 7 to 7, and sigmoid gives "
+            "numbers between 0 and 1. Remove the activation."]),
         (numbers(), "Dense: {units: 1, activation: sigmoid}", "mae", [
-            f"{ACTIVATION}\n  price of houses is a number from 0 to 4, and sigmoid stays between "
-            "0 and 1. Remove the activation."]),
+            f"{ACTIVATION}\n  price of houses has numbers from 0 to 4, and sigmoid gives numbers "
+            "between 0 and 1. Remove the activation."]),
     ],
 )  # fmt: skip
 def test_what_does_not_fit(
@@ -153,7 +153,8 @@ def test_classes_are_not_standardised(tmp_path: Path) -> None:
         check_compatibility(recipe, classes(3))
     assert str(caught.value).replace(f"{tmp_path}/", "") == (
         "r.yaml:1:43  dataset.standardize_target\n"
-        "  flowers's target is a class, not a number. Remove standardize_target."
+        "  standardize_target is for numbers, and for losses and outputs that do not depend on "
+        "where 0 is (received: classification with sparse_categorical_crossentropy). Remove it."
     )
 
 

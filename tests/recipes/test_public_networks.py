@@ -391,7 +391,7 @@ def test_plain_keras_answers_raw_rows_of_ten_networks(tmp_path: Path) -> None:
         raw = raw if isinstance(raw, dict) else {"inputs": raw}
         np.savez(run.path / "raw.npz", **{k: v.astype(str) if v.dtype == object else v
                                           for k, v in raw.items()})  # fmt: skip
-        expected[run.path] = saved.compute(piece.inputs)
+        expected[run.path] = saved.answer(piece.inputs)
     command = [sys.executable, "-c", ALONE, *map(str, expected)]
     subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
     for path, answers in expected.items():

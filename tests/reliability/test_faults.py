@@ -284,7 +284,7 @@ def test_an_output_folder_without_permission_is_refused(finished: Path, closed: 
         ("points.csv", 0, "init points.csv", "points.csv cannot be read: Permission denied."),
         ("points.csv", 0, "predict RUN --data points.csv", "points.csv cannot be read: Permission"),
         (".", 0o555, "init points.csv -o new.yaml", "new.yaml: Permission denied."),
-        (".", 0o555, "predict RUN --data points.csv -o a.csv", "Nothing can be written to .: Perm"),
+        (".", 0o555, "predict RUN --data points.csv -o a.csv", "a.csv: Permission denied."),
         ("RUN", 0o555, "report RUN", "RUN/report.html: Permission denied."),
         (
             "RUN",

@@ -182,8 +182,7 @@ def test_rows_that_are_left_out_may_lack_a_group(tmp_path: Path) -> None:
     frame.loc[0, "x"] = np.nan
     dataset = load(tmp_path, frame, group="who", missing="drop")
     assert sum(map(len, dataset.parts.values())) == N_ROWS - 1
-    names = [dataset.group_names[i] for i in dataset.parts["test"].groups]
-    assert names == [str(row) for row in dataset.parts["test"].rows]
+    assert len(np.unique(dataset.parts["test"].groups)) == len(dataset.parts["test"])
 
 
 def test_the_parts_of_a_column_are_kept_to(tmp_path: Path) -> None:
@@ -222,7 +221,7 @@ def test_arrays_have_groups_times_and_parts_too(tmp_path: Path) -> None:
         (key,) = keys
         with pytest.raises(DataError, match=f"{key}: 'y' is the target. Remove it from {key}."):
             load(**keys)
-    with pytest.raises(DataError, match=r"group: no array 'whom' of shape \(40,\)\. Did you mean"):
+    with pytest.raises(DataError, match=r"group: no array 'whom' of shape \(40,\)\."):
         load(group="whom")
     np.savez(tmp_path / "rows.npz", **arrays, x_test=arrays["x"], y_test=arrays["y"], who=who)
     dataset = load(group="who", validation_split=0.2)

@@ -14,10 +14,10 @@ from pyarrow import parquet
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.dataset import Schema
 from kerasrecipes.rows.files import open_table_file
 from kerasrecipes.rows.files.frames import TableInMemory
 from kerasrecipes.rows.kinds import Column, make_column
-from kerasrecipes.rows.rows import Schema
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.target import Target
 

@@ -45,7 +45,7 @@ def predict(
     from kerasrecipes.cli.streams import open_stream
     from kerasrecipes.console import make_console
     from kerasrecipes.native_log import redirect_stderr
-    from kerasrecipes.prediction.answers import check_output
+    from kerasrecipes.prediction.predict import check_output, predict_file
     from kerasrecipes.prediction.ready import check_ready, find_ready
     from kerasrecipes.report.words import write_seconds
     from kerasrecipes.rows.words import count
@@ -59,7 +59,6 @@ def predict(
         console = make_console(stderr)
         print_warnings(console, notes)
         with console.status("importing TensorFlow") as status:
-            from kerasrecipes.prediction.predict import predict_file
             from kerasrecipes.prediction.saved import load_saved
 
             saved, started = load_saved(found, encoding), time.perf_counter()

@@ -16,7 +16,6 @@ from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.keras_names import COMPILE_METRICS
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind
 from kerasrecipes.rows import Dataset
-from kerasrecipes.rows.compatibility import advise_counting
 
 
 def check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> None:
@@ -69,8 +68,6 @@ def _check_shape(recipe: Recipe, dataset: Dataset, shape: tuple[int, ...]) -> No
         f"each row{classes}: the last layer must give {show_shape(wanted)} (received: an output "
         f"of {show_shape(shape)})."
     )
-    if shape[:-1] == wanted[:-1]:
-        message += advise_counting(dataset, shape[-1])
     if math.prod(shape) == math.prod(wanted):
         message += f" End with Reshape: {{target_shape: {list(wanted)}}}."
     raise RecipeError([recipe.problem(("layers", len(recipe.layers) - 1), message)])

@@ -17,7 +17,7 @@ from kerasrecipes.model.built import spread_weights
 from kerasrecipes.model.serving import make_mask_reader
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import keep_columns, make_report
-from kerasrecipes.rows import STANDARD_INPUT, Part, load_for
+from kerasrecipes.rows import Part, load_for
 from kerasrecipes.rows.dataset import check_weights, count_classes
 from kerasrecipes.rows.series import join_pieces
 from kerasrecipes.rows.windows import name_simple_forecasts
@@ -37,17 +37,12 @@ _NOT_DRAWN = ("learning_curves", "samples", "importance", "occlusion")
 
 
 def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run:
-    """Score a saved model, and write a small report inside its run's folder.
+    """Score a saved model, and write a small report: a run ``evaluations/<time>`` in its folder.
 
     Args:
-        saved: The model.
         data: A file or rows with the target's column, see ``rows.open_rows``; None takes the run's
             own test part.
         command: The command line that started the evaluation.
-
-    Returns:
-        ``evaluations/<time>`` in the run's folder: metrics of the part "evaluated", predictions
-        and a report, in the form of a run.
 
     Raises:
         DataError: The target is missing, or rows break a rule of training.
@@ -56,7 +51,7 @@ def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run
     started_at = datetime.now()
     labelled, origin = _read_labelled(saved, data)
     codec, target = saved.codec, labelled.target
-    outputs = saved.compute(labelled.inputs)
+    outputs = saved.answer(labelled.inputs)
     is_weighted = labelled.weights is not None
     compile_model(saved.recipe, saved.trained, is_weighted=is_weighted)
     rows: tuple[NDArray[Any], ...] = saved.encoder.encode(labelled.inputs), codec.encode(target)
@@ -107,8 +102,6 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
     """Rows with their answers, and where they came from in words."""
     if data is None:
         return _load_test_part(saved), "the run's own test part"
-    if isinstance(data, str) and data == STANDARD_INPUT:
-        raise InputError("evaluate reads a file, not standard input. Save the rows to one.")
     read = join_pieces([*saved.read(data, with_target=True)])
     target: Any = read.values
     name = Path(data).name if isinstance(data, str) else type(data).__name__

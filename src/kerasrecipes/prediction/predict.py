@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import csv
+import io
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import DataError
-from kerasrecipes.prediction.answers import Answers, check_output, open_answers
-from kerasrecipes.prediction.saved import Saved
+from kerasrecipes.durable import replacing
+from kerasrecipes.errors import DataError, InputError
+from kerasrecipes.recipe.names import make_lines_printable
+from kerasrecipes.rows.files import expand
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-OnRows = Callable[[int], None]
+    from kerasrecipes.prediction.saved import Saved
+
+SUFFIXES = (".csv", ".parquet", ".jsonl", ".npz")
+
+Answers = Mapping[str, Any]
+"""Columns of equal length by name: NumPy arrays or Arrow's; an answer may be an array itself."""
 
 
 def predict_file(
@@ -24,22 +38,17 @@ def predict_file(
     data: str,
     output: Path | None,
     ids: Sequence[str] = (),
-    on_rows: OnRows = lambda n_rows: None,
+    on_rows: Callable[[int], None] = lambda n_rows: None,
     interval: float | None = None,
 ) -> int:
-    """Predict every row of a file, in its order.
+    """Predict every row of a file, in its order, and count them.
 
     Args:
-        saved: The model.
         data: See ``rows.open_rows``.
-        output: A .csv, .parquet, .jsonl or .npz file, which appears once it is complete; None
-            prints CSV.
+        output: A file, which appears once it is complete; None prints CSV.
         ids: Columns of the file to copy in front of the answers.
         on_rows: Called with the number of rows predicted so far.
         interval: See ``Saved.predict``.
-
-    Returns:
-        The number of rows.
 
     Raises:
         DataError: The file lacks columns, or contains values that the model does not accept.
@@ -47,11 +56,15 @@ def predict_file(
     """
     check_output(output, data, saved.recipe.dataset.path)
     n_rows = 0
-    with open_answers(output) as write:
+
+    def answer() -> Iterator[Answers]:
+        nonlocal n_rows
         for answers, rows in _answer(saved, data, ids, interval):
-            write(answers)
+            yield answers
             n_rows += len(rows)
             on_rows(n_rows)
+
+    _write_answers(output, answer())
     return n_rows
 
 
@@ -81,6 +94,26 @@ def predict_frame(
     return answers
 
 
+def check_output(output: Path | None, data: str, trained_on: str | None = None) -> None:
+    """Raise InputError unless predictions can be written, and overwrite no rows that are read."""
+    if output is None:
+        return
+    if output.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"Answers are written to {', '.join(SUFFIXES)} files (received: {output}). Give the "
+            "file one of these endings."
+        )
+    if not output.parent.is_dir():
+        raise InputError(f"There is no folder {output.parent} to write {output.name} to. Make it.")
+    held = {"the rows to answer": data, "rows that the run was trained on": trained_on}
+    for what, path in held.items():
+        file = Path(os.path.expanduser(path or "")).absolute()
+        files = [each for each in expand(str(file)) if os.path.isfile(each)]
+        if output.is_dir() or (output.exists() and any(map(output.samefile, files))):
+            what = "other files" if output.is_dir() else what
+            raise InputError(f"{output} contains {what}. Give the answers a file of their own.")
+
+
 def _answer(
     saved: Saved, data: Any, ids: Sequence[str], interval: float | None
 ) -> Iterator[tuple[Answers, NDArray[np.int64]]]:
@@ -93,3 +126,106 @@ def _answer(
             )
             raise DataError(Path(str(data)).name, [problem])
         yield piece.beside | answers, piece.rows
+
+
+def _write_answers(output: Path | None, pieces: Iterator[Answers]) -> None:
+    """Write pieces of answers, all of which have the same columns; None prints CSV."""
+    suffix = output.suffix.lower() if output else ".csv"
+    # The first one is read before the output exists: a pattern such as *.csv may match it.
+    pieces = chain([next(pieces)], pieces)
+    with _open_sink(output) as sink:
+        if suffix == ".npz":
+            _write_arrays(sink, [*pieces])
+        elif suffix == ".parquet":
+            _write_parquet(sink, map(_make_table, pieces))
+        else:
+            for i, table in enumerate(map(_make_table, pieces)):
+                if suffix == ".csv":
+                    _write_csv(sink, table, with_header=i == 0)
+                else:
+                    text = table.to_pandas().to_json(
+                        orient="records", lines=True, force_ascii=False
+                    )
+                    sink.write(text.encode("utf-8"))
+
+
+def _make_table(answers: Answers) -> pa.Table:
+    """Raise InputError if answers are arrays, which a table cannot contain."""
+    import pyarrow as pa
+
+    shapes = [np.shape(column) for column in answers.values()]
+    if arrays := [shape[1:] for shape in shapes if len(shape) > 1]:
+        raise InputError(
+            f"This run answers each row with an array of shape {arrays[0]}, which a table cannot "
+            "contain. Write it to an .npz file: -o answers.npz."
+        )
+    columns = [
+        column if isinstance(column, pa.ChunkedArray) else pa.array(column)
+        for column in answers.values()
+    ]
+    return pa.table(columns, names=[*answers])
+
+
+class _StandardOutput(io.BytesIO):
+    """Standard output, which a terminal may show; each write has whole characters."""
+
+    def write(self, data: Any) -> int:
+        text = make_lines_printable(bytes(data).decode("utf-8"))
+        return sys.stdout.buffer.write(text.encode("utf-8"))
+
+
+@contextmanager
+def _open_sink(output: Path | None) -> Iterator[BinaryIO]:
+    if output is None:
+        yield _StandardOutput()
+        sys.stdout.flush()
+        return
+    with replacing(output) as partial, partial.open("wb") as file:
+        yield file
+
+
+def _write_arrays(sink: BinaryIO, pieces: Sequence[Answers]) -> None:
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in pieces[0]:
+            array = np.concatenate([_to_numpy(piece[name]) for piece in pieces])
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _to_numpy(column: Any) -> Any:
+    return np.asarray(column.to_pylist(), str) if hasattr(column, "to_pylist") else column
+
+
+def _write_parquet(sink: BinaryIO, tables: Iterator[pa.Table]) -> None:
+    from pyarrow.parquet import ParquetWriter
+
+    first = next(tables)
+    with ParquetWriter(sink, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+
+
+def _write_csv(sink: BinaryIO, table: pa.Table, *, with_header: bool) -> None:
+    """Write rows; Arrow's own writer would put every text in quotation marks."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv as arrow_csv
+
+    if with_header:
+        header = io.StringIO()
+        csv.writer(header, lineterminator="\n").writerow(table.column_names)
+        sink.write(header.getvalue().encode("utf-8"))
+    for i, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        if pa.types.is_boolean(column.type):  # as class names are written; Arrow writes "true"
+            table = table.set_column(i, name, pc.if_else(column, "True", "False"))
+    for quoting in ("none", "needed"):  # which refuses texts with commas; and which quotes each
+        options = arrow_csv.WriteOptions(
+            include_header=False, batch_size=16_384, quoting_style=quoting
+        )
+        rows = io.BytesIO()
+        try:
+            arrow_csv.write_csv(table, rows, options)
+        except pa.ArrowInvalid:
+            continue
+        sink.write(rows.getbuffer())
+        return

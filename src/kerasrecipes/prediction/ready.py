@@ -8,13 +8,6 @@ from pathlib import Path
 from kerasrecipes.errors import InputError
 from kerasrecipes.runs import Run, check_network, find_run, list_runs_of
 
-_REASONS = {
-    "running": "it is still running. Wait for its end, or train it again",
-    "killed": "it was killed. Continue it with --resume, or train it again",
-    "failed": "it failed. Train it again",
-    "interrupted": "it stopped before the first epoch ended. Train it again",
-}
-
 
 def find_ready(path: Path) -> tuple[Run, list[str]]:
     """Find the run at a path: its own folder, or in ``runs/<name>`` the newest finished one.
@@ -51,21 +44,12 @@ def is_ready(run: Run) -> bool:
 
 
 def check_ready(run: Run) -> None:
-    """Make sure that a run has a saved model.
-
-    Raises:
-        InputError: It ended before it saved one, or an old version of kerasrecipes trained it.
-    """
+    """Raise InputError unless a run has a saved model that this version can load."""
     if is_ready(run):
         return
     check_network(run)
     status = run.status if run.info else ""  # a damaged run.json raises
-    reason = _REASONS.get(status, "its file is gone. Train it again")
-    if lexists(run.model_path):
-        reason = "an older version of kerasrecipes saved it. Train it again"
-    others = [other.path for other in list_runs_of(run.path.parent) if is_ready(other)]
-    hint = f"\n  There is another run with a model: {others[-1]}" if others else ""
     raise InputError(
-        f"{run.path} has no saved model to use: {reason}: kerasrecipes train "
-        f"{run.recipe_path}{hint}"
+        f"{run.path} has no saved model that this version can use (status: {status}). Continue it "
+        f"with --resume, or train it again: kerasrecipes train {run.recipe_path}"
     )

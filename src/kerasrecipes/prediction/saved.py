@@ -26,13 +26,16 @@ from kerasrecipes.rows.dataset import Inputs
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.table import describe_left_out
 from kerasrecipes.rows.target import Target
-from kerasrecipes.rows.windows import Series
 from kerasrecipes.rows.words import count, list_some
 from kerasrecipes.run_files import check_file, report_damage
 from kerasrecipes.runs import RUN_JSON, Run
 
 if TYPE_CHECKING:
     import keras
+
+
+_WORDS = {"classification": "string_categorical", "regression": "float", "multilabel": "boolean"}
+"""How a target that is no column of a table is read, by the task."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +76,13 @@ class Saved:
     def read(
         self, data: Any, ids: Sequence[str] = (), *, with_target: bool = False
     ) -> Iterator[Piece]:
-        """Read rows, a bounded number at once.
-
-        Args:
-            data: See ``rows.open_rows``.
-            ids: Columns of a table to copy to the predictions.
-            with_target: Whether to read the target too.
-
-        Raises:
-            DataError: Rows lack columns, or contain values that the model does not accept.
-            InputError: ``data`` is not rows.
-        """
+        """Read rows, a bounded number at once; see ``rows.open_rows`` and ``Rows.iterate``."""
         self.reset_warnings()
         schema = self.schema
+        if ids and not schema.is_table:
+            raise InputError(
+                f"--id names columns of a table, and this run takes {schema.takes}. Remove it."
+            )
         rows = open_rows(data, DatasetSpec(path=schema.spec.path))
         n_kept, left_out = 0, Counter[str]()
         for piece in rows.iterate(schema, ids, with_target=with_target):
@@ -105,7 +102,7 @@ class Saved:
         Args:
             interval: The level of intervals "low" to "high" of numbers; None for no intervals.
         """
-        answers = self.codec.decode(self.compute(inputs))
+        answers = self.codec.decode(self.answer(inputs))
         if interval is not None:
             half_widths = self._find_half_widths(interval)
             for i, (values, half) in enumerate(zip([*answers.values()], half_widths, strict=True)):
@@ -114,38 +111,19 @@ class Saved:
         return answers
 
     def _find_half_widths(self, level: float) -> NDArray[np.float64]:
-        """Half the width of each target's interval.
-
-        Raises:
-            InputError: Predictions are not numbers, or there are too few validation rows.
-        """
-        if self.schema.target.task != "regression" or self.codec.is_array:
-            answers = "arrays" if self.codec.is_array else "classes"
-            raise InputError(f"Intervals are for numbers, and {self.run.path} predicts {answers}.")
-        if (residuals := self.run.residuals) is None:
-            remedy = "train it again"
-            if "validation" not in self.run.info["dataset"]["rows"]:
-                remedy = "set dataset.validation_split, such as 0.2, and train it again"
+        """Half the width of each target's interval; raises InputError where there is none."""
+        is_number = self.schema.target.task == "regression" and not self.codec.is_array
+        if not is_number or (residuals := self.run.residuals) is None:
             raise InputError(
-                f"{self.run.path} has no residuals of validation rows, from which intervals are "
-                f"computed. To get them, {remedy}: kerasrecipes train {self.run.recipe_path}"
+                "Intervals are for numbers, and are computed from the residuals of validation "
+                f"rows, which {self.run.path} does not have. For numbers, set "
+                "dataset.validation_split, such as 0.2, and train it again: kerasrecipes train "
+                f"{self.run.recipe_path}"
             )
         with report_damage(self.run.path / "residuals.npz"):
             if residuals.shape[1] != len(self.codec.names):
                 raise ValueError(f"it has residuals of {residuals.shape[1]} targets")
         return find_half_widths(residuals, level)
-
-    def compute(self, inputs: Inputs) -> NDArray[Any]:
-        """Compute the saved model's outputs for raw rows, of shape (n_samples, ..., n_units)."""
-        import tensorflow as tf
-
-        try:
-            return self.answer(inputs)
-        except (tf.errors.OpError, ValueError, TypeError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise InputError(
-                f"{self.run.model_path} cannot predict these rows: {reason}"
-            ) from error
 
     def reset_warnings(self) -> None:
         """Reset the warnings and counts of rows that were read before."""
@@ -174,10 +152,9 @@ class Saved:
         if not isinstance(inputs, dict):
             return
         rare_by_column = self.run.info.get("rare_categories", {})
-        n_seen = inputs.n_seen if isinstance(inputs, Series) else 0
         for column, known in self.vocabularies.items():
             rare = {*rare_by_column.get(column, ())}
-            for value, n in Counter(inputs[column][n_seen:].tolist()).items():
+            for value, n in Counter(inputs[column].tolist()).items():
                 if value not in known:
                     self.unplaced.setdefault((column, value in rare), Counter())[value] += n
 
@@ -203,15 +180,11 @@ def load_saved(run: Run, encoding: str | None = None) -> Saved:
         codec = TargetCodec.from_dict(info["codec"])
         _check_fit(model, facts, codec)
         vocabularies = _read_vocabularies(encoder)
-    is_classes = bool(codec.class_names)
+    task: Task = "classification" if codec.class_names else "regression"
+    task = "multilabel" if codec.is_multilabel else task
     target_columns = [make_column(**column) for column in facts.get("target_columns", ())]
     if not target_columns:
-        word = "string_categorical" if is_classes else "float"
-        word = "boolean" if codec.is_multilabel else word
-        target_columns = [make_column(name, word) for name in codec.names]
-    task: Task = "classification" if is_classes else "regression"
-    if codec.is_multilabel:
-        task = "multilabel"
+        target_columns = [make_column(name, _WORDS[task]) for name in codec.names]
     target = Target(
         tuple(target_columns), task, codec.class_names, codec.class_type, codec.target_shape
     )

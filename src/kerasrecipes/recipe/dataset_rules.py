@@ -13,7 +13,10 @@ from kerasrecipes.recipe.suggest import find_meant
 SOURCES = ("name", "path", "openml", "sklearn")
 DataKind = Literal["delimited", "excel", "table", "arrays", "images"]
 _TABLES: tuple[DataKind, ...] = ("delimited", "excel", "table")
-_OF_TABLES = ("features", "crosses", "missing", "missing_indicator", "missing_values", "timeseries")
+_OF_TABLES = (
+    *("drop", "features", "crosses", "missing", "missing_indicator", "missing_values"),
+    "timeseries",
+)
 _OF_ROWS = ("target", "sample_weight", "group", "time", "split")
 _NOT_OF_SERIES = {"shuffle": True, "stratify": True, "missing": "drop", "stream": True}
 """Values of keys that would take rows out of a series, or out of its order."""
@@ -25,7 +28,7 @@ _USERS: dict[str, tuple[str, tuple[DataKind, ...]]] = {
     **dict.fromkeys(_OF_ROWS, ("tables and arrays", (*_TABLES, "arrays"))),
     **dict.fromkeys(("image_size", "color_mode"), ("folders of images", ("images",))),
     **dict.fromkeys(_OF_TABLES, ("tables", _TABLES)),
-    "stream": ("files", (*_TABLES, "arrays", "images")),
+    "stream": ("tables, .npy files and folders of images", (*_TABLES, "images")),
 }
 """Keys for some kinds of data only: these data in words, and their kinds."""
 
@@ -33,7 +36,7 @@ ID_DATASETS = ("imdb", "reuters")
 ID_KEYS = ("num_words", "maxlen", "padding")
 """Keys of the built-in texts, which are rows of word ids."""
 
-_NOT_BUILT_IN = ({*_USERS} | {"task"}) - {"features", "crosses"}
+_NOT_BUILT_IN = ({*_USERS} | {"task"}) - {"drop", "features", "crosses"}
 """Keys that a built-in data set determines itself."""
 
 _AUTOENCODER = ("target", "x_train")

@@ -106,14 +106,6 @@ def find_output_layer(layers: Sequence[Component]) -> OutputLayer | None:
     return None
 
 
-def gives_masked_steps(layers: Sequence[Component]) -> bool:
-    """Whether the outputs have one value for each step, of which a mask may cover some."""
-    inner = layers[-1].arguments.get("layer")
-    output = find_output_layer([inner] if isinstance(inner, Component) else layers)
-    masks = (each.name == "Masking" or each.arguments.get("mask_zero") for each in layers)
-    return any(masks) and output is not None and output.units == 1
-
-
 def name_in_logs(metric: Component) -> str:
     """The name under which Keras logs a metric."""
     if isinstance(metric.arguments.get("name"), str):

@@ -18,19 +18,18 @@ from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.endings import has_arrays
-from kerasrecipes.recipe.rules import LossKind, find_loss_kind, gives_masked_steps
+from kerasrecipes.recipe.rules import LossKind, find_loss_kind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
-from kerasrecipes.rows.builtin import BuiltIn
+from kerasrecipes.rows.builtin import load_builtin
 from kerasrecipes.rows.compatibility import add_channel, check_compatibility, find_first_layer
-from kerasrecipes.rows.dataset import Dataset, Part, check_keys
+from kerasrecipes.rows.dataset import Dataset, Part, Piece, ReadRows, Rows, Schema, check_keys
 from kerasrecipes.rows.downloads import Say, say_nothing
 from kerasrecipes.rows.files import TableFile, find_files, find_kind, open_stream, open_table_file
 from kerasrecipes.rows.files.frames import is_frame, read_frame
 from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.images import Images, find_images
 from kerasrecipes.rows.kinds import Column
-from kerasrecipes.rows.rows import Piece, ReadRows, Rows, Schema
 from kerasrecipes.rows.splits import split_source
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.texts import find_texts
@@ -71,10 +70,11 @@ def load_for(
         DataError: The data break a rule.
         RecipeError: Output layer, loss or class weights do not suit the target.
     """
-    hint, spec = find_loss_kind(recipe.loss), _choose_place(recipe.dataset, stream)
+    spec = _choose_place(recipe.dataset, stream)
     try:
         rows = _open_for(recipe, spec, say, data)
-        dataset = load_dataset(spec, say, hint=hint, data=rows)
+        source = rows.load(spec, find_loss_kind(recipe.loss))
+        dataset = split_source(rows.name, source, spec)
     except DataError as error:
         raise recipe.locate_problems(error) from error
     check_compatibility(recipe, dataset)
@@ -97,8 +97,6 @@ def _open_for(recipe: Recipe, spec: DatasetSpec, say: Say, data: Any) -> Rows:
     rows = rows.as_table() if isinstance(rows, Arrays) and rows.are_columns else rows
     if isinstance(rows, Table):
         rows.text = _find_text(recipe)
-    elif isinstance(rows, Arrays):
-        rows.has_steps = gives_masked_steps(recipe.layers)
     return rows
 
 
@@ -116,13 +114,7 @@ def _find_text(recipe: Recipe) -> Component | None:
 
 
 def check_file(recipe: Recipe) -> None:
-    """Check that the recipe's file exists and has the columns that the recipe names.
-
-    Only what costs no reading of rows is checked, and nothing where the data have no path.
-
-    Raises:
-        DataError: With every problem, at its line of the recipe.
-    """
+    """Check that a recipe's file exists and has the columns that it names; no row is read."""
     spec = recipe.dataset
     if spec.path is None:
         return
@@ -138,21 +130,7 @@ def check_file(recipe: Recipe) -> None:
 def load_dataset(
     spec: DatasetSpec, say: Say = say_nothing, *, hint: LossKind | None = None, data: Any = None
 ) -> Dataset:
-    """Load and split the data set that a recipe names.
-
-    Args:
-        spec: The recipe's ``dataset``.
-        say: Receives one line for each source that is tried, and for each download.
-        hint: What the recipe's loss requires, used if the target's values fit several tasks.
-        data: Rows to read instead of those that ``spec`` names; see ``open_rows``.
-
-    Returns:
-        The parts "train", and "validation" and "test" where rows are held out.
-
-    Raises:
-        DataUnavailable: The data are not on this machine and could not be downloaded.
-        DataError: The data break a rule, or lack something that the recipe requires.
-    """
+    """Load and split a data set without a recipe around it; ``hint`` is what a loss requires."""
     rows = open_rows(data, spec, say)
     return split_source(rows.name, rows.load(spec, hint), spec)
 
@@ -165,25 +143,21 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
             ("data/*.csv"), of arrays, of an image or a folder of images; "-", which is standard
             input, or an open binary file, of CSV or JSON lines. None means what ``spec`` names.
         spec: The recipe's ``dataset``.
-        say: Receives one line for each source that is tried, and for each download.
+        say: As in ``load_for``.
 
     Raises:
         DataError: There is no such file, or it cannot be read.
         InputError: ``data`` is something else.
     """
-    kind = type(data).__name__
     if isinstance(data, Rows):
         return data
     if data is None:
         return _open_named(spec, say)
-    if isinstance(data, io.TextIOBase):
-        remedy = "Open it with open(path, 'rb'), or give its path."
-        raise InputError(f"An open file must give bytes, not text (received: {kind}). {remedy}")
     if isinstance(data, str) and data == STANDARD_INPUT:
         data = sys.stdin.buffer
     if isinstance(data, str | Path):
         return _open_path(Path(os.path.expanduser(data)).absolute(), spec)
-    if hasattr(data, "read"):
+    if hasattr(data, "read") and not isinstance(data, io.TextIOBase):
         name = "standard input" if data is sys.stdin.buffer else "the stream"
         return Table(lambda spec, wanted: open_stream(data, spec, wanted), name, name)
     if isinstance(data, np.ndarray):
@@ -193,14 +167,14 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
             # csv is allowed: predict reads files with this recipe.
             check_keys(spec, "DataFrame", "delimited", "a DataFrame")
         return Table.hold(read_frame(data), "DataFrame", "a DataFrame")
-    hint = " For one row, write data.to_frame().T." if kind == "Series" else ""
-    raise InputError(f"Rows are a DataFrame, an array or a file (received: {kind}).{hint}")
+    kind = type(data).__name__
+    raise InputError(f"Rows are a DataFrame, an array or a file of bytes (received: {kind}).")
 
 
 def _open_named(spec: DatasetSpec, say: Say) -> Rows:
     """Open the rows that a recipe names."""
     if spec.name is not None:
-        return BuiltIn(spec.name, say)
+        return ReadRows(spec.name, load_builtin(spec, say))
     if spec.path is not None:
         return _open_path(Path(spec.path), spec)
     if spec.openml is not None or spec.sklearn is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,31 +18,12 @@ MOST_NUMBERS = 10
 """So many numbers of a row are targets of their own; more are one target, an array."""
 
 
-@dataclass(frozen=True)
-class ArrayTarget:
-    """A target that was found in an array.
-
-    Attributes:
-        target: How it is read.
-        names: Its name, or those of several.
-        values: As ``Source.target``.
-        note: An assumption to report; empty if there is none.
-    """
-
-    target: Target
-    names: tuple[str, ...]
-    values: NDArray[Any]
-    note: str = ""
+ArrayTarget = tuple[Target, tuple[str, ...], NDArray[Any]]
+"""How a target is read, its name or those of several, and the values as ``Source.target``."""
 
 
 def find_array_target(
-    values: NDArray[Any],
-    name: str,
-    dataset: str,
-    task: Task | None,
-    hint: LossKind | None,
-    *,
-    has_steps: bool = False,
+    values: NDArray[Any], name: str, dataset: str, task: Task | None, hint: LossKind | None
 ) -> ArrayTarget:
     """Find the task of an array, and encode its values.
 
@@ -52,11 +32,7 @@ def find_array_target(
 
     Args:
         values: Of shape (n_rows, ...).
-        name: The array's name.
-        dataset: For messages.
-        task: The task that the recipe names.
         hint: What the recipe's loss requires; None for no recipe.
-        has_steps: Whether columns are the steps of a sequence, however few they are.
 
     Raises:
         DataError: The values do not suit the task.
@@ -71,42 +47,31 @@ def find_array_target(
     n_last = values.shape[-1]
     # Rows of two columns may be the two classes of a single unit.
     may_be_one_hot = task == "classification" or hint is not LossKind.BINARY or n_last == 2
-    has_steps &= values.ndim == 2
-    may_be_one_hot &= not has_steps
     if not wants_numbers and task != "multilabel" and may_be_one_hot and is_one_hot(values):
         names = tuple(map(str, range(n_last)))
-        note = f"{name} is one-hot: its {n_last} columns are taken as classes 0, 1, …"
         target = Target((), "classification", names, "integer", values.shape[1:-1])
-        return ArrayTarget(target, (name,), values.argmax(axis=-1), note)
+        return target, (name,), values.argmax(axis=-1)
     may_be_labels = hint is LossKind.BINARY or (hint is None and values.dtype.kind == "i")
     is_binary = values.dtype.kind == "b" or (may_be_labels and _are_two(values))
     wants_numbers &= values.dtype.kind != "b"
-    if task == "multilabel" or (is_binary and task is None and values.ndim == 2 and not has_steps):
+    if task == "multilabel" or (is_binary and task is None and values.ndim == 2):
         names = tuple(f"{name} {i}" for i in range(n_last))
-        target = Target((), "multilabel")
-        return ArrayTarget(target, names, _read_labels(values, name, dataset))
+        return Target((), "multilabel"), names, _read_labels(values, name, dataset)
     are_codes = hint is LossKind.INTEGERS and _are_whole(values)
     if not wants_numbers and (
         task == "classification" or are_codes or is_binary or not _is_number(values)
     ):
         return _find_classes(values, name, dataset, is_binary=is_binary)
-    if values.ndim == 2 and n_last <= MOST_NUMBERS and not has_steps:
+    if values.ndim == 2 and n_last <= MOST_NUMBERS:
         return _find_in_columns(values, name, dataset, task, hint)
     target = Target((), "regression", shape=values.shape[1:])
-    return ArrayTarget(target, (name,), _read_numbers(values, name, dataset))
+    return target, (name,), _read_numbers(values, name, dataset)
 
 
 def read_array_target(
     values: NDArray[Any], name: str, dataset: str, target: Target
 ) -> NDArray[Any]:
-    """Encode the values of a target that is known from training.
-
-    Args:
-        values: Of shape (n_rows, ...).
-
-    Raises:
-        DataError: They are not values of this target.
-    """
+    """Encode values, of shape (n_rows, ...), of a target that is known from training."""
     classes, n_names = target.class_names, len(target.columns)
     if classes and values.shape[-1:] == (len(classes),) and is_one_hot(values):
         values = values.argmax(axis=-1)
@@ -165,7 +130,7 @@ def _find_in_columns(
     """A class or a number for each row, or a few numbers, by the rules of a table's target."""
     cells = read_cells(values, name, dataset)
     target, encoded, _ = find_target(cells, task, hint, np.ones(len(values), bool))
-    return ArrayTarget(target, tuple(each.name for each in cells), encoded)
+    return target, tuple(each.name for each in cells), encoded
 
 
 def _find_classes(values: NDArray[Any], name: str, dataset: str, *, is_binary: bool) -> ArrayTarget:
@@ -189,7 +154,7 @@ def _find_classes(values: NDArray[Any], name: str, dataset: str, *, is_binary: b
         raise DataError(dataset, [f"{problem}(received: {len(names):,})."])
     class_type: ClassType = "integer" if all(each.isdecimal() for each in names) else "text"
     target = Target((), "classification", names, class_type, values.shape[1:])
-    return ArrayTarget(target, (name,), encoded)
+    return target, (name,), encoded
 
 
 def _read_labels(values: NDArray[Any], name: str, dataset: str) -> NDArray[np.float32]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import mmap
-import struct
-import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,22 +12,22 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import DataError, InputError, raise_problems
+from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.memory import find_free_memory
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.array_target import find_array_target, read_array_target, read_finite
 from kerasrecipes.rows.cells import Cells
-from kerasrecipes.rows.dataset import PARTS, Source, Weights, check_keys
-from kerasrecipes.rows.disk import DiskRows, are_on_disk, count_rows_of
+from kerasrecipes.rows.dataset import PARTS, Piece, Rows, Schema, Source, Weights, check_keys
+from kerasrecipes.rows.disk import count_rows_of
 from kerasrecipes.rows.files import TableFile, find_files
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, NO_ROWS
+from kerasrecipes.rows.files.frames import read_frame
 from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
 from kerasrecipes.rows.roles import add_roles
-from kerasrecipes.rows.rows import Piece, Rows, Schema
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.target import make_cells, read_weights
-from kerasrecipes.rows.words import ask_meant, list_some
+from kerasrecipes.rows.words import list_some
 
 _ERRORS = (*ARCHIVE_ERRORS, MemoryError, TypeError, SyntaxError, TokenError, AttributeError)
 """Exceptions of NumPy for a damaged header or member."""
@@ -48,15 +44,8 @@ class Arrays(Rows):
 
     A .npz file contains x and y (or inputs, data, features, images; target, targets, label,
     labels), or x_train, y_train, x_val, y_val, x_test and y_test, or equally long columns. A .npy
-    file contains rows of columns named "0", "1", …, or a structured array.
-
-    Args:
-        arrays: By name; the only one of a .npy file or from memory is named "".
-        name: For messages.
-        origin: Where they came from, in words.
+    file contains rows of columns named "0", "1", …, or a structured array; its name is "".
     """
-
-    has_steps = False  # whether the columns of a target are steps of a sequence, however few
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], name: str, origin: str) -> None:
         self._arrays = {key: np.atleast_1d(array) for key, array in arrays.items()}
@@ -85,58 +74,37 @@ class Arrays(Rows):
         """Read inputs and target, or the table of which the arrays are the columns."""
         if self.are_columns:
             return self.as_table().load(spec, hint)
-        if isinstance(spec.target, list):
-            problem = f"target: arrays have one target (received: {', '.join(spec.target)}). Save "
-            raise DataError(self.name, [f"{problem}its numbers as the columns of one array."])
-        x, y = self._find_roles(spec.target)
-        named = spec.roles | {"sample_weight": spec.sample_weight}
-        wrong = [key for key, name in named.items() if name == y]
-        problems = [f"{key}: '{y}' is the target. Remove it from {key}." for key in wrong]
-        raise_problems(self.name, problems)
-        own = self._find_parts(x, y)
-        pairs = [*own.values()]
-        self._check_pairs(pairs)
-        weights = {part: self._read_weights(spec, name, part) for part, (name, _) in own.items()}
-        inputs = [self._take_inputs(name) for name, _ in pairs]
-        if are_on_disk(inputs[0]) and x == y:
-            problem = "stream: inputs that are the target, too, cannot stay on disk. Remove stream."
-            raise DataError(self.name, [problem])
+        pairs = self._find_pairs(spec)
+        x, y, _ = pairs["train"]
+        for key, name in (spec.roles | {"sample_weight": spec.sample_weight}).items():
+            if name == y:
+                raise DataError(self.name, [f"{key}: '{y}' is the target. Remove it from {key}."])
+        arrays = [self._check_inputs(name) for name, *_ in pairs.values()]
+        inputs = [read_finite(array, "", self.name) for array in arrays]
         if len({array.dtype for array in inputs}) > 1:  # pixels, and numbers of another kind
             inputs = [array.astype(np.float32) for array in inputs]
         check_keys(spec, self.name, "arrays", f"arrays of shape {inputs[0].shape[1:]}")
+        values = np.concatenate([self._arrays[name] for _, name, _ in pairs.values()])
+        task = spec.task
         if x == y:  # an autoencoder
-            found = find_array_target(np.concatenate(inputs), y, self.name, "regression", hint)
-        else:
-            values = np.concatenate([self._arrays[name] for _, name in pairs])
-            found = find_array_target(
-                values, y, self.name, spec.task, hint, has_steps=self.has_steps
-            )
-        target = found.target
-        warnings: tuple[str, ...] = (found.note,) if found.note else ()
+            values, task = np.concatenate(inputs), "regression"
+        target, names, values = find_array_target(values, y, self.name, task, hint)
+        has_weights = any(weight for *_, weight in pairs.values())
+        weights = [self._read_weights(name, weight) if has_weights else None
+                   for name, _, weight in pairs.values()]  # fmt: skip
+        used = {name for several in pairs.values() for name in several} | {*spec.roles.values()}
+        unused = [name for name in self._arrays if name not in used]
+        note = f"arrays not used: {list_some(unused)}. Parts are x_val, y_val, x_test, …"
         ends = np.cumsum([len(array) for array in inputs])
-        lacking = [part for part, array in weights.items() if array is None]
-        if "train" in lacking and spec.sample_weight:
-            problem = f"sample_weight: no array '{spec.sample_weight}'."
-            raise DataError(self.name, [f"{problem} The arrays: {self._describe_arrays()}."])
-        if 0 < len(lacking) < len(own):
-            warnings += (f"{WEIGHTS}: each row of the {list_some(lacking)} part counts 1.",)
-            n_rows = {part: len(self._arrays[y]) for part, (_, y) in own.items()}
-            weights |= {part: np.ones(n_rows[part], np.float32) for part in lacking}
-        parts = zip(inputs, np.split(found.values, ends[:-1]), weights.values(), strict=True)
-        used = {name for pair in pairs for name in pair} | {*spec.roles.values()}
-        used |= {str(self._find_array(spec.sample_weight or WEIGHTS, part)) for part in own}
-        if unused := [name for name in self._arrays if name not in used]:
-            warnings += (
-                f"arrays not used: {list_some(unused)}. Parts are x_val, y_val, x_test, …",
-            )
+        parts = zip(inputs, np.split(values, ends[:-1]), weights, strict=True)
         roles = {key: self._take_role(key, name, x) for key, name in spec.roles.items()}
         source = Source.join(
-            dict(zip(own, parts, strict=True)),
+            dict(zip(pairs, parts, strict=True)),
             task=target.task,
-            target_names=found.names,
+            target_names=names,
             class_names=target.class_names,
             origin=self._origin,
-            warnings=warnings,
+            warnings=(note,) if unused else (),
             class_type=target.class_type,
         )
         return add_roles(source, roles, spec, np.ones(len(source.target), dtype=bool))
@@ -148,10 +116,6 @@ class Arrays(Rows):
             table = Table.hold(self._name_columns(schema), self.name, self._origin)
             yield from table.iterate(schema, ids, with_target=with_target)
             return
-        if ids:
-            raise InputError(
-                f"--id names columns of a table, and this run takes {schema.takes}. Remove it."
-            )
         name, values, weights = self._name_inputs(), None, None
         if with_target:
             name, values, weights = self._read_pair(schema)
@@ -166,75 +130,55 @@ class Arrays(Rows):
 
     def _name_inputs(self) -> str:
         """The only array, or the one with inputs; a test part's is preferred."""
-        only = next(iter(self._arrays)) if len(self._arrays) == 1 else None
-        name = self._find_key(("x_test", *INPUTS)) if only is None else only
+        if len(self._arrays) == 1:
+            return next(iter(self._arrays))
+        name = self._find_key(("x_test", *INPUTS))
         if name is None:
-            raise DataError(self.name, [self._describe_roles("inputs", INPUTS)])
+            raise DataError(self.name, [self._describe_roles()])
         return name
 
     def _read_pair(self, schema: Schema) -> tuple[str, NDArray[Any], Weights | None]:
         """The inputs' name, the target's values as training read them, and the rows' weights."""
-        is_own_target = str(schema.spec.target).lower() in INPUTS  # an autoencoder
-        if "" in self._arrays and not is_own_target:
-            problem = (
-                f"this run takes {schema.takes}, with answers (received: {self.name}). Give an "
-                ".npz file of inputs and target."
-            )
-            raise DataError(self.name, [problem])
-        if is_own_target:
+        spec, weight = schema.spec, None
+        if str(spec.target).lower() in INPUTS:  # an autoencoder
             x = y = self._name_inputs()
+            part = "test" if x.lower() == "x_test" else "train"
+            weight = self._find_array(spec.sample_weight or WEIGHTS, part)
         else:
-            named = schema.spec.target if schema.spec.target in self._arrays else None
-            if named:
-                x, y = self._find_roles(str(named))
-                x, y = self._find_parts(x, y).get("test", (x, y))
-            else:
-                x, y = self._find_roles(None, is_test=True)
-        self._check_pairs([(x, y)])
+            is_named = spec.target in self._arrays
+            spec = spec if is_named else spec.model_copy(update={"target": None})
+            pairs = self._find_pairs(spec, is_test=True)
+            x, y, weight = pairs.get("test", pairs["train"])
         values = read_array_target(self._arrays[y], y, self.name, schema.target)
-        part = "test" if x.lower() == "x_test" else "train"
-        return x, values, self._read_weights(schema.spec, x, part)
+        return x, values, None if weight is None else self._read_weights(x, weight)
 
-    def _find_roles(self, target: str | None, *, is_test: bool = False) -> tuple[str, str]:
-        """The names of the arrays of the inputs and the target.
+    def _find_pairs(
+        self, spec: DatasetSpec, *, is_test: bool = False
+    ) -> dict[str, tuple[str, str, str | None]]:
+        """Inputs, target and weights of the training part, and of parts such as x_val and y_val.
 
         Args:
-            target: The target, where the recipe names it.
-            is_test: Whether those of a test part are preferred.
+            spec: The recipe's ``dataset``.
+            is_test: Whether rows may be those of a test part alone, and others are not read.
         """
-        problems = []
-        y = target if target in self._arrays else None
+        target, weight = spec.target, spec.sample_weight or WEIGHTS
+        y = target if isinstance(target, str) and target in self._arrays else None
         if target is None:
-            y = self._find_key(["y_test", *TARGETS] if is_test else TARGETS)
-        x = self._find_key(["x_test", *INPUTS] if is_test else INPUTS, y)
+            y = self._find_key([*TARGETS, "y_test"] if is_test else TARGETS)
+        x = self._find_key([*INPUTS, "x_test"] if is_test else INPUTS, y)
         if y is not None and y.lower() in INPUTS:  # an autoencoder
             x = y
-        if x is None and y is not None:
-            n_rows = len(self._arrays[y])
-            others = [name for name, array in self._arrays.items()
-                      if name != y and array.ndim > 1 and len(array) == n_rows]  # fmt: skip
-            x = others[0] if len(others) == 1 else None
-        if x is None:
-            problems.append(self._describe_roles("inputs", INPUTS))
-        if y is None and target:
-            meant = ask_meant(target, self._arrays)
-            problems.append(
-                f"target: no array '{target}'.{meant} The arrays: {self._describe_arrays()}."
-            )
-        elif y is None:
-            problems.append(self._describe_roles("the target", TARGETS))
         if x is None or y is None:
-            raise DataError(self.name, problems)
-        return x, y
-
-    def _find_parts(self, x: str, y: str) -> dict[str, tuple[str, str]]:
-        """Inputs and target of the parts that the file brings, such as x_val and y_val."""
-        found = {"train": (x, y)}
-        for part in ("validation", "test"):
+            raise DataError(self.name, [self._describe_roles(target)])
+        own = "test" if x.lower() == "x_test" else "train"
+        named = None if is_test else spec.sample_weight
+        pairs = {"train": (x, y, self._find_array(weight, own) or named)}
+        for part in ("test",) if is_test else ("validation", "test"):
             own_x, own_y = (self._find_array(name, part) for name in (x, y))
             if own_x and own_y:
-                found[part] = own_x, own_y
-        return found
+                pairs[part] = own_x, own_y, self._find_array(weight, part)
+        self._check_pairs([(x, y) for x, y, _ in pairs.values()])
+        return pairs
 
     def _find_array(self, name: str, part: str) -> str | None:
         """An array of a part, such as x_val; of the training part also x."""
@@ -242,22 +186,17 @@ class Arrays(Rows):
         plain = [stem] if part == "train" else []
         return self._find_key([*plain, *(f"{stem}_{ending}" for ending in PARTS[part])])
 
-    def _read_weights(self, spec: DatasetSpec, x: str, part: str) -> Weights | None:
-        name, n_rows = self._find_array(spec.sample_weight or WEIGHTS, part), len(self._arrays[x])
-        if name is None:
-            return None
-        if self._arrays[name].shape != (n_rows,):
-            rule = f"{name} must have a number for each of {x}'s {n_rows:,} rows"
-            received = f"(received: shape {self._arrays[name].shape})"
-            raise DataError(self.name, [f"sample_weight: {rule} {received}. Save it again."])
-        return read_weights(make_cells(self._arrays[name], self.name, name))
+    def _read_weights(self, x: str, weight: str | None) -> Weights | None:
+        """The weights of a part; rows count 1 each where only other parts have weights."""
+        if weight is None:
+            return np.ones(len(self._arrays[x]), np.float32)
+        return read_weights(self._take_role("sample_weight", weight, x))
 
     def _take_role(self, key: str, name: str, x: str) -> Cells:
-        """The values of a role for the rows of x; parts that the file brings have none."""
+        """The values of a role for the rows of x."""
         shape = (len(self._arrays[x]),)
         if name not in self._arrays or self._arrays[name].shape != shape:
-            meant = "" if name in self._arrays else ask_meant(name, self._arrays)
-            problem = f"{key}: no array '{name}' of shape {shape}.{meant}"
+            problem = f"{key}: no array '{name}' of shape {shape}."
             raise DataError(self.name, [f"{problem} The arrays: {self._describe_arrays()}."])
         return make_cells(self._arrays[name], self.name, name)
 
@@ -283,21 +222,6 @@ class Arrays(Rows):
                 problems.append(f"{' and '.join(names)} must have rows of one shape.")
         raise_problems(self.name, problems)
 
-    def _take_inputs(self, name: str) -> Any:
-        """Pixels stay bytes; all else becomes finite float32, on a disk when it is read."""
-        array = self._check_inputs(name)
-        if not isinstance(array, np.memmap):
-            return read_finite(array, "", self.name)
-        mapping: Any = array.base
-
-        def read(rows: NDArray[np.int64]) -> NDArray[Any]:
-            values = read_finite(np.asarray(array[rows]), "", self.name, rows)
-            mapping.madvise(mmap.MADV_DONTNEED)  # pages that were read are no memory of ours
-            return values
-
-        dtype = np.uint8 if array.dtype == np.uint8 else np.float32
-        return DiskRows(read, array.shape, dtype)
-
     def _check_inputs(self, name: str) -> NDArray[Any]:
         array = self._arrays[name]
         if array.dtype.kind not in "biuf" or array.ndim < 2:
@@ -311,52 +235,36 @@ class Arrays(Rows):
 
     def _fit_shape(self, schema: Schema, inputs: NDArray[Any]) -> NDArray[Any]:
         """Inputs in the shape that the model takes; a channel of one makes no difference."""
-        problem = ""
         if _leave_out_channel(inputs.shape[1:]) != _leave_out_channel(schema.shape):
-            hint = " This is one row: write array[None]." if inputs.shape == schema.shape else ""
-            received = inputs.shape[1:]
-            problem = f"the model takes rows of shape {schema.shape} (received: {received}).{hint}"
-        elif not len(inputs):
-            problem = NO_ROWS
-        if problem:
-            raise DataError(self.name, [problem])
+            rule = f"the model takes rows of shape {schema.shape}"
+            raise DataError(self.name, [f"{rule} (received: {inputs.shape[1:]})."])
+        if not len(inputs):
+            raise DataError(self.name, [NO_ROWS])
         return inputs.reshape(len(inputs), *schema.shape)
 
     def _make_table(self) -> pa.Table:
         """The arrays as columns; those of a plain array of rows are named by their places."""
-        arrays, problems = self._arrays, []
-        if (rows := arrays.get("")) is not None and rows.dtype.names:
-            arrays = {name: rows[name] for name in rows.dtype.names}
-        elif rows is not None and rows.ndim == 2:
-            arrays = {str(i): column for i, column in enumerate(rows.T)}
-        elif rows is not None:
-            problems.append(
-                "an array must contain rows of columns, of shape (rows, columns) (received: shape "
-                f"{rows.shape} of {rows.dtype}). Give such rows. To train, save inputs and target "
-                "in one file: numpy.savez(path, x=…, y=…)."
+        import pandas as pd
+
+        rows = self._arrays.get("")
+        try:
+            if rows is None:
+                columns = {name: np.char.decode(array) if array.dtype.kind == "S" else array
+                           for name, array in self._arrays.items()}  # fmt: skip
+                frame = pd.DataFrame(columns)
+            else:
+                frame = pd.DataFrame(rows)
+        except ValueError:  # other shapes, unequal lengths, or bytes that are no text
+            frame = pd.DataFrame()
+        is_list = rows is not None and rows.ndim == 1 and not rows.dtype.names
+        if is_list or not frame.shape[1]:
+            problem = (
+                "arrays must be columns, of shape (rows,) and equally long, or one array of shape "
+                f"(rows, columns) (received: {self._describe_arrays()}). To train on inputs of "
+                "other shapes, save them with the target: numpy.savez(path, x=…, y=…)."
             )
-        elif not self.are_columns:
-            problems.append(
-                "the arrays must be columns, of shape (rows,) and equally long (received: "
-                f"{self._describe_arrays()}). Save one for each column that the model was trained "
-                "on."
-            )
-        columns = {}
-        for name, array in arrays.items() if not problems else ():
-            try:
-                if array.dtype.kind == "S":
-                    array = np.char.decode(array)
-                if array.dtype.kind == "O":  # Each column may have a type of its own.
-                    columns[name] = pa.array(array.tolist())
-                else:
-                    native = array.dtype.newbyteorder("=")
-                    columns[name] = pa.array(np.ascontiguousarray(array, native))
-            except (pa.ArrowException, UnicodeDecodeError) as error:
-                problems.append(f"array '{name}' of {array.dtype} cannot be a column: {error}.")
-        if not columns and not problems:
-            problems.append("the array has no columns. Give it at least two.")
-        raise_problems(self.name, problems)
-        return pa.table(columns)
+            raise DataError(self.name, [problem])
+        return read_frame(frame)
 
     def _name_columns(self, schema: Schema) -> pa.Table:
         """Columns by name; nameless ones are those of training, in its order."""
@@ -372,14 +280,17 @@ class Arrays(Rows):
             raise DataError(self.name, [problem])
         return table.rename_columns(names)
 
-    def _describe_roles(self, what: str, choices: Sequence[str]) -> str:
+    def _describe_roles(self, target: Any = None) -> str:
         return (
-            f"an array must contain {what}: {', '.join(choices)} (received: "
-            f"{self._describe_arrays()}). Rename one when it is saved: numpy.savez(path, x=…, y=…)."
+            f"{'target: ' if target else ''}the file must contain inputs ({', '.join(INPUTS)}) and "
+            f"the target ({target or ', '.join(TARGETS)}; received: {self._describe_arrays()}). "
+            "Rename one when it is saved: numpy.savez(path, x=…, y=…)."
         )
 
     def _describe_arrays(self) -> str:
-        return ", ".join(f"{name} of shape {array.shape}" for name, array in self._arrays.items())
+        return ", ".join(
+            f"{name or 'an array'} of shape {array.shape}" for name, array in self._arrays.items()
+        )
 
 
 class _MappedColumns(TableFile):
@@ -406,78 +317,37 @@ def load_arrays(file: Path, stream: bool | None = False) -> Arrays:
     """Load the arrays of a .npz or .npy file.
 
     Args:
-        stream: Whether their values stay on disk, which a compressed .npz file does not allow;
-            None means that they do if memory has no room for them.
+        stream: Whether those of a .npy file stay on disk; None means that they do if memory has no
+            room for them.
 
     Raises:
         DataError: The file cannot be read.
     """
     find_files(str(file))
-    arrays, name = {}, ""
+    if not read_start(file).startswith((b"\x93NUMPY", b"PK")):
+        what = describe_format(file) or "no array by its first bytes. Write it with numpy.save."
+        raise DataError(file.name, [f"path: {file} is {what}"])
     # Parts are copies, and float64 becomes float32.
     maps = stream or (stream is None and 2 * file.stat().st_size > find_free_memory())
     try:
-        if not read_start(file).startswith((b"\x93NUMPY", b"PK")):
-            what = describe_format(file) or "no array by its first bytes. Write it with numpy.save."
-            raise DataError(file.name, [f"path: {file} is {what}"])
-        with file.open("rb") as opened:
-            is_array = opened.read(1) == b"\x93"
-            opened.seek(0)
-            if is_array and maps:
-                return Arrays({"": np.load(file, mmap_mode="r")}, file.name, str(file))
-            loaded = np.load(opened, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return Arrays({"": loaded}, file.name, str(file))
+        loaded = np.load(file, mmap_mode="r" if maps else None, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return Arrays({"": loaded}, file.name, str(file))
+        with loaded:
             check_archive(loaded.zip, file.stat().st_size, file.name)
-            for name in loaded.files:
-                array = _map_member(loaded.zip, name, file) if maps else None
-                if array is None and stream and name.lower() in INPUTS:
-                    problem = (
-                        f"stream: {name} is compressed, and cannot stay on disk. Write it with "
-                        "numpy.savez, or remove stream."
-                    )
-                    raise DataError(file.name, [problem])
-                array = loaded[name] if array is None else array
-                if not isinstance(array, np.ndarray):
-                    raise ValueError(f"'{name}' is no array")
-                arrays[name] = array
+            arrays = {name: loaded[name] for name in loaded.files}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise ValueError(f"'{name}' is no array")
     except _ERRORS as error:
         reason = (str(error) or type(error).__name__).rstrip(".")
         if isinstance(error, TypeError | SyntaxError | TokenError) or "malformed" in reason:
             reason = "its header is damaged"
-        problem = f"path: {file} cannot be read: {reason}. Write it again."
-        if "allow_pickle=False" in str(error) or "pickled" in str(error):
-            which = f"array '{name}' " if name else "it "
-            problem = (
-                f"path: {which}contains Python objects, which are not loaded, as they can run "
-                "code. Save numbers or texts: numpy.asarray(…, dtype='float32') or dtype='str'; "
-                "lists of unequal lengths: keras.utils.pad_sequences(…)."
-            )
-        raise DataError(file.name, [problem]) from error
+        remedy = "Write it again, with numbers or texts instead of Python objects."
+        raise DataError(file.name, [f"path: {file} cannot be read: {reason}. {remedy}"]) from error
     if not arrays:
         raise DataError(file.name, [f"path: {file} contains no arrays. Save x and y in it."])
     return Arrays(arrays, file.name, str(file))
-
-
-def _map_member(archive: zipfile.ZipFile, name: str, file: Path) -> NDArray[Any] | None:
-    """Map an array of a .npz file into memory; None if it is compressed or not plain."""
-    member = archive.getinfo(f"{name}.npy")
-    if member.compress_type != zipfile.ZIP_STORED:
-        return None
-    with archive.open(member) as opened:
-        version = np.lib.format.read_magic(opened)
-        if version != (1, 0):
-            return None
-        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(opened)
-        header_bytes = opened.tell()
-    if dtype.hasobject or not math.prod(shape) or len(shape) < 2:
-        return None
-    with file.open("rb") as opened:
-        opened.seek(member.header_offset + 26)
-        lengths = struct.unpack("<HH", opened.read(4))  # of the name and of the extra field
-    start = member.header_offset + 30 + sum(lengths) + header_bytes
-    order: Any = "F" if is_fortran else "C"
-    return np.memmap(file, dtype, "r", start, shape, order)
 
 
 def _leave_out_channel(shape: tuple[int, ...]) -> tuple[int, ...]:

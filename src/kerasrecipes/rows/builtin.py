@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,23 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasrecipes.backend import import_keras
-from kerasrecipes.errors import DataError, InputError, raise_problems
+from kerasrecipes.errors import raise_problems
 from kerasrecipes.recipe.dataset_rules import ID_KEYS
-from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.arrays import Arrays
 from kerasrecipes.rows.cells import Notation
 from kerasrecipes.rows.columns import find_columns
 from kerasrecipes.rows.dataset import Source, check_keys
-from kerasrecipes.rows.downloads import (
-    Say,
-    downloading,
-    find_homes,
-    name_stand_in,
-    say_nothing,
-)
-from kerasrecipes.rows.fashion_mnist import Arrays, load_fashion_mnist
+from kerasrecipes.rows.downloads import Say, downloading, find_homes, say_nothing
+from kerasrecipes.rows.fashion_mnist import Pair, load_fashion_mnist
 from kerasrecipes.rows.loaded_table import LoadedTable
-from kerasrecipes.rows.rows import Piece, Rows, Schema
 
 BOSTON_COLUMNS = (
     "CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B", "LSTAT",
@@ -67,51 +60,33 @@ CIFAR100_CLASSES = (
 )  # fmt: skip
 
 
-class BuiltIn(Rows):
-    """A built-in data set.
+def load_builtin(spec: DatasetSpec, say: Say = say_nothing) -> Source:
+    """Read every row of a built-in data set; of a table, the columns that the recipe uses.
 
-    Args:
-        name: The data set's name.
-        say: Takes lines about what is being downloaded.
+    Tables come as float32 columns of shape (n_samples,) by name, images as uint8 arrays of
+    shape (n_samples, height, width[, channels]) in 0 to 255 (digits: 0 to 16), and texts as
+    int32 word ids of shape (n_samples, maxlen).
+
+    Raises:
+        DataUnavailable: The data set is not on this machine and could not be downloaded.
+        DataError: The recipe names columns that are not there, or keys that do not apply.
     """
-
-    def __init__(self, name: str, say: Say = say_nothing) -> None:
-        self.name, self._say = name, say
-
-    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
-        """Read every row; of a table, ``features`` and ``crosses`` are as the recipe has them.
-
-        Tables come as float32 columns of shape (n_samples,) by name, images as uint8 arrays of
-        shape (n_samples, height, width[, channels]) in 0 to 255 (digits: 0 to 16), and texts as
-        int32 word ids of shape (n_samples, maxlen).
-
-        Raises:
-            DataUnavailable: The data set is not on this machine and could not be downloaded.
-        """
-        arguments = spec.model_dump(include={*ID_KEYS}, exclude_none=True)
-        source = LOADERS[self.name](self._say, **arguments)
-        if not isinstance(source.inputs, dict):
-            shape = source.inputs.shape[1:]
-            check_keys(spec, self.name, "arrays", f"arrays of shape {shape}")
-            return _make_autoencoder(source) if spec.target else source
-        if spec.target:
-            problem = f"target: {spec.target} is for images; {self.name} is a table. Remove it."
-            raise DataError(self.name, [problem])
-        if not (spec.features or spec.crosses):
-            return source
+    name = str(spec.name)
+    source = LOADERS[name](say, **spec.model_dump(include={*ID_KEYS}, exclude_none=True))
+    if isinstance(source.inputs, dict):
         import pyarrow as pa
 
-        table = LoadedTable(pa.table(source.inputs), Notation(), self.name)
-        columns, left_out = find_columns(table, spec, ())
+        table = LoadedTable(pa.table(source.inputs), Notation(), name)
+        columns, left_out = find_columns(table, spec, [str(spec.target)] if spec.target else [])
         read = table.read_columns(columns)
-        raise_problems(self.name, read.problems)
+        raise_problems(name, read.problems)
         return replace(source, inputs=read.arrays, columns=columns, left_out=left_out)
-
-    def iterate(
-        self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
-    ) -> Iterator[Piece]:
-        """Built-in rows are scored by the run's own test part."""
-        raise InputError(f"{self.name} is a built-in data set. Give a file or rows instead.")
+    check_keys(spec, name, "arrays", f"arrays of shape {source.inputs.shape[1:]}")
+    if not spec.target:
+        return source
+    parts = {"train": source, **source.own_parts}  # of an autoencoder
+    arrays: Any = {f"x_{part}": rows.inputs for part, rows in parts.items()}
+    return Arrays(arrays, name, source.origin).load(spec)
 
 
 def _load_boston_housing(_: Say) -> Source:
@@ -138,7 +113,7 @@ def _load_sklearn_table(loader: str, target_name: str, _: Say, **arguments: Any)
 
 
 def _load_california_housing(say: Say) -> Source:
-    (X, y), _ = _download("california_housing", say, stand_in="diabetes", test_split=0.0)
+    (X, y), _ = _download("california_housing", say, test_split=0.0)
     origin = "downloaded through Keras, rows in its order"
     return _make_table(X, CALIFORNIA_COLUMNS, y, "median_house_value", "$", origin)
 
@@ -172,7 +147,7 @@ def _load_fashion_mnist(say: Say) -> Source:
 
 
 def _load_images(name: str, target_name: str, class_names: tuple[str, ...], say: Say) -> Source:
-    train, test = _download(name, say, stand_in="digits")
+    train, test = _download(name, say)
     return _make_arrays(train, test, target_name, class_names, "downloaded through Keras")
 
 
@@ -191,15 +166,15 @@ def _load_texts(
 
 
 def _make_arrays(
-    train: Arrays, test: Arrays | None, target_name: str, class_names: tuple[str, ...], origin: str
+    train: Pair, test: Pair | None, target_name: str, class_names: tuple[str, ...], origin: str
 ) -> Source:
-    parts = {
-        name: (np.ascontiguousarray(part[0]), part[1].reshape(-1).astype(np.int64))
-        for name, part in (("train", train), ("test", test))
-        if part
-    }
+    """Make a source of arrays and the class of each row."""
+    pairs = {"train": train} | ({"test": test} if test else {})
     return Source.join(
-        parts,
+        {
+            name: (np.ascontiguousarray(x), y.reshape(-1).astype(np.int64))
+            for name, (x, y) in pairs.items()
+        },
         task="classification",
         target_names=(target_name,),
         class_names=class_names,
@@ -208,24 +183,7 @@ def _make_arrays(
     )
 
 
-def _make_autoencoder(source: Source) -> Source:
-    """The same rows, with the inputs as target."""
-    parts = {
-        name: replace(part, target=np.asarray(part.inputs))
-        for name, part in source.own_parts.items()
-    }
-    return replace(
-        source,
-        target=np.asarray(source.inputs),
-        own_parts=parts,
-        task="regression",
-        target_names=("x_train",),
-        class_names=(),
-        class_type="text",
-    )
-
-
-def _download(name: str, say: Say, *, stand_in: str = "", **arguments: Any) -> Any:
+def _download(name: str, say: Say, **arguments: Any) -> Any:
     """Load through ``keras.datasets``, which checks the SHA-256 of the files."""
     import_keras()
     import keras
@@ -233,10 +191,7 @@ def _download(name: str, say: Say, *, stand_in: str = "", **arguments: Any) -> A
     cache = find_homes()[-1] / "datasets"
     say(f"{name}: loading through Keras, from {cache} or by download")
     source = f"Keras's cache {cache}, then download through Keras"
-    remedies = [
-        f"copy {cache} from a machine that has {name} in it (KERAS_HOME moves it)",
-        *([name_stand_in(f"dataset.name={stand_in}")] if stand_in else ()),
-    ]
+    remedies = [f"copy {cache} from a machine that has {name} in it (KERAS_HOME moves it)"]
     # Keras's downloads raise bare Exception, and print their progress.
     with (
         downloading(name, source, remedies, Exception),

@@ -8,12 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.keras_names import list_bases, list_names
-from kerasrecipes.recipe.names import to_snake_case
 from kerasrecipes.recipe.rules import (
     LossKind,
     OutputLayer,
@@ -24,24 +22,18 @@ from kerasrecipes.recipe.rules import (
     has_logits,
 )
 from kerasrecipes.recipe.suggest import suggest
-from kerasrecipes.rows.dataset import Dataset, Part
+from kerasrecipes.rows.dataset import Dataset, Part, Piece
 from kerasrecipes.rows.disk import DiskRows
 from kerasrecipes.rows.downloads import Say
 from kerasrecipes.rows.kinds import Column
-from kerasrecipes.rows.rows import Piece
 from kerasrecipes.rows.windows import Series
-from kerasrecipes.rows.words import list_some
+from kerasrecipes.rows.words import count, list_some
 
 _TAKE_IDS = ("Embedding", "Hashing", "IntegerLookup", "CategoryEncoding")
 _SIZES = {"Embedding": "input_dim", "CategoryEncoding": "num_tokens"}
 _ANY_RANK = ("Rescaling", "Normalization", "BatchNormalization", "GaussianNoise", "Dropout")
 _SCALED = ("float_normalized", "float_rescaled", "float_discretized")
 _CHANCE_ACTIVATIONS = ("softmax", "sigmoid")
-_RANGES = {"sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1)} | dict.fromkeys(
-    ("exponential", "relu", "relu6", "softplus"), (0, np.inf)
-)
-"""The least and largest numbers that activations give."""
-_OF_CLASSES = "^acc$|accuracy|^auc|^f1_|^fbeta|^precision|^recall"
 _NEED_UNITS = {
     *("hinge", "mean_absolute_percentage_error", "mean_squared_logarithmic_error", "poisson"),
     "squared_hinge",
@@ -56,17 +48,15 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
         RecipeError: With every problem, each at its line of the recipe.
     """
     output, kind = find_output_layer(recipe.layers), find_loss_kind(recipe.loss)
-    checks = {"classification": _check_classes, "multilabel": _check_labels}
-    check = checks.get(dataset.task, _check_numbers)
-    found = [*check(dataset, output, kind, recipe.loss.name)]
-    if recipe.dataset.standardize_target and dataset.task != "regression":
-        message = f"{dataset.name}'s target is a class, not a number. Remove standardize_target."
-        found.append((("dataset", "standardize_target"), message))
-    elif recipe.dataset.standardize_target and kind is LossKind.BINARY:
-        message = f"{recipe.loss.name} needs numbers from 0 to 1. Remove standardize_target."
-        found.append((("dataset", "standardize_target"), message))
-    elif recipe.dataset.standardize_target and find_loss_name(recipe.loss) in _NEED_UNITS:
-        message = f"{recipe.loss.name} needs numbers in their own units. Remove standardize_target."
+    check = _check_numbers if dataset.task == "regression" else _check_classes
+    found = [*check(recipe, dataset, output, kind)]
+    needs_units = kind is LossKind.BINARY or find_loss_name(recipe.loss) in _NEED_UNITS
+    needs_units |= output is not None and output.activation in _CHANCE_ACTIVATIONS
+    if recipe.dataset.standardize_target and (dataset.task != "regression" or needs_units):
+        message = (
+            "standardize_target is for numbers, and for losses and outputs that do not depend on "
+            f"where 0 is (received: {dataset.task} with {recipe.loss.name}). Remove it."
+        )
         found.append((("dataset", "standardize_target"), message))
     found += _check_class_weight(recipe, dataset)
     found += _check_answers(recipe, dataset, output)
@@ -94,12 +84,10 @@ def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Iterator[tuple[Key
     texts = [column for column in columns if column.kind == "text"]
     for i, layer in enumerate(recipe.layers):
         if layer.name == "TextVectorization" and (i or not texts or len(columns) > 1):
-            received = list_some([f"{column.name}: {column.feature}" for column in columns])
             yield (
                 ("layers", i, layer.name),
-                "TextVectorization is the first layer, and takes the text of a table's only column "
-                f"(received: {received or 'an array'}). Leave the other columns out "
-                "with drop; to use text beside them, write features: {NAME: text} instead.",
+                "TextVectorization is the first layer, and takes the text of a table's only "
+                "column. To use text beside other columns, write features: {NAME: text} instead.",
             )
     first = find_first_layer(recipe.layers)
     if not texts or not first:
@@ -129,20 +117,13 @@ def check_ids(
 
     Keras casts fractions to whole numbers, takes negative ids from the end, and leaves out ids
     that CategoryEncoding does not have, without an error.
-
-    Args:
-        parts: Rows.
-        columns: A table's columns; empty for arrays.
     """
     first = find_first_layer(recipe.layers)
-    if not first or not takes_ids(recipe):
-        return
+    if not first or not takes_ids(recipe) or any(column.kind == "text" for column in columns):
+        return  # of text, see _check_text
     i, layer = first
     path = ("layers", i, layer.name)
-    if any(column.kind == "text" for column in columns):
-        return  # see _check_text
-    changed = [column.name for column in columns if column.feature != "float"]
-    if changed:
+    if changed := [column.name for column in columns if column.feature != "float"]:
         yield (
             path,
             f"{layer.name} takes ids, which are whole numbers, and {list_some(changed)} would be "
@@ -150,41 +131,28 @@ def check_ids(
         )
         return
     size = _SIZES.get(layer.name, "")
+    n_ids = layer.arguments.get(size)
+    most = n_ids - 1 if isinstance(n_ids, int) else np.inf
     for part in parts:
-        by_name = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
+        by_name: Any = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
         for name, values in by_name.items():
             values = np.asarray(values)
-            wrong, message = _check_id_values(values, layer, size)
-            if message:
-                received = f"(received: {wrong:g})"
-                if not isinstance(part.inputs, Series):
-                    row = part.rows[np.argwhere(values == wrong)[0][0]]
-                    received = f"(received: {wrong:g} in row {row})"
-                yield path, f"{f'{name}: ' if name else ''}{message} {received}."
-                return
-
-
-def _check_id_values(
-    values: NDArray[np.generic], component: Component, size: str
-) -> tuple[Any, str]:
-    """A value that is no id, and the rule that it breaks; the rule is empty without one.
-
-    Args:
-        size: The argument that is the number of ids.
-    """
-    layer, n_ids = component.name, component.arguments.get(size)
-    if values.dtype.kind not in "fiu" or not values.size:
-        return None, ""
-    if values.dtype.kind == "f" and not (values == np.floor(values)).all():
-        wrong = values[values != np.floor(values)][0]
-        return wrong, f"{layer} takes ids, which are whole numbers"
-    if values.min() < 0:
-        return values.min(), f"{layer} takes ids, which are not negative"
-    if isinstance(n_ids, int) and values.max() >= n_ids:
-        largest = values.max()
-        rule = f"{layer} has {size} {n_ids}, for ids from 0 to {n_ids - 1}"
-        return largest, f"{rule}. Write {size}: {int(largest) + 1}"
-    return None, ""
+            if not values.size or values.dtype.kind not in "fiu":
+                continue
+            is_wrong = (values < 0) | (values > most)
+            if values.dtype.kind == "f":
+                is_wrong |= values != np.floor(values)
+            if not is_wrong.any():
+                continue
+            place, largest = np.argwhere(is_wrong)[0], values.max()
+            where = "" if isinstance(part.inputs, Series) else f" in row {part.rows[place[0]]}"
+            ids = "whole numbers from 0 " + ("on" if most == np.inf else f"to {most}")
+            message = f"{layer.name} takes ids, which are {ids} "
+            message += f"(received: {values[tuple(place)]:g}{where})."
+            if most < largest < np.inf:
+                message += f" Write {size}: {int(largest) + 1}."
+            yield path, f"{name}: {message}" if name else message
+            return
 
 
 def add_channel(recipe: Recipe, dataset: Dataset, say: Say) -> Dataset:
@@ -223,8 +191,6 @@ def _add_axis(images: Any) -> Any:
 
 def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
     """Find settings that are valid together but probably a mistake."""
-    if dataset.task == "regression":
-        yield from _doubt_numbers(recipe, dataset)
     first = find_first_layer(recipe.layers)
     scaled = [column.name for column in dataset.columns if column.feature in _SCALED]
     if first and first[1].name in ("Rescaling", "Normalization") and scaled:
@@ -241,38 +207,6 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
             f"layers: {layer.name} takes height × width × channels, and rows have the shape "
             f"{shape}. If channels come first, save the images as np.moveaxis(x, 1, -1)."
         )
-    is_masked = any(layer.arguments.get("mask_zero") for layer in recipe.layers)
-    averages = any(layer.name == "GlobalAveragePooling1D" for layer in recipe.layers)
-    if is_masked and averages and any(column.kind == "text" for column in dataset.columns):
-        yield (
-            "layers: GlobalAveragePooling1D divides by the number of words, which gives NaN for a "
-            "text without any, such as '...'. Remove mask_zero."
-        )
-
-
-def _doubt_numbers(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
-    """Outputs that cannot reach a target of numbers, and metrics that compare classes."""
-    output, name = find_output_layer(recipe.layers), dataset.target_name
-    low, high = _find_range(dataset)
-    activation = output.activation if output else None
-    least, most = _RANGES.get(activation or "", (-np.inf, np.inf))
-    is_out, has = low < least or high > most, f"{name} goes from {low:g} to {high:g}"
-    if recipe.dataset.standardize_target:
-        is_out, has = np.isfinite(least), f"{name} is standardised to mean 0"
-    elif activation in _CHANCE_ACTIVATIONS:
-        is_out = False  # refused, or pixels
-    if is_out:
-        yield f"layers: {activation} gives numbers from {least} to {most}, and {has}. Remove it."
-    is_hinge = "hinge" in find_loss_name(recipe.loss)
-    if find_loss_kind(recipe.loss) is not LossKind.NUMBERS or not (is_hinge or low < 0 or high > 1):
-        return
-    for i, metric in enumerate(recipe.metrics):
-        is_apt = is_hinge and low == 0 and metric.arguments.get("threshold") == 0
-        if not is_apt and re.search(_OF_CLASSES, to_snake_case(metric.name)):
-            remedy = (
-                "Write 0 for −1, and BinaryAccuracy: {threshold: 0}" if is_hinge else "Remove it"
-            )
-            yield f"metrics[{i}]: {metric.name} compares classes, and {name} is a number. {remedy}."
 
 
 def _check_class_weight(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:
@@ -294,28 +228,30 @@ def _check_answers(
     """Check that threshold and calibrate have probabilities and validation rows."""
     activation = output.activation if output and not has_logits(recipe.loss) else None
     are_chances = activation in (None, *_CHANCE_ACTIVATIONS) and not dataset.target_shape
-    is_multilabel = dataset.task == "multilabel"
-    is_binary = is_multilabel or dataset.n_classes == 2
-    is_class = is_multilabel or dataset.n_classes > 0
-    for key, value, fits, what in (
-        ("threshold", recipe.threshold, is_binary, "two classes"),
-        ("calibrate", recipe.calibrate, is_class, "classes"),
-    ):
-        if value is not None and not (fits and are_chances):
-            rule = f"{key} needs a target of {what} or labels, and probabilities as outputs."
-            yield (key,), f"{rule} Remove {key}."
+    is_apt = are_chances and dataset.task != "regression"
+    for key, value in (("threshold", recipe.threshold), ("calibrate", recipe.calibrate)):
+        fits = is_apt and (key == "calibrate" or dataset.n_classes in (0, 2))
+        if value is not None and not fits:
+            rule = f"{key} needs classes (threshold: two) or labels, and probabilities as outputs."
+            yield (key,), f"{rule} Remove it."
         elif isinstance(value, dict | str) and "validation" not in dataset.parts:
             rule = f"{key} needs validation rows, and there are none."
             yield (key,), f"{rule} Set dataset.validation_split, such as 0.2."
 
 
 def _check_classes(
-    dataset: Dataset, output: OutputLayer | None, kind: LossKind, loss: str
+    recipe: Recipe, dataset: Dataset, output: OutputLayer | None, kind: LossKind
 ) -> Iterator[tuple[KeyPath, str]]:
-    n_classes, units = dataset.n_classes, output.units if output else None
-    if output is None or units is None or (dataset.target_shape and kind is LossKind.BINARY):
+    """Check loss and outputs for classes, or for labels."""
+    name, n_classes, loss = dataset.name, dataset.n_classes, recipe.loss.name
+    if not n_classes and kind is not LossKind.BINARY:
+        what = f"{list_some(dataset.target_names)} of {name} are labels, each 0 or 1"
+        yield ("loss",), f"{what} (received: loss={loss}). Use loss: binary_crossentropy."
+    if output is None or output.units is None or (dataset.target_shape and kind is LossKind.BINARY):
         return  # the built model shows the shape of its outputs
-    name, place = dataset.name, (*output.path, "units")
+    if not n_classes:
+        yield from _check_units(dataset, output, len(dataset.target_names))
+        return
     if kind is LossKind.NUMBERS and output.activation not in (None, *_CHANCE_ACTIVATIONS):
         message = (
             f"{name} has classes, and the output activation '{output.activation}' does not give "
@@ -323,41 +259,32 @@ def _check_classes(
             "activation: sigmoid with one."
         )
         yield output.activation_path, message
-    is_binary = kind is LossKind.BINARY or (units == 1 and n_classes == 2)
-    if is_binary and n_classes != 2:
+    is_single = output.units == 1 and n_classes == 2 and kind is LossKind.NUMBERS
+    more_classes = dataset.has_class_numbers and kind is LossKind.INTEGERS
+    if kind is LossKind.BINARY and n_classes != 2:
         message = (
             f"A binary loss separates two classes; {name} has {n_classes}. Use loss: "
             f"sparse_categorical_crossentropy with {n_classes} softmax units."
         )
         yield ("loss",), message
-    elif is_binary and units != 1:
-        message = (
-            f"A binary loss needs one output unit (received: units={units}). Write units: 1, or "
-            "use loss: sparse_categorical_crossentropy with activation: softmax."
-        )
-        yield place, message
-    elif is_binary and kind in (LossKind.INTEGERS, LossKind.ONE_HOT):
-        message = (
-            "This loss needs a unit for each class (received: units=1). Write units: 2, or use "
-            "loss: binary_crossentropy with activation: sigmoid."
-        )
-        yield place, message
-    elif dataset.has_class_numbers and kind is LossKind.INTEGERS and units > n_classes:
+    elif not (more_classes and output.units > n_classes):
+        needed = 1 if kind is LossKind.BINARY or is_single else n_classes
+        yield from _check_units(dataset, output, needed)
+
+
+def _check_units(
+    dataset: Dataset, output: OutputLayer, needed: int
+) -> Iterator[tuple[KeyPath, str]]:
+    """Check the units of the output layer; one unit may give a number for each step of an array."""
+    gives_steps = output.units == 1 and not dataset.is_table and not dataset.n_classes
+    if output.units in (None, needed) or gives_steps:
         return
-    elif not is_binary and units != n_classes:
-        message = (
-            f"The output layer needs one unit for each of {name}'s {n_classes} classes: "
-            f"{list_some(dataset.class_names)} (received: units={units}). Write units: {n_classes}."
-        )
-        yield place, message + advise_counting(dataset, units)
-
-
-def advise_counting(dataset: Dataset, units: int) -> str:
-    """The remedy where class numbers begin with 1, and there is a unit for each; else empty."""
-    begins_with_1 = all(np.min(part.target) == 1 for part in dataset.parts.values())
-    if not begins_with_1 or units != dataset.n_classes - 1:
-        return ""
-    return f" Or subtract 1 from {dataset.target_name}, so that classes begin with 0."
+    names = list_some(dataset.class_names or dataset.target_names)
+    message = (
+        f"With this loss and {dataset.name}'s target ({names}), the output layer needs "
+        f"{count(needed, 'unit')} (received: units={output.units}). Write units: {needed}."
+    )
+    yield (*output.path, "units"), message
 
 
 def _find_range(dataset: Dataset) -> tuple[Any, Any]:
@@ -367,53 +294,29 @@ def _find_range(dataset: Dataset) -> tuple[Any, Any]:
 
 
 def _check_numbers(
-    dataset: Dataset, output: OutputLayer | None, kind: LossKind, loss: str
+    recipe: Recipe, dataset: Dataset, output: OutputLayer | None, kind: LossKind
 ) -> Iterator[tuple[KeyPath, str]]:
-    n_targets, has_steps = len(dataset.target_names), not dataset.is_table
-    are = "is a number" if n_targets == 1 and not dataset.target_shape else "are numbers"
-    what = f"{dataset.target_name} of {dataset.name} {are}"
+    """Check loss and outputs for numbers, which may be shares of 1, or pixels."""
+    loss, (low, high) = recipe.loss.name, _find_range(dataset)
+    what = f"{dataset.target_name} of {dataset.name} has numbers from {low:g} to {high:g}"
     targets = [part.target for part in dataset.parts.values()]
-    low, high = _find_range(dataset)
     # Pixels are divided by 255 before a sigmoid.
     are_shares = (low >= 0 and high <= 1) or targets[0].dtype == np.uint8
-    sums = (each.sum(axis=-1, dtype=np.float64) for each in targets if each.ndim > 1)
-    are_many = targets[0].ndim > 1 and low >= 0 and high <= 1
-    make_one = are_many and all(np.abs(each - 1).max() < 1e-3 for each in sums)
+    sums = [each.sum(axis=-1, dtype=np.float64) for each in targets if each.ndim > 1]
+    make_one = bool(sums) and are_shares and all(np.abs(each - 1).max() < 1e-3 for each in sums)
     if loss.lower() == "poisson" and low < 0:
-        yield ("loss",), f"{what} from {low:g} on, and poisson needs counts. Use loss: mse."
-    is_apt = are_shares if kind is LossKind.BINARY else make_one and kind is LossKind.ONE_HOT
-    are_labels = are_many and all(np.isin(each, (0, 1)).all() for each in targets)
-    if kind is not LossKind.NUMBERS and not is_apt:
-        remedy = "Use loss: mse."
-        if are_labels:
-            remedy = "For labels, use loss: binary_crossentropy with activation: sigmoid."
+        yield ("loss",), f"{what}, and poisson needs counts. Use loss: mse."
+    are_apt = {LossKind.NUMBERS: True, LossKind.BINARY: are_shares, LossKind.ONE_HOT: make_one}
+    if not are_apt.get(kind):
+        labels = "; for labels of 0 and 1, loss: binary_crossentropy with activation: sigmoid"
+        remedy = f"Use loss: mse{labels if are_shares and sums else ''}."
         yield ("loss",), f"{what}, and this loss needs {kind} (received: {loss}). {remedy}"
-    if output is None or dataset.target_shape:
-        pass  # the built model shows the shape of its outputs
-    elif output.units not in (None, n_targets) and not (output.units == 1 and has_steps):
-        needed = "one unit" if n_targets == 1 else f"a unit for each of {n_targets}"
-        received = f"(received: units={output.units})"
-        message = f"{what}: the output layer needs {needed} {received}. Write units: {n_targets}."
-        yield (*output.path, "units"), message
-    are_apt = {"sigmoid": are_shares, "softmax": make_one}
-    is_suitable = output is not None and are_apt.get(output.activation or "")
-    is_suitable = is_suitable or (are_labels and kind is not LossKind.NUMBERS)  # told above
-    if output is not None and output.activation in _CHANCE_ACTIVATIONS and not is_suitable:
-        message = (
-            f"{what} from {low:g} to {high:g}, and {output.activation} "
-            f"{'sums to 1' if are_shares else 'stays between 0 and 1'}. Remove the activation."
-        )
+    if output is None:
+        return
+    if not dataset.target_shape:  # otherwise the built model shows the shape of its outputs
+        yield from _check_units(dataset, output, len(dataset.target_names))
+    fits = {"sigmoid": are_shares, "softmax": make_one}
+    if not fits.get(output.activation or "", True):
+        gives = "numbers that sum to 1" if are_shares else "numbers between 0 and 1"
+        message = f"{what}, and {output.activation} gives {gives}. Remove the activation."
         yield output.activation_path, message
-
-
-def _check_labels(
-    dataset: Dataset, output: OutputLayer | None, kind: LossKind, loss: str
-) -> Iterator[tuple[KeyPath, str]]:
-    n_labels = len(dataset.target_names)
-    what = f"{list_some(dataset.target_names)} of {dataset.name} are labels, each 0 or 1"
-    if kind is not LossKind.BINARY:
-        yield ("loss",), f"{what} (received: loss={loss}). Use loss: binary_crossentropy."
-    has_steps = not dataset.is_table and output is not None and output.units == 1
-    if output is not None and output.units not in (None, n_labels) and not has_steps:
-        message = f"{what}: the output layer needs a unit for each (received: {output.units})."
-        yield (*output.path, "units"), f"{message} Write units: {n_labels}."

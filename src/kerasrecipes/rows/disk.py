@@ -68,17 +68,12 @@ class DiskRows:
 
     def map(self, change: Callable[[NDArray[Any]], NDArray[Any]], row: tuple[int, ...]) -> DiskRows:
         """The same rows, each changed to shape ``row`` after it is read."""
-        read = self.read
-        shape, is_decoded = (self.shape[0], *row), self.is_decoded
-        return DiskRows(
-            lambda rows: change(read(rows)), shape, self.dtype, self._rows, is_decoded=is_decoded
-        )
 
-    def astype(self, dtype: Any) -> DiskRows:
-        """The same rows, as another type."""
-        found = self.map(lambda values: values.astype(dtype, copy=False), self.shape[1:])
-        found.dtype = np.dtype(dtype)
-        return found
+        def read(rows: NDArray[np.int64]) -> NDArray[Any]:
+            return change(self.read(rows))
+
+        shape = (self.shape[0], *row)
+        return DiskRows(read, shape, self.dtype, self._rows, is_decoded=self.is_decoded)
 
     def iterate(self) -> Iterator[NDArray[Any]]:
         """Read all rows in their order, some at once."""
@@ -118,10 +113,6 @@ class ColumnFile:
 
     Numbers are float32, and categories are int32 places in the list of their texts.
 
-    Args:
-        columns: Those that are kept.
-        n_rows: The number of rows that will be written.
-
     Raises:
         RunFailed: The disk has too little room.
     """
@@ -146,38 +137,35 @@ class ColumnFile:
 
     def write(self, first_row: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write some rows of every column."""
-        for i, name in enumerate(self._names):
-            values = arrays[name]
-            values = self._encode(name, values) if values.dtype == object else values
-            self._file.seek((i * self._n_rows + first_row) * _NUMBER.itemsize)
-            self._file.write(np.ascontiguousarray(values).data)
-
-    def _encode(self, name: str, texts: NDArray[Any]) -> NDArray[np.int32]:
         import pandas as pd
 
-        known = self._codes.setdefault(name, {})
-        places, distinct = pd.factorize(texts)
-        codes = [known.setdefault(text, len(known)) for text in distinct]
-        return np.array(codes, _CODE)[places]
+        for i, name in enumerate(self._names):
+            values = arrays[name]
+            if values.dtype == object:
+                known = self._codes.setdefault(name, {})
+                places, distinct = pd.factorize(values)
+                codes = [known.setdefault(text, len(known)) for text in distinct]
+                values = np.array(codes, _CODE)[places]
+            self._file.seek((i * self._n_rows + first_row) * _NUMBER.itemsize)
+            self._file.write(np.ascontiguousarray(values).data)
 
     def open_columns(self) -> dict[str, Any]:
         """The columns, by input, as DiskRows, once all rows are written."""
         self._file.flush()
         mapped = mmap.mmap(self._file.fileno(), 0, prot=mmap.PROT_READ)
 
-        def read(place: int, dtype: np.dtype[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
-            column = np.frombuffer(mapped, dtype, self._n_rows, place * _NUMBER.itemsize)
-            values = column[rows]
+        def read(i: int, dtype: np.dtype[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+            start = i * self._n_rows * _NUMBER.itemsize
+            values = np.frombuffer(mapped, dtype, self._n_rows, start)[rows]
             mapped.madvise(mmap.MADV_DONTNEED)  # pages that were read are no memory of ours
             return values
 
         found = {}
         for i, name in enumerate(self._names):
-            place = i * self._n_rows
-            if name in self._codes:
-                texts = np.array([*self._codes[name], ""], object)[:-1]
-                codes = DiskRows(partial(read, place, _CODE), (self._n_rows,), object)
-                found[name] = codes.map(texts.__getitem__, ())
-            else:
-                found[name] = DiskRows(partial(read, place, _NUMBER), (self._n_rows,), _NUMBER)
+            codes = self._codes.get(name)
+            dtype, shown = (_NUMBER, _NUMBER) if codes is None else (_CODE, np.dtype(object))
+            found[name] = DiskRows(partial(read, i, dtype), (self._n_rows,), shown)
+            if codes is not None:
+                texts = np.array([*codes, ""], object)[:-1]
+                found[name] = found[name].map(texts.__getitem__, ())
         return found

@@ -49,27 +49,15 @@ mkdir -p lists/partial &&
   {{ echo "apt-get or dpkg-deb failed, or took over 300 s" >&2; exit 1; }}
 """
 
-Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-"""Images and labels, as Keras's loaders return them."""
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""Images of shape (n_samples, 28, 28) and labels, as Keras's loaders return them."""
 
-
-Loaded = tuple[Arrays, Arrays, Path]
+Loaded = tuple[Pair, Pair, Path]
 """For training, for test, and the folder that the files are in."""
-
-
-class SourceFailed(Exception):
-    """One source does not have the files; the message gives the reason."""
 
 
 def load_fashion_mnist(say: Say) -> Loaded:
     """Load the data from a folder or by download; cheap sources are tried first.
-
-    Args:
-        say: Receives one line for each source that fails, and for each download.
-
-    Returns:
-        Images of shape (n_samples, 28, 28) and labels, both uint8, for training and for test; and
-        the folder that they are in.
 
     Raises:
         DataUnavailable: Every source failed; it lists why.
@@ -86,11 +74,9 @@ def load_fashion_mnist(say: Say) -> Loaded:
     for source, load in sources.items():
         try:
             return load()
-        except (SourceFailed, OSError) as error:
-            # A ConnectionError of requests names its reason inside a much longer text.
-            reason = getattr(error.args[0], "reason", error) if error.args else error
-            say(f"fashion_mnist: {source}: {reason}")
-            attempts.append((source, str(reason)))
+        except OSError as error:  # exceptions of requests, too
+            say(f"fashion_mnist: {source}: {error}")
+            attempts.append((source, str(error)))
     remedies = [
         f"on Debian or Ubuntu, run: sudo apt-get install {DEBIAN_PACKAGE}",
         f"copy {', '.join(FILES)} into {caches[-1]} (KERAS_HOME moves that folder)",
@@ -100,23 +86,16 @@ def load_fashion_mnist(say: Say) -> Loaded:
 
 
 def _read_folder(folder: Path) -> Loaded:
-    """Read the four files, if the folder contains each with its SHA-256."""
-    if not folder.is_dir():
-        raise SourceFailed("the folder does not exist")
-    arrays, faults = [], []
+    """Read the four files; each must have its SHA-256."""
+    arrays = []
     for file, sha256 in zip(FILES, SHA256.values(), strict=True):
         try:
             data = gzip.decompress((folder / file).read_bytes())
-        except FileNotFoundError:
-            faults.append(f"{file} is missing")
-            continue
         except (gzip.BadGzipFile, EOFError, zlib.error):
             data = b""
         if hashlib.sha256(data).hexdigest() != sha256:
-            faults.append(f"{file} is corrupted (wrong SHA-256)")
+            raise OSError(f"{file} is corrupted (wrong SHA-256)")
         arrays.append(np.frombuffer(data, np.uint8))
-    if faults:
-        raise SourceFailed("; ".join(faults))
     X_train, y_train, X_test, y_test = arrays
     # IDX files (http://yann.lecun.com/exdb/mnist/) have 4 bytes of type, and 4 for each dimension.
     train = X_train[16:].reshape(-1, 28, 28), y_train[8:]
@@ -148,7 +127,7 @@ def _download_files(work: Path, say: Say) -> Path:
 def _fetch_package(work: Path, say: Say) -> Path:
     """Fetch and unpack Debian's package without root."""
     if not shutil.which("apt-get"):
-        raise SourceFailed("this machine has no apt-get")
+        raise OSError("this machine has no apt-get")
     say(f"fashion_mnist: fetching {DEBIAN_PACKAGE} with apt-get (31 MB)")
     done = subprocess.run(
         ["sh", "-c", FETCH_PACKAGE],
@@ -162,5 +141,5 @@ def _fetch_package(work: Path, say: Say) -> Path:
     if done.returncode:
         # The first complaint is the cause: `apt-get update` exits with 0 even if it reaches no
         # server, and only `apt-get download` fails.
-        raise SourceFailed(done.stderr.splitlines()[0])
+        raise OSError(done.stderr.splitlines()[0])
     return work / DEBIAN_FOLDER.relative_to("/")

@@ -5,38 +5,49 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from itertools import pairwise
+from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import DataError, InputError, raise_problems
+from kerasrecipes.errors import DataError
 from kerasrecipes.memory import count_cores, find_free_memory, make_aligned
 from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Source, check_keys, choose_rows
+from kerasrecipes.rows.dataset import (
+    PART_NAMES,
+    PARTS,
+    ColorMode,
+    Piece,
+    Rows,
+    Schema,
+    Source,
+    check_keys,
+)
 from kerasrecipes.rows.disk import DiskRows, describe_stream
 from kerasrecipes.rows.files import expand
 from kerasrecipes.rows.files.raw import explain_damage, is_hidden, walk
 from kerasrecipes.rows.limits import MOST_PIXELS, MOST_PIXELS_KEPT
-from kerasrecipes.rows.rows import ColorMode, Piece, Rows, Schema
 from kerasrecipes.rows.words import list_some
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Pixels = NDArray[np.uint8]
-Found = TypeVar("Found")
+
+Size = tuple[int, int]
+"""Height and width."""
 
 _VALUES_AT_ONCE = 1 << 26
 _FILES_AT_ONCE = 8
-_LARGE = f"a network takes images of {MOST_PIXELS_KEPT:,} pixels at most"
+_LARGE_IMAGE = Lock()  # several at once take much memory
 _ORIENTATION = 0x0112  # a tag of EXIF; above 4, height and width are exchanged
 _ENDINGS = f"Images end in {', '.join(IMAGES)}."
 
@@ -54,7 +65,6 @@ class Images(Rows):
 
     def __init__(self, files: Sequence[Path], name: str) -> None:
         self._files, self.name = files, name
-        self._notes: tuple[str, ...] = ()
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
         """Read every image, with its folder as its class.
@@ -65,55 +75,33 @@ class Images(Rows):
         """
         check_keys(spec, self.name, "images", "a folder of images")
         if spec.task == "regression":
-            problem = (
-                "task: the folders of images are classes (received: task=regression). Write task: "
-                "classification."
-            )
+            problem = "task: the folders of images are classes. Write task: classification."
             raise DataError(self.name, [problem])
         folder = self._files[0]
         with explain_damage(self.name):
-            own = find_parts(folder)
-            by_part = {part: _find_classes(inner) for part, inner in own.items()}
+            by_part = {part: _find_classes(inner) for part, inner in find_parts(folder).items()}
         classes = by_part["train"]
         for part, found in by_part.items():
             if differ := sorted({*found} ^ {*classes}):
                 rule = f"{part} must have train's classes (only in one: {list_some(differ)})"
                 raise DataError(self.name, [f"{rule}. Add images, or remove these folders."])
-        files = [f for found in by_part.values() for name in classes for f in found[name]]
-        pixels = self._read_all(files, folder, spec)
-        counts = [[len(found[name]) for name in classes] for found in by_part.values()]
-        target = [np.repeat(np.arange(len(classes)), n_images) for n_images in counts]
-        ends = np.cumsum([0, *map(len, target)])
-        split = [choose_rows(pixels, slice(*pair)) for pair in pairwise(ends)]
-        parts = zip(split, target, strict=True)
+        files = {part: [file for name in classes for file in found[name]]
+                 for part, found in by_part.items()}  # fmt: skip
+        reader = _Reader(folder, self.name, spec.image_size, spec.color_mode)
+        read, notes = _choose_place(reader, [*chain(*files.values())], spec)
+        numbers = np.arange(len(classes))
+        parts = {
+            part: (read(files[part]), np.repeat(numbers, [len(found[name]) for name in classes]))
+            for part, found in by_part.items()
+        }
         return Source.join(
-            dict(zip(own, parts, strict=True)),
+            parts,
             task="classification",
             target_names=("class",),
             class_names=tuple(classes),
             origin=f"images in {folder}",
-            warnings=self._notes,
+            warnings=notes,
         )
-
-    def _read_all(self, files: Sequence[Path], folder: Path, spec: DatasetSpec) -> Any:
-        """Read every image, or only their sizes if the pixels are read in training."""
-        needed, free = 0, find_free_memory()
-        if spec.stream is None and isinstance(size := _read_size(files[0], spec.image_size), tuple):
-            n_channels = 1 if spec.color_mode == "grayscale" else 3
-            needed = 2 * len(files) * math.prod(size) * n_channels  # parts are copies
-        if not spec.stream and needed <= free:
-            return _read(files, folder, spec.image_size, spec.color_mode)
-        if not spec.stream:
-            self._notes = (describe_stream("Images", needed, free),)
-        with ThreadPoolExecutor(count_cores()) as pool:  # by their headers
-            sizes = [*pool.map(partial(_read_size, image_size=spec.image_size), files)]
-        height, width = _check_images(zip(files, sizes, strict=True), folder, folder.name)
-        shape = (height, width) if spec.color_mode == "grayscale" else (height, width, 3)
-
-        def read(rows: NDArray[np.int64]) -> Pixels:
-            return _read([files[row] for row in rows], folder, (height, width), spec.color_mode)
-
-        return DiskRows(read, (len(files), *shape), np.uint8, is_decoded=True)
 
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
@@ -123,43 +111,54 @@ class Images(Rows):
         if schema.is_table or not height:
             problem = f"this run takes {schema.takes} (received: images). Give a file of these."
             raise DataError(self.name, [problem])
-        if ids:
-            raise InputError("--id names columns of a table, and images have none. Remove it.")
+        folder, values = self._files[0], None
         with explain_damage(self.name):
-            files, folder, values = self._list(schema, with_target)
+            if with_target:
+                files, values = self._list_classes(folder, schema)
+            elif folder.is_dir():
+                files = _find_images(folder, {})
+            else:
+                files, folder = list(self._files), folder.parent
+        if not files:
+            raise DataError(self.name, [f"there are no images in {folder}. {_ENDINGS}"])
+        reader = _Reader(folder, self.name, (height, width), color_mode)
         n_at_once = max(1, _VALUES_AT_ONCE // int(np.prod(schema.shape)))
         for start in range(0, len(files), n_at_once):
             some = slice(start, start + n_at_once)
-            pixels = _read(files[some], folder, (height, width), color_mode, self.name)
-            rows = np.arange(start, start + len(pixels))
-            names = [str(f.relative_to(folder) if f.is_relative_to(folder) else f.name)
-                     for f in files[some]]  # fmt: skip
+            pixels = reader.read(files[some])
             inputs = pixels.reshape(len(pixels), *schema.shape)
-            beside = {} if with_target else {"file": np.array(names)}
+            names = np.array([reader.name_file(file) for file in files[some]])
+            beside = {} if with_target else {"file": names}
+            rows = np.arange(start, start + len(pixels))
             yield Piece(inputs, rows, None if values is None else values[some], beside)
 
-    def _list(
-        self, schema: Schema, with_target: bool
-    ) -> tuple[list[Path], Path, NDArray[np.int64] | None]:
-        """The images, the folder that they are in, and their classes if required."""
-        folder = self._files[0]
-        if with_target:
-            classes = _find_classes(folder)
-            names = schema.target.class_names
-            if unknown := [name for name in classes if name not in names]:
-                problem = (
-                    f"{list_some(unknown)}: no class that the model was trained on. The classes: "
-                    f"{list_some(names, 20)}."
-                )
-                raise DataError(self.name, [problem])
-            pairs = [(f, names.index(name)) for name, found in classes.items() for f in found]
-            return [f for f, _ in pairs], folder, np.array([i for _, i in pairs], np.int64)
-        if not folder.is_dir():
-            return list(self._files), folder.parent, None
-        files = _find_images(folder, {})
-        if not files:
-            raise DataError(self.name, [f"there are no images in {folder}. {_ENDINGS}"])
-        return files, folder, None
+    def _list_classes(self, folder: Path, schema: Schema) -> tuple[list[Path], NDArray[np.int64]]:
+        """The images with their classes, as numbers."""
+        found, names = _find_classes(folder), schema.target.class_names
+        if unknown := [name for name in found if name not in names]:
+            problem = f"{list_some(unknown)}: no class that the model was trained on."
+            raise DataError(self.name, [f"{problem} The classes: {list_some(names, 20)}."])
+        pairs = [(file, names.index(name)) for name, files in found.items() for file in files]
+        return [file for file, _ in pairs], np.array([i for _, i in pairs], np.int64)
+
+
+def _choose_place(
+    reader: _Reader, files: Sequence[Path], spec: DatasetSpec
+) -> tuple[Callable[[Sequence[Path]], Any], tuple[str, ...]]:
+    """How images are read, into memory or in training; and why they stay on a disk unasked."""
+    shape, free = reader.find_shape(files), find_free_memory()
+    needed = 2 * len(files) * math.prod(shape)  # parts are copies
+    if spec.stream is False or (spec.stream is None and needed <= free):
+        return reader.read, ()
+    reader.open_all(files)  # for their sizes, by their headers
+
+    def leave(files: Sequence[Path]) -> DiskRows:
+        def read(rows: NDArray[np.int64]) -> Pixels:
+            return reader.read([files[row] for row in rows])
+
+        return DiskRows(read, (len(files), *shape), np.uint8, is_decoded=True)
+
+    return leave, () if spec.stream else (describe_stream("Images", needed, free),)
 
 
 def find_images(path: str) -> list[Path]:
@@ -187,41 +186,22 @@ def _list_folders(folder: Path) -> list[str]:
 
 def _find_classes(folder: Path) -> dict[str, list[Path]]:
     """The images of each class by its name."""
-    if not folder.is_dir():
-        problem = (
-            "images with answers must be in a folder with a sub-folder for each class "
-            f"(received: {folder.name}). Give such a folder."
-        )
-        raise DataError(folder.name, [problem])
     names = _list_folders(folder)
     reached = {os.path.realpath(folder): folder}
     classes = {name: _find_images(folder / name, reached) for name in names}
-    # Images that are all deeper than their class's folder: it may contain the classes itself.
-    nested = [name for name, images in classes.items()
-              if images and all(image.parent != folder / name for image in images)]  # fmt: skip
-    nested.sort(key=lambda name: name.lower() not in PARTS["train"])
-    empty = [name for name, images in classes.items() if not images]
-    problem = ""
-    if not names:
-        flat = "images, but no" if _find_images(folder, {}) else "no"
+    wrong = [name for name, images in classes.items() if not images]
+    if len(names) == 1 or len(PART_NAMES.keys() & {name.lower() for name in names}) > 1:
+        # Images that are all deeper than their class's folder: it may contain the classes itself.
+        wrong += [name for name, images in classes.items()
+                  if images and all(image.parent != folder / name for image in images)]  # fmt: skip
+    if wrong or not names:
         problem = (
-            f"a folder of images must have a sub-folder for each class (received: {folder} with "
-            f"{flat} sub-folders). Sort the images into sub-folders that are named as the classes."
+            "images must be in sub-folders, one for each class, or in such folders named train, "
+            f"validation and test (received: {folder} with the sub-folders "
+            f"{list_some(names) or 'none'}; without images of their own: "
+            f"{list_some(wrong) or 'none'})."
         )
-    elif nested and (len(names) == 1 or len(PART_NAMES.keys() & {n.lower() for n in names}) > 1):
-        problem = (
-            "the sub-folders must be classes, or parts named train, validation and test (received: "
-            f"{list_some(names)}, with sub-folders of images). Write path: {folder / nested[0]}."
-        )
-    elif len(empty) == len(names):
-        problem = f"there are no images in {folder} and below. {_ENDINGS}"
-    elif empty:
-        problem = (
-            "each sub-folder is a class and must contain images (received: none in "
-            f"{list_some(empty)}). Add some, or remove these folders. {_ENDINGS}"
-        )
-    if problem:
-        raise DataError(folder.name, [problem])
+        raise DataError(folder.name, [f"{problem} {_ENDINGS}"])
     return classes
 
 
@@ -234,130 +214,104 @@ def _find_images(folder: Path, reached: dict[str, Path]) -> list[Path]:
     return [file for root in sorted(found) for file in found[root]]
 
 
-def _read(
-    files: Sequence[Path],
-    folder: Path,
-    image_size: Sequence[int] | None,
-    color_mode: ColorMode,
-    dataset: str | None = None,
-) -> Pixels:
-    """Read files of one size, or brought to one, in little more memory than their pixels take."""
-    dataset = dataset or folder.name
-    if image_size and np.prod(image_size) > MOST_PIXELS_KEPT:
-        problem = f"image_size: {_LARGE} (received: {list(image_size)}). Choose a smaller size."
-        raise DataError(dataset, [problem])
-    known = (size for file in files if isinstance(size := _read_size(file, image_size), tuple))
-    size = next(known, (0, 0))
-    shape = size if color_mode == "grayscale" else (*size, 3)
-    pixels = make_aligned((len(files), *shape), np.dtype(np.uint8))
+class _Reader:
+    """Reads images of one size, or brings them to ``image_size``."""
 
-    def read(i: int, *, accepts_large: bool = False) -> tuple[int, ...] | str:
-        image = _read_image(files[i], image_size, color_mode, accepts_large)
-        if isinstance(image, str):
-            return image
-        if image.shape == shape:
-            pixels[i] = image
-        return image.shape[:2]
+    def __init__(
+        self, folder: Path, dataset: str, image_size: Sequence[int] | None, color_mode: ColorMode
+    ) -> None:
+        self._folder, self._dataset, self._color_mode = folder, dataset, color_mode
+        self._size: Size | None = (image_size[0], image_size[1]) if image_size else None
+        self._resizes = self._size is not None
+        if self._size and math.prod(self._size) > MOST_PIXELS_KEPT:
+            rule = f"image_size: a network takes images of {MOST_PIXELS_KEPT:,} pixels at most"
+            raise DataError(dataset, [f"{rule} (received: {image_size}). Choose a smaller size."])
 
-    def read_some(start: int) -> list[tuple[int, ...] | str]:
-        return [read(i) for i in range(start, min(start + _FILES_AT_ONCE, len(files)))]
+    def name_file(self, file: Path) -> str:
+        """Its path in the folder."""
+        return str(file.relative_to(self._folder) if self._folder in file.parents else file.name)
 
-    with ThreadPoolExecutor(count_cores()) as pool:
-        pieces = pool.map(read_some, range(0, len(files), _FILES_AT_ONCE))
-        found = [size for piece in pieces for size in piece]
-    for i in [i for i, size in enumerate(found) if size == ""]:
-        found[i] = read(i, accepts_large=True)  # several at once take much memory
-    _check_images(zip(files, found, strict=True), folder, dataset)
-    return pixels
+    def find_shape(self, files: Sequence[Path]) -> tuple[int, ...]:
+        """The shape of an image's pixels."""
 
+        def keep_size(place: int, opened: Image.Image) -> None:
+            self._size = find_size(opened)
 
-def _check_images(
-    found: Iterable[tuple[Path, tuple[int, ...] | str]], folder: Path, dataset: str
-) -> tuple[int, int]:
-    """Check that images can be read and have one size, which is returned.
+        if self._size is None:
+            self.open_all(files[:1], keep_size)
+        size = self._size or ()
+        return size if self._color_mode == "grayscale" else (*size, 3)
 
-    Args:
-        found: By file, the image's height and width, or why it cannot be read.
-    """
-    unreadable: list[str] = []
-    size: tuple[int, ...] = ()
-    first = other = ""
+    def read(self, files: Sequence[Path]) -> Pixels:
+        """Read pixels, in little more memory than they take."""
+        pixels = make_aligned((len(files), *self.find_shape(files)), np.dtype(np.uint8))
 
-    def name(file: Path) -> str:
-        return str(file.relative_to(folder) if file.is_relative_to(folder) else file)
+        def read_one(place: int, opened: Image.Image) -> None:
+            is_large = opened.width * opened.height > MOST_PIXELS_KEPT
+            with _LARGE_IMAGE if is_large else nullcontext():
+                pixels[place] = self._read_pixels(opened)
 
-    for file, image in found:
-        if isinstance(image, str):
-            unreadable.append(f"{name(file)} ({image})")
-        elif not size:
-            size, first = image, name(file)
-        elif image != size and not other:
-            other = f"{name(file)} with {image[0]} × {image[1]}"
-    problems = []
-    if unreadable:
-        problems.append(f"images cannot be read: {list_some(unreadable)}. Correct or remove them.")
-    if other:
-        problems.append(
-            f"images must have one size (received: {first} with {size[0]} × {size[1]}, {other}, as "
-            f"height × width). Bring them to one with image_size: [{size[0]}, {size[1]}]."
-        )
-    raise_problems(dataset, problems)
-    height, width = size
-    return height, width
+        self.open_all(files, read_one)
+        return pixels
 
+    def open_all(
+        self,
+        files: Sequence[Path],
+        use: Callable[[int, Image.Image], None] = lambda place, opened: None,
+    ) -> None:
+        """Open images in threads; raise DataError with those that cannot be read or differ."""
+        from PIL import Image
 
-def _read_size(file: Path, image_size: Sequence[int] | None) -> tuple[int, ...] | str:
-    """The height and width of an image by its header, or why it cannot be read."""
-    return _open_image(file, image_size, lambda opened: tuple(image_size or find_size(opened)))
+        errors = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+        reasons: dict[int, str] = {}
 
+        def open_some(start: int) -> None:
+            for i, file in enumerate(files[start : start + _FILES_AT_ONCE], start):
+                try:
+                    if not file.is_file():
+                        raise ValueError("not a file")
+                    with Image.open(file) as opened:
+                        self._check(opened)
+                        use(i, opened)
+                except (*errors, Image.DecompressionBombError) as error:
+                    reasons[i] = str(error).rstrip(".")
 
-def find_size(opened: Image.Image) -> tuple[int, int]:
-    """The height and width of an image by its header."""
-    is_turned = opened.getexif().get(_ORIENTATION, 1) > 4
-    return (opened.width, opened.height) if is_turned else (opened.height, opened.width)
+        with ThreadPoolExecutor(count_cores()) as pool:
+            list(pool.map(open_some, range(0, len(files), _FILES_AT_ONCE)))
+        if reasons:
+            shown = list_some(
+                [f"{self.name_file(files[i])} ({reasons[i]})" for i in sorted(reasons)]
+            )
+            problem = f"images cannot be read: {shown}. Correct or remove them."
+            raise DataError(self._dataset, [problem])
 
+    def _check(self, opened: Image.Image) -> None:
+        """Raise ValueError unless an image has few pixels, and the size of the others."""
+        n_pixels = opened.width * opened.height
+        if n_pixels > (MOST_PIXELS if self._resizes else MOST_PIXELS_KEPT):
+            rule = f"{n_pixels:,} pixels; over {MOST_PIXELS_KEPT:,}, up to {MOST_PIXELS:,}"
+            raise ValueError(f"{rule}, need image_size, such as [224, 224]")
+        if self._resizes or not self._size:
+            return
+        if (size := find_size(opened)) != self._size:
+            rule = f"height × width {size}, and the first has {self._size}"
+            raise ValueError(f"{rule}; to bring them to one, write image_size: {[*self._size]}")
 
-def _read_image(
-    file: Path, image_size: Sequence[int] | None, color_mode: ColorMode, accepts_large: bool
-) -> Pixels | str:
-    """An image's pixels, or why it cannot be read; "" where it is large and that is for later."""
-    from PIL import Image, ImageOps
+    def _read_pixels(self, opened: Image.Image) -> Pixels:
+        from PIL import Image, ImageOps
 
-    def read(opened: Image.Image) -> Pixels | str:
-        if opened.width * opened.height > MOST_PIXELS_KEPT and not accepts_large:
-            return ""
         ImageOps.exif_transpose(opened, in_place=True)
-        image = _convert(opened, color_mode)
-        height, width = image_size or (image.height, image.width)
+        image = _convert(opened, self._color_mode)
+        height, width = self._size or (image.height, image.width)
         if (image.height, image.width) != (height, width):
             image = image.resize((width, height), Image.Resampling.BILINEAR)
         return np.asarray(image)
 
-    return _open_image(file, image_size, read)
 
-
-def _open_image(
-    file: Path, image_size: Sequence[int] | None, read: Callable[[Image.Image], Found]
-) -> Found | str:
-    """What ``read`` finds in an opened image, or why it cannot be read."""
-    from PIL import Image, UnidentifiedImageError
-
-    if not file.is_file():
-        return "not a file"
-    try:
-        with Image.open(file) as opened:
-            n_pixels = opened.width * opened.height
-            if n_pixels > MOST_PIXELS:
-                return f"over {MOST_PIXELS:,} pixels"
-            if n_pixels > MOST_PIXELS_KEPT and not image_size:
-                return f"{n_pixels:,} pixels; {_LARGE}: set image_size, such as [224, 224]"
-            return read(opened)
-    except UnidentifiedImageError:
-        return "no image"
-    except Image.DecompressionBombError:
-        return f"over {MOST_PIXELS:,} pixels"
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        return getattr(error, "strerror", None) or str(error).rstrip(".")
+def find_size(opened: Image.Image) -> Size:
+    """The height and width of an image by its header."""
+    is_turned = opened.getexif().get(_ORIENTATION, 1) > 4
+    return (opened.width, opened.height) if is_turned else (opened.height, opened.width)
 
 
 def _convert(image: Image.Image, color_mode: ColorMode) -> Image.Image:

@@ -37,8 +37,7 @@ def add_roles(
             raise DataError(cells.dataset, [problem])
         is_known = cells.is_known
         if key == "group":
-            groups = cells.codes[keep].astype(np.int64)
-            source = replace(source, groups=groups, group_names=tuple(cells.names))
+            source = replace(source, groups=cells.codes[keep].astype(np.int64))
         elif key == "time":
             times = read_times(cells, spec)
             is_known = ~np.isnat(times) if times.dtype.kind == "M" else np.isfinite(times)

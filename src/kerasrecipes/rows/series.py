@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import TimeseriesSpec
-from kerasrecipes.rows.dataset import Inputs, Source
-from kerasrecipes.rows.rows import Piece
+from kerasrecipes.rows.dataset import Inputs, Piece, Source
 from kerasrecipes.rows.windows import Series, Windows
 
 _PAIRS, _FEWEST_PAIRS = 64, 8
@@ -47,63 +46,38 @@ def count_overlapping(inputs: Inputs) -> int:
 
 
 def make_series(name: str, source: Source, spec: TimeseriesSpec) -> Source:
-    """Make windows of a table's rows the samples, each with the target that comes after it.
-
-    Args:
-        source: Every row of the table.
-
-    Raises:
-        DataError: There are too few rows, or a row is not later than the one before it.
-    """
-    times = source.times
-    _check_order(name, times)
-    columns = cast(dict[str, Any], source.inputs)
-    reach = (spec.sequence_length - 1) * spec.sampling_rate + spec.delay
-    windows = _find_windows(spec, 0, len(source.target) - reach)
-    if not len(windows):
-        raise _make_too_few(name, len(source.target), reach, spec.delay)
-    series = Series(columns, windows, reach // spec.sequence_stride, spec.delay)
+    """Make windows of a table's rows the samples, each with the target that comes after it."""
+    _check_order(name, source.times)
+    windows = _find_windows(name, spec, len(source.target), spec.delay)
+    gap = (windows.offsets[-1] + spec.delay) // spec.sequence_stride
+    series = Series(cast(dict[str, Any], source.inputs), windows, int(gap), spec.delay)
     rows = windows.lasts + spec.delay
     weights = None if source.weights is None else source.weights[rows]
-    times = None if times is None else times[rows]
+    times = None if source.times is None else source.times[rows]
     return replace(
         source, inputs=series, target=source.target[rows], rows=rows, weights=weights, times=times
     )
 
 
-def iterate_windows(
+def join_windows(
     name: str, pieces: Iterable[Piece], spec: TimeseriesSpec, *, with_target: bool
-) -> Iterator[Piece]:
-    """Make windows of a table's rows the samples, piece by piece; with target, in one piece.
+) -> Piece:
+    """Make windows of a table's rows the samples, for a trained model.
 
-    Yields:
+    Returns:
         Of each window the number of its last row and what stands beside that; or, with target, the
         number of the target's row.
 
     Raises:
         DataError: Rows are left out between others, or there are too few.
     """
-    delay = spec.delay if with_target else 0
-    reach = (spec.sequence_length - 1) * spec.sampling_rate + delay
-    held, first, start, n_rows, n_seen = list[Piece](), 0, 0, 0, 0
-    for piece in [join_pieces([*pieces])] if with_target else pieces:
-        for reason in piece.left_out:
-            raise DataError(name, [f"timeseries: a series needs every row; {reason}."])
-        rows = join_pieces([*held, piece])
-        _check_order(name, rows.times)
-        n_rows = len(rows.rows)
-        windows = _find_windows(spec, start - first, n_rows - reach)
-        if start or len(windows):
-            series = Series(cast(dict[str, Any], rows.inputs), windows, delay=delay)
-            series.n_seen = n_seen
-            yield replace(join_pieces([rows], windows.lasts + delay), inputs=series)
-        start += len(windows) * spec.sequence_stride
-        # Windows that begin here need rows of the next piece.
-        kept = np.arange(min(start - first, n_rows), n_rows)
-        held, first = [join_pieces([rows], kept)], first + n_rows - len(kept)
-        n_seen = len(kept) if start else 0
-    if not start:
-        raise _make_too_few(name, n_rows, reach, delay)
+    rows, delay = join_pieces([*pieces]), spec.delay if with_target else 0
+    for reason in rows.left_out:
+        raise DataError(name, [f"timeseries: a series needs every row; {reason}."])
+    _check_order(name, rows.times)
+    windows = _find_windows(name, spec, len(rows.rows), delay)
+    series = Series(cast(dict[str, Any], rows.inputs), windows, delay=delay)
+    return replace(join_pieces([rows], windows.lasts + delay), inputs=series)
 
 
 def join_pieces(pieces: Sequence[Piece], some: Any = slice(None)) -> Piece:
@@ -140,16 +114,11 @@ def _check_order(name: str, times: NDArray[Any] | None) -> None:
         raise DataError(name, [f"{problem} Sort the file, and give each series a file of its own."])
 
 
-def _find_windows(spec: TimeseriesSpec, start: int, end: int) -> Windows:
-    """The windows that begin in rows from ``start`` to before ``end``."""
+def _find_windows(name: str, spec: TimeseriesSpec, n_rows: int, delay: int) -> Windows:
+    """All windows of some rows whose target, ``delay`` rows later, is among them."""
     offsets = np.arange(spec.sequence_length, dtype=np.int64) * spec.sampling_rate
-    return Windows(np.arange(start, end, spec.sequence_stride, dtype=np.int64), offsets)
-
-
-def _make_too_few(name: str, n_rows: int, reach: int, delay: int) -> DataError:
-    window = "a window and its target need" if delay else "a window needs"
-    problem = (
-        f"timeseries: {window} {reach + 1:,} rows (received: {n_rows:,}). Add rows"
-        f"{', or choose a smaller sequence_length, sampling_rate or delay' * bool(delay)}."
-    )
-    return DataError(name, [problem])
+    reach = int(offsets[-1]) + delay
+    if n_rows <= reach:
+        problem = f"timeseries: a window and its target need {reach + 1:,} rows (received: "
+        raise DataError(name, [f"{problem}{n_rows:,}). Add rows, or make windows shorter."])
+    return Windows(np.arange(0, n_rows - reach, spec.sequence_stride, dtype=np.int64), offsets)

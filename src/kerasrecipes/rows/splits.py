@@ -8,7 +8,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from itertools import compress, islice
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from kerasrecipes.rows.dataset import Dataset, Facts, Part, Source, check_weight
 from kerasrecipes.rows.disk import DiskRows
 from kerasrecipes.rows.kinds.date import write_time
 from kerasrecipes.rows.series import count_overlapping
-from kerasrecipes.rows.words import ask_meant, count, list_columns, list_some
+from kerasrecipes.rows.words import count
 
 DEFAULT_TEST_SPLIT = 0.2
 _N_DRAWS = 20  # of groups; the best one is used
@@ -31,7 +31,7 @@ RowNumbers = NDArray[np.int64]
 
 
 def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
-    """Drop columns, then hold out test rows, then hold out validation rows from what is left.
+    """Hold out test rows, then hold out validation rows from what is left.
 
     The rows are those of ``sklearn.model_selection.train_test_split`` with
     ``random_state=split_seed``, in its order. Where nothing is held out, rows keep the
@@ -39,16 +39,13 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     ``time``, the latest ones. No group and no time is in two parts.
 
     Args:
-        name: The data set's name, for messages.
-        source: Every row.
         spec: The recipe's ``dataset``. ``test_split`` defaults to 0.2 where the source has no
             test part of its own; ``validation_split`` is a fraction of the rows left by it.
 
     Raises:
         DataError: The data lack what the recipe requires; all problems are listed.
     """
-    drop = [] if source.columns else spec.drop  # what is dropped from a table was never read
-    raise_problems(name, [*_check_drop(source, drop), *_check_splits(name, source, spec)])
+    raise_problems(name, _check_splits(name, source, spec))
     rows: RowNumbers = np.arange(len(source.target))
     rows = rows if source.times is None else source.times.argsort(kind="stable")
     fractions = {
@@ -65,19 +62,17 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
                 rows, held_out = _hold_out(name, f"{part}_split", fraction, rows, source, spec)
             if len(held_out) and spec.is_in_order:
                 rows = rows[: max(len(rows) - gap, 0)]
-            parts[part] = source.take(held_out, drop)
+            parts[part] = source.take(held_out)
     if not len(rows):
         problem = "no training row is left before the rows held out and the gap to them."
-        remedy = "Add rows, or hold out a smaller share" + ", or choose shorter windows" * bool(gap)
-        raise DataError(name, [f"{problem} {remedy}."])
-    parts["train"] = train = source.take(rows, drop)
+        raise DataError(name, [f"{problem} Add rows, or hold out a smaller share."])
+    parts["train"] = source.take(rows)
     parts = {key: parts[key] for key in ("train", "validation", "test") if len(parts[key])}
     for key, each in parts.items():
         place = f"{spec.sample_weight or 'sample_weight'} in the {key} part"
         check_weights(each.weights, name, place)
     facts = {field.name: getattr(source, field.name) for field in fields(Facts)}
-    notes = *_warn_of_order(source, parts, spec, gap), *_find_constant(train, source)
-    facts["warnings"] = (*source.warnings, *notes)
+    facts["warnings"] = (*source.warnings, *_warn_of_order(source, parts, spec, gap))
     facts["split"] = _describe_parts(parts, spec)
     not_random = [
         part for part in parts if part != "train" and (spec.is_in_order or part in source.own_parts)
@@ -99,7 +94,7 @@ def _describe_parts(parts: Mapping[str, Part], spec: DatasetSpec) -> str:
 
 
 def compute_fingerprint(source: Source) -> str:
-    """SHA-256 over the names, types, shapes and bytes of every row, before any column is dropped.
+    """SHA-256 over the names, types, shapes and bytes of every row.
 
     Bytes are taken in C order and little-endian, so that every machine gets the same digits.
     """
@@ -130,23 +125,6 @@ def _name_arrays(source: Source) -> Iterator[tuple[str, Any]]:
         yield from ((f"{name}/{key}", each) for key, each in roles.items() if each is not None)
 
 
-def _check_drop(source: Source, drop: Sequence[str]) -> Iterator[str]:
-    if not drop:
-        return
-    if not isinstance(source.inputs, dict):
-        yield (
-            f"drop: its inputs are one array of shape {source.inputs.shape}, without named columns "
-            f"(received: drop={drop}). Remove drop."
-        )
-        return
-    names = [*source.inputs]
-    for name in drop:
-        if name not in names:
-            yield f"drop: no column '{name}'.{ask_meant(name, names)} {list_columns(names)}"
-    if {*names} <= {*drop}:
-        yield "drop: no column is left to learn from. Keep at least one."
-
-
 def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]:
     for part, own in source.own_parts.items():
         for key in (f"{part}_split", *(["folds"] if part == "test" else [])):
@@ -163,30 +141,10 @@ def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]
         )
 
 
-def _find_constant(train: Part, source: Source) -> Iterator[str]:
-    is_same = np.equal(train.target.min(axis=0), train.target.max(axis=0))
-    is_same = is_same.reshape(-1, len(source.target_names)).all(axis=0)
-    if source.task != "classification" and is_same.any():
-        names = list_some([*compress(source.target_names, is_same)])
-        yield (
-            f"in all {len(train)} training rows there is one value only of the target {names}, so "
-            "there is nothing to learn. Choose another target, or add rows with other values."
-        )
-    inputs = train.inputs if isinstance(train.inputs, dict) else {}
-    columns = ((name, np.asarray(values)) for name, values in inputs.items())
-    constant = [name for name, values in columns if (values == values[0]).all()]
-    if constant:
-        names = ", ".join(constant)
-        yield (
-            f"in all {len(train)} training rows there is one value only of: {names}. A network "
-            f"learns nothing from that; leave it out with drop: [{names}]."
-        )
-
-
 def _warn_of_order(
     source: Source, parts: Mapping[str, Part], spec: DatasetSpec, gap: int
 ) -> Iterator[str]:
-    """Warn of windows that share steps with those of other parts, and of classes in order."""
+    """Warn of windows that share steps with those of other parts, and of rows in no part."""
     if spec.folds and spec.test_split:
         yield "test_split is not used: the test part is a fold."
     split = {name: part for name, part in parts.items() if name not in source.own_parts}
@@ -197,21 +155,10 @@ def _warn_of_order(
             "dataset."
         )
     elif n_left_out := len(source.target) - sum(map(len, split.values())):
-        reasons = {
-            "windows overlap": gap,
-            f"their {spec.group} has rows on both sides of a cut": spec.group and spec.time,
-            "they are later than the fold": spec.folds,
-        }
-        why = " or ".join(reason for reason, is_given in reasons.items() if is_given)
-        yield f"{count(n_left_out, 'row')} left out of every part, because {why}."
-    if not spec.is_in_order or spec.time or source.task == "regression" or source.target.ndim > 1:
-        return
-    for name, part in split.items():
-        if len(present := np.unique(part.target)) == 1:
-            yield (
-                f"shuffle: false: all rows of the {name} part are of one class, "
-                f"{source.class_names[present[0]]}. Rows in order of their classes need shuffle."
-            )
+        yield (
+            f"{count(n_left_out, 'row')} left out of every part: their windows or groups overlap "
+            "with another part, or they are later than the fold."
+        )
 
 
 def _hold_out(
@@ -221,64 +168,27 @@ def _hold_out(
     if not fraction:
         return rows, rows[:0]
     n_held_out = math.ceil(fraction * len(rows))
-    if n_held_out < len(rows) and (spec.is_in_order or source.groups is not None):
-        hold_out = _hold_out_last if spec.is_in_order else _hold_out_groups
-        return hold_out(name, key, n_held_out, rows, source, spec)
-    if not spec.stratify and n_held_out < len(rows):
+    what = f"{fraction:g} of {count(len(rows), 'row')}"
+    if n_held_out >= len(rows):
+        raise DataError(name, [f"{key}: {what} leaves none to train on. Add rows, or choose less."])
+    if spec.is_in_order:
+        return _hold_out_block(name, key, [len(rows) - n_held_out], 1, rows, source)
+    if source.groups is not None:
+        return _hold_out_groups(name, key, n_held_out, rows, source, spec)
+    if not spec.stratify:
         # train_test_split's own lines for this case: importing it takes longer than most fits.
         order = np.random.RandomState(spec.split_seed).permutation(len(rows))
         return rows[order[n_held_out:]], rows[order[:n_held_out]]
     from sklearn.model_selection import train_test_split
 
-    labels = source.target[rows] if spec.stratify else None
-    if labels is not None:
-        classes, counts = np.unique(labels, return_counts=True)
-        alone = [source.class_names[index] for index in classes[counts < 2]]
-        if alone:
-            problem = (
-                f"stratify: needs at least 2 rows of each class for {key}, and there is 1 of: "
-                f"{', '.join(alone)}. Add rows of these classes, or remove stratify."
-            )
-            raise DataError(name, [problem])
     try:
         kept, held_out = train_test_split(
-            rows, test_size=fraction, random_state=spec.split_seed, stratify=labels
+            rows, test_size=fraction, random_state=spec.split_seed, stratify=source.target[rows]
         )
     except ValueError as error:
-        few = "too few rows of each class" if spec.stratify else "too few rows"
-        problem = f"{key}: {fraction:g} of {count(len(rows), 'row')} gives {few} for a part."
-        raise DataError(name, [f"{problem} Add rows, or choose another share."]) from error
+        problem = f"stratify: {what} cannot be held out for {key} ({error}). Add rows, or remove"
+        raise DataError(name, [f"{problem} stratify."]) from error
     return kept, held_out
-
-
-def _hold_out_last(
-    name: str, key: str, n_held_out: int, rows: RowNumbers, source: Source, spec: DatasetSpec
-) -> tuple[RowNumbers, RowNumbers]:
-    """Hold out the last rows; with times, the number of rows that is nearest to ``n_held_out``.
-
-    With groups and times, only groups that begin after the cut are held out, so that they are new;
-    later rows of other groups are in no part.
-    """
-    if source.times is None:
-        return rows[:-n_held_out], rows[-n_held_out:]
-    times, begins = _find_times(rows, source)
-    distinct, counts = np.unique(begins, return_counts=True)
-    if len(distinct) < 2:
-        what = "rows have" if source.groups is None else f"{spec.group}s begin at"
-        received = f"all {what} the same {spec.time}, {write_time(distinct[0])}"
-        raise DataError(name, [f"{key}: {received}, so none is later. Remove time."])
-    n_later = counts[::-1].cumsum()[-2::-1]
-    cut = distinct[1:][np.abs(n_later - n_held_out).argmin()]
-    return rows[times < cut], rows[begins >= cut]
-
-
-def _find_times(rows: RowNumbers, source: Source) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The time of each row, or its place in the order, and the time at which its group begins."""
-    times = begins = np.arange(len(rows)) if source.times is None else source.times[rows]
-    if source.groups is not None:
-        _, first, place = np.unique(source.groups[rows], return_index=True, return_inverse=True)
-        begins = times[first][place]
-    return times, begins
 
 
 def _hold_out_groups(
@@ -289,11 +199,12 @@ def _hold_out_groups(
     scikit-learn's GroupShuffleSplit holds out a share of the groups, not of the rows. The best of
     several draws is used: Morgan and Rubin 2012, doi:10.1214/12-AOS1008.
     """
-    groups = source.groups[rows] if source.groups is not None else rows
-    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    groups: Any = source.groups
+    _, place, sizes = np.unique(groups[rows], return_inverse=True, return_counts=True)
     if len(sizes) < 2:
-        received = f"of one {spec.group}, '{source.group_names[groups[0]]}'"
-        problem = f"{key}: all {count(len(rows), 'row')} left are {received}. Remove group."
+        problem = (
+            f"{key}: all {count(len(rows), 'row')} left are of one {spec.group}. Remove group."
+        )
         raise DataError(name, [problem])
     strata = source.target[rows] if spec.stratify else np.zeros(len(rows))
     labels = np.unique(strata, axis=0, return_inverse=True)[1].reshape(-1)
@@ -318,10 +229,11 @@ def _hold_out_fold(
     the rows before it are trained on.
     """
     folds, fold = spec.folds or 2, spec.fold or 1
+    if spec.is_in_order:
+        ends = [len(rows) * i / (folds + 1) for i in range(1, folds + 1)]
+        return _hold_out_block(name, "folds", ends, fold, rows, source)
     groups = None if source.groups is None else source.groups[rows]
     unit, n = ("row", len(rows)) if groups is None else ("group", len(np.unique(groups)))
-    if spec.is_in_order:
-        return _hold_out_block(name, rows, source, folds, fold)
     if n < folds:
         few = f"{folds} folds need more {unit}s (received: {n}). Choose fewer folds."
         raise DataError(name, [f"folds: {few}"])
@@ -339,24 +251,32 @@ def _hold_out_fold(
 
 
 def _hold_out_block(
-    name: str, rows: RowNumbers, source: Source, folds: int, fold: int
+    name: str, key: str, ends: Sequence[float], block: int, rows: RowNumbers, source: Source
 ) -> tuple[RowNumbers, RowNumbers]:
-    """Cut rows in order into blocks of nearly the same size, and hold out one after the first.
+    """Cut rows in order into blocks, and hold out one after the first; rows before it are kept.
 
-    A block has whole times, and a group is in the block in which it begins.
+    A block has whole times. A group is in the block in which it begins, and so is new to the model;
+    later rows of earlier groups are in no part.
+
+    Args:
+        ends: How many rows should stand before each cut.
+        block: The place of the block, counted from 0.
     """
-    times, begins = _find_times(rows, source)
+    times = begins = np.arange(len(rows)) if source.times is None else source.times[rows]
+    if source.groups is not None:
+        _, first, place = np.unique(source.groups[rows], return_index=True, return_inverse=True)
+        begins = times[first][place]
     distinct, counts = np.unique(begins, return_counts=True)
-    if len(distinct) <= folds:
-        unit = "rows" if source.times is None else "different times"
-        problem = f"folds: {folds} folds in order need {folds + 1} {unit} (received: "
-        raise DataError(name, [f"{problem}{len(distinct)}). Choose fewer folds."])
-    ends, cuts = counts.cumsum()[:-1], [0]
-    for i in range(1, folds + 1):
-        nearest = 1 + int(np.abs(ends - len(rows) * i / (folds + 1)).argmin())
-        last = len(distinct) - 1 - (folds - i)  # each later block needs a time
+    if len(distinct) <= len(ends):
+        what = "rows" if source.times is None else "different times"
+        problem = f"{key}: a split in order needs {len(ends) + 1} {what} (received: "
+        raise DataError(name, [f"{problem}{len(distinct)}). Add rows, or choose fewer folds."])
+    n_before, cuts = counts.cumsum()[:-1], [0]
+    for i, end in enumerate(ends, 1):
+        nearest = 1 + int(np.abs(n_before - end).argmin())
+        last = len(distinct) - 1 - (len(ends) - i)  # each later block needs a time
         cuts.append(min(max(nearest, cuts[-1] + 1), last))
-    is_held_out = begins >= distinct[cuts[fold]]
-    if fold < folds:
-        is_held_out &= times < distinct[cuts[fold + 1]]
-    return rows[times < distinct[cuts[fold]]], rows[is_held_out]
+    is_held_out = begins >= distinct[cuts[block]]
+    if block < len(ends):
+        is_held_out &= times < distinct[cuts[block + 1]]
+    return rows[times < distinct[cuts[block]]], rows[is_held_out]

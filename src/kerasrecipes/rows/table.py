@@ -19,7 +19,7 @@ from kerasrecipes.recipe.suggest import find_meant
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.columns import ROLES, check_names, find_columns
-from kerasrecipes.rows.dataset import Source
+from kerasrecipes.rows.dataset import Piece, Rows, Schema, Source
 from kerasrecipes.rows.disk import ColumnFile, describe_stream
 from kerasrecipes.rows.files.base import NO_ROWS, TableFile
 from kerasrecipes.rows.files.frames import TableInMemory
@@ -28,8 +28,7 @@ from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.remarks import remark_on_columns, remark_on_rows
 from kerasrecipes.rows.roles import add_roles, read_known_times
-from kerasrecipes.rows.rows import Piece, Rows, Schema
-from kerasrecipes.rows.series import iterate_windows, make_series
+from kerasrecipes.rows.series import join_windows, make_series
 from kerasrecipes.rows.target import check_type, find_target, read_weights
 from kerasrecipes.rows.words import count, list_columns, list_some
 
@@ -214,8 +213,9 @@ class Table(Rows):
     ) -> Iterator[Piece]:
         pieces = self._iterate(schema, ids, with_target)
         if timeseries := schema.spec.timeseries:
-            pieces = iterate_windows(self.name, pieces, timeseries, with_target=with_target)
-        yield from pieces
+            yield join_windows(self.name, pieces, timeseries, with_target=with_target)
+        else:
+            yield from pieces
 
     def _iterate(self, schema: Schema, ids: Sequence[str], with_target: bool) -> Iterator[Piece]:
         if not schema.is_table:
@@ -237,6 +237,8 @@ class Table(Rows):
         """Read the wanted columns of some rows at once; some are known to be plain numbers."""
         numbers = {c.name for c in columns if isinstance(c, NumberColumn) and c.is_plain}
         file = self._open(spec, wanted)
+        if spec.timeseries:
+            check_memory(file.estimate_memory(), self.name)
         # A program may give a DataFrame without rows; a file without rows is a mistake.
         is_in_memory = isinstance(file, TableInMemory)
         n_rows, n_notes = 0, 0

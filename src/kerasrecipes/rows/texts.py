@@ -12,12 +12,11 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import ARRAYS, IMAGES, TABLES, find_ending
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.dataset import PART_NAMES, Source
+from kerasrecipes.rows.dataset import PART_NAMES, Piece, Schema, Source
 from kerasrecipes.rows.files import expand
 from kerasrecipes.rows.files.frames import TableInMemory
 from kerasrecipes.rows.files.raw import explain_damage, walk
 from kerasrecipes.rows.limits import LONGEST_TEXT, check_memory
-from kerasrecipes.rows.rows import Piece, Schema
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.words import list_some
 

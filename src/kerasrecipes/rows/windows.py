@@ -42,17 +42,12 @@ class Windows:
 
 
 class Series(dict[str, NDArray[Any]]):
-    """A table's columns, of consecutive rows, whose windows are the samples.
+    """A table's columns, each of shape (n_rows,) of consecutive rows; windows are the samples.
 
     Args:
-        columns: By name, each of shape (n_rows,).
-        windows: The samples.
         gap: How many windows after a window have rows, or a target, of its own time.
         delay: The number of rows from a window's last row to its target.
     """
-
-    n_seen = 0
-    """How many of the first rows the piece before had, too."""
 
     def __init__(
         self, columns: dict[str, NDArray[Any]], windows: Windows, gap: int = 0, delay: int = 0
@@ -71,12 +66,7 @@ class Series(dict[str, NDArray[Any]]):
 
 
 class WindowArray:
-    """Windows of encoded rows, as an array of shape (n_windows, n_steps, ...).
-
-    Args:
-        rows: Shape (n_rows, ...).
-        windows: Of these rows.
-    """
+    """Windows of encoded rows of shape (n_rows, ...), as an array (n_windows, n_steps, ...)."""
 
     def __init__(self, rows: NDArray[Any], windows: Windows) -> None:
         self.rows, self.windows, self.dtype = rows, windows, rows.dtype
