@@ -502,15 +502,15 @@ def test_times_of_day_train_and_predict() -> None:
         (["# made by a tool", "# v2", "size,rooms,rent", *LINES], None),
         (
             ["Monthly report", "made in May", "", "size,rooms,rent", *LINES],
-            "3 lines above the column names are skipped.",
+            "The column names are in line 4; what is above is skipped.",
         ),
         (
             ["Monthly report,,", ",,", "size,rooms,rent", *LINES],
-            "2 lines above the column names are skipped.",
+            "The column names are in line 3; what is above is skipped.",
         ),
         (
             ["Monthly report, May", "size,rooms,rent", *LINES],
-            "1 line above the column names is skipped.",
+            "The column names are in line 2; what is above is skipped.",
         ),
         (
             ["size,rooms,rent", *(f"{i},{line}" for i, line in enumerate(LINES, 1))],
@@ -518,7 +518,7 @@ def test_times_of_day_train_and_predict() -> None:
         ),
         (
             ["size,rooms,rent", *LINES[:30], "size,rooms,rent", *LINES[30:]],
-            "1 row is left out: the column names are repeated in line 32.",
+            "1 row left out: the column names are repeated, first in line 32.",
         ),
         (
             ["size,rooms,rent", "m2,n,EUR", *LINES],
@@ -647,7 +647,7 @@ def test_compressed_files_are_known_by_their_bytes(kind: str, name: str) -> None
         ("cut.csv.xz", lzma.compress(TEXT)[:60], "it ends too early"),
         ("old.xlsx", b"\xd0\xcf\x11\xe0" + bytes(60), "old.xlsx is an old .xls file"),
         ("t.csv", b"PAR1" + bytes(60), "t.csv is a Parquet file by its first bytes. Save it with"),
-        ("t.csv", b'{"size": 3, "rent": 5}\n' * 20, "is JSON lines. Name it with the ending"),
+        ("t.csv", b'{"size": 3, "rent": 5}\n' * 20, "is JSON. Name it with the ending"),
         (
             "t.csv",
             b"<!DOCTYPE html>\n<p>Not found",

@@ -46,11 +46,9 @@ def find_repeated(names: Sequence[str], wanted: Collection[str] | None = None) -
     return problems
 
 
-def describe_repeated(n: int, place: str) -> str:
+def describe_repeated(place: str, n: int) -> str:
     """Say that rows are left out which repeat the column names, and where the first one is."""
-    more = f" and {n - 1:,} more" if n > 1 else ""
-    are = "row is" if n == 1 else "rows are"
-    return f"{n:,} {are} left out: the column names are repeated in {place}{more}"
+    return f"{count(n, 'row')} left out: the column names are repeated, first in {place}"
 
 
 def ask_meant(name: str, choices: Iterable[str]) -> str:

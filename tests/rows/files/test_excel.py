@@ -105,7 +105,7 @@ def test_lines_above_the_names_are_skipped(tmp_path: Path, above: Rows, line: in
     path = write_sheets(tmp_path / "data.xlsx", Sheet=rows)
     file = open_source(path)
     assert file.read().to_pydict() == {"id": [1, 2], "name": ["x", "y"], "n": [2, 3]}
-    assert file.notes == [f"the column names are in row {line}; the rows above are skipped"]
+    assert file.notes == [f"the column names are in row {line}; what is above is skipped"]
     file = open_source(path, excel={"header_row": line})
     assert (file.read().column_names, file.notes) == (names, [])
 
@@ -130,7 +130,7 @@ def test_names_that_look_like_values_are_names_where_the_recipe_says_so(tmp_path
 def test_names_that_are_repeated_are_left_out(tmp_path: Path) -> None:
     file = open_source(write_sheets(tmp_path / "data.xlsx", Sheet=[*TABLE, *TABLE]))
     assert file.read().to_pydict()["id"] == [1, 2, 3] * 2
-    assert file.notes == ["1 row is left out: the column names are repeated in row 5"]
+    assert file.notes == ["1 row left out: the column names are repeated, first in row 5"]
 
 
 def test_the_line_of_names_is_told(tmp_path: Path) -> None:
@@ -155,6 +155,11 @@ def test_the_line_of_names_is_told(tmp_path: Path) -> None:
             {"One": TABLE},
             {"header_row": 4},
             "there are no rows. Add rows.",
+        ),
+        (
+            {"One": TABLE},
+            {"header_row": 5},
+            "excel.header_row: the sheet has 4 rows (received: 5). Correct it.",
         ),
         (
             {"One": [[7.5, "x"], *([i, "x"] for i in range(9))]},
@@ -199,14 +204,12 @@ def test_a_file_of_another_format(tmp_path: Path, content: str | bytes, reason: 
         (
             "openpyxl",
             b"PK\x03\x04",
-            "path: data.xlsx is an Excel file, which is read with openpyxl, and openpyxl is not "
-            "installed. Install it with: pip install 'kerasrecipes[excel]'.",
+            "path: data.xlsx is an Excel file; to read it, pip install 'kerasrecipes[excel]'.",
         ),
         (
             "xlrd",
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-            "path: data.xlsx is an old .xls file, which is read with xlrd, and xlrd is not "
-            "installed. Save the file as .xlsx, or install xlrd with: pip install xlrd.",
+            "path: data.xlsx is an old .xls file; save it as .xlsx, or pip install xlrd.",
         ),
     ],
 )

@@ -38,7 +38,7 @@ from kerasrecipes.rows.files.delimited import DelimitedFile
 from kerasrecipes.rows.files.encoding import find_encoding
 from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
-from kerasrecipes.rows.files.layout import SAMPLE_BYTES
+from kerasrecipes.rows.files.lines import SAMPLE_BYTES
 from kerasrecipes.rows.files.raw import (
     explain_damage,
     is_hidden,

@@ -22,12 +22,10 @@ from pyarrow import csv as arrow_csv
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.cells import is_number
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
-from kerasrecipes.rows.files.delimiter import NUMBER, LineForm
 from kerasrecipes.rows.files.encoding import ChunkReader, decode, find_encoding
-from kerasrecipes.rows.files.layout import SAMPLE_BYTES, find_layout, is_unnamed
-from kerasrecipes.rows.files.lines import BLANK, LineFacts, find_notes, scan_lines
+from kerasrecipes.rows.files.layout import find_layout, is_unnamed, list_known
+from kerasrecipes.rows.files.lines import BLANK, SAMPLE_BYTES, LineFacts, LineForm, scan_lines
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
@@ -41,7 +39,6 @@ _COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
 _MOST_CHECKED = 2_000
 _FEWEST_ENDS = 20
 _MOST_PADDED = 2_000
-_MOST_SHOWN = 30
 
 
 class DelimitedFile(TableFile):
@@ -75,8 +72,7 @@ class DelimitedFile(TableFile):
         end = len(text) if is_whole else max(text.rfind("\n"), text.rfind("\r")) + 1
         check_line(0 if end else len(head) + 1, 1, name)
         self._sample = text[:end]
-        targets = [spec.target] if isinstance(spec.target, str) else spec.target or []
-        known = {*targets, *spec.features, *spec.drop}
+        known = list_known(spec, wanted)
         self._layout = layout = find_layout(self._sample, spec.csv, name, wanted, known)
         self._form, self._delimiter = layout.form, layout.form.parsed
         self.names = list(layout.names)
@@ -93,11 +89,6 @@ class DelimitedFile(TableFile):
         missing = self.notation.missing
         self._tokens = sorted(missing.texts | missing.kept_words)
         self._facts = LineFacts()
-        self._below: list[str] = []
-        """The lines below the last row that are no rows."""
-        self._repeated: dict[int, None] = {}
-        """The rows, counted from 0, that repeat the column names."""
-        self._n_reported = 0
 
     def list_names(self) -> list[str]:
         return self.names
@@ -115,9 +106,7 @@ class DelimitedFile(TableFile):
             types = _keep_words_once(self._infer() | texts)
             self._scan(has_integers=pa.int64() in types.values())
             table = None if self._facts.has_codes else self._read_typed(types)
-            table = self._read_twice(texts) if table is None else self._leave_out_names(table)
-        self._report_swallowed(table)
-        self._report_repeated()
+            table = self._read_twice(texts) if table is None else self._leave_out_names(table, 0)
         self._check_end(table.num_rows)
         return table.rename_columns(self.names)
 
@@ -136,9 +125,7 @@ class DelimitedFile(TableFile):
         if all(is_unnamed(name) for name in names.values() if name in numbers):
             types |= {key: pa.string() for key in self._keys if key not in types}
 
-        def finish(batch: pa.RecordBatch) -> pa.Table:
-            self._report_repeated()
-            self._report_swallowed(batch)
+        def select(batch: pa.RecordBatch) -> pa.Table:
             table = pa.Table.from_batches([batch]).select([*names])
             return table.rename_columns([*names.values()])
 
@@ -147,14 +134,14 @@ class DelimitedFile(TableFile):
             self._scan(has_integers=False)
             try:
                 for batch in self._iterate_blocks(types):
-                    yield finish(batch)
+                    yield select(batch)
                     n_given += len(batch)
             except pa.ArrowInvalid:
                 for batch in self._iterate_texts([*types]):
                     rest = batch[max(n_given - n_read, 0) :]
                     n_read += len(batch)
                     if len(rest):
-                        yield finish(rest)
+                        yield select(rest)
                         n_given += len(rest)
             self._check_end(n_given)
 
@@ -254,16 +241,11 @@ class DelimitedFile(TableFile):
         for batch in self._iterate_texts(self._keys):
             for key, column in zip(self._keys, batch.columns, strict=True):
                 found[key] = self._widen(column, found[key])
-        typed = _keep_words_once(found)
-        # Names that are repeated are no numbers, and pyarrow leaves some white space on.
-        table = None if self._repeated else self._read_typed(typed)
-        if table is not None:
-            return table
-        schema, batches = pa.schema(typed), []
+        schema, batches = pa.schema(_keep_words_once(found)), []
         for batch in self._iterate_texts(self._keys):
             columns = []
             for values, kind in zip(batch.columns, schema.types, strict=True):
-                if not pa.types.is_dictionary(kind):
+                if not pa.types.is_dictionary(kind):  # pyarrow leaves some white space on
                     values = pc.utf8_trim_whitespace(values)
                     is_missing = pc.is_in(values, pa.array(self._tokens, values.type))
                     values = self._parse(pc.if_else(is_missing, None, values), kind)
@@ -293,71 +275,35 @@ class DelimitedFile(TableFile):
                 yield self._leave_out_names(batch, n_rows)
                 n_rows += len(batch)
 
-    def _leave_out_names(self, rows: Any, n_before: int = 0) -> Any:
+    def _leave_out_names(self, rows: Any, n_before: int | None = None) -> Any:
         """Leave out rows that repeat the column names, as files put together have them.
 
         Args:
             rows: A table or batch whose columns are named by their keys.
-            n_before: How many rows were read before these.
+            n_before: How many rows were read before these, for a note; None adds none.
         """
-        is_repeated, has_text = None, False
+        is_repeated = None
         for key, column in zip(rows.schema.names, rows.columns, strict=True):
             name = self.names[int(key)]
             if is_unnamed(name):
                 continue
-            if pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):
-                texts = pc.utf8_lower(pc.utf8_trim(column.cast(pa.string()), " \t\ufeff"))
-                same, has_text = pc.equal(texts, name.lower()), True
-            elif is_number(column.type) and name.isdecimal():  # a year, such as 2019
-                same = pc.equal(column.cast(pa.float64()), float(name))
-            else:
+            if not (pa.types.is_string(column.type) or pa.types.is_dictionary(column.type)):
                 return rows
-            same = pc.fill_null(same, False)
+            texts = pc.utf8_trim(column.cast(pa.string()), " \t\ufeff")
+            same = pc.fill_null(pc.equal(texts, name), False)
             is_repeated = same if is_repeated is None else pc.and_(is_repeated, same)
             if not pc.any(is_repeated).as_py():
                 return rows
-        if is_repeated is None or not has_text:
+        if is_repeated is None:
             return rows
-        places = np.flatnonzero(is_repeated.to_numpy(zero_copy_only=False)) + n_before
-        self._repeated |= dict.fromkeys(places.tolist())
+        if n_before is not None:
+            places = np.flatnonzero(is_repeated.to_numpy(zero_copy_only=False)) + n_before
+            noun, first = replace(self.notation, first_line=self._find_first_line()).first_place
+            note = describe_repeated(f"{noun} {places[0] + first}", len(places))
+            self.notes += [note] if note not in self.notes else []
+            # The rows that are left are no longer one a line.
+            self.notation = replace(self.notation, first_line=None)
         return rows.filter(pc.invert(is_repeated))
-
-    def _report_repeated(self) -> None:
-        """Add a note on the rows that repeat the column names."""
-        rows = [*self._repeated][self._n_reported :]
-        if not rows:
-            return
-        self._n_reported += len(rows)
-        notation = replace(self.notation, first_line=self._find_first_line())
-        place = f"{notation.place} {rows[0] + (notation.first_line or notation.first_row)}"
-        self.notes.append(describe_repeated(len(rows), place))
-        # The rows that are left are no longer one a line.
-        self.notation = replace(self.notation, first_line=None)
-
-    def _report_swallowed(self, rows: Any) -> None:
-        """Add a note on the first value that contains rows, as its quotation mark is not closed.
-
-        Args:
-            rows: A table or batch whose columns are named by their keys.
-        """
-        n_marks = len(self.names) - 1
-        if not self._facts.has_quoted_newlines or n_marks < 2:
-            return
-        for key, column in zip(rows.schema.names, rows.columns, strict=True):
-            if is_number(column.type):
-                continue
-            texts = pc.unique(column.cast(pa.string()))
-            for text in texts.filter(pc.match_substring(texts, "\n")).to_pylist():
-                first, *more = text.split("\n")
-                cells = text.replace("\n", self._delimiter).split(self._delimiter)
-                is_even = text.count(self._delimiter) == len(more) * n_marks
-                if is_even and any(map(NUMBER.fullmatch, cells)):
-                    self.notes.append(
-                        f"a value of {self.names[int(key)]} looks like {len(more) + 1} rows "
-                        f"('{first[:_MOST_SHOWN]}'…): if the quotation mark in front of it is not "
-                        "meant, remove it"
-                    )
-                    return
 
     def _open(self, *, is_checked: bool = False) -> Any:
         """Open the file as UTF-8; pyarrow's own check of UTF-8 names no line."""
@@ -414,20 +360,14 @@ class DelimitedFile(TableFile):
         with self._open() as file:
             delimiter = self._delimiter if has_integers else None
             self._facts = scan_lines(file, delimiter, self.name)
-        if not self._facts.has_quoted_newlines:
-            self._below = find_notes(self._facts.last, len(self.names), self._delimiter)
-        if n := len(self._below):
-            are = "line below the last row is" if n == 1 else "lines below the last row are"
-            note = f"{n} {are} skipped: '{' '.join(self._below[0].split())}'"
-            self.notes += [note] if note not in self.notes else []
         self.notation = replace(self.notation, first_line=self._find_first_line())
 
     def _judge_row(self, row: Any) -> str:
-        """Skip a line of another number of values if it is blank, or below the last row."""
-        text = row.text.strip(BLANK)
-        if not text:
-            self.notation = replace(self.notation, first_line=None)
-        return "skip" if not text or text in self._below else "error"
+        """Skip a line of another number of values if it is blank."""
+        if row.text.strip(BLANK):
+            return "error"
+        self.notation = replace(self.notation, first_line=None)
+        return "skip"
 
     def _find_first_line(self) -> int | None:
         """The file's line of the first row, where each row is one line."""
@@ -450,12 +390,10 @@ class DelimitedFile(TableFile):
                 try:
                     values = next(reader, None)
                 except csv.Error as error:
-                    if any(words in str(error) for words in ("unexpected end", "field limit")):
-                        is_long = "field limit" in str(error)
-                        late = f", or after more than {_BLOCK_BYTES >> 20} MB" * is_long
+                    if re.search("unexpected end|field limit", str(error)):
                         problem = (
-                            f"a quotation mark that is opened in line {start} is never "
-                            f"closed{late}. Close it, or remove it."
+                            f"a quotation mark that is opened in line {start} is never closed, or "
+                            f"after more than {_BLOCK_BYTES >> 20} MB. Close it, or remove it."
                         )
                         raise DataError(self.name, [problem]) from None
                     values = []  # a mark within a value, which pyarrow takes as it is
@@ -468,12 +406,10 @@ class DelimitedFile(TableFile):
                 start = reader.line_num + 1
         if not ragged:
             return ""
-        more = " and more" if len(ragged) > SHOWN else ""
-        mark = {"\t": "a tab", " ": "a space"}.get(self._delimiter, f"'{self._form.delimiter}'")
         return (
             f"every line must have {count(len(self.names), 'value')}, one for each column name "
-            f"(received: {', '.join(ragged[:SHOWN])}{more}). Fix these lines; put a value that "
-            f"contains {mark} in quotation marks."
+            f"(received: {list_some(ragged)}). Fix these lines; put a value that contains "
+            f"{self._form.delimiter!r} in quotation marks."
         )
 
 
