@@ -238,7 +238,7 @@ def test_lines_with_too_many_or_too_few_values(tmp_path: Path) -> None:
     content = "a\tb\n1\t2\n3\t4\n" + "1\t2\t3\n" * 7 + "1\t2\n" * 200
     assert find_problems(write(tmp_path / "data.tsv", content)) == [
         "every line must have 2 values, one for each column name (received: line 4 has 3, line 5 "
-        "has 3, line 6 has 3, line 7 has 3, line 8 has 3 and 1 more). Fix these lines; put a "
+        "has 3, line 6 has 3, line 7 has 3, line 8 has 3 and more). Fix these lines; put a "
         "value that contains '\\t' in quotation marks."
     ]
 

@@ -313,8 +313,7 @@ class DelimitedFile(TableFile):
 
     def _clean(self, file: Any, *, is_whole: bool = True) -> io.BufferedReader[Any]:
         """A file as UTF-8, each byte checked, without what pyarrow's parser has no option for."""
-        is_named = self._csv.encoding is not None
-        chunks = decode(file, self.name, self._encoding, is_named=is_named, is_whole=is_whole)
+        chunks = decode(file, self.name, self._encoding, is_whole=is_whole)
         if not self._form.is_plain:
             chunks = self._form.rewrite_all(chunks)
         return io.BufferedReader(ChunkReader(chunks))
@@ -406,9 +405,10 @@ class DelimitedFile(TableFile):
                 start = reader.line_num + 1
         if not ragged:
             return ""
+        received = ", ".join(ragged[:SHOWN]) + " and more" * (len(ragged) > SHOWN)
         return (
             f"every line must have {count(len(self.names), 'value')}, one for each column name "
-            f"(received: {list_some(ragged)}). Fix these lines; put a value that contains "
+            f"(received: {received}). Fix these lines; put a value that contains "
             f"{self._form.delimiter!r} in quotation marks."
         )
 

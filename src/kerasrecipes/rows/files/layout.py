@@ -114,7 +114,7 @@ def _find_other_format(sample: str) -> str:
     if sample.startswith("version https://git-lfs"):
         return "a pointer of Git LFS, not the data. Download them with: git lfs pull."
     if re.match(r'\s*(\{\s*"[^"]*"\s*:|\[\s*\{)', sample):
-        return "JSON. Name it with the ending .jsonl."
+        return "JSON. Name it with the ending .json."
     return ""
 
 
