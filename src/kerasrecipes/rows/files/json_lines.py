@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
-from kerasrecipes.errors import DataError, raise_problems
+from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
 from kerasrecipes.rows.files.encoding import ChunkReader, decode
@@ -23,21 +23,17 @@ from kerasrecipes.rows.limits import check_columns, check_line
 from kerasrecipes.rows.words import SHOWN
 
 _FIRST_BLOCK_BYTES, _BLOCK_BYTES = 1 << 16, 4 << 20
-_MOST_DEPTH, _MOST_DIGITS = 500, 4_000
+_MOST_DEPTH, _MOST_DIGITS, _MOST_SHOWN = 500, 4_000, 20
 _MOST_CELLS, _MOST_TIMES_FILLED = 1 << 20, 400
 _BRACKETS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes({*range(256)} - {*b"[{]}"})
 _WRITE_ROWS = 'Write a row as {"name": value, …}.'
 _TOO_DEEP = f"has too many arrays or objects within each other. {_WRITE_ROWS}"
-_TYPES = {
-    bool: "a truth value",
-    int: "a number",
-    float: "a number",
-    str: "a text",
-    list: "an array",
-    dict: "an object",
-    type(None): "null",
-}
+_ONE_OBJECT = (
+    "a JSON file must contain an object on each line, or one array of objects (received: one "
+    "object of lists or objects). Write a row as an object: "
+    "pandas.DataFrame(…).to_json(orient='records')."
+)
 
 
 class JsonFile(TableFile):
@@ -60,14 +56,8 @@ class JsonFile(TableFile):
         try:
             return concatenate(tables)
         except TYPE_ERRORS as error:
-            types: dict[str, tuple[str, str]] = {}
-            problems = [
-                problem
-                for lines, n_before in self._iterate_lines()
-                for problem in self._find_faults(lines.decode(), n_before, types)
-            ]
             problem = f"the values of a name must be of one type in all rows: {error}."
-            raise DataError(self.name, problems[:SHOWN] or [problem]) from error
+            raise DataError(self.name, [problem]) from error
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
@@ -75,11 +65,9 @@ class JsonFile(TableFile):
         """Read objects block by block; types may differ from block to block."""
         names: dict[str, None] = {}
         for lines, n_before in self._iterate_lines():
+            if not n_before and _is_one_object(lines, wanted):
+                raise DataError(self.name, [_ONE_OBJECT])
             table = self._parse(lines, n_before)
-            # One row has values of its own where it is to be predicted.
-            is_row = any(f.name in wanted and not pa.types.is_nested(f.type) for f in table.schema)
-            if len(table) == 1 and not n_before and not is_row:
-                raise_problems(self.name, [*_find_whole(lines)])
             # A row may leave out what it has no value for, and so may all rows of a block.
             there = {*table.column_names}
             for name in names:
@@ -95,25 +83,24 @@ class JsonFile(TableFile):
         with explain_damage(self.name), open_decompressed(self._path, self.name) as opened:
             chunks = decode(opened, self.name)
             file: io.BufferedIOBase = io.BufferedReader(ChunkReader(chunks))
-            n_lines, rest, size = 0, b"", _FIRST_BLOCK_BYTES
-            is_array = None
+            if file.peek(1).lstrip().startswith(b"["):  # type: ignore[attr-defined]
+                self._count_rows()
+                file = io.BytesIO(self._write_lines(file.read()))
+            n_lines, rest, size, is_empty = 0, b"", _FIRST_BLOCK_BYTES, True
             while block := file.read(size):
                 rest, size = rest + block, min(2 * size, _BLOCK_BYTES)
-                if is_array is None and rest.strip():
-                    is_array = rest.lstrip()[:1] == b"["
-                    if is_array:
-                        self._count_rows()
-                        file = io.BytesIO(self._write_lines(rest + file.read()))
-                        rest = b""
-                        continue
                 end = rest.rfind(b"\n") + 1
                 if rest[:end].strip():
                     yield rest[:end], n_lines
+                    is_empty = False
                 n_lines += rest.count(b"\n", 0, end)
                 rest = rest[end:]
                 check_line(len(rest), n_lines + 1, self.name)
-            if rest.strip() or is_array is None:
+            if rest.strip():
                 yield rest, n_lines
+            elif is_empty:
+                problem = "the file is empty. It must contain a JSON object on each line."
+                raise DataError(self.name, [problem])
 
     def _check_filled(self, table: pa.Table) -> None:
         """Raise DataError where each row has names of its own, which become columns of all rows."""
@@ -132,9 +119,6 @@ class JsonFile(TableFile):
 
     def _parse(self, data: bytes, n_before: int) -> pa.Table:
         """Read JSON lines that follow ``n_before`` others."""
-        if not data.strip():
-            problem = "the file is empty. It must contain a JSON object on each line."
-            raise DataError(self.name, [problem])
         parse = arrow_json.ParseOptions()
         read = arrow_json.ReadOptions(block_size=max(len(data), _BLOCK_BYTES))
         try:
@@ -148,11 +132,8 @@ class JsonFile(TableFile):
                 parse.explicit_schema = pa.schema([(name, pa.string()) for name in dates])
                 table = arrow_json.read_json(pa.BufferReader(data), read, parse).select(names)
         except pa.ArrowInvalid as error:
-            problems = [] if n_before else [*_find_whole(data)]
-            problems = problems or self._find_faults(data.decode(), n_before, {})
-            raise DataError(
-                self.name, problems[:SHOWN] or [self._describe_error(str(error), data, n_before)]
-            ) from error
+            problems = self._find_faults(data, n_before, str(error))
+            raise DataError(self.name, problems[:SHOWN]) from error
         if table.num_rows != data.rstrip().count(b"\n") + 1:
             self._count_rows()
         return table
@@ -170,65 +151,40 @@ class JsonFile(TableFile):
             raise DataError(self.name, ["the file contains an array without rows. Add rows."])
         return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
-    def _find_faults(
-        self, text: str, n_before: int, types: dict[str, tuple[str, str]]
-    ) -> list[str]:
+    def _find_faults(self, data: bytes, n_before: int, error: str) -> list[str]:
         """Find the lines at fault; Python's reader is slow, but counts lines."""
-        problems: list[str] = []
-        for number, line in enumerate(text.split("\n"), n_before + 1):
-            if line.strip() and len(problems) < SHOWN:
-                place = f"{self.notation.place} {number}"
-                problems += self._find_fault(line, place, types)
-        return problems
-
-    def _describe_error(self, error: str, data: bytes, n_before: int) -> str:
-        """An error of Arrow's, with its line; Arrow counts lines that are not blank, from 0."""
+        texts = enumerate(data.decode().split("\n"), n_before + 1)
+        lines = [(i, line) for i, line in texts if line.strip()]
+        faults = ((i, _find_fault(line)) for i, line in lines)
+        problems = [f"{self.notation.place} {i} {fault}" for i, fault in faults if fault]
         match = re.fullmatch(r"(?:JSON parse error: )?(.*?)\.? in row (\d+)", error)
-        if match is None:
-            return f"the file cannot be read: {error.rstrip('.')}."
-        lines = [i for i, line in enumerate(data.split(b"\n"), n_before + 1) if line.strip()]
-        place = lines[min(int(match[2]), len(lines) - 1)]
-        return f"{self.notation.place} {place} cannot be read: {match[1]}. Correct or remove it."
-
-    def _find_fault(
-        self, line: str, place: str, types: dict[str, tuple[str, str]]
-    ) -> Iterator[str]:
-        try:
-            row = json.loads(line, parse_int=_parse_int)
-        except json.JSONDecodeError as error:
-            what = f"{error.msg}, at column {error.colno}"
-            yield f"{place} is no JSON: {what}. Each line must contain one object."
-            return
-        except RecursionError:
-            yield f"{place} {_TOO_DEEP}"
-            return
-        if not isinstance(row, dict):
-            yield f"{place} must contain an object (received: {_TYPES[type(row)]}). {_WRITE_ROWS}"
-            return
-        for name, value in row.items():
-            kind = _TYPES[type(value)]
-            before, first = types.setdefault(name, (kind, place)) if kind != "null" else (kind, "")
-            if kind != before and before:
-                types[name] = ("", "")  # one problem is enough
-                yield (
-                    f"the values of '{name}' must be of one type (received: {before} in {first}, "
-                    f"{kind} in {place}). Correct these {self.notation.place}s."
-                )
+        if problems or not match:
+            return problems or [f"the file cannot be read: {error.rstrip('.')}."]
+        # Arrow counts lines that are not blank, from 0.
+        place, _ = lines[min(int(match[2]), len(lines) - 1)]
+        return [f"{self.notation.place} {place} cannot be read: {match[1]}. Correct or remove it."]
 
 
-def _find_whole(data: bytes) -> Iterator[str]:
-    """Find out whether one object contains all rows, or is written on several lines."""
-    what = "an object on several lines" if data.split(b"\n")[0].strip() == b"{" else ""
+def _find_fault(line: str) -> str:
+    """Why a line is no row; empty if it may be one."""
+    try:
+        row = json.loads(line, parse_int=_parse_int)
+    except json.JSONDecodeError as error:
+        return f"is no JSON: {error.msg}, at column {error.colno}. {_WRITE_ROWS}"
+    except RecursionError:
+        return _TOO_DEEP
+    if isinstance(row, dict):
+        return ""
+    return f"must contain an object (received: {line.strip()[:_MOST_SHOWN]}). {_WRITE_ROWS}"
+
+
+def _is_one_object(data: bytes, wanted: Collection[str]) -> bool:
+    """Whether one object contains all rows, and is no single row of the wanted columns."""
     with suppress(ValueError, RecursionError, AttributeError):
-        values = [*json.loads(data).values()]
-        has_rows = any(isinstance(v, list) and isinstance(v[-1], dict) for v in values if v)
-        if has_rows or all(isinstance(value, list | dict) for value in values):
-            what = "one object of lists or objects"
-    if what:
-        yield (
-            f"a JSON file must contain an object on each line, or one array of objects (received: "
-            f"{what}). Write a row as an object: pandas.DataFrame(…).to_json(orient='records')."
-        )
+        row = json.loads(data)  # which fails where there are several rows
+        nested = {name for name, value in row.items() if isinstance(value, list | dict)}
+        return bool(nested) and not (row.keys() - nested) & {*wanted}
+    return False
 
 
 def _find_depth(data: bytes) -> int:

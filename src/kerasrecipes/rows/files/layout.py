@@ -143,7 +143,7 @@ def _find_names(
     cells = [[value.strip() for value in line.values] for line in lines]
     at = 0 if spec.header else find_header(cells, known)
     first, rows, end = cells[at], cells[at + 1 :], lines[at].end
-    n_values = find_usual_length(rows or [first])
+    n_values = find_usual_length(map(len, rows or [first]))
     full = [row for row in rows if len(row) == n_values]
     agree = len(full) >= _MOSTLY * max(1, len(rows))
     is_known = bool({*first} & {*known})
@@ -227,7 +227,7 @@ def find_header(rows: Sequence[Sequence[str]], known: Collection[str]) -> int:
         if sum(map(bool, map(NUMBER.fullmatch, row))) > 1:
             break
     lengths = [max((i for i, value in enumerate(row, 1) if value), default=0) for row in rows]
-    usual = find_usual_length(map(range, filter(None, lengths)))
+    usual = find_usual_length(filter(None, lengths))
     first = next((i for i, length in enumerate(lengths) if length), 0)
     if lengths[first] >= usual:
         return first

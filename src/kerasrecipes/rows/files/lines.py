@@ -131,11 +131,12 @@ def find_delimiter(sample: str, comment: str = "") -> str:
     scores = {}
     for delimiter in _DELIMITERS:
         lines = split_lines(sample, LineForm(delimiter, comment))
-        n_values = find_usual_length(line.values for line in lines)
+        lengths = [len(line.values) for line in lines]
+        n_values = find_usual_length(lengths)
         if n_values > 1:
-            share = sum(len(line.values) == n_values for line in lines) / len(lines)
+            share = lengths.count(n_values) / len(lengths)
             # Between 1,5 and 2,5 there may be a semicolon, which divides their names as well.
-            is_even = share > _EVEN and len(lines[0].values) > 1
+            is_even = share > _EVEN and lengths[0] > 1
             scores[delimiter] = (is_even, n_values if is_even else share)
     if scores:
         return max(scores, key=lambda delimiter: scores[delimiter])
@@ -147,10 +148,10 @@ def find_delimiter(sample: str, comment: str = "") -> str:
     return ","
 
 
-def find_usual_length(lines: Iterable[Sequence[str]]) -> int:
+def find_usual_length(lengths: Iterable[int]) -> int:
     """How many values most lines have; the first one's number where two are as frequent."""
-    lengths = Counter(map(len, lines))
-    return lengths.most_common(1)[0][0] if lengths else 0
+    counts = Counter(lengths)
+    return counts.most_common(1)[0][0] if counts else 0
 
 
 def _is_even_table(lines: Sequence[Sequence[str]], delimiter: str) -> bool:
