@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,6 @@ from kerasrecipes.recipe.endings import (
 )
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import suggest
-from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files.arrow import ArrowFile
 from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
@@ -50,8 +49,6 @@ from kerasrecipes.rows.limits import check_streamed
 from kerasrecipes.rows.words import find_repeated, list_some
 
 __all__ = ["TableFile", "expand", "find_files", "find_kind", "open_stream", "open_table_file"]
-
-_LONGEST_NAME = 255
 
 
 def open_table_file(
@@ -130,14 +127,9 @@ def expand(path: str) -> list[Path]:
     "**" does not follow links, which may lead in a circle.
 
     Raises:
-        DataError: No file can have such a name, or the pattern is wrong.
+        DataError: The pattern is wrong.
     """
     file = Path(path)
-    if len(file.name) > _LONGEST_NAME or "\0" in path:
-        problem = (
-            f"path: no file has such a name (received: {len(file.name):,} letters). Correct it."
-        )
-        raise DataError(write_value(file.name[:20]), [problem])
     if not glob.has_magic(path) or os.path.lexists(path):
         return [file]
     try:
@@ -163,15 +155,10 @@ def _describe_unreadable(file: Path) -> str:
         )
     if file.is_symlink():
         return f"path: {file} is a link to {os.readlink(file)}, which is not there. Correct it."
-    if glob.has_magic(str(file)):
-        return f"path: no file matches {file}. Check the pattern."
-    folder = file.parent
-    if not folder.is_dir():
-        return f"path: there is no folder {folder}. Check the path."
     endings = (*TABLES, *ARRAYS, *IMAGES)
-    others = [other.name for other in folder.iterdir() if find_ending(other) in endings]
-    hint = suggest(file.name, others) or "Check the path."
-    return f"path: there is no file {file}. {hint}"
+    others = file.parent.iterdir() if file.parent.is_dir() else ()
+    hint = suggest(file.name, [other.name for other in others if find_ending(other) in endings])
+    return f"path: there is no file {file}. {hint or 'Check the path.'}"
 
 
 def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None = None) -> TableFile:
@@ -208,9 +195,8 @@ class _SeveralFiles(TableFile):
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         tables = [self._read_file(path, as_text) for path in self._paths]
         names = [*self._check_names([table.column_names for table in tables])]
-        # A column that is no number in one delimited file is text in all of them.
-        types = [dict(zip(t.schema.names, t.schema.types, strict=True)) for t in tables]
-        if clashing := self._check_types(types):
+        # A column that is no number in one file is text in all of them.
+        if clashing := self._find_clashing([table.schema for table in tables]):
             tables = [self._read_file(path, [*clashing, *as_text]) for path in self._paths]
         return concatenate(_align(names, [table.select(names) for table in tables], clashing))
 
@@ -225,7 +211,7 @@ class _SeveralFiles(TableFile):
     def infer_types(self) -> dict[str, pa.DataType]:
         types = [self._open(path).infer_types() for path in self._paths]
         self._check_names([[*each] for each in types])
-        clashing = self._check_types(types)
+        clashing = self._find_clashing([pa.schema([*each.items()]) for each in types])
         return types[0] | dict.fromkeys(clashing, pa.string())
 
     def estimate_memory(self) -> int:
@@ -241,35 +227,32 @@ class _SeveralFiles(TableFile):
         notes = [f"{file.name}: {note}" for note in file.notes]
         self.notes += [note for note in notes if note not in self.notes]
 
-    def _check_types(self, types: Sequence[Mapping[str, pa.DataType]]) -> list[str]:
-        """The columns whose types differ from file to file, which only files without types may."""
-        kinds = {name: [each[name] for each in types] for name in types[0]}
-        clashing = [name for name, each in kinds.items() if not _have_common_type(each)]
-        if all(find_ending(path) in (*DELIMITED, *EXCEL) for path in self._paths):
-            return clashing
-        problems = []
-        for name in clashing:
-            pairs = zip(kinds[name], self._paths, strict=True)
-            files = {str(kind): path.name for kind, path in pairs}
-            shown = ", ".join(f"{kind} in {file}" for kind, file in files.items())
-            problems.append(f"column {name} must have one type in all files (received: {shown}).")
-        raise_problems(self.name, problems)
-        return []
+    def _find_clashing(self, schemas: Sequence[pa.Schema]) -> list[str]:
+        """The columns whose types have no common one, which only files without types may have."""
+        clashing = {}
+        for name in schemas[0].names:
+            kinds = [_decode(schema.field(name).type) for schema in schemas]
+            try:
+                concatenate([pa.table({name: pa.array([], kind)}) for kind in kinds])
+            except TYPE_ERRORS:
+                clashing[name] = list_some([*dict.fromkeys(kinds)])
+        if any(find_ending(path) not in (*DELIMITED, *EXCEL) for path in self._paths):
+            rule = "must have one type in all files"
+            raise_problems(self.name, [f"column {name} {rule} (received: {kinds}). Write one type."
+                                       for name, kinds in clashing.items()])  # fmt: skip
+        return [*clashing]
 
     def _check_names(self, names: Sequence[Sequence[str]]) -> Sequence[str]:
         """The names of the columns, which all files must have."""
         first = names[0]
         problems = find_repeated(first)
         for file, theirs in zip(self._paths, names, strict=True):
-            lacks = [name for name in first if name not in theirs]
-            others = [name for name in theirs if name not in first]
-            words = [f"lacks {list_some(lacks)}"] if lacks else []
-            words += [f"has {list_some(others)} besides"] if others else []
-            if words:
+            differ = [name for name in (*first, *theirs) if (name in first) != (name in theirs)]
+            if differ:
                 problems.append(
                     f"path: all files must have the columns of {self._paths[0].name} (received: "
-                    f"{file.name} {' and '.join(words)}). Correct the file, or leave it out of the "
-                    "pattern."
+                    f"{file.name} differs in {list_some(differ)}). Correct the file, or leave it "
+                    "out of the pattern."
                 )
         raise_problems(self.name, problems)
         return first
@@ -291,12 +274,3 @@ def _align(
 
 def _decode(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _have_common_type(kinds: Sequence[pa.DataType]) -> bool:
-    schemas = [pa.schema([("", _decode(kind))]) for kind in kinds]
-    try:
-        pa.unify_schemas(schemas, promote_options="permissive")
-    except TYPE_ERRORS:
-        return False
-    return True
