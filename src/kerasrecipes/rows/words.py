@@ -46,11 +46,6 @@ def find_repeated(names: Sequence[str], wanted: Collection[str] | None = None) -
     return problems
 
 
-def describe_repeated(place: str, n: int) -> str:
-    """Say that rows are left out which repeat the column names, and where the first one is."""
-    return f"{count(n, 'row')} left out: the column names are repeated, first in {place}"
-
-
 def ask_meant(name: str, choices: Iterable[str]) -> str:
     """What may be meant, for the end of a message: a similar name, several names, or ""."""
     choices, several = [*choices], re.split(", *", name)

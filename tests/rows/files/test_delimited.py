@@ -183,13 +183,13 @@ def test_repeated_names_are_left_out(tmp_path: Path, values: str, is_stream: boo
     pieces = list(file.iterate(["a", "b"], number, 10))
     assert sum(len(piece) for piece in pieces) == 400
     assert file.notes == [
-        f"1 row left out: the column names are repeated, first in {place}"
+        f"rows that repeat the column names are left out, the first in {place}"
         for place in ("line 302", "line 402")
     ]
     assert (file.notation.place, file.notation.first_row) == ("row", 2)
     file = open_source(source)
     assert len(file.read()) == 400
-    assert file.notes[0].endswith("left out: the column names are repeated, first in line 302")
+    assert file.notes[0].endswith("left out, the first in line 302")
 
 
 def test_blank_lines_are_not_among_the_ragged_ones(tmp_path: Path) -> None:

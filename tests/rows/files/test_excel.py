@@ -127,12 +127,6 @@ def test_names_that_look_like_values_are_names_where_the_recipe_says_so(tmp_path
     assert read_pieces(path, ["7.5"]) == expected
 
 
-def test_names_that_are_repeated_are_left_out(tmp_path: Path) -> None:
-    file = open_source(write_sheets(tmp_path / "data.xlsx", Sheet=[*TABLE, *TABLE]))
-    assert file.read().to_pydict()["id"] == [1, 2, 3] * 2
-    assert file.notes == ["1 row left out: the column names are repeated, first in row 5"]
-
-
 def test_the_line_of_names_is_told(tmp_path: Path) -> None:
     rows = [["Sales", "of 2020"], *TABLE]
     path = write_sheets(tmp_path / "data.xlsx", Sheet=rows)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
@@ -29,7 +29,7 @@ from kerasrecipes.rows.files.lines import BLANK, SAMPLE_BYTES, LineFacts, LineFo
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
-from kerasrecipes.rows.words import SHOWN, count, describe_repeated, list_some
+from kerasrecipes.rows.words import SHOWN, count, list_some
 
 Types = Mapping[str, "pa.DataType"]
 """By column key: the column's place, as text, since names may be blank or come twice."""
@@ -38,7 +38,6 @@ _BLOCK_BYTES = 2 << 20
 _COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
 _MOST_CHECKED = 2_000
 _FEWEST_ENDS = 20
-_MOST_PADDED = 2_000
 
 
 class DelimitedFile(TableFile):
@@ -71,9 +70,8 @@ class DelimitedFile(TableFile):
         # The last line may be cut.
         end = len(text) if is_whole else max(text.rfind("\n"), text.rfind("\r")) + 1
         check_line(0 if end else len(head) + 1, 1, name)
-        self._sample = text[:end]
         known = list_known(spec, wanted)
-        self._layout = layout = find_layout(self._sample, spec.csv, name, wanted, known)
+        self._layout = layout = find_layout(text[:end], spec.csv, name, wanted, known)
         self._form, self._delimiter = layout.form, layout.form.parsed
         self.names = list(layout.names)
         check_columns(len(self.names), name)
@@ -103,10 +101,10 @@ class DelimitedFile(TableFile):
         named = zip(self._keys, self.names, strict=True)
         texts = dict.fromkeys((key for key, name in named if name in as_text), pa.string())
         with self._reading():
-            types = _keep_words_once(self._infer() | texts)
+            types = _keep_words_once(self._find_types(texts, 1))
             self._scan(has_integers=pa.int64() in types.values())
             table = None if self._facts.has_codes else self._read_typed(types)
-            table = self._read_twice(texts) if table is None else self._leave_out_names(table, 0)
+            table = self._read_twice(texts) if table is None else self._leave_out_names(table)
         self._check_end(table.num_rows)
         return table.rename_columns(self.names)
 
@@ -147,7 +145,7 @@ class DelimitedFile(TableFile):
 
     def infer_types(self) -> dict[str, pa.DataType]:
         with self._reading():
-            return dict(zip(self.names, self._infer().values(), strict=True))
+            return dict(zip(self.names, self._find_types({}, 1).values(), strict=True))
 
     def estimate_memory(self) -> int:
         return MEMORY_OF_VALUE // 6 * self._path.stat().st_size  # six characters are a value
@@ -175,19 +173,15 @@ class DelimitedFile(TableFile):
             problem = f"the file has column names ({list_some(self.names)}) and no rows. Add rows."
             raise DataError(self.name, [problem])
 
-    def _infer(self) -> dict[str, pa.DataType]:
-        """Column types by the file's start."""
-        if len([*io.StringIO(self._sample, newline="")]) <= self._layout.n_lines_above:
-            return dict.fromkeys(self._keys, pa.null())
-        head = self._sample.encode()
-        if not self._form.is_plain:
-            head = b"".join(self._form.rewrite_all([head]))
-        texts = dict.fromkeys(self._keys, pa.string())
-        size = len(head) + 1
-        options = self._write_options(texts, block_bytes=size, handle_row=lambda row: "skip")
-        table = self._leave_out_names(arrow_csv.read_csv(io.BytesIO(head), **options))
-        columns = zip(table.column_names, table.columns, strict=True)
-        return {key: self._widen(column, pa.null()) for key, column in columns}
+    def _find_types(
+        self, texts: dict[str, pa.DataType], n_blocks: int | None = None
+    ) -> dict[str, pa.DataType]:
+        """The types of all columns but some, by all blocks or the first ones."""
+        found = dict.fromkeys(self._keys, pa.null()) | texts
+        for batch in islice(self._iterate_texts(self._keys), n_blocks):
+            for key, column in zip(self._keys, batch.columns, strict=True):
+                found[key] = self._widen(column, found[key])
+        return found
 
     def _widen(self, texts: pa.ChunkedArray, kind: pa.DataType) -> pa.DataType:
         """The narrowest type for a column's values so far (of type ``kind``) and these."""
@@ -223,11 +217,9 @@ class DelimitedFile(TableFile):
 
     def _read_typed(self, types: Types) -> pa.Table | None:
         """Read the whole file; None where a value is not of its column's type."""
-        # Where pyarrow must look for them, it takes a third more time and memory.
-        options = self._write_options(types, has_newlines=self._facts.has_quoted_newlines)
         try:
             with self._open() as file:
-                return arrow_csv.read_csv(file, **options)
+                return arrow_csv.read_csv(file, **self._write_options(types))
         except pa.ArrowInvalid:
             return None
 
@@ -237,11 +229,7 @@ class DelimitedFile(TableFile):
         Raises:
             DataError: As ``_iterate_texts``.
         """
-        found = dict.fromkeys(self._keys, pa.null()) | texts
-        for batch in self._iterate_texts(self._keys):
-            for key, column in zip(self._keys, batch.columns, strict=True):
-                found[key] = self._widen(column, found[key])
-        schema, batches = pa.schema(_keep_words_once(found)), []
+        schema, batches = pa.schema(_keep_words_once(self._find_types(texts))), []
         for batch in self._iterate_texts(self._keys):
             columns = []
             for values, kind in zip(batch.columns, schema.types, strict=True):
@@ -271,16 +259,16 @@ class DelimitedFile(TableFile):
         """Read columns block by block; a repeated line of column names is left out."""
         n_rows = 0
         with self._open(is_checked=is_checked) as file:
-            for batch in arrow_csv.open_csv(file, **self._write_options(types, only=True)):
+            for batch in arrow_csv.open_csv(file, **self._write_options(types)):
                 yield self._leave_out_names(batch, n_rows)
                 n_rows += len(batch)
 
-    def _leave_out_names(self, rows: Any, n_before: int | None = None) -> Any:
+    def _leave_out_names(self, rows: Any, n_before: int = 0) -> Any:
         """Leave out rows that repeat the column names, as files put together have them.
 
         Args:
             rows: A table or batch whose columns are named by their keys.
-            n_before: How many rows were read before these, for a note; None adds none.
+            n_before: How many rows were read before these.
         """
         is_repeated = None
         for key, column in zip(rows.schema.names, rows.columns, strict=True):
@@ -296,10 +284,11 @@ class DelimitedFile(TableFile):
                 return rows
         if is_repeated is None:
             return rows
-        if n_before is not None:
-            places = np.flatnonzero(is_repeated.to_numpy(zero_copy_only=False)) + n_before
+        if self._facts.n_lines:
+            row = n_before + pc.index(is_repeated, True).as_py()
             noun, first = replace(self.notation, first_line=self._find_first_line()).first_place
-            note = describe_repeated(f"{noun} {places[0] + first}", len(places))
+            where = f"the first in {noun} {row + first}"
+            note = f"rows that repeat the column names are left out, {where}"
             self.notes += [note] if note not in self.notes else []
             # The rows that are left are no longer one a line.
             self.notation = replace(self.notation, first_line=None)
@@ -318,38 +307,27 @@ class DelimitedFile(TableFile):
             chunks = self._form.rewrite_all(chunks)
         return io.BufferedReader(ChunkReader(chunks))
 
-    def _write_options(
-        self,
-        types: Types,
-        *,
-        only: bool = False,
-        has_newlines: bool = True,
-        block_bytes: int | None = None,
-        handle_row: Callable[[Any], str] | None = None,
-    ) -> dict[str, Any]:
-        """How pyarrow reads the file; ``only`` the columns that have a type."""
-        # pyarrow takes white space off numbers, but not off texts for missing ones. It keeps these
-        # texts for each column, 75 kB; without them, such a file is read as text.
-        is_wide = len(self.names) > _MOST_PADDED
-        padded = [form for token in self._tokens for form in (f" {token}", f"{token} ")]
-        tokens = self._tokens if is_wide else [*self._tokens, *padded]
+    def _write_options(self, types: Types) -> dict[str, Any]:
+        """How pyarrow reads the columns that have a type."""
+        facts = self._facts
         return {
             "read_options": arrow_csv.ReadOptions(
-                block_size=block_bytes or _BLOCK_BYTES,
+                block_size=_BLOCK_BYTES,
                 skip_rows=self._layout.n_lines_above,
                 column_names=self._keys,
             ),
             "parse_options": arrow_csv.ParseOptions(
                 delimiter=self._delimiter,
-                newlines_in_values=has_newlines,
+                # Where pyarrow must look for them, it takes a third more time and memory.
+                newlines_in_values=facts.has_quoted_newlines or not facts.n_lines,
                 # In a file of one column, it is how a row without a value is written.
                 ignore_empty_lines=len(self.names) > 1,
-                invalid_row_handler=handle_row or self._judge_row,
+                invalid_row_handler=self._judge_row,
             ),
             "convert_options": arrow_csv.ConvertOptions(
                 column_types=dict(types),
-                include_columns=[*types] if only else None,
-                null_values=[] if {*types.values()} == {pa.string()} else tokens,
+                include_columns=[*types],
+                null_values=[] if {*types.values()} == {pa.string()} else self._tokens,
                 decimal_point=self._layout.decimal,
             ),
         }
@@ -379,8 +357,10 @@ class DelimitedFile(TableFile):
         Python's reader is slow, but counts lines as editors do.
 
         Raises:
-            DataError: A quotation mark is never closed.
+            DataError: A quotation mark is never closed, or a line is too long.
         """
+        if not self._facts.n_lines:
+            self._scan(has_integers=False)
         ragged: list[str] = []
         start = 1
         with io.TextIOWrapper(self._open(is_checked=True), encoding="utf-8", newline="") as text:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZipFile, is_zipfile
 
-import numpy as np
 import pyarrow as pa
 
 from kerasrecipes.errors import DataError
@@ -26,7 +25,7 @@ from kerasrecipes.rows.files.layout import (
 )
 from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
 from kerasrecipes.rows.limits import check_unpacked
-from kerasrecipes.rows.words import ask_meant, count, describe_repeated, list_some
+from kerasrecipes.rows.words import ask_meant, count, list_some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +69,7 @@ class ExcelFile(TableFile):
         self.notation = replace(self.notation, first_row=place + 1)
         if place > 1 and self._excel.header_row is None:
             self.notes.append(describe_titles(f"row {place}"))
-        names, line, rows = cells[place - 1], sheet.iloc[place - 1], sheet.iloc[place:]
+        names, rows = cells[place - 1], sheet.iloc[place:]
         has_names = self._has_names or self._known & {*names}
         if not has_names and is_row(names, cells[place:]):
             problem = (
@@ -79,11 +78,6 @@ class ExcelFile(TableFile):
                 f"dataset.excel.header_row: {place} if these are their names."
             )
             raise DataError(self.name, [problem])
-        is_repeated = (rows == line).sum(axis=1) == line.count()
-        if is_repeated.any():
-            first = np.flatnonzero(is_repeated)[0] + place + 1
-            self.notes.append(describe_repeated(f"row {first}", int(is_repeated.sum())))
-            rows = rows[~is_repeated]
         rows = rows.infer_objects()
         columns = [read_series(rows.iloc[:, i]) for i in range(len(names))]
         return pa.Table.from_arrays(columns, names=[*fill_names(names)])

@@ -175,12 +175,14 @@ class LineFacts:
     """Facts about a file's lines.
 
     Attributes:
+        n_lines: How many lines there are; 0 before they are scanned.
         has_quoted_newlines: Whether a line ends within quotation marks, or may do so.
         has_blank_lines: Whether two line ends follow each other.
         may_end_quoted: Whether the number of quotation marks is odd.
         has_codes: Whether a value begins with 0 and goes on with digits, as 007 does.
     """
 
+    n_lines: int = 0
     has_quoted_newlines: bool = False
     has_blank_lines: bool = False
     may_end_quoted: bool = False
@@ -203,12 +205,12 @@ def scan_lines(file: Any, delimiter: str | None, dataset: str) -> LineFacts:
         % (opening, opening, marks)
     )
     rest = b""
-    n_ends = length = 0
+    length, facts.n_lines = 0, 1
     while block := file.read(SAMPLE_BYTES):
         end = max(block.rfind(b"\n"), block.rfind(b"\r"))
         length = len(block) - 1 - end if end >= 0 else length + len(block)
-        n_ends += block.count(b"\n")
-        check_line(length, n_ends + 1, dataset)
+        facts.n_lines += block.count(b"\n")
+        check_line(length, facts.n_lines, dataset)
         parts = block.split(b'"')
         if len(parts) > 1 or is_quoted:
             quoted = b"".join(parts[not is_quoted :: 2])
