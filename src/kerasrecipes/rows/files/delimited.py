@@ -104,7 +104,7 @@ class DelimitedFile(TableFile):
             types = _keep_words_once(self._find_types(texts, 1))
             self._scan(has_integers=pa.int64() in types.values())
             table = None if self._facts.has_codes else self._read_typed(types)
-            table = self._read_twice(texts) if table is None else self._leave_out_names(table)
+            table = self._read_twice(texts) if table is None else table
         self._check_end(table.num_rows)
         return table.rename_columns(self.names)
 
@@ -219,7 +219,7 @@ class DelimitedFile(TableFile):
         """Read the whole file; None where a value is not of its column's type."""
         try:
             with self._open() as file:
-                return arrow_csv.read_csv(file, **self._write_options(types))
+                return self._leave_out_names(arrow_csv.read_csv(file, **self._write_options(types)))
         except pa.ArrowInvalid:
             return None
 
@@ -229,7 +229,10 @@ class DelimitedFile(TableFile):
         Raises:
             DataError: As ``_iterate_texts``.
         """
-        schema, batches = pa.schema(_keep_words_once(self._find_types(texts))), []
+        types = _keep_words_once(self._find_types(texts))
+        if (table := self._read_typed(types)) is not None:
+            return table
+        schema, batches = pa.schema(types), []
         for batch in self._iterate_texts(self._keys):
             columns = []
             for values, kind in zip(batch.columns, schema.types, strict=True):
