@@ -180,7 +180,7 @@ def test_sheets_that_cannot_be_read(
     ("content", "reason"),
     [
         ("a,b\n1,2\n", "it is text by its first bytes. Save it with the ending .csv."),
-        ("<table><tr>", "it is HTML or XML by its first bytes. Export it as CSV."),
+        ("<table><tr>", "it is text by its first bytes. Save it with the ending .csv."),
         ("a\tb\n1\t2\n".encode("utf-16"), "it is text by its first bytes. Save it with the "
          "ending .csv."),
         (b"\0\1", "File is not a zip file. Save it again."),

@@ -40,22 +40,27 @@ class ArrowFile(TableFile):
             else:
                 table = pa.Table.from_batches(*self._open_arrow())
             self._validate(table)
-        names = [name for name in table.column_names if name.startswith("__index_level_")]
-        return table.drop_columns(names)
+        return table.drop_columns([*filter(_is_index, table.column_names)])
 
     def list_names(self) -> list[str]:
         with self._explain():
-            if self._is_parquet:
-                names = parquet.ParquetFile(self._file).schema_arrow.names
-            else:
-                names = self._open_arrow()[1].names
-        return [name for name in names if not name.startswith("__index_level_")]
+            schema = (
+                self._open_parquet().schema_arrow if self._is_parquet else self._open_arrow()[1]
+            )
+        return [name for name in schema.names if not _is_index(name)]
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
     ) -> Iterator[pa.Table]:
         with self._explain():
-            for batch in self._iterate_batches(wanted, n_rows):
+            if self._is_parquet:
+                file = self._open_parquet()
+                is_there = {*wanted} <= {*file.schema_arrow.names}
+                columns = [*dict.fromkeys(wanted)] if is_there else None
+                batches = file.iter_batches(batch_size=n_rows, columns=columns)
+            else:
+                batches, _ = self._open_arrow()
+            for batch in batches:
                 table = pa.Table.from_batches([batch])
                 self._validate(table)
                 yield table
@@ -67,24 +72,14 @@ class ArrowFile(TableFile):
             metadata = self._open_parquet().metadata
         return MEMORY_OF_VALUE * metadata.num_rows * metadata.num_columns
 
-    def _iterate_batches(self, wanted: Sequence[str], n_rows: int) -> Iterator[pa.RecordBatch]:
-        if not self._is_parquet:
-            yield from self._open_arrow()[0]
-            return
-        parts = self._open_parquet()
-        names = parts.schema_arrow.names
-        columns = [*dict.fromkeys(wanted)] if {*wanted} <= {*names} else names
-        yield from parts.iter_batches(batch_size=n_rows, columns=columns)
-
     def _open_arrow(self) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
-        """The batches of an Arrow file, or of a stream written to a file."""
+        """The batches of an Arrow file, or of a stream written to a file; and their schema."""
         source = pa.OSFile(str(self._file))
         if not read_start(self._file).startswith(b"ARROW1"):
             stream = pa.ipc.open_stream(source)
             return self._limit(stream), stream.schema
         reader: Any = pa.ipc.open_file(source)
-        batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-        return self._limit(batches), reader.schema
+        return self._limit(map(reader.get_batch, range(reader.num_record_batches))), reader.schema
 
     def _open_parquet(self) -> parquet.ParquetFile:
         file = parquet.ParquetFile(self._file)
@@ -99,6 +94,10 @@ class ArrowFile(TableFile):
             self._check_size(n_bytes)
             yield batch
 
+    def _check_size(self, n_bytes: int) -> None:
+        remedy = "If it is meant, write it without compression, as .arrow"
+        check_unpacked(n_bytes, self._file.stat().st_size, self.name, remedy)
+
     def _validate(self, table: pa.Table) -> None:
         """Check all values; Arrow 26 crashes where the offsets of texts are wrong."""
         for name, column in zip(table.column_names, table.columns, strict=True):
@@ -108,20 +107,18 @@ class ArrowFile(TableFile):
                 problem = f"column {name} is damaged, or contains text that is not UTF-8. "
                 raise DataError(self.name, [f"{problem}Write the file again."]) from error
 
-    def _check_size(self, n_bytes: int) -> None:
-        remedy = "If it is meant, write it without compression, as .arrow"
-        check_unpacked(n_bytes, self._file.stat().st_size, self.name, remedy)
-
     @contextmanager
     def _explain(self) -> Iterator[None]:
         try:
             yield
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).strip().split("\n")[0].rstrip(".")
-            if reason.startswith("Expected to read"):
-                reason = "its first bytes are not those of an Arrow file"
             found = describe_format(self._file)
             what = f"it is {found}" if found else f"{reason}. Write it again."
             ending = find_ending(self._file)
             problem = f"path: {self._file} cannot be read as a {ending} file: {what}"
             raise DataError(self.name, [problem]) from error
+
+
+def _is_index(name: str) -> bool:
+    return name.startswith("__index_level_")

@@ -87,10 +87,7 @@ def describe_format(file: Path) -> str:
             return f"{name} by its first bytes. {remedy}."
     is_text = start.startswith(codecs.BOM_UTF16_LE) or not _CONTROL.search(start)
     if is_text and is_plain(start) and own in (*EXCEL, *PARQUET, *ARROW):
-        is_html = start.lstrip().startswith(b"<")
-        what = "HTML or XML" if is_html else "text"
-        remedy = "Export it as CSV" if is_html else "Save it with the ending .csv"
-        return f"{what} by its first bytes. {remedy}."
+        return "text by its first bytes. Save it with the ending .csv."
     return ""
 
 
@@ -139,14 +136,12 @@ def explain_damage(dataset: str) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
-        reason = str(error).strip().split("\n")[0].rstrip(".")
         if isinstance(error, OSError) and error.errno:
             is_short = error.filename and len(error.filename) < _LONGEST_SHOWN
             what = f"path: {error.filename}" if is_short else "the file"
             raise DataError(dataset, [f"{what} cannot be read: {error.strerror}."]) from error
-        is_cut = "runcat" in reason or "nexpected end" in reason or isinstance(error, EOFError)
-        what = "it ends too early" if is_cut else "its compressed data are damaged"
-        problem = f"the file cannot be decompressed: {what} ({reason}). Copy or write it again."
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        problem = f"the file is damaged or ends too early ({reason}). Copy or write it again."
         raise DataError(dataset, [problem]) from error
 
 
