@@ -183,9 +183,7 @@ class Cells:
     @property
     def n_missing(self) -> int:
         """How many values are missing."""
-        if self.is_number:
-            return int(self.values.null_count)
-        return len(self) - int(self.counts.sum())
+        return len(self) - int(self.is_known.sum())
 
     @property
     def is_known(self) -> NDArray[np.bool_]:

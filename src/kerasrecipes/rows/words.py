@@ -24,8 +24,6 @@ def list_some(names: Sequence[Any], most: int = SHOWN) -> str:
 
 def list_columns(names: Sequence[str]) -> str:
     """The columns of a table, for the end of a message."""
-    if not names:
-        return "There are no columns."
     return f"The columns: {list_some(names, _COLUMNS_SHOWN)}."
 
 

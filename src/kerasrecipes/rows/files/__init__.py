@@ -189,9 +189,6 @@ class _SeveralFiles(TableFile):
         # A row of the whole has no line of its own in one of the files.
         self.notation = replace(self._open(files[0]).notation, first_line=None, first_row=1)
 
-    def list_names(self) -> list[str] | None:
-        return self._open(self._paths[0]).list_names()
-
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         tables = [self._read_file(path, as_text) for path in self._paths]
         names = [*self._check_names([table.column_names for table in tables])]
@@ -199,6 +196,9 @@ class _SeveralFiles(TableFile):
         if clashing := self._find_clashing([table.schema for table in tables]):
             tables = [self._read_file(path, [*clashing, *as_text]) for path in self._paths]
         return concatenate(_align(names, [table.select(names) for table in tables], clashing))
+
+    def list_names(self) -> list[str] | None:
+        return self._open(self._paths[0]).list_names()
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int

@@ -33,21 +33,19 @@ class ArrowFile(TableFile):
         self._is_parquet = find_ending(file) in PARQUET
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
-        """Read every row; pandas's index of a DataFrame is left out."""
         with self._explain():
             if self._is_parquet:
                 table = self._open_parquet().read()
             else:
                 table = pa.Table.from_batches(*self._open_arrow())
-            self._validate(table)
-        return table.drop_columns([*filter(_is_index, table.column_names)])
+            return self._tidy(table)
 
     def list_names(self) -> list[str]:
         with self._explain():
             schema = (
                 self._open_parquet().schema_arrow if self._is_parquet else self._open_arrow()[1]
             )
-        return [name for name in schema.names if not _is_index(name)]
+        return self._tidy(schema.empty_table()).column_names
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
@@ -55,15 +53,13 @@ class ArrowFile(TableFile):
         with self._explain():
             if self._is_parquet:
                 file = self._open_parquet()
-                is_there = {*wanted} <= {*file.schema_arrow.names}
+                is_there = wanted and {*wanted} <= {*file.schema_arrow.names}
                 columns = [*dict.fromkeys(wanted)] if is_there else None
                 batches = file.iter_batches(batch_size=n_rows, columns=columns)
             else:
                 batches, _ = self._open_arrow()
             for batch in batches:
-                table = pa.Table.from_batches([batch])
-                self._validate(table)
-                yield table
+                yield self._tidy(pa.Table.from_batches([batch]))
 
     def estimate_memory(self) -> int:
         if not self._is_parquet:
@@ -98,14 +94,16 @@ class ArrowFile(TableFile):
         remedy = "If it is meant, write it without compression, as .arrow"
         check_unpacked(n_bytes, self._file.stat().st_size, self.name, remedy)
 
-    def _validate(self, table: pa.Table) -> None:
-        """Check all values; Arrow 26 crashes where the offsets of texts are wrong."""
+    def _tidy(self, table: pa.Table) -> pa.Table:
+        """Check all values, as Arrow 26 crashes on texts' wrong offsets; leave out the index."""
         for name, column in zip(table.column_names, table.columns, strict=True):
             try:
                 column.validate(full=True)
             except pa.ArrowInvalid as error:
                 problem = f"column {name} is damaged, or contains text that is not UTF-8. "
                 raise DataError(self.name, [f"{problem}Write the file again."]) from error
+        index = [name for name in table.column_names if name.startswith("__index_level_")]
+        return table.drop_columns(index)
 
     @contextmanager
     def _explain(self) -> Iterator[None]:
@@ -118,7 +116,3 @@ class ArrowFile(TableFile):
             ending = find_ending(self._file)
             problem = f"path: {self._file} cannot be read as a {ending} file: {what}"
             raise DataError(self.name, [problem]) from error
-
-
-def _is_index(name: str) -> bool:
-    return name.startswith("__index_level_")

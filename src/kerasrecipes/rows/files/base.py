@@ -59,7 +59,7 @@ class TableFile(ABC):
         """Read columns piece by piece; all columns if a wanted one is missing.
 
         Args:
-            wanted: The columns to read, at least.
+            wanted: The columns to read, at least; none means all.
             numbers: Columns of plain numbers, where the format has no types.
             n_rows: How many rows a piece should have, about.
 
@@ -70,7 +70,7 @@ class TableFile(ABC):
 
     def infer_types(self) -> dict[str, pa.DataType]:
         """The columns' types, by the first rows where the format has none."""
-        first = next(self.iterate(self.list_names() or [], (), 1), None)
+        first = next(self.iterate([], (), 1), None)
         if first is None:
             raise DataError(self.name, [NO_ROWS])
         schema = first.schema
