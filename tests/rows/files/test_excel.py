@@ -62,23 +62,6 @@ def test_the_first_sheet_that_holds_a_table_is_read(tmp_path: Path) -> None:
     ]
 
 
-def test_the_sheet_and_the_line_that_name_the_target_are_read(tmp_path: Path) -> None:
-    path = write_sheets(
-        tmp_path / "data.xlsx",
-        Notes=[["author", "me"], ["year", 2020]],
-        Data=[["who", "", "how much"], ["id", "name", "n"], [1, "x", 2], [2, "y", 3]],
-    )
-    assert read(path, target="n") == {"id": [1, 2], "name": ["x", "y"], "n": [2, 3]}
-    assert [*read_pieces(path, ["id", "name"])] == ["id", "name", "n"]
-    assert [*read(path)] == ["author", "me"]
-
-
-def test_a_sheet_that_explains_the_columns_is_not_read(tmp_path: Path) -> None:
-    meanings = [["column", "meaning"], ["a", "a size"], ["n", "a count"]]
-    path = write_sheets(tmp_path / "data.xlsx", Notes=meanings, Data=[["a", "n"], [1, 2], [3, 4]])
-    assert read(path, target="n") == {"a": [1, 3], "n": [2, 4]}
-
-
 def test_a_row_of_a_class_that_is_given_as_the_target_names_no_columns(tmp_path: Path) -> None:
     rows = [["x", 1], ["y", 2], ["y", 3]]
     path = write_sheets(tmp_path / "data.xlsx", Data=[["kind", "n"], *rows])

@@ -19,11 +19,13 @@ from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.dataset_rules import DataKind, find_table_kind
 from kerasrecipes.recipe.endings import (
     ARRAYS,
+    ARROW,
     COMPRESSED,
     DELIMITED,
     EXCEL,
     IMAGES,
     JSON,
+    PARQUET,
     TABLES,
     ZIPPED,
     find_ending,
@@ -32,7 +34,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files.arrow import ArrowFile
-from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
+from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import DelimitedFile
 from kerasrecipes.rows.files.encoding import find_encoding
 from kerasrecipes.rows.files.excel import ExcelFile
@@ -49,6 +51,14 @@ from kerasrecipes.rows.limits import check_streamed
 from kerasrecipes.rows.words import find_repeated, list_some
 
 __all__ = ["TableFile", "expand", "find_files", "find_kind", "open_stream", "open_table_file"]
+
+
+_FORMATS: dict[str, type[FileOnDisk]] = {
+    **dict.fromkeys(DELIMITED, DelimitedFile),
+    **dict.fromkeys(JSON, JsonFile),
+    **dict.fromkeys((*PARQUET, *ARROW), ArrowFile),
+    **dict.fromkeys(EXCEL, ExcelFile),
+}
 
 
 def open_table_file(
@@ -91,8 +101,7 @@ def open_stream(
                 check_streamed(kept.tell(), name)
         with open_decompressed(path, name) as opened:
             start = bytes(opened.read(1 << 12)).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    is_json = start in (b"{", b"[")
-    file = JsonFile(path, spec, name) if is_json else DelimitedFile(path, spec, name, wanted)
+    file = (JsonFile if start in (b"{", b"[") else DelimitedFile)(path, spec, name, wanted)
     weakref.finalize(file, folder.cleanup)
     return file
 
@@ -170,11 +179,7 @@ def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None = N
             f"{', '.join(ZIPPED)} may end in {', '.join(COMPRESSED)} too."
         )
         raise DataError(file.name, [problem])
-    if ending in DELIMITED:
-        return DelimitedFile(file, spec, file.name, wanted)
-    if ending in JSON:
-        return JsonFile(file, spec, file.name)
-    return ExcelFile(file, spec, wanted) if ending in EXCEL else ArrowFile(file, spec)
+    return _FORMATS[ending](file, spec, file.name, wanted)
 
 
 class _SeveralFiles(TableFile):

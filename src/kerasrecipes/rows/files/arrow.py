@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,24 +11,17 @@ from pyarrow import parquet
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import PARQUET, find_ending
-from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
 from kerasrecipes.rows.files.raw import describe_format, read_start
 from kerasrecipes.rows.limits import check_unpacked
 
 
-class ArrowFile(TableFile):
-    """A Parquet file, an Arrow file, or an Arrow stream written to a file.
+class ArrowFile(FileOnDisk):
+    """A Parquet file, an Arrow file, or an Arrow stream written to a file."""
 
-    Args:
-        file: Its path.
-        spec: The recipe's ``dataset``.
-    """
-
-    def __init__(self, file: Path, spec: DatasetSpec) -> None:
-        super().__init__(file.name, spec)
-        self._file, self.notation = file, replace(self.notation, first_row=1)
-        self._is_parquet = find_ending(file) in PARQUET
+    @property
+    def _is_parquet(self) -> bool:
+        return find_ending(self.path) in PARQUET
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         with self._explain():
@@ -63,22 +54,22 @@ class ArrowFile(TableFile):
 
     def estimate_memory(self) -> int:
         if not self._is_parquet:
-            return MEMORY_OF_VALUE // 8 * self._file.stat().st_size
+            return MEMORY_OF_VALUE // 8 * self.path.stat().st_size
         with self._explain():
             metadata = self._open_parquet().metadata
         return MEMORY_OF_VALUE * metadata.num_rows * metadata.num_columns
 
     def _open_arrow(self) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
         """The batches of an Arrow file, or of a stream written to a file; and their schema."""
-        source = pa.OSFile(str(self._file))
-        if not read_start(self._file).startswith(b"ARROW1"):
+        source = pa.OSFile(str(self.path))
+        if not read_start(self.path).startswith(b"ARROW1"):
             stream = pa.ipc.open_stream(source)
             return self._limit(stream), stream.schema
         reader: Any = pa.ipc.open_file(source)
         return self._limit(map(reader.get_batch, range(reader.num_record_batches))), reader.schema
 
     def _open_parquet(self) -> parquet.ParquetFile:
-        file = parquet.ParquetFile(self._file)
+        file = parquet.ParquetFile(self.path)
         self._check_size(8 * file.metadata.num_rows * file.metadata.num_columns)
         return file
 
@@ -92,7 +83,7 @@ class ArrowFile(TableFile):
 
     def _check_size(self, n_bytes: int) -> None:
         remedy = "If it is meant, write it without compression, as .arrow"
-        check_unpacked(n_bytes, self._file.stat().st_size, self.name, remedy)
+        check_unpacked(n_bytes, self.path.stat().st_size, self.name, remedy)
 
     def _tidy(self, table: pa.Table) -> pa.Table:
         """Check all values, as Arrow 26 crashes on texts' wrong offsets; leave out the index."""
@@ -111,8 +102,8 @@ class ArrowFile(TableFile):
             yield
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).strip().split("\n")[0].rstrip(".")
-            found = describe_format(self._file)
+            found = describe_format(self.path)
             what = f"it is {found}" if found else f"{reason}. Write it again."
-            ending = find_ending(self._file)
-            problem = f"path: {self._file} cannot be read as a {ending} file: {what}"
+            ending = find_ending(self.path)
+            problem = f"path: {self.path} cannot be read as a {ending} file: {what}"
             raise DataError(self.name, [problem]) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -102,6 +104,24 @@ class TableFile(ABC):
     def estimate_memory(self) -> int:
         """Estimate how many bytes training needs for all rows; 0 where the file is small."""
         return 0
+
+
+class FileOnDisk(TableFile):
+    """A table in a file.
+
+    Args:
+        path: Its path.
+        spec: The recipe's ``dataset``.
+        name: For messages.
+        wanted: The columns that will be read; None means all.
+    """
+
+    def __init__(
+        self, path: Path, spec: DatasetSpec, name: str, wanted: Collection[str] | None = None
+    ) -> None:
+        super().__init__(name, spec)
+        self.path, self.spec, self.wanted = path, spec, wanted
+        self.notation = replace(self.notation, first_row=1)
 
 
 def _as_integers(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:

@@ -22,7 +22,7 @@ from pyarrow import csv as arrow_csv
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
 from kerasrecipes.rows.files.encoding import ChunkReader, decode, find_encoding
 from kerasrecipes.rows.files.layout import find_layout, is_unnamed, list_known
 from kerasrecipes.rows.files.lines import BLANK, SAMPLE_BYTES, LineFacts, LineForm, scan_lines
@@ -40,14 +40,8 @@ _MOST_CHECKED = 2_000
 _FEWEST_ENDS = 20
 
 
-class DelimitedFile(TableFile):
+class DelimitedFile(FileOnDisk):
     """A delimited file.
-
-    Args:
-        path: Its path.
-        spec: The recipe's ``dataset``.
-        name: For messages.
-        wanted: The columns that will be read; None means all.
 
     Raises:
         DataError: The file is empty, is not text, or does not open with column names.
@@ -56,8 +50,7 @@ class DelimitedFile(TableFile):
     def __init__(
         self, path: Path, spec: DatasetSpec, name: str, wanted: Collection[str] | None = None
     ) -> None:
-        super().__init__(name, spec)
-        self._path, self._csv = path, spec.csv
+        super().__init__(path, spec, name, wanted)
         with explain_damage(name), open_decompressed(path, name) as file:
             self._stamp = self._find_stamp()
             head = bytes(file.read(SAMPLE_BYTES))
@@ -148,7 +141,7 @@ class DelimitedFile(TableFile):
             return dict(zip(self.names, self._find_types({}, 1).values(), strict=True))
 
     def estimate_memory(self) -> int:
-        return MEMORY_OF_VALUE // 6 * self._path.stat().st_size  # six characters are a value
+        return MEMORY_OF_VALUE // 6 * self.path.stat().st_size  # six characters are a value
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -162,7 +155,7 @@ class DelimitedFile(TableFile):
                     raise DataError(self.name, [problem])
 
     def _find_stamp(self) -> tuple[int, ...]:
-        status = self._path.stat()
+        status = self.path.stat()
         return status.st_ino, status.st_size, status.st_mtime_ns
 
     def _check_end(self, n_rows: int) -> None:
@@ -195,7 +188,7 @@ class DelimitedFile(TableFile):
         if has_codes(texts):
             return pa.string()
         # 12.480 next to 410 may be thousands, which the kind of the column decides.
-        is_open = pa.types.is_null(kind) and self._csv.decimal is None
+        is_open = pa.types.is_null(kind) and self.spec.csv.decimal is None
         if is_open and are_grouped(texts.slice(0, _MOST_CHECKED).to_pylist()):
             return pa.string()
         for wider in (pa.float64(),) if kind == pa.float64() else (pa.int64(), pa.float64()):
@@ -299,7 +292,7 @@ class DelimitedFile(TableFile):
 
     def _open(self, *, is_checked: bool = False) -> Any:
         """Open the file as UTF-8; pyarrow's own check of UTF-8 names no line."""
-        file = open_decompressed(self._path, self.name)
+        file = open_decompressed(self.path, self.name)
         is_clean = self._encoding == "utf-8" and self._form.is_plain
         return file if is_clean and not is_checked else self._clean(file)
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZipFile, is_zipfile
 
 import pyarrow as pa
 
 from kerasrecipes.errors import DataError
-from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import name_value
-from kerasrecipes.rows.files.base import TableFile
+from kerasrecipes.rows.files.base import FileOnDisk
 from kerasrecipes.rows.files.frames import read_series
 from kerasrecipes.rows.files.layout import (
     describe_titles,
@@ -39,45 +37,29 @@ _FAR_CELLS = "Remove cells that are far from the table, or save it as CSV"
 _FILLED = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^<>]*><')
 
 
-class ExcelFile(TableFile):
-    """A sheet of an Excel file: the one that the recipe names, or the first that contains a table.
-
-    Args:
-        file: Its path.
-        spec: The recipe's ``dataset``.
-        wanted: The columns that will be read; None means all.
-    """
-
-    def __init__(
-        self, file: Path, spec: DatasetSpec, wanted: Collection[str] | None = None
-    ) -> None:
-        super().__init__(file.name, spec)
-        self._file, self._excel = file, spec.excel
-        self._has_names = wanted is not None or spec.excel.header_row is not None
-        self._known = list_known(spec, wanted)
-        # A cell may be text that is a number, or a number in a column of text.
-        self.notation = replace(self.notation, has_types=False)
+class ExcelFile(FileOnDisk):
+    """A sheet of an Excel file: the one that the recipe names, or the first that has a table."""
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         """Read every row below the line of column names."""
         sheet = self._choose_sheet(self._read_sheets())
         cells = _list_cells(sheet)
-        place = self._excel.header_row or find_header(cells, self._known) + 1
+        place = self.spec.excel.header_row or find_header(cells) + 1
         if place > len(cells):
             problem = f"excel.header_row: the sheet has {len(sheet)} rows (received: {place})."
             raise DataError(self.name, [f"{problem} Correct it."])
-        self.notation = replace(self.notation, first_row=place + 1)
-        if place > 1 and self._excel.header_row is None:
-            self.notes.append(describe_titles(f"row {place}"))
+        # A cell may be text that is a number, or a number in a column of text.
+        self.notation = replace(self.notation, first_row=place + 1, has_types=False)
         names, rows = cells[place - 1], sheet.iloc[place:]
-        has_names = self._has_names or self._known & {*names}
-        if not has_names and is_row(names, cells[place:]):
-            problem = (
-                f"row {place} must name the columns, and it looks like a row of values (received: "
-                f"{list_some(names)}). Insert a row of names above it, or write "
-                f"dataset.excel.header_row: {place} if these are their names."
-            )
-            raise DataError(self.name, [problem])
+        if not self.spec.excel.header_row:
+            self.notes += [describe_titles(f"row {place}")] if place > 1 else []
+            if not list_known(self.spec, self.wanted) & {*names} and is_row(names, cells[place:]):
+                problem = (
+                    f"row {place} must name the columns, and it looks like a row of values "
+                    f"(received: {list_some(names)}). Insert a row of names above it, or write "
+                    f"dataset.excel.header_row: {place} if these are their names."
+                )
+                raise DataError(self.name, [problem])
         rows = rows.infer_objects()
         columns = [read_series(rows.iloc[:, i]) for i in range(len(names))]
         return pa.Table.from_arrays(columns, names=[*fill_names(names)])
@@ -85,30 +67,30 @@ class ExcelFile(TableFile):
     def _read_sheets(self) -> dict[str, pd.DataFrame]:
         import pandas as pd
 
-        engine = "xlrd" if read_start(self._file).startswith(_OLD) else "openpyxl"
+        engine = "xlrd" if read_start(self.path).startswith(_OLD) else "openpyxl"
         try:
-            if is_zipfile(self._file):
+            if is_zipfile(self.path):
                 self._check_size()
             return pd.read_excel(
-                self._file, sheet_name=None, header=None, engine=engine, keep_default_na=False,
+                self.path, sheet_name=None, header=None, engine=engine, keep_default_na=False,
                 na_values=[""],
             )  # fmt: skip
         except ImportError as error:
-            problem = f"path: {self._file.name} is {_INSTALL[engine]}."
+            problem = f"path: {self.path.name} is {_INSTALL[engine]}."
             raise DataError(self.name, [problem]) from error
         except (*ARCHIVE_ERRORS, LookupError, TypeError, AttributeError, SyntaxError) as error:
-            found = describe_format(self._file)
+            found = describe_format(self.path)
             reason = (str(error) or type(error).__name__).rstrip(".")
             what = f"it is {found}" if found else f"{reason}. Save it again."
-            problem = f"path: {self._file} is no Excel file that can be read: {what}"
+            problem = f"path: {self.path} is no Excel file that can be read: {what}"
             raise DataError(self.name, [problem]) from error
 
     def _check_size(self) -> None:
         """Check how much memory the sheets take, where empty cells count too."""
         from openpyxl.utils import column_index_from_string
 
-        size = self._file.stat().st_size
-        with ZipFile(self._file) as archive:
+        size = self.path.stat().st_size
+        with ZipFile(self.path) as archive:
             check_archive(archive, size, self.name)
             for member in archive.namelist():
                 if member.startswith("xl/worksheets/"):
@@ -120,7 +102,7 @@ class ExcelFile(TableFile):
 
     def _choose_sheet(self, sheets: dict[str, pd.DataFrame]) -> pd.DataFrame:
         names = [*sheets]
-        chosen = self._excel.sheet
+        chosen = self.spec.excel.sheet
         if isinstance(chosen, int) and 1 <= chosen <= len(names):
             chosen = names[chosen - 1]
         if chosen is not None and chosen not in sheets:
@@ -129,11 +111,12 @@ class ExcelFile(TableFile):
                 f"sheets: {list_some(names)}."
             )
             raise DataError(self.name, [problem])
-        tables = [name for name, sheet in sheets.items() if len(sheet) > 1]
+        tables = [name for name in names if len(sheets[name]) > 1]
         if chosen is None and not tables:
             problem = f"no sheet contains a table ({list_some(names)}). Add column names and rows."
             raise DataError(self.name, [problem])
-        chosen = str(chosen or max(tables, key=lambda name: self._rate(sheets[name])))
+        wide = [name for name in tables if sheets[name].shape[1] > 1]
+        chosen = str(chosen or [*wide, *tables][0])
         if len(sheets) > 1:
             others = [other for other in sheets if other != chosen]
             self.notes.append(
@@ -141,13 +124,6 @@ class ExcelFile(TableFile):
                 f"not); another: excel: {{sheet: {others[0]}}}"
             )
         return sheets[chosen]
-
-    def _rate(self, sheet: pd.DataFrame) -> tuple[bool, int, bool]:
-        """How much a sheet looks like the table; one that explains it names its columns below."""
-        cells = _list_cells(sheet)
-        place = find_header(cells, self._known)
-        is_known = 2 * len({*cells[place]} & self._known) > len(self._known)
-        return is_known, -place if is_known else 0, len(cells[place]) > 1
 
 
 def _list_cells(sheet: pd.DataFrame) -> list[list[str]]:

@@ -8,15 +8,13 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
 from kerasrecipes.errors import DataError
-from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
+from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, concatenate
 from kerasrecipes.rows.files.encoding import ChunkReader, decode
 from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
 from kerasrecipes.rows.limits import check_columns, check_line
@@ -36,19 +34,8 @@ _ONE_OBJECT = (
 )
 
 
-class JsonFile(TableFile):
-    """An object on each line, or one array of objects; read block by block.
-
-    Args:
-        path: Its path.
-        spec: The recipe's ``dataset``.
-        name: For messages.
-    """
-
-    def __init__(self, path: Path, spec: DatasetSpec, name: str) -> None:
-        super().__init__(name, spec)
-        self._path = path
-        self.notation = replace(self.notation, first_line=1)
+class JsonFile(FileOnDisk):
+    """An object on each line, or one array of objects; read block by block."""
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         """Read every row; a name has values of one type in all of them."""
@@ -80,12 +67,13 @@ class JsonFile(TableFile):
 
     def _iterate_lines(self) -> Iterator[tuple[bytes, int]]:
         """Blocks of whole lines, and the number of lines before each; an array's rows as lines."""
-        with explain_damage(self.name), open_decompressed(self._path, self.name) as opened:
+        with explain_damage(self.name), open_decompressed(self.path, self.name) as opened:
             chunks = decode(opened, self.name)
             file: io.BufferedIOBase = io.BufferedReader(ChunkReader(chunks))
             if file.peek(1).lstrip().startswith(b"["):  # type: ignore[attr-defined]
-                self._count_rows()
                 file = io.BytesIO(self._write_lines(file.read()))
+            else:
+                self.notation = replace(self.notation, first_line=1)
             n_lines, rest, size, is_empty = 0, b"", _FIRST_BLOCK_BYTES, True
             while block := file.read(size):
                 rest, size = rest + block, min(2 * size, _BLOCK_BYTES)
@@ -113,10 +101,6 @@ class JsonFile(TableFile):
             )
             raise DataError(self.name, [problem])
 
-    def _count_rows(self) -> None:
-        """Name the row in messages, where rows and lines differ."""
-        self.notation = replace(self.notation, first_line=None, first_row=1)
-
     def _parse(self, data: bytes, n_before: int) -> pa.Table:
         """Read JSON lines that follow ``n_before`` others."""
         parse = arrow_json.ParseOptions()
@@ -135,7 +119,7 @@ class JsonFile(TableFile):
             problems = self._find_faults(data, n_before, str(error))
             raise DataError(self.name, problems[:SHOWN]) from error
         if table.num_rows != data.rstrip().count(b"\n") + 1:
-            self._count_rows()
+            self.notation = replace(self.notation, first_line=None)
         return table
 
     def _write_lines(self, data: bytes) -> bytes:

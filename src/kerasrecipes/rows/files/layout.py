@@ -22,9 +22,7 @@ from kerasrecipes.rows.files.lines import (
 from kerasrecipes.rows.kinds.date_formats import read_in_formats
 from kerasrecipes.rows.words import count, find_repeated, list_some
 
-MOST_ABOVE = 20
-"""How many titles may be above the line of column names."""
-
+_MOST_ABOVE = 20
 _MOSTLY = 0.95
 _MOST_REPEATED = 0.1
 _FRACTION = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
@@ -86,7 +84,7 @@ def find_layout(
     if match := re.fullmatch(r'"?sep=(.)"?', head):
         n_above, delimiter = n_above + 1, delimiter or match[1]
     if spec.comment is None:
-        n_above += _count_comments(texts[n_above : n_above + MOST_ABOVE])
+        n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
     body = _join_number_sign("".join(texts[n_above:]))
     form = find_form(body, delimiter, spec.comment or "")
     lines = split_lines(body, form, n_above)
@@ -95,8 +93,7 @@ def find_layout(
         problem = f"the file is empty{below}. It must open with a line of column names."
         raise DataError(dataset, [problem])
     layout = _find_names(lines, form, spec, dataset, known)
-    hint = "If the first line is no line of names, set dataset.csv.skip_rows: 1, or header: none."
-    problems = [f"{text} {hint}" for text in find_repeated(layout.names, wanted)]
+    problems = find_repeated(layout.names, wanted)
     decimal: str = spec.decimal or "."
     if not spec.decimal:
         rows = [line.values for line in lines if line.end > layout.n_lines_above]
@@ -111,8 +108,6 @@ def _find_other_format(sample: str) -> str:
     """Which other kind of text a file is; empty for delimited text."""
     if re.match(r"\s*<(!doctype|html|\?xml|table)", sample, re.IGNORECASE):
         return "HTML or XML. Download it again, or export it as CSV."
-    if sample.startswith("version https://git-lfs"):
-        return "a pointer of Git LFS, not the data. Download them with: git lfs pull."
     if re.match(r'\s*(\{\s*"[^"]*"\s*:|\[\s*\{)', sample):
         return "JSON. Name it with the ending .json."
     return ""
@@ -141,7 +136,7 @@ def _find_names(
 ) -> Layout:
     """Find the column names, and where rows begin."""
     cells = [[value.strip() for value in line.values] for line in lines]
-    at = 0 if spec.header else find_header(cells, known)
+    at = 0 if spec.header else find_header(cells)
     first, rows, end = cells[at], cells[at + 1 :], lines[at].end
     n_values = find_usual_length(map(len, rows or [first]))
     full = [row for row in rows if len(row) == n_values]
@@ -154,12 +149,6 @@ def _find_names(
         are_words = len({*first}) == len(first) and not any(map(NUMBER.fullmatch, first))
         if first == names or (are_words and {*first} <= {*names}):
             return Layout(fill_names(first), end, form)
-        if agree and len(names) != n_values:
-            problem = (
-                f"csv.header: there must be a name for each column (received: "
-                f"{count(len(names), 'name')}, and rows of {n_values} values). Correct it."
-            )
-            raise DataError(dataset, [problem])
         return Layout(tuple(names), end - 1, form)
     note = describe_titles(f"line {end}") if at else ""
     n_more = n_values - len(first)
@@ -208,30 +197,20 @@ def describe_titles(place: str) -> str:
     return f"the column names are in {place}; what is above is skipped"
 
 
-def find_header(rows: Sequence[Sequence[str]], known: Collection[str]) -> int:
+def find_header(rows: Sequence[Sequence[str]]) -> int:
     """Which of the first rows names the columns; those above it are titles.
 
-    It is the one that names most of the known columns; or, where the first row is shorter than
-    most, a row of words that are above numbers.
+    Where the first row is shorter than most, it is a row of words that are above numbers.
 
     Args:
         rows: The cells of each row, without white space around them.
-        known: Columns that the recipe names.
     """
-    for i, row in enumerate(rows[:MOST_ABOVE]):
-        named = {*row} & {*known}
-        if 2 * len(named) > len(known):
-            if any(named & {*below} for below in rows[i + 1 :]):
-                break  # it is a class that is given in place of its column
-            return i
-        if sum(map(bool, map(NUMBER.fullmatch, row))) > 1:
-            break
     lengths = [max((i for i, value in enumerate(row, 1) if value), default=0) for row in rows]
     usual = find_usual_length(filter(None, lengths))
     first = next((i for i, length in enumerate(lengths) if length), 0)
     if lengths[first] >= usual:
         return first
-    places = range(first + 1, min(MOST_ABOVE, len(rows)))
+    places = range(first + 1, min(_MOST_ABOVE, len(rows)))
     return next((i for i in places if lengths[i] >= usual and _are_names(rows[i:])), first)
 
 
