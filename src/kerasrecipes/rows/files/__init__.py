@@ -20,14 +20,12 @@ from kerasrecipes.recipe.dataset_rules import DataKind, find_table_kind
 from kerasrecipes.recipe.endings import (
     ARRAYS,
     ARROW,
-    COMPRESSED,
     DELIMITED,
     EXCEL,
     IMAGES,
     JSON,
     PARQUET,
     TABLES,
-    ZIPPED,
     find_ending,
 )
 from kerasrecipes.recipe.schema import DatasetSpec
@@ -172,11 +170,10 @@ def _describe_unreadable(file: Path) -> str:
 
 def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None = None) -> TableFile:
     ending = find_ending(file)
-    if ending not in TABLES:
+    if ending not in _FORMATS:
         problem = (
             "path: the ending of a file says how it is read (received: "
-            f"'{''.join(file.suffixes[-2:])}'). Choose from: {', '.join(sorted(TABLES))}; "
-            f"{', '.join(ZIPPED)} may end in {', '.join(COMPRESSED)} too."
+            f"'{''.join(file.suffixes[-2:])}'). Choose from: {', '.join(sorted(_FORMATS))}."
         )
         raise DataError(file.name, [problem])
     return _FORMATS[ending](file, spec, file.name, wanted)
@@ -186,56 +183,62 @@ class _SeveralFiles(TableFile):
     """Files of the same columns as one table, in the order of their names."""
 
     def __init__(
-        self, files: Sequence[Path], spec: DatasetSpec, name: str, wanted: Collection[str] | None
+        self, paths: Sequence[Path], spec: DatasetSpec, name: str, wanted: Collection[str] | None
     ) -> None:
         super().__init__(name, spec)
-        self._paths = files
-        self._open = partial(_open_file, spec=spec, wanted=wanted)
+        self._paths, self._spec, self._wanted = paths, spec, wanted
         # A row of the whole has no line of its own in one of the files.
-        self.notation = replace(self._open(files[0]).notation, first_line=None, first_row=1)
+        notation = _open_file(paths[0], spec, wanted).notation
+        self.notation = replace(notation, first_line=None, first_row=1)
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
-        tables = [self._read_file(path, as_text) for path in self._paths]
-        names = [*self._check_names([table.column_names for table in tables])]
+        tables = [file.read(as_text) for file in self._open_each()]
+        names = tables[0].column_names
         # A column that is no number in one file is text in all of them.
-        if clashing := self._find_clashing([table.schema for table in tables]):
-            tables = [self._read_file(path, [*clashing, *as_text]) for path in self._paths]
+        if clashing := self._compare([table.schema for table in tables]):
+            tables = [file.read([*clashing, *as_text]) for file in self._open_each()]
         return concatenate(_align(names, [table.select(names) for table in tables], clashing))
 
     def list_names(self) -> list[str] | None:
-        return self._open(self._paths[0]).list_names()
+        return next(self._open_each()).list_names()
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
     ) -> Iterator[pa.Table]:
-        for path in self._paths:
-            file = self._open(path)
+        for file in self._open_each():
             yield from file.iterate(wanted, numbers, n_rows)
-            self._keep_notes(file)
 
     def infer_types(self) -> dict[str, pa.DataType]:
-        types = [self._open(path).infer_types() for path in self._paths]
-        self._check_names([[*each] for each in types])
-        clashing = self._find_clashing([pa.schema([*each.items()]) for each in types])
+        types = [file.infer_types() for file in self._open_each()]
+        clashing = self._compare([pa.schema([*each.items()]) for each in types])
         return types[0] | dict.fromkeys(clashing, pa.string())
 
     def estimate_memory(self) -> int:
-        return sum(self._open(path).estimate_memory() for path in self._paths)
+        return sum(file.estimate_memory() for file in self._open_each())
 
-    def _read_file(self, path: Path, as_text: Collection[str]) -> pa.Table:
-        file = self._open(path)
-        table = file.read(as_text)
-        self._keep_notes(file)
-        return table
+    def _open_each(self) -> Iterator[TableFile]:
+        """The files one by one; the notes of each are kept once it was read."""
+        for path in self._paths:
+            file = _open_file(path, self._spec, self._wanted)
+            yield file
+            notes = [f"{file.name}: {note}" for note in file.notes]
+            self.notes += [note for note in notes if note not in self.notes]
 
-    def _keep_notes(self, file: TableFile) -> None:
-        notes = [f"{file.name}: {note}" for note in file.notes]
-        self.notes += [note for note in notes if note not in self.notes]
-
-    def _find_clashing(self, schemas: Sequence[pa.Schema]) -> list[str]:
+    def _compare(self, schemas: Sequence[pa.Schema]) -> list[str]:
         """The columns whose types have no common one, which only files without types may have."""
+        first = schemas[0].names
+        problems = []
+        for path, schema in zip(self._paths, schemas, strict=True):
+            problems += find_repeated(schema.names)
+            if differ := {*first} ^ {*schema.names}:
+                problems.append(
+                    f"path: all files must have the columns of {self._paths[0].name} (received: "
+                    f"{path.name} differs in {list_some(sorted(differ))}). Correct the file, or "
+                    "leave it out of the pattern."
+                )
+        raise_problems(self.name, problems)
         clashing = {}
-        for name in schemas[0].names:
+        for name in first:
             kinds = [_decode(schema.field(name).type) for schema in schemas]
             try:
                 concatenate([pa.table({name: pa.array([], kind)}) for kind in kinds])
@@ -246,21 +249,6 @@ class _SeveralFiles(TableFile):
             raise_problems(self.name, [f"column {name} {rule} (received: {kinds}). Write one type."
                                        for name, kinds in clashing.items()])  # fmt: skip
         return [*clashing]
-
-    def _check_names(self, names: Sequence[Sequence[str]]) -> Sequence[str]:
-        """The names of the columns, which all files must have."""
-        first = names[0]
-        problems = find_repeated(first)
-        for file, theirs in zip(self._paths, names, strict=True):
-            differ = [name for name in (*first, *theirs) if (name in first) != (name in theirs)]
-            if differ:
-                problems.append(
-                    f"path: all files must have the columns of {self._paths[0].name} (received: "
-                    f"{file.name} differs in {list_some(differ)}). Correct the file, or leave it "
-                    "out of the pattern."
-                )
-        raise_problems(self.name, problems)
-        return first
 
 
 def _align(

@@ -19,13 +19,13 @@ from kerasrecipes.rows.files.lines import (
     find_usual_length,
     split_lines,
 )
-from kerasrecipes.rows.kinds.date_formats import read_in_formats
 from kerasrecipes.rows.words import count, find_repeated, list_some
 
 _MOST_ABOVE = 20
 _MOSTLY = 0.95
 _MOST_REPEATED = 0.1
 _FRACTION = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
+_DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"(18|19|20)\d\d")
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _COMMA_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
@@ -280,17 +280,13 @@ def _is_value(name: str, values: Sequence[str]) -> bool | None:
         return None
     if _are_numbers(values):
         return bool(NUMBER.fullmatch(name))
-    if any(char.isdigit() for char in name) and _is_like_dates(name, values):
+    forms = {_DIGIT.sub("0", value) for value in (name, *values)}
+    if len(forms) == 1 and forms != {name}:  # dates or codes
         return True
     n_distinct = len({*values})
     if name in values:
         return 2 * n_distinct <= len(values) or None
     return False if n_distinct <= 2 else None
-
-
-def _is_like_dates(name: str, values: Sequence[str]) -> bool:
-    usual = [reading.date_format for reading in read_in_formats(values[:50])]
-    return any(reading.date_format in usual for reading in read_in_formats([name]))
 
 
 def _find_decimal(

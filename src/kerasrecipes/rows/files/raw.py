@@ -42,8 +42,14 @@ ARCHIVE_ERRORS = (
 )
 """Exceptions of a zip archive that is damaged, encrypted, or of an unknown kind."""
 
-_ARROWS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
-_XZ, _ZIP, _EMPTY_ZIP = b"\xfd7zXZ\x00", b"PK\x03\x04", b"PK\x05\x06"
+_CODECS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\x00": "xz",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+}
 _SHEET = "xl/workbook.xml"
 """Members of an .xlsx file, which is a zip archive."""
 _LONGEST_SHOWN = 300
@@ -61,11 +67,11 @@ def open_decompressed(file: Path, dataset: str) -> Any:
     if what := describe_format(file):
         raise DataError(dataset, [f"path: {dataset} is {what}"])
     start = read_start(file)
-    codec = next((codec for magic, codec in _ARROWS.items() if start.startswith(magic)), None)
-    if start.startswith((_ZIP, _EMPTY_ZIP)):
-        unpacked = _open_member(file, dataset)
-    elif codec is None and not start.startswith(_XZ):
+    codec = next((codec for magic, codec in _CODECS.items() if start.startswith(magic)), None)
+    if codec is None:
         return pa.input_stream(str(file), compression=None)
+    if codec == "zip":
+        unpacked = _open_member(file, dataset)
     else:
         unpacked = io.BufferedReader(ChunkReader(_decompress(file, codec, dataset)))
     if not is_plain(unpacked.peek(16)):
@@ -80,7 +86,7 @@ def describe_format(file: Path) -> str:
     formats = [*_FORMATS]
     with suppress(*ARCHIVE_ERRORS), zipfile.ZipFile(file) as archive:
         if _SHEET in archive.namelist():
-            formats.append((_ZIP, "an Excel file", EXCEL))
+            formats.append((b"PK", "an Excel file", EXCEL))
     for magic, name, endings in formats:
         if start.startswith(magic) and own not in endings:
             remedy = f"Save it with the ending {endings[0]}" if endings else "Export it as CSV"
@@ -94,7 +100,7 @@ def describe_format(file: Path) -> str:
 def is_plain(start: bytes) -> bool:
     """Whether first bytes are neither of a compressed file nor of another format than text."""
     magics = [magic for magic, _, _ in _FORMATS]
-    return not start.startswith((*magics, *_ARROWS, _XZ, _ZIP, _EMPTY_ZIP))
+    return not start.startswith((*magics, *_CODECS))
 
 
 def walk(folder: Path, reached: dict[str, Path]) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -166,12 +172,12 @@ def _open_member(file: Path, dataset: str) -> Any:
         raise DataError(dataset, [f"path: {dataset} cannot be unpacked: {error}."]) from error
 
 
-def _decompress(file: Path, codec: str | None, dataset: str) -> Iterator[bytes]:
+def _decompress(file: Path, codec: str, dataset: str) -> Iterator[bytes]:
     """The decompressed bytes of a file, until they are too many for those that were read."""
     n_bytes = 0
     with (
         file.open("rb") as packed,
-        pa.CompressedInputStream(packed, codec) if codec else lzma.open(packed) as stream,
+        lzma.open(packed) if codec == "xz" else pa.CompressedInputStream(packed, codec) as stream,
     ):
         while chunk := stream.read(1 << 18):
             n_bytes += len(chunk)
