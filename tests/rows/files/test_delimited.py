@@ -184,12 +184,12 @@ def test_repeated_names_are_left_out(tmp_path: Path, values: str, is_stream: boo
     assert sum(len(piece) for piece in pieces) == 400
     assert file.notes == [
         f"rows that repeat the column names are left out, the first in {place}"
-        for place in ("line 302", "line 402")
+        for place in ("row 302", "row 402")
     ]
     assert (file.notation.place, file.notation.first_row) == ("row", 2)
     file = open_source(source)
     assert len(file.read()) == 400
-    assert file.notes[0].endswith("left out, the first in line 302")
+    assert file.notes[0].endswith("left out, the first in row 302")
 
 
 def test_blank_lines_are_not_among_the_ragged_ones(tmp_path: Path) -> None:

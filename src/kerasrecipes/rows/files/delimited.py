@@ -281,10 +281,8 @@ class DelimitedFile(FileOnDisk):
         if is_repeated is None:
             return rows
         if self._facts.n_lines:
-            row = n_before + pc.index(is_repeated, True).as_py()
-            noun, first = replace(self.notation, first_line=self._find_first_line()).first_place
-            where = f"the first in {noun} {row + first}"
-            note = f"rows that repeat the column names are left out, {where}"
+            row = n_before + pc.index(is_repeated, True).as_py() + self.notation.first_row
+            note = f"rows that repeat the column names are left out, the first in row {row}"
             self.notes += [note] if note not in self.notes else []
             # The rows that are left are no longer one a line.
             self.notation = replace(self.notation, first_line=None)
@@ -333,7 +331,9 @@ class DelimitedFile(FileOnDisk):
         with self._open() as file:
             delimiter = self._delimiter if has_integers else None
             self._facts = scan_lines(file, delimiter, self.name)
-        self.notation = replace(self.notation, first_line=self._find_first_line())
+        has_gaps = self._facts.has_quoted_newlines or self._facts.has_blank_lines
+        first_line = None if has_gaps else self.notation.first_row
+        self.notation = replace(self.notation, first_line=first_line)
 
     def _judge_row(self, row: Any) -> str:
         """Skip a line of another number of values if it is blank."""
@@ -341,11 +341,6 @@ class DelimitedFile(FileOnDisk):
             return "error"
         self.notation = replace(self.notation, first_line=None)
         return "skip"
-
-    def _find_first_line(self) -> int | None:
-        """The file's line of the first row, where each row is one line."""
-        has_gaps = self._facts.has_quoted_newlines or self._facts.has_blank_lines
-        return None if has_gaps else self._layout.n_lines_above + 1
 
     def _describe_faults(self) -> str:
         """Find lines with too many or too few values; empty where there are none.
