@@ -174,7 +174,7 @@ def test_a_series_is_predicted_in_the_memory_of_a_piece(
 def test_a_series_is_read_into_memory_to_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     recipe = write(tmp_path, {"sequence_length": 8})
     monkeypatch.setattr("kerasrecipes.rows.limits.find_free_memory", lambda: 1000)
-    with pytest.raises(InputError, match="texts and series are read into memory"):
+    with pytest.raises(InputError, match="texts and series must fit into memory"):
         kr.train(recipe, output_dir=tmp_path / "runs")
 
 

@@ -26,8 +26,8 @@ CSV = "a,y\n" + "".join(f"{i * 7 % 5}.5,{i}\n" for i in range(20))
 ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".feather", ".xlsx", ".npz", ".npy")
 TEXT = {"text": Component("features", "text")}
 NO_FILE = (
-    "is a device, a pipe or a socket, and not a file. Write its rows into a file; predict and "
-    "evaluate also read them from standard input, which is named -."
+    "is a device, a pipe or a socket, and not a file. Write its rows into a file, or pipe them to "
+    "--data -."
 )
 
 
@@ -307,7 +307,7 @@ def test_a_text_of_many_gigabytes(tmp_path: Path) -> None:
 def test_texts_that_memory_has_no_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kerasrecipes.rows.limits.find_free_memory", lambda: 1000)
     (problem,) = find_problems(write_texts(tmp_path / "texts"))
-    assert problem.startswith("texts and series are read into memory, where these would take")
+    assert problem.startswith("texts and series must fit into memory (about")
     assert problem.endswith("GB). Give fewer rows.")
 
 

@@ -498,7 +498,6 @@ def test_times_of_day_train_and_predict() -> None:
         (["size,rooms,rent,", *LINES], None),
         (["size,rooms,rent", *(f"{line}," for line in LINES)], None),
         (["sep=,", "size,rooms,rent", *LINES], None),
-        (['size, "rooms", "rent"', *('{}, "{}", "{}"'.format(*x.split(",")) for x in LINES)], None),
         (["# made by a tool", "# v2", "size,rooms,rent", *LINES], None),
         (
             ["Monthly report", "made in May", "", "size,rooms,rent", *LINES],

@@ -141,7 +141,7 @@ def test_the_line_of_names_is_told(tmp_path: Path) -> None:
         (
             {"One": [[7.5, "x"], *([i, "x"] for i in range(9))]},
             {},
-            "row 1 must name the columns, and it looks like a row of values (received: 7.5, x). "
+            "row 1 must name the columns, and it looks like a row (received: 7.5, x). "
             "Insert a row of names above it, or write dataset.excel.header_row: 1 if these are "
             "their names.",
         ),

@@ -109,8 +109,7 @@ def test_lines_count_over_the_whole_file(tmp_path: Path) -> None:
 NOT_AN_OBJECT = 'must contain an object (received: {}). Write a row as {{"name": value, …}}.'
 NOT_ROWS = (
     "a JSON file must contain an object on each line, or one array of objects (received: "
-    "one object of lists or objects). Write a row as an object: "
-    "pandas.DataFrame(…).to_json(orient='records')."
+    "one object of lists or objects). With pandas: DataFrame(…).to_json(orient='records')."
 )
 
 

@@ -157,10 +157,9 @@ def test_a_first_line_that_is_a_row_is_refused(sample: str) -> None:
     first = sample.split("\n")[0]
     values = first.split(";") if ";" in first else first.replace(" ", ",").split(",")
     assert caught.value.problems == (
-        "the first line must name the columns, and it looks like a row (received: "
-        f"{', '.join(values)}). Write dataset.csv.header: none to name the columns column 1, "
-        "column 2, …, header: [a, b, …] to name them yourself, or header: first if these are their "
-        "names.",
+        "line 1 must name the columns, and it looks like a row (received: "
+        f"{', '.join(values)}). Write dataset.csv.header: [a, b, …] to name them, header: none to "
+        "call them column 1, column 2, …, or header: first if these are their names.",
     )
 
 
@@ -226,9 +225,9 @@ def test_numbers_with_a_decimal_comma_are_not_taken_for_names_of_rows() -> None:
     with pytest.raises(DataError) as caught:
         find("a\n1,5\n2,5\n3,5\n")
     assert caught.value.problems == (
-        "line 1 must name the columns: it has 1 value (a), and the rows below have 2. Correct this "
-        "line, name the columns in dataset.csv.header: [a, b, …], or skip lines with "
-        "dataset.csv.skip_rows. Values that contain ',' must be in quotation marks.",
+        "line 1 must name the columns: it has 1 value (a), and the rows below have 2. Correct it, "
+        "or write dataset.csv.header: [a, b, …] or skip_rows: 1. Values that contain ',' "
+        "must be in quotation marks.",
     )
 
 

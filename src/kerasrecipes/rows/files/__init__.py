@@ -34,14 +34,12 @@ from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files.arrow import ArrowFile
 from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import DelimitedFile
-from kerasrecipes.rows.files.encoding import find_encoding
 from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
 from kerasrecipes.rows.files.lines import SAMPLE_BYTES
 from kerasrecipes.rows.files.raw import (
     explain_damage,
     is_hidden,
-    is_plain,
     open_decompressed,
     read_start,
 )
@@ -91,9 +89,6 @@ def open_stream(
     path = Path(folder.name, "rows")
     with explain_damage(name):
         with path.open("wb") as kept:
-            kept.write(head := stream.read(SAMPLE_BYTES))
-            if is_plain(head):  # a device may give zeros without end
-                find_encoding(head, spec.csv.encoding, name)
             for block in iter(partial(stream.read, SAMPLE_BYTES), b""):
                 kept.write(block)
                 check_streamed(kept.tell(), name)
@@ -156,10 +151,8 @@ def _describe_unreadable(file: Path) -> str:
     if file.is_dir():
         return f"path: {file} is a folder. For the files in it, write {file}/*.csv."
     if file.exists():
-        return (
-            f"path: {file} is a device, a pipe or a socket, and not a file. Write its rows into a "
-            "file; predict and evaluate also read them from standard input, which is named -."
-        )
+        what = "is a device, a pipe or a socket, and not a file"
+        return f"path: {file} {what}. Write its rows into a file, or pipe them to --data -."
     if file.is_symlink():
         return f"path: {file} is a link to {os.readlink(file)}, which is not there. Correct it."
     endings = (*TABLES, *ARRAYS, *IMAGES)

@@ -55,8 +55,8 @@ class ExcelFile(FileOnDisk):
             self.notes += [describe_titles(f"row {place}")] if place > 1 else []
             if not list_known(self.spec, self.wanted) & {*names} and is_row(names, cells[place:]):
                 problem = (
-                    f"row {place} must name the columns, and it looks like a row of values "
-                    f"(received: {list_some(names)}). Insert a row of names above it, or write "
+                    f"row {place} must name the columns, and it looks like a row (received: "
+                    f"{list_some(names)}). Insert a row of names above it, or write "
                     f"dataset.excel.header_row: {place} if these are their names."
                 )
                 raise DataError(self.name, [problem])

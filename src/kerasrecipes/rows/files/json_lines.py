@@ -29,8 +29,7 @@ _WRITE_ROWS = 'Write a row as {"name": value, …}.'
 _TOO_DEEP = f"has too many arrays or objects within each other. {_WRITE_ROWS}"
 _ONE_OBJECT = (
     "a JSON file must contain an object on each line, or one array of objects (received: one "
-    "object of lists or objects). Write a row as an object: "
-    "pandas.DataFrame(…).to_json(orient='records')."
+    "object of lists or objects). With pandas: DataFrame(…).to_json(orient='records')."
 )
 
 
@@ -95,10 +94,8 @@ class JsonFile(FileOnDisk):
         n_cells = table.num_rows * table.num_columns
         n_filled = n_cells - sum(column.null_count for column in table.columns)
         if n_cells > max(_MOST_CELLS, _MOST_TIMES_FILLED * n_filled):
-            problem = (
-                f"rows must have the same names (received: {table.num_columns:,} names in "
-                f"{table.num_rows:,} rows). Write the values that differ as values, not as names."
-            )
+            received = f"received: {table.num_columns:,} names in {table.num_rows:,} rows"
+            problem = f"rows must have the same names ({received}). Write what differs as values."
             raise DataError(self.name, [problem])
 
     def _parse(self, data: bytes, n_before: int) -> pa.Table:

@@ -15,7 +15,6 @@ from kerasrecipes.rows.files.lines import (
     Line,
     LineForm,
     find_delimiter,
-    find_form,
     find_usual_length,
     split_lines,
 )
@@ -86,7 +85,8 @@ def find_layout(
     if spec.comment is None:
         n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
     body = _join_number_sign("".join(texts[n_above:]))
-    form = find_form(body, delimiter, spec.comment or "")
+    comment = spec.comment or ""
+    form = LineForm(delimiter or find_delimiter(body, comment), comment)
     lines = split_lines(body, form, n_above)
     if not lines or not body.strip():
         below = f" below line {n_above}" if n_above else ""
@@ -162,18 +162,16 @@ def _find_names(
     elif agree and n_more:
         problem = (
             f"line {end} must name the columns: it has {count(len(first), 'value')} "
-            f"({list_some(first)}), and the rows below have {n_values}. Correct this line, name "
-            "the columns in dataset.csv.header: [a, b, …], or skip lines with "
-            f"dataset.csv.skip_rows. Values that contain '{form.delimiter}' must be in quotation "
-            "marks."
+            f"({list_some(first)}), and the rows below have {n_values}. Correct it, or write "
+            "dataset.csv.header: [a, b, …] or skip_rows: 1. Values that contain "
+            f"'{form.delimiter}' must be in quotation marks."
         )
         raise DataError(dataset, [problem])
     elif not is_known and spec.header is None and is_row(first, rows):
         problem = (
-            f"the first line must name the columns, and it looks like a row (received: "
-            f"{list_some(first)}). Write dataset.csv.header: none to name the columns column 1, "
-            "column 2, …, header: [a, b, …] to name them yourself, or header: first if these are "
-            "their names."
+            f"line {end} must name the columns, and it looks like a row (received: "
+            f"{list_some(first)}). Write dataset.csv.header: [a, b, …] to name them, header: none "
+            "to call them column 1, column 2, …, or header: first if these are their names."
         )
         raise HeaderMissing(dataset, [problem])
     return Layout(fill_names(first), end, form, note=note)

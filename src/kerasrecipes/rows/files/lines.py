@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kerasrecipes.rows.limits import check_line
@@ -43,12 +43,10 @@ class LineForm:
     Attributes:
         delimiter: The text between two values.
         comment: The beginning of comments; empty if there are none.
-        has_spaces: Whether there are spaces between a delimiter and a quotation mark.
     """
 
     delimiter: str = ","
     comment: str = ""
-    has_spaces: bool = False
 
     @property
     def parsed(self) -> str:
@@ -75,10 +73,7 @@ class LineForm:
         line = self._cut_comment(line) if self.comment else line
         if self.delimiter == WHITESPACE:
             return b"\t".join(_ALIGNED.findall(line))
-        mark, parsed = self.delimiter.encode(), self.parsed.encode()
-        if self.has_spaces:
-            line = re.sub(re.escape(mark) + b' +"', mark + b'"', line)
-        return line if parsed == mark else line.replace(mark, parsed)
+        return line.replace(self.delimiter.encode(), self.parsed.encode())
 
     def _cut_comment(self, line: bytes) -> bytes:
         comment = self.comment.encode()
@@ -94,20 +89,6 @@ class Line:
 
     values: list[str]
     end: int
-
-
-def find_form(body: str, delimiter: str | None, comment: str = "") -> LineForm:
-    """Find how lines are written.
-
-    Args:
-        body: Whole lines, the column names first.
-        delimiter: The one that the recipe names; None finds it.
-        comment: The beginning of comments; empty if there are none.
-    """
-    form = LineForm(delimiter or find_delimiter(body, comment), comment)
-    lines = body.split("\n")[:_SAMPLE_LINES]
-    spaced = re.compile(re.escape(form.delimiter) + ' +"')
-    return replace(form, has_spaces=2 * sum(map(bool, map(spaced.search, lines))) > len(lines))
 
 
 def split_lines(sample: str, form: LineForm, n_above: int = 0) -> list[Line]:

@@ -161,10 +161,8 @@ def _open_member(file: Path, dataset: str) -> Any:
             if not info.is_dir() and not any(map(is_hidden, info.filename.split("/")))
         ]
         if len(names) != 1:
-            problem = (
-                f"path: a zip archive must contain one file (received: "
-                f"{list_some(names) or 'none'}). Unpack it, and name the file that is meant."
-            )
+            received = f"received: {list_some(names) or 'none'}"
+            problem = f"path: a zip archive must contain one file ({received}). Unpack it."
             raise DataError(dataset, [problem])
         check_archive(archive, file.stat().st_size, dataset)
         return io.BufferedReader(archive.open(names[0]))
