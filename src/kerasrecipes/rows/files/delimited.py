@@ -23,10 +23,15 @@ from pyarrow import csv as arrow_csv
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
-from kerasrecipes.rows.files.encoding import ChunkReader, decode, find_encoding
 from kerasrecipes.rows.files.layout import find_layout, is_unnamed, list_known
 from kerasrecipes.rows.files.lines import BLANK, SAMPLE_BYTES, LineFacts, LineForm, scan_lines
-from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
+from kerasrecipes.rows.files.raw import (
+    ChunkReader,
+    decode,
+    explain_damage,
+    find_encoding,
+    open_decompressed,
+)
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
 from kerasrecipes.rows.words import SHOWN, count, list_some

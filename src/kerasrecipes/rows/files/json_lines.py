@@ -15,8 +15,7 @@ from pyarrow import json as arrow_json
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, concatenate
-from kerasrecipes.rows.files.encoding import ChunkReader, decode
-from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
+from kerasrecipes.rows.files.raw import ChunkReader, decode, explain_damage, open_decompressed
 from kerasrecipes.rows.limits import check_columns, check_line
 from kerasrecipes.rows.words import SHOWN
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from kerasrecipes.rows.limits import check_line
@@ -69,18 +70,18 @@ class LineForm:
         if rest:
             yield self._rewrite(rest)
 
+    @cached_property
+    def _commented(self) -> re.Pattern[bytes]:
+        """Matches a line with a comment that does not begin within quotation marks."""
+        mark = re.escape(self.comment.encode())
+        return re.compile(rb'((?:[^"%b]|"[^"]*")*)%b' % (mark, mark))
+
     def _rewrite(self, line: bytes) -> bytes:
-        line = self._cut_comment(line) if self.comment else line
+        if self.comment and (found := self._commented.match(line)):
+            line = found[1].rstrip()
         if self.delimiter == WHITESPACE:
             return b"\t".join(_ALIGNED.findall(line))
         return line.replace(self.delimiter.encode(), self.parsed.encode())
-
-    def _cut_comment(self, line: bytes) -> bytes:
-        comment = self.comment.encode()
-        place = line.find(comment)
-        while line.count(b'"', 0, max(place, 0)) % 2:  # it is within quotation marks
-            place = line.find(comment, place + 1)
-        return line if place < 0 else line[:place].rstrip()
 
 
 @dataclass(frozen=True)
