@@ -35,13 +35,10 @@ def count(n: int, noun: str) -> str:
 
 def find_repeated(names: Sequence[str], wanted: Collection[str] | None = None) -> list[str]:
     """Describe column names, all or wanted ones, that occur more than once."""
-    problems = []
-    for name, n in Counter(names).items():
-        if n > 1 and (wanted is None or name in wanted):
-            places = ", ".join(str(i) for i, other in enumerate(names, 1) if other == name)
-            received = f"(received: {write_value(name)} for columns {places})"
-            problems.append(f"column names must differ {received}. Rename all but one.")
-    return problems
+    counts = Counter(name for name in names if wanted is None or name in wanted)
+    repeated = list_some([write_value(name) for name, n in counts.items() if n > 1])
+    problem = f"column names must differ (received twice: {repeated}). Rename all but one."
+    return [problem] if repeated else []
 
 
 def ask_meant(name: str, choices: Iterable[str]) -> str:

@@ -148,7 +148,7 @@ def test_the_line_of_names_is_told(tmp_path: Path) -> None:
         (
             {"One": [["a", "a"], [1, 2]]},
             {},
-            "column names must differ (received: 'a' for columns 1, 2). Rename all but one.",
+            "column names must differ (received twice: 'a'). Rename all but one.",
         ),
     ],
 )

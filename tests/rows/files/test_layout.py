@@ -243,7 +243,7 @@ def test_names_must_differ_where_they_are_read() -> None:
         with pytest.raises(DataError) as caught:
             find(sample, wanted)
         assert caught.value.problems == (
-            "column names must differ (received: 'a' for columns 1, 3). Rename all but one.",
+            "column names must differ (received twice: 'a'). Rename all but one.",
         )
     assert find(sample, ("b",)).names == ("a", "b", "a")
 

@@ -121,9 +121,8 @@ def _count_comments(texts: Sequence[str]) -> int:
     form = LineForm(find_delimiter("".join(texts[n:])))
     lines = split_lines(_join_number_sign("".join(texts[n - 1 :])), form)[:2]
     lengths = [len(line.values) for line in lines]
-    has_number = any(map(NUMBER.fullmatch, lines[-1].values))
-    is_name = has_number or not texts[n - 1].startswith("# ")
-    return n - (is_name and len(lines) == 2 and lengths[0] == lengths[1] > 1)
+    may_be_names = not texts[n - 1].startswith("# ") or any(map(NUMBER.fullmatch, lines[-1].values))
+    return n - (may_be_names and len(lines) == 2 and lengths[0] == lengths[1] > 1)
 
 
 def _join_number_sign(text: str) -> str:
