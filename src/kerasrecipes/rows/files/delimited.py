@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -36,8 +36,7 @@ from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
 from kerasrecipes.rows.words import SHOWN, count, list_some
 
-Types = Mapping[str, "pa.DataType"]
-"""By column key: the column's place, as text, since names may be blank or come twice."""
+Types = dict[str, "pa.DataType"]
 
 _BLOCK_BYTES = 2 << 20
 _COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
@@ -71,9 +70,11 @@ class DelimitedFile(FileOnDisk):
         known = list_known(spec, wanted)
         self._layout = layout = find_layout(text[:end], spec.csv, name, wanted, known)
         self._form, self._delimiter = layout.form, layout.form.parsed
-        self.names = list(layout.names)
-        check_columns(len(self.names), name)
-        self._keys = [*map(str, range(len(self.names)))]
+        check_columns(len(layout.names), name)
+        # A name that is not wanted may come twice.
+        places = {each: i for i, each in reversed([*enumerate(layout.names)])}
+        self.names = [each if places[each] == i else f"{each}.{i}"
+                      for i, each in enumerate(layout.names)]  # fmt: skip
         self.notes += [layout.note] if layout.note else []
         self.notation = replace(
             self.notation,
@@ -96,15 +97,14 @@ class DelimitedFile(FileOnDisk):
         numbers, which take 0.4 GB. So types are inferred from the start, and from a pass over the
         file where they turn out wrong.
         """
-        named = zip(self._keys, self.names, strict=True)
-        texts = dict.fromkeys((key for key, name in named if name in as_text), pa.string())
+        texts = dict.fromkeys((name for name in self.names if name in as_text), pa.string())
         with self._reading():
             types = _keep_words_once(self._find_types(texts, 1))
             self._scan(has_integers=pa.int64() in types.values())
             table = None if self._facts.has_codes else self._read_typed(types)
             table = self._read_twice(texts) if table is None else table
         self._check_end(table.num_rows)
-        return table.rename_columns(self.names)
+        return table
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
@@ -113,37 +113,32 @@ class DelimitedFile(FileOnDisk):
 
         From the first block on whose numbers are not all ones, numbers are text too.
         """
-        names = dict(zip(self._keys, self.names, strict=True))
-        if {*wanted} <= {*self.names}:
-            names = {key: name for key, name in names.items() if name in wanted}
-        types = {k: pa.float64() if name in numbers else pa.string() for k, name in names.items()}
+        names = self.names
+        if wanted and {*wanted} <= {*names}:
+            names = [name for name in names if name in wanted]
+        types = {name: pa.float64() if name in numbers else pa.string() for name in names}
         # A text may be its column's name; in all columns at once, the names are repeated.
-        if all(is_unnamed(name) for name in names.values() if name in numbers):
-            types |= {key: pa.string() for key in self._keys if key not in types}
-
-        def select(batch: pa.RecordBatch) -> pa.Table:
-            table = pa.Table.from_batches([batch]).select([*names])
-            return table.rename_columns([*names.values()])
-
+        if all(is_unnamed(name) for name in names if name in numbers):
+            types |= {name: pa.string() for name in self.names if name not in types}
         n_given = n_read = 0
         with self._reading():
             self._scan(has_integers=False)
             try:
                 for batch in self._iterate_blocks(types):
-                    yield select(batch)
+                    yield pa.Table.from_batches([batch]).select(names)
                     n_given += len(batch)
             except pa.ArrowInvalid:
                 for batch in self._iterate_texts([*types]):
                     rest = batch[max(n_given - n_read, 0) :]
                     n_read += len(batch)
                     if len(rest):
-                        yield select(rest)
+                        yield pa.Table.from_batches([rest]).select(names)
                         n_given += len(rest)
             self._check_end(n_given)
 
     def infer_types(self) -> dict[str, pa.DataType]:
         with self._reading():
-            return dict(zip(self.names, self._find_types({}, 1).values(), strict=True))
+            return self._find_types({}, 1)
 
     def estimate_memory(self) -> int:
         return MEMORY_OF_VALUE // 6 * self.path.stat().st_size  # six characters are a value
@@ -171,14 +166,12 @@ class DelimitedFile(FileOnDisk):
             problem = f"the file has column names ({list_some(self.names)}) and no rows. Add rows."
             raise DataError(self.name, [problem])
 
-    def _find_types(
-        self, texts: dict[str, pa.DataType], n_blocks: int | None = None
-    ) -> dict[str, pa.DataType]:
+    def _find_types(self, texts: Types, n_blocks: int | None = None) -> Types:
         """The types of all columns but some, by all blocks or the first ones."""
-        found = dict.fromkeys(self._keys, pa.null()) | texts
-        for batch in islice(self._iterate_texts(self._keys), n_blocks):
-            for key, column in zip(self._keys, batch.columns, strict=True):
-                found[key] = self._widen(column, found[key])
+        found = dict.fromkeys(self.names, pa.null()) | texts
+        for batch in islice(self._iterate_texts(self.names), n_blocks):
+            for name, column in zip(self.names, batch.columns, strict=True):
+                found[name] = self._widen(column, found[name])
         return found
 
     def _widen(self, texts: pa.ChunkedArray, kind: pa.DataType) -> pa.DataType:
@@ -221,17 +214,13 @@ class DelimitedFile(FileOnDisk):
         except pa.ArrowInvalid:
             return None
 
-    def _read_twice(self, texts: dict[str, pa.DataType]) -> pa.Table:
-        """Read the whole file as text to find the types of all columns but some, and once more.
-
-        Raises:
-            DataError: As ``_iterate_texts``.
-        """
+    def _read_twice(self, texts: Types) -> pa.Table:
+        """Read the whole file as text to find the types of all columns but some, and once more."""
         types = _keep_words_once(self._find_types(texts))
         if (table := self._read_typed(types)) is not None:
             return table
         schema, batches = pa.schema(types), []
-        for batch in self._iterate_texts(self._keys):
+        for batch in self._iterate_texts(self.names):
             columns = []
             for values, kind in zip(batch.columns, schema.types, strict=True):
                 if not pa.types.is_dictionary(kind):  # pyarrow leaves some white space on
@@ -242,14 +231,14 @@ class DelimitedFile(FileOnDisk):
             batches.append(pa.record_batch(columns, schema=schema))
         return pa.Table.from_batches(batches, schema=schema)
 
-    def _iterate_texts(self, keys: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _iterate_texts(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read columns as text, block by block.
 
         Raises:
             DataError: A byte is not of the encoding, or lines have too many or too few values.
         """
         try:
-            yield from self._iterate_blocks(dict.fromkeys(keys, pa.string()), is_checked=True)
+            yield from self._iterate_blocks(dict.fromkeys(names, pa.string()), is_checked=True)
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error) or "Could not skip" in str(error):
                 return  # There is no row.
@@ -265,15 +254,9 @@ class DelimitedFile(FileOnDisk):
                 n_rows += len(batch)
 
     def _leave_out_names(self, rows: Any, n_before: int = 0) -> Any:
-        """Leave out rows that repeat the column names, as files put together have them.
-
-        Args:
-            rows: A table or batch whose columns are named by their keys.
-            n_before: How many rows were read before these.
-        """
+        """Leave out rows that repeat the column names, as files put together have them."""
         is_repeated = None
-        for key, column in zip(rows.schema.names, rows.columns, strict=True):
-            name = self.names[int(key)]
+        for name, column in zip(rows.schema.names, rows.columns, strict=True):
             if is_unnamed(name):
                 continue
             if not (pa.types.is_string(column.type) or pa.types.is_dictionary(column.type)):
@@ -313,7 +296,7 @@ class DelimitedFile(FileOnDisk):
             "read_options": arrow_csv.ReadOptions(
                 block_size=_BLOCK_BYTES,
                 skip_rows=self._layout.n_lines_above,
-                column_names=self._keys,
+                column_names=self.names,
             ),
             "parse_options": arrow_csv.ParseOptions(
                 delimiter=self._delimiter,
@@ -324,7 +307,7 @@ class DelimitedFile(FileOnDisk):
                 invalid_row_handler=self._judge_row,
             ),
             "convert_options": arrow_csv.ConvertOptions(
-                column_types=dict(types),
+                column_types=types,
                 include_columns=[*types],
                 null_values=[] if {*types.values()} == {pa.string()} else self._tokens,
                 decimal_point=self._layout.decimal,
@@ -392,4 +375,4 @@ class DelimitedFile(FileOnDisk):
 def _keep_words_once(types: Types) -> dict[str, pa.DataType]:
     """The same types, but text as a dictionary: columns of few words take little memory so."""
     words = pa.dictionary(pa.int32(), pa.string())
-    return {key: words if kind == pa.string() else kind for key, kind in types.items()}
+    return {name: words if kind == pa.string() else kind for name, kind in types.items()}
