@@ -82,14 +82,9 @@ class Notation:
     step: int = 1
 
     @property
-    def place(self) -> str:
-        """The unit that messages count."""
-        return "line" if self.first_line else "row"
-
-    @property
     def first_place(self) -> tuple[str, int]:
         """The unit that messages count, and the number of row 0."""
-        return self.place, self.first_line or self.first_row
+        return ("line", self.first_line) if self.first_line else ("row", self.first_row)
 
 
 class Cells:

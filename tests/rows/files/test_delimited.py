@@ -186,7 +186,7 @@ def test_repeated_names_are_left_out(tmp_path: Path, values: str, is_stream: boo
         f"rows that repeat the column names are left out, the first in {place}"
         for place in ("row 302", "row 402")
     ]
-    assert (file.notation.place, file.notation.first_row) == ("row", 2)
+    assert file.notation.first_place == ("row", 2)
     file = open_source(source)
     assert len(file.read()) == 400
     assert file.notes[0].endswith("left out, the first in row 302")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kerasrecipes.errors import DataError
-from kerasrecipes.recipe.schema import CsvSpec
+from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.files.layout import HeaderMissing, Layout, find_layout
 from kerasrecipes.rows.files.lines import WHITESPACE, LineForm
 
@@ -14,7 +14,7 @@ from .reading import find_problems, open_source, read, read_pieces, write
 
 
 def find(sample: str, wanted: tuple[str, ...] | None = None, **told: Any) -> Layout:
-    return find_layout(sample, CsvSpec.model_validate(told), "data.csv", wanted, wanted or ())
+    return find_layout(sample, DatasetSpec.model_validate({"csv": told}), "data.csv", wanted)
 
 
 def find_names(sample: str, **told: Any) -> list[str]:
@@ -283,7 +283,7 @@ def test_a_comma_that_may_be_either_mark_is_asked_about() -> None:
 
 
 def test_rows_to_predict_are_few_and_their_comma_is_not_asked_about() -> None:
-    assert find_layout("a;b\n1,234;x\n", CsvSpec(), "data.csv", ["a", "b"]).decimal == ","
+    assert find("a;b\n1,234;x\n", ("a", "b")).decimal == ","
 
 
 def test_a_skipped_title_is_reported(tmp_path: Path) -> None:

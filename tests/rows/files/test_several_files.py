@@ -204,7 +204,7 @@ def test_notes_name_their_file(tmp_path: Path) -> None:
             "2.csv: the column names are in line 2; what is above is skipped",
             "2.csv: rows that repeat the column names are left out, the first in row 5",
         ]
-        assert (file.notation.place, file.notation.first_row) == ("row", 1)
+        assert file.notation.first_place == ("row", 1)
 
 
 def test_every_file_of_a_pattern_is_held_against_the_first(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from pyarrow import csv as arrow_csv
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
-from kerasrecipes.rows.files.layout import find_layout, is_unnamed, list_known
+from kerasrecipes.rows.files.layout import find_layout, is_unnamed
 from kerasrecipes.rows.files.lines import BLANK, SAMPLE_BYTES, LineFacts, LineForm, scan_lines
 from kerasrecipes.rows.files.raw import (
     ChunkReader,
@@ -67,8 +67,7 @@ class DelimitedFile(FileOnDisk):
         # The last line may be cut.
         end = len(text) if is_whole else max(text.rfind("\n"), text.rfind("\r")) + 1
         check_line(0 if end else len(head) + 1, 1, name)
-        known = list_known(spec, wanted)
-        self._layout = layout = find_layout(text[:end], spec.csv, name, wanted, known)
+        self._layout = layout = find_layout(text[:end], spec, name, wanted)
         self._form, self._delimiter = layout.form, layout.form.parsed
         check_columns(len(layout.names), name)
         # A name that is not wanted may come twice.

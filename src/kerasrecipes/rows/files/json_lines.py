@@ -136,13 +136,14 @@ class JsonFile(FileOnDisk):
         texts = enumerate(data.decode().split("\n"), n_before + 1)
         lines = [(i, line) for i, line in texts if line.strip()]
         faults = ((i, _find_fault(line)) for i, line in lines)
-        problems = [f"{self.notation.place} {i} {fault}" for i, fault in faults if fault]
+        noun, _ = self.notation.first_place
+        problems = [f"{noun} {i} {fault}" for i, fault in faults if fault]
         match = re.fullmatch(r"(?:JSON parse error: )?(.*?)\.? in row (\d+)", error)
         if problems or not match:
             return problems or [f"the file cannot be read: {error.rstrip('.')}."]
         # Arrow counts lines that are not blank, from 0.
         place, _ = lines[min(int(match[2]), len(lines) - 1)]
-        return [f"{self.notation.place} {place} cannot be read: {match[1]}. Correct or remove it."]
+        return [f"{noun} {place} cannot be read: {match[1]}. Correct or remove it."]
 
 
 def _find_fault(line: str) -> str:

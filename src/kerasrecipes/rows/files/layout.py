@@ -57,27 +57,22 @@ class Layout:
 
 
 def find_layout(
-    sample: str,
-    spec: CsvSpec,
-    dataset: str,
-    wanted: Collection[str] | None = None,
-    known: Collection[str] = (),
+    sample: str, dataset_spec: DatasetSpec, dataset: str, wanted: Collection[str] | None = None
 ) -> Layout:
     """Find how a file is laid out.
 
     Args:
         sample: The file's first lines, whole.
-        spec: The recipe's ``csv``, which wins.
+        dataset_spec: The recipe's ``dataset``; its ``csv`` wins.
         dataset: The data set's name, for messages.
         wanted: The columns that will be read; None means all.
-        known: See ``list_known``.
 
     Raises:
         DataError: The file is empty, or its first lines can be read in two ways.
     """
     if what := _find_other_format(sample):
         raise DataError(dataset, [f"the file must be delimited text, and is {what}"])
-    texts = [*io.StringIO(sample, newline="")]
+    spec, texts = dataset_spec.csv, [*io.StringIO(sample, newline="")]
     n_above, delimiter = spec.skip_rows, spec.delimiter
     head = texts[n_above].strip() if len(texts) > n_above else ""
     if match := re.fullmatch(r'"?sep=(.)"?', head):
@@ -92,7 +87,7 @@ def find_layout(
         below = f" below line {n_above}" if n_above else ""
         problem = f"the file is empty{below}. It must open with a line of column names."
         raise DataError(dataset, [problem])
-    layout = _find_names(lines, form, spec, dataset, known)
+    layout = _find_names(lines, form, spec, dataset, list_known(dataset_spec, wanted))
     problems = find_repeated(layout.names, wanted)
     decimal: str = spec.decimal or "."
     if not spec.decimal:
