@@ -498,7 +498,10 @@ def test_times_of_day_train_and_predict() -> None:
         (["size,rooms,rent,", *LINES], None),
         (["size,rooms,rent", *(f"{line}," for line in LINES)], None),
         (["sep=,", "size,rooms,rent", *LINES], None),
-        (["# made by a tool", "# v2", "size,rooms,rent", *LINES], None),
+        (
+            ["# made by a tool", "# v2", "size,rooms,rent", *LINES],
+            "The column names are in line 3; what is above is skipped.",
+        ),
         (
             ["Monthly report", "made in May", "", "size,rooms,rent", *LINES],
             "The column names are in line 4; what is above is skipped.",
@@ -652,7 +655,6 @@ def test_compressed_files_are_known_by_their_bytes(kind: str, name: str) -> None
             b"<!DOCTYPE html>\n<p>Not found",
             "is HTML or XML. Download it again, or export it as CSV",
         ),
-        ("t.json", b'{"size": {"0": 1}, "rent": {"0": 2}}', "or one array of objects"),
     ],
 )
 def test_files_that_are_something_else_are_named(

@@ -184,8 +184,7 @@ class Cells:
     def is_known(self) -> NDArray[np.bool_]:
         """Which rows have a value, of shape (n_rows,)."""
         if self.is_number:
-            known: NDArray[np.bool_] = self.values.is_valid().to_numpy()
-            return known
+            return np.asarray(self.values.is_valid(), dtype=bool)
         return np.asarray(self.codes < len(self.distinct))
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -42,11 +41,8 @@ def find_repeated(names: Sequence[str], wanted: Collection[str] | None = None) -
 
 
 def ask_meant(name: str, choices: Iterable[str]) -> str:
-    """What may be meant, for the end of a message: a similar name, several names, or ""."""
-    choices, several = [*choices], re.split(", *", name)
-    if len(several) > 1 and {*several} <= {*choices}:
-        return f" In a recipe, several columns are a list: {write_value(several)}."
-    meant = find_meant(name, choices)
+    """What may be meant, for the end of a message: a similar name, or ""."""
+    meant = find_meant(name, [*choices])
     return f" Did you mean '{meant}'?" if meant else ""
 
 

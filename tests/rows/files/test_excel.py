@@ -126,8 +126,13 @@ def test_the_line_of_names_is_told(tmp_path: Path) -> None:
             "excel.sheet: there is no sheet 'two'. Did you mean 'Two'? The sheets: One, Two.",
         ),
         ({"One": TABLE}, {"sheet": 2}, "excel.sheet: there is no sheet 2. The sheets: One."),
-        ({"One": []}, {}, "no sheet contains a table (One). Add column names and rows."),
-        ({"One": [["a"]]}, {}, "no sheet contains a table (One). Add column names and rows."),
+        (
+            {"One": []},
+            {},
+            "row 1 of the sheet must name the columns, and there are 0. Add rows, or correct "
+            "excel.header_row.",
+        ),
+        ({"One": [["a"]]}, {}, "there are no rows. Add rows."),
         (
             {"One": TABLE},
             {"header_row": 4},
@@ -136,7 +141,8 @@ def test_the_line_of_names_is_told(tmp_path: Path) -> None:
         (
             {"One": TABLE},
             {"header_row": 5},
-            "excel.header_row: the sheet has 4 rows (received: 5). Correct it.",
+            "row 5 of the sheet must name the columns, and there are 4. Add rows, or correct "
+            "excel.header_row.",
         ),
         (
             {"One": [[7.5, "x"], *([i, "x"] for i in range(9))]},

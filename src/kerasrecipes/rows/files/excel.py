@@ -46,8 +46,8 @@ class ExcelFile(FileOnDisk):
         cells = _list_cells(sheet)
         place = self.spec.excel.header_row or find_header(cells) + 1
         if place > len(cells):
-            problem = f"excel.header_row: the sheet has {len(sheet)} rows (received: {place})."
-            raise DataError(self.name, [f"{problem} Correct it."])
+            problem = f"row {place} of the sheet must name the columns, and there are {len(sheet)}."
+            raise DataError(self.name, [f"{problem} Add rows, or correct excel.header_row."])
         # A cell may be text that is a number, or a number in a column of text.
         self.notation = replace(self.notation, first_row=place + 1, has_types=False)
         names, rows = cells[place - 1], sheet.iloc[place:]
@@ -102,28 +102,24 @@ class ExcelFile(FileOnDisk):
 
     def _choose_sheet(self, sheets: dict[str, pd.DataFrame]) -> pd.DataFrame:
         names = [*sheets]
-        chosen = self.spec.excel.sheet
+        tables = [name for name in names if len(sheets[name]) > 1]
+        wide = [name for name in tables if sheets[name].shape[1] > 1]
+        chosen = self.spec.excel.sheet or [*wide, *tables, *names][0]
         if isinstance(chosen, int) and 1 <= chosen <= len(names):
             chosen = names[chosen - 1]
-        if chosen is not None and chosen not in sheets:
+        if chosen not in sheets:
             problem = (
                 f"excel.sheet: there is no sheet {chosen!r}.{ask_meant(str(chosen), names)} The "
                 f"sheets: {list_some(names)}."
             )
             raise DataError(self.name, [problem])
-        tables = [name for name in names if len(sheets[name]) > 1]
-        if chosen is None and not tables:
-            problem = f"no sheet contains a table ({list_some(names)}). Add column names and rows."
-            raise DataError(self.name, [problem])
-        wide = [name for name in tables if sheets[name].shape[1] > 1]
-        chosen = str(chosen or [*wide, *tables][0])
         if len(sheets) > 1:
             others = [other for other in sheets if other != chosen]
             self.notes.append(
                 f"sheet '{chosen}' is read, of {count(len(sheets), 'sheet')} ({list_some(others)} "
                 f"not); another: excel: {{sheet: {others[0]}}}"
             )
-        return sheets[chosen]
+        return sheets[str(chosen)]
 
 
 def _list_cells(sheet: pd.DataFrame) -> list[list[str]]:

@@ -6,7 +6,6 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -26,10 +25,6 @@ _BRACKETS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes({*range(256)} - {*b"[{]}"})
 _WRITE_ROWS = 'Write a row as {"name": value, …}.'
 _TOO_DEEP = f"has too many arrays or objects within each other. {_WRITE_ROWS}"
-_ONE_OBJECT = (
-    "a JSON file must contain an object on each line, or one array of objects (received: one "
-    "object of lists or objects). With pandas: DataFrame(…).to_json(orient='records')."
-)
 
 
 class JsonFile(FileOnDisk):
@@ -50,8 +45,6 @@ class JsonFile(FileOnDisk):
         """Read objects block by block; types may differ from block to block."""
         names: dict[str, None] = {}
         for lines, n_before in self._iterate_lines():
-            if not n_before and _is_one_object(lines, wanted):
-                raise DataError(self.name, [_ONE_OBJECT])
             table = self._parse(lines, n_before)
             # A row may leave out what it has no value for, and so may all rows of a block.
             there = {*table.column_names}
@@ -157,15 +150,6 @@ def _find_fault(line: str) -> str:
     if isinstance(row, dict):
         return ""
     return f"must contain an object (received: {line.strip()[:_MOST_SHOWN]}). {_WRITE_ROWS}"
-
-
-def _is_one_object(data: bytes, wanted: Collection[str]) -> bool:
-    """Whether one object contains all rows, and is no single row of the wanted columns."""
-    with suppress(ValueError, RecursionError, AttributeError):
-        row = json.loads(data)  # which fails where there are several rows
-        nested = {name for name, value in row.items() if isinstance(value, list | dict)}
-        return bool(nested) and not (row.keys() - nested) & {*wanted}
-    return False
 
 
 def _find_depth(data: bytes) -> int:

@@ -22,7 +22,6 @@ from kerasrecipes.rows.words import count, find_repeated, list_some
 
 _MOST_ABOVE = 20
 _MOSTLY = 0.95
-_MOST_REPEATED = 0.1
 _FRACTION = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
 _DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"(18|19|20)\d\d")
@@ -77,9 +76,8 @@ def find_layout(
     head = texts[n_above].strip() if len(texts) > n_above else ""
     if match := re.fullmatch(r'"?sep=(.)"?', head):
         n_above, delimiter = n_above + 1, delimiter or match[1]
-    if spec.comment is None:
-        n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
-    body = _join_number_sign("".join(texts[n_above:]))
+    # NumPy writes names as "# a b", and spaces divide them.
+    body = re.sub(r"\A# +", "#", "".join(texts[n_above:]))
     comment = spec.comment or ""
     form = LineForm(delimiter or find_delimiter(body, comment), comment)
     lines = split_lines(body, form, n_above)
@@ -106,23 +104,6 @@ def _find_other_format(sample: str) -> str:
     if re.match(r'\s*(\{\s*"[^"]*"\s*:|\[\s*\{)', sample):
         return "JSON. Name it with the ending .json."
     return ""
-
-
-def _count_comments(texts: Sequence[str]) -> int:
-    """How many lines of comments the file begins with; a line of names may begin with # too."""
-    n = next((i for i, text in enumerate(texts) if not text.startswith("#")), 0)
-    if not n:
-        return 0
-    form = LineForm(find_delimiter("".join(texts[n:])))
-    lines = split_lines(_join_number_sign("".join(texts[n - 1 :])), form)[:2]
-    lengths = [len(line.values) for line in lines]
-    may_be_names = not texts[n - 1].startswith("# ") or any(map(NUMBER.fullmatch, lines[-1].values))
-    return n - (may_be_names and len(lines) == 2 and lengths[0] == lengths[1] > 1)
-
-
-def _join_number_sign(text: str) -> str:
-    """Write "# a b" as "#a b": NumPy writes names so, and spaces divide them."""
-    return re.sub(r"\A# +", "#", text)
 
 
 def _find_names(
@@ -200,7 +181,7 @@ def find_header(rows: Sequence[Sequence[str]]) -> int:
     lengths = [max((i for i, value in enumerate(row, 1) if value), default=0) for row in rows]
     usual = find_usual_length(filter(None, lengths))
     first = next((i for i, length in enumerate(lengths) if length), 0)
-    if lengths[first] >= usual:
+    if not lengths or lengths[first] >= usual:
         return first
     places = range(first + 1, min(_MOST_ABOVE, len(rows)))
     return next((i for i in places if lengths[i] >= usual and _are_names(rows[i:])), first)
@@ -243,10 +224,8 @@ def is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row contains values of its columns instead of their names."""
     if any(map(_FRACTION.fullmatch, names)):
         return True
-    rows = [row for row in rows if len(row) == len(names)]
-    others = [row for row in rows if [*row] != [*names]]
-    if len(rows) - len(others) <= _MOST_REPEATED * len(rows):  # names, in files put together
-        rows = others
+    # In files put together, names are repeated.
+    rows = [row for row in rows if len(row) == len(names) and [*row] != [*names]]
     if len(rows) < 2 or _are_counted(names, rows):
         return False
     fits = [_is_value(name, [row[i] for row in rows]) for i, name in enumerate(names)]
