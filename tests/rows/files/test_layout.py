@@ -103,6 +103,12 @@ def test_a_line_of_names_may_begin_with_a_number_sign() -> None:
     assert find_names("# made by a tool\n#id,name\n1,x\n2,y\n") == ["#id", "name"]
 
 
+def test_a_title_as_long_as_the_names_is_no_line_of_names() -> None:
+    rows = "".join(f"{i},x,{i}\n" for i in range(60))
+    layout = find(f"Sales\nSource: a, b, c\nid,name,n\n{rows}")
+    assert (layout.names, layout.n_lines_above) == (("id", "name", "n"), 3)
+
+
 def test_lines_of_nothing_between_quotation_marks() -> None:
     assert find_names('""\n""\n""\n') == ["Unnamed: 0"]
 

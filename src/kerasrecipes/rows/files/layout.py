@@ -188,21 +188,17 @@ def find_header(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _are_names(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row has words and years only, and a column below it mostly numbers."""
+    """Whether the first row has words and years only, and a column below it only numbers."""
     first, *below = rows
     words = [name for name in first if name and not _YEAR.fullmatch(name)]
     if any(name in TOKENS or NUMBER.fullmatch(name) for name in words):
         return False
-    rows = [row for row in below if row != first]  # repeated names
-    columns = ([row[i] for row in rows if i < len(row)] for i in range(len(first)))
-    return any(map(_are_numbers, columns))
-
-
-def _are_numbers(values: Sequence[str]) -> bool:
-    """Whether nearly all values that are not missing are numbers."""
-    known = [value for value in values if value not in TOKENS]
-    n_numbers = sum(map(bool, map(NUMBER.fullmatch, known)))
-    return bool(known) and n_numbers >= _MOSTLY * len(known)
+    for i in range(len(first)):
+        values = [row[i] for row in below if i < len(row) and row != first]  # repeated names
+        known = [value for value in values if value not in TOKENS]
+        if known and all(map(NUMBER.fullmatch, known)):
+            return True
+    return False
 
 
 def fill_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -249,7 +245,7 @@ def _is_value(name: str, values: Sequence[str]) -> bool | None:
     values = [value for value in values if value not in TOKENS]
     if not values or name in TOKENS:
         return None
-    if _are_numbers(values):
+    if sum(map(bool, map(NUMBER.fullmatch, values))) >= _MOSTLY * len(values):
         return bool(NUMBER.fullmatch(name))
     forms = {_DIGIT.sub("0", value) for value in (name, *values)}
     if len(forms) == 1 and forms != {name}:  # dates or codes
