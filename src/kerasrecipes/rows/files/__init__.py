@@ -39,7 +39,9 @@ from kerasrecipes.rows.files.json_lines import JsonFile
 from kerasrecipes.rows.files.lines import SAMPLE_BYTES
 from kerasrecipes.rows.files.raw import (
     explain_damage,
+    find_encoding,
     is_hidden,
+    is_plain,
     open_decompressed,
     read_start,
 )
@@ -89,6 +91,9 @@ def open_stream(
     path = Path(folder.name, "rows")
     with explain_damage(name):
         with path.open("wb") as kept:
+            kept.write(head := stream.read(SAMPLE_BYTES))
+            if is_plain(head):  # a device may give zeros without end
+                find_encoding(head, spec.csv.encoding, name)
             for block in iter(partial(stream.read, SAMPLE_BYTES), b""):
                 kept.write(block)
                 check_streamed(kept.tell(), name)

@@ -22,6 +22,7 @@ from kerasrecipes.rows.words import count, find_repeated, list_some
 
 _MOST_ABOVE = 20
 _MOSTLY = 0.95
+_MOST_REPEATED = 0.1
 _FRACTION = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
 _DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"(18|19|20)\d\d")
@@ -220,8 +221,10 @@ def is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row contains values of its columns instead of their names."""
     if any(map(_FRACTION.fullmatch, names)):
         return True
-    # In files put together, names are repeated.
-    rows = [row for row in rows if len(row) == len(names) and [*row] != [*names]]
+    rows = [row for row in rows if len(row) == len(names)]
+    others = [row for row in rows if [*row] != [*names]]
+    if len(rows) - len(others) <= _MOST_REPEATED * len(rows):  # names, in files put together
+        rows = others
     if len(rows) < 2 or _are_counted(names, rows):
         return False
     fits = [_is_value(name, [row[i] for row in rows]) for i, name in enumerate(names)]
