@@ -163,7 +163,7 @@ def test_a_file_of_many_pieces_is_one_series(
 def test_a_series_is_read_into_memory_to_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     recipe = write(tmp_path, {"sequence_length": 8})
     monkeypatch.setattr("kerasrecipes.rows.limits.find_free_memory", lambda: 1000)
-    with pytest.raises(InputError, match="texts and series are read into memory"):
+    with pytest.raises(InputError, match="texts and series must fit into memory"):
         kr.train(recipe, output_dir=tmp_path / "runs")
 
 

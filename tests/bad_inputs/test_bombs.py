@@ -81,7 +81,7 @@ def make_texts(folder: Path) -> Iterator[tuple[Path, str]]:
     yield path, "a file of text may have 50,000 columns (received: 400,001)."
     path = folder / "names_of_each_row.jsonl"
     path.write_bytes(b"".join(b'{"name of row %d":1}\n' % i for i in range(200_000)))
-    yield path, "Write the values that differ as values, not as names."
+    yield path, "Write what differs as values."
 
 
 def make_others(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -332,7 +332,8 @@ FILES = [
      "from: caret.csv, empty.csv, flat.npy, houses.csv, image.npz, nan.npy, picture.png."),
     ("images", "picture.pgn", "dataset picture.pgn\n  path: there is no file {here}/picture.pgn. "
      "Did you mean 'picture.png'?"),
-    ("images", "*.gif", "dataset *.gif\n  path: no file matches {here}/*.gif. Check the pattern."),
+    ("images", "*.gif", "dataset *.gif\n  path: there is no file {here}/*.gif. Choose from: "
+     "caret.csv, empty.csv, flat.npy, houses.csv, image.npz, nan.npy, picture.png."),
     ("images", "picture.png", "dataset picture.png\n  images cannot be read: picture.png "
      "(cannot identify image file '{here}/picture.png'). Correct or remove them."),
     ("images", "flat.npy", "dataset flat.npy\n  the model takes rows of shape (4, 4) (received: "

@@ -47,15 +47,6 @@ def test_a_misnamed_column_is_found_where_a_format_has_a_header(path: str) -> No
     check_file(make(path, "price"))
 
 
-def test_columns_without_the_brackets_of_a_list() -> None:
-    with pytest.raises(DataError) as caught:
-        check_file(make("a.csv", "price, rooms"))
-    assert caught.value.problems == (
-        "target: no column 'price, rooms'. In a recipe, several columns are a list: [price, "
-        "rooms]. The columns: rooms, price.",
-    )
-
-
 @pytest.mark.parametrize("path", ["a.jsonl", "a.xlsx", "a.npz"])
 def test_no_rows_are_read_for_it_elsewhere(path: str) -> None:
     check_file(make(path))

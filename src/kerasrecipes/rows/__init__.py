@@ -181,7 +181,7 @@ def _open_named(spec: DatasetSpec, say: Say) -> Rows:
         from kerasrecipes.rows import remote
 
         load = remote.load_openml if spec.openml is not None else remote.load_sklearn
-        table, target = load(spec, say)
+        table, target = load(spec)
         origin = "openml.org, through scikit-learn" if spec.openml else "scikit-learn"
         return Table.hold(table, str(spec.openml or spec.sklearn), origin, target)
     problem = "it has no source. Give it name, path, openml or sklearn, or data to train on."

@@ -82,14 +82,9 @@ class Notation:
     step: int = 1
 
     @property
-    def place(self) -> str:
-        """The unit that messages count."""
-        return "line" if self.first_line else "row"
-
-    @property
     def first_place(self) -> tuple[str, int]:
         """The unit that messages count, and the number of row 0."""
-        return self.place, self.first_line or self.first_row
+        return ("line", self.first_line) if self.first_line else ("row", self.first_row)
 
 
 class Cells:
@@ -183,16 +178,13 @@ class Cells:
     @property
     def n_missing(self) -> int:
         """How many values are missing."""
-        if self.is_number:
-            return int(self.values.null_count)
-        return len(self) - int(self.counts.sum())
+        return len(self) - int(self.is_known.sum())
 
     @property
     def is_known(self) -> NDArray[np.bool_]:
         """Which rows have a value, of shape (n_rows,)."""
         if self.is_number:
-            known: NDArray[np.bool_] = self.values.is_valid().to_numpy()
-            return known
+            return np.asarray(self.values.is_valid(), dtype=bool)
         return np.asarray(self.codes < len(self.distinct))
 
     @property

@@ -33,11 +33,9 @@ def check_unpacked(
 ) -> None:
     """Raise DataError if a file takes too many bytes, once it is unpacked, for those it has."""
     if n_unpacked > max(MOST_UNPACKED, MOST_TIMES_PACKED * n_packed):
-        problem = (
-            f"path: {dataset} unpacks to over {n_unpacked // max(1, n_packed):,} times its size; "
-            f"{MOST_TIMES_PACKED} times or {MOST_UNPACKED >> 20} MB are allowed. {remedy}."
-        )
-        raise DataError(dataset, [problem])
+        received = f"{dataset} unpacks to over {n_unpacked // max(1, n_packed):,} times its size"
+        allowed = f"{MOST_TIMES_PACKED} times or {MOST_UNPACKED >> 20} MB are allowed"
+        raise DataError(dataset, [f"path: {received}; {allowed}. {remedy}."])
 
 
 def check_streamed(n_bytes: int, dataset: str) -> None:
@@ -57,18 +55,12 @@ def check_line(n_bytes: int, line: int, dataset: str) -> None:
 def check_memory(n_bytes: int, dataset: str) -> None:
     """Raise DataError if memory has no room for rows that cannot stay on disk."""
     if n_bytes > (free := find_free_memory()):
-        problem = (
-            "texts and series are read into memory, where these would take about "
-            f"{n_bytes / 1e9:,.1f} GB (free: {free / 1e9:,.1f} GB). Give fewer rows."
-        )
-        raise DataError(dataset, [problem])
+        needed = f"texts and series must fit into memory (about {n_bytes / 1e9:,.1f} GB"
+        raise DataError(dataset, [f"{needed}, free: {free / 1e9:,.1f} GB). Give fewer rows."])
 
 
 def check_columns(n_columns: int, dataset: str) -> None:
     """Raise DataError if a table of text has too many columns."""
     if n_columns > MOST_COLUMNS:
-        problem = (
-            f"a file of text may have {MOST_COLUMNS:,} columns (received: {n_columns:,}). Save so "
-            "many numbers as arrays: numpy.savez(path, x=…, y=…)."
-        )
-        raise DataError(dataset, [problem])
+        problem = f"a file of text may have {MOST_COLUMNS:,} columns (received: {n_columns:,})."
+        raise DataError(dataset, [f"{problem} Save them as arrays: numpy.savez(path, x=…, y=…)."])

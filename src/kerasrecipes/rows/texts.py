@@ -56,11 +56,9 @@ class Texts(Table):
         folders = [name.parts[:-1] for name in names.values()]
         classes = [each[depth] if len(each) > depth else "" for each in folders]
         if with_class and {*map(str.lower, classes)} <= PART_NAMES.keys():
-            problem = (
-                "a folder of texts must have a sub-folder for each class (received: "
-                f"{list_some([*dict.fromkeys(classes)]) or 'none'}). Give the path of such a one."
-            )
-            raise DataError(self.name, [problem])
+            received = f"received: {list_some([*dict.fromkeys(classes)]) or 'none'}"
+            problem = f"a folder of texts must have a sub-folder for each class ({received})."
+            raise DataError(self.name, [f"{problem} Give the path of such a one."])
         texts = {}
         with explain_damage(self.name):
             _check_files(names, self.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -24,8 +23,6 @@ def list_some(names: Sequence[Any], most: int = SHOWN) -> str:
 
 def list_columns(names: Sequence[str]) -> str:
     """The columns of a table, for the end of a message."""
-    if not names:
-        return "There are no columns."
     return f"The columns: {list_some(names, _COLUMNS_SHOWN)}."
 
 
@@ -37,28 +34,15 @@ def count(n: int, noun: str) -> str:
 
 def find_repeated(names: Sequence[str], wanted: Collection[str] | None = None) -> list[str]:
     """Describe column names, all or wanted ones, that occur more than once."""
-    problems = []
-    for name, n in Counter(names).items():
-        if n > 1 and (wanted is None or name in wanted):
-            places = ", ".join(str(i) for i, other in enumerate(names, 1) if other == name)
-            received = f"(received: {write_value(name)} for columns {places})"
-            problems.append(f"column names must differ {received}. Rename all but one.")
-    return problems
-
-
-def describe_repeated(n: int, place: str) -> str:
-    """Say that rows are left out which repeat the column names, and where the first one is."""
-    more = f" and {n - 1:,} more" if n > 1 else ""
-    are = "row is" if n == 1 else "rows are"
-    return f"{n:,} {are} left out: the column names are repeated in {place}{more}"
+    counts = Counter(name for name in names if wanted is None or name in wanted)
+    repeated = list_some([write_value(name) for name, n in counts.items() if n > 1])
+    problem = f"column names must differ (received twice: {repeated}). Rename all but one."
+    return [problem] if repeated else []
 
 
 def ask_meant(name: str, choices: Iterable[str]) -> str:
-    """What may be meant, for the end of a message: a similar name, several names, or ""."""
-    choices, several = [*choices], re.split(", *", name)
-    if len(several) > 1 and {*several} <= {*choices}:
-        return f" In a recipe, several columns are a list: {write_value(several)}."
-    meant = find_meant(name, choices)
+    """What may be meant, for the end of a message: a similar name, or ""."""
+    meant = find_meant(name, [*choices])
     return f" Did you mean '{meant}'?" if meant else ""
 
 

@@ -71,7 +71,7 @@ def test_names_must_differ(tmp_path: Path) -> None:
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     path = write_table(tmp_path, "rows.arrow", table)
     assert find_problems(path) == [
-        "column names must differ (received: 'a' for columns 1, 2). Rename all but one."
+        "column names must differ (received twice: 'a'). Rename all but one."
     ]
 
 

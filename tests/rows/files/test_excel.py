@@ -62,23 +62,6 @@ def test_the_first_sheet_that_holds_a_table_is_read(tmp_path: Path) -> None:
     ]
 
 
-def test_the_sheet_and_the_line_that_name_the_target_are_read(tmp_path: Path) -> None:
-    path = write_sheets(
-        tmp_path / "data.xlsx",
-        Notes=[["author", "me"], ["year", 2020]],
-        Data=[["who", "", "how much"], ["id", "name", "n"], [1, "x", 2], [2, "y", 3]],
-    )
-    assert read(path, target="n") == {"id": [1, 2], "name": ["x", "y"], "n": [2, 3]}
-    assert [*read_pieces(path, ["id", "name"])] == ["id", "name", "n"]
-    assert [*read(path)] == ["author", "me"]
-
-
-def test_a_sheet_that_explains_the_columns_is_not_read(tmp_path: Path) -> None:
-    meanings = [["column", "meaning"], ["a", "a size"], ["n", "a count"]]
-    path = write_sheets(tmp_path / "data.xlsx", Notes=meanings, Data=[["a", "n"], [1, 2], [3, 4]])
-    assert read(path, target="n") == {"a": [1, 3], "n": [2, 4]}
-
-
 def test_a_row_of_a_class_that_is_given_as_the_target_names_no_columns(tmp_path: Path) -> None:
     rows = [["x", 1], ["y", 2], ["y", 3]]
     path = write_sheets(tmp_path / "data.xlsx", Data=[["kind", "n"], *rows])
@@ -105,7 +88,7 @@ def test_lines_above_the_names_are_skipped(tmp_path: Path, above: Rows, line: in
     path = write_sheets(tmp_path / "data.xlsx", Sheet=rows)
     file = open_source(path)
     assert file.read().to_pydict() == {"id": [1, 2], "name": ["x", "y"], "n": [2, 3]}
-    assert file.notes == [f"the column names are in row {line}; the rows above are skipped"]
+    assert file.notes == [f"the column names are in row {line}; what is above is skipped"]
     file = open_source(path, excel={"header_row": line})
     assert (file.read().column_names, file.notes) == (names, [])
 
@@ -127,12 +110,6 @@ def test_names_that_look_like_values_are_names_where_the_recipe_says_so(tmp_path
     assert read_pieces(path, ["7.5"]) == expected
 
 
-def test_names_that_are_repeated_are_left_out(tmp_path: Path) -> None:
-    file = open_source(write_sheets(tmp_path / "data.xlsx", Sheet=[*TABLE, *TABLE]))
-    assert file.read().to_pydict()["id"] == [1, 2, 3] * 2
-    assert file.notes == ["1 row is left out: the column names are repeated in row 5"]
-
-
 def test_the_line_of_names_is_told(tmp_path: Path) -> None:
     rows = [["Sales", "of 2020"], *TABLE]
     path = write_sheets(tmp_path / "data.xlsx", Sheet=rows)
@@ -149,24 +126,35 @@ def test_the_line_of_names_is_told(tmp_path: Path) -> None:
             "excel.sheet: there is no sheet 'two'. Did you mean 'Two'? The sheets: One, Two.",
         ),
         ({"One": TABLE}, {"sheet": 2}, "excel.sheet: there is no sheet 2. The sheets: One."),
-        ({"One": []}, {}, "no sheet contains a table (One). Add column names and rows."),
-        ({"One": [["a"]]}, {}, "no sheet contains a table (One). Add column names and rows."),
+        (
+            {"One": []},
+            {},
+            "row 1 of the sheet must name the columns, and there are 0. Add rows, or correct "
+            "excel.header_row.",
+        ),
+        ({"One": [["a"]]}, {}, "there are no rows. Add rows."),
         (
             {"One": TABLE},
             {"header_row": 4},
             "there are no rows. Add rows.",
         ),
         (
+            {"One": TABLE},
+            {"header_row": 5},
+            "row 5 of the sheet must name the columns, and there are 4. Add rows, or correct "
+            "excel.header_row.",
+        ),
+        (
             {"One": [[7.5, "x"], *([i, "x"] for i in range(9))]},
             {},
-            "row 1 must name the columns, and it looks like a row of values (received: 7.5, x). "
+            "row 1 must name the columns, and it looks like a row (received: 7.5, x). "
             "Insert a row of names above it, or write dataset.excel.header_row: 1 if these are "
             "their names.",
         ),
         (
             {"One": [["a", "a"], [1, 2]]},
             {},
-            "column names must differ (received: 'a' for columns 1, 2). Rename all but one.",
+            "column names must differ (received twice: 'a'). Rename all but one.",
         ),
     ],
 )
@@ -181,7 +169,7 @@ def test_sheets_that_cannot_be_read(
     ("content", "reason"),
     [
         ("a,b\n1,2\n", "it is text by its first bytes. Save it with the ending .csv."),
-        ("<table><tr>", "it is HTML or XML by its first bytes. Export it as CSV."),
+        ("<table><tr>", "it is text by its first bytes. Save it with the ending .csv."),
         ("a\tb\n1\t2\n".encode("utf-16"), "it is text by its first bytes. Save it with the "
          "ending .csv."),
         (b"\0\1", "File is not a zip file. Save it again."),
@@ -199,14 +187,12 @@ def test_a_file_of_another_format(tmp_path: Path, content: str | bytes, reason: 
         (
             "openpyxl",
             b"PK\x03\x04",
-            "path: data.xlsx is an Excel file, which is read with openpyxl, and openpyxl is not "
-            "installed. Install it with: pip install 'kerasrecipes[excel]'.",
+            "path: data.xlsx is an Excel file; to read it, pip install 'kerasrecipes[excel]'.",
         ),
         (
             "xlrd",
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-            "path: data.xlsx is an old .xls file, which is read with xlrd, and xlrd is not "
-            "installed. Save the file as .xlsx, or install xlrd with: pip install xlrd.",
+            "path: data.xlsx is an old .xls file; save it as .xlsx, or pip install xlrd.",
         ),
     ],
 )

@@ -201,10 +201,10 @@ def test_notes_name_their_file(tmp_path: Path) -> None:
         file = open_source(tmp_path / "*.csv")
         read_all(file)
         assert file.notes == [
-            "2.csv: 1 line above the column names is skipped",
-            "2.csv: 1 row is left out: the column names are repeated in line 5",
+            "2.csv: the column names are in line 2; what is above is skipped",
+            "2.csv: rows that repeat the column names are left out, the first in row 5",
         ]
-        assert (file.notation.place, file.notation.first_row) == ("row", 1)
+        assert file.notation.first_place == ("row", 1)
 
 
 def test_every_file_of_a_pattern_is_held_against_the_first(tmp_path: Path) -> None:
@@ -212,10 +212,10 @@ def test_every_file_of_a_pattern_is_held_against_the_first(tmp_path: Path) -> No
     write(tmp_path / "b.csv", "x,z\n1,2\n")
     write(tmp_path / "c.csv", "x\n1\n")
     assert find_problems(tmp_path / "*.csv") == [
-        "path: all files must have the columns of a.csv (received: b.csv lacks y and has z "
-        "besides). Correct the file, or leave it out of the pattern.",
-        "path: all files must have the columns of a.csv (received: c.csv lacks y). Correct the "
-        "file, or leave it out of the pattern.",
+        "path: all files must have the columns of a.csv (received: b.csv differs in "
+        "y, z). Correct the file, or leave it out of the pattern.",
+        "path: all files must have the columns of a.csv (received: c.csv differs in y). "
+        "Correct the file, or leave it out of the pattern.",
     ]
 
 
@@ -223,8 +223,7 @@ def test_columns_of_a_pattern_have_one_type(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
     parquet.write_table(pa.table({"x": ["u"]}), tmp_path / "b.parquet")
     assert find_problems(tmp_path / "*.parquet") == [
-        "column x must have one type in all files (received: int64 in a.parquet, string in "
-        "b.parquet)."
+        "column x must have one type in all files (received: int64, string). Write one type."
     ]
 
 
@@ -232,16 +231,15 @@ def test_columns_of_a_pattern_have_one_type(tmp_path: Path) -> None:
     ("name", "problem"),
     [
         ("data.csv", "there is no file {folder}/data.csv. Did you mean 'dat.csv'?"),
-        ("no/data.csv", "there is no folder {folder}/no. Check the path."),
-        ("*.tsv", "no file matches {folder}/*.tsv. Check the pattern."),
+        ("no/data.csv", "there is no file {folder}/no/data.csv. Check the path."),
+        ("*.tsv", "there is no file {folder}/*.tsv. Choose from: dat.csv, empty.csv."),
         ("sub", "{folder}/sub is a folder. For the files in it, write {folder}/sub/*.csv."),
         ("empty.csv", "{folder}/empty.csv is empty (0 bytes). Write the file again."),
         (
             "notes.md",
             "the ending of a file says how it is read (received: '.md'). Choose from: .arrow, "
             ".csv, .dat, .data, .feather, .json, .jsonl, .ndjson, .parquet, .pq, .tab, .tsv, .txt, "
-            ".xls, .xlsx; .csv, .tsv, .tab, .txt, .data, .dat, .jsonl, .ndjson, .json may end in "
-            ".gz, .bz2, .zst, .xz, .zip too.",
+            ".xls, .xlsx.",
         ),
     ],
 )

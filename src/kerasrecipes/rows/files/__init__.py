@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,28 +19,27 @@ from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.dataset_rules import DataKind, find_table_kind
 from kerasrecipes.recipe.endings import (
     ARRAYS,
-    COMPRESSED,
+    ARROW,
     DELIMITED,
     EXCEL,
     IMAGES,
     JSON,
+    PARQUET,
     TABLES,
-    ZIPPED,
     find_ending,
 )
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import suggest
-from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files.arrow import ArrowFile
-from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
+from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import DelimitedFile
-from kerasrecipes.rows.files.encoding import find_encoding
 from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
-from kerasrecipes.rows.files.layout import SAMPLE_BYTES
+from kerasrecipes.rows.files.lines import SAMPLE_BYTES
 from kerasrecipes.rows.files.raw import (
     explain_damage,
+    find_encoding,
     is_hidden,
     is_plain,
     open_decompressed,
@@ -51,7 +50,13 @@ from kerasrecipes.rows.words import find_repeated, list_some
 
 __all__ = ["TableFile", "expand", "find_files", "find_kind", "open_stream", "open_table_file"]
 
-_LONGEST_NAME = 255
+
+_FORMATS: dict[str, type[FileOnDisk]] = {
+    **dict.fromkeys(DELIMITED, DelimitedFile),
+    **dict.fromkeys(JSON, JsonFile),
+    **dict.fromkeys((*PARQUET, *ARROW), ArrowFile),
+    **dict.fromkeys(EXCEL, ExcelFile),
+}
 
 
 def open_table_file(
@@ -94,8 +99,7 @@ def open_stream(
                 check_streamed(kept.tell(), name)
         with open_decompressed(path, name) as opened:
             start = bytes(opened.read(1 << 12)).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    is_json = start in (b"{", b"[")
-    file = JsonFile(path, spec, name) if is_json else DelimitedFile(path, spec, name, wanted)
+    file = (JsonFile if start in (b"{", b"[") else DelimitedFile)(path, spec, name, wanted)
     weakref.finalize(file, folder.cleanup)
     return file
 
@@ -130,14 +134,9 @@ def expand(path: str) -> list[Path]:
     "**" does not follow links, which may lead in a circle.
 
     Raises:
-        DataError: No file can have such a name, or the pattern is wrong.
+        DataError: The pattern is wrong.
     """
     file = Path(path)
-    if len(file.name) > _LONGEST_NAME or "\0" in path:
-        problem = (
-            f"path: no file has such a name (received: {len(file.name):,} letters). Correct it."
-        )
-        raise DataError(write_value(file.name[:20]), [problem])
     if not glob.has_magic(path) or os.path.lexists(path):
         return [file]
     try:
@@ -157,122 +156,97 @@ def _describe_unreadable(file: Path) -> str:
     if file.is_dir():
         return f"path: {file} is a folder. For the files in it, write {file}/*.csv."
     if file.exists():
-        return (
-            f"path: {file} is a device, a pipe or a socket, and not a file. Write its rows into a "
-            "file; predict and evaluate also read them from standard input, which is named -."
-        )
+        what = "is a device, a pipe or a socket, and not a file"
+        return f"path: {file} {what}. Write its rows into a file, or pipe them to --data -."
     if file.is_symlink():
         return f"path: {file} is a link to {os.readlink(file)}, which is not there. Correct it."
-    if glob.has_magic(str(file)):
-        return f"path: no file matches {file}. Check the pattern."
-    folder = file.parent
-    if not folder.is_dir():
-        return f"path: there is no folder {folder}. Check the path."
     endings = (*TABLES, *ARRAYS, *IMAGES)
-    others = [other.name for other in folder.iterdir() if find_ending(other) in endings]
-    hint = suggest(file.name, others) or "Check the path."
-    return f"path: there is no file {file}. {hint}"
+    others = file.parent.iterdir() if file.parent.is_dir() else ()
+    hint = suggest(file.name, [other.name for other in others if find_ending(other) in endings])
+    return f"path: there is no file {file}. {hint or 'Check the path.'}"
 
 
 def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None = None) -> TableFile:
     ending = find_ending(file)
-    if ending not in TABLES:
+    if ending not in _FORMATS:
         problem = (
             "path: the ending of a file says how it is read (received: "
-            f"'{''.join(file.suffixes[-2:])}'). Choose from: {', '.join(sorted(TABLES))}; "
-            f"{', '.join(ZIPPED)} may end in {', '.join(COMPRESSED)} too."
+            f"'{''.join(file.suffixes[-2:])}'). Choose from: {', '.join(sorted(_FORMATS))}."
         )
         raise DataError(file.name, [problem])
-    if ending in DELIMITED:
-        return DelimitedFile(file, spec, file.name, wanted)
-    if ending in JSON:
-        return JsonFile(file, spec, file.name)
-    return ExcelFile(file, spec, wanted) if ending in EXCEL else ArrowFile(file, spec)
+    return _FORMATS[ending](file, spec, file.name, wanted)
 
 
 class _SeveralFiles(TableFile):
     """Files of the same columns as one table, in the order of their names."""
 
     def __init__(
-        self, files: Sequence[Path], spec: DatasetSpec, name: str, wanted: Collection[str] | None
+        self, paths: Sequence[Path], spec: DatasetSpec, name: str, wanted: Collection[str] | None
     ) -> None:
         super().__init__(name, spec)
-        self._paths = files
-        self._open = partial(_open_file, spec=spec, wanted=wanted)
+        self._paths, self._spec, self._wanted = paths, spec, wanted
         # A row of the whole has no line of its own in one of the files.
-        self.notation = replace(self._open(files[0]).notation, first_line=None, first_row=1)
-
-    def list_names(self) -> list[str] | None:
-        return self._open(self._paths[0]).list_names()
+        notation = _open_file(paths[0], spec, wanted).notation
+        self.notation = replace(notation, first_line=None, first_row=1)
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
-        tables = [self._read_file(path, as_text) for path in self._paths]
-        names = [*self._check_names([table.column_names for table in tables])]
-        # A column that is no number in one delimited file is text in all of them.
-        types = [dict(zip(t.schema.names, t.schema.types, strict=True)) for t in tables]
-        if clashing := self._check_types(types):
-            tables = [self._read_file(path, [*clashing, *as_text]) for path in self._paths]
+        tables = [file.read(as_text) for file in self._open_each()]
+        names = tables[0].column_names
+        # A column that is no number in one file is text in all of them.
+        if clashing := self._compare([table.schema for table in tables]):
+            tables = [file.read([*clashing, *as_text]) for file in self._open_each()]
         return concatenate(_align(names, [table.select(names) for table in tables], clashing))
+
+    def list_names(self) -> list[str] | None:
+        return next(self._open_each()).list_names()
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
     ) -> Iterator[pa.Table]:
-        for path in self._paths:
-            file = self._open(path)
+        for file in self._open_each():
             yield from file.iterate(wanted, numbers, n_rows)
-            self._keep_notes(file)
 
     def infer_types(self) -> dict[str, pa.DataType]:
-        types = [self._open(path).infer_types() for path in self._paths]
-        self._check_names([[*each] for each in types])
-        clashing = self._check_types(types)
+        types = [file.infer_types() for file in self._open_each()]
+        clashing = self._compare([pa.schema([*each.items()]) for each in types])
         return types[0] | dict.fromkeys(clashing, pa.string())
 
     def estimate_memory(self) -> int:
-        return sum(self._open(path).estimate_memory() for path in self._paths)
+        return sum(file.estimate_memory() for file in self._open_each())
 
-    def _read_file(self, path: Path, as_text: Collection[str]) -> pa.Table:
-        file = self._open(path)
-        table = file.read(as_text)
-        self._keep_notes(file)
-        return table
+    def _open_each(self) -> Iterator[TableFile]:
+        """The files one by one; the notes of each are kept once it was read."""
+        for path in self._paths:
+            file = _open_file(path, self._spec, self._wanted)
+            yield file
+            notes = [f"{file.name}: {note}" for note in file.notes]
+            self.notes += [note for note in notes if note not in self.notes]
 
-    def _keep_notes(self, file: TableFile) -> None:
-        notes = [f"{file.name}: {note}" for note in file.notes]
-        self.notes += [note for note in notes if note not in self.notes]
-
-    def _check_types(self, types: Sequence[Mapping[str, pa.DataType]]) -> list[str]:
-        """The columns whose types differ from file to file, which only files without types may."""
-        kinds = {name: [each[name] for each in types] for name in types[0]}
-        clashing = [name for name, each in kinds.items() if not _have_common_type(each)]
-        if all(find_ending(path) in (*DELIMITED, *EXCEL) for path in self._paths):
-            return clashing
+    def _compare(self, schemas: Sequence[pa.Schema]) -> list[str]:
+        """The columns whose types have no common one, which only files without types may have."""
+        first = schemas[0].names
         problems = []
-        for name in clashing:
-            pairs = zip(kinds[name], self._paths, strict=True)
-            files = {str(kind): path.name for kind, path in pairs}
-            shown = ", ".join(f"{kind} in {file}" for kind, file in files.items())
-            problems.append(f"column {name} must have one type in all files (received: {shown}).")
-        raise_problems(self.name, problems)
-        return []
-
-    def _check_names(self, names: Sequence[Sequence[str]]) -> Sequence[str]:
-        """The names of the columns, which all files must have."""
-        first = names[0]
-        problems = find_repeated(first)
-        for file, theirs in zip(self._paths, names, strict=True):
-            lacks = [name for name in first if name not in theirs]
-            others = [name for name in theirs if name not in first]
-            words = [f"lacks {list_some(lacks)}"] if lacks else []
-            words += [f"has {list_some(others)} besides"] if others else []
-            if words:
+        for path, schema in zip(self._paths, schemas, strict=True):
+            problems += find_repeated(schema.names)
+            if differ := {*first} ^ {*schema.names}:
                 problems.append(
                     f"path: all files must have the columns of {self._paths[0].name} (received: "
-                    f"{file.name} {' and '.join(words)}). Correct the file, or leave it out of the "
-                    "pattern."
+                    f"{path.name} differs in {list_some(sorted(differ))}). Correct the file, or "
+                    "leave it out of the pattern."
                 )
         raise_problems(self.name, problems)
-        return first
+        clashing = {}
+        for name in first:
+            kinds = [_decode(schema.field(name).type) for schema in schemas]
+            try:
+                concatenate([pa.table({name: pa.array([], kind)}) for kind in kinds])
+            except TYPE_ERRORS:
+                clashing[name] = list_some([*dict.fromkeys(kinds)])
+        if any(find_ending(path) not in (*DELIMITED, *EXCEL) for path in self._paths):
+            rule = "must have one type in all files"
+            raise_problems(self.name, [f"column {name} {rule} (received: {kinds}). Write one type."
+                                       for name, kinds in clashing.items()])  # fmt: skip
+        return [*clashing]
 
 
 def _align(
@@ -291,12 +265,3 @@ def _align(
 
 def _decode(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _have_common_type(kinds: Sequence[pa.DataType]) -> bool:
-    schemas = [pa.schema([("", _decode(kind))]) for kind in kinds]
-    try:
-        pa.unify_schemas(schemas, promote_options="permissive")
-    except TYPE_ERRORS:
-        return False
-    return True

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,81 +11,65 @@ from pyarrow import parquet
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import PARQUET, find_ending
-from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
 from kerasrecipes.rows.files.raw import describe_format, read_start
 from kerasrecipes.rows.limits import check_unpacked
 
 
-class ArrowFile(TableFile):
-    """A Parquet file, an Arrow file, or an Arrow stream written to a file.
+class ArrowFile(FileOnDisk):
+    """A Parquet file, an Arrow file, or an Arrow stream written to a file."""
 
-    Args:
-        file: Its path.
-        spec: The recipe's ``dataset``.
-    """
-
-    def __init__(self, file: Path, spec: DatasetSpec) -> None:
-        super().__init__(file.name, spec)
-        self._file, self.notation = file, replace(self.notation, first_row=1)
-        self._is_parquet = find_ending(file) in PARQUET
+    @property
+    def _is_parquet(self) -> bool:
+        return find_ending(self.path) in PARQUET
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
-        """Read every row; pandas's index of a DataFrame is left out."""
         with self._explain():
             if self._is_parquet:
                 table = self._open_parquet().read()
             else:
                 table = pa.Table.from_batches(*self._open_arrow())
-            self._validate(table)
-        names = [name for name in table.column_names if name.startswith("__index_level_")]
-        return table.drop_columns(names)
+            return self._tidy(table)
 
     def list_names(self) -> list[str]:
         with self._explain():
-            if self._is_parquet:
-                names = parquet.ParquetFile(self._file).schema_arrow.names
-            else:
-                names = self._open_arrow()[1].names
-        return [name for name in names if not name.startswith("__index_level_")]
+            schema = (
+                self._open_parquet().schema_arrow if self._is_parquet else self._open_arrow()[1]
+            )
+        return self._tidy(schema.empty_table()).column_names
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
     ) -> Iterator[pa.Table]:
         with self._explain():
-            for batch in self._iterate_batches(wanted, n_rows):
-                table = pa.Table.from_batches([batch])
-                self._validate(table)
-                yield table
+            if self._is_parquet:
+                file = self._open_parquet()
+                is_there = wanted and {*wanted} <= {*file.schema_arrow.names}
+                columns = [*dict.fromkeys(wanted)] if is_there else None
+                batches = file.iter_batches(batch_size=n_rows, columns=columns)
+            else:
+                batches, _ = self._open_arrow()
+            for batch in batches:
+                yield self._tidy(pa.Table.from_batches([batch]))
 
     def estimate_memory(self) -> int:
         if not self._is_parquet:
-            return MEMORY_OF_VALUE // 8 * self._file.stat().st_size
+            return MEMORY_OF_VALUE // 8 * self.path.stat().st_size
         with self._explain():
             metadata = self._open_parquet().metadata
         return MEMORY_OF_VALUE * metadata.num_rows * metadata.num_columns
 
-    def _iterate_batches(self, wanted: Sequence[str], n_rows: int) -> Iterator[pa.RecordBatch]:
-        if not self._is_parquet:
-            yield from self._open_arrow()[0]
-            return
-        parts = self._open_parquet()
-        names = parts.schema_arrow.names
-        columns = [*dict.fromkeys(wanted)] if {*wanted} <= {*names} else names
-        yield from parts.iter_batches(batch_size=n_rows, columns=columns)
-
     def _open_arrow(self) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
-        """The batches of an Arrow file, or of a stream written to a file."""
-        source = pa.OSFile(str(self._file))
-        if not read_start(self._file).startswith(b"ARROW1"):
+        """The batches of an Arrow file, or of a stream written to a file; and their schema."""
+        source = pa.OSFile(str(self.path))
+        if not read_start(self.path).startswith(b"ARROW1"):
             stream = pa.ipc.open_stream(source)
             return self._limit(stream), stream.schema
         reader: Any = pa.ipc.open_file(source)
-        batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-        return self._limit(batches), reader.schema
+        return self._limit(map(reader.get_batch, range(reader.num_record_batches))), reader.schema
 
     def _open_parquet(self) -> parquet.ParquetFile:
-        file = parquet.ParquetFile(self._file)
+        file = parquet.ParquetFile(self.path)
         self._check_size(8 * file.metadata.num_rows * file.metadata.num_columns)
         return file
 
@@ -99,18 +81,20 @@ class ArrowFile(TableFile):
             self._check_size(n_bytes)
             yield batch
 
-    def _validate(self, table: pa.Table) -> None:
-        """Check all values; Arrow 26 crashes where the offsets of texts are wrong."""
+    def _check_size(self, n_bytes: int) -> None:
+        remedy = "If it is meant, write it without compression, as .arrow"
+        check_unpacked(n_bytes, self.path.stat().st_size, self.name, remedy)
+
+    def _tidy(self, table: pa.Table) -> pa.Table:
+        """Check all values, as Arrow 26 crashes on texts' wrong offsets; leave out the index."""
         for name, column in zip(table.column_names, table.columns, strict=True):
             try:
                 column.validate(full=True)
             except pa.ArrowInvalid as error:
                 problem = f"column {name} is damaged, or contains text that is not UTF-8. "
                 raise DataError(self.name, [f"{problem}Write the file again."]) from error
-
-    def _check_size(self, n_bytes: int) -> None:
-        remedy = "If it is meant, write it without compression, as .arrow"
-        check_unpacked(n_bytes, self._file.stat().st_size, self.name, remedy)
+        index = [name for name in table.column_names if name.startswith("__index_level_")]
+        return table.drop_columns(index)
 
     @contextmanager
     def _explain(self) -> Iterator[None]:
@@ -118,10 +102,8 @@ class ArrowFile(TableFile):
             yield
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).strip().split("\n")[0].rstrip(".")
-            if reason.startswith("Expected to read"):
-                reason = "its first bytes are not those of an Arrow file"
-            found = describe_format(self._file)
+            found = describe_format(self.path)
             what = f"it is {found}" if found else f"{reason}. Write it again."
-            ending = find_ending(self._file)
-            problem = f"path: {self._file} cannot be read as a {ending} file: {what}"
+            ending = find_ending(self.path)
+            problem = f"path: {self.path} cannot be read as a {ending} file: {what}"
             raise DataError(self.name, [problem]) from error

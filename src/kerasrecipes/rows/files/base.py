@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -59,7 +61,7 @@ class TableFile(ABC):
         """Read columns piece by piece; all columns if a wanted one is missing.
 
         Args:
-            wanted: The columns to read, at least.
+            wanted: The columns to read, at least; none means all.
             numbers: Columns of plain numbers, where the format has no types.
             n_rows: How many rows a piece should have, about.
 
@@ -70,7 +72,7 @@ class TableFile(ABC):
 
     def infer_types(self) -> dict[str, pa.DataType]:
         """The columns' types, by the first rows where the format has none."""
-        first = next(self.iterate(self.list_names() or [], (), 1), None)
+        first = next(self.iterate([], (), 1), None)
         if first is None:
             raise DataError(self.name, [NO_ROWS])
         schema = first.schema
@@ -102,6 +104,24 @@ class TableFile(ABC):
     def estimate_memory(self) -> int:
         """Estimate how many bytes training needs for all rows; 0 where the file is small."""
         return 0
+
+
+class FileOnDisk(TableFile):
+    """A table in a file.
+
+    Args:
+        path: Its path.
+        spec: The recipe's ``dataset``.
+        name: For messages.
+        wanted: The columns that will be read; None means all.
+    """
+
+    def __init__(
+        self, path: Path, spec: DatasetSpec, name: str, wanted: Collection[str] | None = None
+    ) -> None:
+        super().__init__(name, spec)
+        self.path, self.spec, self.wanted = path, spec, wanted
+        self.notation = replace(self.notation, first_row=1)
 
 
 def _as_integers(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:

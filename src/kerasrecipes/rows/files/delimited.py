@@ -9,49 +9,43 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.cells import is_number
-from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, TableFile
-from kerasrecipes.rows.files.delimiter import NUMBER, LineForm
-from kerasrecipes.rows.files.encoding import ChunkReader, decode, find_encoding
-from kerasrecipes.rows.files.layout import SAMPLE_BYTES, find_layout, is_unnamed
-from kerasrecipes.rows.files.lines import BLANK, LineFacts, find_notes, scan_lines
-from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
+from kerasrecipes.rows.files.layout import find_layout, is_unnamed
+from kerasrecipes.rows.files.lines import BLANK, SAMPLE_BYTES, LineFacts, LineForm, scan_lines
+from kerasrecipes.rows.files.raw import (
+    ChunkReader,
+    decode,
+    explain_damage,
+    find_encoding,
+    open_decompressed,
+)
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
-from kerasrecipes.rows.words import SHOWN, count, describe_repeated, list_some
+from kerasrecipes.rows.words import SHOWN, count, list_some
 
-Types = Mapping[str, "pa.DataType"]
-"""By column key: the column's place, as text, since names may be blank or come twice."""
+Types = dict[str, "pa.DataType"]
 
 _BLOCK_BYTES = 2 << 20
 _COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
 _MOST_CHECKED = 2_000
 _FEWEST_ENDS = 20
-_MOST_PADDED = 2_000
-_MOST_SHOWN = 30
 
 
-class DelimitedFile(TableFile):
+class DelimitedFile(FileOnDisk):
     """A delimited file.
-
-    Args:
-        path: Its path.
-        spec: The recipe's ``dataset``.
-        name: For messages.
-        wanted: The columns that will be read; None means all.
 
     Raises:
         DataError: The file is empty, is not text, or does not open with column names.
@@ -60,8 +54,7 @@ class DelimitedFile(TableFile):
     def __init__(
         self, path: Path, spec: DatasetSpec, name: str, wanted: Collection[str] | None = None
     ) -> None:
-        super().__init__(name, spec)
-        self._path, self._csv = path, spec.csv
+        super().__init__(path, spec, name, wanted)
         with explain_damage(name), open_decompressed(path, name) as file:
             self._stamp = self._find_stamp()
             head = bytes(file.read(SAMPLE_BYTES))
@@ -74,14 +67,13 @@ class DelimitedFile(TableFile):
         # The last line may be cut.
         end = len(text) if is_whole else max(text.rfind("\n"), text.rfind("\r")) + 1
         check_line(0 if end else len(head) + 1, 1, name)
-        self._sample = text[:end]
-        targets = [spec.target] if isinstance(spec.target, str) else spec.target or []
-        known = {*targets, *spec.features, *spec.drop}
-        self._layout = layout = find_layout(self._sample, spec.csv, name, wanted, known)
+        self._layout = layout = find_layout(text[:end], spec, name, wanted)
         self._form, self._delimiter = layout.form, layout.form.parsed
-        self.names = list(layout.names)
-        check_columns(len(self.names), name)
-        self._keys = [*map(str, range(len(self.names)))]
+        check_columns(len(layout.names), name)
+        # A name that is not wanted may come twice.
+        places = {each: i for i, each in reversed([*enumerate(layout.names)])}
+        self.names = [each if places[each] == i else f"{each}.{i}"
+                      for i, each in enumerate(layout.names)]  # fmt: skip
         self.notes += [layout.note] if layout.note else []
         self.notation = replace(
             self.notation,
@@ -93,11 +85,6 @@ class DelimitedFile(TableFile):
         missing = self.notation.missing
         self._tokens = sorted(missing.texts | missing.kept_words)
         self._facts = LineFacts()
-        self._below: list[str] = []
-        """The lines below the last row that are no rows."""
-        self._repeated: dict[int, None] = {}
-        """The rows, counted from 0, that repeat the column names."""
-        self._n_reported = 0
 
     def list_names(self) -> list[str]:
         return self.names
@@ -109,17 +96,14 @@ class DelimitedFile(TableFile):
         numbers, which take 0.4 GB. So types are inferred from the start, and from a pass over the
         file where they turn out wrong.
         """
-        named = zip(self._keys, self.names, strict=True)
-        texts = dict.fromkeys((key for key, name in named if name in as_text), pa.string())
+        texts = dict.fromkeys((name for name in self.names if name in as_text), pa.string())
         with self._reading():
-            types = _keep_words_once(self._infer() | texts)
+            types = _keep_words_once(self._find_types(texts, 1))
             self._scan(has_integers=pa.int64() in types.values())
             table = None if self._facts.has_codes else self._read_typed(types)
-            table = self._read_twice(texts) if table is None else self._leave_out_names(table)
-        self._report_swallowed(table)
-        self._report_repeated()
+            table = self._read_twice(texts) if table is None else table
         self._check_end(table.num_rows)
-        return table.rename_columns(self.names)
+        return table
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
@@ -128,42 +112,35 @@ class DelimitedFile(TableFile):
 
         From the first block on whose numbers are not all ones, numbers are text too.
         """
-        names = dict(zip(self._keys, self.names, strict=True))
-        if {*wanted} <= {*self.names}:
-            names = {key: name for key, name in names.items() if name in wanted}
-        types = {k: pa.float64() if name in numbers else pa.string() for k, name in names.items()}
+        names = self.names
+        if wanted and {*wanted} <= {*names}:
+            names = [name for name in names if name in wanted]
+        types = {name: pa.float64() if name in numbers else pa.string() for name in names}
         # A text may be its column's name; in all columns at once, the names are repeated.
-        if all(is_unnamed(name) for name in names.values() if name in numbers):
-            types |= {key: pa.string() for key in self._keys if key not in types}
-
-        def finish(batch: pa.RecordBatch) -> pa.Table:
-            self._report_repeated()
-            self._report_swallowed(batch)
-            table = pa.Table.from_batches([batch]).select([*names])
-            return table.rename_columns([*names.values()])
-
+        if all(is_unnamed(name) for name in names if name in numbers):
+            types |= {name: pa.string() for name in self.names if name not in types}
         n_given = n_read = 0
         with self._reading():
             self._scan(has_integers=False)
             try:
                 for batch in self._iterate_blocks(types):
-                    yield finish(batch)
+                    yield pa.Table.from_batches([batch]).select(names)
                     n_given += len(batch)
             except pa.ArrowInvalid:
                 for batch in self._iterate_texts([*types]):
                     rest = batch[max(n_given - n_read, 0) :]
                     n_read += len(batch)
                     if len(rest):
-                        yield finish(rest)
+                        yield pa.Table.from_batches([rest]).select(names)
                         n_given += len(rest)
             self._check_end(n_given)
 
     def infer_types(self) -> dict[str, pa.DataType]:
         with self._reading():
-            return dict(zip(self.names, self._infer().values(), strict=True))
+            return self._find_types({}, 1)
 
     def estimate_memory(self) -> int:
-        return MEMORY_OF_VALUE // 6 * self._path.stat().st_size  # six characters are a value
+        return MEMORY_OF_VALUE // 6 * self.path.stat().st_size  # six characters are a value
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -177,7 +154,7 @@ class DelimitedFile(TableFile):
                     raise DataError(self.name, [problem])
 
     def _find_stamp(self) -> tuple[int, ...]:
-        status = self._path.stat()
+        status = self.path.stat()
         return status.st_ino, status.st_size, status.st_mtime_ns
 
     def _check_end(self, n_rows: int) -> None:
@@ -188,19 +165,13 @@ class DelimitedFile(TableFile):
             problem = f"the file has column names ({list_some(self.names)}) and no rows. Add rows."
             raise DataError(self.name, [problem])
 
-    def _infer(self) -> dict[str, pa.DataType]:
-        """Column types by the file's start."""
-        if len([*io.StringIO(self._sample, newline="")]) <= self._layout.n_lines_above:
-            return dict.fromkeys(self._keys, pa.null())
-        head = self._sample.encode()
-        if not self._form.is_plain:
-            head = b"".join(self._form.rewrite_all([head]))
-        texts = dict.fromkeys(self._keys, pa.string())
-        size = len(head) + 1
-        options = self._write_options(texts, block_bytes=size, handle_row=lambda row: "skip")
-        table = self._leave_out_names(arrow_csv.read_csv(io.BytesIO(head), **options))
-        columns = zip(table.column_names, table.columns, strict=True)
-        return {key: self._widen(column, pa.null()) for key, column in columns}
+    def _find_types(self, texts: Types, n_blocks: int | None = None) -> Types:
+        """The types of all columns but some, by all blocks or the first ones."""
+        found = dict.fromkeys(self.names, pa.null()) | texts
+        for batch in islice(self._iterate_texts(self.names), n_blocks):
+            for name, column in zip(self.names, batch.columns, strict=True):
+                found[name] = self._widen(column, found[name])
+        return found
 
     def _widen(self, texts: pa.ChunkedArray, kind: pa.DataType) -> pa.DataType:
         """The narrowest type for a column's values so far (of type ``kind``) and these."""
@@ -214,7 +185,7 @@ class DelimitedFile(TableFile):
         if has_codes(texts):
             return pa.string()
         # 12.480 next to 410 may be thousands, which the kind of the column decides.
-        is_open = pa.types.is_null(kind) and self._csv.decimal is None
+        is_open = pa.types.is_null(kind) and self.spec.csv.decimal is None
         if is_open and are_grouped(texts.slice(0, _MOST_CHECKED).to_pylist()):
             return pa.string()
         for wider in (pa.float64(),) if kind == pa.float64() else (pa.int64(), pa.float64()):
@@ -236,34 +207,22 @@ class DelimitedFile(TableFile):
 
     def _read_typed(self, types: Types) -> pa.Table | None:
         """Read the whole file; None where a value is not of its column's type."""
-        # Where pyarrow must look for them, it takes a third more time and memory.
-        options = self._write_options(types, has_newlines=self._facts.has_quoted_newlines)
         try:
             with self._open() as file:
-                return arrow_csv.read_csv(file, **options)
+                return self._leave_out_names(arrow_csv.read_csv(file, **self._write_options(types)))
         except pa.ArrowInvalid:
             return None
 
-    def _read_twice(self, texts: dict[str, pa.DataType]) -> pa.Table:
-        """Read the whole file as text to find the types of all columns but some, and once more.
-
-        Raises:
-            DataError: As ``_iterate_texts``.
-        """
-        found = dict.fromkeys(self._keys, pa.null()) | texts
-        for batch in self._iterate_texts(self._keys):
-            for key, column in zip(self._keys, batch.columns, strict=True):
-                found[key] = self._widen(column, found[key])
-        typed = _keep_words_once(found)
-        # Names that are repeated are no numbers, and pyarrow leaves some white space on.
-        table = None if self._repeated else self._read_typed(typed)
-        if table is not None:
+    def _read_twice(self, texts: Types) -> pa.Table:
+        """Read the whole file as text to find the types of all columns but some, and once more."""
+        types = _keep_words_once(self._find_types(texts))
+        if (table := self._read_typed(types)) is not None:
             return table
-        schema, batches = pa.schema(typed), []
-        for batch in self._iterate_texts(self._keys):
+        schema, batches = pa.schema(types), []
+        for batch in self._iterate_texts(self.names):
             columns = []
             for values, kind in zip(batch.columns, schema.types, strict=True):
-                if not pa.types.is_dictionary(kind):
+                if not pa.types.is_dictionary(kind):  # pyarrow leaves some white space on
                     values = pc.utf8_trim_whitespace(values)
                     is_missing = pc.is_in(values, pa.array(self._tokens, values.type))
                     values = self._parse(pc.if_else(is_missing, None, values), kind)
@@ -271,14 +230,14 @@ class DelimitedFile(TableFile):
             batches.append(pa.record_batch(columns, schema=schema))
         return pa.Table.from_batches(batches, schema=schema)
 
-    def _iterate_texts(self, keys: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _iterate_texts(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read columns as text, block by block.
 
         Raises:
             DataError: A byte is not of the encoding, or lines have too many or too few values.
         """
         try:
-            yield from self._iterate_blocks(dict.fromkeys(keys, pa.string()), is_checked=True)
+            yield from self._iterate_blocks(dict.fromkeys(names, pa.string()), is_checked=True)
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error) or "Could not skip" in str(error):
                 return  # There is no row.
@@ -289,122 +248,67 @@ class DelimitedFile(TableFile):
         """Read columns block by block; a repeated line of column names is left out."""
         n_rows = 0
         with self._open(is_checked=is_checked) as file:
-            for batch in arrow_csv.open_csv(file, **self._write_options(types, only=True)):
+            for batch in arrow_csv.open_csv(file, **self._write_options(types)):
                 yield self._leave_out_names(batch, n_rows)
                 n_rows += len(batch)
 
     def _leave_out_names(self, rows: Any, n_before: int = 0) -> Any:
-        """Leave out rows that repeat the column names, as files put together have them.
-
-        Args:
-            rows: A table or batch whose columns are named by their keys.
-            n_before: How many rows were read before these.
-        """
-        is_repeated, has_text = None, False
-        for key, column in zip(rows.schema.names, rows.columns, strict=True):
-            name = self.names[int(key)]
+        """Leave out rows that repeat the column names, as files put together have them."""
+        is_repeated = None
+        for name, column in zip(rows.schema.names, rows.columns, strict=True):
             if is_unnamed(name):
                 continue
-            if pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):
-                texts = pc.utf8_lower(pc.utf8_trim(column.cast(pa.string()), " \t\ufeff"))
-                same, has_text = pc.equal(texts, name.lower()), True
-            elif is_number(column.type) and name.isdecimal():  # a year, such as 2019
-                same = pc.equal(column.cast(pa.float64()), float(name))
-            else:
+            if not (pa.types.is_string(column.type) or pa.types.is_dictionary(column.type)):
                 return rows
-            same = pc.fill_null(same, False)
+            texts = pc.utf8_trim(column.cast(pa.string()), " \t\ufeff")
+            same = pc.fill_null(pc.equal(texts, name), False)
             is_repeated = same if is_repeated is None else pc.and_(is_repeated, same)
             if not pc.any(is_repeated).as_py():
                 return rows
-        if is_repeated is None or not has_text:
+        if is_repeated is None:
             return rows
-        places = np.flatnonzero(is_repeated.to_numpy(zero_copy_only=False)) + n_before
-        self._repeated |= dict.fromkeys(places.tolist())
+        if self._facts.n_lines:
+            row = n_before + pc.index(is_repeated, True).as_py() + self.notation.first_row
+            note = f"rows that repeat the column names are left out, the first in row {row}"
+            self.notes += [note] if note not in self.notes else []
+            # The rows that are left are no longer one a line.
+            self.notation = replace(self.notation, first_line=None)
         return rows.filter(pc.invert(is_repeated))
-
-    def _report_repeated(self) -> None:
-        """Add a note on the rows that repeat the column names."""
-        rows = [*self._repeated][self._n_reported :]
-        if not rows:
-            return
-        self._n_reported += len(rows)
-        notation = replace(self.notation, first_line=self._find_first_line())
-        place = f"{notation.place} {rows[0] + (notation.first_line or notation.first_row)}"
-        self.notes.append(describe_repeated(len(rows), place))
-        # The rows that are left are no longer one a line.
-        self.notation = replace(self.notation, first_line=None)
-
-    def _report_swallowed(self, rows: Any) -> None:
-        """Add a note on the first value that contains rows, as its quotation mark is not closed.
-
-        Args:
-            rows: A table or batch whose columns are named by their keys.
-        """
-        n_marks = len(self.names) - 1
-        if not self._facts.has_quoted_newlines or n_marks < 2:
-            return
-        for key, column in zip(rows.schema.names, rows.columns, strict=True):
-            if is_number(column.type):
-                continue
-            texts = pc.unique(column.cast(pa.string()))
-            for text in texts.filter(pc.match_substring(texts, "\n")).to_pylist():
-                first, *more = text.split("\n")
-                cells = text.replace("\n", self._delimiter).split(self._delimiter)
-                is_even = text.count(self._delimiter) == len(more) * n_marks
-                if is_even and any(map(NUMBER.fullmatch, cells)):
-                    self.notes.append(
-                        f"a value of {self.names[int(key)]} looks like {len(more) + 1} rows "
-                        f"('{first[:_MOST_SHOWN]}'…): if the quotation mark in front of it is not "
-                        "meant, remove it"
-                    )
-                    return
 
     def _open(self, *, is_checked: bool = False) -> Any:
         """Open the file as UTF-8; pyarrow's own check of UTF-8 names no line."""
-        file = open_decompressed(self._path, self.name)
+        file = open_decompressed(self.path, self.name)
         is_clean = self._encoding == "utf-8" and self._form.is_plain
         return file if is_clean and not is_checked else self._clean(file)
 
     def _clean(self, file: Any, *, is_whole: bool = True) -> io.BufferedReader[Any]:
         """A file as UTF-8, each byte checked, without what pyarrow's parser has no option for."""
-        is_named = self._csv.encoding is not None
-        chunks = decode(file, self.name, self._encoding, is_named=is_named, is_whole=is_whole)
+        chunks = decode(file, self.name, self._encoding, is_whole=is_whole)
         if not self._form.is_plain:
             chunks = self._form.rewrite_all(chunks)
         return io.BufferedReader(ChunkReader(chunks))
 
-    def _write_options(
-        self,
-        types: Types,
-        *,
-        only: bool = False,
-        has_newlines: bool = True,
-        block_bytes: int | None = None,
-        handle_row: Callable[[Any], str] | None = None,
-    ) -> dict[str, Any]:
-        """How pyarrow reads the file; ``only`` the columns that have a type."""
-        # pyarrow takes white space off numbers, but not off texts for missing ones. It keeps these
-        # texts for each column, 75 kB; without them, such a file is read as text.
-        is_wide = len(self.names) > _MOST_PADDED
-        padded = [form for token in self._tokens for form in (f" {token}", f"{token} ")]
-        tokens = self._tokens if is_wide else [*self._tokens, *padded]
+    def _write_options(self, types: Types) -> dict[str, Any]:
+        """How pyarrow reads the columns that have a type."""
+        facts = self._facts
         return {
             "read_options": arrow_csv.ReadOptions(
-                block_size=block_bytes or _BLOCK_BYTES,
+                block_size=_BLOCK_BYTES,
                 skip_rows=self._layout.n_lines_above,
-                column_names=self._keys,
+                column_names=self.names,
             ),
             "parse_options": arrow_csv.ParseOptions(
                 delimiter=self._delimiter,
-                newlines_in_values=has_newlines,
+                # Where pyarrow must look for them, it takes a third more time and memory.
+                newlines_in_values=facts.has_quoted_newlines or not facts.n_lines,
                 # In a file of one column, it is how a row without a value is written.
                 ignore_empty_lines=len(self.names) > 1,
-                invalid_row_handler=handle_row or self._judge_row,
+                invalid_row_handler=self._judge_row,
             ),
             "convert_options": arrow_csv.ConvertOptions(
-                column_types=dict(types),
-                include_columns=[*types] if only else None,
-                null_values=[] if {*types.values()} == {pa.string()} else tokens,
+                column_types=types,
+                include_columns=[*types],
+                null_values=[] if {*types.values()} == {pa.string()} else self._tokens,
                 decimal_point=self._layout.decimal,
             ),
         }
@@ -414,25 +318,16 @@ class DelimitedFile(TableFile):
         with self._open() as file:
             delimiter = self._delimiter if has_integers else None
             self._facts = scan_lines(file, delimiter, self.name)
-        if not self._facts.has_quoted_newlines:
-            self._below = find_notes(self._facts.last, len(self.names), self._delimiter)
-        if n := len(self._below):
-            are = "line below the last row is" if n == 1 else "lines below the last row are"
-            note = f"{n} {are} skipped: '{' '.join(self._below[0].split())}'"
-            self.notes += [note] if note not in self.notes else []
-        self.notation = replace(self.notation, first_line=self._find_first_line())
+        has_gaps = self._facts.has_quoted_newlines or self._facts.has_blank_lines
+        first_line = None if has_gaps else self.notation.first_row
+        self.notation = replace(self.notation, first_line=first_line)
 
     def _judge_row(self, row: Any) -> str:
-        """Skip a line of another number of values if it is blank, or below the last row."""
-        text = row.text.strip(BLANK)
-        if not text:
-            self.notation = replace(self.notation, first_line=None)
-        return "skip" if not text or text in self._below else "error"
-
-    def _find_first_line(self) -> int | None:
-        """The file's line of the first row, where each row is one line."""
-        has_gaps = self._facts.has_quoted_newlines or self._facts.has_blank_lines
-        return None if has_gaps else self._layout.n_lines_above + 1
+        """Skip a line of another number of values if it is blank."""
+        if row.text.strip(BLANK):
+            return "error"
+        self.notation = replace(self.notation, first_line=None)
+        return "skip"
 
     def _describe_faults(self) -> str:
         """Find lines with too many or too few values; empty where there are none.
@@ -440,8 +335,10 @@ class DelimitedFile(TableFile):
         Python's reader is slow, but counts lines as editors do.
 
         Raises:
-            DataError: A quotation mark is never closed.
+            DataError: A quotation mark is never closed, or a line is too long.
         """
+        if not self._facts.n_lines:
+            self._scan(has_integers=False)
         ragged: list[str] = []
         start = 1
         with io.TextIOWrapper(self._open(is_checked=True), encoding="utf-8", newline="") as text:
@@ -450,12 +347,10 @@ class DelimitedFile(TableFile):
                 try:
                     values = next(reader, None)
                 except csv.Error as error:
-                    if any(words in str(error) for words in ("unexpected end", "field limit")):
-                        is_long = "field limit" in str(error)
-                        late = f", or after more than {_BLOCK_BYTES >> 20} MB" * is_long
+                    if re.search("unexpected end|field limit", str(error)):
                         problem = (
-                            f"a quotation mark that is opened in line {start} is never "
-                            f"closed{late}. Close it, or remove it."
+                            f"a quotation mark that is opened in line {start} is never closed, or "
+                            f"after more than {_BLOCK_BYTES >> 20} MB. Close it, or remove it."
                         )
                         raise DataError(self.name, [problem]) from None
                     values = []  # a mark within a value, which pyarrow takes as it is
@@ -468,16 +363,15 @@ class DelimitedFile(TableFile):
                 start = reader.line_num + 1
         if not ragged:
             return ""
-        more = " and more" if len(ragged) > SHOWN else ""
-        mark = {"\t": "a tab", " ": "a space"}.get(self._delimiter, f"'{self._form.delimiter}'")
+        received = ", ".join(ragged[:SHOWN]) + " and more" * (len(ragged) > SHOWN)
         return (
             f"every line must have {count(len(self.names), 'value')}, one for each column name "
-            f"(received: {', '.join(ragged[:SHOWN])}{more}). Fix these lines; put a value that "
-            f"contains {mark} in quotation marks."
+            f"(received: {received}). Fix these lines; put a value that contains "
+            f"{self._form.delimiter!r} in quotation marks."
         )
 
 
 def _keep_words_once(types: Types) -> dict[str, pa.DataType]:
     """The same types, but text as a dictionary: columns of few words take little memory so."""
     words = pa.dictionary(pa.int32(), pa.string())
-    return {key: words if kind == pa.string() else kind for key, kind in types.items()}
+    return {name: words if kind == pa.string() else kind for name, kind in types.items()}

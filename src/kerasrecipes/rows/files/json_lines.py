@@ -6,53 +6,29 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
-from kerasrecipes.errors import DataError, raise_problems
-from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.files.base import TYPE_ERRORS, TableFile, concatenate
-from kerasrecipes.rows.files.encoding import ChunkReader, decode
-from kerasrecipes.rows.files.raw import explain_damage, open_decompressed
+from kerasrecipes.errors import DataError
+from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, concatenate
+from kerasrecipes.rows.files.raw import ChunkReader, decode, explain_damage, open_decompressed
 from kerasrecipes.rows.limits import check_columns, check_line
 from kerasrecipes.rows.words import SHOWN
 
 _FIRST_BLOCK_BYTES, _BLOCK_BYTES = 1 << 16, 4 << 20
-_MOST_DEPTH, _MOST_DIGITS = 500, 4_000
+_MOST_DEPTH, _MOST_DIGITS, _MOST_SHOWN = 500, 4_000, 20
 _MOST_CELLS, _MOST_TIMES_FILLED = 1 << 20, 400
 _BRACKETS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes({*range(256)} - {*b"[{]}"})
 _WRITE_ROWS = 'Write a row as {"name": value, …}.'
 _TOO_DEEP = f"has too many arrays or objects within each other. {_WRITE_ROWS}"
-_TYPES = {
-    bool: "a truth value",
-    int: "a number",
-    float: "a number",
-    str: "a text",
-    list: "an array",
-    dict: "an object",
-    type(None): "null",
-}
 
 
-class JsonFile(TableFile):
-    """An object on each line, or one array of objects; read block by block.
-
-    Args:
-        path: Its path.
-        spec: The recipe's ``dataset``.
-        name: For messages.
-    """
-
-    def __init__(self, path: Path, spec: DatasetSpec, name: str) -> None:
-        super().__init__(name, spec)
-        self._path = path
-        self.notation = replace(self.notation, first_line=1)
+class JsonFile(FileOnDisk):
+    """An object on each line, or one array of objects; read block by block."""
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
         """Read every row; a name has values of one type in all of them."""
@@ -60,14 +36,8 @@ class JsonFile(TableFile):
         try:
             return concatenate(tables)
         except TYPE_ERRORS as error:
-            types: dict[str, tuple[str, str]] = {}
-            problems = [
-                problem
-                for lines, n_before in self._iterate_lines()
-                for problem in self._find_faults(lines.decode(), n_before, types)
-            ]
             problem = f"the values of a name must be of one type in all rows: {error}."
-            raise DataError(self.name, problems[:SHOWN] or [problem]) from error
+            raise DataError(self.name, [problem]) from error
 
     def iterate(
         self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
@@ -76,10 +46,6 @@ class JsonFile(TableFile):
         names: dict[str, None] = {}
         for lines, n_before in self._iterate_lines():
             table = self._parse(lines, n_before)
-            # One row has values of its own where it is to be predicted.
-            is_row = any(f.name in wanted and not pa.types.is_nested(f.type) for f in table.schema)
-            if len(table) == 1 and not n_before and not is_row:
-                raise_problems(self.name, [*_find_whole(lines)])
             # A row may leave out what it has no value for, and so may all rows of a block.
             there = {*table.column_names}
             for name in names:
@@ -92,49 +58,40 @@ class JsonFile(TableFile):
 
     def _iterate_lines(self) -> Iterator[tuple[bytes, int]]:
         """Blocks of whole lines, and the number of lines before each; an array's rows as lines."""
-        with explain_damage(self.name), open_decompressed(self._path, self.name) as opened:
+        with explain_damage(self.name), open_decompressed(self.path, self.name) as opened:
             chunks = decode(opened, self.name)
             file: io.BufferedIOBase = io.BufferedReader(ChunkReader(chunks))
-            n_lines, rest, size = 0, b"", _FIRST_BLOCK_BYTES
-            is_array = None
+            if file.peek(1).lstrip().startswith(b"["):  # type: ignore[attr-defined]
+                file = io.BytesIO(self._write_lines(file.read()))
+            else:
+                self.notation = replace(self.notation, first_line=1)
+            n_lines, rest, size, is_empty = 0, b"", _FIRST_BLOCK_BYTES, True
             while block := file.read(size):
                 rest, size = rest + block, min(2 * size, _BLOCK_BYTES)
-                if is_array is None and rest.strip():
-                    is_array = rest.lstrip()[:1] == b"["
-                    if is_array:
-                        self._count_rows()
-                        file = io.BytesIO(self._write_lines(rest + file.read()))
-                        rest = b""
-                        continue
                 end = rest.rfind(b"\n") + 1
                 if rest[:end].strip():
                     yield rest[:end], n_lines
+                    is_empty = False
                 n_lines += rest.count(b"\n", 0, end)
                 rest = rest[end:]
                 check_line(len(rest), n_lines + 1, self.name)
-            if rest.strip() or is_array is None:
+            if rest.strip():
                 yield rest, n_lines
+            elif is_empty:
+                problem = "the file is empty. It must contain a JSON object on each line."
+                raise DataError(self.name, [problem])
 
     def _check_filled(self, table: pa.Table) -> None:
         """Raise DataError where each row has names of its own, which become columns of all rows."""
         n_cells = table.num_rows * table.num_columns
         n_filled = n_cells - sum(column.null_count for column in table.columns)
         if n_cells > max(_MOST_CELLS, _MOST_TIMES_FILLED * n_filled):
-            problem = (
-                f"rows must have the same names (received: {table.num_columns:,} names in "
-                f"{table.num_rows:,} rows). Write the values that differ as values, not as names."
-            )
+            received = f"received: {table.num_columns:,} names in {table.num_rows:,} rows"
+            problem = f"rows must have the same names ({received}). Write what differs as values."
             raise DataError(self.name, [problem])
-
-    def _count_rows(self) -> None:
-        """Name the row in messages, where rows and lines differ."""
-        self.notation = replace(self.notation, first_line=None, first_row=1)
 
     def _parse(self, data: bytes, n_before: int) -> pa.Table:
         """Read JSON lines that follow ``n_before`` others."""
-        if not data.strip():
-            problem = "the file is empty. It must contain a JSON object on each line."
-            raise DataError(self.name, [problem])
         parse = arrow_json.ParseOptions()
         read = arrow_json.ReadOptions(block_size=max(len(data), _BLOCK_BYTES))
         try:
@@ -148,13 +105,10 @@ class JsonFile(TableFile):
                 parse.explicit_schema = pa.schema([(name, pa.string()) for name in dates])
                 table = arrow_json.read_json(pa.BufferReader(data), read, parse).select(names)
         except pa.ArrowInvalid as error:
-            problems = [] if n_before else [*_find_whole(data)]
-            problems = problems or self._find_faults(data.decode(), n_before, {})
-            raise DataError(
-                self.name, problems[:SHOWN] or [self._describe_error(str(error), data, n_before)]
-            ) from error
+            problems = self._find_faults(data, n_before, str(error))
+            raise DataError(self.name, problems[:SHOWN]) from error
         if table.num_rows != data.rstrip().count(b"\n") + 1:
-            self._count_rows()
+            self.notation = replace(self.notation, first_line=None)
         return table
 
     def _write_lines(self, data: bytes) -> bytes:
@@ -170,65 +124,32 @@ class JsonFile(TableFile):
             raise DataError(self.name, ["the file contains an array without rows. Add rows."])
         return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
-    def _find_faults(
-        self, text: str, n_before: int, types: dict[str, tuple[str, str]]
-    ) -> list[str]:
+    def _find_faults(self, data: bytes, n_before: int, error: str) -> list[str]:
         """Find the lines at fault; Python's reader is slow, but counts lines."""
-        problems: list[str] = []
-        for number, line in enumerate(text.split("\n"), n_before + 1):
-            if line.strip() and len(problems) < SHOWN:
-                place = f"{self.notation.place} {number}"
-                problems += self._find_fault(line, place, types)
-        return problems
-
-    def _describe_error(self, error: str, data: bytes, n_before: int) -> str:
-        """An error of Arrow's, with its line; Arrow counts lines that are not blank, from 0."""
+        texts = enumerate(data.decode().split("\n"), n_before + 1)
+        lines = [(i, line) for i, line in texts if line.strip()]
+        faults = ((i, _find_fault(line)) for i, line in lines)
+        noun, _ = self.notation.first_place
+        problems = [f"{noun} {i} {fault}" for i, fault in faults if fault]
         match = re.fullmatch(r"(?:JSON parse error: )?(.*?)\.? in row (\d+)", error)
-        if match is None:
-            return f"the file cannot be read: {error.rstrip('.')}."
-        lines = [i for i, line in enumerate(data.split(b"\n"), n_before + 1) if line.strip()]
-        place = lines[min(int(match[2]), len(lines) - 1)]
-        return f"{self.notation.place} {place} cannot be read: {match[1]}. Correct or remove it."
-
-    def _find_fault(
-        self, line: str, place: str, types: dict[str, tuple[str, str]]
-    ) -> Iterator[str]:
-        try:
-            row = json.loads(line, parse_int=_parse_int)
-        except json.JSONDecodeError as error:
-            what = f"{error.msg}, at column {error.colno}"
-            yield f"{place} is no JSON: {what}. Each line must contain one object."
-            return
-        except RecursionError:
-            yield f"{place} {_TOO_DEEP}"
-            return
-        if not isinstance(row, dict):
-            yield f"{place} must contain an object (received: {_TYPES[type(row)]}). {_WRITE_ROWS}"
-            return
-        for name, value in row.items():
-            kind = _TYPES[type(value)]
-            before, first = types.setdefault(name, (kind, place)) if kind != "null" else (kind, "")
-            if kind != before and before:
-                types[name] = ("", "")  # one problem is enough
-                yield (
-                    f"the values of '{name}' must be of one type (received: {before} in {first}, "
-                    f"{kind} in {place}). Correct these {self.notation.place}s."
-                )
+        if problems or not match:
+            return problems or [f"the file cannot be read: {error.rstrip('.')}."]
+        # Arrow counts lines that are not blank, from 0.
+        place, _ = lines[min(int(match[2]), len(lines) - 1)]
+        return [f"{noun} {place} cannot be read: {match[1]}. Correct or remove it."]
 
 
-def _find_whole(data: bytes) -> Iterator[str]:
-    """Find out whether one object contains all rows, or is written on several lines."""
-    what = "an object on several lines" if data.split(b"\n")[0].strip() == b"{" else ""
-    with suppress(ValueError, RecursionError, AttributeError):
-        values = [*json.loads(data).values()]
-        has_rows = any(isinstance(v, list) and isinstance(v[-1], dict) for v in values if v)
-        if has_rows or all(isinstance(value, list | dict) for value in values):
-            what = "one object of lists or objects"
-    if what:
-        yield (
-            f"a JSON file must contain an object on each line, or one array of objects (received: "
-            f"{what}). Write a row as an object: pandas.DataFrame(…).to_json(orient='records')."
-        )
+def _find_fault(line: str) -> str:
+    """Why a line is no row; empty if it may be one."""
+    try:
+        row = json.loads(line, parse_int=_parse_int)
+    except json.JSONDecodeError as error:
+        return f"is no JSON: {error.msg}, at column {error.colno}. {_WRITE_ROWS}"
+    except RecursionError:
+        return _TOO_DEEP
+    if isinstance(row, dict):
+        return ""
+    return f"must contain an object (received: {line.strip()[:_MOST_SHOWN]}). {_WRITE_ROWS}"
 
 
 def _find_depth(data: bytes) -> int:

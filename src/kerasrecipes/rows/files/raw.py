@@ -1,4 +1,4 @@
-"""A file's bytes, decompressed; and a file's type by its first bytes."""
+"""A file's bytes: its format by the first ones, decompressed, and decoded where they are text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import ARRAYS, ARROW, EXCEL, PARQUET, find_ending
-from kerasrecipes.rows.files.encoding import ChunkReader
 from kerasrecipes.rows.limits import check_unpacked
 from kerasrecipes.rows.words import list_some
 
@@ -42,10 +41,19 @@ ARCHIVE_ERRORS = (
 )
 """Exceptions of a zip archive that is damaged, encrypted, or of an unknown kind."""
 
-_ARROWS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
-_XZ, _ZIP, _EMPTY_ZIP = b"\xfd7zXZ\x00", b"PK\x03\x04", b"PK\x05\x06"
+_CODECS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\x00": "xz",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+}
 _SHEET = "xl/workbook.xml"
 """Members of an .xlsx file, which is a zip archive."""
+# The most common ones; those that accept the fewest bytes come first.
+_CANDIDATES = ("cp949", "cp932", "gb18030", "cp1252")
+_CHARACTERS_BEFORE, _CHARACTERS_AFTER = 12, 10
 _LONGEST_SHOWN = 300
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
@@ -61,11 +69,11 @@ def open_decompressed(file: Path, dataset: str) -> Any:
     if what := describe_format(file):
         raise DataError(dataset, [f"path: {dataset} is {what}"])
     start = read_start(file)
-    codec = next((codec for magic, codec in _ARROWS.items() if start.startswith(magic)), None)
-    if start.startswith((_ZIP, _EMPTY_ZIP)):
-        unpacked = _open_member(file, dataset)
-    elif codec is None and not start.startswith(_XZ):
+    codec = next((codec for magic, codec in _CODECS.items() if start.startswith(magic)), None)
+    if codec is None:
         return pa.input_stream(str(file), compression=None)
+    if codec == "zip":
+        unpacked = _open_member(file, dataset)
     else:
         unpacked = io.BufferedReader(ChunkReader(_decompress(file, codec, dataset)))
     if not is_plain(unpacked.peek(16)):
@@ -80,24 +88,21 @@ def describe_format(file: Path) -> str:
     formats = [*_FORMATS]
     with suppress(*ARCHIVE_ERRORS), zipfile.ZipFile(file) as archive:
         if _SHEET in archive.namelist():
-            formats.append((_ZIP, "an Excel file", EXCEL))
+            formats.append((b"PK", "an Excel file", EXCEL))
     for magic, name, endings in formats:
         if start.startswith(magic) and own not in endings:
             remedy = f"Save it with the ending {endings[0]}" if endings else "Export it as CSV"
             return f"{name} by its first bytes. {remedy}."
     is_text = start.startswith(codecs.BOM_UTF16_LE) or not _CONTROL.search(start)
     if is_text and is_plain(start) and own in (*EXCEL, *PARQUET, *ARROW):
-        is_html = start.lstrip().startswith(b"<")
-        what = "HTML or XML" if is_html else "text"
-        remedy = "Export it as CSV" if is_html else "Save it with the ending .csv"
-        return f"{what} by its first bytes. {remedy}."
+        return "text by its first bytes. Save it with the ending .csv."
     return ""
 
 
 def is_plain(start: bytes) -> bool:
     """Whether first bytes are neither of a compressed file nor of another format than text."""
     magics = [magic for magic, _, _ in _FORMATS]
-    return not start.startswith((*magics, *_ARROWS, _XZ, _ZIP, _EMPTY_ZIP))
+    return not start.startswith((*magics, *_CODECS))
 
 
 def walk(folder: Path, reached: dict[str, Path]) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -139,14 +144,12 @@ def explain_damage(dataset: str) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
-        reason = str(error).strip().split("\n")[0].rstrip(".")
         if isinstance(error, OSError) and error.errno:
             is_short = error.filename and len(error.filename) < _LONGEST_SHOWN
             what = f"path: {error.filename}" if is_short else "the file"
             raise DataError(dataset, [f"{what} cannot be read: {error.strerror}."]) from error
-        is_cut = "runcat" in reason or "nexpected end" in reason or isinstance(error, EOFError)
-        what = "it ends too early" if is_cut else "its compressed data are damaged"
-        problem = f"the file cannot be decompressed: {what} ({reason}). Copy or write it again."
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        problem = f"the file is damaged or ends too early ({reason}). Copy or write it again."
         raise DataError(dataset, [problem]) from error
 
 
@@ -160,10 +163,8 @@ def _open_member(file: Path, dataset: str) -> Any:
             if not info.is_dir() and not any(map(is_hidden, info.filename.split("/")))
         ]
         if len(names) != 1:
-            problem = (
-                f"path: a zip archive must contain one file (received: "
-                f"{list_some(names) or 'none'}). Unpack it, and name the file that is meant."
-            )
+            received = f"received: {list_some(names) or 'none'}"
+            problem = f"path: a zip archive must contain one file ({received}). Unpack it."
             raise DataError(dataset, [problem])
         check_archive(archive, file.stat().st_size, dataset)
         return io.BufferedReader(archive.open(names[0]))
@@ -171,12 +172,12 @@ def _open_member(file: Path, dataset: str) -> Any:
         raise DataError(dataset, [f"path: {dataset} cannot be unpacked: {error}."]) from error
 
 
-def _decompress(file: Path, codec: str | None, dataset: str) -> Iterator[bytes]:
+def _decompress(file: Path, codec: str, dataset: str) -> Iterator[bytes]:
     """The decompressed bytes of a file, until they are too many for those that were read."""
     n_bytes = 0
     with (
         file.open("rb") as packed,
-        pa.CompressedInputStream(packed, codec) if codec else lzma.open(packed) as stream,
+        lzma.open(packed) if codec == "xz" else pa.CompressedInputStream(packed, codec) as stream,
     ):
         while chunk := stream.read(1 << 18):
             n_bytes += len(chunk)
@@ -187,3 +188,127 @@ def _decompress(file: Path, codec: str | None, dataset: str) -> Iterator[bytes]:
 def check_archive(archive: zipfile.ZipFile, n_packed: int, dataset: str) -> None:
     """Raise DataError if a zip archive says that it is too large; it gives no more than it says."""
     check_unpacked(sum(info.file_size for info in archive.infolist()), n_packed, dataset)
+
+
+def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
+    """Name a file's codec: the recipe's, or UTF-8, UTF-16 or UTF-32 by their marks.
+
+    Bytes beyond ASCII that are UTF-8 mean nothing sensible in another encoding: such a file is
+    UTF-8, whatever the recipe says.
+
+    Raises:
+        DataError: Python has no codec of that name, or the file is not text.
+    """
+    if named is not None:
+        try:
+            found = codecs.lookup(named).name
+            "".encode(found)  # which fails for base64 and other codecs that are not of text
+        except LookupError:
+            problem = f"csv.encoding: Python has no encoding of this name (received: '{named}')."
+            raise DataError(dataset, [f"{problem} Usual ones: utf-8, cp949, cp1252."]) from None
+        return "utf-8" if _is_utf8_beyond_ascii(head) else found
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in head:
+        order = "le" if head.index(0) % 2 else "be"
+        problem = (
+            f"the file must be text (received: a zero byte at byte {head.index(0)}). Was it "
+            f"renamed? If it is UTF-16, set dataset.csv.encoding: utf-16-{order}."
+        )
+        raise DataError(dataset, [problem])
+    return "utf-8"
+
+
+def _is_utf8_beyond_ascii(head: bytes) -> bool:
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the end may be cut
+    except UnicodeDecodeError:
+        return False
+    return not text.isascii()
+
+
+class ChunkReader(io.RawIOBase):
+    """A binary file of the bytes that an iterator gives."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._ready = chunks, memoryview(b"")
+
+    def readable(self) -> bool:
+        """Say that this file can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; 0 at the end."""
+        while not self._ready:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._ready = memoryview(chunk)
+        n = min(len(buffer), len(self._ready))
+        buffer[:n], self._ready = self._ready[:n], self._ready[n:]
+        return n
+
+
+def decode(
+    file: BinaryIO, dataset: str, encoding: str | None = None, *, is_whole: bool = True
+) -> Iterator[bytes]:
+    """Give a file's bytes as UTF-8, whatever its encoding.
+
+    Args:
+        file: The file, at its start.
+        dataset: The data set's name.
+        encoding: The file's codec; None means UTF-8 where no other can be named.
+        is_whole: Whether the file may not end within a character.
+
+    Raises:
+        DataError: A byte is not of the encoding.
+    """
+    decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
+    n_bytes, n_lines, is_start = 0, 1, True
+    data = b"..."
+    while data:
+        data = bytes(file.read(1 << 16))
+        n_bytes += len(data)
+        try:
+            text = decoder.decode(data, final=not data and is_whole)
+        except UnicodeDecodeError as error:
+            line = n_lines + error.object[: error.start].count(b"\n")
+            offset = n_bytes - len(error.object) + error.start
+            byte = f"0x{error.object[error.start]:02x}"
+            problem = (
+                f"the file must be {encoding or 'utf-8'} (received: {byte} in line {line}, at byte "
+                f"{offset} of the file). "
+            )
+            if encoding:
+                readings = _read_in_other_ways(error.object, error.start)
+                problem += f"There {readings}. " if readings else ""
+                problem += "Name the file's encoding in dataset.csv.encoding, or save it as UTF-8."
+            else:
+                problem += "Save it as UTF-8."
+            raise DataError(dataset, [problem]) from None
+        except UnicodeError as error:  # UTF-16 without its mark
+            raise DataError(dataset, [f"csv.encoding: {error}. Correct it."]) from None
+        if is_start and text:
+            text, is_start = text.lstrip("\ufeff"), False
+        n_lines += text.count("\n")
+        yield text.encode()
+
+
+def _read_in_other_ways(data: bytes, start: int) -> str:
+    """The text around a place, by each codec that decodes the lines from there on."""
+    first, last = data.rfind(b"\n", 0, start) + 1, data.rfind(b"\n")
+    lines = data[first : last if last > start else len(data)]
+    readings = []
+    for codec in _CANDIDATES:
+        try:
+            text = lines.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        place = len(data[first:start].decode(codec, errors="ignore"))
+        after = "".join(text[place:].splitlines()[:1])
+        reading = text[:place][-_CHARACTERS_BEFORE:] + after[:_CHARACTERS_AFTER]
+        if reading and reading.isprintable():
+            readings.append(f"{codec} reads '{reading}'")
+    return ", ".join(readings)
