@@ -70,7 +70,7 @@ override epoch=3  epoch
         "epochs={",
         """\
 override epochs={
-  A bracket is opened and never closed. Close it.
+  A comma is missing before this place, or the bracket opened in line 1 is not closed before it.
 """,
     ),
     (
@@ -389,7 +389,7 @@ EXTENDS = [
     ("extends: [base.yaml]", "child.yaml:1:10  extends\n  extends must be the file name of another recipe (received: [base.yaml])."),
     ("extends:", "child.yaml:1:9  extends\n  extends must be the file name of another recipe (received: nothing)."),
     ("extends: list.yaml", "child.yaml:1:10  extends\n  list.yaml contains no recipe."),
-    ("extends: broken.yaml", "broken.yaml:1:4\n  A bracket is opened and never closed. Close it."),
+    ("extends: broken.yaml", "broken.yaml:2:1\n  A comma is missing before this place, or the bracket opened in line 1 is not closed before it."),
     ("extends: typo.yaml", "typo.yaml:5:9  epochs\n  epochs must be 1 or more (received: 0)."),
     ("extends: base.yaml\nepoch: 2", "child.yaml:2:1  epoch\n  There is no key 'epoch' here. Did you mean 'epochs'?"),
 ]  # fmt: skip

@@ -70,9 +70,12 @@ BOMBS: dict[str, tuple[str | Callable[[], str], str]] = {
     "a name of 900,000 letters": (add_layers(f"  - {'D' * 900_000}\n"), "DDD"),
     "a number of 900,000 digits": (f"{GOOD}epochs: {'9' * 900_000}", "(received: .inf)."),
     "a tag of 900,000 letters": (f"{GOOD}name: !{'a' * 900_000} b", "aaa"),
-    "900,000 quotes": ("'" * 900_001, "A quote is opened and never closed. Close it."),
+    "900,000 quotes": (
+        "'" * 900_001,
+        "while scanning a quoted scalar, found unexpected end of stream",
+    ),
     "900,000 tabs": ("\t" * 900_000, "This line is indented with a tab. Indent with spaces."),
-    "200,000 documents": ("---\n" * 200_000, "A recipe is one document. Remove the line '---'."),
+    "200,000 documents": ("---\n" * 200_000, "but found another document"),
 }
 
 
