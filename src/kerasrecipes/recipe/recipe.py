@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -113,8 +113,7 @@ class Recipe(Model):
         except ValidationError as error:
             problems += describe_errors(error, document, cls)
         if problems:
-            places = {change: n for n, change in enumerate(context.get("changes", ()), 1)}
-            raise RecipeError(_sort(dict.fromkeys(problems), places))
+            raise RecipeError(sorted(dict.fromkeys(problems), key=_find_place))
         recipe._document, recipe._warnings = document, locate(find_warnings(components))
         return recipe
 
@@ -154,14 +153,11 @@ class Recipe(Model):
         return {key: normalise(getattr(self, key)) for key in type(self).model_fields}
 
 
-def _sort(problems: Iterable[Problem], changes: Mapping[str, int]) -> list[Problem]:
-    """Sort problems by their places in files, then by the places of the changes to these."""
-
-    def find_place(problem: Problem) -> tuple[int, str, int, int]:
-        place = problem.location or Location("")
-        return changes.get(place.file, 0), place.file, place.line or 0, place.column or 0
-
-    return sorted(problems, key=find_place)
+def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
+    """The order of problems: by their places in files, then the changes in their own order."""
+    place = problem.location or Location("")
+    is_change = place.line is None
+    return is_change, "" if is_change else place.file, place.line or 0, place.column or 0
 
 
 _ONLY_WHERE_GIVEN = {
