@@ -749,9 +749,6 @@ def test_settings_for_numbers_without_doubt(tmp_path: Path):
 @pytest.mark.parametrize(
     ("loss", "y", "activation", "dataset", "message"),
     [
-        ("poisson", np.abs(NUMBERS), "linear", {},
-         "poisson takes the logarithm of outputs (received: activation='linear'). "
-         "Write activation: exponential."),
         ("poisson", NUMBERS, "exponential", {}, "poisson needs counts. Use loss: mse."),
         *(
             (loss, np.abs(NUMBERS), "exponential", {"standardize_target": True},

@@ -138,13 +138,6 @@ def find_canonical_name(category: str, name: str) -> str | None:
     return None
 
 
-def list_registered(category: str) -> list[str]:
-    """What the caller registered for a category, as "Package>Name"; see ``find_registered``."""
-    keras = sys.modules.get("keras")
-    names = keras.saving.get_custom_objects() if keras else ()
-    return [name for name in names if find_registered(category, name) is not None]
-
-
 def find_registered(category: str, name: str) -> Any:
     """The object that the caller registered with Keras as "Package>Name", or None.
 

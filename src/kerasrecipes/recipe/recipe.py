@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError
-from kerasrecipes.recipe.components import Component, normalise, read_components
+from kerasrecipes.recipe.components import Component, read_components
 from kerasrecipes.recipe.dataset_rules import check_dataset_keys
 from kerasrecipes.recipe.endings import TABLES, find_ending
 from kerasrecipes.recipe.names import make_lines_printable
@@ -147,10 +147,6 @@ class Recipe(Model):
     def to_dict(self) -> dict[str, Any]:
         """The resolved recipe as plain values; see ``to_yaml``."""
         return _resolve(self, self._document.value)
-
-    def normalise(self) -> dict[str, Any]:
-        """The keys of the recipe, the same for ``adam`` and ``{Adam: {learning_rate: 0.001}}``."""
-        return {key: normalise(getattr(self, key)) for key in type(self).model_fields}
 
 
 def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
