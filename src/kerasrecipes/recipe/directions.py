@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from kerasrecipes.recipe.components import Component
@@ -9,26 +10,12 @@ from kerasrecipes.recipe.keras_names import find_registered, list_aliases
 from kerasrecipes.recipe.rules import gives_several, name_in_logs
 from kerasrecipes.recipe.suggest import fold
 
-_HIGHER = (
-    *("Accuracy", "acc", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"),
-    *("TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy"),
-    *("AUC", "Precision", "Recall", "F1Score", "FBetaScore", "TruePositives", "TrueNegatives"),
-    *("PrecisionAtRecall", "RecallAtPrecision"),
-    *("SensitivityAtSpecificity", "SpecificityAtSensitivity"),
-    *("IoU", "BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"),
-    *("R2Score", "CosineSimilarity", "PearsonCorrelation", "ConcordanceCorrelation"),
+_HIGHER = re.compile(
+    "accuracy|^acc$|auc|precision|recall|f1score|fbetascore|^true|sensitivity|specificity|iou"
+    "|r2score|similarity|correlation"
 )
-_LOWER = (
-    *("MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError"),
-    *("MeanSquaredLogarithmicError", "RootMeanSquaredError", "LogCoshError", "LogCosh", "Huber"),
-    *("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"),
-    *("BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "KLDivergence", "Poisson"),
-    *("Hinge", "SquaredHinge", "CategoricalHinge", "FalsePositives", "FalseNegatives"),
-)
-
-
-_IS_HIGHER_BETTER = dict.fromkeys(map(fold, _HIGHER), True)
-_IS_HIGHER_BETTER |= dict.fromkeys(map(fold, _LOWER), False)
+_LOWER = re.compile("error|entropy|hinge|huber|logcosh|divergence|poisson|^false")
+"""Names of Keras's classes; a test compares each with what the class computes."""
 
 
 def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
@@ -44,7 +31,13 @@ def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
 
 
 def _find_direction(name: str) -> bool | None:
-    registered = find_registered("metrics", name)
-    names = [base.__name__ for base in getattr(registered, "__mro__", ())]
-    known = map(fold, names or [list_aliases("metrics").get(name, name)])
-    return next((_IS_HIGHER_BETTER[each] for each in known if each in _IS_HIGHER_BETTER), None)
+    names = [list_aliases("metrics").get(name, name)]
+    if registered := find_registered("metrics", name):
+        bases = getattr(registered, "__mro__", ())
+        names = [base.__name__ for base in bases if base.__module__.startswith("keras.")]
+    for each in map(fold, names):
+        if _HIGHER.search(each):
+            return True
+        if _LOWER.search(each):
+            return False
+    return None

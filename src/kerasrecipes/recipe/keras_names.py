@@ -217,33 +217,22 @@ def find_choices(definition: Definition, argument: str) -> tuple[str, ...]:
 def _collect_arguments(module: str, node: ast.ClassDef) -> dict[str, Any]:
     """Arguments of ``__init__``, and of the base classes' as far as ``**kwargs`` passes on.
 
+    Arguments that a base class requires are given by the class itself, as Conv2D gives rank=2.
     Bases outside Keras, and those chosen by backend, add no arguments of their own.
     """
-    arguments: dict[str, Any] = {}
-    passes_on, n_given, given = True, 0, set[str]()
+    own: dict[str, Any] | None = None
+    passes_on = True
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-            arguments, passes_on = _read_arguments(statement)
-            n_given, given = _read_super_call(statement)
-    if passes_on:
-        for base in node.bases:
-            found = _find_base(module, base)
-            inherited = _collect_arguments(*found) if found else {}
-            left = [name for name in list(inherited)[n_given:] if name not in given]
-            arguments |= {name: inherited[name] for name in left if name not in arguments}
+            own, passes_on = _read_arguments(statement)
+    arguments = own or {}
+    for base in node.bases if passes_on else ():
+        found = _find_base(module, base)
+        inherited = _collect_arguments(*found) if found else {}
+        for name, default in inherited.items():
+            if own is None or default is not Required:
+                arguments.setdefault(name, default)
     return arguments
-
-
-def _read_super_call(init: ast.FunctionDef) -> tuple[int, set[str]]:
-    """Arguments of ``super().__init__(...)``: the number by position, and names by keyword.
-
-    Conv2D gives its base class ``rank=2``, and LSTM its own cell, so neither takes them.
-    """
-    for node in ast.walk(init):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "super().__init__":
-            by_position = [given for given in node.args if not isinstance(given, ast.Starred)]
-            return len(by_position), {given.arg for given in node.keywords if given.arg}
-    return 0, set()
 
 
 def _read_arguments(node: ast.FunctionDef) -> tuple[dict[str, Any], bool]:
