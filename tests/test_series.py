@@ -264,14 +264,10 @@ def test_windows_are_gathered_when_they_are_taken():
             "need 401 rows (received: 400). Add rows, or choose a smaller sequence_length, "
             "sampling_rate or delay.",
         ),
-        ({"sequence_length": 4}, {"stratify": True}, "timeseries keeps every row in its order"),
-        ({"sequence_length": 4}, {"missing": "drop"}, "timeseries keeps every row in its order"),
-        ({"sequence_length": 4}, {"shuffle": True}, "timeseries keeps every row in its order"),
-        (
-            {"sequence_length": 4},
-            {"stream": True},
-            "timeseries keeps every row in its order, and in memory. Remove this key.",
-        ),
+        ({"sequence_length": 4}, {"stratify": True}, "cannot be combined with timeseries"),
+        ({"sequence_length": 4}, {"missing": "drop"}, "cannot be combined with timeseries"),
+        ({"sequence_length": 4}, {"shuffle": True}, "cannot be combined with timeseries"),
+        ({"sequence_length": 4}, {"stream": True}, "cannot be combined with timeseries"),
         ({"sequence_length": 0}, {}, "sequence_length"),
         ({"length": 4}, {}, "sequence_length"),
         ({"sequence_length": 300}, {"test_split": 0.5}, "gives too few rows for a part"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -20,12 +20,20 @@ from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeErr
 from kerasrecipes.recipe.components import Component, read_components
 from kerasrecipes.recipe.dataset_rules import check_dataset_keys
 from kerasrecipes.recipe.endings import TABLES, find_ending
-from kerasrecipes.recipe.names import make_lines_printable
 from kerasrecipes.recipe.ranges import SweepSpec, check_sweep
 from kerasrecipes.recipe.rules import check_rules, find_warnings
-from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, PlotName, Seed, Threshold, Weight
+from kerasrecipes.recipe.schema import (
+    DatasetSpec,
+    Model,
+    Name,
+    PlotName,
+    Printable,
+    Seed,
+    Threshold,
+    Weight,
+)
 from kerasrecipes.recipe.wording import describe_errors
-from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python, write_value
+from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python
 
 
 class Recipe(Model):
@@ -46,8 +54,8 @@ class Recipe(Model):
         sweep: What ``sweep`` tries; a training does not use it.
     """
 
-    name: Name
-    description: str = ""
+    name: Annotated[Name, Printable]
+    description: Annotated[str, Printable] = ""
     seed: Seed = 42
     dataset: DatasetSpec
     layers: list[Component] = Field(min_length=1)
@@ -102,12 +110,6 @@ class Recipe(Model):
         needs_source = context.get("needs_source", False)
         problems += locate(check_dataset_keys(dataset, needs_source))
         problems += locate(check_sweep(document.value.get("sweep")))
-        for key in ("name", "description"):
-            text = tree.get(key)
-            if isinstance(text, str) and text != make_lines_printable(text):
-                message = f"{key} must not contain control characters (received: "
-                message += f"{write_value(text)})."
-                problems.append(Problem((key,), message, document.locate((key,))))
         try:
             recipe = read(tree)
         except ValidationError as error:
@@ -146,7 +148,12 @@ class Recipe(Model):
 
     def to_dict(self) -> dict[str, Any]:
         """The resolved recipe as plain values; see ``to_yaml``."""
-        return _resolve(self, self._document.value)
+        written = self._document.value
+        defaults = {key: getattr(self, key) for key in _WRITTEN_OUT}
+        dataset = {"split_seed": self.dataset.split_seed, **written["dataset"]}
+        optimizer = {"optimizer": self.optimizer.name}
+        values = _sort({**defaults, **optimizer, **written, "dataset": dataset}, type(self))
+        return {**values, "dataset": _sort(dataset, DatasetSpec)}
 
 
 def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
@@ -156,24 +163,11 @@ def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
     return is_change, "" if is_change else place.file, place.line or 0, place.column or 0
 
 
-_ONLY_WHERE_GIVEN = {
-    "missing", "missing_values", "csv", "excel", "color_mode", "precision", "shuffle", "fold",
-}  # fmt: skip
-"""Keys that most recipes do not need; their defaults are not written."""
+_WRITTEN_OUT = ("seed", "epochs", "batch_size", "device", "jit_compile")
+"""Keys whose defaults a resolved recipe has."""
 
 
-def _resolve(model: Model, written: dict[str, Any]) -> dict[str, Any]:
-    resolved: dict[str, Any] = {}
-    for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
-        if name == "sweep":
-            continue
-        if isinstance(value, DatasetSpec):
-            resolved[name] = _resolve(value, written[name])
-        elif name in written:
-            resolved[name] = written[name]
-        elif isinstance(value, Component):
-            resolved[name] = value.name
-        elif value != field.default or (value and name not in _ONLY_WHERE_GIVEN):
-            resolved[name] = value
-    return resolved
+def _sort(values: dict[str, Any], model: type[Model]) -> dict[str, Any]:
+    """Values in the order of a model's fields, without ``sweep``."""
+    fields = [key for key in model.model_fields if key in values and key != "sweep"]
+    return {key: values[key] for key in fields}
