@@ -191,8 +191,8 @@ def test_any_yaml_reader_reads_it_alike(write: Callable[..., Path], random) -> N
 
 HOUSES = """\
 # kerasrecipes train houses.yaml
-# Drafted by kerasrecipes init for houses.csv: 120 rows, 4 columns to learn
-# from. All of it may be changed.
+# Drafted by kerasrecipes init for houses.csv. All of it may be changed.
+
 name: houses
 description: Regression of price in houses.csv
 seed: 42                      # initial weights, row order, dropout
@@ -202,35 +202,33 @@ dataset:
   # The last column; no column is named target, label, class or y. Choose
   # another with init --target.
   target: price               # the column to predict
-  task: regression            # a number from {low} to {high}
-  # 8 values are missing in 2 columns: numbers get the training rows' median,
-  # texts are a category of their own. Others: mean, most_frequent, or drop for
-  # whole rows.
+  task: regression            # from {low} to {high}
+  # Missing numbers get the training rows' median, missing texts are a category
+  # of their own. Others: mean, most_frequent, or drop for whole rows.
   missing: median
   # The type of each column, as in keras.utils.FeatureSpace.
   features:
-    area: float_normalized               # number; 6 missing
-    city: string_categorical             # 3 distinct values; 2 missing
-    built: {{date: {{format: '%d.%m.%Y'}}}}  # dates from {first} to {last}:
-                                         # year, month, day, weekday
-    garage: boolean                      # true or false
+    area: float_normalized    # number; 6 missing
+    city: string_categorical  # 3 distinct values; 2 missing
+    # dates from {first} to {last}: year, month, day, weekday
+    built: {{date: {{format: '%d.%m.%Y'}}}}
+    garage: boolean           # true or false
   # Columns that are left out.
   drop:
     - id                      # a row number, counted from 1
-    - note                    # 120 distinct texts in 120 rows: an identifier or
-                              # free text
+    # 120 distinct texts in 120 rows: an identifier or free text
+    - note
     - country                 # one value only: nothing to learn from
-  test_split: 0.2             # 24 rows that are never trained on
-  validation_split: 0.2       # 20 of the rest, scored after every epoch
-  split_seed: 42              # which rows; 76 train
-  standardize_target: true    # trains on (target - mean) / sd; answers come in
-                              # the target's own unit
+  test_split: 0.2             # about 24 never trained on
+  validation_split: 0.2       # about 19 of the rest, scored after every epoch
+  split_seed: 42              # which rows; about 77 train
+  standardize_target: true    # in training; answers are in its own unit
 
-# Each row becomes 10 numbers: standardised, or 0 and 1 by category.
+# Each row becomes 10 numbers. Training zeroes 30% of hidden units at random,
+# against overfitting.
 layers:
   - Dense: {{units: 128, activation: relu}}
-  - Dropout: {{rate: 0.3}}      # training zeroes 30% at random, against
-                              # overfitting
+  - Dropout: {{rate: 0.3}}
   - Dense: {{units: 64, activation: relu}}
   - Dropout: {{rate: 0.3}}
   - Dense: {{units: 1}}         # one unit for each number; no activation
@@ -240,11 +238,9 @@ optimizer: {{AdamW: {{learning_rate: 0.001, weight_decay: 0.05}}}}
 loss: mse                     # mean squared error, of the standardised target
 metrics: [mae]                # mean absolute error; the report adds R² and RMSE
 epochs: 200                   # at most; EarlyStopping ends it before
-batch_size: 8                 # 10 steps an epoch
+batch_size: 8                 # about 10 steps an epoch
 
 callbacks:
-  # Stops when val_loss has not fallen for 20 epochs, and restores the best
-  # weights.
   - EarlyStopping: {{monitor: val_loss, patience: 20, restore_best_weights: true}}
 """
 
@@ -303,20 +299,8 @@ def test_five_uneven_classes(random) -> None:
     assert recipe.class_weight is None
     assert not recipe.dataset.stratify
     assert "5 classes (가: 59, 나: " in text
-    assert (
-        "  # No stratify: it takes 8 rows of each class, and there are fewer of 마 (5).\n" in text
-    )
-    assert (
-        "  # 1 row has no 정답 and is left out. The default, missing: error, would stop\n"
-        "  # here.\n"
-        "  missing: median\n"
-    ) in text
-    assert (
-        "# 가 has 59 rows, 마 has 5. class_weight: balanced would give rows of rare\n"
-        "# classes more weight in the loss: the model finds more of them, but calls more\n"
-        "# other rows by their name, and accuracy often falls.\n"
-        "metrics: [accuracy]"
-    ) in text
+    assert "1 row\n  # without 정답: left out.\n  missing: median\n" in text
+    assert "# class_weight: balanced would give rows of rare classes more weight" in text
 
 
 def test_images_of_several_sizes_are_brought_to_one(random) -> None:
@@ -415,7 +399,6 @@ def test_whole_numbers_that_missing_ones_made_floats_are_classes(random) -> None
     kinds = [None, *(i % 3 for i in range(N_ROWS - 1))]
     draft = draft_recipe(str(write_table(random, a=None, kind=kinds)))
     assert draft.dataset.class_names == ("0", "1", "2")
-    assert "# If these are amounts rather than kinds" in draft.file.read_text()
 
 
 @pytest.mark.parametrize(
@@ -441,8 +424,6 @@ def test_ratings_and_counts_are_numbers_and_codes_are_classes(
     pd.DataFrame({"x": x, name: random.permutation(levels)}).to_csv("table.csv", index=False)
     draft = draft_recipe("table.csv", name)
     assert draft.recipe.dataset.task == ("classification" if is_class else "regression")
-    remedy = "amounts rather than kinds" if is_class else "kinds rather than amounts"
-    assert f"# If these are {remedy}" in draft.file.read_text()
 
 
 # ---- columns ----------------------------------------------------------------------------------
@@ -453,7 +434,7 @@ def test_of_many_columns_only_the_unusual_are_written_one_by_one(random) -> None
     draft = draft_recipe(str(write_table(random, **columns)))
     assert [*draft.recipe.dataset.features] == ["kind"]
     text = draft.file.read_text()
-    assert "# 50 columns are taken by their types: x0, x1, x2, … x49. Numbers are\n" in text
+    assert "50 more columns are" in text
 
 
 def test_columns_that_would_stop_training_are_dropped(random) -> None:
@@ -510,24 +491,23 @@ BAD = [
     ({}, "churn.csv", None, "there.yaml", InputError,
      "there.yaml exists already and is not changed. Name another file with -o."),
     ({}, "churn.csv", None, "nowhere/x.yaml", InputError,
-     "There is no folder nowhere for the recipe. Make it, or name another file with -o."),
+     "There is no folder nowhere for the recipe. Make it, or use -o."),
     ({"few": "a,b\n1,2\n3,4\n"}, "few.csv", None, None, DataError,
      "dataset few.csv\n  a recipe needs 10 rows at least to train, validate and test on "
      "(received: 2). Add some."),
     ({"few": "a,b\n" + "1,\n" * 9 + "2,1\n3,2\n"}, "few.csv", None, None, DataError,
-     "dataset few.csv\n  a recipe needs 10 rows with a target at least to train, validate and test "
-     "on (received: 2). Add some."),
+     "dataset few.csv\n  a recipe needs 10 rows at least to train, validate and test on "
+     "(received: 2, and 9 without a target). Add some."),
     ({"same": "a,b\n" + "1,2.5\n" * 20}, "same.csv", "b", None, DataError,
-     "dataset same.csv\n  --target: b has one value only, 2.5: there is nothing to predict. Choose "
-     "another."),
+     "dataset same.csv\n  --target: b has one value only, 2.5. Choose another."),
     ({"same": "a,b\n" + "1,2.5\n" * 20}, "same.csv", None, None, DataError,
      "dataset same.csv\n  no column can be the target: each is a date, or has one value only. "
      "The columns: a, b."),
     ({"one": "a\n" + "1\n2\n" * 20}, "one.csv", None, None, DataError,
      "dataset one.csv\n  no column is left to learn from. Keep at least one."),
     ({}, "shades", "class", None, DataError,
-     "dataset shades\n  --target: the sub-folders of shades are the classes of its images "
-     "(received: 'class'). Leave --target out."),
+     "dataset shades\n  --target: the sub-folders are the classes of its images. Leave "
+     "--target out."),
 ]  # fmt: skip
 
 
@@ -706,7 +686,6 @@ def test_free_text_beside_other_columns_becomes_tf_idf(random: np.random.Generat
         "string_categorical",
     ]
     assert draft.recipe.layers[0].name == "Dense"
-    assert "# Texts become a number for each word" in draft.file.read_text(encoding="utf-8")
 
 
 def test_a_folder_of_texts_is_drafted(random: np.random.Generator) -> None:
@@ -723,9 +702,9 @@ def test_a_folder_of_texts_is_drafted(random: np.random.Generator) -> None:
 SERIES = """\
   time: at                    # rows are in its order
   timeseries: {sequence_length: 24, delay: 1}
-  test_split: 0.2             # 56 windows that are never trained on
-  validation_split: 0.2       # 40 of the rest, scored after every epoch
-  shuffle: false              # in order of time; 132 train
+  test_split: 0.2             # about 55 never trained on
+  validation_split: 0.2       # about 44 of the rest, scored after every epoch
+  shuffle: false              # in order of time; about 177 train
 """
 
 

@@ -520,10 +520,6 @@ def test_times_of_day_train_and_predict() -> None:
             ["size,rooms,rent", *LINES[:30], "size,rooms,rent", *LINES[30:]],
             "1 row is left out: the column names are repeated in line 32.",
         ),
-        (
-            ["size,rooms,rent", "m2,n,EUR", *LINES],
-            "The first row, line 2, looks like units (m2, n, EUR); taken as missing.",
-        ),
     ],
 )
 def test_what_stands_around_the_rows_is_understood(lines: list[str], note: str | None) -> None:

@@ -64,21 +64,16 @@ def draft_recipe(
         problems = [f"{problem}{_show_key(problem, data)}" for problem in error.problems]
         raise DataError(error.dataset, problems) from error
     text = plan_recipe(found, file).write()
-    try:
-        with file.open("x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise _make_taken(file) from None
+    with file.open("x", encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
     try:
         recipe = load_recipe(file)
-        dataset = _check_draft(recipe, found)
-    except DataError as error:
+        return Draft(file, recipe, found, _check_draft(recipe, found))
+    except BaseException as error:
         file.unlink()
-        raise DataError(error.dataset, error.problems) from error  # without lines of that file
-    except BaseException:
-        file.unlink()
+        if isinstance(error, DataError):  # without lines of that file
+            raise DataError(error.dataset, error.problems) from error
         raise
-    return Draft(file, recipe, found, dataset)
 
 
 def _show_key(problem: str, data: str) -> str:
@@ -104,13 +99,6 @@ def _find_stem(path: Path) -> str:
 
 def _check_file(file: Path) -> None:
     if os.path.exists(file):
-        raise _make_taken(file)
+        raise InputError(f"{file} exists already and is not changed. Name another file with -o.")
     if not file.parent.is_dir():
-        raise InputError(
-            f"There is no folder {file.parent} for the recipe. Make it, or name another file "
-            "with -o."
-        )
-
-
-def _make_taken(file: Path) -> InputError:
-    return InputError(f"{file} exists already and is not changed. Name another file with -o.")
+        raise InputError(f"There is no folder {file.parent} for the recipe. Make it, or use -o.")

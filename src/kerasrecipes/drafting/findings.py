@@ -21,15 +21,11 @@ from kerasrecipes.rows.cells import Cells, Missing
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files.layout import HeaderMissing
 from kerasrecipes.rows.files.raw import explain_damage
-from kerasrecipes.rows.kinds import (
-    Finding,
-    NumberColumn,
-    find_row_number,
-)
+from kerasrecipes.rows.kinds import Finding, NumberColumn, find_row_number
 from kerasrecipes.rows.table import describe_words
 from kerasrecipes.rows.target import MAX_CODES, check_type, recognise_target
 from kerasrecipes.rows.texts import find_texts
-from kerasrecipes.rows.words import ask_meant, list_columns, list_some
+from kerasrecipes.rows.words import ask_meant, list_columns
 
 if TYPE_CHECKING:
     from kerasrecipes.drafting.image_sizes import ImageFacts
@@ -116,10 +112,10 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
     found = (_look_at_folder if are_images else _look_at_file)(path, spec)
     n_rows = len(found.source.target)
     if n_rows < FEWEST_ROWS:
-        what = "images" if found.images else "rows with a target" if found.n_unanswered else "rows"
+        without = f", and {found.n_unanswered} without a target" if found.n_unanswered else ""
         problem = (
-            f"a recipe needs {FEWEST_ROWS} {what} at least to train, validate and test on "
-            f"(received: {n_rows}). Add some."
+            f"a recipe needs {FEWEST_ROWS} rows at least to train, validate and test on "
+            f"(received: {n_rows}{without}). Add some."
         )
         raise DataError(path.name, [problem])
     return found
@@ -142,20 +138,12 @@ def _look_at_folder(path: Path, spec: DatasetSpec) -> Findings:
     from kerasrecipes.drafting.image_sizes import look_at_images
 
     if spec.target is not None:
-        problem = (
-            f"--target: the sub-folders of {path.name} are the classes of its images (received: "
-            f"'{spec.target}'). Leave --target out."
-        )
+        problem = "--target: the sub-folders are the classes of its images. Leave --target out."
         raise DataError(path.name, [problem])
     facts = look_at_images(path)
     size = list(facts.image_size) if facts.image_size else None
-    spec = DatasetSpec(
-        path=str(path),
-        image_size=size,
-        color_mode=facts.color_mode,
-        csv=spec.csv,
-        excel=spec.excel,
-    )
+    images = {"image_size": size, "color_mode": facts.color_mode, "missing": "error"}
+    spec = spec.model_copy(update=images)
     return Findings(path, open_rows(None, spec).load(spec), spec, images=facts)
 
 
@@ -168,7 +156,7 @@ def _look_at_file(path: Path, spec: DatasetSpec) -> Findings:
         rows = rows.as_table()
     if isinstance(rows, Table):
         return _look_at_table(path, rows, spec)
-    spec = DatasetSpec(path=spec.path, target=spec.target)
+    spec = spec.model_copy(update={"missing": "error"})
     return Findings(path, rows.load(spec), spec, str(spec.target or ""))
 
 
@@ -190,29 +178,29 @@ def _read_table(rows: Table, spec: DatasetSpec) -> tuple[LoadedTable, DatasetSpe
 
 def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     table, spec = _read_table(rows, spec)
-    kept, hints = _find_kept_words(table)
+    kept, kept_hints = _find_kept_words(table)
     keep = spec.model_copy(update={"missing_values": MissingValues(keep=kept)})
     table = table.with_missing(Missing.read(keep))
     target, reason = _choose_target(table, path.name, str(spec.target) if spec.target else None)
     missing, wrong_hints = _find_wrong_words(table, target, kept)
     texts = [name for name in table.names if name != target and _find_kind(table, name) == "text"]
-    spec = spec.model_copy(update={"target": target, "missing_values": missing})
     features = dict.fromkeys(texts, Component("features", "text"))
-    spec = spec.model_copy(update={"features": features})
+    known = {"target": target, "missing_values": missing, "features": features}
+    spec = spec.model_copy(update=known)
     table = table.with_missing(Missing.read(spec))
     target_cells = table.take_cells(target)
     _check_target(target_cells, path.name)
-    keys, hint = find_series(table, target) if not texts else ({}, "")
+    keys, series_hint = find_series(table, target) if not texts else ({}, "")
     spec = spec.model_copy(update=keys)
     source = rows.judge(table, spec)
-    words = describe_words([target_cells]) if source.class_type == "text" else ""
-    hints += [f"{target}:{words}"] if words and source.class_names else []
-    are_many = len(source.class_names) > MAX_CODES
-    amounts = recognise_target(target_cells).hint if are_many else ""
-    hints += [f"{target}: {amounts}."] if amounts else []
-    hints = [*wrong_hints, *hints, *(f"{note[0].upper()}{note[1:]}." for note in table.notes)]
+    hints = [*wrong_hints, *kept_hints]
+    if source.class_type == "text" and source.class_names:
+        hints += [f"{target}:{words}" for words in [describe_words([target_cells])] if words]
+    if len(source.class_names) > MAX_CODES and (amounts := recognise_target(target_cells).hint):
+        hints.append(f"{target}: {amounts}.")
+    hints += [f"{note[0].upper()}{note[1:]}." for note in table.notes]
     hints += [_NO_HEADER] if spec.csv.header == "none" else []
-    hints += [hint] if hint else []
+    hints += [series_hint] if series_hint else []
     inputs = cast(dict[str, NDArray[Any]], source.inputs)
     useless = dict(_find_useless(source, inputs, target_cells))
     if len(useless) == len(source.columns):
@@ -263,8 +251,7 @@ def _find_wrong_words(
         name: recognise_target(cells) if name == target else table.recognise(name)
         for name, cells in by_name.items()
     }
-    wrong = {name: finding for name, finding in findings.items() if finding.wrong}
-    words = dict.fromkeys(word for finding in wrong.values() for word in finding.wrong)
+    words = dict.fromkeys(word for finding in findings.values() for word in finding.wrong)
     values = [
         word
         for word in words
@@ -273,28 +260,11 @@ def _find_wrong_words(
             for name, cells in by_name.items()
         )
     ]
-    missing = MissingValues(
-        add=[word for word in words if word not in values], keep=[*kept, *values]
-    )
-    units = [
-        finding.wrong[0]
-        for name, finding in wrong.items()
-        if finding.wrong == (by_name[name].take_text(0),)
-    ]
-    if len(units) > 1 and len(units) == len(wrong):
-        where = by_name[target].locate(np.array([0]))
-        shown = list_some(units)
-        labels = [
-            cells.take_text(0)
-            for name, cells in by_name.items()
-            if cells.is_text and cells.is_known[0] and cells.counts[cells.codes[0]] == 1
-            if (column := findings[name].column) and column.kind == "category"
-        ]
-        missing = missing.model_copy(update={"add": [*missing.add, *labels]})
-        return missing, [f"The first row, {where}, looks like units ({shown}); taken as missing."]
-    hints = {name: finding.hint.partition("; to have")[0] for name, finding in wrong.items()}
-    return missing, [
-        f"{name}: {hint}; taken as missing, see missing_values." for name, hint in hints.items()
+    added = [word for word in words if word not in values]
+    return MissingValues(add=added, keep=[*kept, *values]), [
+        f"{name}: {finding.hint.partition('; to have')[0]}; taken as missing, see missing_values."
+        for name, finding in findings.items()
+        if finding.wrong
     ]
 
 
@@ -345,12 +315,7 @@ def _check_target(cells: Cells, dataset: str) -> None:
     if problem := check_type(cells):
         raise DataError(dataset, [f"--{problem}"])
     if cells.n_values and len(cells.distinct) < 2:
-        words = [word for word in cells.words_for_missing if word]
-        missing = f", and the rest is missing ({list_some(words)})" if words else ""
-        problem = (
-            f"--target: {cells.name} has one value only, {cells.names[0]}{missing}: there is "
-            "nothing to predict. Choose another."
-        )
+        problem = f"--target: {cells.name} has one value only, {cells.names[0]}. Choose another."
         raise DataError(dataset, [problem])
 
 

@@ -52,16 +52,10 @@ def look_at_images(folder: Path) -> ImageFacts:
     mode: Literal["rgb", "grayscale"] = "grayscale" if is_gray and found else "rgb"
     sizes = np.array(found or [(0, 0)])
     low, high, middle = sizes.min(axis=0), sizes.max(axis=0), np.median(sizes, axis=0)
-    are_alike = bool((low == high).all())
-    if are_alike and high.max() <= _LARGEST_SIDE:
-        if len(files) <= _MOST_LOOKED_AT:
-            return ImageFacts(None, "", mode)
-        reason = f"the {_MOST_LOOKED_AT:,} images that were read have it"
-        return ImageFacts((int(high[0]), int(high[1])), reason, mode)
+    if (low == high).all() and high.max() <= _LARGEST_SIDE and len(files) <= _MOST_LOOKED_AT:
+        return ImageFacts(None, "", mode)
     shrink = min(1.0, _LARGEST_SIDE / float(middle.max()))
     reason = f"the images are {low[0]} to {high[0]} high and {low[1]} to {high[1]} wide"
-    if are_alike:
-        reason = f"the images are {high[0]}×{high[1]}"
     image_size = (_round_side(middle[0] * shrink), _round_side(middle[1] * shrink))
     return ImageFacts(image_size, reason, mode)
 
