@@ -14,7 +14,7 @@ from kerasrecipes.errors import InputError
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.components import split_component
 from kerasrecipes.recipe.dataset_rules import SOURCES
-from kerasrecipes.recipe.directions import find_directions
+from kerasrecipes.recipe.rules import find_directions
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows import Dataset
 from kerasrecipes.run_facts import describe_dataset

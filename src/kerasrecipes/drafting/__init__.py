@@ -15,8 +15,6 @@ from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.rows import Dataset, load_for
-from kerasrecipes.rows.compatibility import check_compatibility
-from kerasrecipes.rows.splits import split_source
 
 __all__ = ["Draft", "draft_recipe"]
 
@@ -68,7 +66,7 @@ def draft_recipe(
         stream.write(text)
     try:
         recipe = load_recipe(file)
-        return Draft(file, recipe, found, _check_draft(recipe, found))
+        return Draft(file, recipe, found, load_for(recipe))
     except BaseException as error:
         file.unlink()
         if isinstance(error, DataError):  # without lines of that file
@@ -80,15 +78,6 @@ def _show_key(problem: str, data: str) -> str:
     """How init gets a key of the recipe that a problem names; empty if it names none."""
     key = re.search(r"\bdataset\.((csv|excel)\.\w+)", problem)
     return f" For init: kerasrecipes init {data} {key[1]}=..." if key else ""
-
-
-def _check_draft(recipe: Recipe, found: Findings) -> Dataset:
-    """Check the recipe against its data, as its first run will."""
-    if found.source.columns:  # the recipe's features may change how the file is read
-        return load_for(recipe)
-    dataset = split_source(found.path.name, found.source, recipe.dataset)
-    check_compatibility(recipe, dataset)
-    return dataset
 
 
 def _find_stem(path: Path) -> str:

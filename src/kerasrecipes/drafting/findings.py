@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.drafting.series import find_series
@@ -28,7 +27,6 @@ from kerasrecipes.rows.texts import find_texts
 from kerasrecipes.rows.words import ask_meant, list_columns
 
 if TYPE_CHECKING:
-    from kerasrecipes.drafting.image_sizes import ImageFacts
     from kerasrecipes.rows.loaded_table import LoadedTable
     from kerasrecipes.rows.table import Table
 
@@ -64,7 +62,6 @@ class Findings:
         drop: Columns that are better left out, and why.
         gaps: How many values each column lacks, where it lacks any.
         n_unanswered: Rows without a target.
-        images: Facts about the images of a folder.
         hints: Points to check before training.
     """
 
@@ -76,23 +73,7 @@ class Findings:
     drop: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, int] = field(default_factory=dict)
     n_unanswered: int = 0
-    images: ImageFacts | None = None
     hints: tuple[str, ...] = ()
-
-    @property
-    def n_inputs(self) -> int:
-        """How many numbers a row gives the first layer."""
-        inputs = self.source.inputs
-        if not isinstance(inputs, dict):
-            return int(np.prod(inputs.shape[1:]))
-        total = 0
-        for column in self.source.columns:
-            total += len(column.inputs)
-            if column.kind == "category":
-                n_places = column.arguments.get("max_tokens") or column.arguments["num_bins"]
-                n_distinct = len(set(inputs[column.name].tolist()))
-                total += min(n_distinct, n_places) - 1
-        return total
 
 
 def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Findings:
@@ -140,11 +121,8 @@ def _look_at_folder(path: Path, spec: DatasetSpec) -> Findings:
     if spec.target is not None:
         problem = "--target: the sub-folders are the classes of its images. Leave --target out."
         raise DataError(path.name, [problem])
-    facts = look_at_images(path)
-    size = list(facts.image_size) if facts.image_size else None
-    images = {"image_size": size, "color_mode": facts.color_mode, "missing": "error"}
-    spec = spec.model_copy(update=images)
-    return Findings(path, open_rows(None, spec).load(spec), spec, images=facts)
+    spec = spec.model_copy(update={"missing": "error", **look_at_images(path)})
+    return Findings(path, open_rows(None, spec).load(spec), spec)
 
 
 def _look_at_file(path: Path, spec: DatasetSpec) -> Findings:
@@ -202,20 +180,14 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     hints += [_NO_HEADER] if spec.csv.header == "none" else []
     hints += [series_hint] if series_hint else []
     inputs = cast(dict[str, NDArray[Any]], source.inputs)
-    useless = dict(_find_useless(source, inputs, target_cells))
-    if len(useless) == len(source.columns):
-        useless = {}
-    columns = tuple(column for column in source.columns if column.name not in useless)
-    for name in {*inputs} - {name for column in columns for name in column.inputs}:
-        del inputs[name]
-    gaps = {c.name: int(c.find_missing(inputs[c.inputs[0]]).sum()) for c in columns}
+    gaps = {c.name: int(c.find_missing(inputs[c.inputs[0]]).sum()) for c in source.columns}
     return Findings(
         path,
-        replace(source, columns=columns),
+        source,
         spec,
         target,
         reason,
-        {name: why for name, why in source.left_out if name != spec.time} | useless,
+        {name: why for name, why in source.left_out if name != spec.time},
         {name: n for name, n in gaps.items() if n},
         0 if spec.timeseries else len(table) - len(source.target),
         hints=(*hints, *table.remarks),
@@ -317,21 +289,3 @@ def _check_target(cells: Cells, dataset: str) -> None:
     if cells.n_values and len(cells.distinct) < 2:
         problem = f"--target: {cells.name} has one value only, {cells.names[0]}. Choose another."
         raise DataError(dataset, [problem])
-
-
-def _find_useless(
-    source: Source, inputs: Mapping[str, NDArray[Any]], target: Cells
-) -> Iterator[tuple[str, str]]:
-    for column in source.columns:
-        arrays = [inputs[name] for name in column.inputs]
-        infinite = [np.flatnonzero(np.isinf(a)) for a in arrays if a.dtype != object]
-        if any(map(len, infinite)):
-            yield column.name, f"infinite values in {target.locate(source.rows[infinite[0]])}"
-        elif all(_has_one_value(values) for values in arrays):
-            yield column.name, "one value only: nothing to learn from"
-
-
-def _has_one_value(values: NDArray[Any]) -> bool:
-    """Whether all values are the same; missing numbers are filled in, a missing text is a value."""
-    known = values if values.dtype == object else values[~np.isnan(values)]
-    return bool((known == known[:1]).all())

@@ -54,7 +54,7 @@ def plan_recipe(found: Findings, file: Path) -> CommentedRecipe:
     for hint in found.hints:
         plan.comment(f"Look at this first: {hint}")
     plan.set(("name",), make_printable(file.stem))
-    answer = "the images" if found.images else ", ".join(source.target_names)
+    answer = ", ".join(source.target_names)
     task = "Classification" if source.task == "multilabel" else source.task.capitalize()
     plan.set(("description",), make_printable(f"{task} of {answer} in {name}"))
     plan.set(("seed",), 42, "initial weights, row order, dropout")
@@ -88,12 +88,10 @@ def _plan_source(plan: CommentedRecipe, found: Findings, file: Path) -> None:
         reason = found.target_reason
         above = f"{reason} Choose another with init --target." if reason else ""
         plan.set(("dataset", "target"), found.target, "the column to predict", above)
-    if found.images is None:
-        plan.set(("dataset", "task"), found.source.task, _describe_task(found))
-        return
-    if found.images.image_size:
-        plan.set(("dataset", "image_size"), list(found.images.image_size), found.images.size_reason)
-    if found.images.color_mode == "grayscale":
+    plan.set(("dataset", "task"), found.source.task, _describe_task(found))
+    if found.spec.image_size:
+        plan.set(("dataset", "image_size"), found.spec.image_size, "height and width of all images")
+    if found.spec.color_mode == "grayscale":
         plan.set(("dataset", "color_mode"), "grayscale", "no image has colours")
 
 
@@ -198,7 +196,6 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
         convolution = {"Conv1D": {"filters": 32, "kernel_size": 3}}
         layers, dense = [(convolution, "no activation: trends continue"), ("Flatten", "")], []
     elif isinstance(source.inputs, dict):
-        above = f"Each row becomes {count(found.n_inputs, 'number')}."
         if [column.kind for column in source.columns] == ["text"]:
             above = "TextVectorization gives each word an id, and Embedding each id its numbers."
             layers = [(layer, "") for layer in make_embedding(*source.inputs.values())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ from kerasrecipes.recipe.keras_names import (
     list_bases,
 )
 from kerasrecipes.recipe.names import to_snake_case
-from kerasrecipes.recipe.suggest import suggest
+from kerasrecipes.recipe.suggest import fold, suggest
 
 Broken = Iterator[tuple[KeyPath, str]]
 """Paths in the recipe, each with the rule that is broken there."""
@@ -44,6 +44,12 @@ _LOSS_KINDS = {
     "binary_crossentropy": LossKind.BINARY,
     "binary_focal_crossentropy": LossKind.BINARY,
 }
+_HIGHER = re.compile(
+    "accuracy|^acc$|auc|precision|recall|f1score|fbetascore|^true|sensitivity|specificity|iou"
+    "|r2score|similarity|correlation"
+)
+_LOWER = re.compile("error|entropy|hinge|huber|logcosh|divergence|poisson|^false")
+"""Names of Keras's classes; a test compares each with what the class computes."""
 _RESHAPES = ("Flatten", "Reshape")
 _LOSSES = {"sigmoid": "binary_crossentropy", "softmax": "sparse_categorical_crossentropy"}
 """The usual loss of an activation."""
@@ -135,6 +141,31 @@ def gives_several(metric: Component) -> bool:
     thresholds = metric.arguments.get("thresholds")
     is_apart = bool(argument) and metric.arguments.get(argument, default) is None
     return is_apart or (isinstance(thresholds, list) and len(thresholds) > 1)
+
+
+def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
+    """Find whether higher is better, for the loss and a recipe's metrics.
+
+    Returns:
+        By name in the logs; None for a class without a known direction, such as ``Sum``. A class
+        that the caller registered has the direction of the Keras class it descends from. Metrics
+        that give several numbers are left out.
+    """
+    single = [metric for metric in metrics if not gives_several(metric)]
+    return {"loss": False} | {name_in_logs(m): _find_direction(m.name) for m in single}
+
+
+def _find_direction(name: str) -> bool | None:
+    names = [list_aliases("metrics").get(name, name)]
+    if registered := find_registered("metrics", name):
+        bases = getattr(registered, "__mro__", ())
+        names = [base.__name__ for base in bases if base.__module__.startswith("keras.")]
+    for each in map(fold, names):
+        if _HIGHER.search(each):
+            return True
+        if _LOWER.search(each):
+            return False
+    return None
 
 
 def check_rules(recipe: Components, has_validation: bool) -> Broken:
