@@ -534,15 +534,6 @@ def test_keys_that_say_how_a_file_is_read_are_written_into_the_recipe() -> None:
     assert draft.dataset.parts["train"].target.max() < 1
 
 
-def test_a_key_that_a_file_needs_is_shown_for_init() -> None:
-    rows = "".join(f"{i % 5};1,{i:03}\n" for i in range(20))
-    Path("a.csv").write_text(f"x;y\n{rows}", encoding="utf-8")
-    with pytest.raises(DataError) as caught:
-        draft_recipe("a.csv")
-    (problem,) = caught.value.problems
-    assert problem.endswith(" For init: kerasrecipes init a.csv csv.decimal=...")
-
-
 @pytest.mark.parametrize(
     ("change", "problem"),
     [

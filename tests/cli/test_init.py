@@ -90,7 +90,7 @@ def test_a_table_of_one_column_may_have_another_delimiter(call, tmp_path: Path):
     assert err == (
         "dataset lines.txt\n  --target: no column 'rent'. The columns: size   rent. The file is "
         "read as one column: write a comma between the values, or name the character that divides "
-        "them in dataset.csv.delimiter. For init: kerasrecipes init lines.txt csv.delimiter=...\n"
+        "them in dataset.csv.delimiter.\n"
     )
 
 

@@ -288,7 +288,7 @@ class_weight: {cat: 1/2, 3: 2}
     assert dataset.crosses[0].feature_names == ["우편 번호", "garden"]
     assert dataset.missing_values == MissingValues(add=["?", -1, 9.5])
     assert dataset.csv == CsvSpec(delimiter="\t", decimal=",")
-    assert recipe.class_weight == {"cat": 0.5, 3: 2}
+    assert recipe.class_weight == {"cat": 0.5, "3": 2}
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ class TestKeys:
             ("description", "it's \"so\": [1, 'two"),
             ("description", "null"),
             ("class_weight", None),
-            ("class_weight", {"setosa": 1.5, 3: 2}),
+            ("class_weight", {"setosa": 1.5, "3": 2}),
             ("report", []),
         ],
     )

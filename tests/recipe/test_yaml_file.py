@@ -195,7 +195,7 @@ def test_an_alias_may_not_contain_itself() -> None:
 
 def test_a_key_is_a_word_or_a_number() -> None:
     assert complain("? [a]\n: 1") == "f.yaml:1:3\n  A key must be a word or a number."
-    assert parse("{0: 1.0, 1: 2.0}").value == {0: 1.0, 1: 2.0}
+    assert parse("{0: 1.0, true: 2.0}").value == {"0": 1.0, "true": 2.0}
 
 
 @pytest.mark.parametrize("text", ["[" * 900, "[" * 900 + "]" * 900, "{a: " * 5000])

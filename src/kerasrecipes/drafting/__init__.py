@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +55,7 @@ def draft_recipe(
         raise InputError(f"{data} is a recipe. Give its data, or: kerasrecipes train {data}")
     file = file or Path(f"{make_folder_name(_find_stem(path))}.yaml")
     _check_file(file)
-    try:
-        found = look_at(path, target, changes)
-    except DataError as error:
-        problems = [f"{problem}{_show_key(problem, data)}" for problem in error.problems]
-        raise DataError(error.dataset, problems) from error
+    found = look_at(path, target, changes)
     text = plan_recipe(found, file).write()
     with file.open("x", encoding="utf-8", newline="\n") as stream:
         stream.write(text)
@@ -72,12 +67,6 @@ def draft_recipe(
         if isinstance(error, DataError):  # without lines of that file
             raise DataError(error.dataset, error.problems) from error
         raise
-
-
-def _show_key(problem: str, data: str) -> str:
-    """How init gets a key of the recipe that a problem names; empty if it names none."""
-    key = re.search(r"\bdataset\.((csv|excel)\.\w+)", problem)
-    return f" For init: kerasrecipes init {data} {key[1]}=..." if key else ""
 
 
 def _find_stem(path: Path) -> str:

@@ -133,7 +133,7 @@ def split_component(value: Any) -> tuple[str, dict[str, Any]] | None:
         return value, {}
     if isinstance(value, dict) and len(value) == 1:
         ((name, arguments),) = value.items()
-        if isinstance(name, str) and isinstance(arguments, dict | None):
+        if isinstance(arguments, dict | None):
             return name, arguments or {}
     return None
 
@@ -217,23 +217,17 @@ class ComponentReader:
     ) -> None:
         """Check that a class takes these arguments, and that none is missing."""
         name, known = definition.name, definition.arguments
-        unknown = {
-            argument: value for argument, value in arguments.items() if argument not in known
-        }
-        for argument, value in unknown.items():
-            remedy = suggest(str(argument), known) or "Remove it."
+        unknown = [argument for argument in arguments if argument not in known]
+        for argument in unknown:
+            remedy = suggest(argument, known) or "Remove it."
             if argument in _FROM_DATA:
                 remedy = "The input shape comes from the data: remove it."
-            received = f"{argument}={write_value(value)}"
+            received = f"{argument}={write_value(arguments[argument])}"
             message = f"{name} has no argument '{argument}' (received: {received}). {remedy}"
-            self._report((*path, str(argument)), message, key=True)
-        given = arguments.keys() | {find_meant(str(argument), known) for argument in unknown}
-        missing = [
-            argument
-            for argument, default in known.items()
-            if default is Required and argument not in given
-        ]
-        if missing:
+            self._report((*path, argument), message, key=True)
+        given = arguments.keys() | {find_meant(argument, known) for argument in unknown}
+        required = [argument for argument in known if known[argument] is Required]
+        if missing := [argument for argument in required if argument not in given]:
             example = ", ".join(f"{argument}: ..." for argument in missing)
             message = f"{name} needs {', '.join(missing)}. Write {name}: {{{example}}}"
             self._report(path, message, key=is_mapping)
@@ -242,7 +236,7 @@ class ComponentReader:
         self, definition: Definition, arguments: dict[str, Any], argument: str, path: KeyPath
     ) -> Any:
         """Read an argument's value, which may be a component, and check it."""
-        value, path = arguments[argument], (*path, str(argument))
+        value, path = arguments[argument], (*path, argument)
         if argument not in definition.arguments:
             return value
         default, category = definition.arguments[argument], find_category(argument)

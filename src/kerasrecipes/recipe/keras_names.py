@@ -183,17 +183,14 @@ def _read_definition(category: str, name: str) -> Definition:
 
 
 def _inspect_arguments(cls: type) -> dict[str, Any]:
-    """Arguments of a registered class, and of its bases as far as ``**kwargs`` passes on."""
+    """Arguments of a registered class, and those of its bases that it may pass on."""
     arguments: dict[str, Any] = {}
-    for base in cls.__mro__[:-1]:
-        if "__init__" not in vars(base):
-            continue
-        parameters = [*inspect.signature(base.__init__).parameters.values()][1:]  # type: ignore[misc]
-        for parameter in parameters:
-            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                arguments.setdefault(parameter.name, parameter.default)
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            break
+    for base in cls.__mro__:
+        for name, parameter in inspect.signature(base.__init__).parameters.items():  # type: ignore[misc]
+            is_variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            is_passed_on = base is cls or parameter.default is not Required
+            if name != "self" and is_passed_on and not is_variable:
+                arguments.setdefault(name, parameter.default)
     return arguments
 
 

@@ -40,7 +40,7 @@ class SweepSpec(Model):
         prune: Whether a training ends when its score is worse than the median of the others.
     """
 
-    ranges: dict[Name, Any] = Field(min_length=1)
+    ranges: dict[str, Any] = Field(min_length=1)
     strategy: Literal["grid", "random", "tpe"] = "tpe"
     metric: Name | None = None
     trials: int | None = Field(default=None, ge=1)

@@ -64,7 +64,7 @@ class Recipe(Model):
     metrics: list[Component] = Field(default=[])
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=32, ge=1)
-    class_weight: Literal["balanced"] | dict[str | int, Weight] | None = None
+    class_weight: Literal["balanced"] | dict[str, Weight] | None = None
     callbacks: list[Component] = Field(default=[])
     threshold: Threshold | None = None
     calibrate: Literal["temperature"] | None = None

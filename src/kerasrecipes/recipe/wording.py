@@ -48,11 +48,10 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
     if path[:1] == ("threshold",):  # one message for all of its forms
         path = path[:1]
         received = document.get(path)
-    is_name = "[key]" in path
     # pydantic names the members of a union between its key and its value.
     if kind not in _ABOUT_KEYS:
         known: KeyPath = ()
-        for part in path[: path.index("[key]") - 1] if is_name else path:
+        for part in path:
             known = (*known, part) if (*known, part) in document.values else known
         path = known or path[:1]
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
@@ -65,13 +64,8 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
             if any(find_meant(str(given), [key]) for given in document.get(path)):
                 return None  # misspelt, and reported as such
             message = f"{format_path(path) or 'A recipe'} needs the key '{key}'{example}."
-        case "extra_forbidden" | "invalid_key":
-            path = (*path[:-1], str(path[-1]))
+        case "extra_forbidden":
             message = f"There is no key '{path[-1]}' here. {_find_remedy(path, root)}"
-            location = document.keys.get(path)
-        case _ if is_name:
-            path = (*path, text)
-            message = f"{key} needs names that are text (received: {text}). Write '{text}'."
             location = document.keys.get(path)
         case _ if key in _UNIONS:
             message = f"{key} must be {_UNIONS[key]} (received: {text})."
@@ -99,7 +93,7 @@ def _find_remedy(path: KeyPath, root: type[BaseModel]) -> str:
     return suggest(key, names) or "Remove it."
 
 
-_ABOUT_KEYS = ("missing", "extra_forbidden", "invalid_key")
+_ABOUT_KEYS = ("missing", "extra_forbidden")
 _MODELS: dict[str | int, type[BaseModel]] = {
     "dataset": DatasetSpec,
     "csv": CsvSpec,

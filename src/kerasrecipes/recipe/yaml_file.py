@@ -117,7 +117,7 @@ class Document:
     """Plain Python values, and the place of each.
 
     Attributes:
-        value: Mappings, lists, strings, numbers, booleans and None.
+        value: Mappings with keys that are text, lists, strings, numbers, booleans and None.
         keys: The place of the key of each mapping entry.
         values: The place of each value; None if it comes from Python.
         problems: Keys given twice; the first of each counts, so that all else can be checked.
@@ -237,7 +237,7 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
         if isinstance(value, os.PathLike):
             return os.fspath(value)
         if isinstance(value, Mapping):
-            return {key: read(inner, (*path, str(key))) for key, inner in value.items()}
+            return {str(key): read(inner, (*path, str(key))) for key, inner in value.items()}
         if isinstance(value, list | tuple):
             return [read(inner, (*path, i)) for i, inner in enumerate(value)]
         if not isinstance(value, str | int | float | None):
@@ -296,24 +296,21 @@ class _Builder:
             return [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
         return self._read_mapping(node, path)
 
-    def _read_mapping(self, node: yaml.Node, path: KeyPath) -> dict[Any, Any]:
-        lines: dict[Any, int] = {}
-        mapping: dict[Any, Any] = {}
+    def _read_mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
         for key_node, value_node in _join_decimal_commas(node.value):
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._refuse(key_node, path, "A key must be a word or a number.")
-            key = self._read_scalar(key_node, path)
-            step = (*path, key if isinstance(key, str) else key_node.value)
+            self._read_scalar(key_node, path)  # refuses tags
+            key, place = key_node.value, self._locate(key_node)
             if key in mapping:
-                message = (
-                    f"The key '{key_node.value}' is given twice (first in line {lines[key]}). "
-                    "Keep one of them."
-                )
-                self.document.problems.append(Problem(step, message, self._locate(key_node)))
+                first = self.document.keys[*path, key].line
+                message = f"The key '{key}' is given twice (first in line {first}). "
+                problem = Problem((*path, key), f"{message}Keep one of them.", place)
+                self.document.problems.append(problem)
                 continue
-            lines[key] = key_node.start_mark.line + 1
-            self.document.keys[step] = self._locate(key_node)
-            mapping[key] = self.build(value_node, step)
+            self.document.keys[*path, key] = place
+            mapping[key] = self.build(value_node, (*path, key))
         return mapping
 
     def _read_scalar(self, node: yaml.Node, path: KeyPath) -> Any:
