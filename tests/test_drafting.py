@@ -23,7 +23,7 @@ from kerasrecipes.drafting.network import (
     choose_widths,
     make_convolutions,
 )
-from kerasrecipes.errors import DataError, InputError, RecipeError
+from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.schema import CsvSpec
@@ -537,8 +537,8 @@ def test_keys_that_say_how_a_file_is_read_are_written_into_the_recipe() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ("epochs=3", "A key of csv or excel is written as in csv.skip_rows=2. Change other keys in "
-         "the recipe that is written."),
+        ("epochs=3", "init takes keys of csv and excel, such as csv.skip_rows=2 (received: "
+         "epochs=3). Change other keys in the recipe that is written."),
         ("csv.delimeter=;", "There is no key 'delimeter' here. Did you mean 'delimiter'?"),
         ("csv.skip_rows=two", "skip_rows must be a whole number (received: 'two')."),
         ("csv.delimiter='\\t'", "delimiter must be the text between two values, such as \"\\t\" "
@@ -546,9 +546,9 @@ def test_keys_that_say_how_a_file_is_read_are_written_into_the_recipe() -> None:
     ],
 )  # fmt: skip
 def test_other_keys_are_refused_before_data_are_read(change: str, problem: str) -> None:
-    with pytest.raises(RecipeError) as caught:
+    with pytest.raises(InputError) as caught:
         draft_recipe("a.csv", changes=[change])
-    assert [each.message for each in caught.value.problems] == [problem]
+    assert str(caught.value).endswith(problem)
 
 
 @pytest.mark.parametrize(("files", "data", "target", "file", "kind", "message"), BAD)

@@ -154,28 +154,28 @@ override optimizer=adm  optimizer
         "metrics=accuracy",
         """\
 override metrics=accuracy  metrics
-  metrics must be a list (received: 'accuracy'), such as metrics: [accuracy].
+  metrics must be a list, such as metrics: [accuracy] (received: 'accuracy').
 """,
     ),
     (
         "metrics.0=accuracy",
         """\
 override metrics.0=accuracy  metrics
-  metrics must be a list (received: {0: accuracy}), such as metrics: [accuracy].
+  metrics must be a list, such as metrics: [accuracy] (received: {0: accuracy}).
 """,
     ),
     (
         "dataset=iris",
         """\
 override dataset=iris  dataset
-  dataset must be a mapping (received: 'iris'), such as dataset: {name: fashion_mnist} or {path: houses.csv, target: price}.
+  dataset must be a mapping, such as dataset: {name: fashion_mnist} or {path: houses.csv, target: price} (received: 'iris').
 """,
     ),
     (
         "dataset.drop.0=x",
         """\
 override dataset.drop.0=x  dataset.drop
-  drop must be a list (received: {0: x}), such as drop: [id].
+  drop must be a list, such as drop: [...] (received: {0: x}).
 """,
     ),
     (

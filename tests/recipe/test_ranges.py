@@ -105,10 +105,6 @@ def test_what_is_no_range_is_a_problem_at_its_place(value: Any, rule: str) -> No
             {"ranges": {"dataset.split_seed": [1, 2]}},
             "Trials have the same rows, so a sweep does not vary dataset.split_seed. Remove it.",
         ),
-        (
-            {"ranges": {"layers.0.Dense.units": [3], "layers[0].Dense.units": [4]}},
-            "layers[0].Dense.units is given twice. Remove one.",
-        ),
     ],
 )
 def test_a_wrong_key_has_a_message(changes: dict[str, Any], message: str) -> None:

@@ -550,7 +550,7 @@ def test_any_delimiter_is_found(delimiter: str) -> None:
 )
 def test_a_first_line_that_is_a_row_stays_a_row(lines: list[str], target: list[str]) -> None:
     found = draft(write("rows.csv", lines))
-    assert found.found.target == "column 2"
+    assert found.recipe.dataset.target == "column 2"
     assert list(found.found.source.class_names) == target
     assert len(found.found.source.target) == N_ROWS
     assert found.found.hints[0].startswith("The first line looks like a row")

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.drafting.series import find_series
-from kerasrecipes.errors import DataError, Location, Problem, RecipeError
+from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Component, load_recipe
+from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.schema import DatasetSpec, MissingValues
 from kerasrecipes.rows import open_rows
 from kerasrecipes.rows.cells import Cells, Missing
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files.layout import HeaderMissing
 from kerasrecipes.rows.files.raw import explain_damage
+from kerasrecipes.rows.images import find_size
 from kerasrecipes.rows.kinds import Finding, NumberColumn, find_row_number
 from kerasrecipes.rows.table import describe_words
 from kerasrecipes.rows.target import MAX_CODES, check_type, recognise_target
@@ -45,6 +49,10 @@ _ONE_COLUMN = (
     " The file is read as one column: write a comma between the values, or name the character "
     "that divides them in dataset.csv.delimiter."
 )
+_GRAY_MODES = ("1", "L", "LA", "I", "I;16", "F")
+_LARGEST_SIDE = 160
+_STEP = 8
+_MOST_LOOKED_AT = 2_000
 _WORDS_AS_CLASSES = ("None", "NA")
 _FREQUENT = 0.05
 
@@ -56,8 +64,7 @@ class Findings:
     Attributes:
         path: The file, pattern or folder; absolute.
         source: The rows, as training with the recipe would have them before they are split.
-        spec: The recipe's ``dataset`` so far: how the file is read.
-        target: The column to predict; empty for arrays and images.
+        spec: The recipe's ``dataset`` so far: how the data are read, and the target.
         target_reason: The reason for this choice, if --target was not given.
         drop: Columns that are better left out, and why.
         gaps: How many values each column lacks, where it lacks any.
@@ -68,7 +75,6 @@ class Findings:
     path: Path
     source: Source
     spec: DatasetSpec
-    target: str = ""
     target_reason: str = ""
     drop: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, int] = field(default_factory=dict)
@@ -106,9 +112,10 @@ def _read_spec(path: Path, target: str | None, changes: Sequence[str]) -> Datase
     """The keys of ``dataset``, as a recipe with these changes has them."""
     for change in changes:
         if not re.match(r"(dataset\.)?(csv|excel)\.", change):
-            rule = "A key of csv or excel is written as in csv.skip_rows=2."
-            remedy = "Change other keys in the recipe that is written."
-            raise RecipeError([Problem((), f"{rule} {remedy}", Location(f"change {change}"))])
+            rule = (
+                f"init takes keys of csv and excel, such as csv.skip_rows=2 (received: {change})."
+            )
+            raise InputError(f"{rule} Change other keys in the recipe that is written.")
     dataset = {"path": str(path), "missing": "median"} | ({"target": target} if target else {})
     overrides = [f"dataset.{change.removeprefix('dataset.')}" for change in changes]
     recipe = {"dataset": dataset, "layers": ["Flatten"], "loss": "mse"}
@@ -116,13 +123,39 @@ def _read_spec(path: Path, target: str | None, changes: Sequence[str]) -> Datase
 
 
 def _look_at_folder(path: Path, spec: DatasetSpec) -> Findings:
-    from kerasrecipes.drafting.image_sizes import look_at_images
-
     if spec.target is not None:
         problem = "--target: the sub-folders are the classes of its images. Leave --target out."
         raise DataError(path.name, [problem])
-    spec = spec.model_copy(update={"missing": "error", **look_at_images(path)})
+    spec = spec.model_copy(update={"missing": "error", **_look_at_images(path)})
     return Findings(path, open_rows(None, spec).load(spec), spec)
+
+
+def _look_at_images(folder: Path) -> dict[str, Any]:
+    """Find the keys that bring images to one size and to the same channels.
+
+    The heads of up to 2,000 images are read, spread evenly over the sub-folders.
+    """
+    from PIL import Image
+
+    found_files = (file for file in folder.glob("*/**/*") if file.suffix.lower() in IMAGES)
+    files = sorted(file for file in found_files if os.path.isfile(file))
+    found: list[tuple[int, int]] = []
+    is_gray = True
+    for file in files[:: max(1, -(-len(files) // _MOST_LOOKED_AT))]:
+        try:
+            with Image.open(file) as image:
+                found.append(find_size(image))
+                is_gray &= image.mode in _GRAY_MODES
+        except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
+            continue  # The loader opens all files and reports those that are not images.
+    keys: dict[str, Any] = {"color_mode": "grayscale"} if is_gray and found else {}
+    sizes = np.array(found or [(0, 0)])
+    are_alike = bool((sizes == sizes[0]).all()) and len(files) <= _MOST_LOOKED_AT
+    if not are_alike or sizes.max() > _LARGEST_SIDE:
+        middle = np.median(sizes, axis=0)
+        size = middle * min(1.0, _LARGEST_SIDE / float(middle.max()))
+        keys["image_size"] = [max(_STEP, round(side / _STEP) * _STEP) for side in size.tolist()]
+    return keys
 
 
 def _look_at_file(path: Path, spec: DatasetSpec) -> Findings:
@@ -135,7 +168,7 @@ def _look_at_file(path: Path, spec: DatasetSpec) -> Findings:
     if isinstance(rows, Table):
         return _look_at_table(path, rows, spec)
     spec = spec.model_copy(update={"missing": "error"})
-    return Findings(path, rows.load(spec), spec, str(spec.target or ""))
+    return Findings(path, rows.load(spec), spec)
 
 
 def _read_table(rows: Table, spec: DatasetSpec) -> tuple[LoadedTable, DatasetSpec]:
@@ -185,7 +218,6 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
         path,
         source,
         spec,
-        target,
         reason,
         {name: why for name, why in source.left_out if name != spec.time},
         {name: n for name, n in gaps.items() if n},

@@ -84,10 +84,10 @@ def _plan_source(plan: CommentedRecipe, found: Findings, file: Path) -> None:
     for key, keys in found.spec.model_dump(include={"csv", "excel"}, exclude_unset=True).items():
         if keys:
             plan.set(("dataset", key), dict(sorted(keys.items())))
-    if found.target:
+    if found.spec.target:
         reason = found.target_reason
         above = f"{reason} Choose another with init --target." if reason else ""
-        plan.set(("dataset", "target"), found.target, "the column to predict", above)
+        plan.set(("dataset", "target"), found.spec.target, "the column to predict", above)
     plan.set(("dataset", "task"), found.source.task, _describe_task(found))
     if found.spec.image_size:
         plan.set(("dataset", "image_size"), found.spec.image_size, "height and width of all images")
@@ -118,10 +118,10 @@ def _plan_columns(plan: CommentedRecipe, found: Findings) -> None:
         above = "Missing numbers get the training rows' median, missing texts are a category of "
         above += "their own. Others: mean, most_frequent, or drop for whole rows."
         if found.n_unanswered:
-            above += f" {count(found.n_unanswered, 'row')} without {found.target}: left out."
+            above += f" {count(found.n_unanswered, 'row')} without {found.spec.target}: left out."
         plan.set(("dataset", "missing"), "median", above=above)
     # A series has its target among the inputs.
-    columns = [column for column in found.source.columns if column.name != found.target]
+    columns = [column for column in found.source.columns if column.name != found.spec.target]
     listed = [column for column in columns if len(write_flow(column.name)) <= _LONGEST_KEY]
     note = "The type of each column, as in keras.utils.FeatureSpace."
     if len(listed) > MOST_FEATURES:

@@ -60,8 +60,6 @@ _ARGUMENT_CATEGORIES = {
 }
 _CODE = "it contains Python code, which a recipe never runs"
 _ROWS = "it combines rows of a batch, and each has a target of its own"
-_MERGES = ("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract")
-"""Functions; Keras itself refuses the classes ``Add``, ..., which saved models may contain."""
 REFUSED = {
     **dict.fromkeys(("Lambda", "LambdaCallback", "MultiOptimizer"), _CODE),
     "LearningRateScheduler": f"{_CODE}: give the optimizer a schedule as its learning_rate",
@@ -73,7 +71,6 @@ REFUSED = {
     **dict.fromkeys(("InputLayer", "Input"), "the input shape comes from the data"),
     "StringLookup": "columns of text are encoded before it, by features: {NAME: "
     "string_categorical} under dataset",
-    **dict.fromkeys(_MERGES, "it joins several inputs, and a recipe's layers have one"),
     **dict.fromkeys(("MixUp", "CutMix", "Circle", "circle"), _ROWS),
     **dict.fromkeys(("CTC", "ctc"), "it needs sequences of their own lengths as the target"),
 }
@@ -148,16 +145,13 @@ def read_components(document: Document) -> tuple[Components, dict[str, Any], lis
         The components by themselves, the recipe's values with components in place of the written
         values, and all problems.
     """
-    reader, found = ComponentReader(document), Components()
-    tree = dict(document.value)
+    reader, tree, found = ComponentReader(document), document.value, {}
     for place, category in PLACES.items():
         if place in LISTS and isinstance(tree.get(place), list):
-            tree[place] = reader.read_list(category, tree[place], (place,))
+            found[place] = reader.read_list(category, tree[place], (place,))
         elif place not in LISTS and place in tree:
-            tree[place] = reader.read(category, tree[place], (place,))
-        else:
-            continue
-        setattr(found, place, tree[place])
+            found[place] = reader.read(category, tree[place], (place,))
+    tree = tree | found
     dataset = tree.get("dataset")
     if isinstance(dataset, dict) and isinstance(dataset.get("features"), dict):
         features = {
@@ -165,7 +159,7 @@ def read_components(document: Document) -> tuple[Components, dict[str, Any], lis
             for column, value in dataset["features"].items()
         }
         tree["dataset"] = {**dataset, "features": features}
-    return found, tree, reader.problems
+    return Components(**found), tree, reader.problems
 
 
 class ComponentReader:

@@ -73,15 +73,9 @@ class Definition:
 
 @cache
 def keras_folder() -> Path:
-    """The installed Keras's folder, found without importing it.
-
-    Raises:
-        KerasRecipesError: Keras is not installed.
-    """
+    """The installed Keras's folder, found without importing it."""
     spec = importlib.util.find_spec("keras")
-    if spec is None or not spec.submodule_search_locations:
-        raise KerasRecipesError("Keras is not installed. Install it with: pip install tensorflow")
-    return Path(spec.submodule_search_locations[0])
+    return Path(spec.origin).parent if spec and spec.origin else Path()
 
 
 @cache

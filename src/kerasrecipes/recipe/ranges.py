@@ -128,18 +128,14 @@ def check_sweep(sweep: Any) -> Iterator[tuple[KeyPath, str]]:
     """Check the ranges of ``sweep``, and that it ends; yield the path and problem of a key."""
     if not isinstance(sweep, dict) or not isinstance(sweep.get("ranges"), dict):
         return
-    paths: list[KeyPath] = []
     for key, value in sweep["ranges"].items():
-        place, path = ("sweep", "ranges", key), parse_path(str(key))
+        place, path = ("sweep", "ranges", key), parse_path(key)
         if not path or path[0] in _NOT_SWEPT:
             yield place, f"A sweep does not vary {key or 'an empty key'}. Remove it."
         elif path[0] == "dataset" and path[1:2] and path[1] not in _DATASET:
             yield place, f"Trials have the same rows, so a sweep does not vary {key}. Remove it."
-        elif path in paths:
-            yield place, f"{key} is given twice. Remove one."
-        paths.append(path)
         try:
-            is_countable = bool(read_range(str(key), value).list_all())
+            is_countable = bool(read_range(key, value).list_all())
         except ValueError as error:
             yield place, f"{key} {error} (received: {write_value(value)})."
         else:

@@ -73,8 +73,9 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
             choices = [word.strip(" '") for word in re.split(",| or ", context["expected"])]
             message = f"{key} has no choice {text}. {suggest(str(received), choices)}"
         case "model_type" | "dict_type" | "list_type":
-            kind = "list" if kind == "list_type" else "mapping"
-            message = f"{key} must be a {kind} (received: {text}){example}."
+            what, form = ("list", "[...]") if kind == "list_type" else ("mapping", "{...}")
+            example = f"{key}: {_EXAMPLES.get(key, form)}"
+            message = f"{key} must be a {what}, such as {example} (received: {text})."
         case _:
             rule = _RULES.get(kind, "has a value that does not fit").format(**context)
             message = f"{key} {rule} (received: {text}).{suggest_value(received)}"
@@ -144,9 +145,4 @@ _EXAMPLES = {
     "crosses": "[{feature_names: [make, colour], crossing_dim: 32}]",
     "crossing_dim": "32",
     "csv": "{delimiter: ';'}",
-    "excel": "{sheet: 2}",
-    "ranges": "{optimizer: [adam, SGD], batch_size: {int: [16, 128, 16]}}",
-    "drop": "[id]",
-    "image_size": "[64, 64]",
-    "report": "[learning_curves]",
 }
