@@ -271,7 +271,7 @@ class TestFiles:
             read_yaml(tmp_path / "nowhere" / "a.yaml")
 
     def test_a_folder_is_no_recipe(self, tmp_path: Path) -> None:
-        with pytest.raises(RecipeError, match=r"This is a folder\. Give the recipe file in it\.$"):
+        with pytest.raises(RecipeError, match="This is a folder"):
             read_yaml(tmp_path)
 
 

@@ -300,8 +300,7 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
     for known in TARGET_NAMES:
         if known in by_folded:
             return by_folded[known], "Chosen by its name."
-    which = "last column" if usable[-1] == names[-1] else "last usable column"
-    return usable[-1], f"The {which}; no column is named target, label, class or y."
+    return usable[-1], "The last usable column; no column is named target, label, class or y."
 
 
 def _can_be_target(table: LoadedTable, name: str) -> bool:

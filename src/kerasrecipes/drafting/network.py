@@ -21,12 +21,11 @@ _SMALLEST_MAP = 6
 _MOST_BLOCKS = 4
 _STEPS_WANTED = 50
 _MANY_ROWS = 20_000
-_DROPOUT = ((1_000, 0.3), (10_000, 0.2))
-"""Pairs of a number of rows and the share of units dropped for fewer."""
-_EPOCHS = ((2_000, 200), (20_000, 100), (200_000, 40))
 _WORDS = 10_000
-_IMAGE_EPOCHS = ((2_000, 100), (20_000, 40))
-"""Pairs of a number of rows and the epochs for fewer."""
+_DROPOUT = {1_000: 0.3, 10_000: 0.2}
+_EPOCHS = {2_000: 200, 20_000: 100, 200_000: 40}
+_IMAGE_EPOCHS = {2_000: 100, 20_000: 40}
+"""Shares of units and numbers of epochs by a number of rows, for fewer rows than that."""
 
 
 def choose_widths(n_rows: int, n_outputs: int) -> list[int]:
@@ -37,7 +36,7 @@ def choose_widths(n_rows: int, n_outputs: int) -> list[int]:
 
 def choose_dropout(n_rows: int) -> float:
     """The share of hidden units that Dropout zeroes: the fewer rows, the more."""
-    return next((rate for most, rate in _DROPOUT if n_rows < most), 0.1)
+    return next((rate for most, rate in _DROPOUT.items() if n_rows < most), 0.1)
 
 
 def choose_optimizer(*, is_table: bool) -> tuple[dict[str, Any], str]:
@@ -56,7 +55,7 @@ def choose_batch_size(n_rows: int) -> int:
 def choose_epochs(n_rows: int, *, is_image: bool) -> int:
     """The most epochs: early stopping ends most fits before."""
     choices = _IMAGE_EPOCHS if is_image else _EPOCHS
-    return next((epochs for most, epochs in choices if n_rows < most), 20)
+    return next((epochs for most, epochs in choices.items() if n_rows < most), 20)
 
 
 def make_dense(widths: Sequence[int], dropout: float = 0) -> Layers:

@@ -49,16 +49,13 @@ def find_series(table: LoadedTable, target: str) -> tuple[dict[str, Any], str]:
             continue
         if find_target([number], None, None, number.is_known)[0].task != "regression":
             break
-        others = "" if is_alike.all() else f" ({(~is_alike).sum():,} steps differ)"
-        found = f"The rows are at regular times by {name}{others}"
         if (times[1:] < times[:-1]).any():
-            sort = f"sort the file by {name} and draft the recipe again"
-            return {}, f"{found}, but not in their order. To forecast {target}, {sort}."
+            continue
         length = min(_LENGTH, len(table) // 10)
         hint = (
-            f"{found}, so {length} rows predict {target} of the next one. To predict "
-            "it from the other columns of its own row, remove timeseries, and write Dense: {units: "
-            "64, activation: relu} in place of Conv1D and Flatten."
+            f"The rows are at regular times by {name}, so {length} rows predict {target} of the "
+            "next one. To predict it from the other columns of its own row, remove timeseries, and "
+            "write Dense: {units: 64, activation: relu} in place of Conv1D and Flatten."
         )
         return {"time": name, "timeseries": TimeseriesSpec(sequence_length=length)}, hint
     return {}, ""

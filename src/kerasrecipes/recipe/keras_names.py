@@ -146,6 +146,15 @@ def find_registered(category: str, name: str) -> Any:
     return found if category in ("losses", "metrics", "activations") else None
 
 
+def list_classes(category: str, name: str) -> list[str]:
+    """The class of Keras behind a name, or those that a registered class descends from."""
+    registered = find_registered(category, name)
+    if registered is None:
+        return [list_aliases(category).get(name, name)]
+    bases = getattr(registered, "__mro__", ())
+    return [base.__name__ for base in bases if base.__module__.startswith("keras.")]
+
+
 def find_definition(category: str, name: str) -> Definition:
     """Read the definition of a name that ``find_canonical_name`` has found."""
     found = find_registered(category, name)
@@ -278,10 +287,7 @@ def _find_symbol(module: str, symbol: str) -> tuple[str, ast.ClassDef | ast.Func
 def _imports(module: str) -> dict[str, tuple[str, str]]:
     """Names that a module imports, the first import of each counting."""
     found: dict[str, tuple[str, str]] = {}
-    statements = list(_parse(module).body)
-    for node in statements:
-        if isinstance(node, ast.If | ast.Try):
-            statements += [*node.body, *node.orelse]
+    for node in ast.walk(_parse(module)):
         if isinstance(node, ast.ImportFrom) and node.module:
             for name in node.names:
                 found.setdefault(name.asname or name.name, (node.module, name.name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,8 @@ from kerasrecipes.recipe.keras_issues import find_doubtful, find_refused
 from kerasrecipes.recipe.keras_names import (
     find_canonical_name,
     find_definition,
-    find_registered,
-    list_aliases,
     list_bases,
+    list_classes,
 )
 from kerasrecipes.recipe.names import to_snake_case
 from kerasrecipes.recipe.suggest import fold, suggest
@@ -75,10 +73,8 @@ class OutputLayer:
 
 def find_loss_name(loss: Component) -> str:
     """The snake-case name of a loss, however it was written."""
-    made_of = find_registered("losses", loss.name)
-    bases = [base.__name__ for base in made_of.__mro__] if inspect.isclass(made_of) else []
-    names = [list_aliases("losses").get(loss.name, loss.name), *bases]
-    return next(filter(_LOSS_KINDS.get, map(to_snake_case, names)), to_snake_case(names[0]))
+    names = [to_snake_case(each) for each in list_classes("losses", loss.name)]
+    return next((name for name in names if name in _LOSS_KINDS), (names or [loss.name])[0])
 
 
 def find_loss_kind(loss: Component) -> LossKind:
@@ -156,11 +152,7 @@ def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
 
 
 def _find_direction(name: str) -> bool | None:
-    names = [list_aliases("metrics").get(name, name)]
-    if registered := find_registered("metrics", name):
-        bases = getattr(registered, "__mro__", ())
-        names = [base.__name__ for base in bases if base.__module__.startswith("keras.")]
-    for each in map(fold, names):
+    for each in map(fold, list_classes("metrics", name)):
         if _HIGHER.search(each):
             return True
         if _LOWER.search(each):

@@ -166,19 +166,16 @@ def read_yaml(file: Path) -> Document:
         RecipeError: The file cannot be read, or is not YAML; carries every problem found.
     """
     try:
-        mode = os.stat(file).st_mode
-        if stat.S_ISREG(mode) and find_ending(file) in _DATA:
+        if not stat.S_ISREG(os.stat(file).st_mode):  # reading a pipe or device may never end
+            message = "This is a folder, a pipe or a device. Give a file."
+        elif find_ending(file) in _DATA:
             message = f"This is a file of data. Write a recipe for it: kerasrecipes init {file}"
-            raise RecipeError([Problem((), message, Location(str(file)))])
-        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # reading a pipe or device may never end
+        else:
             with open(file, encoding="utf-8-sig") as stream:
                 return parse_yaml(stream.read(MAX_CHARACTERS + 1), str(file))
-        message = "This is a pipe or a device. Give a file."
     except FileNotFoundError:
         nearby = [str(path) for path in file.parent.glob("*.y*ml")]
         message = f"There is no such file. {suggest(str(file), nearby)}"
-    except IsADirectoryError:
-        message = "This is a folder. Give the recipe file in it."
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         message = f"Line {line} is not UTF-8 text. Save the file with the encoding UTF-8."
