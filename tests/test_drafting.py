@@ -194,7 +194,6 @@ HOUSES = """\
 # Drafted by kerasrecipes init for houses.csv. All of it may be changed.
 
 name: houses
-description: Regression of price in houses.csv
 seed: 42                      # initial weights, row order, dropout
 
 dataset:

@@ -54,7 +54,10 @@ def draft_recipe(
     if path.suffix.lower() in (".yaml", ".yml"):
         raise InputError(f"{data} is a recipe. Give its data, or: kerasrecipes train {data}")
     file = file or Path(f"{make_folder_name(_find_stem(path))}.yaml")
-    _check_file(file)
+    if os.path.exists(file):
+        raise InputError(f"{file} exists already and is not changed. Name another file with -o.")
+    if not file.parent.is_dir():
+        raise InputError(f"There is no folder {file.parent} for the recipe. Make it, or use -o.")
     found = look_at(path, target, changes)
     text = plan_recipe(found, file).write()
     with file.open("x", encoding="utf-8", newline="\n") as stream:
@@ -73,10 +76,3 @@ def _find_stem(path: Path) -> str:
     if glob.has_magic(path.name) and not os.path.exists(path):
         return path.parent.name
     return path.name if os.path.isdir(path) else Path(path.name.removesuffix(".gz")).stem
-
-
-def _check_file(file: Path) -> None:
-    if os.path.exists(file):
-        raise InputError(f"{file} exists already and is not changed. Name another file with -o.")
-    if not file.parent.is_dir():
-        raise InputError(f"There is no folder {file.parent} for the recipe. Make it, or use -o.")

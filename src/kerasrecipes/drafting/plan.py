@@ -54,9 +54,6 @@ def plan_recipe(found: Findings, file: Path) -> CommentedRecipe:
     for hint in found.hints:
         plan.comment(f"Look at this first: {hint}")
     plan.set(("name",), make_printable(file.stem))
-    answer = ", ".join(source.target_names)
-    task = "Classification" if source.task == "multilabel" else source.task.capitalize()
-    plan.set(("description",), make_printable(f"{task} of {answer} in {name}"))
     plan.set(("seed",), 42, "initial weights, row order, dropout")
     plan.open(("dataset",))
     _plan_source(plan, found, file)

@@ -163,11 +163,7 @@ def read_components(document: Document) -> tuple[Components, dict[str, Any], lis
 
 
 class ComponentReader:
-    """Reads components, and collects their problems.
-
-    Attributes:
-        problems: In the order in which they were found.
-    """
+    """Reads components, and collects their problems."""
 
     def __init__(self, document: Document) -> None:
         self._document = document

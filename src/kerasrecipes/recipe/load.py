@@ -88,11 +88,7 @@ class Draft:
         _set_value(self._document, path, change)
 
     def finish(self, name: str) -> Recipe:
-        """Name and check the recipe.
-
-        Raises:
-            RecipeError: With every problem.
-        """
+        """Name and check the recipe; RecipeError has every problem."""
         self._document.value["name"] = name
         _resolve_paths(self._document)
         return Recipe.model_validate(self._document)

@@ -161,12 +161,7 @@ def _find_direction(name: str) -> bool | None:
 
 
 def check_rules(recipe: Components, has_validation: bool) -> Broken:
-    """Check the rules between components.
-
-    Args:
-        recipe: The components of a recipe.
-        has_validation: Whether rows are held out for validation.
-    """
+    """Check the rules between components."""
     yield from _check_loss(recipe)
     yield from _check_layers(recipe)
     yield from check_monitors(recipe.metrics, recipe.callbacks, has_validation)

@@ -25,13 +25,7 @@ from kerasrecipes.recipe.yaml_file import Document, write_value
 def describe_errors(
     error: ValidationError, document: Document, root: type[BaseModel]
 ) -> list[Problem]:
-    """Word pydantic's errors as problems of a recipe.
-
-    Args:
-        error: The exception of ``root``.
-        document: The recipe.
-        root: The model of a whole recipe.
-    """
+    """Word pydantic's errors as problems of a recipe, of which ``root`` is the model."""
     found = [
         (problem, details["type"] in _ABOUT_KEYS)
         for details in error.errors()[: 2 * MAX_PROBLEMS]  # each takes time to describe

@@ -51,11 +51,7 @@ class Fraction(float):
     """A number written as a fraction; it prints and saves the way it was written."""
 
     def __new__(cls, text: str) -> Fraction:
-        """Read ``1/255``.
-
-        Raises:
-            ZeroDivisionError: The part below the line is zero.
-        """
+        """Read ``1/255``."""
         above, below = text.split("/")
         number = super().__new__(cls, float(above) / float(below))
         number.text = text
