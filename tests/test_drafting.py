@@ -13,7 +13,6 @@ import yaml
 from PIL import Image
 from rich.cells import cell_len
 
-import kerasrecipes as kr
 from kerasrecipes import pipeline
 from kerasrecipes.drafting import Draft, draft_recipe
 from kerasrecipes.drafting.commented import CommentedRecipe, make_printable, write_flow
@@ -132,23 +131,7 @@ def write_columns(random: np.random.Generator) -> Path:
     return Path("columns.npy")
 
 
-def make_weather(n_rows: int = 300) -> pd.DataFrame:
-    """Hourly weather: a day's wave, and a trend."""
-    random, hours = np.random.default_rng(0), np.arange(n_rows)
-    table = pd.DataFrame({"at": pd.date_range("2024-03-01 06:00", periods=n_rows, freq="h")})
-    table["pressure"] = 1000 + random.normal(0, 3, n_rows).round(2)
-    table["wind"] = random.choice(["N", "S", "W"], n_rows)
-    table["degrees"] = (hours / 50 + 5 * np.sin(hours * np.pi / 12)).round(3)
-    return table
-
-
-def write_weather(random: np.random.Generator) -> Path:
-    make_weather().to_csv("weather.csv", index=False)
-    return Path("weather.csv")
-
-
 ALL = [
-    write_weather,
     write_houses,
     write_churn,
     write_korean,
@@ -675,92 +658,10 @@ def test_a_folder_of_texts_is_drafted(random: np.random.Generator) -> None:
     assert draft.dataset.class_names == ("neg", "pos")
 
 
-SERIES = """\
-  time: at                    # rows are in its order
-  timeseries: {sequence_length: 24, delay: 1}
-  test_split: 0.2             # about 55 never trained on
-  validation_split: 0.2       # about 44 of the rest, scored after every epoch
-  shuffle: false              # in order of time; about 177 train
-"""
-
-
-def test_rows_at_regular_times_are_forecast(random, tmp_path: Path) -> None:
-    draft = draft_recipe(str(write_weather(random)))
-    assert SERIES in draft.file.read_text(encoding="utf-8")
-    assert [layer.name for layer in draft.recipe.layers] == ["Conv1D", "Flatten", "Dense"]
-    (hint,) = draft.found.hints
-    assert hint.startswith("The rows are at regular times by at, so 24 rows predict degrees of")
-    run = kr.train(draft.file, "report=[]", output_dir=tmp_path / "runs")
-    names = ("actual", "predicted", "last_value")
-    actual, predicted, last = (np.array(run.predictions[name], float) for name in names)
-    assert np.abs(actual - predicted).mean() < 0.5 * np.abs(actual - last).mean()
-    assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-4)
-    assert run.evaluate("weather.csv").keys() == run.metrics["test"].keys()
-    new = make_weather(330).tail(30).drop(columns="at")
-    assert len(run.predict(new)) == 30 - 23
-
-
-def test_a_series_may_be_predicted_row_by_row(random, tmp_path: Path) -> None:
-    """As the hint says."""
-    file = draft_recipe(str(write_weather(random))).file
-    keys = yaml.safe_load(file.read_text(encoding="utf-8"))
-    del keys["dataset"]["timeseries"]
-    keys["layers"][:2] = [{"Dense": {"units": 64, "activation": "relu"}}]
-    keys["dataset"]["path"] = str(Path("weather.csv").absolute())
-    run = kr.train(keys, "epochs=1", "report=[]", output_dir=tmp_path / "runs")
-    assert [each["name"] for each in run.info["dataset"]["columns"]] == ["pressure", "wind"]
-    assert min(map(int, run.predictions["row"])) == 240
-
-
-def test_a_series_of_one_column(tmp_path: Path) -> None:
-    months = pd.date_range("1949-01-01", periods=144, freq="MS").strftime("%Y-%m")
-    table = pd.DataFrame({"month": months, "passengers": np.arange(144) % 12 + 100.5})
-    table.to_csv("air.csv", index=False)
-    draft = draft_recipe("air.csv")
-    assert draft.recipe.dataset.timeseries.sequence_length == 14
-    run = kr.train(draft.file, "epochs=1", "report=[]", output_dir=tmp_path / "runs")
-    assert len(run.predict(table)) == 144 - 13
-
-
-def test_working_days_are_regular_and_steps_that_differ_are_counted() -> None:
-    days = pd.bdate_range("2024-01-01", periods=300)
-    table = pd.DataFrame({"day": days, "open": np.arange(300) % 7, "close": np.arange(300.0)})
-    table.to_csv("stock.csv", index=False)
-    draft = draft_recipe("stock.csv", "close")
-    assert draft.recipe.dataset.timeseries
-    assert "by day, so 24 rows predict close of" in draft.found.hints[0]
-
-
-def shop(table: pd.DataFrame) -> pd.DataFrame:
-    """Three rows for each time."""
-    return pd.concat([table.assign(shop=name) for name in "ABC"]).sort_values("at")
-
-
-def make_events(table: pd.DataFrame) -> pd.DataFrame:
-    gaps = np.random.default_rng(0).exponential(3600, len(table))
-    start = pd.Timestamp("2024-01-01")
-    return table.assign(at=start + pd.to_timedelta(np.cumsum(gaps), "s"))
-
-
-@pytest.mark.parametrize(
-    ("change", "target"),
-    [
-        (shop, "degrees"),
-        (make_events, "degrees"),
-        (lambda table: table, "wind"),
-        (lambda table: table.head(99), "degrees"),
-        (lambda table: table.assign(degrees=table["degrees"].where(table.index != 7)), "degrees"),
-        (lambda table: table.assign(user_id=table.index % 20), "degrees"),
-        (lambda table: table.assign(at=table["at"].dt.strftime("%H:%M")), "degrees"),
-        (lambda table: table.drop(columns="at"), "degrees"),
-        (lambda table: table[::-1], "degrees"),
-    ],
-    ids=["shops", "events", "classes", "short", "gap", "users", "times of day", "no time", "back"],
-)
-def test_rows_that_are_no_single_series_are_drafted_one_by_one(change: Any, target: str) -> None:
-    change(make_weather()).to_csv("rows.csv", index=False)
-    draft = draft_recipe("rows.csv", target)
+def test_rows_in_order_of_time_are_split_at_random_with_a_warning() -> None:
+    times = pd.date_range("2024-03-01 06:00", periods=300, freq="h")
+    table = pd.DataFrame({"at": times, "wind": np.arange(300) % 7, "degrees": np.arange(300.0)})
+    table.to_csv("weather.csv", index=False)
+    draft = draft_recipe("weather.csv")
     assert draft.recipe.dataset.timeseries is None
-    assert draft.recipe.dataset.time is None
-    assert draft.recipe.layers[0].name == "Dense"
-    assert not [hint for hint in draft.found.hints if "regular times" in hint]
+    assert draft.found.hints[0].startswith("The rows are in the order of at.")

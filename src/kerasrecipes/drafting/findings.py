@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.drafting.series import find_series
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Component, load_recipe
 from kerasrecipes.recipe.endings import IMAGES
@@ -201,8 +200,6 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     table = table.with_missing(Missing.read(spec))
     target_cells = table.take_cells(target)
     _check_target(target_cells, path.name)
-    keys, series_hint = find_series(table, target) if not texts else ({}, "")
-    spec = spec.model_copy(update=keys)
     source = rows.judge(table, spec)
     hints = [*wrong_hints, *kept_hints]
     if source.class_type == "text" and source.class_names:
@@ -211,7 +208,6 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
         hints.append(f"{target}: {amounts}.")
     hints += [f"{note[0].upper()}{note[1:]}." for note in table.notes]
     hints += [_NO_HEADER] if spec.csv.header == "none" else []
-    hints += [series_hint] if series_hint else []
     inputs = cast(dict[str, NDArray[Any]], source.inputs)
     gaps = {c.name: int(c.find_missing(inputs[c.inputs[0]]).sum()) for c in source.columns}
     return Findings(
@@ -219,9 +215,9 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
         source,
         spec,
         reason,
-        {name: why for name, why in source.left_out if name != spec.time},
+        dict(source.left_out),
         {name: n for name, n in gaps.items() if n},
-        0 if spec.timeseries else len(table) - len(source.target),
+        len(table) - len(source.target),
         hints=(*hints, *table.remarks),
     )
 

@@ -117,8 +117,7 @@ def _plan_columns(plan: CommentedRecipe, found: Findings) -> None:
         if found.n_unanswered:
             above += f" {count(found.n_unanswered, 'row')} without {found.spec.target}: left out."
         plan.set(("dataset", "missing"), "median", above=above)
-    # A series has its target among the inputs.
-    columns = [column for column in found.source.columns if column.name != found.spec.target]
+    columns = found.source.columns
     listed = [column for column in columns if len(write_flow(column.name)) <= _LONGEST_KEY]
     note = "The type of each column, as in keras.utils.FeatureSpace."
     if len(listed) > MOST_FEATURES:
@@ -152,10 +151,6 @@ def _write_feature(column: Column) -> Any:
 def _plan_parts(plan: CommentedRecipe, found: Findings) -> int:
     """Write which rows are held out; return about how many train."""
     source, n_train = found.source, len(found.source.target)
-    if timeseries := found.spec.timeseries:
-        windows = {"sequence_length": timeseries.sequence_length, "delay": 1}
-        plan.set(("dataset", "time"), found.spec.time, "rows are in its order")
-        plan.set(("dataset", "timeseries"), windows)
     for part, why in (
         ("test", "never trained on"),
         ("validation", "of the rest, scored after every epoch"),
@@ -164,10 +159,7 @@ def _plan_parts(plan: CommentedRecipe, found: Findings) -> int:
             n_held_out = round(_HELD_OUT * n_train)
             n_train -= n_held_out
             plan.set(("dataset", f"{part}_split"), _HELD_OUT, f"about {n_held_out:,} {why}")
-    if timeseries:
-        plan.set(("dataset", "shuffle"), False, f"in order of time; about {n_train:,} train")
-    else:
-        plan.set(("dataset", "split_seed"), 42, f"which rows; about {n_train:,} train")
+    plan.set(("dataset", "split_seed"), 42, f"which rows; about {n_train:,} train")
     is_classes = source.task == "classification" and source.target.ndim == 1
     if is_classes and min(_count_classes(found).values()) >= _FEWEST_TO_STRATIFY:
         plan.set(("dataset", "stratify"), True, "every part has the classes in the same shares")
@@ -188,11 +180,7 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
     dense = make_dense(choose_widths(n_train, n_outputs), dropout)
     above = "The input shape comes from the data."
     layers: list[tuple[Any, str]] = []
-    if found.spec.timeseries:
-        above = "Without a trend, LSTM: {units: 32} may do better than Conv1D and Flatten."
-        convolution = {"Conv1D": {"filters": 32, "kernel_size": 3}}
-        layers, dense = [(convolution, "no activation: trends continue"), ("Flatten", "")], []
-    elif isinstance(source.inputs, dict):
+    if isinstance(source.inputs, dict):
         if [column.kind for column in source.columns] == ["text"]:
             above = "TextVectorization gives each word an id, and Embedding each id its numbers."
             layers = [(layer, "") for layer in make_embedding(*source.inputs.values())]
@@ -234,7 +222,7 @@ def _plan_training(plan: CommentedRecipe, found: Findings, n_train: int) -> None
     """Optimizer, loss, and how long."""
     source = found.source
     is_image = find_image_shape(source) is not None
-    plan.set(("optimizer",), *choose_optimizer(is_table=not (is_image or found.spec.timeseries)))
+    plan.set(("optimizer",), *choose_optimizer(is_table=not is_image))
     if source.task == "regression":
         plan.set(("loss",), "mse", "mean squared error, of the standardised target")
         plan.set(("metrics",), ["mae"], "mean absolute error; the report adds R² and RMSE")
