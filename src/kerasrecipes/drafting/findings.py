@@ -261,7 +261,7 @@ def _find_wrong_words(
         )
     ]
     added = [word for word in words if word not in values]
-    return MissingValues(add=added, keep=[*kept, *values]), [
+    return MissingValues(add=[*added], keep=[*kept, *values]), [
         f"{name}: {finding.hint.partition('; to have')[0]}; taken as missing, see missing_values."
         for name, finding in findings.items()
         if finding.wrong

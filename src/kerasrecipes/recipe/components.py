@@ -145,7 +145,8 @@ def read_components(document: Document) -> tuple[Components, dict[str, Any], lis
         The components by themselves, the recipe's values with components in place of the written
         values, and all problems.
     """
-    reader, tree, found = ComponentReader(document), document.value, {}
+    reader, tree = ComponentReader(document), document.value
+    found: dict[str, Any] = {}
     for place, category in PLACES.items():
         if place in LISTS and isinstance(tree.get(place), list):
             found[place] = reader.read_list(category, tree[place], (place,))

@@ -46,14 +46,13 @@ def load_recipe(
         RecipeError: With every problem of the file and of the changes.
         InputError: The source or a change is of another type.
     """
-    others = [change for change in overrides if not isinstance(change, str)]
-    if not isinstance(source, str | os.PathLike | Mapping | Recipe):
-        others = [source]
-    if others:
-        raise InputError(
-            "A recipe is a file, a mapping or a Recipe, and a change of it a text such as "
-            f"'epochs=10' (received: {type(others[0]).__name__}). Rows are given by name: data=..."
-        )
+    given: list[tuple[Any, Any]] = [(source, str | os.PathLike | Mapping | Recipe)]
+    for value, kinds in given + [(change, str) for change in overrides]:
+        if not isinstance(value, kinds):
+            raise InputError(
+                "A recipe is a file, a mapping or a Recipe, and a change of it a text such as "
+                f"'epochs=10' (received: {type(value).__name__}). Rows are given by name: data=..."
+            )
     document, name = _read_source(source)
     if isinstance(document.value, dict):
         for change in [*overrides, *keys.items()]:
@@ -62,8 +61,8 @@ def load_recipe(
                     _apply_override(document, change)
                 else:
                     key, value = change
-                    given = read_python(value, (key,), Location(f"argument {key}"))
-                    _set_value(document, (key,), given)
+                    values = read_python(value, (key,), Location(f"argument {key}"))
+                    _set_value(document, (key,), values)
             except RecipeError as error:
                 document.problems += error.problems
         document.value.setdefault("name", name)
@@ -224,6 +223,7 @@ def _set_value(document: Document, path: KeyPath, change: Document) -> None:
     if path == ("extends",):
         raise refuse(path, "A base is named in the recipe itself. Write extends there.")
     parent: Any = document.value
+    part: Any
     for i, part in enumerate(path):
         above, here, rest = path[:i], path[: i + 1], path[i + 1 :]
         if isinstance(parent, list) and not (isinstance(part, int) and part < len(parent)):

@@ -270,7 +270,7 @@ def check_monitors(
             read = read if arguments.get("save_best_only") else []
             in_file = re.findall(r"\{(\w+)", str(arguments["filepath"]))
             read += [each for each in in_file if each not in ("epoch", "batch", "learning_rate")]
-        for each in filter(None, read):
+        for each in map(str, filter(None, read)):
             if each in logged or re.sub(r"_\d+$", "_0", each) in logged:
                 continue
             remedy = suggest(each, logged)
