@@ -206,8 +206,8 @@ dataset:
   split_seed: 42              # which rows; about 77 train
   standardize_target: true    # in training; answers are in its own unit
 
-# The input shape comes from the data. Training zeroes 30% of hidden units at
-# random, against overfitting.
+# The input shape comes from the data. Dropout zeroes units at random in
+# training, against overfitting.
 layers:
   - Dense: {{units: 128, activation: relu}}
   - Dropout: {{rate: 0.3}}
@@ -215,7 +215,6 @@ layers:
   - Dropout: {{rate: 0.3}}
   - Dense: {{units: 1}}         # one unit for each number; no activation
 
-# Adam that also shrinks weights, against overfitting
 optimizer: {{AdamW: {{learning_rate: 0.001, weight_decay: 0.05}}}}
 loss: mse                     # mean squared error, of the standardised target
 metrics: [mae]                # mean absolute error; the report adds R² and RMSE

@@ -12,16 +12,12 @@ import numpy as np
 from kerasrecipes.drafting.commented import CommentedRecipe, write_flow
 from kerasrecipes.drafting.findings import Findings
 from kerasrecipes.drafting.network import (
+    Layers,
     choose_batch_size,
-    choose_dropout,
     choose_epochs,
+    choose_hidden,
     choose_optimizer,
-    choose_widths,
     find_image_shape,
-    find_rescaling,
-    make_convolutions,
-    make_dense,
-    make_embedding,
 )
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.names import make_printable
@@ -176,28 +172,6 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
     if array_shape:
         array_shape += (n_outputs,) if source.class_names else ()
         n_outputs = int(np.prod(array_shape))
-    dropout = choose_dropout(n_train)
-    dense = make_dense(choose_widths(n_train, n_outputs), dropout)
-    above = "The input shape comes from the data."
-    layers: list[tuple[Any, str]] = []
-    if isinstance(source.inputs, dict):
-        if [column.kind for column in source.columns] == ["text"]:
-            above = "TextVectorization gives each word an id, and Embedding each id its numbers."
-            layers = [(layer, "") for layer in make_embedding(*source.inputs.values())]
-            dense = make_dense([max(64, n_outputs)], dropout)
-    else:
-        image_shape = find_image_shape(source)
-        rescaling, why = find_rescaling(source.inputs)
-        layers += [(rescaling, why)] if rescaling else []
-        if image_shape:
-            if source.inputs.ndim == 3:
-                layers.append(({"Reshape": {"target_shape": list(image_shape)}}, "one channel"))
-            layers += [(layer, "") for layer in make_convolutions(image_shape)]
-            dense = make_dense([max(64, n_outputs)])
-        layers += [("Flatten", "")] if source.inputs.ndim > 2 else []
-    if any("Dropout" in layer for layer in dense):
-        above += f" Training zeroes {dropout:.0%} of hidden units at random, against overfitting."
-    layers += [(layer, "") for layer in dense]
     output: dict[str, Any] = {"units": n_outputs}
     if array_shape:
         why = "the Reshape after it gives the target's shape"
@@ -210,19 +184,20 @@ def _plan_layers(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
         why = f"the probability of {source.class_names[1]}"
     else:
         output["activation"], why = "softmax", "a probability for each class"
-    plan.open(("layers",), above)
-    layers.append(({"Dense": output}, why))
-    layers += [({"Reshape": {"target_shape": list(array_shape)}}, "")] if array_shape else []
-    layers += [("Softmax", "over the classes")] if array_shape and source.class_names else []
-    for i, (layer, beside) in enumerate(layers):
-        plan.set(("layers", i), layer, beside)
+    hidden = choose_hidden(source, n_train, n_outputs)
+    after: Layers = [{"Reshape": {"target_shape": list(array_shape)}}] if array_shape else []
+    after += ["Softmax"] if array_shape and source.class_names else []
+    above = "The input shape comes from the data. Dropout zeroes units at random in training, "
+    plan.open(("layers",), f"{above}against overfitting.")
+    for i, layer in enumerate([*hidden, {"Dense": output}, *after]):
+        plan.set(("layers", i), layer, why if i == len(hidden) else "")
 
 
 def _plan_training(plan: CommentedRecipe, found: Findings, n_train: int) -> None:
     """Optimizer, loss, and how long."""
     source = found.source
     is_image = find_image_shape(source) is not None
-    plan.set(("optimizer",), *choose_optimizer(is_table=not is_image))
+    plan.set(("optimizer",), choose_optimizer(is_table=not is_image))
     if source.task == "regression":
         plan.set(("loss",), "mse", "mean squared error, of the standardised target")
         plan.set(("metrics",), ["mae"], "mean absolute error; the report adds R² and RMSE")

@@ -138,12 +138,8 @@ def split_component(value: Any) -> tuple[str, dict[str, Any]] | None:
 def read_components(document: Document) -> tuple[Components, dict[str, Any], list[Problem]]:
     """Read every component of a recipe, and check its name and arguments.
 
-    Args:
-        document: A recipe, which is a mapping.
-
     Returns:
-        The components by themselves, the recipe's values with components in place of the written
-        values, and all problems.
+        The components, the recipe's values with components in them, and all problems.
     """
     reader, tree = ComponentReader(document), document.value
     found: dict[str, Any] = {}
@@ -180,7 +176,9 @@ class ComponentReader:
         if n_before > MAX_PROBLEMS:  # each takes time to describe
             return Component(category, "", is_valid=False)
         if component is None:
-            self._report(path, _describe_malformed(category, value))
+            noun, example = _NOUNS[category]
+            rule = f"Each {noun} is a name, or one name with arguments: {example}"
+            self._report(path, f"{rule} (received: {write_value(value)}).")
             return Component(category, "", is_valid=False)
         name, arguments = component
         is_mapping = isinstance(value, dict)
@@ -321,10 +319,3 @@ def _describe_unknown(category: str, name: str) -> str:
     remedy = suggest_value(name).strip() or suggest(name, choices)
     remedy = remedy or f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
     return f"Keras has no {noun} '{name}'. {remedy}"
-
-
-def _describe_malformed(category: str, value: Any) -> str:
-    """Describe a value that is not a component, and how to write one."""
-    noun, example = _NOUNS[category]
-    received = write_value(value)
-    return f"Each {noun} is a name, or one name with arguments: {example} (received: {received})."

@@ -43,15 +43,7 @@ _AUTOENCODER = ("target", "x_train")
 
 
 def check_dataset_keys(dataset: Any, needs_source: bool = True) -> Iterator[tuple[KeyPath, str]]:
-    """Check the keys of ``dataset`` against each other.
-
-    Args:
-        dataset: As the recipe has it.
-        needs_source: Whether it must say where the rows come from.
-
-    Yields:
-        The path of a key, and its problem.
-    """
+    """Check the keys of ``dataset``, as the recipe has it, against each other."""
     if not isinstance(dataset, dict):
         return
     given = [key for key in SOURCES if dataset.get(key) is not None]
@@ -81,15 +73,10 @@ def check_dataset_keys(dataset: Any, needs_source: bool = True) -> Iterator[tupl
 def find_unusable(
     written: Mapping[str, Any], kind: DataKind, received: str
 ) -> Iterator[tuple[str, str]]:
-    """Find keys that do not apply to data of a kind.
+    """Find keys that do not apply to data of a kind, which is ``received`` in words.
 
     Args:
         written: The keys of ``dataset`` that the recipe has, without defaults.
-        kind: The kind of the data.
-        received: The same in words.
-
-    Yields:
-        A key, and its problem.
     """
     for key, value in written.items():
         # missing: error needs nothing of the data.

@@ -36,12 +36,7 @@ _OUTPUT_MODES = ("tf_idf", "count", "multi_hot", "int")
 
 
 def find_rule(arguments: dict[str, Any], argument: str) -> str:
-    """The rule that the value of a feature's argument breaks, or "".
-
-    Args:
-        arguments: All arguments of the feature, as the recipe gives them.
-        argument: The one to check.
-    """
+    """The rule that the value of one of a feature's arguments breaks, or ""."""
     value = arguments[argument]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     match argument:

@@ -77,11 +77,7 @@ class Draft:
         self._document = copy.deepcopy(recipe._document)
 
     def set(self, path: KeyPath, value: Any, place: KeyPath) -> None:
-        """Set the value at a path, as if it were written at another place of the recipe.
-
-        Raises:
-            RecipeError: The path leads nowhere, as into a component of another name.
-        """
+        """Set the value at a path, as if it were written at another place; see ``_set_value``."""
         change = self._document.cut(place)
         change.value = copy.deepcopy(value)
         _set_value(self._document, path, change)

@@ -187,16 +187,13 @@ def _find_unscaled(layers: Sequence[Component]) -> Broken:
         is_scaled, path = layer.arguments.get(key, default), ("layers", i, layer.name)
         scalers = [each for each in layers[:i] if each.name in ("Rescaling", "Normalization")]
         is_chosen = key in layer.arguments or any("offset" in each.arguments for each in scalers)
-        remedy = f"Remove {scalers[-1].name}" if scalers else ""
         if is_scaled and scalers:
-            yield path, f"{layer.name} scales pixels from 0 to 255 itself. {remedy}."
+            remedy = f"Remove {scalers[-1].name}."
+            yield path, f"{layer.name} scales pixels from 0 to 255 itself. {remedy}"
         elif not (is_scaled or is_chosen):
-            yield (
-                path,
-                f"{layer.name} was trained on pixels that its preprocess_input scaled. "
-                f"{f'{remedy} and write' if remedy else 'Write'} {key}: true, or false if its "
-                "inputs are right.",
-            )
+            remedy = f"Write {key}: true and no other scaling, or false if its inputs are right."
+            rule = f"{layer.name} was trained on pixels that its preprocess_input scaled."
+            yield path, f"{rule} {remedy}"
 
 
 def _find_unsuited_metrics(recipe: Components, output: OutputLayer | None) -> Broken:
@@ -239,9 +236,7 @@ def _check_layers(recipe: Components) -> Broken:
     for i, layer in enumerate(recipe.layers):
         inner = layer.arguments.get("layer", layer)
         if isinstance(inner, Component) and inner.arguments.get("stateful"):
-            message = (
-                "Each epoch shuffles the rows, so a row cannot go on from the state of another."
-            )
+            message = "Each epoch shuffles the rows, so none goes on from the state of another."
             yield ("layers", i, layer.name), f"{message} Remove stateful."
 
 

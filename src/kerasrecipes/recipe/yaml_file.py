@@ -216,7 +216,7 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
         location: Its place.
 
     Raises:
-        RecipeError: There are objects among the values; carries a problem for each.
+        RecipeError: There is an object among the values.
     """
     document = Document(None)
 
@@ -241,12 +241,10 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
                 "{Adam: {learning_rate: 0.01}}; register a class or function of your own with "
                 "keras.saving.register_keras_serializable, and write 'Package>Name'."
             )
-            document.problems.append(Problem((*name, *path), message, location))
+            raise RecipeError([Problem((*name, *path), message, location)])
         return value
 
     document.value = read(value, ())
-    if document.problems:
-        raise RecipeError(document.problems)
     return document
 
 
