@@ -42,14 +42,14 @@ override =3
         "epochs=",
         """\
 override epochs=  epochs
-  epochs must be a whole number (received: nothing).
+  epochs must be a valid integer (received: nothing).
 """,
     ),
     (
         "epochs=ten",
         """\
 override epochs=ten  epochs
-  epochs must be a whole number (received: 'ten').
+  epochs must be a valid integer (received: 'ten').
 """,
     ),
     (
@@ -77,14 +77,14 @@ override epochs={
         "epochs.3=4",
         """\
 override epochs.3=4  epochs
-  epochs must be a whole number (received: {3: 4}).
+  epochs must be a valid integer (received: {3: 4}).
 """,
     ),
     (
         "seed.x=3",
         """\
 override seed.x=3  seed
-  seed must be a whole number (received: {x: 3}).
+  seed must be a valid integer (received: {x: 3}).
 """,
     ),
     (
@@ -189,7 +189,7 @@ override extends=base.yaml  extends
         "name=",
         """\
 override name=  name
-  name must be text (received: nothing).
+  name must be a valid string (received: nothing).
 """,
     ),
     (
@@ -279,7 +279,7 @@ def test_a_key_given_twice_hides_no_other_problem(tmp_path: Path) -> None:
         "r.yaml:7:9  device\n"
         "  device has no choice 'GPU'. Did you mean 'gpu'?\n"
         "override batch_size=0  batch_size\n"
-        "  batch_size must be 1 or more (received: 0).\n"
+        "  batch_size must be greater than or equal to 1 (received: 0).\n"
     )
 
 
@@ -377,7 +377,7 @@ EXTENDS = [
     ("extends:", "child.yaml:1:9  extends\n  There is no recipe nothing. Choose from: base.yaml, broken.yaml, list.yaml, loop.yaml, typo.yaml."),
     ("extends: list.yaml", "child.yaml:1:10  extends\n  list.yaml contains no recipe."),
     ("extends: broken.yaml", "broken.yaml:2:1\n  A comma is missing before this place, or the bracket opened in line 1 is not closed before it."),
-    ("extends: typo.yaml", "typo.yaml:5:9  epochs\n  epochs must be 1 or more (received: 0)."),
+    ("extends: typo.yaml", "typo.yaml:5:9  epochs\n  epochs must be greater than or equal to 1 (received: 0)."),
     ("extends: base.yaml\nepoch: 2", "child.yaml:2:1  epoch\n  There is no key 'epoch' here. Did you mean 'epochs'?"),
 ]  # fmt: skip
 

@@ -118,7 +118,7 @@ class TestKeys:
 
     def test_a_wrong_one_is_named(self) -> None:
         assert complain(KEYS, epochs=None) == (
-            "argument epochs  epochs\n  epochs must be a whole number (received: nothing)."
+            "argument epochs  epochs\n  epochs must be a valid integer (received: nothing)."
         )
         assert "argument extends" in complain(KEYS, extends="base.yaml")
 

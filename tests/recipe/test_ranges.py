@@ -89,7 +89,7 @@ def test_what_is_no_range_is_a_problem_at_its_place(value: Any) -> None:
     ("changes", "message"),
     [
         ({"trials": None}, "A sweep needs an end. Write trials: 24, or minutes: 30."),
-        ({"trials": 0}, "trials must be 1 or more (received: 0)."),
+        ({"trials": 0}, "trials must be greater than or equal to 1 (received: 0)."),
         ({"minutes": float("nan")}, "minutes must be a finite number (received: .nan)."),
         ({"strategy": "gird"}, "strategy has no choice 'gird'. Did you mean 'grid'?"),
         ({"trails": 3}, "There is no key 'trails' here. Did you mean 'trials'?"),

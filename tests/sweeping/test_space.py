@@ -105,7 +105,7 @@ def test_every_wrong_end_is_a_problem_at_its_line(tmp_path: Path) -> None:
             "optimizer=...",
         ),
         (12, "layers is a list of 2. Name an item by its number, from 0 (received: 7)."),
-        (13, "epochs must be 1 or more (received: 0)."),
+        (13, "epochs must be greater than or equal to 1 (received: 0)."),
         (14, "There is no key 'epoch' here. Did you mean 'epochs'?"),
     }
 

@@ -78,9 +78,8 @@ class Draft:
 
     def set(self, path: KeyPath, value: Any, place: KeyPath) -> None:
         """Set the value at a path, as if it were written at another place; see ``_set_value``."""
-        change = self._document.cut(place)
-        change.value = copy.deepcopy(value)
-        _set_value(self._document, path, change)
+        places = {(): self._document.locate(place)}
+        _set_value(self._document, path, Document(copy.deepcopy(value), {}, places))
 
     def finish(self, name: str) -> Recipe:
         """Name and check the recipe; RecipeError has every problem."""

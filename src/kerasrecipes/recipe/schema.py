@@ -13,7 +13,7 @@ from kerasrecipes.recipe.names import make_lines_printable
 
 def _check_printable(text: str) -> str:
     if text != make_lines_printable(text):
-        raise PydanticCustomError("string_unicode", "control characters")
+        raise PydanticCustomError("printable", "must not contain control characters")
     return text
 
 

@@ -71,7 +71,7 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
             example = f"{key}: {_EXAMPLES.get(key, form)}"
             message = f"{key} must be a {what}, such as {example} (received: {text})."
         case _:
-            rule = _RULES.get(kind, "has a value that does not fit").format(**context)
+            rule = re.sub(r"^\w+ should ", "must ", error["msg"]).replace(" after validation", "")
             message = f"{key} {rule} (received: {text}).{suggest_value(received)}"
     return Problem(path, message, location or document.locate(path))
 
@@ -113,22 +113,6 @@ _UNIONS = {
     "sheet": "a sheet's name, or its place counted from 1",
 }
 """Keys whose value has several forms, for each of which pydantic reports errors separately."""
-_RULES = {
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "bool_type": "must be true or false",
-    "string_type": "must be text",
-    "string_unicode": "must not contain control characters",
-    "string_too_short": "must not be empty",
-    "string_too_long": "must be {max_length} character long",
-    "too_short": "must contain {min_length} or more",
-    "too_long": "must contain {max_length} at most",
-    "greater_than_equal": "must be {ge} or more",
-    "greater_than": "must be more than {gt}",
-    "less_than": "must be less than {lt}",
-    "finite_number": "must be a finite number",
-}
 _EXAMPLES = {
     "dataset": "{name: fashion_mnist} or {path: houses.csv, target: price}",
     "layers": "[Flatten, Dense: {units: 10, activation: softmax}]",

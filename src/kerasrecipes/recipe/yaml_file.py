@@ -22,7 +22,6 @@ from kerasrecipes.recipe.endings import ARRAYS, IMAGES, TABLES, find_ending
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.suggest import suggest
 
-_Places = dict[KeyPath, Any]
 MAX_NODES = 10_000
 """More values than any recipe has; aliases that multiply each other stop here."""
 MAX_DEPTH = 50
@@ -137,22 +136,16 @@ class Document:
             value = value[part]
         return value
 
-    def cut(self, path: KeyPath) -> Document:
-        """The value at a path as a document of its own, with its places."""
-        values = _replace_places({}, (), self.values, path) | {(): self.locate(path)}
-        return Document(self.get(path), _replace_places({}, (), self.keys, path), values)
-
     def put(self, path: KeyPath, other: Document, at: KeyPath = ()) -> None:
         """Put the value that another document has at a path into this one, with its places."""
         self.get(path[:-1])[path[-1]] = other.get(at)
-        self.values = _replace_places(self.values, path, other.values, at)
-        self.keys = _replace_places(self.keys, path, other.keys, at)
-
-
-def _replace_places(places: _Places, path: KeyPath, others: _Places, at: KeyPath) -> _Places:
-    kept = {known: place for known, place in places.items() if known[: len(path)] != path}
-    put = {path + p[len(at) :]: place for p, place in others.items() if p[: len(at)] == at}
-    return kept | put
+        pairs: Any = ((self.values, other.values), (self.keys, other.keys))
+        for places, others in pairs:
+            for known in [known for known in places if known[: len(path)] == path]:
+                del places[known]
+            for known, place in others.items():
+                if known[: len(at)] == at:
+                    places[path + known[len(at) :]] = place
 
 
 def read_yaml(file: Path) -> Document:
