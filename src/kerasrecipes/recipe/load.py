@@ -78,8 +78,8 @@ class Draft:
 
     def set(self, path: KeyPath, value: Any, place: KeyPath) -> None:
         """Set the value at a path, as if it were written at another place; see ``_set_value``."""
-        places = {(): self._document.locate(place)}
-        _set_value(self._document, path, Document(copy.deepcopy(value), {}, places))
+        change = Document(copy.deepcopy(value), values={(): self._document.locate(place)})
+        _set_value(self._document, path, change)
 
     def finish(self, name: str) -> Recipe:
         """Name and check the recipe; RecipeError has every problem."""
@@ -111,11 +111,13 @@ def _read_source(
 def _find_file(file: Path) -> Path:
     """The file itself, or the recipe that the package ships under this name."""
     shipped = {} if os.path.exists(file) else list_shipped()
-    meant = find_meant(file.stem, shipped)
-    if meant and meant != str(file):
+    meant = file.stem if file.suffix else find_meant(file.stem, shipped)
+    if meant not in shipped:
+        return file
+    if meant != str(file):
         message = f"There is no such file. The package ships a recipe '{meant}'. Write: {meant}"
         raise RecipeError([Problem((), message, Location(str(file)))])
-    return shipped[meant] if meant else file
+    return shipped[meant]
 
 
 def _resolve_paths(document: Document) -> None:
