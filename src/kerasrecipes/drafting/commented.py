@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
+import yaml
 from rich.cells import cell_len
 
 from kerasrecipes.errors import KeyPath
@@ -75,7 +75,9 @@ def write_flow(value: Any) -> str:
     text = write_value([value], sys.maxsize)[1:-1]
     if "\n" not in text:
         return text
-    return json.dumps(value, ensure_ascii=False)  # in one line only in double quotes
+    # Only in double quotes can a line break be written within a line.
+    quoted: str = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=sys.maxsize)
+    return quoted.removesuffix("\n")
 
 
 def _wrap(text: str, indent: int) -> list[str]:
