@@ -130,15 +130,10 @@ def test_training_names_the_words_in_a_target_of_numbers() -> None:
     )
 
 
-def test_the_class_in_a_row_of_units_is_none() -> None:
-    lines = ["size,rent,city", "m2,EUR,name"]
-    lines += [
-        f"{size},{rent},{'ab'[i % 2]}"
-        for i, (size, rent) in enumerate(zip(SIZES, RENTS, strict=True))
-    ]
-    found = draft(write("flats.csv", lines), "city").found
-    assert found.source.class_names == ("a", "b")
-    assert len(found.source.target) == N_ROWS
+def test_a_row_of_units_is_missing_values() -> None:
+    found = draft(write("flats.csv", ["size,rooms,rent", "m2,n,EUR", *LINES]), "rent").found
+    assert found.spec.missing_values.add == ["m2", "n", "EUR"]
+    assert found.source.target.tolist() == RENTS
 
 
 @pytest.mark.parametrize("write_typed", ["to_json", "to_parquet", "to_feather", "to_excel"])
