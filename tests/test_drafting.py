@@ -13,7 +13,6 @@ import yaml
 from PIL import Image
 from rich.cells import cell_len
 
-import kerasrecipes as kr
 from kerasrecipes import pipeline
 from kerasrecipes.drafting import Draft, draft_recipe
 from kerasrecipes.drafting.commented import CommentedRecipe, make_printable, write_flow
@@ -23,7 +22,7 @@ from kerasrecipes.drafting.network import (
     choose_widths,
     make_convolutions,
 )
-from kerasrecipes.errors import DataError, InputError, RecipeError
+from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.schema import CsvSpec
@@ -132,23 +131,7 @@ def write_columns(random: np.random.Generator) -> Path:
     return Path("columns.npy")
 
 
-def make_weather(n_rows: int = 300) -> pd.DataFrame:
-    """Hourly weather: a day's wave, and a trend."""
-    random, hours = np.random.default_rng(0), np.arange(n_rows)
-    table = pd.DataFrame({"at": pd.date_range("2024-03-01 06:00", periods=n_rows, freq="h")})
-    table["pressure"] = 1000 + random.normal(0, 3, n_rows).round(2)
-    table["wind"] = random.choice(["N", "S", "W"], n_rows)
-    table["degrees"] = (hours / 50 + 5 * np.sin(hours * np.pi / 12)).round(3)
-    return table
-
-
-def write_weather(random: np.random.Generator) -> Path:
-    make_weather().to_csv("weather.csv", index=False)
-    return Path("weather.csv")
-
-
 ALL = [
-    write_weather,
     write_houses,
     write_churn,
     write_korean,
@@ -191,60 +174,54 @@ def test_any_yaml_reader_reads_it_alike(write: Callable[..., Path], random) -> N
 
 HOUSES = """\
 # kerasrecipes train houses.yaml
-# Drafted by kerasrecipes init for houses.csv: 120 rows, 4 columns to learn
-# from. All of it may be changed.
+# Drafted by kerasrecipes init for houses.csv. All of it may be changed.
+
 name: houses
-description: Regression of price in houses.csv
 seed: 42                      # initial weights, row order, dropout
 
 dataset:
   path: houses.csv            # relative to this file
-  # The last column; no column is named target, label, class or y. Choose
+  # The last usable column; no column is named target, label, class or y. Choose
   # another with init --target.
   target: price               # the column to predict
-  task: regression            # a number from {low} to {high}
-  # 8 values are missing in 2 columns: numbers get the training rows' median,
-  # texts are a category of their own. Others: mean, most_frequent, or drop for
-  # whole rows.
+  task: regression            # from {low} to {high}
+  # Missing numbers get the training rows' median, missing texts are a category
+  # of their own. Others: mean, most_frequent, or drop for whole rows.
   missing: median
   # The type of each column, as in keras.utils.FeatureSpace.
   features:
-    area: float_normalized               # number; 6 missing
-    city: string_categorical             # 3 distinct values; 2 missing
-    built: {{date: {{format: '%d.%m.%Y'}}}}  # dates from {first} to {last}:
-                                         # year, month, day, weekday
-    garage: boolean                      # true or false
+    area: float_normalized    # number; 6 missing
+    city: string_categorical  # 3 distinct values; 2 missing
+    # dates from {first} to {last}: year, month, day, weekday
+    built: {{date: {{format: '%d.%m.%Y'}}}}
+    garage: boolean           # true or false
+    country: string_categorical  # 1 distinct value
   # Columns that are left out.
   drop:
     - id                      # a row number, counted from 1
-    - note                    # 120 distinct texts in 120 rows: an identifier or
-                              # free text
-    - country                 # one value only: nothing to learn from
-  test_split: 0.2             # 24 rows that are never trained on
-  validation_split: 0.2       # 20 of the rest, scored after every epoch
-  split_seed: 42              # which rows; 76 train
-  standardize_target: true    # trains on (target - mean) / sd; answers come in
-                              # the target's own unit
+    # 120 distinct texts in 120 rows: an identifier or free text
+    - note
+  test_split: 0.2             # about 24 never trained on
+  validation_split: 0.2       # about 19 of the rest, scored after every epoch
+  split_seed: 42              # which rows; about 77 train
+  standardize_target: true    # in training; answers are in its own unit
 
-# Each row becomes 10 numbers: standardised, or 0 and 1 by category.
+# The input shape comes from the data. Dropout zeroes units at random in
+# training, against overfitting.
 layers:
   - Dense: {{units: 128, activation: relu}}
-  - Dropout: {{rate: 0.3}}      # training zeroes 30% at random, against
-                              # overfitting
+  - Dropout: {{rate: 0.3}}
   - Dense: {{units: 64, activation: relu}}
   - Dropout: {{rate: 0.3}}
   - Dense: {{units: 1}}         # one unit for each number; no activation
 
-# Adam that also shrinks weights, against overfitting
 optimizer: {{AdamW: {{learning_rate: 0.001, weight_decay: 0.05}}}}
 loss: mse                     # mean squared error, of the standardised target
 metrics: [mae]                # mean absolute error; the report adds R² and RMSE
 epochs: 200                   # at most; EarlyStopping ends it before
-batch_size: 8                 # 10 steps an epoch
+batch_size: 8                 # about 10 steps an epoch
 
 callbacks:
-  # Stops when val_loss has not fallen for 20 epochs, and restores the best
-  # weights.
   - EarlyStopping: {{monitor: val_loss, patience: 20, restore_best_weights: true}}
 """
 
@@ -303,20 +280,8 @@ def test_five_uneven_classes(random) -> None:
     assert recipe.class_weight is None
     assert not recipe.dataset.stratify
     assert "5 classes (가: 59, 나: " in text
-    assert (
-        "  # No stratify: it takes 8 rows of each class, and there are fewer of 마 (5).\n" in text
-    )
-    assert (
-        "  # 1 row has no 정답 and is left out. The default, missing: error, would stop\n"
-        "  # here.\n"
-        "  missing: median\n"
-    ) in text
-    assert (
-        "# 가 has 59 rows, 마 has 5. class_weight: balanced would give rows of rare\n"
-        "# classes more weight in the loss: the model finds more of them, but calls more\n"
-        "# other rows by their name, and accuracy often falls.\n"
-        "metrics: [accuracy]"
-    ) in text
+    assert "1 row\n  # without 정답: left out.\n  missing: median\n" in text
+    assert "# class_weight: balanced would give rows of rare classes more weight" in text
 
 
 def test_images_of_several_sizes_are_brought_to_one(random) -> None:
@@ -373,8 +338,7 @@ def write_table(random: np.random.Generator, **columns: Any) -> Path:
 
 
 BY_NAME = "Chosen by its name."
-LAST = "The last column; no column is named target, label, class or y."
-LAST_USABLE = "The last usable column; no column is named target, label, class or y."
+LAST = "The last usable column; no column is named target, label, class or y."
 
 
 @pytest.mark.parametrize(
@@ -384,10 +348,10 @@ LAST_USABLE = "The last usable column; no column is named target, label, class o
         ({"Target": None, "b": None}, "Target", BY_NAME),
         ({"y": None, "LABEL": None, "c": None}, "LABEL", BY_NAME),
         ({"레이블": None, "b": None}, "레이블", BY_NAME),
-        ({"a": None, "b": None, "when": "2024-01-01"}, "b", LAST_USABLE),
-        ({"a": None, "b": None, "one": 1}, "b", LAST_USABLE),
-        ({"a": None, "b": None, "row": range(N_ROWS)}, "b", LAST_USABLE),
-        ({"a": None, "b": None, "id": [f"k{i}" for i in range(N_ROWS)]}, "b", LAST_USABLE),
+        ({"a": None, "b": None, "when": "2024-01-01"}, "b", LAST),
+        ({"a": None, "b": None, "one": 1}, "b", LAST),
+        ({"a": None, "b": None, "row": range(N_ROWS)}, "b", LAST),
+        ({"a": None, "b": None, "id": [f"k{i}" for i in range(N_ROWS)]}, "b", LAST),
         ({"y": 1, "a": None, "b": None}, "b", LAST),
     ],
 )
@@ -415,7 +379,6 @@ def test_whole_numbers_that_missing_ones_made_floats_are_classes(random) -> None
     kinds = [None, *(i % 3 for i in range(N_ROWS - 1))]
     draft = draft_recipe(str(write_table(random, a=None, kind=kinds)))
     assert draft.dataset.class_names == ("0", "1", "2")
-    assert "# If these are amounts rather than kinds" in draft.file.read_text()
 
 
 @pytest.mark.parametrize(
@@ -439,8 +402,6 @@ def test_ratings_and_counts_are_numbers_and_codes_are_classes(
     pd.DataFrame({"x": x, name: random.permutation(levels)}).to_csv("table.csv", index=False)
     draft = draft_recipe("table.csv", name)
     assert draft.recipe.dataset.task == ("classification" if is_class else "regression")
-    remedy = "amounts rather than kinds" if is_class else "kinds rather than amounts"
-    assert f"# If these are {remedy}" in draft.file.read_text()
 
 
 # ---- columns ----------------------------------------------------------------------------------
@@ -451,20 +412,7 @@ def test_of_many_columns_only_the_unusual_are_written_one_by_one(random) -> None
     draft = draft_recipe(str(write_table(random, **columns)))
     assert [*draft.recipe.dataset.features] == ["kind"]
     text = draft.file.read_text()
-    assert "# 50 columns are taken by their types: x0, x1, x2, … x49. Numbers are\n" in text
-
-
-def test_columns_that_would_stop_training_are_dropped(random) -> None:
-    values = random.normal(size=N_ROWS)
-    values[[3, 7]] = np.inf
-    y = random.normal(size=N_ROWS)
-    y[0] = np.nan
-    draft = draft_recipe(str(write_table(random, a=None, b=values, c=5, y=y)))
-    assert dict(draft.found.drop) == {
-        "b": "infinite values in lines 5, 9",
-        "c": "one value only: nothing to learn from",
-    }
-    assert draft.recipe.dataset.drop == ["b", "c"]
+    assert "50 more columns are" in text
 
 
 def test_numbers_that_float32_cannot_distinguish_give_a_hint(random) -> None:
@@ -508,24 +456,23 @@ BAD = [
     ({}, "churn.csv", None, "there.yaml", InputError,
      "there.yaml exists already and is not changed. Name another file with -o."),
     ({}, "churn.csv", None, "nowhere/x.yaml", InputError,
-     "There is no folder nowhere for the recipe. Make it, or name another file with -o."),
+     "There is no folder nowhere for the recipe. Make it, or use -o."),
     ({"few": "a,b\n1,2\n3,4\n"}, "few.csv", None, None, DataError,
      "dataset few.csv\n  a recipe needs 10 rows at least to train, validate and test on "
      "(received: 2). Add some."),
     ({"few": "a,b\n" + "1,\n" * 9 + "2,1\n3,2\n"}, "few.csv", None, None, DataError,
-     "dataset few.csv\n  a recipe needs 10 rows with a target at least to train, validate and test "
-     "on (received: 2). Add some."),
+     "dataset few.csv\n  a recipe needs 10 rows at least to train, validate and test on "
+     "(received: 2, and 9 without a target). Add some."),
     ({"same": "a,b\n" + "1,2.5\n" * 20}, "same.csv", "b", None, DataError,
-     "dataset same.csv\n  --target: b has one value only, 2.5: there is nothing to predict. Choose "
-     "another."),
+     "dataset same.csv\n  --target: b has one value only, 2.5. Choose another."),
     ({"same": "a,b\n" + "1,2.5\n" * 20}, "same.csv", None, None, DataError,
      "dataset same.csv\n  no column can be the target: each is a date, or has one value only. "
      "The columns: a, b."),
     ({"one": "a\n" + "1\n2\n" * 20}, "one.csv", None, None, DataError,
      "dataset one.csv\n  no column is left to learn from. Keep at least one."),
     ({}, "shades", "class", None, DataError,
-     "dataset shades\n  --target: the sub-folders of shades are the classes of its images "
-     "(received: 'class'). Leave --target out."),
+     "dataset shades\n  --target: the sub-folders are the classes of its images. Leave "
+     "--target out."),
 ]  # fmt: skip
 
 
@@ -565,30 +512,21 @@ def test_keys_that_say_how_a_file_is_read_are_written_into_the_recipe() -> None:
     assert draft.dataset.parts["train"].target.max() < 1
 
 
-def test_a_key_that_a_file_needs_is_shown_for_init() -> None:
-    rows = "".join(f"{i % 5};1,{i:03}\n" for i in range(20))
-    Path("a.csv").write_text(f"x;y\n{rows}", encoding="utf-8")
-    with pytest.raises(DataError) as caught:
-        draft_recipe("a.csv")
-    (problem,) = caught.value.problems
-    assert problem.endswith(" For init: kerasrecipes init a.csv csv.decimal=...")
-
-
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ("epochs=3", "A key of csv or excel is written as in csv.skip_rows=2. Change other keys in "
-         "the recipe that is written."),
+        ("epochs=3", "init takes keys of csv and excel, such as csv.skip_rows=2 (received: "
+         "epochs=3). Change other keys in the recipe that is written."),
         ("csv.delimeter=;", "There is no key 'delimeter' here. Did you mean 'delimiter'?"),
-        ("csv.skip_rows=two", "skip_rows must be a whole number (received: 'two')."),
+        ("csv.skip_rows=two", "skip_rows must be a valid integer (received: 'two')."),
         ("csv.delimiter='\\t'", "delimiter must be the text between two values, such as \"\\t\" "
          "for a tab, or whitespace (received: '\\t')."),
     ],
 )  # fmt: skip
 def test_other_keys_are_refused_before_data_are_read(change: str, problem: str) -> None:
-    with pytest.raises(RecipeError) as caught:
+    with pytest.raises(InputError) as caught:
         draft_recipe("a.csv", changes=[change])
-    assert [each.message for each in caught.value.problems] == [problem]
+    assert str(caught.value).endswith(problem)
 
 
 @pytest.mark.parametrize(("files", "data", "target", "file", "kind", "message"), BAD)
@@ -704,7 +642,6 @@ def test_free_text_beside_other_columns_becomes_tf_idf(random: np.random.Generat
         "string_categorical",
     ]
     assert draft.recipe.layers[0].name == "Dense"
-    assert "# Texts become a number for each word" in draft.file.read_text(encoding="utf-8")
 
 
 def test_a_folder_of_texts_is_drafted(random: np.random.Generator) -> None:
@@ -718,104 +655,10 @@ def test_a_folder_of_texts_is_drafted(random: np.random.Generator) -> None:
     assert draft.dataset.class_names == ("neg", "pos")
 
 
-SERIES = """\
-  time: at                    # rows are in its order
-  timeseries: {sequence_length: 24, delay: 1}
-  test_split: 0.2             # 56 windows that are never trained on
-  validation_split: 0.2       # 40 of the rest, scored after every epoch
-  shuffle: false              # in order of time; 132 train
-"""
-
-
-def test_rows_at_regular_times_are_forecast(random, tmp_path: Path) -> None:
-    draft = draft_recipe(str(write_weather(random)))
-    assert SERIES in draft.file.read_text(encoding="utf-8")
-    assert [layer.name for layer in draft.recipe.layers] == ["Conv1D", "Flatten", "Dense"]
-    (hint,) = draft.found.hints
-    assert hint.startswith("The rows are at regular times by at, so 24 rows predict degrees of")
-    run = kr.train(draft.file, "report=[]", output_dir=tmp_path / "runs")
-    names = ("actual", "predicted", "last_value")
-    actual, predicted, last = (np.array(run.predictions[name], float) for name in names)
-    assert np.abs(actual - predicted).mean() < 0.5 * np.abs(actual - last).mean()
-    assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-4)
-    assert run.evaluate("weather.csv").keys() == run.metrics["test"].keys()
-    new = make_weather(330).tail(30).drop(columns="at")
-    assert len(run.predict(new)) == 30 - 23
-
-
-def test_a_series_may_be_predicted_row_by_row(random, tmp_path: Path) -> None:
-    """As the hint says."""
-    file = draft_recipe(str(write_weather(random))).file
-    keys = yaml.safe_load(file.read_text(encoding="utf-8"))
-    del keys["dataset"]["timeseries"]
-    keys["layers"][:2] = [{"Dense": {"units": 64, "activation": "relu"}}]
-    keys["dataset"]["path"] = str(Path("weather.csv").absolute())
-    run = kr.train(keys, "epochs=1", "report=[]", output_dir=tmp_path / "runs")
-    assert [each["name"] for each in run.info["dataset"]["columns"]] == ["pressure", "wind"]
-    assert min(map(int, run.predictions["row"])) == 240
-
-
-def test_a_series_of_one_column(tmp_path: Path) -> None:
-    months = pd.date_range("1949-01-01", periods=144, freq="MS").strftime("%Y-%m")
-    table = pd.DataFrame({"month": months, "passengers": np.arange(144) % 12 + 100.5})
-    table.to_csv("air.csv", index=False)
-    draft = draft_recipe("air.csv")
-    assert draft.recipe.dataset.timeseries.sequence_length == 14
-    run = kr.train(draft.file, "epochs=1", "report=[]", output_dir=tmp_path / "runs")
-    assert len(run.predict(table)) == 144 - 13
-
-
-def test_working_days_are_regular_and_steps_that_differ_are_counted() -> None:
-    days = pd.bdate_range("2024-01-01", periods=300)
-    table = pd.DataFrame({"day": days, "open": np.arange(300) % 7, "close": np.arange(300.0)})
-    table.to_csv("stock.csv", index=False)
-    draft = draft_recipe("stock.csv", "close")
-    assert draft.recipe.dataset.timeseries
-    assert "by day (59 steps differ), so 24 rows predict close of" in draft.found.hints[0]
-
-
-def shop(table: pd.DataFrame) -> pd.DataFrame:
-    """Three rows for each time."""
-    return pd.concat([table.assign(shop=name) for name in "ABC"]).sort_values("at")
-
-
-def make_events(table: pd.DataFrame) -> pd.DataFrame:
-    gaps = np.random.default_rng(0).exponential(3600, len(table))
-    start = pd.Timestamp("2024-01-01")
-    return table.assign(at=start + pd.to_timedelta(np.cumsum(gaps), "s"))
-
-
-@pytest.mark.parametrize(
-    ("change", "target"),
-    [
-        (shop, "degrees"),
-        (make_events, "degrees"),
-        (lambda table: table, "wind"),
-        (lambda table: table.head(99), "degrees"),
-        (lambda table: table.assign(degrees=table["degrees"].where(table.index != 7)), "degrees"),
-        (lambda table: table.assign(user_id=table.index % 20), "degrees"),
-        (lambda table: table.assign(at=table["at"].dt.strftime("%H:%M")), "degrees"),
-        (lambda table: table.drop(columns="at"), "degrees"),
-    ],
-    ids=["shops", "events", "classes", "short", "gap", "users", "times of day", "no time"],
-)
-def test_rows_that_are_no_single_series_are_drafted_one_by_one(change: Any, target: str) -> None:
-    change(make_weather()).to_csv("rows.csv", index=False)
-    draft = draft_recipe("rows.csv", target)
-    assert draft.recipe.dataset.timeseries is None
-    assert draft.recipe.dataset.time is None
-    assert draft.recipe.layers[0].name == "Dense"
-    assert not [hint for hint in draft.found.hints if "regular times" in hint]
-
-
-@pytest.mark.parametrize("is_random", [False, True])
-def test_a_series_in_another_order_is_to_be_sorted(is_random: bool) -> None:
-    rows = make_weather()
-    rows = rows.sample(frac=1, random_state=0) if is_random else rows[::-1]
-    rows.to_csv("weather.csv", index=False)
+def test_rows_in_order_of_time_are_split_at_random_with_a_warning() -> None:
+    times = pd.date_range("2024-03-01 06:00", periods=300, freq="h")
+    table = pd.DataFrame({"at": times, "wind": np.arange(300) % 7, "degrees": np.arange(300.0)})
+    table.to_csv("weather.csv", index=False)
     draft = draft_recipe("weather.csv")
     assert draft.recipe.dataset.timeseries is None
-    assert draft.found.hints[0] == (
-        "The rows are at regular times by at, but not in their order. To forecast degrees, sort "
-        "the file by at and draft the recipe again."
-    )
+    assert draft.found.hints[0].startswith("The rows are in the order of at.")

@@ -709,9 +709,6 @@ NUMBERS = FEATURES.sum(axis=1)
 @pytest.mark.parametrize(
     ("loss", "y", "activation", "dataset", "message"),
     [
-        ("poisson", np.abs(NUMBERS), "linear", {},
-         "poisson takes the logarithm of outputs (received: activation='linear'). "
-         "Write activation: exponential."),
         ("poisson", NUMBERS, "exponential", {}, "poisson needs counts. Use loss: mse."),
         *(
             (loss, np.abs(NUMBERS), "exponential", {"standardize_target": True},

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kerasrecipes.recipe.components import Component
-from kerasrecipes.recipe.directions import find_directions
 from kerasrecipes.recipe.keras_names import find_definition, list_names
+from kerasrecipes.recipe.rules import find_directions
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "MeanIoU": {"num_classes": 2},

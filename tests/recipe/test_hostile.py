@@ -70,9 +70,12 @@ BOMBS: dict[str, tuple[str | Callable[[], str], str]] = {
     "a name of 900,000 letters": (add_layers(f"  - {'D' * 900_000}\n"), "DDD"),
     "a number of 900,000 digits": (f"{GOOD}epochs: {'9' * 900_000}", "(received: .inf)."),
     "a tag of 900,000 letters": (f"{GOOD}name: !{'a' * 900_000} b", "aaa"),
-    "900,000 quotes": ("'" * 900_001, "A quote is opened and never closed. Close it."),
+    "900,000 quotes": (
+        "'" * 900_001,
+        "while scanning a quoted scalar, found unexpected end of stream",
+    ),
     "900,000 tabs": ("\t" * 900_000, "This line is indented with a tab. Indent with spaces."),
-    "200,000 documents": ("---\n" * 200_000, "A recipe is one document. Remove the line '---'."),
+    "200,000 documents": ("---\n" * 200_000, "but found another document"),
 }
 
 
@@ -95,7 +98,7 @@ def write(content: bytes) -> Callable[[Path], None]:
     return lambda file: file.write_bytes(content)  # type: ignore[return-value]
 
 
-DEVICE = "This is a pipe or a device. Give a file."
+DEVICE = "This is a folder, a pipe or a device. Give a file."
 UTF_8 = "is not UTF-8 text. Save the file with the encoding UTF-8."
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a FIFO": (os.mkfifo, DEVICE),
@@ -104,7 +107,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link to a terminal": (lambda file: file.symlink_to("/dev/tty"), ""),
     "a link to itself": (lambda file: file.symlink_to(file), "Too many levels of symbolic links."),
     "a link to nothing": (lambda file: file.symlink_to("nothing"), "There is no such file."),
-    "a folder": (Path.mkdir, "This is a folder. Give the recipe file in it."),
+    "a folder": (Path.mkdir, DEVICE),
     "UTF-16": (write(GOOD.encode("utf-16")), f"Line 1 {UTF_8}"),
     "UTF-16 without a mark": (write(GOOD.encode("utf-16-le")), "Remove it."),
     "UTF-32": (write(GOOD.encode("utf-32")), f"Line 1 {UTF_8}"),

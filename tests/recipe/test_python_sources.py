@@ -100,7 +100,7 @@ class TestKeys:
             ("description", "it's \"so\": [1, 'two"),
             ("description", "null"),
             ("class_weight", None),
-            ("class_weight", {"setosa": 1.5, 3: 2}),
+            ("class_weight", {"setosa": 1.5, "3": 2}),
             ("report", []),
         ],
     )
@@ -118,7 +118,7 @@ class TestKeys:
 
     def test_a_wrong_one_is_named(self) -> None:
         assert complain(KEYS, epochs=None) == (
-            "argument epochs  epochs\n  epochs must be a whole number (received: nothing)."
+            "argument epochs  epochs\n  epochs must be a valid integer (received: nothing)."
         )
         assert "argument extends" in complain(KEYS, extends="base.yaml")
 
@@ -204,13 +204,8 @@ class TestRegistered:
 
     def test_their_arguments_are_checked(self) -> None:
         said = complain(KEYS, layers=["ours>Scale", {"ours>Scale": {"factr": 2}}, *KEYS["layers"]])
-        assert "ours>Scale needs the argument 'factor'." in said
+        assert "ours>Scale needs factor." in said
         assert "ours>Scale has no argument 'factr' (received: factr=2). Did you mean" in said
-
-    def test_the_class_alone_gets_the_whole_name(self) -> None:
-        said = complain(KEYS, layers=["Scale", *KEYS["layers"]])
-        assert "Keras has no layer 'Scale'. Did you mean 'ours>Scale'? You registered it." in said
-        assert "registered" not in complain(KEYS, loss="Scale")
 
     def test_another_kind_is_refused(self) -> None:
         assert "No loss is registered as 'ours>Scale'" in complain(KEYS, loss="ours>Scale")

@@ -99,9 +99,13 @@ def test_every_wrong_end_is_a_problem_at_its_line(tmp_path: Path) -> None:
             "SGD has no argument 'learning_rat' (received: learning_rat=1). Did you mean "
             "'learning_rate'?",
         ),
-        (11, "optimizer is Adamm. To change that, write optimizer='{Nadam: {...}}'"),
-        (12, "layers is a list of 2: name one by its number, 0 to 1 (received: 7)."),
-        (13, "epochs must be 1 or more (received: 0)."),
+        (
+            11,
+            "optimizer is Adamm. Its arguments follow optimizer.Adamm. To replace it, write "
+            "optimizer=...",
+        ),
+        (12, "layers is a list of 2. Name an item by its number, from 0 (received: 7)."),
+        (13, "epochs must be greater than or equal to 1 (received: 0)."),
         (14, "There is no key 'epoch' here. Did you mean 'epochs'?"),
     }
 

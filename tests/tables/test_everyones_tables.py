@@ -129,15 +129,10 @@ def test_training_names_the_words_in_a_target_of_numbers() -> None:
     )
 
 
-def test_the_class_in_a_row_of_units_is_none() -> None:
-    lines = ["size,rent,city", "m2,EUR,name"]
-    lines += [
-        f"{size},{rent},{'ab'[i % 2]}"
-        for i, (size, rent) in enumerate(zip(SIZES, RENTS, strict=True))
-    ]
-    found = draft(write("flats.csv", lines), "city").found
-    assert found.source.class_names == ("a", "b")
-    assert len(found.source.target) == N_ROWS
+def test_a_row_of_units_is_missing_values() -> None:
+    found = draft(write("flats.csv", ["size,rooms,rent", "m2,n,EUR", *LINES]), "rent").found
+    assert found.spec.missing_values.add == ["m2", "n", "EUR"]
+    assert found.source.target.tolist() == RENTS
 
 
 @pytest.mark.parametrize("write_typed", ["to_json", "to_parquet", "to_feather", "to_excel"])
@@ -512,10 +507,6 @@ def test_times_of_day_train_and_predict() -> None:
             ["size,rooms,rent", *LINES[:30], "size,rooms,rent", *LINES[30:]],
             "Rows that repeat the column names are left out, the first in row 32.",
         ),
-        (
-            ["size,rooms,rent", "m2,n,EUR", *LINES],
-            "The first row, line 2, looks like units (m2, n, EUR); taken as missing.",
-        ),
     ],
 )
 def test_what_stands_around_the_rows_is_understood(lines: list[str], note: str | None) -> None:
@@ -546,7 +537,7 @@ def test_any_delimiter_is_found(delimiter: str) -> None:
 )
 def test_a_first_line_that_is_a_row_stays_a_row(lines: list[str], target: list[str]) -> None:
     found = draft(write("rows.csv", lines))
-    assert found.found.target == "column 2"
+    assert found.recipe.dataset.target == "column 2"
     assert list(found.found.source.class_names) == target
     assert len(found.found.source.target) == N_ROWS
     assert found.found.hints[0].startswith("The first line looks like a row")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -49,12 +50,17 @@ def init(
     ] = None,
 ) -> None:
     """Look at your data, and write a commented recipe that trains on them."""
+    from rich.text import Text
+
     from kerasrecipes.console import SafeConsole
     from kerasrecipes.drafting import draft_recipe
-    from kerasrecipes.drafting.summary import print_draft
 
     console = SafeConsole()
     given = [*(changes or ()), *([f"csv.encoding={json.dumps(encoding)}"] if encoding else ())]
     with console.status(f"reading {data}"):
         draft = draft_recipe(data, target, output, given)
-    print_draft(console, draft)
+    console.print(Text(draft.file.read_text(encoding="utf-8")), soft_wrap=True, end="")
+    for check in draft.dataset.checks:
+        console.print(Text(f"warning: {check}"), soft_wrap=True)
+    command = f"kerasrecipes train {shlex.quote(str(draft.file))}"
+    console.print(Text(f"\nTrain it, or change it first:  {command}", "bold"), soft_wrap=True)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from kerasrecipes.comparison.contenders import BOOSTING
 from kerasrecipes.errors import InputError
-from kerasrecipes.recipe.directions import find_directions
 from kerasrecipes.recipe.names import make_folder_name
+from kerasrecipes.recipe.rules import find_directions
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.windows import Series
 from kerasrecipes.run_facts import describe_dataset, find_versions

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,6 @@ from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.rows import Dataset, load_for
-from kerasrecipes.rows.compatibility import check_compatibility
-from kerasrecipes.rows.splits import split_source
 
 __all__ = ["Draft", "draft_recipe"]
 
@@ -57,60 +54,25 @@ def draft_recipe(
     if path.suffix.lower() in (".yaml", ".yml"):
         raise InputError(f"{data} is a recipe. Give its data, or: kerasrecipes train {data}")
     file = file or Path(f"{make_folder_name(_find_stem(path))}.yaml")
-    _check_file(file)
-    try:
-        found = look_at(path, target, changes)
-    except DataError as error:
-        problems = [f"{problem}{_show_key(problem, data)}" for problem in error.problems]
-        raise DataError(error.dataset, problems) from error
+    if os.path.exists(file):
+        raise InputError(f"{file} exists already and is not changed. Name another file with -o.")
+    if not file.parent.is_dir():
+        raise InputError(f"There is no folder {file.parent} for the recipe. Make it, or use -o.")
+    found = look_at(path, target, changes)
     text = plan_recipe(found, file).write()
-    try:
-        with file.open("x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise _make_taken(file) from None
+    with file.open("x", encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
     try:
         recipe = load_recipe(file)
-        dataset = _check_draft(recipe, found)
-    except DataError as error:
+        return Draft(file, recipe, found, load_for(recipe))
+    except BaseException as error:
         file.unlink()
-        raise DataError(error.dataset, error.problems) from error  # without lines of that file
-    except BaseException:
-        file.unlink()
+        if isinstance(error, DataError):  # without lines of that file
+            raise DataError(error.dataset, error.problems) from error
         raise
-    return Draft(file, recipe, found, dataset)
-
-
-def _show_key(problem: str, data: str) -> str:
-    """How init gets a key of the recipe that a problem names; empty if it names none."""
-    key = re.search(r"\bdataset\.((csv|excel)\.\w+)", problem)
-    return f" For init: kerasrecipes init {data} {key[1]}=..." if key else ""
-
-
-def _check_draft(recipe: Recipe, found: Findings) -> Dataset:
-    """Check the recipe against its data, as its first run will."""
-    if found.source.columns:  # the recipe's features may change how the file is read
-        return load_for(recipe)
-    dataset = split_source(found.path.name, found.source, recipe.dataset)
-    check_compatibility(recipe, dataset)
-    return dataset
 
 
 def _find_stem(path: Path) -> str:
     if glob.has_magic(path.name) and not os.path.exists(path):
         return path.parent.name
     return path.name if os.path.isdir(path) else Path(path.name.removesuffix(".gz")).stem
-
-
-def _check_file(file: Path) -> None:
-    if os.path.exists(file):
-        raise _make_taken(file)
-    if not file.parent.is_dir():
-        raise InputError(
-            f"There is no folder {file.parent} for the recipe. Make it, or name another file "
-            "with -o."
-        )
-
-
-def _make_taken(file: Path) -> InputError:
-    return InputError(f"{file} exists already and is not changed. Name another file with -o.")

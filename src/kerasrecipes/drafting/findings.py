@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.drafting.series import find_series
-from kerasrecipes.errors import DataError, Location, Problem, RecipeError
+from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Component, load_recipe
+from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.schema import DatasetSpec, MissingValues
 from kerasrecipes.rows import open_rows
 from kerasrecipes.rows.cells import Cells, Missing
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files.layout import HeaderMissing
 from kerasrecipes.rows.files.raw import explain_damage
-from kerasrecipes.rows.kinds import (
-    Finding,
-    NumberColumn,
-    find_row_number,
-)
+from kerasrecipes.rows.images import find_size
+from kerasrecipes.rows.kinds import Finding, NumberColumn, find_row_number
 from kerasrecipes.rows.table import describe_words
 from kerasrecipes.rows.target import MAX_CODES, check_type, recognise_target
 from kerasrecipes.rows.texts import find_texts
-from kerasrecipes.rows.words import ask_meant, list_columns, list_some
+from kerasrecipes.rows.words import ask_meant, list_columns
 
 if TYPE_CHECKING:
-    from kerasrecipes.drafting.image_sizes import ImageFacts
     from kerasrecipes.rows.loaded_table import LoadedTable
     from kerasrecipes.rows.table import Table
 
@@ -51,6 +48,10 @@ _ONE_COLUMN = (
     " The file is read as one column: write a comma between the values, or name the character "
     "that divides them in dataset.csv.delimiter."
 )
+_GRAY_MODES = ("1", "L", "LA", "I", "I;16", "F")
+_LARGEST_SIDE = 160
+_STEP = 8
+_MOST_LOOKED_AT = 2_000
 _WORDS_AS_CLASSES = ("None", "NA")
 _FREQUENT = 0.05
 
@@ -62,41 +63,22 @@ class Findings:
     Attributes:
         path: The file, pattern or folder; absolute.
         source: The rows, as training with the recipe would have them before they are split.
-        spec: The recipe's ``dataset`` so far: how the file is read.
-        target: The column to predict; empty for arrays and images.
+        spec: The recipe's ``dataset`` so far: how the data are read, and the target.
         target_reason: The reason for this choice, if --target was not given.
         drop: Columns that are better left out, and why.
         gaps: How many values each column lacks, where it lacks any.
         n_unanswered: Rows without a target.
-        images: Facts about the images of a folder.
         hints: Points to check before training.
     """
 
     path: Path
     source: Source
     spec: DatasetSpec
-    target: str = ""
     target_reason: str = ""
     drop: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, int] = field(default_factory=dict)
     n_unanswered: int = 0
-    images: ImageFacts | None = None
     hints: tuple[str, ...] = ()
-
-    @property
-    def n_inputs(self) -> int:
-        """How many numbers a row gives the first layer."""
-        inputs = self.source.inputs
-        if not isinstance(inputs, dict):
-            return int(np.prod(inputs.shape[1:]))
-        total = 0
-        for column in self.source.columns:
-            total += len(column.inputs)
-            if column.kind == "category":
-                n_places = column.arguments.get("max_tokens") or column.arguments["num_bins"]
-                n_distinct = len(set(inputs[column.name].tolist()))
-                total += min(n_distinct, n_places) - 1
-        return total
 
 
 def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Findings:
@@ -116,10 +98,10 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
     found = (_look_at_folder if are_images else _look_at_file)(path, spec)
     n_rows = len(found.source.target)
     if n_rows < FEWEST_ROWS:
-        what = "images" if found.images else "rows with a target" if found.n_unanswered else "rows"
+        without = f", and {found.n_unanswered} without a target" if found.n_unanswered else ""
         problem = (
-            f"a recipe needs {FEWEST_ROWS} {what} at least to train, validate and test on "
-            f"(received: {n_rows}). Add some."
+            f"a recipe needs {FEWEST_ROWS} rows at least to train, validate and test on "
+            f"(received: {n_rows}{without}). Add some."
         )
         raise DataError(path.name, [problem])
     return found
@@ -129,9 +111,10 @@ def _read_spec(path: Path, target: str | None, changes: Sequence[str]) -> Datase
     """The keys of ``dataset``, as a recipe with these changes has them."""
     for change in changes:
         if not re.match(r"(dataset\.)?(csv|excel)\.", change):
-            rule = "A key of csv or excel is written as in csv.skip_rows=2."
-            remedy = "Change other keys in the recipe that is written."
-            raise RecipeError([Problem((), f"{rule} {remedy}", Location(f"change {change}"))])
+            rule = (
+                f"init takes keys of csv and excel, such as csv.skip_rows=2 (received: {change})."
+            )
+            raise InputError(f"{rule} Change other keys in the recipe that is written.")
     dataset = {"path": str(path), "missing": "median"} | ({"target": target} if target else {})
     overrides = [f"dataset.{change.removeprefix('dataset.')}" for change in changes]
     recipe = {"dataset": dataset, "layers": ["Flatten"], "loss": "mse"}
@@ -139,24 +122,39 @@ def _read_spec(path: Path, target: str | None, changes: Sequence[str]) -> Datase
 
 
 def _look_at_folder(path: Path, spec: DatasetSpec) -> Findings:
-    from kerasrecipes.drafting.image_sizes import look_at_images
-
     if spec.target is not None:
-        problem = (
-            f"--target: the sub-folders of {path.name} are the classes of its images (received: "
-            f"'{spec.target}'). Leave --target out."
-        )
+        problem = "--target: the sub-folders are the classes of its images. Leave --target out."
         raise DataError(path.name, [problem])
-    facts = look_at_images(path)
-    size = list(facts.image_size) if facts.image_size else None
-    spec = DatasetSpec(
-        path=str(path),
-        image_size=size,
-        color_mode=facts.color_mode,
-        csv=spec.csv,
-        excel=spec.excel,
-    )
-    return Findings(path, open_rows(None, spec).load(spec), spec, images=facts)
+    spec = spec.model_copy(update={"missing": "error", **_look_at_images(path)})
+    return Findings(path, open_rows(None, spec).load(spec), spec)
+
+
+def _look_at_images(folder: Path) -> dict[str, Any]:
+    """Find the keys that bring images to one size and to the same channels.
+
+    The heads of up to 2,000 images are read, spread evenly over the sub-folders.
+    """
+    from PIL import Image
+
+    found_files = (file for file in folder.glob("*/**/*") if file.suffix.lower() in IMAGES)
+    files = sorted(file for file in found_files if os.path.isfile(file))
+    found: list[tuple[int, int]] = []
+    is_gray = True
+    for file in files[:: max(1, -(-len(files) // _MOST_LOOKED_AT))]:
+        try:
+            with Image.open(file) as image:
+                found.append(find_size(image))
+                is_gray &= image.mode in _GRAY_MODES
+        except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
+            continue  # The loader opens all files and reports those that are not images.
+    keys: dict[str, Any] = {"color_mode": "grayscale"} if is_gray and found else {}
+    sizes = np.array(found or [(0, 0)])
+    are_alike = bool((sizes == sizes[0]).all()) and len(files) <= _MOST_LOOKED_AT
+    if not are_alike or sizes.max() > _LARGEST_SIDE:
+        middle = np.median(sizes, axis=0)
+        size = middle * min(1.0, _LARGEST_SIDE / float(middle.max()))
+        keys["image_size"] = [max(_STEP, round(side / _STEP) * _STEP) for side in size.tolist()]
+    return keys
 
 
 def _look_at_file(path: Path, spec: DatasetSpec) -> Findings:
@@ -168,8 +166,8 @@ def _look_at_file(path: Path, spec: DatasetSpec) -> Findings:
         rows = rows.as_table()
     if isinstance(rows, Table):
         return _look_at_table(path, rows, spec)
-    spec = DatasetSpec(path=spec.path, target=spec.target)
-    return Findings(path, rows.load(spec), spec, str(spec.target or ""))
+    spec = spec.model_copy(update={"missing": "error"})
+    return Findings(path, rows.load(spec), spec)
 
 
 def _read_table(rows: Table, spec: DatasetSpec) -> tuple[LoadedTable, DatasetSpec]:
@@ -190,46 +188,36 @@ def _read_table(rows: Table, spec: DatasetSpec) -> tuple[LoadedTable, DatasetSpe
 
 def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     table, spec = _read_table(rows, spec)
-    kept, hints = _find_kept_words(table)
+    kept, kept_hints = _find_kept_words(table)
     keep = spec.model_copy(update={"missing_values": MissingValues(keep=kept)})
     table = table.with_missing(Missing.read(keep))
     target, reason = _choose_target(table, path.name, str(spec.target) if spec.target else None)
     missing, wrong_hints = _find_wrong_words(table, target, kept)
     texts = [name for name in table.names if name != target and _find_kind(table, name) == "text"]
-    spec = spec.model_copy(update={"target": target, "missing_values": missing})
     features = dict.fromkeys(texts, Component("features", "text"))
-    spec = spec.model_copy(update={"features": features})
+    known = {"target": target, "missing_values": missing, "features": features}
+    spec = spec.model_copy(update=known)
     table = table.with_missing(Missing.read(spec))
     target_cells = table.take_cells(target)
     _check_target(target_cells, path.name)
-    keys, hint = find_series(table, target) if not texts else ({}, "")
-    spec = spec.model_copy(update=keys)
     source = rows.judge(table, spec)
-    words = describe_words(target_cells) if source.class_type == "text" else ""
-    hints += [f"{target}: {words}"] if words and source.class_names else []
-    are_many = len(source.class_names) > MAX_CODES
-    amounts = recognise_target(target_cells).hint if are_many else ""
-    hints += [f"{target}: {amounts}."] if amounts else []
-    hints = [*wrong_hints, *hints, *(f"{note[0].upper()}{note[1:]}." for note in table.notes)]
+    hints = [*wrong_hints, *kept_hints]
+    if source.class_type == "text" and source.class_names:
+        hints += [f"{target}: {words}" for words in [describe_words(target_cells)] if words]
+    if len(source.class_names) > MAX_CODES and (amounts := recognise_target(target_cells).hint):
+        hints.append(f"{target}: {amounts}.")
+    hints += [f"{note[0].upper()}{note[1:]}." for note in table.notes]
     hints += [_NO_HEADER] if spec.csv.header == "none" else []
-    hints += [hint] if hint else []
     inputs = cast(dict[str, NDArray[Any]], source.inputs)
-    useless = dict(_find_useless(source, inputs, target_cells))
-    if len(useless) == len(source.columns):
-        useless = {}
-    columns = tuple(column for column in source.columns if column.name not in useless)
-    for name in {*inputs} - {name for column in columns for name in column.inputs}:
-        del inputs[name]
-    gaps = {c.name: int(c.find_missing(inputs[c.inputs[0]]).sum()) for c in columns}
+    gaps = {c.name: int(c.find_missing(inputs[c.inputs[0]]).sum()) for c in source.columns}
     return Findings(
         path,
-        replace(source, columns=columns),
+        source,
         spec,
-        target,
         reason,
-        {name: why for name, why in source.left_out if name != spec.time} | useless,
+        dict(source.left_out),
         {name: n for name, n in gaps.items() if n},
-        0 if spec.timeseries else len(table) - len(source.target),
+        len(table) - len(source.target),
         hints=(*hints, *table.remarks),
     )
 
@@ -263,8 +251,7 @@ def _find_wrong_words(
         name: recognise_target(cells) if name == target else table.recognise(name)
         for name, cells in by_name.items()
     }
-    wrong = {name: finding for name, finding in findings.items() if finding.wrong}
-    words = dict.fromkeys(word for finding in wrong.values() for word in finding.wrong)
+    words = dict.fromkeys(word for finding in findings.values() for word in finding.wrong)
     values = [
         word
         for word in words
@@ -273,28 +260,11 @@ def _find_wrong_words(
             for name, cells in by_name.items()
         )
     ]
-    missing = MissingValues(
-        add=[word for word in words if word not in values], keep=[*kept, *values]
-    )
-    units = [
-        finding.wrong[0]
-        for name, finding in wrong.items()
-        if finding.wrong == (by_name[name].take_text(0),)
-    ]
-    if len(units) > 1 and len(units) == len(wrong):
-        where = by_name[target].locate(np.array([0]))
-        shown = list_some(units)
-        labels = [
-            cells.take_text(0)
-            for name, cells in by_name.items()
-            if cells.is_text and cells.is_known[0] and cells.counts[cells.codes[0]] == 1
-            if (column := findings[name].column) and column.kind == "category"
-        ]
-        missing = missing.model_copy(update={"add": [*missing.add, *labels]})
-        return missing, [f"The first row, {where}, looks like units ({shown}); taken as missing."]
-    hints = {name: finding.hint.partition("; to have")[0] for name, finding in wrong.items()}
-    return missing, [
-        f"{name}: {hint}; taken as missing, see missing_values." for name, hint in hints.items()
+    added = [word for word in words if word not in values]
+    return MissingValues(add=[*added], keep=[*kept, *values]), [
+        f"{name}: {finding.hint.partition('; to have')[0]}; taken as missing, see missing_values."
+        for name, finding in findings.items()
+        if finding.wrong
     ]
 
 
@@ -326,8 +296,7 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
     for known in TARGET_NAMES:
         if known in by_folded:
             return by_folded[known], "Chosen by its name."
-    which = "last column" if usable[-1] == names[-1] else "last usable column"
-    return usable[-1], f"The {which}; no column is named target, label, class or y."
+    return usable[-1], "The last usable column; no column is named target, label, class or y."
 
 
 def _can_be_target(table: LoadedTable, name: str) -> bool:
@@ -345,28 +314,5 @@ def _check_target(cells: Cells, dataset: str) -> None:
     if problem := check_type(cells):
         raise DataError(dataset, [f"--{problem}"])
     if cells.n_values and len(cells.distinct) < 2:
-        words = [word for word in cells.words_for_missing if word]
-        missing = f", and the rest is missing ({list_some(words)})" if words else ""
-        problem = (
-            f"--target: {cells.name} has one value only, {cells.names[0]}{missing}: there is "
-            "nothing to predict. Choose another."
-        )
+        problem = f"--target: {cells.name} has one value only, {cells.names[0]}. Choose another."
         raise DataError(dataset, [problem])
-
-
-def _find_useless(
-    source: Source, inputs: Mapping[str, NDArray[Any]], target: Cells
-) -> Iterator[tuple[str, str]]:
-    for column in source.columns:
-        arrays = [inputs[name] for name in column.inputs]
-        infinite = [np.flatnonzero(np.isinf(a)) for a in arrays if a.dtype != object]
-        if any(map(len, infinite)):
-            yield column.name, f"infinite values in {target.locate(source.rows[infinite[0]])}"
-        elif all(_has_one_value(values) for values in arrays):
-            yield column.name, "one value only: nothing to learn from"
-
-
-def _has_one_value(values: NDArray[Any]) -> bool:
-    """Whether all values are the same; missing numbers are filled in, a missing text is a value."""
-    known = values if values.dtype == object else values[~np.isnan(values)]
-    return bool((known == known[:1]).all())

@@ -21,12 +21,33 @@ _SMALLEST_MAP = 6
 _MOST_BLOCKS = 4
 _STEPS_WANTED = 50
 _MANY_ROWS = 20_000
-_DROPOUT = ((1_000, 0.3), (10_000, 0.2))
-"""Pairs of a number of rows and the share of units dropped for fewer."""
-_EPOCHS = ((2_000, 200), (20_000, 100), (200_000, 40))
 _WORDS = 10_000
-_IMAGE_EPOCHS = ((2_000, 100), (20_000, 40))
-"""Pairs of a number of rows and the epochs for fewer."""
+_DROPOUT = {1_000: 0.3, 10_000: 0.2}
+_EPOCHS = {2_000: 200, 20_000: 100, 200_000: 40}
+_IMAGE_EPOCHS = {2_000: 100, 20_000: 40}
+"""Shares of units and numbers of epochs by a number of rows, for fewer rows than that."""
+
+
+def choose_hidden(source: Source, n_rows: int, n_outputs: int) -> Layers:
+    """The layers before the output layer."""
+    dropout = choose_dropout(n_rows)
+    wide = make_dense(choose_widths(n_rows, n_outputs), dropout)
+    if isinstance(source.inputs, dict):
+        if [column.kind for column in source.columns] != ["text"]:
+            return wide
+        embedding = make_embedding(*source.inputs.values())
+        return [*embedding, *make_dense([max(64, n_outputs)], dropout)]
+    layers: Layers = []
+    if rescaling := find_rescaling(source.inputs):
+        layers.append(rescaling)
+    image_shape = find_image_shape(source)
+    if image_shape and source.inputs.ndim == 3:
+        layers.append({"Reshape": {"target_shape": list(image_shape)}})
+    if image_shape:
+        layers += make_convolutions(image_shape)
+    if source.inputs.ndim > 2:
+        layers.append("Flatten")
+    return [*layers, *(make_dense([max(64, n_outputs)]) if image_shape else wide)]
 
 
 def choose_widths(n_rows: int, n_outputs: int) -> list[int]:
@@ -37,15 +58,14 @@ def choose_widths(n_rows: int, n_outputs: int) -> list[int]:
 
 def choose_dropout(n_rows: int) -> float:
     """The share of hidden units that Dropout zeroes: the fewer rows, the more."""
-    return next((rate for most, rate in _DROPOUT if n_rows < most), 0.1)
+    return next((rate for most, rate in _DROPOUT.items() if n_rows < most), 0.1)
 
 
-def choose_optimizer(*, is_table: bool) -> tuple[dict[str, Any], str]:
-    """The optimizer, and why; weight decay was measured on tables only."""
+def choose_optimizer(*, is_table: bool) -> dict[str, Any]:
+    """The optimizer; weight decay was measured on tables only."""
     if not is_table:
-        return {"Adam": {"learning_rate": 0.001}}, "a good first choice"
-    arguments = {"learning_rate": 0.001, "weight_decay": 0.05}
-    return {"AdamW": arguments}, "Adam that also shrinks weights, against overfitting"
+        return {"Adam": {"learning_rate": 0.001}}
+    return {"AdamW": {"learning_rate": 0.001, "weight_decay": 0.05}}
 
 
 def choose_batch_size(n_rows: int) -> int:
@@ -56,7 +76,7 @@ def choose_batch_size(n_rows: int) -> int:
 def choose_epochs(n_rows: int, *, is_image: bool) -> int:
     """The most epochs: early stopping ends most fits before."""
     choices = _IMAGE_EPOCHS if is_image else _EPOCHS
-    return next((epochs for most, epochs in choices if n_rows < most), 20)
+    return next((epochs for most, epochs in choices.items() if n_rows < most), 20)
 
 
 def make_dense(widths: Sequence[int], dropout: float = 0) -> Layers:
@@ -114,19 +134,17 @@ def find_image_shape(source: Source) -> tuple[int, int, int] | None:
     return None
 
 
-def find_rescaling(inputs: np.ndarray[Any, Any]) -> tuple[Any, str]:
-    """The layer that brings numbers near 1, if one is needed, and why."""
+def find_rescaling(inputs: np.ndarray[Any, Any]) -> Any:
+    """The layer that brings numbers near 1; None if none is needed."""
     low, high = float(inputs.min()), float(inputs.max())
     if inputs.dtype == np.uint8 and high > 1:
-        highest = 255 if high > 127 else int(high)
-        why = f"0 to {highest} becomes 0 to 1"
-        return {"Rescaling": {"scale": Fraction(f"1/{highest}")}}, why
+        return {"Rescaling": {"scale": Fraction(f"1/{255 if high > 127 else int(high)}")}}
     if low >= -1 and high <= 1:
-        return None, ""
+        return None
     if (inputs.reshape(-1, inputs.shape[-1]).std(axis=0, dtype=np.float64) == 0).any():
         # Divided by a deviation of 0, a first other value would be enormous.
-        return {"Normalization": {"axis": None}}, "by the training rows' mean and variance"
-    return "Normalization", "each by the training rows' mean and variance"
+        return {"Normalization": {"axis": None}}
+    return "Normalization"
 
 
 def _round_up(number: float) -> int:

@@ -26,7 +26,7 @@ from kerasrecipes.model.randomness import seeding
 from kerasrecipes.model.serving import make_predictor, make_serving_model
 from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe import Recipe
-from kerasrecipes.recipe.directions import find_directions
+from kerasrecipes.recipe.rules import find_directions
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.dataset import Weights, sample_rows, take_rows
 from kerasrecipes.rows.disk import are_on_disk

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +16,9 @@ from kerasrecipes.recipe.keras_names import (
     find_definition,
     list_aliases,
     list_names,
-    list_registered,
 )
 from kerasrecipes.recipe.names import make_printable
-from kerasrecipes.recipe.suggest import find_meant, fold, suggest
+from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import DECIMAL_COMMA, Document, write_value
 
 PLACES = {
@@ -43,10 +41,10 @@ _NOUNS = {
     "initializers": ("initializer", "{RandomNormal: {stddev: 0.01}}"),
     "regularizers": ("regularizer", "{L2: {l2: 0.01}}"),
     "constraints": ("constraint", "{MaxNorm: {max_value: 2}}"),
-    "activations": ("activation", "relu"),
-    "features": ("feature", "string_categorical or {string_hashed: {num_bins: 32}}"),
+    "activations": ("activation", "{LeakyReLU: {negative_slope: 0.1}}"),
+    "features": ("feature", "{string_hashed: {num_bins: 32}}"),
 }
-"""The name of a component of a category in messages, and an example."""
+"""The name of a component of a category in messages, and an example with arguments."""
 
 _ARGUMENT_CATEGORIES = {
     "initializer": "initializers",
@@ -60,36 +58,23 @@ _ARGUMENT_CATEGORIES = {
     "layers": "layers",
     "optimizer": "optimizers",
 }
-_CODE = "it contains Python code, which a recipe never runs. Remove it."
-_FOREIGN = "it loads foreign code. Remove it."
-_JOINS = "it joins several inputs, and a recipe's layers have one. Remove it."
-_MERGES = ("add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract")
-"""Functions; Keras itself refuses the classes ``Add``, ..., which saved models may contain."""
-_INPUT = "the input shape comes from the data. Remove this layer."
+_CODE = "it contains Python code, which a recipe never runs"
+_ROWS = "it combines rows of a batch, and each has a target of its own"
 REFUSED = {
-    "Lambda": _CODE,
-    "LambdaCallback": _CODE,
-    "LearningRateScheduler": "it contains Python code. Give the optimizer a schedule instead: "
-    "learning_rate: {ExponentialDecay: {...}}.",
-    "RemoteMonitor": "it sends training data to another machine. Remove it.",
-    **dict.fromkeys(("TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), _FOREIGN),
-    **dict.fromkeys(("InputLayer", "Input"), _INPUT),
-    "MultiOptimizer": "it needs a function or an object of Python. Name one optimizer.",
-    "StringLookup": "columns of text are encoded before it. Remove it, or write features: "
-    "{NAME: string_categorical} under dataset.",
-    **dict.fromkeys(("MixUp", "CutMix"), "it mixes images, and not their labels. Remove it."),
-    **dict.fromkeys(_MERGES, _JOINS),
+    **dict.fromkeys(("Lambda", "LambdaCallback", "MultiOptimizer"), _CODE),
+    "LearningRateScheduler": f"{_CODE}: give the optimizer a schedule as its learning_rate",
+    "BackupAndRestore": "every run has a folder of its own; train --resume continues a run",
+    "RemoteMonitor": "it sends training data to another machine",
     **dict.fromkeys(
-        ("CTC", "ctc"),
-        "it needs sequences of their own lengths as the target. "
-        "Write sparse_categorical_crossentropy, for a class of each step.",
+        ("TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), "it loads foreign code"
     ),
-    **dict.fromkeys(
-        ("Circle", "circle"),
-        "it compares the rows of a batch, and gives no answer "
-        "for one. Write sparse_categorical_crossentropy.",
-    ),
+    **dict.fromkeys(("InputLayer", "Input"), "the input shape comes from the data"),
+    "StringLookup": "columns of text are encoded before it, by features: {NAME: "
+    "string_categorical} under dataset",
+    **dict.fromkeys(("MixUp", "CutMix", "Circle", "circle"), _ROWS),
+    **dict.fromkeys(("CTC", "ctc"), "it needs sequences of their own lengths as the target"),
 }
+"""Names of Keras that a recipe cannot use, and why."""
 _FROM_DATA = ("input_shape", "input_dim", "batch_input_shape")
 
 
@@ -145,7 +130,7 @@ def split_component(value: Any) -> tuple[str, dict[str, Any]] | None:
         return value, {}
     if isinstance(value, dict) and len(value) == 1:
         ((name, arguments),) = value.items()
-        if isinstance(name, str) and isinstance(arguments, dict | None):
+        if isinstance(arguments, dict | None):
             return name, arguments or {}
     return None
 
@@ -153,23 +138,17 @@ def split_component(value: Any) -> tuple[str, dict[str, Any]] | None:
 def read_components(document: Document) -> tuple[Components, dict[str, Any], list[Problem]]:
     """Read every component of a recipe, and check its name and arguments.
 
-    Args:
-        document: A recipe, which is a mapping.
-
     Returns:
-        The components by themselves, the recipe's values with components in place of the written
-        values, and all problems.
+        The components, the recipe's values with components in them, and all problems.
     """
-    reader, found = ComponentReader(document), Components()
-    tree = dict(document.value)
+    reader, tree = ComponentReader(document), document.value
+    found: dict[str, Any] = {}
     for place, category in PLACES.items():
         if place in LISTS and isinstance(tree.get(place), list):
-            tree[place] = reader.read_list(category, tree[place], (place,))
+            found[place] = reader.read_list(category, tree[place], (place,))
         elif place not in LISTS and place in tree:
-            tree[place] = reader.read(category, tree[place], (place,))
-        else:
-            continue
-        setattr(found, place, tree[place])
+            found[place] = reader.read(category, tree[place], (place,))
+    tree = tree | found
     dataset = tree.get("dataset")
     if isinstance(dataset, dict) and isinstance(dataset.get("features"), dict):
         features = {
@@ -177,15 +156,11 @@ def read_components(document: Document) -> tuple[Components, dict[str, Any], lis
             for column, value in dataset["features"].items()
         }
         tree["dataset"] = {**dataset, "features": features}
-    return found, tree, reader.problems
+    return Components(**found), tree, reader.problems
 
 
 class ComponentReader:
-    """Reads components, and collects their problems.
-
-    Attributes:
-        problems: In the order in which they were found.
-    """
+    """Reads components, and collects their problems."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -201,13 +176,16 @@ class ComponentReader:
         if n_before > MAX_PROBLEMS:  # each takes time to describe
             return Component(category, "", is_valid=False)
         if component is None:
-            self._report(path, _describe_malformed(category, value))
+            noun, example = _NOUNS[category]
+            rule = f"Each {noun} is a name, or one name with arguments: {example}"
+            self._report(path, f"{rule} (received: {write_value(value)}).")
             return Component(category, "", is_valid=False)
         name, arguments = component
         is_mapping = isinstance(value, dict)
         path = (*path, name) if is_mapping else path
         if name in REFUSED:
-            self._report(path, f"{name} is not supported: {REFUSED[name]}", key=is_mapping)
+            message = f"{name} is not supported: {REFUSED[name]}. Remove it."
+            self._report(path, message, key=is_mapping)
         elif (definition := _define(category, name)) is None:
             self._report(path, _describe_unknown(category, name), key=is_mapping)
         elif definition.is_class:
@@ -217,7 +195,9 @@ class ComponentReader:
                 for argument in arguments
             }
         elif arguments:
-            remedy = _suggest_class(category, name)
+            known = [each for each in list_names(category) if each[0].isupper()]
+            meant = find_meant(list_aliases(category).get(name, name), known)
+            remedy = f"Write {meant} instead." if meant else "Write its name alone."
             self._report(path, f"{name} takes no arguments in a recipe. {remedy}", key=True)
         return Component(category, name, arguments, len(self.problems) == n_before)
 
@@ -226,65 +206,47 @@ class ComponentReader:
     ) -> None:
         """Check that a class takes these arguments, and that none is missing."""
         name, known = definition.name, definition.arguments
-        unknown = {
-            argument: value for argument, value in arguments.items() if argument not in known
-        }
-        for argument, value in unknown.items():
-            remedy = suggest(str(argument), known) or ("Remove it." if known else "It takes none.")
+        unknown = [argument for argument in arguments if argument not in known]
+        for argument in unknown:
+            remedy = suggest(argument, known) or "Remove it."
             if argument in _FROM_DATA:
                 remedy = "The input shape comes from the data: remove it."
-            received = f"{argument}={write_value(value)}"
+            received = f"{argument}={write_value(arguments[argument])}"
             message = f"{name} has no argument '{argument}' (received: {received}). {remedy}"
-            self._report((*path, str(argument)), message, key=True)
-        given = arguments.keys() | {find_meant(str(argument), known) for argument in unknown}
-        missing = [
-            argument
-            for argument, default in known.items()
-            if default is Required and argument not in given
-        ]
-        if missing:
-            arguments_ = "the argument" if len(missing) == 1 else "the arguments"
-            quoted = ", ".join(f"'{argument}'" for argument in missing)
+            self._report((*path, argument), message, key=True)
+        given = arguments.keys() | {find_meant(argument, known) for argument in unknown}
+        required = [argument for argument in known if known[argument] is Required]
+        if missing := [argument for argument in required if argument not in given]:
             example = ", ".join(f"{argument}: ..." for argument in missing)
-            message = f"{name} needs {arguments_} {quoted}. Write {name}: {{{example}}}"
+            message = f"{name} needs {', '.join(missing)}. Write {name}: {{{example}}}"
             self._report(path, message, key=is_mapping)
 
     def _read_argument(
         self, definition: Definition, arguments: dict[str, Any], argument: str, path: KeyPath
     ) -> Any:
         """Read an argument's value, which may be a component, and check it."""
-        value, path = arguments[argument], (*path, str(argument))
+        value, path = arguments[argument], (*path, argument)
         if argument not in definition.arguments:
             return value
         default, category = definition.arguments[argument], find_category(argument)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if definition.category == "features" or definition.name == "TextVectorization":
             rule = find_rule(arguments, argument)
         elif value is None and (default is None or category == "initializers"):
             return None
-        elif argument == "name" and isinstance(value, str) and value != make_printable(value):
-            rule = "must not contain line breaks or control characters"
-        elif isinstance(value, str) and DECIMAL_COMMA.match(value) and argument != "name":
-            rule = "must be a number"
         elif argument in ("cell", "cells", "layers") and isinstance(value, list):
             return self.read_list("layers", value, path)
-        elif argument == "learning_rate" and is_number:
-            rule = "" if value >= 0 else "must be 0 or more"
-        elif argument == "learning_rate" and split_component(value) is None:
-            rule = "must be a number or a schedule"
-        elif category:
+        elif category and not (argument == "learning_rate" and _is_number(value)):
             return self.read(_find_actual_category(category, value), value, path)
         else:
             rule = _find_rule(argument, value, default)
+        what = f"{definition.name}'s argument '{argument}'"
         if rule:
-            message = f"{definition.name}'s argument '{argument}' {rule}"
-            message += f" (received: {write_value(value)}).{suggest_value(value, rule)}"
+            message = f"{what} {rule} (received: {write_value(value)}).{suggest_value(value)}"
             self._report(path, message)
         elif isinstance(value, str) and argument != "monitor":  # a metric's name, see rules.py
             choices = find_choices(definition, argument)
             meant = find_meant(value, choices) if value not in choices else None
             if meant and meant.lower() != value.lower():
-                what = f"{definition.name}'s argument '{argument}'"
                 self._report(path, f"{what} has no choice '{value}'. Did you mean '{meant}'?")
         return value
 
@@ -302,44 +264,14 @@ def _find_actual_category(category: str, value: Any) -> str:
     return "layers" if is_activation and is_layer else category
 
 
-def suggest_value(value: Any, rule: str) -> str:
-    """End a message about a text in place of another value: " Write 0.2." for "20%"."""
+def suggest_value(value: Any) -> str:
+    """End a message about a text in place of another value; empty if the text is unusual."""
     text = value if isinstance(value, str) else ""
     if text.lower() == "none":
         return " For none, write null."
-    if "number" not in rule:
-        return ""
     if DECIMAL_COMMA.match(text):
         return f" A number has a decimal point: write {text.replace(',', '.')}."
-    if re.fullmatch(r"-?\d+(\.\d+)?[%,]?", text):
-        number = float(text.rstrip("%,")) / (100 if text.endswith("%") else 1)
-        return f" Write {number:.12g}{' without quotes' if f'{number:.12g}' == text else ''}."
     return ""
-
-
-def normalise(value: Any) -> Any:
-    """Write out the defaults of a component, or of several, with names in lower case.
-
-    Two functions or classes of Keras whose names differ in case and underscores only are the same.
-    """
-    if isinstance(value, list):
-        return [normalise(each) for each in value]
-    if not isinstance(value, Component):
-        return value
-    name = find_canonical_name(value.category, value.name) or value.name
-    definition = _define(value.category, name)
-    arguments = definition.arguments if definition and definition.is_class else {}
-    arguments = arguments | value.arguments
-    for key, each in arguments.items():
-        category = find_category(key) if isinstance(each, str) else None
-        arguments[key] = normalise(Component(category, each) if category else each)
-    return Component(value.category, fold(name), arguments)
-
-
-def find_class(category: str, function: str) -> str | None:
-    """The class that corresponds to a function such as ``mse``, and takes arguments."""
-    known = (name for name in list_names(category) if find_definition(category, name).is_class)
-    return find_meant(list_aliases(category).get(function, function), known)
 
 
 def _define(category: str, name: str) -> Definition | None:
@@ -351,21 +283,30 @@ def _define(category: str, name: str) -> Definition | None:
     return None if canonical is None else find_definition(category, canonical)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _find_rule(argument: str, value: Any, default: Any) -> str:
     """The rule that an argument's plain value breaks, as far as its default shows, or ""."""
+    if argument == "name" and isinstance(value, str) and value != make_printable(value):
+        return "must not contain line breaks or control characters"
     if isinstance(default, bool) and not isinstance(value, bool):
         return "must be true or false"
-    is_text = isinstance(value, str | bool)
-    if isinstance(default, int | float) and not isinstance(default, bool) and is_text:
+    if _is_number(default) and isinstance(value, str | bool):
+        return "must be a number"
+    if isinstance(value, str) and DECIMAL_COMMA.match(value):
         return "must be a number"
     if argument in ("units", "filters") and not (type(value) is int and value > 0):
         return "must be a positive whole number"
+    if argument == "learning_rate" and value < 0:
+        return "must be 0 or more"
     return ""
 
 
 def _describe_unknown(category: str, name: str) -> str:
     """Describe a name that a category does not have."""
-    noun = _NOUNS[category][0]
+    noun, _ = _NOUNS[category]
     if category == "features":
         return f"There is no feature '{name}'. {suggest(name, FEATURES)}"
     if ">" in name:
@@ -373,59 +314,8 @@ def _describe_unknown(category: str, name: str) -> str:
             f"No {noun} is registered as '{name}' in this process. In Python, register it with "
             "keras.saving.register_keras_serializable(package=...) before kr.train."
         )
-    own = next((own for own in list_registered(category) if own.endswith(f">{name}")), None)
-    if own:
-        return f"Keras has no {noun} '{name}'. Did you mean '{own}'? You registered it."
     choices = [*list_names(category).keys() - REFUSED, *list_aliases(category)]
-    remedy = suggest(name, [*choices, *(COMPILE_METRICS if category == "metrics" else ())])
-    if name.lower() == "none" or DECIMAL_COMMA.match(name):
-        remedy = suggest_value(name, "number").strip()
-    elif "(" in name or "," in name:
-        example = _NOUNS[category if category != "activations" else "layers"][1]
-        remedy = f"Arguments go in braces: {example}."
-    elif " " in name:
-        remedy = "A name has no spaces: is a comma missing?"
-    elif not remedy:
-        remedy = f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
+    choices += COMPILE_METRICS if category == "metrics" else ()
+    remedy = suggest_value(name).strip() or suggest(name, choices)
+    remedy = remedy or f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
     return f"Keras has no {noun} '{name}'. {remedy}"
-
-
-def _describe_malformed(category: str, value: Any) -> str:
-    """Describe a value that is not a component, and how to write one."""
-    noun, example = _NOUNS[category]
-    received = f"(received: {write_value(value)})"
-    names = list(value) if isinstance(value, dict) else []
-    first = names[0] if names else ""
-    definition = _define(category, first) if isinstance(first, str) else None
-    if category == "features":
-        return f"A feature is a word, such as {example} {received}."
-    if len(names) > 1 and definition and not isinstance(value[first], dict):
-        arguments = write_value({name: value[name] for name in names[1:]})
-        return (
-            f"{first}'s arguments must be indented further than its name. Indent them by two more "
-            f"spaces, or write {first}: {arguments}"
-        )
-    if len(names) > 1:
-        start = "Start each with its own '- '. " if category in LISTS else ""
-        return (
-            f"Each {noun} is one name with its arguments (received {len(names)} names: "
-            f"{', '.join(str(name) if name else write_value(name) for name in names)}). "
-            f"{start}Write {example}"
-        )
-    if definition:
-        argument = next(iter(definition.arguments), "name")
-        return (
-            f"{first}'s arguments must have names (received: {write_value(value[names[0]])}). "
-            f"Write {first}: {{{argument}: ...}}"
-        )
-    if category == "activations":
-        return f"An activation is a name, such as {example} {received}."
-    return f"Give this {noun} as a name, or as a name with arguments: {example} {received}."
-
-
-def _suggest_class(category: str, function: str) -> str:
-    """The class of the same name, for a function that was given arguments."""
-    if function in COMPILE_METRICS:
-        return "Write SparseCategoricalAccuracy, CategoricalAccuracy or BinaryAccuracy instead."
-    meant = find_class(category, function)
-    return f"Write {meant} instead." if meant else "Write its name alone."

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from kerasrecipes.recipe.yaml_file import write_value
-
 _NUMBER_STYLE = {"unit": None, "decimal": None, "thousands": None}
 
 FEATURES: dict[str, dict[str, Any]] = {
@@ -41,13 +39,9 @@ _OUTPUT_MODES = ("tf_idf", "count", "multi_hot", "int")
 
 
 def find_rule(arguments: dict[str, Any], argument: str) -> str:
-    """The rule that the value of a feature's argument breaks, or "".
-
-    Args:
-        arguments: All arguments of the feature, as the recipe gives them.
-        argument: The one to check.
-    """
+    """The rule that the value of one of a feature's arguments breaks, or ""."""
     value = arguments[argument]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     match argument:
         case "format" | "unit" if not isinstance(value, str):
             return f"must be text such as '{_TEXTS[argument]}'"
@@ -60,11 +54,10 @@ def find_rule(arguments: dict[str, Any], argument: str) -> str:
         case "thousands" if not (isinstance(value, str) and len(value) == 1):
             return "must be one character, such as ','"
         case "thousands" if value == arguments.get("decimal", "."):
-            other = "," if value == "." else "."
-            return f"must differ from decimal; write decimal: {write_value(other)}"
+            return "must differ from decimal"
         case "num_bins" | "max_tokens" if not (type(value) is int and value >= 2):
             return "must be a whole number of 2 or more"
-        case "scale" | "offset" if not _is_number(value):
+        case "scale" | "offset" if not (is_number and math.isfinite(value)):
             return "must be a finite number"
         case "scale" if not value:
             return "must not be 0, since every value would become the same"
@@ -74,7 +67,3 @@ def find_rule(arguments: dict[str, Any], argument: str) -> str:
 def _is_date_format(value: str) -> bool:
     found = [part[:1] for part in value.split("%")[1:]]
     return bool(found) and len(found) == len({*found}) and {*found} <= {*DATE_DIRECTIVES}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

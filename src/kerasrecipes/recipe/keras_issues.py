@@ -22,12 +22,10 @@ reloaded model has instead."""
 def find_refused(recipe: Components) -> Iterator[tuple[KeyPath, str]]:
     """Settings that Keras cannot compute, or computes wrongly."""
     for i, metric in enumerate(recipe.metrics):
-        n_regressors = metric.arguments.get("num_regressors")
-        if metric.name == "R2Score" and metric.is_valid and n_regressors:
+        if metric.name == "R2Score" and metric.arguments.get("num_regressors"):
             message = (
                 "Keras 3.15 cannot compute the adjusted R² while it trains, and counts rows "
-                "wrongly with several targets (keras #23334; received: num_regressors="
-                f"{n_regressors}). Remove num_regressors."
+                "wrongly with several targets (keras #23334). Remove num_regressors."
             )
             yield ("metrics", i, "R2Score", "num_regressors"), message
     for i, layer in enumerate(recipe.layers):
@@ -35,8 +33,8 @@ def find_refused(recipe: Components) -> Iterator[tuple[KeyPath, str]]:
         is_one = size == 1 or (isinstance(size, list) and 1 in size)
         if layer.name.startswith("AdaptiveMaxPooling") and is_one:
             message = (
-                "With an output_size of 1, Keras 3.15 pools over more steps than there are, at "
-                f"which TensorFlow ends the process. Write Global{layer.name[8:]} instead."
+                "With an output_size of 1, TensorFlow 2.21 ends the process. Write "
+                f"Global{layer.name[8:]} instead."
             )
             yield ("layers", i, layer.name, "output_size"), message
 
@@ -44,25 +42,22 @@ def find_refused(recipe: Components) -> Iterator[tuple[KeyPath, str]]:
 def find_doubtful(recipe: Components) -> Iterator[tuple[KeyPath, str]]:
     """Settings that Keras computes differently from its documentation."""
     loss, arguments = recipe.loss, recipe.loss.arguments
-    alpha, beta = arguments.get("alpha", 0.5), arguments.get("beta", 0.5)
-    if loss.name == "Tversky" and alpha != beta:
+    if loss.name == "Tversky" and arguments.get("alpha", 0.5) != arguments.get("beta", 0.5):
         message = (
             "In Keras 3.15, alpha weighs false negatives and beta false positives, the reverse of "
-            f"its documentation (keras #23333; received: alpha={alpha}, beta={beta}). Exchange the "
-            "two values if you chose them by the documentation."
+            "its documentation (keras #23333). Exchange the two if you chose them by it."
         )
         yield ("loss", "Tversky"), message
-    saves_models = [
-        i
-        for i, callback in enumerate(recipe.callbacks)
-        if callback.name == "ModelCheckpoint" and not callback.arguments.get("save_weights_only")
+    changed = [
+        argument
+        for argument, default in LOST_ARGUMENTS.get(loss.name, {}).items()
+        if arguments.get(argument, default) != default
     ]
-    for argument, default in LOST_ARGUMENTS.get(loss.name, {}).items() if saves_models else ():
-        value = arguments.get(argument, default)
-        if value != default:
+    for i, callback in enumerate(recipe.callbacks if changed else ()):
+        if callback.name == "ModelCheckpoint" and not callback.arguments.get("save_weights_only"):
             message = (
-                f"A model that ModelCheckpoint saves reloads with {loss.name}'s default {argument}="
-                f"{default} instead of {value} (keras #23286). Before evaluating or training it "
-                "further, compile it with this loss again. The run's own model is not affected."
+                f"A model that ModelCheckpoint saves reloads with {loss.name}'s default "
+                f"{changed[0]} (keras #23286). Before evaluating or training it further, compile "
+                "it with this loss again. The run's own model is not affected."
             )
-            yield ("callbacks", saves_models[0], "ModelCheckpoint"), message
+            yield ("callbacks", i, "ModelCheckpoint"), message

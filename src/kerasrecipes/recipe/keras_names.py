@@ -73,15 +73,9 @@ class Definition:
 
 @cache
 def keras_folder() -> Path:
-    """The installed Keras's folder, found without importing it.
-
-    Raises:
-        KerasRecipesError: Keras is not installed.
-    """
+    """The installed Keras's folder, found without importing it."""
     spec = importlib.util.find_spec("keras")
-    if spec is None or not spec.submodule_search_locations:
-        raise KerasRecipesError("Keras is not installed. Install it with: pip install tensorflow")
-    return Path(spec.submodule_search_locations[0])
+    return Path(spec.origin).parent if spec and spec.origin else Path()
 
 
 @cache
@@ -138,13 +132,6 @@ def find_canonical_name(category: str, name: str) -> str | None:
     return None
 
 
-def list_registered(category: str) -> list[str]:
-    """What the caller registered for a category, as "Package>Name"; see ``find_registered``."""
-    keras = sys.modules.get("keras")
-    names = keras.saving.get_custom_objects() if keras else ()
-    return [name for name in names if find_registered(category, name) is not None]
-
-
 def find_registered(category: str, name: str) -> Any:
     """The object that the caller registered with Keras as "Package>Name", or None.
 
@@ -157,6 +144,15 @@ def find_registered(category: str, name: str) -> Any:
         base = operator.attrgetter(f"{category}.{_BASES[category]}") if category in _BASES else None
         return found if base and issubclass(found, base(keras)) else None
     return found if category in ("losses", "metrics", "activations") else None
+
+
+def list_classes(category: str, name: str) -> list[str]:
+    """The class of Keras behind a name, or those that a registered class descends from."""
+    registered = find_registered(category, name)
+    if registered is None:
+        return [list_aliases(category).get(name, name)]
+    bases = getattr(registered, "__mro__", ())
+    return [base.__name__ for base in bases if base.__module__.startswith("keras.")]
 
 
 def find_definition(category: str, name: str) -> Definition:
@@ -190,17 +186,14 @@ def _read_definition(category: str, name: str) -> Definition:
 
 
 def _inspect_arguments(cls: type) -> dict[str, Any]:
-    """Arguments of a registered class, and of its bases as far as ``**kwargs`` passes on."""
+    """Arguments of a registered class, and those of its bases that it may pass on."""
     arguments: dict[str, Any] = {}
-    for base in cls.__mro__[:-1]:
-        if "__init__" not in vars(base):
-            continue
-        parameters = [*inspect.signature(base.__init__).parameters.values()][1:]  # type: ignore[misc]
-        for parameter in parameters:
-            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                arguments.setdefault(parameter.name, parameter.default)
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            break
+    for base in cls.__mro__:
+        for name, parameter in inspect.signature(base.__init__).parameters.items():  # type: ignore[misc]
+            is_variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            is_passed_on = base is cls or parameter.default is not Required
+            if name != "self" and is_passed_on and not is_variable:
+                arguments.setdefault(name, parameter.default)
     return arguments
 
 
@@ -224,33 +217,22 @@ def find_choices(definition: Definition, argument: str) -> tuple[str, ...]:
 def _collect_arguments(module: str, node: ast.ClassDef) -> dict[str, Any]:
     """Arguments of ``__init__``, and of the base classes' as far as ``**kwargs`` passes on.
 
+    Arguments that a base class requires are given by the class itself, as Conv2D gives rank=2.
     Bases outside Keras, and those chosen by backend, add no arguments of their own.
     """
-    arguments: dict[str, Any] = {}
-    passes_on, n_given, given = True, 0, set[str]()
+    own: dict[str, Any] | None = None
+    passes_on = True
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-            arguments, passes_on = _read_arguments(statement)
-            n_given, given = _read_super_call(statement)
-    if passes_on:
-        for base in node.bases:
-            found = _find_base(module, base)
-            inherited = _collect_arguments(*found) if found else {}
-            left = [name for name in list(inherited)[n_given:] if name not in given]
-            arguments |= {name: inherited[name] for name in left if name not in arguments}
+            own, passes_on = _read_arguments(statement)
+    arguments = own or {}
+    for base in node.bases if passes_on else ():
+        found = _find_base(module, base)
+        inherited = _collect_arguments(*found) if found else {}
+        for name, default in inherited.items():
+            if own is None or default is not Required:
+                arguments.setdefault(name, default)
     return arguments
-
-
-def _read_super_call(init: ast.FunctionDef) -> tuple[int, set[str]]:
-    """Arguments of ``super().__init__(...)``: the number by position, and names by keyword.
-
-    Conv2D gives its base class ``rank=2``, and LSTM its own cell, so neither takes them.
-    """
-    for node in ast.walk(init):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "super().__init__":
-            by_position = [given for given in node.args if not isinstance(given, ast.Starred)]
-            return len(by_position), {given.arg for given in node.keywords if given.arg}
-    return 0, set()
 
 
 def _read_arguments(node: ast.FunctionDef) -> tuple[dict[str, Any], bool]:
@@ -305,10 +287,7 @@ def _find_symbol(module: str, symbol: str) -> tuple[str, ast.ClassDef | ast.Func
 def _imports(module: str) -> dict[str, tuple[str, str]]:
     """Names that a module imports, the first import of each counting."""
     found: dict[str, tuple[str, str]] = {}
-    statements = list(_parse(module).body)
-    for node in statements:
-        if isinstance(node, ast.If | ast.Try):
-            statements += [*node.body, *node.orelse]
+    for node in ast.walk(_parse(module)):
         if isinstance(node, ast.ImportFrom) and node.module:
             for name in node.names:
                 found.setdefault(name.asname or name.name, (node.module, name.name))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasrecipes.errors import InputError, KeyPath, Location, Problem, RecipeError, format_path
 from kerasrecipes.recipe.components import find_place_category, split_component
-from kerasrecipes.recipe.dataset_rules import SOURCES
-from kerasrecipes.recipe.keras_names import find_canonical_name, list_bases
+from kerasrecipes.recipe.keras_names import list_bases
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.ranges import parse_path
 from kerasrecipes.recipe.recipe import Recipe
@@ -45,39 +43,31 @@ def load_recipe(
         keys: Top-level keys of a recipe, such as ``epochs=10``; they replace those of the source.
 
     Raises:
-        RecipeError: With every problem of the file and of the changes, in order.
+        RecipeError: With every problem of the file and of the changes.
         InputError: The source or a change is of another type.
     """
-    if not isinstance(source, str | os.PathLike | Mapping | Recipe):
-        raise InputError(
-            "A recipe is a file, a mapping or a Recipe (received: "
-            f"{type(source).__name__}). Rows are given by name: data=..."
-        )
-    for override in overrides:
-        if not isinstance(override, str):
+    given: list[tuple[Any, Any]] = [(source, str | os.PathLike | Mapping | Recipe)]
+    for value, kinds in given + [(change, str) for change in overrides]:
+        if not isinstance(value, kinds):
             raise InputError(
-                f"A change is a text such as 'epochs=10' (received: {type(override).__name__}). "
-                "Rows are given by name: data=..."
+                "A recipe is a file, a mapping or a Recipe, and a change of it a text such as "
+                f"'epochs=10' (received: {type(value).__name__}). Rows are given by name: data=..."
             )
     document, name = _read_source(source)
-    problems: list[Problem] = []
-    for change in [*overrides, *keys.items()] if isinstance(document.value, dict) else ():
-        try:
-            if isinstance(change, str):
-                _apply_override(document, change)
-            else:
-                key, value = change
-                given = read_python(value, (key,), Location(f"argument {key}"))
-                _set_value(document, (key,), given)
-        except RecipeError as error:
-            problems += error.problems
     if isinstance(document.value, dict):
+        for change in [*overrides, *keys.items()]:
+            try:
+                if isinstance(change, str):
+                    _apply_override(document, change)
+                else:
+                    key, value = change
+                    values = read_python(value, (key,), Location(f"argument {key}"))
+                    _set_value(document, (key,), values)
+            except RecipeError as error:
+                document.problems += error.problems
         document.value.setdefault("name", name)
-    _resolve_paths(document)
-    document.problems += problems
-    changes = [*(f"override {text}" for text in overrides), *(f"argument {key}" for key in keys)]
-    context = {"needs_source": needs_source, "changes": changes}
-    return Recipe.model_validate(document, context=context)
+        _resolve_paths(document)
+    return Recipe.model_validate(document, context={"needs_source": needs_source})
 
 
 class Draft:
@@ -87,21 +77,12 @@ class Draft:
         self._document = copy.deepcopy(recipe._document)
 
     def set(self, path: KeyPath, value: Any, place: KeyPath) -> None:
-        """Set the value at a path, as if it were written at another place of the recipe.
-
-        Raises:
-            RecipeError: The path leads nowhere, as into a component of another name.
-        """
-        change = self._document.cut(place)
-        change.value = copy.deepcopy(value)
-        _set_value(self._document, path, change, "...")
+        """Set the value at a path, as if it were written at another place; see ``_set_value``."""
+        change = Document(copy.deepcopy(value), values={(): self._document.locate(place)})
+        _set_value(self._document, path, change)
 
     def finish(self, name: str) -> Recipe:
-        """Name and check the recipe.
-
-        Raises:
-            RecipeError: With every problem.
-        """
+        """Name and check the recipe; RecipeError has every problem."""
         self._document.value["name"] = name
         _resolve_paths(self._document)
         return Recipe.model_validate(self._document)
@@ -130,18 +111,18 @@ def _read_source(
 def _find_file(file: Path) -> Path:
     """The file itself, or the recipe that the package ships under this name."""
     shipped = {} if os.path.exists(file) else list_shipped()
-    if str(file) in shipped:
-        return shipped[str(file)]
-    meant = find_meant(file.stem, shipped) if not file.suffix else file.stem
-    if meant in shipped:
+    meant = file.stem if file.suffix else find_meant(file.stem, shipped)
+    if meant not in shipped:
+        return file
+    if meant != str(file):
         message = f"There is no such file. The package ships a recipe '{meant}'. Write: {meant}"
         raise RecipeError([Problem((), message, Location(str(file)))])
-    return file
+    return shipped[meant]
 
 
 def _resolve_paths(document: Document) -> None:
     """Make paths absolute: a file's are relative to it, all others to the shell."""
-    tree = document.value if isinstance(document.value, dict) else {}
+    tree = document.value
     owners: dict[KeyPath, Any] = {("dataset", "path"): tree.get("dataset")}
     layers = tree.get("layers")
     for i, layer in enumerate(layers if isinstance(layers, list) else ()):
@@ -174,14 +155,11 @@ def _add_bases(document: Document, folder: Path, chain: tuple[Path, ...]) -> Doc
     def refuse(message: str) -> RecipeError:
         return RecipeError([Problem(path, message.rstrip(), place)])
 
-    if not isinstance(base_name, str) or not base_name:
-        received = f"(received: {write_value(base_name)})"
-        raise refuse(f"extends must be the file name of another recipe {received}.")
-    file = folder / base_name
+    file = folder / str(base_name)
     if not os.path.isfile(file):
-        files = filter(os.path.isfile, folder.glob("*.yaml"))
-        nearby = [path.name for path in files if path.resolve() not in chain]
-        raise refuse(f"There is no recipe {file}. {suggest(base_name, nearby)}")
+        nearby = {path.name for path in folder.glob("*.yaml")} - {path.name for path in chain}
+        remedy = suggest(str(base_name), nearby)
+        raise refuse(f"There is no recipe {write_value(base_name)}. {remedy}")
     if file.resolve() in chain:
         names = " → ".join(path.name for path in (*chain, file))
         raise refuse(f"Recipes may not extend each other in a circle: {names}.")
@@ -193,18 +171,9 @@ def _add_bases(document: Document, folder: Path, chain: tuple[Path, ...]) -> Doc
     # A recipe does not inherit the name and description of its base.
     for key in ("name", "description"):
         base.value.pop(key, None)
-    _leave_one_source(base, tree.get("dataset"))
     _merge(base, document, ())
     base.problems += document.problems
     return base
-
-
-def _leave_one_source(document: Document, change: Any) -> None:
-    """Remove the other sources of the rows where a change of ``dataset`` names one."""
-    dataset = document.value.get("dataset")
-    if isinstance(dataset, dict) and isinstance(change, dict) and change.keys() & set(SOURCES):
-        for key in set(SOURCES) - change.keys():
-            dataset.pop(key, None)
 
 
 def _merge(base: Document, child: Document, path: KeyPath) -> None:
@@ -233,21 +202,12 @@ def _apply_override(document: Document, override: str) -> None:
         parsed = parse_yaml(text, place.file)
     except RecipeError as error:
         raise RecipeError([Problem(p.path, p.message, place) for p in error.problems]) from None
-    is_text = path[-1] in ("name", "description", "path") or parsed.value != text
-    if not is_text and (others := re.search(r"\s(?=\w[\w.]*=)", text)):
-        first, second = f"{key}={text[: others.start()]}", text[others.end() :]
-        message = f"Each change is an argument of its own. Write '{first}' '{second}'"
-        raise RecipeError([Problem((), message, place)])
     keys, values = (dict.fromkeys(places, place) for places in (parsed.keys, parsed.values))
-    _set_value(document, path, Document(parsed.value, keys, {(): place, **values}), text)
+    _set_value(document, path, Document(parsed.value, keys, {(): place, **values}))
 
 
-def _set_value(document: Document, path: KeyPath, change: Document, text: str = "") -> None:
-    """Set the value at a path, and create missing mappings and list items.
-
-    Args:
-        change: The value, and its place.
-        text: The value as an override writes it, for remedies.
+def _set_value(document: Document, path: KeyPath, change: Document) -> None:
+    """Set the value at a path, and create missing mappings on the way.
 
     Raises:
         RecipeError: The path leads nowhere.
@@ -260,41 +220,30 @@ def _set_value(document: Document, path: KeyPath, change: Document, text: str = 
     if path == ("extends",):
         raise refuse(path, "A base is named in the recipe itself. Write extends there.")
     parent: Any = document.value
-    child: Any
     part: Any
     for i, part in enumerate(path):
         above, here, rest = path[:i], path[: i + 1], path[i + 1 :]
-        category = find_place_category(above) if above else None
         if isinstance(parent, list) and not (isinstance(part, int) and part < len(parent)):
-            what = f"{format_path(above)} is a list of {len(parent)}: name one by its number, 0 to "
-            message = f"{what}{len(parent) - 1} (received: {part})."
-            if not parent:
-                message = f"{format_path(above)} is empty. Write {_dot(above)}='[...]'"
-            raise refuse(here, message)
-        if category and isinstance(parent, dict) and len(parent) == 1 and part not in parent:
+            what = f"{format_path(above)} is a list of {len(parent)}"
+            raise refuse(here, f"{what}. Name an item by its number, from 0 (received: {part}).")
+        is_component = above and find_place_category(above) and len(parent) == 1
+        if is_component and part not in parent:
             (name,) = parent
-            remedy = f"Write {_dot((*above, name, *path[i:]))}={text}"
-            if find_canonical_name(category, str(part)):
-                remedy = f"To change that, write {_dot(above)}='{{{part}: {{...}}}}'"
-            raise refuse(here, f"{format_path(above)} is {name}. {remedy}")
+            what = f"{format_path(above)} is {name}. Its arguments follow {_dot((*above, name))}."
+            raise refuse(here, f"{what} To replace it, write {_dot(above)}=...")
         if not rest:
             break
-        child = parent[part] if isinstance(parent, list) else parent.get(part)
-        if isinstance(child, str) and find_place_category(here):
+        child: Any = parent[part] if isinstance(parent, list) else parent.get(part)
+        if child is None:
+            child = {}
+        elif isinstance(child, str) and find_place_category(here):
             is_same = str(rest[0]).lower() == child.lower()
             child = {rest[0] if is_same else child: {}}
-            parent[part] = child
-        elif child is None and isinstance(rest[0], int):
-            child = []
-        elif child is None:
-            child = {}
-            parent[part] = child
-        if not isinstance(child, dict | list):
+        elif not isinstance(child, dict | list):
             message = f"{format_path(here)} is {write_value(child)}, which has no keys."
             raise refuse(here, f"{message} Write {_dot(here)}=...")
+        parent[part] = child
         parent = child
-    if path[:-1] == ("dataset",):
-        _leave_one_source(document, {path[-1]: change.value})
     document.put(path, change)
     for i in range(1, len(path)):
         document.values.setdefault(path[:i], place)

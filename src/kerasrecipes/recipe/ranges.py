@@ -14,13 +14,11 @@ from kerasrecipes.errors import KeyPath
 from kerasrecipes.recipe.schema import Model, Name
 from kerasrecipes.recipe.yaml_file import write_value
 
-_FORMS = (
-    "must be a list of different values, {uniform: [low, high]}, {int: [low, high]}, "
-    "{log_uniform: [low, high]} or {log_int: [low, high]}"
-)
-_NUMBERS = (
-    "needs low < high, whole numbers for an int, low above 0 for a log, and a third number, the "
-    "step, only for uniform and int"
+_FORMS = ("int", "log_int", "uniform", "log_uniform")
+_RULE = (
+    "must be a list of different values, or {uniform: [low, high]}, {int: [low, high]}, "
+    "{log_uniform: [low, high]} or {log_int: [low, high]} with low < high, above 0 for a log; a "
+    "third number is the step of uniform or int"
 )
 _NOT_SWEPT = ("extends", "name", "description", "seed", "device", "report", "sweep")
 _DATASET = ("features", "crosses", "drop", "missing_indicator", "standardize_target")
@@ -40,7 +38,7 @@ class SweepSpec(Model):
         prune: Whether a training ends when its score is worse than the median of the others.
     """
 
-    ranges: dict[Name, Any] = Field(min_length=1)
+    ranges: dict[str, Any] = Field(min_length=1)
     strategy: Literal["grid", "random", "tpe"] = "tpe"
     metric: Name | None = None
     trials: int | None = Field(default=None, ge=1)
@@ -106,19 +104,20 @@ def read_range(key: str, value: Any) -> Range:
     if isinstance(value, list):
         values = {v if isinstance(v, str) else write_value(v, 1000): v for v in value}
         if not 0 < len(values) == len(value):
-            raise ValueError(_FORMS)
+            raise ValueError(_RULE)
         return Range(key, values)
     form, numbers = next(iter(value.items())) if isinstance(value, dict) and value else ("", None)
-    is_form = form in ("int", "log_int", "uniform", "log_uniform") and len(value) == 1
-    if not (is_form and isinstance(numbers, list) and len(numbers) in (2, 3)):
-        raise ValueError(_FORMS)
+    if form not in _FORMS or len(value) > 1 or not isinstance(numbers, list):
+        raise ValueError(_RULE)
     is_int, is_log = form.endswith("int"), form.startswith("log_")
     kinds = (int,) if is_int else (int, float)
+    are_numbers = all(type(n) in kinds and math.isfinite(n) for n in numbers)
+    if not are_numbers or len(numbers) not in (2, 3):
+        raise ValueError(_RULE)
     low, high, *steps = numbers
-    if not all(type(n) in kinds and math.isfinite(n) for n in numbers) or low >= high:
-        raise ValueError(_NUMBERS)
-    if not all(0 < step <= high - low for step in steps) or (is_log and (steps or low <= 0)):
-        raise ValueError(_NUMBERS)
+    are_in_order = low < high and all(0 < step <= high - low for step in steps)
+    if not are_in_order or (is_log and (steps or low <= 0)):
+        raise ValueError(_RULE)
     step = steps[0] if steps else 1 if form == "int" else None
     found = Range(key, {}, low, high, step, is_int, is_log)
     return Range(key, {}, low, found.list_all()[-1], step, is_int) if step else found
@@ -128,18 +127,14 @@ def check_sweep(sweep: Any) -> Iterator[tuple[KeyPath, str]]:
     """Check the ranges of ``sweep``, and that it ends; yield the path and problem of a key."""
     if not isinstance(sweep, dict) or not isinstance(sweep.get("ranges"), dict):
         return
-    paths: list[KeyPath] = []
     for key, value in sweep["ranges"].items():
-        place, path = ("sweep", "ranges", key), parse_path(str(key))
+        place, path = ("sweep", "ranges", key), parse_path(key)
         if not path or path[0] in _NOT_SWEPT:
             yield place, f"A sweep does not vary {key or 'an empty key'}. Remove it."
         elif path[0] == "dataset" and path[1:2] and path[1] not in _DATASET:
             yield place, f"Trials have the same rows, so a sweep does not vary {key}. Remove it."
-        elif path in paths:
-            yield place, f"{key} is given twice. Remove one."
-        paths.append(path)
         try:
-            is_countable = bool(read_range(str(key), value).list_all())
+            is_countable = bool(read_range(key, value).list_all())
         except ValueError as error:
             yield place, f"{key} {error} (received: {write_value(value)})."
         else:

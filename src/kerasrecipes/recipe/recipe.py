@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -17,15 +17,23 @@ from pydantic import (
 )
 
 from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError
-from kerasrecipes.recipe.components import Component, normalise, read_components
+from kerasrecipes.recipe.components import Component, read_components
 from kerasrecipes.recipe.dataset_rules import check_dataset_keys
 from kerasrecipes.recipe.endings import TABLES, find_ending
-from kerasrecipes.recipe.names import make_lines_printable
 from kerasrecipes.recipe.ranges import SweepSpec, check_sweep
 from kerasrecipes.recipe.rules import check_rules, find_warnings
-from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, PlotName, Seed, Threshold, Weight
+from kerasrecipes.recipe.schema import (
+    DatasetSpec,
+    Model,
+    Name,
+    PlotName,
+    Printable,
+    Seed,
+    Threshold,
+    Weight,
+)
 from kerasrecipes.recipe.wording import describe_errors
-from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python, write_value
+from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python
 
 
 class Recipe(Model):
@@ -46,8 +54,8 @@ class Recipe(Model):
         sweep: What ``sweep`` tries; a training does not use it.
     """
 
-    name: Name
-    description: str = ""
+    name: Annotated[Name, Printable]
+    description: Annotated[str, Printable] = ""
     seed: Seed = 42
     dataset: DatasetSpec
     layers: list[Component] = Field(min_length=1)
@@ -56,7 +64,7 @@ class Recipe(Model):
     metrics: list[Component] = Field(default=[])
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=32, ge=1)
-    class_weight: Literal["balanced"] | dict[str | int, Weight] | None = None
+    class_weight: Literal["balanced"] | dict[str, Weight] | None = None
     callbacks: list[Component] = Field(default=[])
     threshold: Threshold | None = None
     calibrate: Literal["temperature"] | None = None
@@ -102,19 +110,12 @@ class Recipe(Model):
         needs_source = context.get("needs_source", False)
         problems += locate(check_dataset_keys(dataset, needs_source))
         problems += locate(check_sweep(document.value.get("sweep")))
-        for key in ("name", "description"):
-            text = tree.get(key)
-            if isinstance(text, str) and text != make_lines_printable(text):
-                message = f"{key} must not contain control characters (received: "
-                message += f"{write_value(text)})."
-                problems.append(Problem((key,), message, document.locate((key,))))
         try:
             recipe = read(tree)
         except ValidationError as error:
             problems += describe_errors(error, document, cls)
         if problems:
-            places = {change: n for n, change in enumerate(context.get("changes", ()), 1)}
-            raise RecipeError(_sort(dict.fromkeys(problems), places))
+            raise RecipeError(sorted(dict.fromkeys(problems), key=_find_place))
         recipe._document, recipe._warnings = document, locate(find_warnings(components))
         return recipe
 
@@ -147,41 +148,26 @@ class Recipe(Model):
 
     def to_dict(self) -> dict[str, Any]:
         """The resolved recipe as plain values; see ``to_yaml``."""
-        return _resolve(self, self._document.value)
-
-    def normalise(self) -> dict[str, Any]:
-        """The keys of the recipe, the same for ``adam`` and ``{Adam: {learning_rate: 0.001}}``."""
-        return {key: normalise(getattr(self, key)) for key in type(self).model_fields}
-
-
-def _sort(problems: Iterable[Problem], changes: Mapping[str, int]) -> list[Problem]:
-    """Sort problems by their places in files, then by the places of the changes to these."""
-
-    def find_place(problem: Problem) -> tuple[int, str, int, int]:
-        place = problem.location or Location("")
-        return changes.get(place.file, 0), place.file, place.line or 0, place.column or 0
-
-    return sorted(problems, key=find_place)
+        written = self._document.value
+        defaults = {key: getattr(self, key) for key in _WRITTEN_OUT}
+        dataset = {"split_seed": self.dataset.split_seed, **written["dataset"]}
+        optimizer = {"optimizer": self.optimizer.name}
+        values = _sort({**defaults, **optimizer, **written, "dataset": dataset}, type(self))
+        return {**values, "dataset": _sort(dataset, DatasetSpec)}
 
 
-_ONLY_WHERE_GIVEN = {
-    "missing", "missing_values", "csv", "excel", "color_mode", "precision", "shuffle", "fold",
-}  # fmt: skip
-"""Keys that most recipes do not need; their defaults are not written."""
+def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
+    """The order of problems: by their places in files, then the changes in their own order."""
+    place = problem.location or Location("")
+    is_change = place.line is None
+    return is_change, "" if is_change else place.file, place.line or 0, place.column or 0
 
 
-def _resolve(model: Model, written: dict[str, Any]) -> dict[str, Any]:
-    resolved: dict[str, Any] = {}
-    for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
-        if name == "sweep":
-            continue
-        if isinstance(value, DatasetSpec):
-            resolved[name] = _resolve(value, written[name])
-        elif name in written:
-            resolved[name] = written[name]
-        elif isinstance(value, Component):
-            resolved[name] = value.name
-        elif value != field.default or (value and name not in _ONLY_WHERE_GIVEN):
-            resolved[name] = value
-    return resolved
+_WRITTEN_OUT = ("seed", "epochs", "batch_size", "device", "jit_compile")
+"""Keys whose defaults a resolved recipe has."""
+
+
+def _sort(values: dict[str, Any], model: type[Model]) -> dict[str, Any]:
+    """Values in the order of a model's fields, without ``sweep``."""
+    fields = [key for key in model.model_fields if key in values and key != "sweep"]
+    return {key: values[key] for key in fields}

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from kerasrecipes.errors import KeyPath
-from kerasrecipes.recipe.components import Component, Components, find_class
+from kerasrecipes.recipe.components import Component, Components
 from kerasrecipes.recipe.keras_issues import find_doubtful, find_refused
 from kerasrecipes.recipe.keras_names import (
     find_canonical_name,
     find_definition,
-    find_registered,
-    list_aliases,
     list_bases,
+    list_classes,
 )
 from kerasrecipes.recipe.names import to_snake_case
-from kerasrecipes.recipe.suggest import suggest
+from kerasrecipes.recipe.suggest import fold, suggest
 
 Broken = Iterator[tuple[KeyPath, str]]
 """Paths in the recipe, each with the rule that is broken there."""
@@ -44,7 +42,15 @@ _LOSS_KINDS = {
     "binary_crossentropy": LossKind.BINARY,
     "binary_focal_crossentropy": LossKind.BINARY,
 }
+_HIGHER = re.compile(
+    "accuracy|^acc$|auc|precision|recall|f1score|fbetascore|^true|sensitivity|specificity|iou"
+    "|r2score|similarity|correlation"
+)
+_LOWER = re.compile("error|entropy|hinge|huber|logcosh|divergence|poisson|^false")
+"""Names of Keras's classes; a test compares each with what the class computes."""
 _RESHAPES = ("Flatten", "Reshape")
+_LOSSES = {"sigmoid": "binary_crossentropy", "softmax": "sparse_categorical_crossentropy"}
+"""The usual loss of an activation."""
 _PROBABILITY_LOSSES = {name for name in _LOSS_KINDS if "crossentropy" in name}
 
 
@@ -67,10 +73,8 @@ class OutputLayer:
 
 def find_loss_name(loss: Component) -> str:
     """The snake-case name of a loss, however it was written."""
-    made_of = find_registered("losses", loss.name)
-    bases = [base.__name__ for base in made_of.__mro__] if inspect.isclass(made_of) else []
-    names = [list_aliases("losses").get(loss.name, loss.name), *bases]
-    return next(filter(_LOSS_KINDS.get, map(to_snake_case, names)), to_snake_case(names[0]))
+    names = [to_snake_case(each) for each in list_classes("losses", loss.name)]
+    return next((name for name in names if name in _LOSS_KINDS), (names or [loss.name])[0])
 
 
 def find_loss_kind(loss: Component) -> LossKind:
@@ -127,13 +131,29 @@ def gives_several(metric: Component) -> bool:
     return is_apart or (isinstance(thresholds, list) and len(thresholds) > 1)
 
 
-def check_rules(recipe: Components, has_validation: bool) -> Broken:
-    """Check the rules between components.
+def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
+    """Find whether higher is better, for the loss and a recipe's metrics.
 
-    Args:
-        recipe: The components of a recipe.
-        has_validation: Whether rows are held out for validation.
+    Returns:
+        By name in the logs; None for a class without a known direction, such as ``Sum``. A class
+        that the caller registered has the direction of the Keras class it descends from. Metrics
+        that give several numbers are left out.
     """
+    single = [metric for metric in metrics if not gives_several(metric)]
+    return {"loss": False} | {name_in_logs(m): _find_direction(m.name) for m in single}
+
+
+def _find_direction(name: str) -> bool | None:
+    for each in map(fold, list_classes("metrics", name)):
+        if _HIGHER.search(each):
+            return True
+        if _LOWER.search(each):
+            return False
+    return None
+
+
+def check_rules(recipe: Components, has_validation: bool) -> Broken:
+    """Check the rules between components."""
     yield from _check_loss(recipe)
     yield from _check_layers(recipe)
     yield from check_monitors(recipe.metrics, recipe.callbacks, has_validation)
@@ -147,18 +167,6 @@ def find_warnings(recipe: Components) -> Broken:
     yield from find_doubtful(recipe)
     yield from _find_unscaled(recipe.layers)
     yield from _find_unsuited_metrics(recipe, output)
-    is_of_classes = find_loss_kind(recipe.loss) in (LossKind.INTEGERS, LossKind.ONE_HOT)
-    if output is None or output.units is None or not is_of_classes:  # as of an autoencoder
-        return
-    for i, layer in enumerate(recipe.layers[: int(output.path[1])]):
-        units = layer.arguments["units"] if layer.name == "Dense" and layer.is_valid else None
-        if units and units < output.units:
-            message = (
-                f"This hidden layer has fewer units than the output layer ({units} < "
-                f"{output.units}), which loses information that the output layer needs. Give it "
-                f"at least {output.units}."
-            )
-            yield ("layers", i, "Dense", "units"), message
 
 
 def _find_unscaled(layers: Sequence[Component]) -> Broken:
@@ -171,16 +179,13 @@ def _find_unscaled(layers: Sequence[Component]) -> Broken:
         is_scaled, path = layer.arguments.get(key, default), ("layers", i, layer.name)
         scalers = [each for each in layers[:i] if each.name in ("Rescaling", "Normalization")]
         is_chosen = key in layer.arguments or any("offset" in each.arguments for each in scalers)
-        remedy = f"Remove {scalers[-1].name}" if scalers else ""
         if is_scaled and scalers:
-            yield path, f"{layer.name} scales pixels from 0 to 255 itself. {remedy}."
+            remedy = f"Remove {scalers[-1].name}."
+            yield path, f"{layer.name} scales pixels from 0 to 255 itself. {remedy}"
         elif not (is_scaled or is_chosen):
-            yield (
-                path,
-                f"{layer.name} was trained on pixels that its preprocess_input scaled. "
-                f"{f'{remedy} and write' if remedy else 'Write'} {key}: true, or false if its "
-                "inputs are right.",
-            )
+            remedy = f"Write {key}: true and no other scaling, or false if its inputs are right."
+            rule = f"{layer.name} was trained on pixels that its preprocess_input scaled."
+            yield path, f"{rule} {remedy}"
 
 
 def _find_unsuited_metrics(recipe: Components, output: OutputLayer | None) -> Broken:
@@ -203,152 +208,78 @@ def _check_loss(recipe: Components) -> Broken:
         return
     place, activation = output.activation_path, output.activation
     if activation == "softmax" and output.units == 1:
-        message = (
-            "softmax over one unit is always 1 (received: units=1, activation='softmax'). Use "
-            "activation: sigmoid with loss: binary_crossentropy, or one unit per class."
-        )
-        yield place, message
+        message = "softmax over one unit is always 1. Write a unit for each class, or activation: "
+        yield place, f"{message}sigmoid with loss: binary_crossentropy."
         return
     name = find_loss_name(loss)
-    if name == "poisson" and activation in ("linear", "tanh"):
-        message = f"poisson takes the logarithm of outputs (received: activation='{activation}')."
-        yield place, f"{message} Write activation: exponential."
     if not loss.is_valid or name not in _PROBABILITY_LOSSES:
         return
     needed = "sigmoid" if find_loss_kind(loss) is LossKind.BINARY else "softmax"
     if has_logits(loss):
-        if activation != "linear":
-            message = (
-                f"{name} with from_logits: true needs a last layer without activation (received: "
-                f"activation='{activation}'). Remove one of the two."
-            )
-            yield place, message
-    elif activation != needed:
-        received, other = f"'{activation}'", ""
-        if activation == "linear":
-            received = "no activation"
-            other = f" Or write loss: {{{find_class('losses', name)}: {{from_logits: true}}}}."
-        elif (activation, needed) == ("sigmoid", "softmax"):
-            other = " For one output unit use loss: binary_crossentropy."
-        elif (activation, needed) == ("softmax", "sigmoid"):
-            other = " For several classes use loss: sparse_categorical_crossentropy."
-        message = f"{name} needs a last layer with activation '{needed}' (received: {received})."
-        yield place, f"{message} Write activation: {needed}.{other}"
+        name, needed = f"{name} with from_logits: true", "linear"
+    if activation != needed:
+        other = _LOSSES.get(activation)
+        rule = f"{name} needs a last layer with activation '{needed}' (received: '{activation}')."
+        remedy = f"Write activation: {needed}{f', or loss: {other}' if other else ''}."
+        yield place, f"{rule} {remedy}"
 
 
 def _check_layers(recipe: Components) -> Broken:
-    seen: dict[str, int] = {}
     for i, layer in enumerate(recipe.layers):
         inner = layer.arguments.get("layer", layer)
         if isinstance(inner, Component) and inner.arguments.get("stateful"):
-            message = (
-                "Each epoch shuffles the rows, so a row cannot go on from the state of another."
-            )
+            message = "Each epoch shuffles the rows, so none goes on from the state of another."
             yield ("layers", i, layer.name), f"{message} Remove stateful."
-        name = layer.arguments.get("name")
-        if isinstance(name, str) and name in seen:
-            message = f"Two layers are called '{name}' (the other is layers[{seen[name]}])."
-            yield ("layers", i, layer.name, "name"), f"{message} Give each its own name."
-        elif isinstance(name, str):
-            seen[name] = i
 
 
 def check_monitors(
     metrics: Sequence[Component], callbacks: Sequence[Component], has_validation: bool
 ) -> Broken:
-    """Check that monitors are logged; otherwise Keras only warns and the callback does nothing."""
+    """Check that what callbacks read is logged.
+
+    For a monitor that is not, Keras only warns, and the callback does nothing; for a name in a
+    file's name, it fails after the first epoch.
+    """
     if not all(metric.is_valid for metric in metrics):
         return
-    several = [f"{name_in_logs(metric)}_0" for metric in metrics if gives_several(metric)]
-    logged = ["loss", *(name_in_logs(metric) for metric in metrics if not gives_several(metric))]
-    logged += several
-    of_validation = [f"val_{name}" for name in logged]
-    logged += of_validation if has_validation else []
-
-    def advise(name: str) -> str:
-        if has_validation or not name.startswith("val_"):
-            return suggest(name, logged)
-        if name in of_validation:
-            return "There is no validation part: set dataset.validation_split."
-        meant = suggest(name, of_validation)
-        return f"{meant} It also needs dataset.validation_split.".lstrip()
-
+    suffixes = {False: "", True: "_0"}  # name_0, name_1, ...
+    logged = [name_in_logs(metric) + suffixes[gives_several(metric)] for metric in metrics]
+    logged.insert(0, "loss")
+    logged += [f"val_{name}" for name in logged] if has_validation else []
     for i, callback in enumerate(callbacks):
         name, arguments = callback.name, callback.arguments
         if not callback.is_valid:
             continue
-        if name == "ModelCheckpoint" and (message := _check_file_name(arguments, logged, advise)):
-            yield ("callbacks", i, name, "filepath"), message
-        if name in ("LearningRateScheduler", "ReduceLROnPlateau"):
-            logged.append("learning_rate")  # for the callbacks behind it
         default = find_definition("callbacks", name).arguments.get("monitor")
-        monitor = arguments.get("monitor", default)
-        if name == "ModelCheckpoint" and not arguments.get("save_best_only"):
-            continue  # it saves every epoch, whatever its monitor
-        if isinstance(monitor, str):
-            first = re.sub(r"_\d+$", "_0", monitor)
-            monitor = first if first.removeprefix("val_") in several else monitor
-        if isinstance(monitor, str) and monitor not in logged:
-            place = (name, "monitor") if "monitor" in arguments else (name,)
-            message = f"{name} monitors '{monitor}', which is not logged. {advise(monitor)}"
-            yield ("callbacks", i, *place), message.rstrip()
-
-
-def _check_file_name(
-    arguments: Mapping[str, object], logged: Sequence[str], advise: Callable[[str], str]
-) -> str:
-    """What is wrong with the names in ModelCheckpoint's filepath, which Keras replaces in fit."""
-    file, of_batches = str(arguments["filepath"]), isinstance(arguments.get("save_freq"), int)
-    known = [name for name in logged if not (of_batches and name.startswith("val_"))]
-    known += ["epoch", "batch"] if of_batches else ["epoch"]
-    names = re.findall(r"\{(\w+)", file)
-    unknown = [name for name in names if re.sub(r"_\d+$", "_0", name) not in known]
-    if unknown:
-        rule = f"Its file's name has {{{unknown[0]}}}, which is not logged"
-        if unknown[0] in logged:
-            return f"{rule} by batch. Remove it."
-        return f"{rule}. {advise(unknown[0])}"
-    try:
-        file.format(**{name: 1 if name in ("epoch", "batch") else 1.0 for name in names})
-    except (ValueError, LookupError) as error:
-        return f"Its file's name cannot be formatted: {error}. Write it as in {{epoch:03d}}."
-    return ""
+        read = [arguments.get("monitor", default)]
+        if name == "ModelCheckpoint":
+            # It saves every epoch, whatever its monitor, unless it saves the best only.
+            read = read if arguments.get("save_best_only") else []
+            in_file = re.findall(r"\{(\w+)", str(arguments["filepath"]))
+            read += [each for each in in_file if each not in ("epoch", "batch", "learning_rate")]
+        for each in map(str, filter(None, read)):
+            if each in logged or re.sub(r"_\d+$", "_0", each) in logged:
+                continue
+            remedy = suggest(each, logged)
+            if each.startswith("val_") and not has_validation:
+                remedy = "There is no validation part: set dataset.validation_split."
+            yield ("callbacks", i, name), f"{name} reads '{each}', which is not logged. {remedy}"
 
 
 def _check_callbacks(recipe: Components) -> Broken:
-    """Check what callbacks require of the optimizer and of file names; Keras checks it in fit."""
+    """Check what callbacks require of the optimizer, which Keras checks in fit."""
     optimizer = recipe.optimizer
-    name, inner = optimizer.name, optimizer.arguments.get("inner_optimizer", optimizer)
+    inner = optimizer.arguments.get("inner_optimizer", optimizer)
     averages = isinstance(inner, Component) and inner.arguments.get("use_ema")
+    has_schedule = isinstance(optimizer.arguments.get("learning_rate"), Component)
     for i, callback in enumerate(recipe.callbacks):
         path: KeyPath = ("callbacks", i, callback.name)
-        if not callback.is_valid:
-            continue
         if callback.name == "SwapEMAWeights" and optimizer.is_valid and not averages:
-            message = (
-                "SwapEMAWeights needs an optimizer that averages weights (received: use_ema="
-                f"false). Write optimizer: {{{name}: {{use_ema: true}}}}, or remove it."
-            )
-            yield path, message
-        if callback.name == "ReduceLROnPlateau" and isinstance(
-            optimizer.arguments.get("learning_rate"), Component
-        ):
-            message = (
-                "ReduceLROnPlateau cannot change a schedule. Write learning_rate as a number, or "
-                "remove ReduceLROnPlateau."
-            )
-            yield path, message
-        if callback.name == "BackupAndRestore":
-            message = "It cannot resume a run, because every run has its own folder. Remove it."
-            yield path, message
-        if callback.name == "ModelCheckpoint":
-            file = callback.arguments["filepath"]
-            endings: tuple[str, ...] = (".keras", ".h5")
-            if callback.arguments.get("save_weights_only"):
-                endings = (".weights.h5",)
-            if not str(file).endswith(endings):
-                message = f"Its file must end in {endings[0]} (received: filepath={file})."
-                yield (*path, "filepath"), message
+            remedy = f"Write optimizer: {{{optimizer.name}: {{use_ema: true}}}}, or remove it."
+            yield path, f"SwapEMAWeights needs an optimizer that averages weights. {remedy}"
+        if callback.name == "ReduceLROnPlateau" and has_schedule:
+            remedy = "Write learning_rate as a number, or remove ReduceLROnPlateau."
+            yield path, f"ReduceLROnPlateau cannot change a schedule. {remedy}"
 
 
 def _name_activation(layer: Component, default: str) -> str:

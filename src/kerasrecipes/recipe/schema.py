@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from kerasrecipes.recipe.components import Component
+from kerasrecipes.recipe.names import make_lines_printable
+
+
+def _check_printable(text: str) -> str:
+    if text != make_lines_printable(text):
+        raise PydanticCustomError("printable", "must not contain control characters")
+    return text
+
 
 DatasetName = Literal[
     "boston_housing",
@@ -40,6 +49,7 @@ Task = Literal["regression", "classification", "multilabel"]
 Missing = Literal["error", "drop", "median", "mean", "most_frequent"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Printable = AfterValidator(_check_printable)
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
 Character = Annotated[str, Field(min_length=1, max_length=1)]

@@ -7,12 +7,8 @@ from collections.abc import Iterable
 
 _HABITS = {
     "lr": "learning_rate",
-    "names": "name",
     "nodes": "units",
     "neurons": "units",
-    "kernel": "kernel_size",
-    "batch": "batch_size",
-    "epoch": "epochs",
     "sep": "delimiter",
     "randomstate": "split_seed",
     "rmse": "RootMeanSquaredError",

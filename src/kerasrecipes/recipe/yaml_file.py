@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from kerasrecipes.recipe.endings import ARRAYS, IMAGES, TABLES, find_ending
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.suggest import suggest
 
-_Places = dict[KeyPath, Any]
 MAX_NODES = 10_000
 """More values than any recipe has; aliases that multiply each other stop here."""
 MAX_DEPTH = 50
@@ -31,33 +30,27 @@ MAX_CHARACTERS = 1_000_000
 _DATA = {*TABLES, *ARRAYS, *IMAGES} - {".txt", ".json"}
 
 _FRACTION, _TEXT = "!fraction", "tag:yaml.org,2002:str"
-_INT = re.compile(r"[-+]?[0-9]{1,300}$|0o[0-7]{1,300}$|0x[0-9a-fA-F]{1,250}$")
-_FLOAT = re.compile(
-    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
-    r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
-)
 DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?$")
-_COLONLESS = re.compile(r"(\w+)(?: +|:| *= *)(\S+)$")
-_BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)$")
-_NULL = re.compile(r"(~|null|Null|NULL|)$")
-_RESOLVERS = (
-    ("tag:yaml.org,2002:bool", _BOOL, "tTfF"),
-    ("tag:yaml.org,2002:null", _NULL, ["~", "n", "N", ""]),
-    ("tag:yaml.org,2002:int", _INT, "-+0123456789"),
-    ("tag:yaml.org,2002:float", _FLOAT, "-+.0123456789"),
-    (_FRACTION, re.compile(r"[-+]?[0-9]+(\.[0-9]*)?/[0-9]+(\.[0-9]*)?$"), "-+0123456789"),
-)
+_PATTERNS = {
+    "tag:yaml.org,2002:bool": re.compile(r"(true|True|TRUE|false|False|FALSE)$"),
+    "tag:yaml.org,2002:null": re.compile(r"(~|null|Null|NULL|)$"),
+    "tag:yaml.org,2002:int": re.compile(
+        r"[-+]?[0-9]{1,300}$|0o[0-7]{1,300}$|0x[0-9a-fA-F]{1,250}$"
+    ),
+    "tag:yaml.org,2002:float": re.compile(
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
+        r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
+    ),
+    _FRACTION: re.compile(r"[-+]?[0-9]+(\.[0-9]*)?/[0-9]+(\.[0-9]*)?$"),
+}
+"""How values other than text are written, by their tags."""
 
 
 class Fraction(float):
     """A number written as a fraction; it prints and saves the way it was written."""
 
     def __new__(cls, text: str) -> Fraction:
-        """Read ``1/255``.
-
-        Raises:
-            ZeroDivisionError: The part below the line is zero.
-        """
+        """Read ``1/255``."""
         above, below = text.split("/")
         number = super().__new__(cls, float(above) / float(below))
         number.text = text
@@ -94,9 +87,9 @@ class _Dumper(yaml.SafeDumper):
         return super().increase_indent(flow, False)
 
 
-for _tag, _pattern, _first in _RESOLVERS:
-    _Loader.add_implicit_resolver(_tag, _pattern, list(_first))
-    _Dumper.add_implicit_resolver(_tag, _pattern, list(_first))
+for _tag, _pattern in _PATTERNS.items():
+    _Loader.add_implicit_resolver(_tag, _pattern, None)
+    _Dumper.add_implicit_resolver(_tag, _pattern, None)
 
 
 def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
@@ -119,7 +112,7 @@ class Document:
     """Plain Python values, and the place of each.
 
     Attributes:
-        value: Mappings, lists, strings, numbers, booleans and None.
+        value: Mappings with keys that are text, lists, strings, numbers, booleans and None.
         keys: The place of the key of each mapping entry.
         values: The place of each value; None if it comes from Python.
         problems: Keys given twice; the first of each counts, so that all else can be checked.
@@ -143,22 +136,16 @@ class Document:
             value = value[part]
         return value
 
-    def cut(self, path: KeyPath) -> Document:
-        """The value at a path as a document of its own, with its places."""
-        values = _replace_places({}, (), self.values, path) | {(): self.locate(path)}
-        return Document(self.get(path), _replace_places({}, (), self.keys, path), values)
-
     def put(self, path: KeyPath, other: Document, at: KeyPath = ()) -> None:
         """Put the value that another document has at a path into this one, with its places."""
         self.get(path[:-1])[path[-1]] = other.get(at)
-        self.values = _replace_places(self.values, path, other.values, at)
-        self.keys = _replace_places(self.keys, path, other.keys, at)
-
-
-def _replace_places(places: _Places, path: KeyPath, others: _Places, at: KeyPath) -> _Places:
-    kept = {known: place for known, place in places.items() if known[: len(path)] != path}
-    put = {path + p[len(at) :]: place for p, place in others.items() if p[: len(at)] == at}
-    return kept | put
+        pairs: Any = ((self.values, other.values), (self.keys, other.keys))
+        for places, others in pairs:
+            for known in [known for known in places if known[: len(path)] == path]:
+                del places[known]
+            for known, place in others.items():
+                if known[: len(at)] == at:
+                    places[path + known[len(at) :]] = place
 
 
 def read_yaml(file: Path) -> Document:
@@ -168,19 +155,16 @@ def read_yaml(file: Path) -> Document:
         RecipeError: The file cannot be read, or is not YAML; carries every problem found.
     """
     try:
-        mode = os.stat(file).st_mode
-        if stat.S_ISREG(mode) and find_ending(file) in _DATA:
+        if not stat.S_ISREG(os.stat(file).st_mode):  # reading a pipe or device may never end
+            message = "This is a folder, a pipe or a device. Give a file."
+        elif find_ending(file) in _DATA:
             message = f"This is a file of data. Write a recipe for it: kerasrecipes init {file}"
-            raise RecipeError([Problem((), message, Location(str(file)))])
-        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # reading a pipe or device may never end
+        else:
             with open(file, encoding="utf-8-sig") as stream:
                 return parse_yaml(stream.read(MAX_CHARACTERS + 1), str(file))
-        message = "This is a pipe or a device. Give a file."
     except FileNotFoundError:
         nearby = [str(path) for path in file.parent.glob("*.y*ml")]
         message = f"There is no such file. {suggest(str(file), nearby)}"
-    except IsADirectoryError:
-        message = "This is a folder. Give the recipe file in it."
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         message = f"Line {line} is not UTF-8 text. Save the file with the encoding UTF-8."
@@ -197,26 +181,23 @@ def parse_yaml(text: str, file: str) -> Document:
     Raises:
         RecipeError: The text is not YAML, or contains Python objects.
     """
-    builder = _Builder(file)
-    document = builder.document
     if len(text) > MAX_CHARACTERS:
         message = f"A recipe has {MAX_CHARACTERS:,} characters at the most."
         raise RecipeError([Problem((), message, Location(file))])
+    builder = _Builder(file)
     try:
         node = yaml.compose(text, Loader=_Loader)
         if node is not None:
-            document.value = builder.build(node, ())
+            builder.document.value = builder.build(node, ())
     except yaml.MarkedYAMLError as error:
-        raise RecipeError([_syntax_problem(error, file, text)]) from None
+        raise RecipeError([_syntax_problem(error, file)]) from None
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         message = f"The character {chr(error.character)!a} is not allowed here. Remove it."
         raise RecipeError([Problem((), message, Location(file, line))]) from None
     except RecursionError:
         raise RecipeError([Problem((), _TOO_DEEP, Location(file))]) from None
-    if builder.problems:
-        raise RecipeError([*document.problems, *builder.problems])
-    return document
+    return builder.document
 
 
 def read_python(value: Any, name: KeyPath = (), location: Location | None = None) -> Document:
@@ -228,7 +209,7 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
         location: Its place.
 
     Raises:
-        RecipeError: There are objects among the values; carries a problem for each.
+        RecipeError: There is an object among the values.
     """
     document = Document(None)
 
@@ -242,7 +223,7 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
         if isinstance(value, os.PathLike):
             return os.fspath(value)
         if isinstance(value, Mapping):
-            return {key: read(inner, (*path, str(key))) for key, inner in value.items()}
+            return {str(key): read(inner, (*path, str(key))) for key, inner in value.items()}
         if isinstance(value, list | tuple):
             return [read(inner, (*path, i)) for i, inner in enumerate(value)]
         if not isinstance(value, str | int | float | None):
@@ -253,12 +234,10 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
                 "{Adam: {learning_rate: 0.01}}; register a class or function of your own with "
                 "keras.saving.register_keras_serializable, and write 'Package>Name'."
             )
-            document.problems.append(Problem((*name, *path), message, location))
+            raise RecipeError([Problem((*name, *path), message, location)])
         return value
 
     document.value = read(value, ())
-    if document.problems:
-        raise RecipeError(document.problems)
     return document
 
 
@@ -281,93 +260,74 @@ def write_value(value: Any, length: int = 60) -> str:
 
 
 class _Builder:
-    """Turns PyYAML's nodes into plain values, and collects problems."""
+    """Turns PyYAML's nodes into plain values with their places."""
 
     def __init__(self, file: str) -> None:
-        self.file = file
+        self._file = file
         self.document = Document(None, values={(): Location(file, 1, 1)})
-        self.problems: list[Problem] = []
-        self._open: set[int] = set()
 
     def build(self, node: yaml.Node, path: KeyPath) -> Any:
-        self.document.values[path] = self._location(node)
-        if (n_nodes := len(self.document.values)) > MAX_NODES:
-            if n_nodes == MAX_NODES + 1:
-                self._report(node, path, _TOO_MANY)
-            return None
-        if len(path) >= MAX_DEPTH:
-            self._report(node, path, _TOO_DEEP)
-            return None
-        if id(node) in self._open:
-            self._report(node, path, "An alias may not contain itself.")
-            return None
-        self._open.add(id(node))
-        try:
-            if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
-                return self._refuse_tag(node, path)
-            if isinstance(node, yaml.MappingNode):
-                return dict(self._entries(node, path))
-            if isinstance(node, yaml.SequenceNode):
-                return [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
-            return self._scalar(node, path)
-        finally:
-            self._open.remove(id(node))
+        self.document.values[path] = self._locate(node)
+        if len(self.document.values) > MAX_NODES:
+            raise self._refuse(node, path, _TOO_MANY)
+        if len(path) >= MAX_DEPTH:  # an alias may contain itself
+            raise self._refuse(node, path, _TOO_DEEP)
+        if isinstance(node, yaml.ScalarNode):
+            return self._read_scalar(node, path)
+        if node.tag not in _PLAIN_TAGS:
+            raise self._refuse_tag(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
+        return self._read_mapping(node, path)
 
-    def _entries(self, node: yaml.MappingNode, path: KeyPath) -> Iterator[tuple[Any, Any]]:
-        first_seen: dict[Any, int] = {}
+    def _read_mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
         for key_node, value_node in _join_decimal_commas(node.value):
             if not isinstance(key_node, yaml.ScalarNode):
-                self._report(key_node, path, "A key must be a word or a number.")
+                raise self._refuse(key_node, path, "A key must be a word or a number.")
+            self._read_scalar(key_node, path)  # refuses tags
+            key, place = key_node.value, self._locate(key_node)
+            if key in mapping:
+                first = self.document.keys[*path, key].line
+                message = f"The key '{key}' is given twice (first in line {first}). "
+                problem = Problem((*path, key), f"{message}Keep one of them.", place)
+                self.document.problems.append(problem)
                 continue
-            written = _COLONLESS.match(key_node.value)
-            if node.flow_style and written and value_node.start_mark == value_node.end_mark:
-                message = "A key is followed by a colon and a space. Write {}: {}"
-                self._report(key_node, path, message.format(*written.groups()))
-                continue
-            key = self._scalar(key_node, path)
-            step = (*path, key if isinstance(key, str) else key_node.value)
-            if key in first_seen:
-                message = (
-                    f"The key '{key_node.value}' is given twice (first in line "
-                    f"{first_seen[key]}). Keep one of them."
-                )
-                self.document.problems.append(Problem(step, message, self._location(key_node)))
-                continue
-            first_seen[key] = key_node.start_mark.line + 1
-            self.document.keys[step] = self._location(key_node)
-            yield key, self.build(value_node, step)
+            self.document.keys[*path, key] = place
+            mapping[key] = self.build(value_node, (*path, key))
+        return mapping
 
-    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+    def _read_scalar(self, node: yaml.Node, path: KeyPath) -> Any:
         text = node.value
+        if node.tag == _TEXT:
+            return text
+        if node.tag not in _PATTERNS or not _PATTERNS[node.tag].match(text):
+            raise self._refuse_tag(node, path)
         match node.tag.removeprefix("tag:yaml.org,2002:"):
-            case "str":
-                return text
-            case "null" if _NULL.match(text):
+            case "null":
                 return None
-            case "bool" if _BOOL.match(text):
+            case "bool":
                 return text.lower() == "true"
-            case "int" if _INT.match(text):
+            case "int":
                 return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-            case "float" if _FLOAT.match(text):
+            case "float":
                 return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
-            case "!fraction":
-                try:
-                    return Fraction(text)
-                except (ValueError, ZeroDivisionError):
-                    self._report(node, path, f"'{text}' is not a number: write another fraction.")
-                    return None
-        return self._refuse_tag(node, path)
+        try:
+            return Fraction(text)
+        except ZeroDivisionError:
+            message = f"'{text}' is not a number: write another fraction."
+            raise self._refuse(node, path, message) from None
 
-    def _refuse_tag(self, node: yaml.Node, path: KeyPath) -> None:
+    def _refuse_tag(self, node: yaml.Node, path: KeyPath) -> RecipeError:
         tag = node.tag.replace("tag:yaml.org,2002:", "!!")
         message = f"A recipe contains plain values, no YAML tags (received: {tag}). Remove the tag."
-        self._report(node, path, message)
+        return self._refuse(node, path, message)
 
-    def _location(self, node: yaml.Node) -> Location:
-        return Location(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+    def _refuse(self, node: yaml.Node, path: KeyPath, message: str) -> RecipeError:
+        return RecipeError([Problem(path, message, self._locate(node))])
 
-    def _report(self, node: yaml.Node, path: KeyPath, message: str) -> None:
-        self.problems.append(Problem(path, message, self._location(node)))
+    def _locate(self, node: yaml.Node) -> Location:
+        return Location(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _join_decimal_commas(entries: list[tuple[yaml.Node, yaml.Node]]) -> list[tuple[Any, Any]]:
@@ -385,56 +345,35 @@ def _join_decimal_commas(entries: list[tuple[yaml.Node, yaml.Node]]) -> list[tup
     return joined
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, file: str, text: str) -> Problem:
-    said, where = error.problem or str(error), error.problem_mark or error.context_mark
+def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
+    said = ", ".join(filter(None, (error.context, error.problem)))
+    place = error.problem_mark or error.context_mark
     opened = error.context_mark.line + 1 if error.context_mark else 1
     message = f"This is not YAML: {said}."
-    for words in [words for words in _SYNTAX if words in said][:1]:
-        message = _SYNTAX[words].format(opened=opened)
-        where = error.context_mark if words in _AT_START and error.context_mark else where
-    location = Location(file, where.line + 1, where.column + 1) if where else Location(file)
-    number = where.line if where else 0
-    line = "".join(text.split("\n")[number : number + 1])
-    if found := _LOOKALIKE.search(line):
-        character = found[0][-1]
-        meant = _LOOKALIKES[character]
-        message = f"The character U+{ord(character):04X} only looks like {meant}. Type {meant}."
-        location = Location(file, number + 1, found.end())
+    for words, clearer in _SYNTAX.items():
+        if words in said:
+            message = clearer.format(opened=opened)
+    if "could not find expected" in said:  # PyYAML stops a line later
+        place = error.context_mark
+    location = Location(file, place.line + 1, place.column + 1) if place else Location(file)
     return Problem((), message, location)
 
-
-_BLANKS, _DASHES, _MARKS = "\u00a0\u2002\u2003\u2009\u200b\u3000", "–—−－", "：，［］｛｝"
-_LOOKALIKES = dict.fromkeys(_BLANKS, "a space") | dict.fromkeys(_DASHES, "'-'")
-_LOOKALIKES |= {full: f"'{half}'" for full, half in zip(_MARKS, ":,[]{}", strict=True)}
-"""Characters of word processors, web pages and Asian keyboards, and those of YAML."""
-# A dash within a line belongs to a text.
-_LOOKALIKE = re.compile(f"^ *[{_DASHES}]|[{_BLANKS}{_MARKS}]")
 
 _TOO_MANY = f"A recipe may contain {MAX_NODES:,} values at the most."
 _TOO_DEEP = "Lists and mappings are nested too deeply."
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _SYNTAX = {
-    "<stream end>": "A bracket is opened and never closed. Close it.",
     "expected ',' or": "A comma is missing before this place, or the bracket opened in line "
     "{opened} is not closed before it.",
     "mapping values are not allowed": "There is one ': ' too many in this line. Put text that "
     "contains ': ' in quotes; in a list, start each item with '- ' in the same column.",
-    "could not find expected ':'": "A key is followed by a colon and a space: 'key: value'. Write "
-    "this line so.",
+    "could not find expected ':'": "A key is followed by a colon and a plain space: 'key: value'. "
+    "Write this line so.",
     "'\\t'": "This line is indented with a tab. Indent with spaces.",
     "expected <block end>": "This line does not fit the lines above. Lines of one list or mapping "
     "start in the same column, and each item of a list with '- '.",
-    "another document": "A recipe is one document. Remove the line '---'.",
-    "found unexpected end of stream": "A quote is opened and never closed. Close it.",
-    "undefined alias": "Text that starts with '*' goes in quotes. (To YAML '*' repeats a value "
-    "marked with '&', and there is none of this name.)",
-    "second occurrence": "Two values are marked with the same '&' name. Give each its own.",
     "too many values": _TOO_MANY,
     "escape": "A backslash in double quotes begins a code such as \\n. Write the text in single "
     "quotes, or with / in place of \\.",
-    "cannot start any token": "Text that starts with this character goes in quotes.",
 }
 """PyYAML's messages, and clearer ones."""
-
-_AT_START = ("<stream end>", "could not find expected ':'", "found unexpected end of stream")
-"""Mistakes that lie where PyYAML began to read, not where it stopped."""

@@ -249,7 +249,7 @@ def _confirm(found: Sweep, winner: Recipe, trainer: Trainer) -> Sweep:
     """
     plan, base = found.plan, found.plan.space.base
     part: Literal["test", "validation"] = "test" if "test" in plan.facts["rows"] else "validation"
-    if winner.normalise() == base.normalise() | {"name": winner.name}:
+    if winner.to_dict() == base.to_dict() | {"name": winner.name}:
         return replace(found, verdict=f"{_NO_BETTER}\nThe best trial is the same recipe.")
     recipes = [
         load_recipe(one, [f"seed={base.seed + 1}"], needs_source=False, report=[])
