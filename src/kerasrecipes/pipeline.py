@@ -79,7 +79,6 @@ class _Training:
     listener: Listener
     callbacks: Sequence[keras.callbacks.Callback]
     owns_process: bool
-    profile: bool
     interrupts: Interrupts
     interval_s: float
     resumption: Resumption | None
@@ -294,12 +293,10 @@ class _Training:
     def _fit(self, built: Built, encoded: Mapping[str, tuple[np.ndarray, ...]]) -> Scorer:
         """Fit, and save the history even if the fit fails."""
         from keras.callbacks import EarlyStopping
-        from tensorflow.profiler.experimental import Profile  # for TensorBoard
 
         from kerasrecipes.model.build import build_callbacks, reporting_at
         from kerasrecipes.training.checkpoints import Checkpointer
         from kerasrecipes.training.fit import Scorer, fit_model
-        from kerasrecipes.training.profile import FitClock
         from kerasrecipes.training.steps import count_steps
         from kerasrecipes.training.weights import weigh_rows
 
@@ -316,14 +313,12 @@ class _Training:
             warn=self._warn,
             team=self.team,
         )
-        clocks = [FitClock()] if self.profile else []
         with reporting_at(recipe, ("layers",)):
             scorer = Scorer(built.model, encoded["train"], recipe.batch_size, self.team)
         if self.team.size > 1:
             self._warn_of_shares(built, scorer)
         try:
             with (
-                Profile(str(run.profile_path)) if self.profile else nullcontext(),
                 self.listener.show_fit(recipe.epochs, steps) as shown,
                 self.interrupts.deferring(),
                 self.team.explaining_loss(),
@@ -337,7 +332,7 @@ class _Training:
                     seed=recipe.seed,
                     scorer=scorer,
                     row_weights=weigh_rows(recipe, self.dataset),
-                    callbacks=[*callbacks, *clocks, *shown],
+                    callbacks=[*callbacks, *shown],
                     checkpointer=checkpointer,
                     team=self.team,
                 )
@@ -347,8 +342,6 @@ class _Training:
             for each in callbacks:
                 if isinstance(each, EarlyStopping) and each.best_weights is not None:
                     run.update(weights_of_epoch=each.best_epoch + 1)
-            for clock in clocks:
-                run.update(profile=clock.describe())
         except RunFailed:  # the weights are NaN
             raise
         except BaseException as error:
@@ -470,7 +463,6 @@ def train(
     data: pd.DataFrame | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     owns_process: bool = False,
-    profile: bool = False,
     checkpoint_every_s: float = 60.0,
     resumption: Resumption | None = None,
     weights_from: Run | None = None,
@@ -487,8 +479,6 @@ def train(
         callbacks: The caller's own, which run after the recipe's.
         owns_process: Whether the process trains this run and does nothing else. If so, TensorFlow
             gets the threads that suit this model, and what libraries print goes to the run's log.
-        profile: Whether to measure where the time of fit goes, and to write a trace for
-            TensorBoard.
         checkpoint_every_s: Seconds between checkpoints.
         resumption: The run to continue, and ``recipe`` again; None begins anew.
         weights_from: A run whose weights the layers of the same names and shapes begin with.
@@ -526,7 +516,6 @@ def train(
             listener,
             callbacks,
             owns_process,
-            profile,
             interrupts,
             checkpoint_every_s,
             resumption,
