@@ -209,37 +209,33 @@ class _Training:
         is_first = "keras" not in sys.modules
         with self.measure("import"), self.listener.wait("importing TensorFlow"):
             try:
-                from kerasrecipes.model.built import build
-                from kerasrecipes.training.device import choose_device
-                from kerasrecipes.training.threads import needs_one_thread
-                from kerasrecipes.training.weights import weigh_classes
+                from kerasrecipes.model.built import build, weigh_classes
+                from kerasrecipes.training.device import choose_device, needs_one_thread
             except Exception:  # native modules turn an interruption into an ImportError
                 self.interrupts.check()
                 raise
         if self.owns_process and is_first:
             gc.freeze()  # a collection need not examine what TensorFlow's import has made
-        device = choose_device(
+        device, strategy = choose_device(
             recipe.device,
             is_small=needs_one_thread(recipe, dataset),
             owns_process=self.owns_process,
             takes_all=self.team.size == 1,
         )
         self.team.connect(self._describe_work())
-        with self.measure("build"), device.strategy.scope():
+        with self.measure("build"), strategy.scope():
             built = build(recipe, dataset, computes_once=not self.callbacks)
         warnings = [
             *map(str, recipe.warnings),
             *dataset.warnings,
             *dataset.checks,
-            *device.warnings,
             *find_doubts(recipe, dataset),
-            *built.remarks,
         ]
-        if recipe.precision == "mixed_float16" and device.description.startswith("CPU"):
+        if recipe.precision == "mixed_float16" and device.startswith("CPU"):
             warnings.append("mixed_float16 is for GPUs: a CPU computes float16 many times slower.")
         plots = choose_plots(self.run.info["dataset"], is_array=bool(dataset.target_shape))
         self.run.update(
-            device=device.description,
+            device=device,
             workers=self.team.size,
             warnings=warnings,
             versions=find_versions(),
@@ -264,7 +260,7 @@ class _Training:
 
     def _copy_weights(self, built: Built, source: Run) -> None:
         """Begin with another run's weights, and say of each layer where its weights come from."""
-        from kerasrecipes.model.transfer import copy_weights, list_vocabularies
+        from kerasrecipes.model.serving import copy_weights, list_vocabularies
         from kerasrecipes.prediction.model_file import load_run_model
 
         saved = load_run_model(source)
@@ -295,10 +291,10 @@ class _Training:
         from keras.callbacks import EarlyStopping
 
         from kerasrecipes.model.build import build_callbacks, reporting_at
+        from kerasrecipes.model.built import weigh_rows
         from kerasrecipes.training.checkpoints import Checkpointer
         from kerasrecipes.training.fit import Scorer, fit_model
         from kerasrecipes.training.steps import count_steps
-        from kerasrecipes.training.weights import weigh_rows
 
         recipe, run = self.recipe, self.run
         steps = count_steps(len(encoded["train"][0]), recipe.batch_size)
@@ -334,7 +330,6 @@ class _Training:
                     row_weights=weigh_rows(recipe, self.dataset),
                     callbacks=[*callbacks, *shown],
                     checkpointer=checkpointer,
-                    team=self.team,
                 )
             self.interrupts.check()
             if checkpointer.error:

@@ -73,14 +73,13 @@ def list_columns(
 
 
 def list_layers(info: Mapping[str, Any]) -> Table:
-    """List the layers: output shape, parameters with their arithmetic, multiply-adds of one row."""
+    """List the layers: output shape, parameters with their arithmetic."""
     rows = [
         [
             _name_layer(layer["type"], layer["name"]),
             write_shape(layer["output_shape"]),
             layer["arithmetic"],
             _write_parameters(layer["parameters"], layer["trainable"]),
-            _write_multiply_adds(layer["multiply_adds"]),
         ]
         for layer in info.get("layers", ())
     ]
@@ -90,9 +89,8 @@ def list_layers(info: Mapping[str, Any]) -> Table:
         "",
         "",
         _write_parameters(info.get("parameters", 0), n_trainable),
-        _write_multiply_adds(info.get("multiply_adds")),
     ]
-    numbers = dict.fromkeys(("Output", "Arithmetic", "Parameters", "Multiply-adds"), True)
+    numbers = dict.fromkeys(("Output", "Arithmetic", "Parameters"), True)
     return Table({"Layer": False} | numbers, rows, total)
 
 
@@ -149,10 +147,6 @@ def _name_layer(layer_type: str, name: str) -> str:
 
 def _write_parameters(n: int, n_trainable: int) -> str:
     return f"{n:,}" if n == n_trainable else f"{n:,} ({n_trainable:,} trained)"
-
-
-def _write_multiply_adds(n: int | None) -> str:
-    return "unknown" if n is None else f"{n:,}"
 
 
 def write_score(score: float | None) -> str:
