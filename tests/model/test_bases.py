@@ -302,7 +302,7 @@ def test_a_base_reads_each_image_of_a_video(tmp_path: Path) -> None:
     layer = {"TimeDistributed": {"layer": {"MobileNet": SMALL}}}
     recipe = make(tmp_path / "videos.npz", layer, "GlobalAveragePooling1D")
     recipe = load_recipe(recipe)
-    row = build(recipe, load_for(recipe)).layers[0]
+    row = build(recipe, load_for(recipe)).describe(recipe)["layers"][0]
     assert (row["output_shape"], row["arithmetic"]) == ([2, 256], "")
 
 

@@ -50,7 +50,6 @@ class Built:
         serving: The model that is saved; it shares these layers.
         encoder: Encodes raw rows before these layers.
         codec: Encodes the target.
-        layers: A row per layer, see ``describe_layers``.
         compute_features: From encoded rows to the inputs of ``model``, where these differ.
     """
 
@@ -58,7 +57,6 @@ class Built:
     serving: keras.Model
     encoder: Encoder
     codec: TargetCodec
-    layers: list[dict[str, Any]]
     network: keras.Sequential
     compute_features: Callable[[Any], Any] | None = None
 
@@ -75,7 +73,7 @@ class Built:
         """Facts for run.json: layers, sizes, and how the model is trained."""
         weights = self.network.weights
         return {
-            "layers": self.layers,
+            "layers": describe_layers(recipe, self.network, self.encoder.model),
             "parameters": self.network.count_params(),
             "parameters_bytes": sum(w.value.dtype.size * math.prod(w.shape) for w in weights),
             "epochs": recipe.epochs,
@@ -124,8 +122,7 @@ def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Bu
             model.dtype_policy = network.dtype_policy
         compile_model(recipe, model, is_weighted=train.weights is not None)
         serving = make_serving_model(network, encoder, codec, inputs.shape[1:])
-        layers = describe_layers(recipe, network, encoder.model)
-        return Built(model, serving, encoder, codec, layers, network, compute_features)
+        return Built(model, serving, encoder, codec, network, compute_features)
 
 
 def _check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> None:

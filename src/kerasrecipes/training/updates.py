@@ -33,10 +33,7 @@ def updating_in_place(model: keras.Model) -> Iterator[None]:
     already. So no weight is changed before all gradients are computed. Momentum and Adam, which
     Keras writes as an operation for each sign of their formulas, get TensorFlow's kernels.
 
-    Several devices are updated by their strategy instead.
-
-    Args:
-        model: Compiled, with its optimizer built.
+    Several devices are updated by their strategy instead. The optimizer must be built.
     """
     if model.distribute_strategy.num_replicas_in_sync > 1:
         yield
