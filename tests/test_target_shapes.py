@@ -334,7 +334,7 @@ def test_masked_steps_of_several_columns_are_refused(tmp_path: Path):
     keys["layers"] = [{"Reshape": {"target_shape": [2, 3]}}, "Masking", last]
     keys["dataset"] = {"path": "table.csv", "target": ["u", "v"]}
     recipe = write(tmp_path, keys, {})
-    with pytest.raises(RecipeError, match=r"Give an array of shape \(rows, 2, 1\)"):
+    with pytest.raises(RecipeError, match=r"must give \(2,\) for each row"):
         kr.train(recipe, output_dir=tmp_path / "runs")
 
 
@@ -381,13 +381,13 @@ def test_labels_of_a_table_keep_their_names(tmp_path: Path):
         (
             {"layers": [*DENSE_STEPS, {"Dense": {"units": 4}}], "loss": "mse"},
             {"x": STEPS, "y": STEPS},
-            "target y has the shape (6, 3) in each row: the last layer must give 6×3 "
-            "(received: an output of 6×4)",
+            "has a target of shape (6, 3), no classes: the last layer must give (6, 3) for each "
+            "row (received: an output of (6, 4)). Give it 3 units.",
         ),
         (
             {"layers": ["Flatten", {"Dense": {"units": 18}}], "loss": "mse"},
             {"x": STEPS, "y": STEPS},
-            "(received: an output of 18 numbers). End with Reshape: {target_shape: [6, 3]}.",
+            "(received: an output of (18,)). End with Reshape: {target_shape: [6, 3]}.",
         ),
         (
             {"layers": end_with(units=3, activation="softmax"), "loss": "categorical_crossentropy"},

@@ -125,10 +125,11 @@ def test_the_layer_table_and_the_vocabulary_are_those_of_training_rows(reviews) 
     dataset = load_for(recipe)
     built = build(recipe, dataset)
     texts = dataset.parts["train"].inputs["review"]
-    assert [row["type"] for row in built.layers][:2] == ["TextVectorization", "Embedding"]
-    assert built.layers[0]["name"] == "words"
+    layers = built.describe(recipe)["layers"]
+    assert [row["type"] for row in layers][:2] == ["TextVectorization", "Embedding"]
+    assert layers[0]["name"] == "words"
     longest = max(len(text.split()) for text in texts)
-    assert built.layers[0]["output_shape"] == [longest]
+    assert layers[0]["output_shape"] == [longest]
     held_out = make({"max_tokens": 60}, test_split=0.99)
     n_rows = len(load_for(held_out).parts["train"])
     vocabulary = build(held_out, load_for(held_out)).encoder.model.layers[-1].get_vocabulary()

@@ -79,7 +79,6 @@ class _Training:
     listener: Listener
     callbacks: Sequence[keras.callbacks.Callback]
     owns_process: bool
-    profile: bool
     interrupts: Interrupts
     interval_s: float
     resumption: Resumption | None
@@ -210,37 +209,33 @@ class _Training:
         is_first = "keras" not in sys.modules
         with self.measure("import"), self.listener.wait("importing TensorFlow"):
             try:
-                from kerasrecipes.model.built import build
-                from kerasrecipes.training.device import choose_device
-                from kerasrecipes.training.threads import needs_one_thread
-                from kerasrecipes.training.weights import weigh_classes
+                from kerasrecipes.model.built import build, weigh_classes
+                from kerasrecipes.training.device import choose_device, needs_one_thread
             except Exception:  # native modules turn an interruption into an ImportError
                 self.interrupts.check()
                 raise
         if self.owns_process and is_first:
             gc.freeze()  # a collection need not examine what TensorFlow's import has made
-        device = choose_device(
+        device, strategy = choose_device(
             recipe.device,
             is_small=needs_one_thread(recipe, dataset),
             owns_process=self.owns_process,
             takes_all=self.team.size == 1,
         )
         self.team.connect(self._describe_work())
-        with self.measure("build"), device.strategy.scope():
+        with self.measure("build"), strategy.scope():
             built = build(recipe, dataset, computes_once=not self.callbacks)
         warnings = [
             *map(str, recipe.warnings),
             *dataset.warnings,
             *dataset.checks,
-            *device.warnings,
             *find_doubts(recipe, dataset),
-            *built.remarks,
         ]
-        if recipe.precision == "mixed_float16" and device.description.startswith("CPU"):
+        if recipe.precision == "mixed_float16" and device.startswith("CPU"):
             warnings.append("mixed_float16 is for GPUs: a CPU computes float16 many times slower.")
         plots = choose_plots(self.run.info["dataset"], is_array=bool(dataset.target_shape))
         self.run.update(
-            device=device.description,
+            device=device,
             workers=self.team.size,
             warnings=warnings,
             versions=find_versions(),
@@ -265,7 +260,7 @@ class _Training:
 
     def _copy_weights(self, built: Built, source: Run) -> None:
         """Begin with another run's weights, and say of each layer where its weights come from."""
-        from kerasrecipes.model.transfer import copy_weights, list_vocabularies
+        from kerasrecipes.model.serving import copy_weights, list_vocabularies
         from kerasrecipes.prediction.model_file import load_run_model
 
         saved = load_run_model(source)
@@ -294,14 +289,12 @@ class _Training:
     def _fit(self, built: Built, encoded: Mapping[str, tuple[np.ndarray, ...]]) -> Scorer:
         """Fit, and save the history even if the fit fails."""
         from keras.callbacks import EarlyStopping
-        from tensorflow.profiler.experimental import Profile  # for TensorBoard
 
         from kerasrecipes.model.build import build_callbacks, reporting_at
+        from kerasrecipes.model.built import weigh_rows
         from kerasrecipes.training.checkpoints import Checkpointer
         from kerasrecipes.training.fit import Scorer, fit_model
-        from kerasrecipes.training.profile import FitClock
         from kerasrecipes.training.steps import count_steps
-        from kerasrecipes.training.weights import weigh_rows
 
         recipe, run = self.recipe, self.run
         steps = count_steps(len(encoded["train"][0]), recipe.batch_size)
@@ -316,14 +309,12 @@ class _Training:
             warn=self._warn,
             team=self.team,
         )
-        clocks = [FitClock()] if self.profile else []
         with reporting_at(recipe, ("layers",)):
             scorer = Scorer(built.model, encoded["train"], recipe.batch_size, self.team)
         if self.team.size > 1:
             self._warn_of_shares(built, scorer)
         try:
             with (
-                Profile(str(run.profile_path)) if self.profile else nullcontext(),
                 self.listener.show_fit(recipe.epochs, steps) as shown,
                 self.interrupts.deferring(),
                 self.team.explaining_loss(),
@@ -337,9 +328,8 @@ class _Training:
                     seed=recipe.seed,
                     scorer=scorer,
                     row_weights=weigh_rows(recipe, self.dataset),
-                    callbacks=[*callbacks, *clocks, *shown],
+                    callbacks=[*callbacks, *shown],
                     checkpointer=checkpointer,
-                    team=self.team,
                 )
             self.interrupts.check()
             if checkpointer.error:
@@ -347,8 +337,6 @@ class _Training:
             for each in callbacks:
                 if isinstance(each, EarlyStopping) and each.best_weights is not None:
                     run.update(weights_of_epoch=each.best_epoch + 1)
-            for clock in clocks:
-                run.update(profile=clock.describe())
         except RunFailed:  # the weights are NaN
             raise
         except BaseException as error:
@@ -470,7 +458,6 @@ def train(
     data: pd.DataFrame | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     owns_process: bool = False,
-    profile: bool = False,
     checkpoint_every_s: float = 60.0,
     resumption: Resumption | None = None,
     weights_from: Run | None = None,
@@ -487,8 +474,6 @@ def train(
         callbacks: The caller's own, which run after the recipe's.
         owns_process: Whether the process trains this run and does nothing else. If so, TensorFlow
             gets the threads that suit this model, and what libraries print goes to the run's log.
-        profile: Whether to measure where the time of fit goes, and to write a trace for
-            TensorBoard.
         checkpoint_every_s: Seconds between checkpoints.
         resumption: The run to continue, and ``recipe`` again; None begins anew.
         weights_from: A run whose weights the layers of the same names and shapes begin with.
@@ -526,7 +511,6 @@ def train(
             listener,
             callbacks,
             owns_process,
-            profile,
             interrupts,
             checkpoint_every_s,
             resumption,

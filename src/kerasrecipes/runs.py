@@ -13,7 +13,6 @@
         plots/*.png      the report's plots
         report.html      one file, opens anywhere
         log.txt          TensorFlow's messages
-        profile/         a trace for TensorBoard (train --profile)
         checkpoints/     the state of training, to continue from
         .lock            locked by the process that trains the run
 
@@ -84,7 +83,6 @@ class Run:
         recipe_path: The resolved recipe's file.
         model_path: The saved model, which takes raw rows.
         report_path: The report, one self-contained page.
-        profile_path: A trace of the fit for TensorBoard, written by ``train --profile``.
         checkpoints_path: The folder of checkpoints.
         log_path: Messages of TensorFlow and other libraries.
     """
@@ -94,7 +92,6 @@ class Run:
         self.recipe_path = path / "recipe.yaml"
         self.model_path = path / "model.keras"
         self.report_path = path / "report.html"
-        self.profile_path = path / "profile"
         self.checkpoints_path = path / "checkpoints"
         self.log_path = path / "log.txt"
 

@@ -124,9 +124,6 @@ def print_results(console: Console, run: Run) -> None:
     total = write_seconds(sum(seconds.values()))
     lines = textwrap.fill(f"{total}: {stages}", console.width).replace("\u00a0", " ")
     console.print(Text(f"\n{lines}", style="dim"))
-    if "profile" in info:
-        console.print(Text(info["profile"]))
-        print_path(console, "trace", run.profile_path)
     print_path(console, "report", run.report_path)
 
 

@@ -95,8 +95,8 @@ main()
     [
         (["--address", "auto"], "--address needs the number of workers, such as --workers 2."),
         (
-            ["--address", "auto", "--workers", "2", "--profile", "--from", "runs/boston"],
-            "--address cannot be combined with --from and --profile.",
+            ["--address", "auto", "--workers", "2", "--from", "runs/boston"],
+            "--address cannot be combined with --from.",
         ),
         (["--address", ""], "Invalid value for '--address': it is empty. Give auto, HOST:PORT"),
     ],

@@ -37,7 +37,7 @@ def make(optimizer="adam", loss="binary_crossentropy", like=X, first=(), weighte
 def fit(team, model, rows, batch_size=9, epochs=3, callbacks=()):
     scorer = Scorer(model, rows, batch_size, team)
     history = fit_model(
-        model, rows, rows, epochs=epochs, batch_size=batch_size, seed=1, scorer=scorer, team=team,
+        model, rows, rows, epochs=epochs, batch_size=batch_size, seed=1, scorer=scorer,
         callbacks=callbacks,
     )
     variables = [np.ravel(v).tolist() for v in model.weights]

@@ -18,7 +18,6 @@ from kerasrecipes.model.build import (
     build_callbacks,
     build_model,
     compile_model,
-    count_multiply_adds,
     describe_layers,
     make_component,
     reporting_at,
@@ -155,6 +154,34 @@ class TestAdapt:
 
 
 class TestRefusals:
+    def test_images_without_a_channel_and_a_forgotten_flatten_come_together(self, make_recipe):
+        convolution = {"Conv2D": {"filters": 2, "kernel_size": 3}}
+        with pytest.raises(RecipeError) as caught:
+            build(make_recipe, convolution, inputs=np.zeros((2, 8, 8), np.float32))
+        assert [(problem.path[1], problem.message) for problem in caught.value.problems] == [
+            (
+                0,
+                "Conv2D takes 3 dimensions (received: (8, 8)). Put Reshape: {target_shape: "
+                "[8, 8, 1]} before it.",
+            ),
+            (1, "The last layer must give a row of numbers. Put Flatten before it."),
+        ]
+
+    def test_recurrent_layers_on_each_other_need_all_steps(self, make_recipe):
+        recurrent = {"LSTM": {"units": 4}}
+        with pytest.raises(RecipeError) as caught:
+            build(make_recipe, recurrent, recurrent, inputs=np.zeros((2, 8, 3), np.float32))
+        (problem,) = caught.value.problems
+        assert problem.message == (
+            "LSTM takes 2 dimensions (received: (4,)). Write return_sequences: true in the "
+            "recurrent layer before it."
+        )
+
+    def test_pooling_of_one_step_would_end_the_process(self, make_recipe):
+        pooling = {"AdaptiveMaxPooling1D": {"output_size": 2}}
+        with pytest.raises(RecipeError, match="since one step needs no pooling"):
+            build(make_recipe, pooling, inputs=np.zeros((2, 1, 4), np.float32))
+
     @pytest.mark.parametrize(
         ("layer", "says"),
         [
@@ -176,17 +203,6 @@ class TestRefusals:
         assert re.search(says, problem.message)
         assert "\x1b" not in problem.message
         assert "Exception encountered" not in problem.message
-
-    def test_an_id_that_an_embedding_does_not_have(self, make_recipe):
-        embedding = {"Embedding": {"input_dim": 5, "output_dim": 2}}
-        recipe = make_recipe(layers=["Flatten", embedding, "Flatten", SOFTMAX])
-        with pytest.raises(RecipeError) as caught, reporting_at(recipe, ("layers",)):
-            our_code(lambda: tf.gather(tf.zeros((5, 2)), [7]))()
-        (problem,) = caught.value.problems
-        assert problem.path == ("layers", 1, "Embedding", "input_dim")
-        assert problem.message.startswith(
-            "Embedding has input_dim 5, for ids from 0 to 4 (received: 7). Write "
-        )
 
     def test_an_optimizer_that_keras_refuses(self, make_recipe):
         recipe = make_recipe(optimizer={"SGD": {"momentum": 3.0}})
@@ -238,13 +254,13 @@ class TestCallbacks:
 
     def test_tensorboard_wants_its_package(self, make_recipe, tmp_path: Path, monkeypatch):
         monkeypatch.setattr(build_module, "find_spec", lambda name: None)
-        with pytest.raises(RecipeError, match="Install it with: pip install tensorboard"):
+        with pytest.raises(RecipeError, match="Install TensorBoard with: pip install tensorboard"):
             build_callbacks(make_recipe(callbacks=["TensorBoard"]), tmp_path)
 
     @pytest.mark.parametrize("name", ["../log.csv", "/etc/log.csv", "a/../../log.csv"])
     def test_no_file_leaves_it(self, make_recipe, tmp_path: Path, name: str):
         recipe = make_recipe(callbacks=[{"CSVLogger": {"filename": name}}])
-        with pytest.raises(RecipeError, match=r"callbacks\[0\].CSVLogger.filename\n.*inside"):
+        with pytest.raises(RecipeError, match=r"callbacks\[0\]\n.*inside"):
             build_callbacks(recipe, tmp_path)
 
 
@@ -286,7 +302,7 @@ class TestNames:
         model = build(make_recipe, *dense, {"Dense": {"units": 4}})
         assert [layer.name for layer in model.layers[:3]] == ["dense-0", "dense-1", "dense-2"]
 
-    @pytest.mark.parametrize("name", ["numbers", "encode_columns", "original_units", "inputs"])
+    @pytest.mark.parametrize("name", ["numbers", "temperature"])
     def test_a_recipe_may_be_called_like_a_layer_of_the_saved_model(self, make_recipe, name):
         assert build_model(make_recipe(name=name), INPUTS).name == f"{name}-model"
 
@@ -314,63 +330,6 @@ class TestDescribeLayers:
             ["Dense", [3], "200×3+3", 603, 603],
         ]
 
-    @pytest.mark.parametrize(
-        ("name", "arguments", "input_shape", "expected"),
-        [
-            ("Dense", {"units": 200}, (12,), 12 * 200),
-            ("Dense", {"units": 5}, (7, 12), 7 * 12 * 5),
-            # 3×3 windows of 2 channels to 4 filters, at 6×6, 8×8 and 4×4 places.
-            ("Conv2D", {"filters": 4, "kernel_size": 3}, (8, 8, 2), 9 * 2 * 4 * 36),
-            (
-                "Conv2D",
-                {"filters": 4, "kernel_size": 3, "padding": "same"},
-                (8, 8, 2),
-                9 * 2 * 4 * 64,
-            ),
-            (
-                "Conv2D",
-                {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"},
-                (8, 8, 2),
-                9 * 2 * 4 * 16,
-            ),
-            ("Conv2D", {"filters": 4, "kernel_size": 3, "groups": 2}, (8, 8, 2), 9 * 4 * 36),
-            (
-                "Conv2D",
-                {"filters": 4, "kernel_size": 3, "data_format": "channels_first"},
-                (2, 8, 8),
-                9 * 2 * 4 * 36,
-            ),
-            ("DepthwiseConv2D", {"kernel_size": 3}, (8, 8, 2), 9 * 2 * 36),
-            (
-                "SeparableConv2D",
-                {"filters": 4, "kernel_size": 3},
-                (8, 8, 2),
-                (9 * 2 + 2 * 4) * 36,
-            ),
-            ("Conv2DTranspose", {"filters": 4, "kernel_size": 3}, (8, 8, 2), 9 * 2 * 4 * 64),
-            # Four gates, each from 3 inputs and 5 states, at 10 steps.
-            ("LSTM", {"units": 5}, (10, 3), 4 * (3 + 5) * 5 * 10),
-            ("GRU", {"units": 5}, (10, 3), 3 * (3 + 5) * 5 * 10),
-            ("Bidirectional", {"layer": {"LSTM": {"units": 5}}}, (10, 3), 2 * 4 * 8 * 5 * 10),
-            ("TimeDistributed", {"layer": {"Dense": {"units": 5}}}, (10, 3), 3 * 5 * 10),
-            ("Embedding", {"input_dim": 100, "output_dim": 8}, (10,), 0),
-            ("BatchNormalization", {}, (8, 8, 2), 0),
-            ("PReLU", {}, (8, 8, 2), 0),
-            ("Flatten", {}, (8, 8, 2), 0),
-            ("ConvLSTM1D", {"filters": 2, "kernel_size": 3}, (5, 8, 2), None),
-            (
-                "TimeDistributed",
-                {"layer": {"Conv1D": {"filters": 2, "kernel_size": 3}}},
-                (5, 8, 2),
-                None,
-            ),
-        ],
-    )
-    def test_multiply_adds_of_one_row(self, name, arguments, input_shape, expected):
-        layer = make("layers", name, arguments)
-        keras.Sequential([keras.Input(input_shape), layer])
-        assert count_multiply_adds(layer) == expected
-
 
 def test_a_whole_number_is_a_learning_rate_too(make_recipe: Any) -> None:
     recipe = make_recipe(optimizer={"SGD": {"learning_rate": 1}})
@@ -396,7 +355,7 @@ def test_accuracy_of_one_logit_is_that_of_its_probability(make_recipe: Any) -> N
 @pytest.mark.parametrize("name", [".", "..", "../elsewhere.csv", "/tmp/elsewhere.csv"])
 def test_callbacks_write_inside_the_run_s_folder(make_recipe: Any, tmp_path: Path, name) -> None:
     recipe = make_recipe(callbacks=[{"CSVLogger": {"filename": name}}])
-    with pytest.raises(RecipeError, match="writes inside the run's folder only"):
+    with pytest.raises(RecipeError, match="inside the run's folder only"):
         build_callbacks(recipe, tmp_path)
 
 
@@ -404,7 +363,7 @@ def test_callbacks_write_inside_the_run_s_folder(make_recipe: Any, tmp_path: Pat
 def test_callbacks_leave_the_run_s_own_files_alone(make_recipe: Any, tmp_path: Path, name) -> None:
     callback, key = ("CSVLogger", "filename") if ".csv" in name else ("ModelCheckpoint", "filepath")
     recipe = make_recipe(callbacks=[{callback: {key: name}}])
-    with pytest.raises(RecipeError, match="is a file that every run writes itself"):
+    with pytest.raises(RecipeError, match="Give the name of another file"):
         build_callbacks(recipe, tmp_path, {"model.keras", "history.csv"})
 
 

@@ -23,8 +23,8 @@ def test_a_forgotten_flatten(make_recipe):
     softmax = {"Dense": {"units": 10, "activation": "softmax"}}
     said = refuse(make_recipe(dataset={"name": "digits"}, layers=[softmax]))
     assert said == (
-        "layers[0]\n  The last layer must give a row of numbers for each example (received: an "
-        "output of 8×10). Put Flatten before it."
+        "layers[0]\n  digits has 10 classes: the last layer must give (10,) for each row "
+        "(received: an output of (8, 10)). Put Flatten before it."
     )
 
 
@@ -32,8 +32,8 @@ def test_an_output_that_is_no_dense_layer(make_recipe):
     layers = [{"Reshape": {"target_shape": [4, 1]}}, "GlobalMaxPooling1D"]
     said = refuse(make_recipe(layers=layers))
     assert said == (
-        "layers[1]\n  iris's 3 classes: the last layer must give 3 (received: an output of 1). "
-        "End with Dense: {units: 3}."
+        "layers[1]\n  iris has 3 classes: the last layer must give (3,) for each row (received: an "
+        "output of (1,)). Give it 3 units."
     )
 
 

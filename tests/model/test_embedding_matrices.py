@@ -71,9 +71,9 @@ def refuse(recipe: Recipe) -> str:
     ("matrix", "message"),
     [
         (MATRIX[:5], "Keras rejects this: Layer embedding weight shape (9, 2) is not compatible "),
-        (np.full((9, 2), np.nan), "is no .npy file of numbers: array must not "),
-        (np.array([["the", "of"]] * 9), "is no .npy file of numbers: could not convert string"),
-        (np.array([{}]), "is no .npy file of numbers: Object arrays cannot be loaded"),
+        (np.full((9, 2), np.nan), "gives no matrix of numbers: array must not "),
+        (np.array([["the", "of"]] * 9), "gives no matrix of numbers: could not convert string"),
+        (np.array([{}]), "gives no matrix of numbers: Object arrays cannot be loaded"),
     ],
 )
 def test_matrices_that_do_not_fit(file: Path, matrix: np.ndarray, message: str) -> None:
@@ -83,9 +83,9 @@ def test_matrices_that_do_not_fit(file: Path, matrix: np.ndarray, message: str) 
 
 def test_files_that_are_no_matrix(file: Path) -> None:
     recipe = load_recipe(file, ["layers.0.Embedding.weights=none.npy"])
-    assert "none.npy is no .npy file of numbers: [Errno 2] No such file" in refuse(recipe)
+    assert "none.npy gives no matrix of numbers: [Errno 2] No such file" in refuse(recipe)
     recipe = load_recipe(file, [f"layers.0.Embedding.weights={file.parent / 'ids.npz'}"])
-    assert "ids.npz is no .npy file of numbers" in refuse(recipe)
+    assert "ids.npz gives no matrix of numbers" in refuse(recipe)
 
 
 WORDS = """\
@@ -126,8 +126,6 @@ def test_each_word_begins_with_its_vector(texts: Path, tmp_path: Path) -> None:
         "good": [1, 2],
         "bad": [-1.5, 0],
     }
-    remark = f"2 of 5 words of the vocabulary have a vector in {tmp_path / 'vectors.txt'}"
-    assert any(remark in warning for warning in run.info["warnings"])
 
 
 def test_a_heading_with_the_numbers_of_words_and_dimensions_is_no_vector(texts: Path) -> None:
@@ -141,15 +139,10 @@ def test_a_heading_with_the_numbers_of_words_and_dimensions_is_no_vector(texts: 
 @pytest.mark.parametrize(
     ("content", "change", "message"),
     [
-        ("good 1 2 3\n", "", "vectors.txt has vectors of 3 numbers (received: output_dim=2)."),
-        ("well 1 2\n", "", "vectors.txt has no vector for any of the 5 words."),
-        (
-            "good 1 x\n",
-            "",
-            "vectors.txt, line 1: a word needs 2 finite numbers behind it (received",
-        ),
-        ("good 1 nan\n", "", "line 1: a word needs 2 finite numbers behind it (received: 1 nan)."),
-        ("", "", "vectors.txt has no vector"),
+        ("good 1 2 3\n", "", "no word of the vocabulary has a vector of 2 numbers"),
+        ("well 1 2\n", "", "no word of the vocabulary has a vector of 2 numbers"),
+        ("good 1 x\n", "", "could not convert string to float: 'x'"),
+        ("good 1 nan\n", "", "line 1 needs 2 finite numbers"),
         ("good 1 2\n", "layers.1.Embedding.weights=none.txt", "No such file"),
     ],
 )
@@ -164,4 +157,4 @@ def test_vectors_that_do_not_fit(texts: Path, content: str, change: str, message
 def test_vectors_of_words_need_words(file: Path) -> None:
     (file.parent / "vectors.txt").write_text("good 1 2\n")
     recipe = load_recipe(file, [f"layers.0.Embedding.weights={file.parent / 'vectors.txt'}"])
-    assert "no layer before this one has a vocabulary. Begin with TextVecto" in refuse(recipe)
+    assert "vectors of words need TextVectorization as the first layer" in refuse(recipe)

@@ -9,18 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import StandardScaler
 
 from kerasrecipes.memory import make_aligned
 from kerasrecipes.model import encoder as encoder_module
 from kerasrecipes.model.built import build
-from kerasrecipes.model.encoder import (
-    ROWS_AT_ONCE,
-    Encoder,
-    fit_encoder,
-    to_tensors,
-)
+from kerasrecipes.model.encoder import ROWS_AT_ONCE, Encoder, fit_encoder
 from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Column, Dataset, Part, load_dataset
@@ -237,7 +233,7 @@ class TestCategories:
         made = column("a", word, num_bins=5)
         values = [str(i) for i in range(40)]
         hashed = encode_one(made, values)
-        expected = keras.layers.Hashing(5, output_mode="one_hot")(to_tensors(as_text(values)))
+        expected = keras.layers.Hashing(5, output_mode="one_hot")(tf.constant(as_text(values)))
         np.testing.assert_array_equal(hashed, expected)
         np.testing.assert_array_equal(encode_one(made, ["else"], values), hashed)
         assert hashed.sum(axis=1).tolist() == [1] * 40
@@ -253,7 +249,7 @@ def answer_when_loaded(encoder: Encoder, inputs: Inputs, folder: Path) -> np.nda
     assert encoder.model is not None
     encoder.model.save(folder / "encoder.keras")
     loaded = keras.saving.load_model(folder / "encoder.keras")
-    return np.asarray(loaded(to_tensors(encoder.stack(inputs))))
+    return np.asarray(loaded(tf.nest.map_structure(tf.constant, encoder.stack(inputs))))
 
 
 CARS = [column("make", "string_categorical"), column("colour", "string_hashed", num_bins=2)]
@@ -267,7 +263,7 @@ class TestCrosses:
     def test_a_cross_is_keras_s_hashed_crossing(self) -> None:
         encoded = self.encode({"feature_names": ["make", "colour"], "crossing_dim": 16})
         crossing = keras.layers.HashedCrossing(16, output_mode="one_hot")
-        pair = tuple(to_tensors(as_text(CAR_ROWS[name])) for name in ("make", "colour"))
+        pair = tuple(tf.constant(as_text(CAR_ROWS[name])) for name in ("make", "colour"))
         np.testing.assert_array_equal(encoded, crossing(pair))
         assert encoded.shape == (5, 16)
         assert encoded[0].tolist() == encoded[4].tolist()

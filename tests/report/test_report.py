@@ -136,7 +136,7 @@ def test_pictures_are_whole_and_the_page_holds_them(tmp_path: Path) -> None:
 
 def test_tables_show_the_arithmetic_and_the_totals(tmp_path: Path) -> None:
     page = report(write_regression(tmp_path / "run"))
-    for text in ("12×200+200", "204,601", "203,400", "818 kB", "MAE ($1000s)", "R²"):
+    for text in ("12×200+200", "204,601", "818 kB", "MAE ($1000s)", "R²"):
         assert text in page
     assert "kerasrecipes train configs/boston.yaml" in page
     assert "Dense: {units: 200, activation: relu}" in page

@@ -164,7 +164,6 @@ def test_masks_before_recurrent_layers_train(tmp_path: Path, layer):
     recipe = load_recipe(recipe.to_dict() | {"layers": [masked, layer, *HEAD]})
     run = pipeline.train(recipe, tmp_path / "runs")
     assert run.status == "finished"
-    assert run.info["layers"][1]["multiply_adds"] > 0
 
 
 @pytest.mark.parametrize(
@@ -220,9 +219,7 @@ def test_what_keras_refuses_only_in_fit_is_a_problem_of_the_layer(tmp_path: Path
             "loss": "binary_crossentropy",
         }
     )
-    said = (
-        r"layers\[1\]\n  RandomCrop gives 8×8×1 when the model predicts, and .* built for 6×6×1\."
-    )
+    said = r"layers\[1\]\n  RandomCrop gives \(8, 8, 1\) when the model predicts.* \(6, 6, 1\)\."
     with pytest.raises(RecipeError, match=said):
         pipeline.train(recipe, tmp_path / "runs")
     assert not (tmp_path / "runs").exists() or not [*(tmp_path / "runs").iterdir()]

@@ -218,7 +218,7 @@ def test_steps_come_in_groups(monkeypatch):
 
 def test_the_first_calls_measure_how_long_a_step_takes():
     """No layer, however little is known about it, keeps progress and Ctrl-C waiting."""
-    pace = fit_module._Pace()
+    pace = fit_module._Pace(most=1000)
     counts = []
     for step_s in (5.0, 0.02, 0.02, 0.02, 0.03, 1.0, 1.0):  # the first call builds the graph
         counts.append(pace.n_steps)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kerasrecipes.rows import load_for
-from kerasrecipes.training.threads import needs_one_thread
+from kerasrecipes.training.device import needs_one_thread
 
 CONV = [
     {"Reshape": {"target_shape": [8, 8, 1]}},

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
-    """Show a recipe's layers: shapes, parameters with their arithmetic, multiply-adds."""
+    """Show a recipe's layers: shapes, parameters with their arithmetic."""
     from rich.text import Text
 
     from kerasrecipes.console import make_console

@@ -20,9 +20,6 @@ def train(
     overrides: Overrides = None,
     seed: Annotated[int | None, typer.Option(help="Short for seed=N.")] = None,
     device: Annotated[str | None, typer.Option(help="Short for device=auto|cpu|gpu.")] = None,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Measure fit by stage, and save a trace of it.")
-    ] = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -67,7 +64,7 @@ def train(
     from kerasrecipes.training.team import Team
 
     if address:
-        _check_address_alone(workers, {"--from": weights_from, "--profile": profile})
+        _check_address_alone(workers, {"--from": weights_from})
     team = join_team(workers)
     changes = list(overrides or ())
     changes += [f"seed={seed}"] if seed is not None else []
@@ -98,15 +95,13 @@ def train(
         from kerasrecipes.recipe.names import make_folder_name
 
         options = [f"--workers={n_workers}", f"--checkpoint-every={checkpoint_every}"]
-        flags = {"--quiet": quiet, "--json": as_json, "--profile": profile}
+        flags = {"--quiet": quiet, "--json": as_json}
         options += [flag for flag, is_set in flags.items() if is_set]
         folder = output_dir / make_folder_name(checked.name)
         raise typer.Exit(train_here(sys.argv[1:], options, n_workers, folder, console))
     source, notes = find_ready(weights_from) if weights_from else (None, [])
     print_warnings(console, notes)
-    start = partial(
-        pipeline.train, owns_process=True, profile=profile, weights_from=source, team=team
-    )
+    start = partial(pipeline.train, owns_process=True, weights_from=source, team=team)
     if address:
         from kerasrecipes.cluster.trainer import train_on_cluster
 

@@ -22,7 +22,6 @@ import tensorflow as tf
 
 from kerasrecipes.errors import KeyPath, Problem, RecipeError, RunFailed
 from kerasrecipes.memory import check_fits, explaining_memory
-from kerasrecipes.model.ranks import describe_output_rank, find_misfit
 from kerasrecipes.model.serving import find_trained
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.components import find_category
@@ -50,32 +49,7 @@ _TAKE_CLASSES = {"Accuracy", "IoU", "MeanIoU"}
 """Metrics of Keras that compare class numbers; they would cut probabilities to 0."""
 _STATISTICS = {"mean", "variance", "bin_boundaries", "vocabulary", "idf_weights"}
 """Statistics that replace ``adapt()``, given in the recipe."""
-_SERVING_NAMES = {
-    "categories",
-    "encode_columns",
-    "inputs",
-    "numbers",
-    "original_units",
-    "probabilities",
-    "texts",
-}
-"""Layers of the saved model other than the recipe's own, which are one layer of it."""
 _ADAPT_BATCH_SIZE = 1024
-_REFUSALS = (
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    ImportError,
-    AssertionError,
-    NameError,
-    RuntimeError,
-    tf.errors.OpError,
-)
-"""Exceptions that Keras raises if it cannot build a component."""
-_NO_ID = re.compile(r"= (\d+) is not in \[0, (\d+)\)")
-"""How TensorFlow rejects an id that an Embedding does not have."""
 _OWN_FOLDER = Path(__file__).parents[1]
 _KERAS_FOLDERS = (keras_folder(), Path(tf.__file__).parent)
 
@@ -89,7 +63,6 @@ def build_model(
     inputs, unless the recipe gives its statistics.
 
     Args:
-        recipe: A checked recipe.
         inputs: Encoded training inputs of shape (n_samples, ...): all rows where a layer needs
             adapting, else as many as give the shape.
         has_array_target: Whether a row's outputs are an array.
@@ -97,47 +70,69 @@ def build_model(
     Raises:
         RecipeError: Keras rejects a layer, or its input shape; names the layer's line.
     """
-    name = make_keras_name(recipe.name, "model")
-    model = keras.Sequential(name=f"{name}-model" if name in _SERVING_NAMES else name)
+    # Layers of the saved model have names without this ending.
+    model = keras.Sequential(name=f"{make_keras_name(recipe.name, 'recipe')}-model")
     model.add(keras.Input(inputs.shape[1:]))
-    misfits: list[Problem] = []
+    problems: list[Problem] = []
     for i, (component, layer_name) in enumerate(
         zip(recipe.layers, _name_layers(recipe.layers), strict=True)
     ):
-        path: KeyPath = ("layers", i)
         if component.name == "TextVectorization":  # the encoder has it
             continue
-        with reporting_at(recipe, path):
-            arguments = _with_policy(recipe, i) | component.arguments
+        with reporting_at(recipe, ("layers", i), problems):
+            arguments = component.arguments
+            if recipe.precision != "float32":
+                # Losses of float16 outputs overflow, see https://keras.io/api/mixed_precision/.
+                is_last = i == len(recipe.layers) - 1
+                policy = "float32" if is_last else recipe.precision
+                arguments = {"dtype": policy} | arguments
             if "name" in arguments or not find_registered("layers", component.name):
                 arguments = arguments | {"name": layer_name}
             shape = model.output_shape[1:] if model.layers else inputs.shape[1:]
             if component.name in list_bases():
                 arguments = arguments | {"input_shape": shape}
             layer = make_component(replace(component, arguments=arguments))
-            if misfit := find_misfit(layer, shape, model.layers):
-                misfits.append(recipe.problem(path, misfit.message))
-                if misfit.shape is None:
-                    raise RecipeError(misfits)
-                # To find the other misfits.
-                model.add(keras.layers.Reshape(misfit.shape, name=f"misfit-{i}"))
+            if message := _find_missing_axis(layer, shape, model.layers):
+                problems.append(recipe.problem(("layers", i), message))
+                model.add(keras.layers.Reshape((*shape, 1)))  # to find problems of later layers
+            _check_adaptive_pooling(layer, shape)
             if needs_adapting(component):
                 layer.adapt(_predict_so_far(model, inputs))
-            try:
-                with _checking_weights():
-                    model.add(layer)
-            except _REFUSALS:
-                if misfits:  # of shapes that are only tried
-                    raise RecipeError(misfits) from None
-                raise
+            with _checking_weights():
+                model.add(layer)
             check_fits(model.output_shape, "the outputs of one row")
-    if misfits:
-        message = describe_output_rank(model.output_shape[1:])
-        if message and not has_array_target:
-            misfits.append(recipe.problem(("layers", len(recipe.layers) - 1), message))
-        raise RecipeError(misfits)
+    if problems:
+        if len(model.output_shape) > 2 and not has_array_target:
+            message = "The last layer must give a row of numbers. Put Flatten before it."
+            problems.append(recipe.problem(("layers", len(recipe.layers) - 1), message))
+        raise RecipeError(problems)
     model.dtype_policy = keras.dtype_policies.get(recipe.precision)  # decides about loss scaling
     return model
+
+
+def _find_missing_axis(
+    layer: keras.Layer, shape: tuple[int, ...], before: Sequence[keras.Layer]
+) -> str:
+    """The problem and its remedy, if a layer takes one dimension more than reach it."""
+    spec = layer.input_spec
+    wanted = spec.ndim or spec.min_ndim if isinstance(spec, keras.InputSpec) else None
+    if isinstance(layer, keras.layers.TimeDistributed):  # has no spec until it is built
+        wanted = 3
+    if wanted != len(shape) + 2:
+        return ""
+    remedy = f"Put Reshape: {{target_shape: {[*shape, 1]}}} before it."
+    if any(getattr(each, "return_sequences", None) is False for each in before):
+        remedy = "Write return_sequences: true in the recurrent layer before it."
+    return f"{type(layer).__name__} takes {wanted - 1} dimensions (received: {shape}). {remedy}"
+
+
+def _check_adaptive_pooling(layer: keras.Layer, shape: tuple[int, ...]) -> None:
+    name = type(layer).__name__
+    if name.startswith("AdaptiveMaxPooling") and 1 in shape[:-1]:
+        raise RunFailed(
+            f"Keras 3.15 pools over more steps than there are (received: {shape}), at which "
+            f"TensorFlow ends the process. Remove {name}, since one step needs no pooling."
+        )
 
 
 @contextmanager
@@ -147,11 +142,8 @@ def _checking_weights() -> Iterator[None]:
     def create(next_creator: Callable[..., Any], **arguments: Any) -> Any:
         initial = arguments.get("initial_value")
         if callable(initial):
-            try:
-                with tf.Graph().as_default():  # has the shape, and computes nothing
-                    value = initial()
-            except (TypeError, ValueError) as error:
-                raise RunFailed(f"Keras rejects this: {error}") from error
+            with tf.Graph().as_default():  # has the shape, and computes nothing
+                value = initial()
             check_fits(value.shape, "weights", value.dtype.size)
         return next_creator(**arguments)
 
@@ -165,17 +157,6 @@ def needs_adapting(layer: Component) -> bool:
         return False  # the encoder adapts it
     made_of = find_registered("layers", layer.name) or getattr(keras.layers, layer.name, None)
     return hasattr(made_of, "adapt") and not layer.arguments.keys() & _STATISTICS
-
-
-def _with_policy(recipe: Recipe, position: int) -> dict[str, Any]:
-    """The arguments that give a layer the recipe's precision; the last layer's outputs are float32.
-
-    Losses of float16 outputs overflow, see https://keras.io/api/mixed_precision/.
-    """
-    if recipe.precision == "float32":
-        return {}
-    is_last = position == len(recipe.layers) - 1
-    return {"dtype": "float32" if is_last else recipe.precision}
 
 
 def _predict_so_far(model: keras.Sequential, inputs: np.ndarray) -> np.ndarray:
@@ -263,11 +244,9 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
 def build_callbacks(
     recipe: Recipe, folder: Path, own_files: Collection[str] = (), saved: keras.Model | None = None
 ) -> list[keras.callbacks.Callback]:
-    """Make the recipe's callbacks; files that they write stay inside ``folder``.
+    """Make the recipe's callbacks; files that they write stay inside a run's ``folder``.
 
     Args:
-        recipe: A checked recipe.
-        folder: The run's folder.
         own_files: Names in it that callbacks may not take.
         saved: The model that ModelCheckpoint saves: that which takes raw rows.
 
@@ -276,14 +255,10 @@ def build_callbacks(
     """
     callbacks = []
     for i, component in enumerate(recipe.callbacks):
-        path: KeyPath = ("callbacks", i)
-        if component.name == "TensorBoard" and find_spec("tensorboard") is None:
-            message = "TensorBoard is not installed. Install it with: pip install tensorboard"
-            raise RecipeError([recipe.problem((*path, component.name), message)])
-        arguments = _keep_files_inside(
-            recipe, (*path, component.name), component, folder, own_files
-        )
-        with reporting_at(recipe, path):
+        with reporting_at(recipe, ("callbacks", i)):
+            if component.name == "TensorBoard" and find_spec("tensorboard") is None:
+                raise RunFailed("Install TensorBoard with: pip install tensorboard")
+            arguments = _keep_files_inside(component, folder.resolve(), own_files)
             callback = make_component(replace(component, arguments=arguments))
         if isinstance(callback, keras.callbacks.CSVLogger):
             callback.append = False  # in a run that continues, the checkpoint has the rows
@@ -308,11 +283,7 @@ class _SavedWhole:
 
 
 def _keep_files_inside(
-    recipe: Recipe,
-    path: KeyPath,
-    component: Component,
-    folder: Path,
-    own_files: Collection[str],
+    component: Component, folder: Path, own_files: Collection[str]
 ) -> dict[str, Any]:
     """A callback's arguments, with the files that it writes, by default too, in ``folder``."""
     defaults = find_definition("callbacks", component.name).arguments
@@ -320,15 +291,12 @@ def _keep_files_inside(
     for argument in _FILE_ARGUMENTS & defaults.keys():
         name = str(arguments.get(argument, defaults[argument]))
         file = (folder / name).resolve()
-        if file.name in own_files and file.parent == folder.resolve():
-            message = f"{name} is a file that every run writes itself. Give another name."
-            raise RecipeError([recipe.problem((*path, argument), message)])
-        if folder.resolve() not in file.parents:
-            message = (
-                f"A callback writes inside the run's folder only (received: {name!r}). Give the "
-                "name of a file or folder, without '..'."
+        is_own = file.name in own_files and file.parent == folder
+        if is_own or folder not in file.parents:
+            raise RunFailed(
+                "A callback writes new files inside the run's folder only (received: "
+                f"{argument}={name!r}). Give the name of another file or folder, without '..'."
             )
-            raise RecipeError([recipe.problem((*path, argument), message)])
         arguments[argument] = str(file)
     return arguments
 
@@ -370,9 +338,9 @@ def _make_base(model: str, /, **arguments: Any) -> keras.Model:
         keras.config.set_dtype_policy(arguments.pop("dtype", "float32"))
         with downloading(model, "", ()):
             base = make(**arguments)
-    except _REFUSALS:
-        raise
-    except Exception as error:  # Keras's downloads raise bare Exception
+    except Exception as error:
+        if type(error) is not Exception:  # which Keras's downloads raise
+            raise
         cache = f"{find_homes()[-1] / 'models'} (KERAS_HOME moves it)"
         remedy = f"Put the file into {cache}, or give its path as weights."
         raise RunFailed(f"Its weights could not be read: {error}. {remedy}") from error
@@ -412,39 +380,23 @@ def _name_layers(layers: Sequence[Component]) -> list[str]:
 
 
 @contextmanager
-def reporting_at(recipe: Recipe, path: KeyPath) -> Iterator[None]:
-    """Report errors of Keras in a block at a place in the recipe.
+def reporting_at(recipe: Recipe, path: KeyPath, problems: Sequence[Problem] = ()) -> Iterator[None]:
+    """Report errors of Keras in a block at a place in the recipe, beside other problems.
 
     Raises:
-        RecipeError: Memory is too small, or Keras or TensorFlow raised one of ``_REFUSALS``. An
-            exception that our own code raised is a bug, and keeps its traceback.
+        RecipeError: Memory is too small, or Keras or TensorFlow raised an exception. One that our
+            own code raised is a bug, and keeps its traceback.
     """
     try:
         with explaining_memory():
             yield
     except RunFailed as error:
-        raise RecipeError([recipe.problem(path, _clean(error))]) from error
-    except _REFUSALS as error:
+        raise RecipeError([*problems, recipe.problem(path, _clean(error))]) from error
+    except Exception as error:
         if not _is_raised_by_keras(error):
             raise
         message = f"Keras rejects this: {_clean(error)}"
-        if no_id := _NO_ID.search(message):
-            path, message = _describe_no_id(recipe, path, *map(int, no_id.groups()))
-        raise RecipeError([recipe.problem(path, message)]) from error
-
-
-def _describe_no_id(recipe: Recipe, path: KeyPath, wrong: int, n_ids: int) -> tuple[KeyPath, str]:
-    """The Embedding that gets an id which it does not have, and the rule."""
-    takers: list[KeyPath] = [
-        ("layers", i, layer.name, "input_dim")
-        for i, layer in enumerate(recipe.layers)
-        if layer.arguments.get("input_dim") == n_ids
-    ]
-    return (
-        takers[0] if takers else path,
-        f"Embedding has input_dim {n_ids}, for ids from 0 to {n_ids - 1} (received: {wrong}). "
-        "Write as many as the layer before gives; for a vocabulary, its words and two more.",
-    )
+        raise RecipeError([*problems, recipe.problem(path, message)]) from error
 
 
 def _clean(error: Exception) -> str:
@@ -464,62 +416,23 @@ def _is_raised_by_keras(error: Exception) -> bool:
 def describe_layers(
     recipe: Recipe, model: keras.Sequential, encoder: keras.Model | None = None
 ) -> list[dict[str, Any]]:
-    """One row per layer: type, name, output shape, parameters as arithmetic, multiply-adds.
+    """One row per layer, for the report's table.
 
     Args:
         encoder: Its last layer is the recipe's first one where that is ``TextVectorization``.
-
-    Returns:
-        Mappings with the keys "type", "name" (the recipe's words, where it names the layer),
-        "output_shape" (without the batch), "parameters", "arithmetic" such as "12×200+200",
-        "trainable" (parameters that training changes) and "multiply_adds" (for one row; None
-        where it is not known).
     """
-    rows = []
     layers = [*(encoder.layers[-1:] if encoder else ()), *model.layers][-len(recipe.layers) :]
+    rows = []
     for component, layer in zip(recipe.layers, layers, strict=True):
         has_base = hasattr(getattr(layer, "layer", layer), "inputs")  # also in TimeDistributed
         weights = () if has_base else layer.weights  # hundreds
-        shapes = [tuple(weight.shape) for weight in weights]
-        rows.append(
-            {
-                "type": component.name,
-                "name": str(component.arguments.get("name", layer.name)),
-                "output_shape": list(layer.output.shape[1:]),
-                "parameters": layer.count_params(),
-                "arithmetic": "+".join("×".join(map(str, shape)) or "1" for shape in shapes),
-                "trainable": sum(int(np.prod(w.shape)) for w in layer.trainable_weights),
-                "multiply_adds": count_multiply_adds(layer),
-            }
-        )
+        row = {
+            "type": component.name,
+            "name": str(component.arguments.get("name", layer.name)),
+            "output_shape": list(layer.output.shape[1:]),
+            "parameters": layer.count_params(),
+            "arithmetic": "+".join("×".join(map(str, w.shape)) or "1" for w in weights),
+            "trainable": sum(int(np.prod(w.shape)) for w in layer.trainable_weights),
+        }
+        rows.append(row)
     return rows
-
-
-def count_multiply_adds(layer: keras.Layer) -> int | None:
-    """Multiplications with a weight for one row, or None if they cannot be counted.
-
-    A matrix or kernel is applied once per output position: a convolution's places, a sequence's
-    steps. Additions of a bias, activations and normalisation are not counted.
-    """
-    if hasattr(layer, "inputs"):  # a pretrained model
-        inner = [count_multiply_adds(each) for each in layer.layers]
-        return None if None in inner else sum(filter(None, inner))
-    kernels = [weight for weight in layer.weights if "kernel" in weight.name]
-    if not kernels:
-        return 0
-    size = sum(int(np.prod(kernel.shape)) for kernel in kernels)
-    kind = type(layer).__name__
-    if isinstance(layer, keras.layers.Dense):
-        return size * int(np.prod(layer.output.shape[1:-1]))
-    if "Conv" in kind and "LSTM" not in kind:
-        shape = layer.input.shape if "Transpose" in kind else layer.output.shape
-        places = shape[2:] if layer.data_format == "channels_first" else shape[1:-1]
-        return size * int(np.prod(places))
-    inner = getattr(layer, "forward_layer", layer)  # Bidirectional's
-    if isinstance(layer, keras.layers.TimeDistributed):
-        inner = layer.layer
-    is_matrix = isinstance(inner, (keras.layers.RNN, keras.layers.Dense))
-    n_steps = keras.tree.flatten(layer.input)[0].shape[1]  # a mask is another input
-    if is_matrix and "Conv" not in type(inner).__name__ and n_steps:
-        return size * int(n_steps)
-    return None

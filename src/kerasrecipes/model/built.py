@@ -9,24 +9,27 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasrecipes.backend import import_keras
-from kerasrecipes.errors import KeyPath
+from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.model.build import (
     build_model,
     compile_model,
     describe_layers,
+    make_component,
+    make_metric,
     needs_adapting,
     reporting_at,
 )
-from kerasrecipes.model.checks import check_batch, check_output
 from kerasrecipes.model.encoder import Encoder, fit_encoder
 from kerasrecipes.model.matrices import read_matrices
-from kerasrecipes.model.randomness import seeding
-from kerasrecipes.model.serving import make_predictor, make_serving_model
+from kerasrecipes.model.randomness import keeping_states, seeding
+from kerasrecipes.model.serving import make_mask_reader, make_predictor, make_serving_model
 from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe import Recipe
-from kerasrecipes.recipe.rules import find_directions
+from kerasrecipes.recipe.keras_names import COMPILE_METRICS
+from kerasrecipes.recipe.rules import LossKind, find_directions, find_loss_kind
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.dataset import Weights, sample_rows, take_rows
 from kerasrecipes.rows.disk import are_on_disk
@@ -45,8 +48,6 @@ class Built:
         serving: The model that is saved; it shares these layers.
         encoder: Encodes raw rows before these layers.
         codec: Encodes the target.
-        layers: A row per layer, see ``describe_layers``.
-        remarks: On the files that the recipe's layers read.
         compute_features: From encoded rows to the inputs of ``model``, where these differ.
     """
 
@@ -54,9 +55,7 @@ class Built:
     serving: keras.Model
     encoder: Encoder
     codec: TargetCodec
-    layers: list[dict[str, Any]]
     network: keras.Sequential
-    remarks: list[str]
     compute_features: Callable[[Any], Any] | None = None
 
     def encode(self, dataset: Dataset, part: str) -> tuple[Any, ...]:
@@ -70,15 +69,11 @@ class Built:
 
     def describe(self, recipe: Recipe) -> dict[str, Any]:
         """Facts for run.json: layers, sizes, and how the model is trained."""
-        multiply_adds = [row["multiply_adds"] for row in self.layers]
+        weights = self.network.weights
         return {
-            "layers": self.layers,
+            "layers": describe_layers(recipe, self.network, self.encoder.model),
             "parameters": self.network.count_params(),
-            "parameters_bytes": sum(
-                int(np.prod(weight.shape)) * np.dtype(weight.dtype).itemsize
-                for weight in self.network.weights
-            ),
-            "multiply_adds": None if None in multiply_adds else sum(multiply_adds),
+            "parameters_bytes": sum(w.value.dtype.size * math.prod(w.shape) for w in weights),
             "epochs": recipe.epochs,
             "batch_size": recipe.batch_size,
             "optimizer": recipe.optimizer.name,
@@ -109,14 +104,12 @@ def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Bu
         if sees_all and are_on_disk(train.inputs):
             seen = np.sort(sample_rows(len(train), _ROWS_ADAPTED))
         inputs = encoder.encode(take_rows(train.inputs, seen))
-        recipe, remarks = read_matrices(recipe, encoder.model)
-        if len(inputs) < len(train) and sees_all:
-            remarks.append(f"Layers were adapted to {len(inputs):,} random training rows.")
+        recipe = read_matrices(recipe, encoder.model)
         network = model = build_model(recipe, inputs, has_array_target=bool(dataset.target_shape))
-        check_output(recipe, dataset, network)
+        _check_output(recipe, dataset, network)
         *steps, n_units = network.output_shape[1:]
         codec = fit_target(recipe, dataset, n_units, tuple(steps))
-        check_batch(recipe, network, inputs[:2], codec.encode(train.target[:2]))
+        _check_batch(recipe, network, inputs[:2], codec.encode(train.target[:2]))
         compute_features = None
         if computes_once and (n_frozen := _count_frozen(network)):
             first = keras.Input(inputs.shape[1:])
@@ -127,39 +120,120 @@ def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Bu
             model.dtype_policy = network.dtype_policy
         compile_model(recipe, model, is_weighted=train.weights is not None)
         serving = make_serving_model(network, encoder, codec, inputs.shape[1:])
-        layers = describe_layers(recipe, network, encoder.model)
-        return Built(model, serving, encoder, codec, layers, network, remarks, compute_features)
+        return Built(model, serving, encoder, codec, network, compute_features)
+
+
+def _check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> None:
+    """Check that the outputs have a unit for each class or number, or the target's shape."""
+    shape = model.output_shape[1:]
+    n_classes, n_targets = dataset.n_classes, len(dataset.target_names)
+    if dataset.target_shape:
+        n_classes = 0 if find_loss_kind(recipe.loss) is LossKind.BINARY else n_classes
+        wanted = (*dataset.target_shape, *[n_classes] * bool(n_classes))
+        allowed = [wanted, (*wanted, 1)]
+        allowed += [wanted[:-1]] if not n_classes and wanted[-1] == 1 else []
+        what = f"a target of shape {dataset.target_shape}, {n_classes or 'no'} classes"
+    else:
+        wanted = (n_classes or n_targets,)
+        allowed = [wanted]
+        if n_targets > 1 and not make_mask_reader(model):
+            allowed.append((n_targets, 1))  # a target for each step
+        what = f"{n_classes} classes" if n_classes else f"{n_targets} targets"
+    allowed += [(*wanted[:-1], 1)] if n_classes == 2 else []
+    more_classes = dataset.has_class_numbers and shape[:-1] == wanted[:-1] and shape[-1] > n_classes
+    if shape in allowed or more_classes:
+        return
+    message = (
+        f"{dataset.name} has {what}: the last layer must give {wanted} for each row (received: an "
+        f"output of {shape})."
+    )
+    if math.prod(shape) == math.prod(wanted):
+        message += f" End with Reshape: {{target_shape: {list(wanted)}}}."
+    elif len(shape) > len(wanted):
+        message += " Put Flatten before it."
+    elif shape[:-1] == wanted[:-1]:
+        message += f" Give it {wanted[-1]} units."
+    raise RecipeError([recipe.problem(("layers", len(recipe.layers) - 1), message)])
+
+
+def _check_batch(
+    recipe: Recipe, model: keras.Sequential, inputs: np.ndarray, target: np.ndarray
+) -> None:
+    """Put a few encoded rows through layers, loss and metrics, which Keras checks only in fit."""
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return  # metrics cannot be updated outside a replica
+    outputs = tf.cast(inputs, model.inputs[0].dtype)
+    with keeping_states(model):
+        # The encoder has a TextVectorization.
+        for i, layer in enumerate(model.layers, len(recipe.layers) - len(model.layers)):
+            with reporting_at(recipe, ("layers", i)):
+                outputs = layer(outputs, training=False)
+            given, expected = tuple(outputs.shape[1:]), layer.output.shape[1:]
+            if not tf.TensorShape(given).is_compatible_with(expected):
+                message = (
+                    f"{recipe.layers[i].name} gives {given} when the model predicts, and the "
+                    f"layers after it are built for {expected}. Remove it."
+                )
+                raise RecipeError([recipe.problem(("layers", i), message)])
+    with reporting_at(recipe, ("loss",)):
+        keras.losses.get(make_component(recipe.loss))(target, outputs)
+    for i, metric in enumerate(recipe.metrics):
+        if metric.name not in COMPILE_METRICS:
+            with reporting_at(recipe, ("metrics", i)):
+                made = make_metric(recipe, metric, int(outputs.shape[-1]))
+                keras.metrics.get(made)(target, outputs)
 
 
 def _count_frozen(network: keras.Sequential) -> int:
     """How many of the first layers give a row the same outputs in every epoch.
 
-    0 unless a pretrained model is among them, since other layers cost little, and 0 if these
-    outputs are larger than the inputs.
+    0 without a pretrained model, since other layers cost little, or if these outputs are larger
+    than the inputs.
     """
-    n_frozen = 0
+    frozen: list[keras.Layer] = []
     for layer in network.layers[:-1]:
         is_random = len(layer.variables) > len(layer.weights)  # these have no states of seeds
         has_statistics = layer.trainable and layer.weights and not hasattr(layer, "adapt")
         if is_random or has_statistics or layer.trainable_weights:
             break
-        n_frozen += 1
-    frozen = network.layers[:n_frozen]
+        frozen.append(layer)
     if not any(hasattr(layer, "inputs") for layer in frozen):
         return 0
     is_small = math.prod(frozen[-1].output.shape[1:]) <= math.prod(network.input_shape[1:])
-    return n_frozen if is_small else 0
+    return len(frozen) if is_small else 0
 
 
 def spread_weights(weights: Weights, network: keras.Sequential) -> Weights:
-    """The weights of rows, for every step or pixel of the outputs.
+    """The weights of rows, for every step or pixel: shape (n_samples, ...), without units.
 
-    Keras would take weights of shape (n_samples,) for those of the last axis, such as an image's
-    columns.
-
-    Returns:
-        Shape (n_samples, ...), that of the outputs without their last axis.
+    Keras would take weights of shape (n_samples,) for those of the last axis.
     """
     shape = network.output_shape[1:-1]
     each = weights.reshape(-1, *[1] * len(shape))
     return np.broadcast_to(each, (len(weights), *shape))
+
+
+def weigh_classes(recipe: Recipe, dataset: Dataset) -> Weights | None:
+    """The weight of each class, of shape (n_classes,); None without class_weight.
+
+    "balanced" is scikit-learn's: n_samples / (n_classes * rows of the class), so that classes
+    count equally and the weights are 1 on average.
+    """
+    if recipe.class_weight is None:
+        return None
+    target = dataset.parts["train"].target.astype(np.int64)
+    if recipe.class_weight == "balanced":
+        counts = np.bincount(target, minlength=dataset.n_classes)
+        by_class = len(target) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    else:
+        given = {str(name): weight for name, weight in recipe.class_weight.items()}
+        by_class = np.array([given.get(name, 1.0) for name in dataset.class_names])
+    return by_class.astype(np.float32)
+
+
+def weigh_rows(recipe: Recipe, dataset: Dataset) -> Weights | None:
+    """The weight of each training row by its class, times its own; None without class_weight."""
+    train, by_class = dataset.parts["train"], weigh_classes(recipe, dataset)
+    if by_class is None:
+        return None
+    return by_class[train.target.astype(np.int64)] * (1 if train.weights is None else train.weights)

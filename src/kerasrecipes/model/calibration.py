@@ -38,22 +38,20 @@ def calibrate(recipe: Recipe, dataset: Dataset, built: Built) -> tuple[Built, li
                 "validation rows. The probabilities are not calibrated."
             )
     names = codec.names if codec.is_multilabel else codec.class_names[1:]
-    if isinstance(aim := recipe.threshold, dict) and part:
-        chances = _predict(built, part)[:, -len(names) :]
-        pairs = zip(part.target.reshape(len(part), -1).T == 1, chances.T, strict=True)
-        found = [choose_threshold(*pair, aim, part.weights) for pair in pairs]
+    aim, reason = recipe.threshold, "set in the recipe"
+    thresholds: list[Any] = [aim] * len(names)
+    if isinstance(aim, dict) and part:
         words = " ".join(f"{key} {value}" for key, value in aim.items()).replace("_", " ")
         reason = f"chosen on {len(part):,} validation rows ({words})"
-        warnings += [
-            f"threshold: no threshold for {name} can be {reason}. It is 0.5."
-            for name, threshold in zip(names, found, strict=True)
-            if threshold is None
-        ]
-        thresholds = tuple(threshold or 0.5 for threshold in found)
-        codec = replace(codec, thresholds=thresholds, threshold_reason=reason)
-    elif isinstance(recipe.threshold, int | float):
-        thresholds = (float(recipe.threshold),) * len(names)
-        codec = replace(codec, thresholds=thresholds, threshold_reason="set in the recipe")
+        chances = _predict(built, part)[:, -len(names) :]
+        labels = part.target.reshape(len(part), -1) == 1
+        for i, name in enumerate(names):
+            found = choose_threshold(labels[:, i], chances[:, i], aim, part.weights)
+            thresholds[i] = 0.5 if found is None else found
+            if found is None:
+                warnings.append(f"threshold: no threshold for {name} can be {reason}. It is 0.5.")
+    if aim is not None:
+        codec = replace(codec, thresholds=tuple(map(float, thresholds)), threshold_reason=reason)
     return replace(built, codec=codec), warnings
 
 
@@ -92,7 +90,7 @@ def choose_threshold(
     """Choose the least probability at which true is predicted, so that an aim is reached.
 
     A recall is reached by the highest such threshold, a precision by the one with the highest
-    recall. The result lies between two probabilities, and has as few digits as possible.
+    recall. The result lies in the middle between two probabilities.
 
     Args:
         y_true: Shape (n_samples,).
@@ -121,10 +119,10 @@ def choose_threshold(
     best = int(np.argmax(scores))
     if scores[best] < 0:
         return None
-    high = thresholds[best]
+    high = float(thresholds[best])
     low = y_prob[y_prob < high].max(initial=0)
-    rounded = (round(float(low + high) / 2, n_digits) for n_digits in range(2, 9))
-    return next((each for each in rounded if low < np.float32(each) <= high), float(high))
+    middle = (low + high) / 2
+    return float(middle) if np.float32(middle) > low else high
 
 
 def _predict(built: Built, part: Part) -> NDArray[Any]:

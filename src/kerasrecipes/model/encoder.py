@@ -23,7 +23,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Column, Dataset
 from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
 from kerasrecipes.rows.disk import DiskRows, are_on_disk
-from kerasrecipes.rows.kinds import CategoryColumn, NumberCode, find_fill, make_column
+from kerasrecipes.rows.kinds import CategoryColumn, find_fill, make_column
 from kerasrecipes.rows.windows import Series, WindowArray
 
 Raw = NDArray[Any] | dict[str, NDArray[Any]]
@@ -94,7 +94,8 @@ class Encoder:
         n_at_once = min(count_rows_at_once(self.model), max(_VALUES_IN_CACHE // len(inputs), 256))
         for start in range(0, n_rows, n_at_once):
             rows = slice(start, start + n_at_once)
-            encoded[rows] = self.model(to_tensors(self.stack(take_rows(inputs, rows))))
+            raw = tf.nest.map_structure(tf.constant, self.stack(take_rows(inputs, rows)))
+            encoded[rows] = self.model(raw)
         return encoded
 
 
@@ -105,13 +106,6 @@ def count_rows_at_once(model: keras.Model) -> int:
     shapes += [layer.output.shape[1:] for layers in inner for layer in layers]
     widest = max(int(np.prod([size or 1 for size in shape])) for shape in shapes)
     return int(np.clip(_VALUES_AT_ONCE // max(widest, 1), 32, ROWS_AT_ONCE))
-
-
-def to_tensors(raw: Raw) -> Any:
-    """Raw rows as tensors, text included."""
-    if isinstance(raw, dict):
-        return {name: tf.constant(array) for name, array in raw.items()}
-    return tf.constant(raw)
 
 
 def fit_encoder(dataset: Dataset, spec: DatasetSpec) -> Encoder:
@@ -127,11 +121,11 @@ def fit_encoder(dataset: Dataset, spec: DatasetSpec) -> Encoder:
     columns = dataset.columns or tuple(map(make_column, inputs))
     # Without a name scope of its own, a saved model's inputs are named as its reader expects.
     made: dict[str, keras.KerasTensor] = {}
+    for name, taken in Encoder(columns).inputs.items():
+        dtype = "float32" if name == "numbers" else "string"
+        made[name] = keras.Input((len(taken),), dtype=dtype, name=name)
     outputs: list[keras.KerasTensor] = []
     rare: dict[str, list[str]] = {}
-    for name, names in Encoder(columns).inputs.items():
-        dtype = "float32" if name == "numbers" else "string"
-        made[name] = keras.Input((len(names),), dtype=dtype, name=name)
     if "numbers" in made:
         outputs += _encode_numbers(made["numbers"], columns, inputs, spec)
     if "categories" in made:
@@ -166,32 +160,24 @@ def _encode_numbers(
     if spec.missing in ("median", "mean", "most_frequent"):
         fills = [find_fill(np.asarray(inputs[name]), spec.missing) for _, name in described]
         filled = ops.where(missing, np.array([fills], np.float32), raw)
-    places = [i for i, code in enumerate(codes) if code.bounds is None]
-    if places:
-        outputs.append(_standardize(_pick(filled, places), [codes[i] for i in places]))
-    for i, code in enumerate(codes):
-        if code.bounds is None:
-            continue
-        bins = keras.layers.Discretization(
-            bin_boundaries=list(code.bounds), output_mode="one_hot", name=f"bins_{i}"
+    if places := [i for i, code in enumerate(codes) if code.bounds is None]:
+        # keras.layers.Normalization would lose the sign of a scale, and divides by 1e-7 at least.
+        centres, factors, offsets = (
+            np.array([[getattr(codes[i], what) for i in places]], np.float32)
+            for what in ("centre", "factor", "offset")
         )
-        outputs.append(bins(filled[:, i : i + 1]))
+        outputs.append((_pick(filled, places) - centres) * factors + offsets)
+    for i, code in enumerate(codes):
+        if code.bounds is not None:
+            bins = keras.layers.Discretization(
+                bin_boundaries=list(code.bounds), output_mode="one_hot", name=f"bins_{i}"
+            )
+            outputs.append(bins(filled[:, i : i + 1]))
     if spec.missing_indicator:
         places = [i for i, (_, name) in enumerate(described) if np.isnan(inputs[name]).any()]
         if places:
             outputs.append(ops.cast(_pick(missing, places), "float32"))
     return outputs
-
-
-def _standardize(numbers: keras.KerasTensor, codes: Sequence[NumberCode]) -> keras.KerasTensor:
-    """(x - centre) * factor + offset of all numbers at once.
-
-    ``keras.layers.Normalization`` would lose the sign of a scale, and divides by 1e-7 at least.
-    """
-    centres = np.array([[code.centre for code in codes]], np.float32)
-    factors = np.array([[code.factor for code in codes]], np.float32)
-    offsets = np.array([[code.offset for code in codes]], np.float32)
-    return (numbers - centres) * factors + offsets
 
 
 def _pick(tensor: keras.KerasTensor, places: Sequence[int]) -> keras.KerasTensor:

@@ -1,4 +1,4 @@
-"""Random numbers that Keras draws from Python's and NumPy's generators."""
+"""Random numbers of Keras: drawn from Python's and NumPy's generators, or states of layers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import keras
 import numpy as np
 
 _LOCK = threading.Lock()
@@ -28,3 +29,12 @@ def seeding(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python_state)
             np.random.set_state(numpy_state)
+
+
+@contextmanager
+def keeping_states(model: keras.Model) -> Iterator[None]:
+    """Restore a model's seeds and statistics after a trial, which advances those of LSTM."""
+    states = [(v, keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
+    yield
+    for variable, value in states:
+        variable.assign(value)

@@ -12,8 +12,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from kerasrecipes.backend import import_keras
-from kerasrecipes.errors import RunFailed
-from kerasrecipes.model.encoder import Encoder, count_rows_at_once, to_tensors
+from kerasrecipes.errors import InputError, RunFailed
+from kerasrecipes.model.encoder import Encoder, count_rows_at_once
 from kerasrecipes.model.randomness import seeding
 from kerasrecipes.model.target import TargetCodec
 from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
@@ -25,11 +25,7 @@ TOLERANCE = 1e-5
 def make_serving_model(
     model: keras.Sequential, encoder: Encoder, codec: TargetCodec, input_shape: tuple[int, ...]
 ) -> keras.Model:
-    """Join encoder, trained layers and the target's inverse; the layers are shared, not copied.
-
-    Args:
-        input_shape: Of one row of an array; not needed for tables.
-    """
+    """Join encoder, trained layers and the target's inverse; the layers are shared, not copied."""
     if encoder.model is None:
         inputs: Any = keras.Input(input_shape, name="inputs")
         outputs = inputs
@@ -57,7 +53,6 @@ def make_predictor(model: keras.Model, encoder: Encoder) -> Callable[[Inputs], N
 
     Args:
         model: Takes what ``Encoder.stack`` gives.
-        encoder: Of the same run.
 
     Returns:
         A function from raw rows to answers of shape (n_samples, n_units).
@@ -79,7 +74,8 @@ def make_predictor(model: keras.Model, encoder: Encoder) -> Callable[[Inputs], N
         answers = np.empty((n_rows, *model.output_shape[1:]), np.float32)
         for start in range(0, n_rows, n_at_once):
             rows = slice(start, start + n_at_once)
-            answers[rows] = answer(to_tensors(encoder.stack(take_rows(inputs, rows))))
+            raw = encoder.stack(take_rows(inputs, rows))
+            answers[rows] = answer(tf.nest.map_structure(tf.constant, raw))
         return answers
 
     return predict
@@ -103,9 +99,11 @@ def make_mask_reader(model: keras.Sequential) -> Callable[[Any], NDArray[np.bool
     Returns:
         A function from encoded rows to truths of shape (n_samples, n_steps).
     """
-    masks = [getattr(layer, "mask_zero", None) or isinstance(layer, keras.layers.Masking)
-             for layer in model.layers]  # fmt: skip
-    if not any(masks) or len(model.output_shape) < 3:
+    has_masks = any(
+        getattr(layer, "mask_zero", False) or isinstance(layer, keras.layers.Masking)
+        for layer in model.layers
+    )
+    if not has_masks or len(model.output_shape) < 3:
         return None
     reader = keras.Model(model.inputs, _MaskReader()(model.outputs[0]))
     predict = make_predictor(reader, Encoder())
@@ -139,3 +137,41 @@ def verify_saved(file: Path, encoder: Encoder, inputs: Inputs, expected: NDArray
             f"The saved model answers differently from the trained one: by {difference:g}, where "
             f"{allowed:g} is allowed. A layer keeps a state that Keras does not save."
         )
+
+
+def copy_weights(model: keras.Sequential, saved: keras.Model, file: Path) -> list[str]:
+    """Copy the weights of a saved model to the layers of the same names and shapes.
+
+    Args:
+        file: The saved model's, for messages.
+
+    Returns:
+        A line for each layer with weights, which says where they come from.
+
+    Raises:
+        InputError: No layer has the same name and shapes.
+    """
+    sources = {layer.name: layer.get_weights() for layer in find_trained(saved).layers}
+    outcomes: dict[str, str] = {}
+    for layer in (each for each in model.layers if each.weights):
+        here = [weight.shape for weight in layer.get_weights()]
+        there = [weight.shape for weight in sources.get(layer.name, ())]
+        if hasattr(layer, "adapt"):
+            outcomes[layer.name] = "new: adapted to these rows"
+        elif here == there:
+            layer.set_weights(sources[layer.name])
+            outcomes[layer.name] = "copied"
+        else:
+            reason = f"shapes {here} here, {there} there" if there else "not in that model"
+            outcomes[layer.name] = f"new: {reason:.160}"
+    lines = [f"{name}: {outcome}" for name, outcome in outcomes.items()]
+    if "copied" not in outcomes.values():
+        described = "\n  ".join(lines)
+        raise InputError(f"No layer begins with weights of {file}:\n  {described}")
+    return lines
+
+
+def list_vocabularies(model: keras.Model) -> list[list[str]]:
+    """The vocabularies of a saved model's encoder."""
+    layers = [inner for layer in model.layers for inner in getattr(layer, "layers", ())]
+    return [layer.get_vocabulary() for layer in layers if hasattr(layer, "get_vocabulary")]

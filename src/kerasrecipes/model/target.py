@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,8 +30,7 @@ class TargetCodec:
         scale: Their standard deviation.
         from_logits: Whether the output layer gives logits.
         class_type: Type of the classes in the file; older runs do not record it.
-        steps: The sizes of the outputs' other axes, such as steps of a sequence or height and width
-            of an image; empty if a row has one class, or numbers in a row.
+        steps: The sizes of the outputs' other axes, such as height and width of an image.
         is_multilabel: Whether the units are labels, of which a row may have several.
         thresholds: The least probability at which the second of two classes, or each label, is
             predicted; empty means above 0.5.
@@ -84,19 +83,17 @@ class TargetCodec:
             Class indices of shape (n_samples, ..., 1), numbers or labels of the shape of the
             outputs, or one-hot rows of shape (n_samples, ..., n_classes).
         """
-        if not self.class_names:
-            numbers: NDArray[Any] = np.asarray(target).reshape(len(target), -1)
-            if self.mean:
-                dtype = np.float32 if self.is_array else np.float64  # arrays are large
-                numbers = numbers.astype(dtype)
-                numbers -= np.array(self.mean, dtype)
-                numbers /= np.array(self.scale, dtype)
-            return numbers.astype(np.float32).reshape(self._shape_of(target))
-        if self.kind is LossKind.INTEGERS:
+        if self.class_names and self.kind is LossKind.INTEGERS:
             return target.astype(np.int32)[..., None]
-        if self.n_units == 1 or self.kind is LossKind.BINARY:
-            return target.astype(np.float32).reshape(self._shape_of(target))
-        return np.eye(len(self.class_names), dtype=np.float32)[target.astype(np.int64)]
+        if self.class_names and not self.is_binary:
+            return np.eye(len(self.class_names), dtype=np.float32)[target.astype(np.int64)]
+        numbers: NDArray[Any] = np.asarray(target).reshape(len(target), -1)
+        if self.mean:
+            dtype = np.float32 if self.is_array else np.float64  # arrays are large
+            numbers = numbers.astype(dtype)
+            numbers -= np.array(self.mean, dtype)
+            numbers /= np.array(self.scale, dtype)
+        return numbers.astype(np.float32).reshape(self._shape_of(target))
 
     @property
     def is_binary(self) -> bool:
@@ -140,17 +137,13 @@ class TargetCodec:
             predicted classes.
         """
         if self.is_multilabel:
-            is_given = np.greater_equal if self.thresholds else np.greater
-            thresholds = self.thresholds or (0.5,) * self.n_units
-            given = is_given(outputs, np.array(thresholds, outputs.dtype)).astype(int)
-            labels = {f"predicted_{name}": values for name, values in self._zip(given)}
-            return labels | {f"probability_{name}": p for name, p in self._zip(outputs)}
-        if not self.class_names and self.is_array:
-            return {"predicted": outputs}
+            is_given = outputs > 0.5
+            if self.thresholds:
+                is_given = outputs >= np.array(self.thresholds, outputs.dtype)
+            labels = self._name_columns("predicted", is_given.astype(int))
+            return labels | self._name_columns("probability", outputs)
         if not self.class_names:
-            n_answers = max(len(self.names), self.n_units)
-            answers = (name_column("predicted", self.names, i) for i in range(n_answers))
-            return dict(zip(answers, outputs.reshape(len(outputs), n_answers).T, strict=True))
+            return self._name_columns("predicted", outputs)
         if self.n_units == 1:
             outputs = np.concatenate([1 - outputs, outputs], axis=-1)
         elif self.kind is LossKind.BINARY:
@@ -179,16 +172,14 @@ class TargetCodec:
             return {"actual": actual, "known": np.broadcast_to(per_value, actual.shape)}
         if self.class_names:
             return {"actual": self.classes[target.astype(np.int64)]}
-        if self.is_multilabel:
-            return {f"actual_{name}": label.astype(int) for name, label in self._zip(target)}
-        if self.is_array:
-            return {"actual": target.reshape(self._shape_of(target))}
-        numbers = target.reshape(len(target), -1)
-        columns = (name_column("actual", self.names, i) for i in range(numbers.shape[1]))
-        return dict(zip(columns, numbers.T, strict=True))
+        return self._name_columns("actual", target.astype(int) if self.is_multilabel else target)
 
-    def _zip(self, labels: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
-        return zip(self.names, labels.reshape(len(labels), len(self.names)).T, strict=True)
+    def _name_columns(self, what: str, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Numbers or labels: a column for each of several targets."""
+        if self.is_array:
+            return {what: values.reshape(self._shape_of(values))}
+        columns = values.reshape(len(values), -1).T
+        return {name_column(what, self.names, i): column for i, column in enumerate(columns)}
 
     def _shape_of(self, target: NDArray[Any]) -> tuple[int, ...]:
         return (len(target), *self.steps, self.n_units)
@@ -221,11 +212,9 @@ def fit_target(
         n_units: The size of the outputs' last axis.
         steps: The sizes of their other axes, without the batch.
     """
-    mean: tuple[float, ...] = ()
-    scale: tuple[float, ...] = ()
+    mean, scale = tuple[float, ...](), tuple[float, ...]()
     target, output = dataset.parts["train"].target, find_output_layer(recipe.layers)
-    kind = find_loss_kind(recipe.loss)
-    is_binary = kind is LossKind.BINARY
+    is_binary = find_loss_kind(recipe.loss) is LossKind.BINARY
     gives_shares = is_binary or (output and output.activation == "sigmoid")
     if recipe.dataset.standardize_target:
         target = target.astype(np.float64).reshape(-1, len(dataset.target_names))
@@ -237,7 +226,7 @@ def fit_target(
     if dataset.has_class_numbers and n_units > len(class_names) and not is_binary:
         class_names = tuple(map(str, range(n_units)))  # not every class number was in the rows
     return TargetCodec(
-        kind=kind,
+        kind=find_loss_kind(recipe.loss),
         class_names=class_names,
         n_units=n_units,
         names=dataset.target_names,

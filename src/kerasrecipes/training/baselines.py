@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.model.build import compile_model
-from kerasrecipes.model.built import Built
+from kerasrecipes.model.built import Built, weigh_rows
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.compatibility import takes_ids
 from kerasrecipes.rows.dataset import sample_rows, take_rows
 from kerasrecipes.training.fit import Scorer
 from kerasrecipes.training.scores import find_interval, measure_errors, score_answers
-from kerasrecipes.training.weights import weigh_rows
 
 _WORK = 3e9  # multiply-adds that take scikit-learn about a second
 _MOST_VALUES, _VALUES_AT_ONCE = 50_000_000, 4_000_000
@@ -33,10 +32,7 @@ Predict = Callable[[Any], NDArray[Any]]
 def fit_linear(
     recipe: Recipe, dataset: Dataset, built: Built, answers: NDArray[Any]
 ) -> dict[str, Any]:
-    """Fit LogisticRegression or RidgeCV to encoded training rows, and compare it with the network.
-
-    The number of rows is limited, so that this takes about a second or a tenth of the network's
-    fit.
+    """Fit LogisticRegression or RidgeCV for about a second, and compare it with the network.
 
     Args:
         answers: The network's predictions for the test part.
@@ -46,11 +42,8 @@ def fit_linear(
         is; or the reason why there is no model.
     """
     n_rows, n_values = len(dataset.parts["train"]), _encode(dataset, built, slice(1)).shape[1]
+    work = _WORK / n_values / max(dataset.n_classes, len(dataset.target_names))
     is_regression = dataset.task == "regression"
-    n_seen = int(built.model.optimizer.iterations) * recipe.batch_size
-    n_seen = min(n_seen, n_rows) if built.compute_features else n_seen
-    network = sum(layer["multiply_adds"] or 0 for layer in built.layers) * n_seen
-    work = max(_WORK, 0.06 * network) / n_values / max(dataset.n_classes, len(dataset.target_names))
     effort = 2 * min(n_values, 1000) + 600 if is_regression else _FEWEST_STEPS
     n_used = int(min(n_rows, work / effort, _MOST_VALUES / n_values))
     reasons = {
@@ -64,7 +57,7 @@ def fit_linear(
     codec = replace(built.codec, thresholds=())  # no threshold is chosen for the linear model
     # The runs of a comparison share rows, and so the model.
     facts = dataset.fingerprint, dataset.target_fingerprint, recipe.dataset, recipe.class_weight
-    key = repr((*facts, built.encoder.columns, replace(codec, temperature=1.0), n_used))
+    key = repr((*facts, built.encoder.columns, replace(codec, temperature=1.0)))
     if key not in _LAST:
         n_steps = int(min(work / n_used, 1000))
         _LAST.clear()
@@ -90,10 +83,10 @@ def _predict_linear(
 
     rows = sample_rows(len(dataset.parts["train"]), n_used)
     X = _encode(dataset, built, rows)
-    scaler = StandardScaler().fit(X)
     estimator: Any = LogisticRegression(max_iter=n_steps)
     if dataset.task == "regression":
         estimator = RidgeCV((1, 30, 1000))
+    scaler = StandardScaler().fit(X)
     predict = fit_baseline(estimator, scaler.transform(X), rows, recipe, dataset, built)
     found, n_at_once = {}, max(_VALUES_AT_ONCE // X.shape[1], 1)
     for name in [name for name in dataset.parts if name != "train"]:

@@ -26,14 +26,10 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive batches of an epoch.
+    """Consecutive batches of an epoch, the chunk's ``number``: from ``first_step`` to ``end_step``.
 
     Attributes:
-        number: Its place in the epoch, from 0.
         tensors: Inputs, target and, where rows count differently, their weights.
-        n_rows: Of these.
-        first_step: The first batch.
-        end_step: The batch after the last one.
     """
 
     number: int
@@ -62,39 +58,36 @@ class Feed:
         if isinstance(rows[0], DiskRows):
             self._n_of_chunk = batch_size * -(-count_rows_of(CHUNK_BYTES, rows[0]) // batch_size)
         self.n_chunks = max(1, -(-self.n_rows // self._n_of_chunk))
-        self._now: tuple[tuple[int, int], Chunk] | None = None
-        self._ahead: dict[tuple[int, int], Future[Chunk]] = {}
+        self._now: tuple[int, Chunk] | None = None
+        self._ahead: dict[int, Future[Chunk]] = {}
         self._readers = ThreadPoolExecutor(_N_AHEAD)
 
     def take(self, epoch: int, step: int) -> Chunk:
         """The chunk of an epoch that has a batch; past the last batch, the last chunk."""
-        number = min(step * self._batch_size // self._n_of_chunk, self.n_chunks - 1)
-        place = 0 if self.n_chunks == 1 or self._seed is None else epoch, number
+        place = min(step * self._batch_size // self._n_of_chunk, self.n_chunks - 1)
+        has_epochs = self.n_chunks > 1 and self._seed is not None  # which differ
+        if has_epochs:
+            place += epoch * self.n_chunks
         if self._now and self._now[0] == place:
             return self._now[1]
         self._now = None  # frees it
         ready = self._ahead.pop(place, None)
-        chunk = ready.result() if ready else self._read(*place)
+        chunk = ready.result() if ready else self._read(place)
         self._now = place, chunk
+        end = place + 1 + _N_AHEAD
         self._ahead = {
-            each: self._ahead.get(each) or self._readers.submit(self._read, *each)
-            for each in self._list_following(*place)
+            each: self._ahead.get(each) or self._readers.submit(self._read, each)
+            for each in range(place + 1, end if has_epochs else min(end, self.n_chunks))
         }
         return chunk
-
-    def _list_following(self, epoch: int, number: int) -> list[tuple[int, int]]:
-        """The next chunks; those of the next epoch, too, if it has another order."""
-        if self.n_chunks == 1:
-            return []
-        places = [divmod(number + i, self.n_chunks) for i in range(1, 1 + _N_AHEAD)]
-        return [(epoch + later, i) for later, i in places if not later or self._seed is not None]
 
     def iterate(self) -> Iterator[Chunk]:
         """All chunks in the order of the rows."""
         for number in range(self.n_chunks):
             yield self.take(0, number * self._n_of_chunk // self._batch_size)
 
-    def _read(self, epoch: int, number: int) -> Chunk:
+    def _read(self, place: int) -> Chunk:
+        epoch, number = divmod(place, self.n_chunks)
         start = number * self._n_of_chunk
         end = min(start + self._n_of_chunk, self.n_rows)
         rows = self._rows
@@ -115,16 +108,15 @@ def order_blocks(
     """Row numbers of a chunk, ascending: ``start`` to ``end`` of blocks in random order.
 
     Args:
-        n_of_block: Consecutive rows that stay together; the last block may have fewer.
+        n_of_block: Consecutive rows that stay together; the rows after the last whole block stay
+            at the end.
     """
-    firsts = np.random.RandomState([seed, epoch]).permutation(-(-n_rows // n_of_block)) * n_of_block
-    sizes = np.minimum(n_of_block, n_rows - firsts)
-    ends = sizes.cumsum()
-    first, last = np.searchsorted(ends, [start, end - 1], side="right")
-    some = slice(first, last + 1)
-    places = firsts[some].repeat(sizes[some]) + np.concatenate([*map(np.arange, sizes[some])])
-    skipped = start - (ends[some] - sizes[some])[0]
-    return np.sort(places[skipped : skipped + end - start])
+    n_blocks = n_rows // n_of_block
+    blocks = np.random.RandomState([seed, epoch]).permutation(n_blocks)
+    whole = np.arange(start, min(end, n_blocks * n_of_block))
+    moved = blocks[whole // n_of_block] * n_of_block + whole % n_of_block
+    rest = np.arange(max(start, n_blocks * n_of_block), end)
+    return np.concatenate([np.sort(moved), rest])
 
 
 def make_tensors(arrays: Sequence[Any]) -> tuple[Any, ...]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
 from typing import Any
 
 import keras
@@ -16,6 +15,7 @@ import tensorflow as tf
 
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model.encoder import count_rows_at_once
+from kerasrecipes.model.randomness import keeping_states
 from kerasrecipes.training.checkpoints import Checkpointer
 from kerasrecipes.training.feed import Feed, specify
 from kerasrecipes.training.steps import (
@@ -57,23 +57,19 @@ class Scorer:
     def __init__(
         self, model: keras.Sequential, like: Rows, batch_size: int, team: Team = ALONE
     ) -> None:
+        self.team = team
         n_replicas = model.distribute_strategy.num_replicas_in_sync
-        # A trial advances the seeds of layers such as LSTM with dropout.
-        states = [(v, keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
         self.depends_on_batches = n_replicas > 1
-        if n_replicas > 1:
-            X, y, *weights = (array[:n_replicas] for array in like)
-            model.evaluate(X, y, n_replicas, 0, *weights)  # builds the metrics
-        else:
-            self.depends_on_batches = _depends_on_batches(model, like)
+        with keeping_states(model):
+            if n_replicas > 1:
+                X, y, *weights = (array[:n_replicas] for array in like)
+                model.evaluate(X, y, n_replicas, 0, *weights)  # builds the metrics
+            else:
+                self.depends_on_batches = _depends_on_batches(model, like)
         if not self.depends_on_batches:
             batch_size = min(EVALUATION_BATCH_SIZE, count_rows_at_once(model))
-        for variable, value in states:
-            variable.assign(value)
-        specs = [*map(specify, like)]
-        self._make_score = partial(make_score_function, model, specs, batch_size, team)
-        self._score: Callable[..., Logs] | None = None
         self._batch_size = batch_size
+        self._score = make_score_function(model, [*map(specify, like)], batch_size, team)
 
     def __call__(self, rows: Rows) -> dict[str, float]:
         """Score encoded rows; returns values by name."""
@@ -85,7 +81,6 @@ class Scorer:
 
     def score(self, feed: Feed) -> Logs:
         """Score the rows of a feed."""
-        self._score = self._score or self._make_score()  # traced when it is needed
         for chunk in feed.iterate():
             with tf.device("CPU"):
                 begins = tf.constant(chunk.number == 0)
@@ -105,7 +100,6 @@ def fit_model(
     row_weights: np.ndarray | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpointer: Checkpointer | None = None,
-    team: Team = ALONE,
 ) -> dict[str, list[float]]:
     """Train a compiled model as ``keras.Model.fit`` does, with the same batches, logs and events.
 
@@ -115,11 +109,10 @@ def fit_model(
 
     Args:
         seed: With the epoch's number, decides the order of the rows.
-        scorer: Scores the validation rows.
+        scorer: Scores the validation rows. Its team shares each batch.
         row_weights: How much each training row counts, of shape (n_samples,), in place of the
             weights in ``train``.
         checkpointer: Gives the state to begin with, and writes checkpoints between calls.
-        team: The workers that share each batch.
 
     Returns:
         Keras's history: a value an epoch, by name.
@@ -132,6 +125,7 @@ def fit_model(
     n_steps = count_steps(len(train[0]), batch_size)
     with model.distribute_strategy.scope():
         model.optimizer.build(model.trainable_variables)
+    team = scorer.team
     take_steps = make_train_function(model, weighted, batch_size, seed, team)
     validation_rows = scorer.feed(validation) if validation else None
     checkpointer = checkpointer or Checkpointer()
@@ -145,7 +139,7 @@ def fit_model(
         steps=n_steps,
         **({"initial_epoch": start.epoch} if start else {}),
     )
-    pace = _Pace(most=1 if any(map(_counts_batches, callbacks)) else None)
+    pace = _Pace(most=1 if any(map(_counts_batches, callbacks)) else n_steps)
     logs: dict[str, Any] = {}
     model.stop_training = False
     with closing(checkpointer), updating_in_place(model), _freezing_objects():
@@ -166,27 +160,33 @@ def fit_model(
                 logs, reached = take_steps(epoch, step, count)
                 count, step = int(reached) - step, int(reached)
                 pace.note(count, time.perf_counter() - started_s)
-                _check_loss(model, logs, epoch, step, n_steps)
+                if not math.isfinite(loss := float(logs["loss"])):
+                    where = f"in epoch {epoch + 1}, batch {step:,} of {n_steps:,}"
+                    raise _describe_divergence(model, f"The loss became {loss} {where}")
                 events.on_train_batch_end(step - 1, logs)
                 checkpointer.note(epoch, step)
             if validation_rows:
-                logs = logs | _validate(scorer, validation_rows, events)
+                events.on_test_begin()
+                events.on_test_batch_begin(0)
+                scores = scorer.score(validation_rows)
+                events.on_test_batch_end(0, scores)
+                events.on_test_end(scores)
+                logs = logs | {f"val_{name}": value for name, value in scores.items()}
             events.on_epoch_end(epoch, logs)
             epoch, step = epoch + 1, 0
             checkpointer.note(epoch, step)
         checkpointer.write(epoch, step)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     events.on_train_end(logs)
-    _check_weights(model)
+    # The loss was computed before the last update.
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise _describe_divergence(model, "Weights became NaN or infinite in the last epoch")
     return {name: list(map(float, values)) for name, values in model.history.history.items()}
 
 
 @contextmanager
 def _freezing_objects() -> Iterator[None]:
-    """Keep the garbage collector from examining the objects that there are while the block lasts.
-
-    It would examine all that TensorFlow's import has made, 0.1 s each time.
-    """
+    """Keep the garbage collector from examining what TensorFlow's import has made, 0.1 s each."""
     if gc.get_freeze_count() > _FROZEN_BY_PYTHON:  # the caller has frozen some
         yield
         return
@@ -197,32 +197,18 @@ def _freezing_objects() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _validate(scorer: Scorer, rows: Feed, events: keras.callbacks.CallbackList) -> dict[str, Any]:
-    events.on_test_begin()
-    events.on_test_batch_begin(0)
-    logs = scorer.score(rows)
-    events.on_test_batch_end(0, logs)
-    events.on_test_end(logs)
-    return {f"val_{name}": value for name, value in logs.items()}
-
-
 class _Pace:
-    """Chooses how many steps one call takes, by how long the calls before it took.
+    """Chooses how many steps one call takes, by how long the calls before it took."""
 
-    Args:
-        most: The most steps of a call; None sets no limit.
-    """
-
-    def __init__(self, most: int | None = None) -> None:
+    def __init__(self, most: int) -> None:
         self.n_steps, self._most = 1, most
         self._is_traced = False
 
     def note(self, n_steps: int, seconds: float) -> None:
         """Use the seconds that a call took."""
         if self._is_traced:
-            step_s = seconds / n_steps
-            fitting = max(1, min(4 * n_steps, round(_CALL_S / step_s)))
-            self.n_steps = min(fitting, self._most or fitting)
+            fitting = min(4 * n_steps, round(_CALL_S * n_steps / seconds), self._most)
+            self.n_steps = max(1, fitting)
         self._is_traced = True  # the first call builds its graph, and shows nothing
 
 
@@ -248,28 +234,9 @@ def _depends_on_batches(model: keras.Sequential, rows: Rows) -> bool:
     return not np.allclose(at_once, in_parts, rtol=1e-3, atol=1e-6)
 
 
-def _check_loss(
-    model: keras.Sequential, logs: dict[str, Any], epoch: int, step: int, n_steps: int
-) -> None:
-    """Raise RunFailed if the loss is NaN or infinite after so many steps of an epoch."""
-    loss = float(logs["loss"])
-    if not math.isfinite(loss):
-        where = f"in epoch {epoch + 1}, batch {step:,} of {n_steps:,}"
-        raise RunFailed(f"The loss became {loss} {where}: {_advise(model)}")
-
-
-def _check_weights(model: keras.Sequential) -> None:
-    """Raise RunFailed if weights are NaN or infinite after the last update.
-
-    The loss was computed before that update.
-    """
-    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
-        raise RunFailed(f"Weights became NaN or infinite in the last epoch: {_advise(model)}")
-
-
-def _advise(model: keras.Sequential) -> str:
+def _describe_divergence(model: keras.Sequential, what: str) -> RunFailed:
     learning_rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-    return (
-        "the steps are too large for this network. Lower the optimizer's learning_rate (now "
-        f"{learning_rate:g}), or give it clipnorm: 1.0."
+    return RunFailed(
+        f"{what}: the steps are too large for this network. Lower the optimizer's learning_rate "
+        f"(now {learning_rate:g}), or give it clipnorm: 1.0."
     )

@@ -15,28 +15,16 @@ _ROOM_BESIDE_SCORES = 40
 
 
 class ProgressLine(keras.callbacks.Callback):
-    """One live line in a terminal; plain lines, a second or more apart, in a file or notebook.
-
-    Args:
-        console: Where to write.
-        epochs: How many epochs there will be.
-        steps_per_epoch: How many batches an epoch has.
-    """
+    """One live line in a terminal; plain lines, a second or more apart, in a file or notebook."""
 
     def __init__(self, console: Console, epochs: int, steps_per_epoch: int) -> None:
         super().__init__()
-        self._console = console
+        self._console, self._epochs, self._steps = console, epochs, steps_per_epoch
         self._is_live = console.is_terminal and not console.is_jupyter
-        self._epochs = epochs
-        self._steps = steps_per_epoch
         self._bar = Progress(
-            TextColumn(
-                "epoch {task.fields[epoch]:>{task.fields[width]}}/{task.fields[epochs]}",
-                table_column=Column(no_wrap=True, min_width=len(f"epoch {epochs}/{epochs}")),
-            ),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
             TextColumn("{task.fields[scores]}", table_column=Column(no_wrap=True)),
-            TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
@@ -44,13 +32,7 @@ class ProgressLine(keras.callbacks.Callback):
             expand=True,
         )
         self._task = self._bar.add_task(
-            "fit",
-            total=epochs * steps_per_epoch,
-            epoch=1,
-            epochs=epochs,
-            width=len(str(epochs)),
-            scores="",
-            speed="",
+            self._describe(1), total=epochs * steps_per_epoch, scores=""
         )
         self._epoch = self._first_epoch = 0
         self._started_s = self._last_line_s = 0.0
@@ -74,20 +56,18 @@ class ProgressLine(keras.callbacks.Callback):
         epoch_s = (now_s - self._started_s) / (self._epoch - self._first_epoch)
         speed = f"{epoch_s:.1f} s/epoch" if epoch_s > 1 else f"{1 / epoch_s:.1f} epochs/s"
         scores = [f"{name} {_format_score(float(value))}" for name, value in (logs or {}).items()]
-        self._bar.update(
-            self._task,
-            epoch=self._epoch,
-            completed=self._epoch * self._steps,
-            scores="  ".join(self._choose_scores(scores)),
-            speed=speed,
-        )
-        if not self._is_live:
-            width = len(str(self._epochs))
-            line = f"epoch {self._epoch:>{width}}/{self._epochs}  {'  '.join(scores)}  {speed}"
-            self._console.print(line, soft_wrap=True)
+        name = self._describe(self._epoch)
+        if self._is_live:
+            done, shown = self._epoch * self._steps, "  ".join([*self._choose(scores), speed])
+            self._bar.update(self._task, description=name, completed=done, scores=shown)
+        else:
+            self._console.print("  ".join([name, *scores, speed]), soft_wrap=True)
             self._last_line_s = now_s
 
-    def _choose_scores(self, scores: list[str]) -> list[str]:
+    def _describe(self, epoch: int) -> str:
+        return f"epoch {epoch:>{len(str(self._epochs))}}/{self._epochs}"
+
+    def _choose(self, scores: list[str]) -> list[str]:
         """As many scores as leave room for the bar, the losses first."""
         room = self._console.width - 2 * len(str(self._epochs)) - _ROOM_BESIDE_SCORES
         chosen = []

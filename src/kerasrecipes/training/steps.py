@@ -15,10 +15,7 @@ from kerasrecipes.training.team import ALONE, Team
 Logs = dict[str, tf.Tensor]
 
 TakeSteps = Callable[[int, int, int], tuple[Logs, tf.Tensor]]
-"""Takes the steps first, first + 1, … of an epoch, so many of them.
-
-Returns the metrics so far, and the step after the last one taken.
-"""
+"""From an epoch, a first step and a number of steps to metrics, and the step after the last one."""
 
 
 def count_steps(n_rows: int, batch_size: int) -> int:
@@ -34,12 +31,6 @@ def _gather(tensor: Any, places: tf.Tensor) -> tf.Tensor:
     return tf.gather(tensor, places)
 
 
-def _slice(tensor: Any, rows: slice) -> tf.Tensor:
-    if isinstance(tensor, tuple):
-        return _gather(tensor, tf.range(rows.start, tf.maximum(rows.start, rows.stop)))
-    return tensor[rows]
-
-
 def make_train_function(
     model: keras.Sequential,
     rows: Sequence[np.ndarray],
@@ -50,10 +41,10 @@ def make_train_function(
     """A function that trains a compiled model on batches that it gathers itself.
 
     The order of an epoch's rows depends on (seed, epoch) alone. Rows in memory are shuffled as a
-    whole; on a disk, blocks are shuffled, and then the rows of a chunk of many blocks. Every epoch
-    ends with a smaller batch if the rows do not divide evenly, as in Keras. The first step of an
-    epoch resets the model's metrics. The team's processes share each batch, or several replicas of
-    one process. On one device, a step whose loss is NaN or infinite is the last one taken.
+    whole; on a disk, blocks are shuffled, and then the rows of a chunk of many blocks. The first
+    step of an epoch resets the model's metrics. The team's processes share each batch, or several
+    replicas of one process. On one device, a step whose loss is NaN or infinite is the last one
+    taken.
 
     Args:
         rows: Encoded inputs of shape (n_samples, ...), target of shape (n_samples, n_units) and,
@@ -149,8 +140,7 @@ def make_score_function(
     The processes of a team take turns: each scores whole batches.
 
     Args:
-        like: What ``specify`` gives for inputs as the model takes them, for target and, where rows
-            count differently, for their weights.
+        like: What ``specify`` gives for each array of rows.
         batch_size: Rows scored at once.
     """
     strategy = model.distribute_strategy
@@ -168,10 +158,10 @@ def make_score_function(
             def take_share() -> None:
                 number, n_replicas = _find_replica()
                 n_share = -((start - end) // n_replicas)
-                first = start + number * n_share
-                rows = slice(first, tf.minimum(first + n_share, end))
+                first = tf.minimum(start + number * n_share, end)
                 with tf.device("CPU"):  # a GPU would fetch all rows to take some
-                    batch = tuple(_slice(tensor, rows) for tensor in tensors)
+                    places = tf.range(first, tf.minimum(first + n_share, end))
+                    batch = tuple(_gather(tensor, places) for tensor in tensors)
                 test_step(batch)
 
             strategy.run(take_share)

@@ -51,8 +51,7 @@ class Team:
         if self.size > n_rows:
             raise InputError(
                 "Each worker computes a part of every batch, so there cannot be more workers than "
-                f"rows of a batch (received: {self.size:,} workers, batches of {n_rows:,}). Use "
-                "fewer workers, or a larger batch_size."
+                f"rows of a batch (received: {self.size:,} workers, batches of {n_rows:,})."
             )
 
     def connect(self, facts: str) -> None:
@@ -80,11 +79,9 @@ class Team:
     @contextmanager
     def explaining_loss(self) -> Iterator[None]:
         """Raise TeamLost where another worker has ended."""
-        import tensorflow as tf
-
         try:
             yield
-        except tf.errors.OpError as error:
+        except Exception as error:
             if "Collective ops is aborted" not in str(error):
                 raise
             raise TeamLost(
@@ -102,8 +99,7 @@ class Team:
             return
         variables = [*model.variables, *model.optimizer.variables]
         mine = [each.value * (0 if self.number else 1) for each in variables]
-        for variable, value in zip(variables, self._add_now(mine), strict=True):
-            variable.assign(value)
+        _assign(variables, self._add_now(mine))
         weights = {id(weight) for weight in model.weights}
         for seed in (v for v in model.variables if id(v) not in weights):
             seed.assign_add([self.number, 0])
@@ -127,14 +123,16 @@ class Team:
         """Take a step with the gradients of all shares, while its graph is traced."""
         if self.size == 1:
             return step(batch)
+        import tensorflow as tf
+
         apply, before = model.optimizer.apply, vars(model.optimizer).get("apply")
 
         def apply_sum(gradients: Sequence[Any], variables: Any = None) -> None:
-            known = [_scale(each, weight) for each in gradients if each is not None]
+            known = [tf.math.scalar_mul(weight, each) for each in gradients if each is not None]
             sums = iter(self._add(known))
             apply([None if each is None else next(sums) for each in gradients], variables)
 
-        kept = [] if weight else [each.value * 1 for each in model.metrics_variables]
+        kept = [each.value * 1 for each in model.metrics_variables]
         model.optimizer.apply = apply_sum
         try:
             logs = step(batch)
@@ -142,12 +140,10 @@ class Team:
             del model.optimizer.apply
             if before:
                 model.optimizer.apply = before
-        for variable, value in zip(model.metrics_variables, kept, strict=False):
-            variable.assign(value)
+        if not weight:
+            _assign(model.metrics_variables, kept)
         statistics = [v for v in model.non_trainable_variables if "float" in v.dtype]
-        means = self._add([each.value / self.size for each in statistics])
-        for variable, mean in zip(statistics, means, strict=True):
-            variable.assign(mean)
+        _assign(statistics, self._add([each.value / self.size for each in statistics]))
         return logs
 
     def read_metrics(self, model: keras.Model) -> dict[str, Any]:
@@ -159,11 +155,9 @@ class Team:
             return model.get_metrics_result()
         variables = model.metrics_variables
         mine = [each.value * 1 for each in variables]
-        for variable, total in zip(variables, self._add(mine), strict=True):
-            variable.assign(total)
+        _assign(variables, self._add(mine))
         results = model.get_metrics_result()
-        for variable, value in zip(variables, mine, strict=True):
-            variable.assign(value)
+        _assign(variables, mine)
         return results
 
     def sum_metrics(self, model: keras.Model) -> list[Any]:
@@ -200,11 +194,6 @@ class Team:
 ALONE = Team()
 
 
-def _scale(gradient: Any, factor: float) -> Any:
-    """A gradient, or the rows of one, times a factor."""
-    import tensorflow as tf
-
-    if isinstance(gradient, tf.IndexedSlices):
-        rows = gradient.values * factor
-        return tf.IndexedSlices(rows, gradient.indices, gradient.dense_shape)
-    return gradient * factor
+def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -10,26 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+Update = Callable[..., None]
+"""Changes a variable by its gradient: ``(gradient, variable, *slots)``."""
 
-@dataclass(frozen=True)
-class Kernel:
-    """Operations of TensorFlow that compute an optimizer's update.
-
-    Attributes:
-        n_slots: How many variables the optimizer has for each of the model's.
-        make_update: Called once a step, with the optimizer. Returns a function that changes a
-            variable by its gradient: ``(gradient, variable, *slots)``.
-    """
-
-    n_slots: int
-    make_update: Callable[[Any], Callable[..., None]]
+Kernel = Callable[[Any], Update]
+"""Called once a step, with the optimizer, whose slots are its variables for each of the model's."""
 
 
 @contextmanager
@@ -41,10 +33,7 @@ def updating_in_place(model: keras.Model) -> Iterator[None]:
     already. So no weight is changed before all gradients are computed. Momentum and Adam, which
     Keras writes as an operation for each sign of their formulas, get TensorFlow's kernels.
 
-    Several devices are updated by their strategy instead.
-
-    Args:
-        model: Compiled, with its optimizer built.
+    Several devices are updated by their strategy instead. The optimizer must be built.
     """
     if model.distribute_strategy.num_replicas_in_sync > 1:
         yield
@@ -70,26 +59,26 @@ def _replacing_apply(
     kernel: Kernel | None,
 ) -> Iterator[None]:
     apply, update_step = optimizer.apply, optimizer.update_step
+    # The optimizer's last variables, variable by variable.
+    n_slots = 2 if kernel is _make_adam else 1
+    slots = [slot.value for slot in optimizer.variables[-n_slots * len(variables) :]]
+    slots_of = {
+        variable.value.ref(): slots[i * n_slots : (i + 1) * n_slots]
+        for i, variable in enumerate(variables)
+    }
 
     def apply_in_place(gradients: Sequence[Any], trainable_variables: Any = None) -> None:
         computed = [gradient for gradient in gradients if gradient is not None]
         with tf.control_dependencies([tf.group(*computed)]):
             if kernel:
-                optimizer.update_step = make_update_step(kernel)
+                optimizer.update_step = partial(update, kernel(optimizer))
             apply(gradients, trainable_variables)
 
-    def make_update_step(kernel: Kernel) -> Callable[[Any, Any, Any], None]:
-        update_dense = kernel.make_update(optimizer)
-        slots = _find_slots(optimizer, variables, kernel.n_slots)
-
-        def update(gradient: Any, variable: tf.Variable, learning_rate: Any) -> None:
-            is_dense = isinstance(gradient, tf.Tensor) and gradient.dtype == variable.dtype
-            if is_dense and variable.dtype == tf.float32:
-                update_dense(gradient, variable, *slots[variable.ref()])
-            else:
-                update_step(gradient, variable, learning_rate)
-
-        return update
+    def update(update_dense: Update, gradient: Any, variable: tf.Variable, rate: Any) -> None:
+        if isinstance(gradient, tf.Tensor) and gradient.dtype == variable.dtype == tf.float32:
+            update_dense(gradient, variable, *slots_of[variable.ref()])
+        else:
+            update_step(gradient, variable, rate)
 
     optimizer.apply = apply_in_place
     try:
@@ -99,27 +88,16 @@ def _replacing_apply(
             vars(optimizer).pop(name, None)
 
 
-def _find_slots(
-    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable], n_slots: int
-) -> dict[Any, list[tf.Variable]]:
-    """The optimizer's variables for each of the model's: its last ones, variable by variable."""
-    slots = [slot.value for slot in optimizer.variables[-n_slots * len(variables) :]]
-    return {
-        variable.value.ref(): slots[i * n_slots : (i + 1) * n_slots]
-        for i, variable in enumerate(variables)
-    }
-
-
 def _find_kernel(optimizer: keras.optimizers.Optimizer) -> Kernel | None:
     kind = type(optimizer)
     if kind is keras.optimizers.SGD and optimizer.momentum:
-        return Kernel(1, _make_momentum)
+        return _make_momentum
     if kind in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
-        return Kernel(2, _make_adam)
+        return _make_adam
     return None
 
 
-def _make_momentum(optimizer: keras.optimizers.SGD) -> Callable[..., None]:
+def _make_momentum(optimizer: keras.optimizers.SGD) -> Update:
     """Gradient descent with momentum, as ``keras.optimizers.SGD.update_step`` has it."""
     rate = tf.cast(optimizer.learning_rate, tf.float32)
 
@@ -136,7 +114,7 @@ def _make_momentum(optimizer: keras.optimizers.SGD) -> Callable[..., None]:
     return update
 
 
-def _make_adam(optimizer: keras.optimizers.Adam) -> Callable[..., None]:
+def _make_adam(optimizer: keras.optimizers.Adam) -> Update:
     """Adam, as ``keras.optimizers.Adam.update_step`` has it.
 
     TensorFlow's kernel subtracts each beta from 1 in float32, Keras in float64: for 0.999 that
@@ -149,11 +127,16 @@ def _make_adam(optimizer: keras.optimizers.Adam) -> Callable[..., None]:
     alpha = rate * tf.sqrt(1 - tf.pow(beta_2, step)) / (1 - tf.pow(beta_1, step))
     zero, one = tf.constant(0.0), tf.constant(1.0)
 
+    def subtract(variable: tf.Variable, factor: float, delta: tf.Tensor) -> None:
+        """Subtract factor * delta in one pass over memory."""
+        alpha = tf.constant(factor, tf.float32)
+        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=alpha, delta=delta)
+
     def update(
         gradient: tf.Tensor, variable: tf.Variable, mean: tf.Variable, variance: tf.Variable
     ) -> None:
-        _subtract(mean, beta_1 - 1, gradient - mean)
-        _subtract(variance, beta_2 - 1, tf.square(gradient) - variance)
+        subtract(mean, beta_1 - 1, gradient - mean)
+        subtract(variance, beta_2 - 1, tf.square(gradient) - variance)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=mean.handle,
@@ -168,12 +151,6 @@ def _make_adam(optimizer: keras.optimizers.Adam) -> Callable[..., None]:
         )
 
     return update
-
-
-def _subtract(variable: tf.Variable, factor: Any, delta: tf.Tensor) -> None:
-    """Subtract factor * delta from a variable, in one pass over memory."""
-    factor = tf.convert_to_tensor(factor, tf.float32)
-    tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=factor, delta=delta)
 
 
 def _gives_the_bits_of_keras(optimizer: keras.optimizers.Optimizer, kernel: Kernel) -> bool:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_sample_weight
 
+from kerasrecipes.model.built import weigh_rows
 from kerasrecipes.rows import Dataset, Part
-from kerasrecipes.training.weights import weigh_rows
 
 LABELS = np.array([0, 2, 2, 0, 2, 2, 1, 2])
 
