@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -12,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 import kerasrecipes as kr
 from kerasrecipes.cli import ls
@@ -277,7 +275,7 @@ STEPS: tuple[Callable[[Run], object], ...] = (
     lambda run: saved.load_saved(run),
     describe_run,
     lambda run: read_contenders([run.path, run.path.parent]),
-    lambda run: ls._print_runs(Console(file=io.StringIO()), run.path.parents[1]),
+    lambda run: ls._print_runs(run.path.parents[1]),
     lambda run: kr.TrainedRun(run.path)._repr_html_(),
 )
 N_MUTANTS = [pytest.param(60), pytest.param(1000, marks=pytest.mark.slow)]

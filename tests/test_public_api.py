@@ -114,7 +114,7 @@ def test_a_class_is_no_callback_of_the_caller(tmp_path: Path) -> None:
 
     with pytest.raises(InputError) as caught:
         kerasrecipes.train(RECIPE, callbacks=[CB], output_dir=tmp_path)
-    assert str(caught.value) == "callbacks[0] is the class CB. Write CB()."
+    assert "callbacks takes objects of keras.callbacks.Callback" in str(caught.value)
     assert not [*tmp_path.iterdir()]
 
 
@@ -149,7 +149,7 @@ def test_what_is_not_there_is_said_as_python_says_it() -> None:
 def test_a_trained_run_shows_what_a_user_may_do() -> None:
     run = kerasrecipes.TrainedRun(Path("runs/iris"))
     public = {name for name in dir(run) if not name.startswith("_")}
-    files = {"path", "checkpoints_path", "log_path", "model_path", "profile_path", "recipe_path"}
+    files = {"path", "checkpoints_path", "log_path", "model_path", "recipe_path"}
     files |= {"report_path", "plots"}
     facts = {
         "info",

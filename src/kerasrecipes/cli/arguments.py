@@ -1,11 +1,16 @@
-"""Arguments that several commands take."""
+"""What several commands share: arguments, and the end by a signal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 RecipeFile = Annotated[
     Path,
@@ -33,21 +38,29 @@ Encoding = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object: run, scores, warnings.")
 ]
-
-
-def _check_address(address: str | None) -> str | None:
-    if address is not None and not address.strip():  # such as an unset variable
-        raise typer.BadParameter("it is empty. Give auto, HOST:PORT or ray://HOST:PORT.")
-    return address
-
-
 Address = Annotated[
-    str | None,
-    typer.Option(
-        help="Train on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.", callback=_check_address
-    ),
+    str | None, typer.Option(help="Train on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
 ]
-
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Trainings at once.", show_default="one per core")
 ]
+
+
+@contextmanager
+def training(console: Console, command: str = "") -> Iterator[None]:
+    """Train in a block: a signal ends the command with its exit code.
+
+    Args:
+        console: What it cannot print is dropped.
+        command: The command that continues, for a message; empty if the block prints its own.
+    """
+    from kerasrecipes.console import dropping
+    from kerasrecipes.interrupts import Interrupted
+
+    try:
+        with dropping(console):
+            yield
+    except Interrupted as error:
+        if command:
+            console.print(f"Interrupted. To continue: {command}", soft_wrap=True)
+        raise typer.Exit(error.exit_code) from None

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kerasrecipes.cli.arguments import Address, OutputDir, Workers
-from kerasrecipes.cli.stopping import training
-
-
-class Tunable(StrEnum):
-    """Values of ``--tune``."""
-
-    LEARNING_RATE = "learning_rate"
+from kerasrecipes.cli.arguments import Address, OutputDir, Workers, training
 
 
 def compare(
@@ -32,19 +24,16 @@ def compare(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each recipe, on one split.")] = 3,
     splits: Annotated[
         int | None,
-        typer.Option(
-            min=2, help="Use a different split and seed for each training (replaces --seeds)."
-        ),
+        typer.Option(min=2, help="Another split for each training, in place of --seeds."),
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(min=2, help="Folds of a cross-validation (replaces --seeds).")
+        int | None, typer.Option(min=2, help="Folds of a cross-validation, in place of --seeds.")
     ] = None,
     metric: Annotated[
         str | None, typer.Option(help="The metric used for ranking (default: the first metric).")
     ] = None,
     tune: Annotated[
-        Tunable | None,
-        typer.Option(help="First tune the learning rate of each recipe on validation rows."),
+        str | None, typer.Option(metavar="learning_rate", help="First tune it on validation rows.")
     ] = None,
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Add scikit-learn's HistGradientBoosting.")

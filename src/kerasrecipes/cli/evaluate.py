@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,7 +32,7 @@ def evaluate(
     check_ready(found)
     console = make_console(quiet=as_json)
     print_warnings(console, notes)
-    with console.status("importing TensorFlow"), redirect_stderr(Path(os.devnull)):
+    with console.status("importing TensorFlow"), redirect_stderr():
         from kerasrecipes.prediction.evaluate import evaluate as evaluate_run
         from kerasrecipes.prediction.saved import load_saved
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,17 +11,13 @@ import typer
 def init(
     data: Annotated[
         str,
-        typer.Argument(
-            metavar="DATA",
-            help="A table, a pattern such as 'data/*.csv', an .npz or .npy file, or a folder of "
-            "images.",
-        ),
+        typer.Argument(metavar="DATA", help="A table, 'data/*.csv', an .npz file, or images."),
     ],
     changes: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[KEY=VALUE]...",
-            help="How the file is read, such as csv.skip_rows=2 or excel.sheet=2.",
+            help="How the file is read, such as csv.encoding=cp949 or excel.sheet=2.",
         ),
     ] = None,
     target: Annotated[
@@ -33,18 +28,10 @@ def init(
             show_default="the one called target, label, class or y; else the last",
         ),
     ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(help="How a CSV file is written, such as cp949.", show_default="UTF-8"),
-    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="The recipe to write.",
-            show_default="named after DATA, in this folder",
+            "--output", "-o", help="The recipe to write.", show_default="named after DATA"
         ),
     ] = None,
 ) -> None:
@@ -54,7 +41,6 @@ def init(
     from kerasrecipes.drafting.summary import print_draft
 
     console = SafeConsole()
-    given = [*(changes or ()), *([f"csv.encoding={json.dumps(encoding)}"] if encoding else ())]
     with console.status(f"reading {data}"):
-        draft = draft_recipe(data, target, output, given)
+        draft = draft_recipe(data, target, output, changes or ())
     print_draft(console, draft)

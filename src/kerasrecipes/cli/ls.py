@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import Annotated, get_args
 
 import typer
 
 from kerasrecipes.cli.arguments import OutputDir
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-
-_LISTS = (
-    *("recipes", "datasets", "runs"),
+_OF_KERAS = (
     *("layers", "optimizers", "losses", "metrics", "callbacks", "schedules"),
     *("initializers", "regularizers", "constraints", "activations"),
 )
+_LISTS = ("recipes", "datasets", "runs", *_OF_KERAS)
 
 
 def ls(
@@ -32,44 +28,32 @@ def ls(
 
     if what not in _LISTS:
         raise InputError(f"ls has no list '{what}'. {suggest(what, _LISTS)}")
-
-    console = make_console()
     if what == "runs":
-        _print_runs(console, output_dir)
-    elif what == "recipes":
-        _print_names(console, _find_recipes())
-    elif what == "datasets":
+        _print_runs(output_dir)
+        return
+    console = make_console()
+    for name in _list_names(what):
+        console.print(name, soft_wrap=True)
+
+
+def _list_names(what: str) -> Iterable[str]:
+    if what == "recipes":  # those in ./configs, or else those that the package ships
+        from kerasrecipes.recipe.load import list_shipped
+
+        return sorted(map(str, Path("configs").glob("*.yaml"))) or [*list_shipped()]
+    if what == "datasets":
         from kerasrecipes.recipe.schema import DatasetName
 
-        _print_names(console, get_args(DatasetName))
-    else:
-        from kerasrecipes.recipe.components import REFUSED
-        from kerasrecipes.recipe.keras_names import list_names
+        return get_args(DatasetName)
+    from kerasrecipes.recipe.components import REFUSED
+    from kerasrecipes.recipe.keras_names import list_names
 
-        category = "optimizers.schedules" if what == "schedules" else what
-        _print_names(console, sorted(list_names(category).keys() - REFUSED.keys()))
-
-
-def _find_recipes() -> list[str]:
-    """The recipes in ./configs, or else the names of those that the package ships."""
-    from kerasrecipes.recipe.load import list_shipped
-
-    return sorted(map(str, Path("configs").glob("*.yaml"))) or [*list_shipped()]
+    category = "optimizers.schedules" if what == "schedules" else what
+    return sorted(list_names(category).keys() - REFUSED.keys())
 
 
-def _print_names(console: Console, names: Iterable[str]) -> None:
-    if console.is_terminal:
-        from rich.columns import Columns
-
-        console.print(Columns(names, padding=(0, 3), column_first=True))
-    else:
-        for name in names:
-            console.print(name)
-
-
-def _print_runs(console: Console, output_dir: Path) -> None:
-    from rich.cells import cell_len
-
+def _print_runs(output_dir: Path) -> None:
+    from kerasrecipes.console import UNLIMITED, SafeConsole
     from kerasrecipes.errors import RunDamaged
     from kerasrecipes.report.tables import Table
     from kerasrecipes.report.words import name_score, write_epochs, write_number
@@ -90,17 +74,9 @@ def _print_runs(console: Console, output_dir: Path) -> None:
             f"{name_score(names[0], data)} {write_number(scores[names[0]], 4)}" if scores else ""
         )
         rows.append([str(run.path), run.status, data.get("name", ""), epochs, score])
+    console = SafeConsole(width=UNLIMITED)  # a path broken in two cannot be copied
     if not rows:
         console.print(f"There are no runs in {output_dir}.")
         return
     headings = {"Run": False, "Status": False, "Data": False, "Epochs": True, "Test score": False}
-    columns = dict(zip(headings, zip(*rows, strict=True), strict=True))
-    for heading in ("", "Data", "Epochs", "Status"):  # a path broken in two cannot be copied
-        columns.pop(heading, None)
-        widths = [max(map(cell_len, (name, *cells))) for name, cells in columns.items()]
-        width = sum(widths) + 3 * (len(widths) - 1)
-        if width <= console.width:
-            break
-    console.width = max(console.width, width)
-    shown = {heading: headings[heading] for heading in columns}
-    print_table(console, Table(shown, [*zip(*columns.values(), strict=True)]))
+    print_table(console, Table(headings, rows))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -16,38 +15,25 @@ from kerasrecipes.cli.arguments import Encoding, RunFolder
 def predict(
     run: RunFolder,
     data: Annotated[
-        str,
-        typer.Option(
-            help="A table, images or arrays; - reads CSV or JSON lines from standard input."
-        ),
+        str, typer.Option(help="A table, images or arrays; - reads CSV or JSON lines from stdin.")
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="A .csv, .parquet or .jsonl file.",
-            show_default="CSV to standard output",
-        ),
+        typer.Option("--output", "-o", help="A .csv, .parquet, .jsonl or .npz file."),
     ] = None,
     ids: Annotated[
         list[str] | None, typer.Option("--id", help="A column to copy to the predictions.")
     ] = None,
     interval: Annotated[
-        float | None,
-        typer.Option(
-            help="Add prediction intervals (columns low and high) of this level, such as 0.9."
-        ),
+        float | None, typer.Option(help="Add intervals (low, high) of this level, such as 0.9.")
     ] = None,
     encoding: Encoding = None,
 ) -> None:
     """Predict raw rows with a run's saved model."""
-    from kerasrecipes.cli.streams import open_stream
-    from kerasrecipes.console import make_console
+    from kerasrecipes.console import make_console, open_stream
     from kerasrecipes.native_log import redirect_stderr
     from kerasrecipes.prediction.answers import check_output
     from kerasrecipes.prediction.ready import check_ready, find_ready
-    from kerasrecipes.report.words import write_seconds
     from kerasrecipes.rows.words import count
     from kerasrecipes.terminal import print_path, print_warnings
 
@@ -55,25 +41,21 @@ def predict(
     check_ready(found)
     check_output(output, data)
     # Standard output is for predictions alone. TensorFlow's messages are dropped, ours are not.
-    with open_stream(os.dup(2)) as stderr, redirect_stderr(Path(os.devnull)):
+    with open_stream(os.dup(2)) as stderr, redirect_stderr():
         console = make_console(stderr)
         print_warnings(console, notes)
         with console.status("importing TensorFlow") as status:
             from kerasrecipes.prediction.predict import predict_file
             from kerasrecipes.prediction.saved import load_saved
 
-            saved, started = load_saved(found, encoding), time.perf_counter()
+            saved = load_saved(found, encoding)
             if output is None and sys.stdout.isatty():
                 status.stop()  # it would appear among the predictions
-            n_rows = predict_file(
-                saved,
-                data,
-                output,
-                ids or (),
-                lambda n: status.update(f"{count(n, 'row')} predicted"),
-                interval,
-            )
+
+            def show(n: int) -> None:
+                status.update(f"{count(n, 'row')} predicted")
+
+            predict_file(saved, data, output, ids or (), show, interval)
         print_warnings(console, saved.list_warnings())
         if output is not None:
-            seconds = write_seconds(time.perf_counter() - started)
-            print_path(console, "answers", output, f"  {count(n_rows, 'row')} in {seconds}")
+            print_path(console, "answers", output)

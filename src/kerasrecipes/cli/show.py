@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
 
 def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
     """Show a recipe's layers: shapes, parameters with their arithmetic, multiply-adds."""
-    from rich.text import Text
-
     from kerasrecipes.console import make_console
     from kerasrecipes.recipe import load_recipe
     from kerasrecipes.report.tables import list_layers
@@ -25,26 +22,27 @@ def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
     console = make_console()
     with console.status("importing TensorFlow"):
         info, warnings = build_quietly(checked)
-    console.print(Text(checked.name, style="bold"))
+    console.print(checked.name, style="bold")
     print_table(console, list_layers(info))
-    print_warnings(console, [*map(str, checked.warnings), *warnings])
+    print_warnings(console, warnings)
 
 
 def build_quietly(recipe: Recipe) -> tuple[dict[str, Any], list[str]]:
     """Load the data and build the model; TensorFlow's start-up messages are dropped.
 
     Returns:
-        The description of the model for run.json, and what to check in the data.
+        The description of the model for run.json, and warnings.
     """
     from kerasrecipes.native_log import redirect_stderr
     from kerasrecipes.rows import load_for
     from kerasrecipes.runs import OWN_FILES
 
     dataset = load_for(recipe)
-    with redirect_stderr(Path(os.devnull)):
+    with redirect_stderr():
         from kerasrecipes.model.build import build_callbacks
         from kerasrecipes.model.built import build
 
         built = build(recipe, dataset)
         build_callbacks(recipe, Path("run"), OWN_FILES)  # only to find problems
-        return built.describe(recipe), [*dataset.warnings, *dataset.checks]
+    warnings = [*map(str, recipe.warnings), *dataset.warnings, *dataset.checks]
+    return built.describe(recipe), warnings

@@ -9,8 +9,14 @@ from typing import Annotated
 
 import typer
 
-from kerasrecipes.cli.arguments import Address, OutputDir, Overrides, RecipeFile, Workers
-from kerasrecipes.cli.stopping import training
+from kerasrecipes.cli.arguments import (
+    Address,
+    OutputDir,
+    Overrides,
+    RecipeFile,
+    Workers,
+    training,
+)
 
 
 def sweep(
@@ -21,10 +27,7 @@ def sweep(
     ] = False,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume",
-            help="Continue RECIPE's newest unfinished sweep; RECIPE may be a sweep's folder.",
-        ),
+        typer.Option("--resume", help="Continue the newest unfinished sweep, or RECIPE's folder."),
     ] = False,
     workers: Workers = None,
     address: Address = None,

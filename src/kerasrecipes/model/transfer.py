@@ -46,11 +46,5 @@ def copy_weights(model: keras.Sequential, saved: keras.Model, file: Path) -> lis
     return lines
 
 
-def list_vocabularies(model: keras.Model) -> list[list[str]]:
-    """The vocabularies of a saved model's encoder."""
-    layers = [inner for layer in model.layers for inner in getattr(layer, "layers", ())]
-    return [layer.get_vocabulary() for layer in layers if hasattr(layer, "get_vocabulary")]
-
-
 def _list_shapes(layer: keras.Layer) -> str:
     return ", ".join("×".join(map(str, weight.shape)) or "1" for weight in layer.weights)
