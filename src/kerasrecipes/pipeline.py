@@ -361,15 +361,13 @@ class Training:
                 raise error from second
             raise
         finally:
-            # A model has its history once its first epoch has begun.
-            history = built.model.history.history if hasattr(built.model, "history") else {}
-            n_epochs = len(history.get("loss", ()))
-            # A run that continues with other metrics or callbacks has shorter columns.
-            history = {name: v for name, v in history.items() if len(v) == n_epochs}
-            stopped = (each for each in callbacks if getattr(each, "stopped_epoch", 0))
-            stopped_by = next((type(callback).__name__ for callback in stopped), "")
             if checkpointer.has_begun:
-                run.write_history(history)
+                history = built.model.history.history
+                n_epochs = len(history.get("loss", ()))
+                # A run that continues with other metrics or callbacks has shorter columns.
+                run.write_history({name: v for name, v in history.items() if len(v) == n_epochs})
+                stopped = (each for each in callbacks if getattr(each, "stopped_epoch", 0))
+                stopped_by = next((type(each).__name__ for each in stopped), "")
                 run.update(epochs_run=n_epochs, stopped_by=stopped_by)
         return scorer
 

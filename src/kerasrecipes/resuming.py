@@ -32,10 +32,8 @@ class Resumption:
     @property
     def stays_on_disk(self) -> bool | None:
         """Whether inputs stay on disk, as when the run began; None means as the recipe says."""
-        if self.recipe.dataset.stream is not None:
-            return None
         on_disk: bool | None = self.run.info["dataset"].get("on_disk")
-        return on_disk  # free memory may have changed
+        return on_disk if self.recipe.dataset.stream is None else None  # memory may have changed
 
     def check_data(self, dataset: Dataset, versions: dict[str, str]) -> None:
         """Raise InputError if rows or packages are not those that the run began with."""

@@ -317,14 +317,12 @@ def create_folder(parent: Path, started_at: datetime) -> Path:
         path = parent / (stamp if n == 1 else f"{stamp}-{n}")
         try:
             path.mkdir(parents=True)
-        except FileExistsError as error:
-            if not os.path.lexists(path):
-                raise InputError(f"{parent} is a link to nothing. Remove it.") from error
-            n += 1
-        except OSError as error:
-            raise InputError(f"No folder can be made in {parent}: {error.strerror}.") from error
-        else:
             return path
+        except OSError as error:
+            if not os.path.lexists(path):  # such as a parent that is a link to nothing
+                reason = f"No folder can be made in {parent}: {error.strerror}."
+                raise InputError(reason) from error
+            n += 1
 
 
 def check_writable(folder: Path) -> None:

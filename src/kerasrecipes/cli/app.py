@@ -9,16 +9,10 @@ from typing import Annotated, cast
 
 import typer
 
-from kerasrecipes.cli.compare import compare
-from kerasrecipes.cli.evaluate import evaluate
-from kerasrecipes.cli.init import init
-from kerasrecipes.cli.ls import ls
-from kerasrecipes.cli.predict import predict
-from kerasrecipes.cli.report import report
-from kerasrecipes.cli.show import show
-from kerasrecipes.cli.sweep import sweep
+from kerasrecipes.cli.compare import compare, sweep
+from kerasrecipes.cli.recipes import init, show, validate
+from kerasrecipes.cli.runs import evaluate, ls, predict, report
 from kerasrecipes.cli.train import train
-from kerasrecipes.cli.validate import validate
 from kerasrecipes.console import open_standard_streams
 from kerasrecipes.errors import KerasRecipesError
 from kerasrecipes.memory import explaining_memory

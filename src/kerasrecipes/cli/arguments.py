@@ -48,12 +48,7 @@ Workers = Annotated[
 
 @contextmanager
 def training(console: Console, command: str = "") -> Iterator[None]:
-    """Train in a block: a signal ends the command with its exit code.
-
-    Args:
-        console: What it cannot print is dropped.
-        command: The command that continues, for a message; empty if the block prints its own.
-    """
+    """Train in a block, which a signal ends with its exit code and the command that continues."""
     from kerasrecipes.console import dropping
     from kerasrecipes.interrupts import Interrupted
 

@@ -1,4 +1,4 @@
-"""``kerasrecipes compare``."""
+"""``compare`` and ``sweep``: commands that train many times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from kerasrecipes.cli.arguments import Address, OutputDir, Workers, training
+from kerasrecipes.cli.arguments import (
+    Address,
+    OutputDir,
+    Overrides,
+    RecipeFile,
+    Workers,
+    training,
+)
 
 
 def compare(
@@ -47,7 +54,6 @@ def compare(
 ) -> None:
     """Train recipes with several seeds each, and test which differences are significant."""
     from rich.padding import Padding
-    from rich.text import Text
 
     from kerasrecipes import comparison
     from kerasrecipes.comparison import table
@@ -56,10 +62,9 @@ def compare(
     from kerasrecipes.terminal import print_path
 
     # With a format for other programs, nothing else goes to standard output.
-    is_for_programs = as_json or as_csv or as_markdown
-    console = SafeConsole(stderr=is_for_programs)
+    console = SafeConsole(stderr=as_json or as_csv or as_markdown)
     if hint := find_stray_variant(recipes):
-        console.print(Text(f"hint  {hint}", style="yellow"), soft_wrap=True)
+        console.print(f"hint  {hint}", style="yellow", soft_wrap=True)
     command = ["kerasrecipes", *sys.argv[1:]]
     with training(console, shlex.join(command)):
         found = comparison.compare(
@@ -86,6 +91,55 @@ def compare(
         rows = found.rows
         shown = table.make_table(rows, found.metric_name, is_wide=console.width >= 120)
         console.print(Padding(shown, (1, 0)))
-        console.print(Text(str(found)))
+        console.print(str(found))
         console.print(Padding(table.make_differences(rows), (1, 0)))
     print_path(console, "page", found.page)
+
+
+def sweep(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Build the ends of each range; train nothing.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue the newest unfinished sweep, or RECIPE's folder."),
+    ] = False,
+    workers: Workers = None,
+    address: Address = None,
+    output_dir: OutputDir = Path("runs"),
+) -> None:
+    """Search the ranges of a recipe's sweep, and test whether the best recipe is better."""
+    from kerasrecipes import sweeping
+    from kerasrecipes.console import SafeConsole
+    from kerasrecipes.sweeping.page import list_trials
+    from kerasrecipes.terminal import print_path, print_table
+
+    console = SafeConsole()
+    if dry_run:
+        from kerasrecipes.cli.recipes import build_quietly
+        from kerasrecipes.recipe import load_recipe
+
+        ends = sweeping.plan_sweep(load_recipe(recipe, overrides or ())).space.endpoints
+        for end in ends:
+            build_quietly(end)
+        console.print(f"{len(ends)} ends of ranges: every model builds.")
+        return
+    command = ["kerasrecipes", *sys.argv[1:]]
+    words = [word for word in command if word != "--resume"]
+    with training(console, shlex.join([*words, "--resume"])):
+        found = sweeping.sweep(
+            recipe,
+            *(overrides or ()),
+            resume=resume,
+            workers=workers,
+            address=address,
+            output_dir=output_dir,
+            console=console,
+            command=command,
+        )
+    print_table(console, list_trials(found, most=5))
+    console.print(f"\n{found}\n")
+    for what, file in (("best", found.best), ("page", found.page)):
+        print_path(console, what, file)
