@@ -14,7 +14,7 @@ from rich.text import Text
 from kerasrecipes.console import echo
 from kerasrecipes.pipeline import Listener
 from kerasrecipes.recipe.names import make_printable
-from kerasrecipes.report.results import Results, read_results
+from kerasrecipes.report.results import read_results
 from kerasrecipes.report.tables import Table, list_columns, list_layers, list_scores, score_classes
 from kerasrecipes.report.verdict import describe_linear
 from kerasrecipes.report.words import write_epochs, write_rows, write_seconds
@@ -96,20 +96,12 @@ def print_results(console: Console, run: Run) -> None:
     if facts:
         console.print(Text("; ".join(facts)), soft_wrap=True)
     print_table(console, list_scores(results))
-    _print_threshold(console, results)
     if linear := describe_linear(results):
         console.print(Text(f"\n{linear}"), soft_wrap=True)
     seconds = info["seconds"]
     stages = ", ".join(f"{stage} {s:.1f}" for stage, s in seconds.items() if s >= 0.05)
     console.print(Text(f"\n{write_seconds(sum(seconds.values()))}: {stages}", style="dim"))
     print_path(console, "report", run.report_path)
-
-
-def _print_threshold(console: Console, results: Results) -> None:
-    if thresholds := results.codec.get("thresholds"):
-        values = ", ".join(f"{each:g}" for each in thresholds)
-        said = f"Classes are predicted at threshold {values}, {results.codec['threshold_reason']}."
-        console.print(Text(f"\n{said} These scores are at 0.5."), soft_wrap=True)
 
 
 def print_evaluation(console: Console, run: Run) -> None:
@@ -120,7 +112,10 @@ def print_evaluation(console: Console, run: Run) -> None:
         title.append(f"  evaluation of {results.evaluated}", style="not bold dim"), soft_wrap=True
     )
     print_table(console, list_scores(results))
-    _print_threshold(console, results)
+    if thresholds := results.codec.get("thresholds"):
+        values = ", ".join(f"{each:g}" for each in thresholds)
+        said = f"These scores are at 0.5; the classes are predicted at threshold {values}."
+        console.print(Text(f"\n{said}"), soft_wrap=True)
     classes = score_classes(results)
     if 0 < len(classes.rows) <= _MOST_CLASSES:
         print_table(console, classes)

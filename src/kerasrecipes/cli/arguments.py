@@ -13,27 +13,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 RecipeFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="RECIPE", help="A recipe file, or the name of a shipped recipe: boston."
-    ),
+    Path, typer.Argument(metavar="RECIPE", help="A recipe file, or a shipped recipe: boston.")
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[KEY=VALUE]...", help="Changes, such as epochs=10 or layers.2.Dense.units=200."
-    ),
+    typer.Argument(metavar="[KEY=VALUE]...", help="Changes, such as layers.2.Dense.units=200."),
 ]
 RunFolder = Annotated[
-    Path,
-    typer.Argument(metavar="RUN", help="A run's folder; runs/NAME alone means its newest run."),
+    Path, typer.Argument(metavar="RUN", help="A run's folder, or runs/NAME for its newest run.")
 ]
 OutputDir = Annotated[Path, typer.Option(help="The folder of all runs.")]
 Encoding = Annotated[
-    str | None,
-    typer.Option(
-        help="The encoding of a CSV file, such as cp949.", show_default="UTF-8, or the recipe's"
-    ),
+    str | None, typer.Option(help="The encoding of a CSV file, if it is not the recipe's.")
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object: run, scores, warnings.")

@@ -19,18 +19,10 @@ def init(
     ],
     changes: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[KEY=VALUE]...",
-            help="How the file is read, such as csv.encoding=cp949 or excel.sheet=2.",
-        ),
+        typer.Argument(metavar="[KEY=VALUE]...", help="How to read it, such as excel.sheet=2."),
     ] = None,
     target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="The column to predict.",
-            show_default="the one called target, label, class or y; else the last",
-        ),
+        str | None, typer.Option(help="The column to predict; if not given, it is guessed.")
     ] = None,
     output: Annotated[
         Path | None,

@@ -30,8 +30,7 @@ def predict(
         str, typer.Option(help="A table, images or arrays; - reads CSV or JSON lines from stdin.")
     ],
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="A .csv, .parquet, .jsonl or .npz file."),
+        Path | None, typer.Option("--output", "-o", help="A .csv, .parquet, .jsonl or .npz file.")
     ] = None,
     ids: Annotated[
         list[str] | None, typer.Option("--id", help="A column to copy to the predictions.")
@@ -74,10 +73,7 @@ def evaluate(
     run: RunFolder,
     data: Annotated[
         str | None,
-        typer.Option(
-            help="A file with the target's column, or a folder of images by class.",
-            show_default="the run's own test part",
-        ),
+        typer.Option(help="Rows with the target's column.", show_default="the run's test part"),
     ] = None,
     encoding: Encoding = None,
     as_json: AsJson = False,
