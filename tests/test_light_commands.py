@@ -66,7 +66,7 @@ def bad(tmp_path: Path) -> Path:
     ("arguments", "said"),
     [
         (["--help"], "validate"),
-        (["train", "--help"], "--seed"),
+        (["train", "--help"], "--resume"),
         (["--version"], version("kerasrecipes")),
         (["validate", "boston"], "✓ boston"),
         (["validate", *CONFIGS], "✓"),

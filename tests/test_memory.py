@@ -100,8 +100,7 @@ def allocate_tensor() -> None:
 
 @pytest.mark.parametrize("allocate", [allocate, allocate_tensor])
 def test_memory_that_ends_is_named(allocate: Any) -> None:
-    message = r"Memory ended \(an array of shape ?[\[(]1000000+, ?1000000+[\])]\); "
-    with pytest.raises(RunFailed, match=message), explaining_memory():
+    with pytest.raises(RunFailed, match="Memory ended; "), explaining_memory():
         allocate()
 
 

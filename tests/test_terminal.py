@@ -45,25 +45,6 @@ def test_in_a_pipe_a_row_is_one_line(tmp_path: Path) -> None:
     assert [line for line in read(console) if line.endswith(LONG_REASON)]
 
 
-def test_in_a_pipe_no_line_ends_in_spaces(tmp_path: Path) -> None:
-    console = make_console(io.StringIO())
-    run = write_table(tmp_path / "run")
-    terminal.print_header(console, run.info)
-    terminal.print_results(console, run)
-    assert isinstance(console.file, io.StringIO)
-    assert [line for line in console.file.getvalue().splitlines() if line.endswith(" ")] == []
-
-
-@pytest.mark.parametrize("seconds", [0.1, 1.1, 11.1, 111.1])
-def test_a_stage_and_its_seconds_stay_on_one_line(
-    tmp_path: Path, screen: Console, seconds: float
-) -> None:
-    stages = ("data", "import", "build", "encode", "fit", "save", "evaluate", "predict", "report")
-    run = write_regression(tmp_path / "run", seconds=dict.fromkeys(stages, seconds))
-    terminal.print_results(screen, run)
-    assert all(f"{stage} {seconds}" in "\n".join(read(screen)) for stage in stages)
-
-
 @pytest.mark.parametrize(
     ("facts", "line"),
     [

@@ -171,12 +171,6 @@ def test_a_resumed_run_equals_one_that_was_not_interrupted(reviews: pd.DataFrame
     np.testing.assert_array_equal(answer(rest, reviews), answer(whole, reviews))
 
 
-def test_weights_of_other_words_are_pointed_out(reviews: pd.DataFrame) -> None:
-    first = kr.train(make({"max_tokens": 60}))
-    with pytest.warns(UserWarning, match="weights of its first layer may be of other ones"):
-        kr.train(make({"max_tokens": 60}, split_seed=1), weights_from=first.path)
-
-
 def test_a_missing_text_follows_missing(reviews: pd.DataFrame) -> None:
     reviews.loc[[3, 8], "review"] = ["", None]
     reviews.to_csv("reviews.csv", index=False)

@@ -21,8 +21,7 @@ _SETTINGS = {
 def import_keras() -> None:
     """Import Keras, whatever KERAS_BACKEND and keras.json say; they must not change a result.
 
-    Raises:
-        InputError: The caller has imported Keras on another backend or with other settings.
+    InputError is raised if the caller has imported it on another backend or with other settings.
     """
     is_ours = "keras" not in sys.modules
     wanted, collects_garbage = os.environ.get("KERAS_BACKEND"), gc.isenabled()
@@ -44,12 +43,12 @@ def import_keras() -> None:
     config = keras.config
     for name, default in _SETTINGS.items() if is_ours else ():
         getattr(config, f"set_{name}")(default)
-    received = {name: getattr(config, name)() for name in (*_SETTINGS, "backend")}
-    received["dtype_policy"] = config.dtype_policy().name
     for name, needed in (_SETTINGS | {"backend": "tensorflow", "dtype_policy": "float32"}).items():
-        if received[name] != needed:
+        value = getattr(config, name)()
+        received = getattr(value, "name", value)  # a policy has a name
+        if received != needed:
             raise InputError(
-                f"Recipes need {needed!r} as keras.config.{name}() (received: {received[name]!r}). "
-                f"Call keras.config.set_{name}({needed!r}) first, or for a backend start Python "
-                "with KERAS_BACKEND=tensorflow."
+                f"Recipes need {needed!r} as keras.config.{name}() (received: {received!r}). Call "
+                f"keras.config.set_{name}({needed!r}) first, or for a backend start Python with "
+                "KERAS_BACKEND=tensorflow."
             )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +16,8 @@ from rich.segment import Segment
 
 from kerasrecipes.recipe.names import make_lines_printable
 
-_UNLIMITED = 1_000_000  # columns: in a file or pipe, each row of a table is one line
+UNLIMITED = 1_000_000
+"""The width of a console in which each row of a table is one line."""
 
 
 class SafeConsole(Console):
@@ -38,7 +43,7 @@ def make_console(file: IO[str] | None = None, *, quiet: bool = False) -> Console
         file: Where to print; None is standard output.
         quiet: Whether nothing is printed.
     """
-    width = None if (file or sys.stdout).isatty() else _UNLIMITED
+    width = None if (file or sys.stdout).isatty() else UNLIMITED
     return SafeConsole(file=file, quiet=quiet, width=width)
 
 
@@ -57,7 +62,7 @@ class _Dropping:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        with suppress(OSError, ValueError):  # full, without a reader, or closed
+        with suppress(OSError, ValueError, SystemExit):  # full, closed, or without a reader
             self._stream.write(text)
             self._stream.flush()
         return len(text)
@@ -78,7 +83,41 @@ def dropping(console: Console) -> Iterator[None]:
         console.file = cast("IO[str]", None if is_standard else stream)
 
 
-def make_notebook_console() -> Console | None:
-    """Make a console for a notebook's output; None outside notebooks."""
-    console = SafeConsole()
-    return console if console.is_jupyter else None
+class _Stream(io.FileIO):
+    """A file descriptor that drops what cannot be written; of standard output, it raises once.
+
+    If nobody reads standard output, the command ends as ``cat`` does.
+    """
+
+    is_lost = False
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return len(data) if self.is_lost else super().write(data)
+        except OSError as error:
+            self.is_lost = True
+            if self.fileno() != 1:
+                return len(data)
+            if error.errno == errno.EPIPE:
+                sys.exit(128 + signal.SIGPIPE)
+            error.filename = "Standard output"
+            raise
+
+
+def open_stream(number: int, encoding: str = "utf-8") -> io.TextIOWrapper:
+    """Open a file descriptor for text; characters that the encoding lacks are escaped."""
+    raw = _Stream(number, "w", closefd=number > 2)
+    at_once = number != 1 or raw.isatty()
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=at_once
+    )
+
+
+def open_standard_streams() -> None:
+    """Replace this process's standard streams, and open those that were closed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+        if stream is getattr(sys, f"__{name}__") and number:  # else a test or a notebook reads it
+            setattr(sys, name, open_stream(number, stream.encoding if stream else "utf-8"))

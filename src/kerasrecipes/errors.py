@@ -51,17 +51,11 @@ class Location:
 
 @dataclass(frozen=True)
 class Problem:
-    """One broken rule of a recipe.
-
-    Attributes:
-        path: The place of the value in the recipe.
-        message: The rule, what was received, and the remedy.
-        location: The file's line and column, or None if the value is not from a file.
-    """
+    """One broken rule of a recipe, and the place of the value."""
 
     path: KeyPath
-    message: str
-    location: Location | None = None
+    message: str  # the rule, what was received, and the remedy
+    location: Location | None = None  # None if the value is not from a file
 
     def __str__(self) -> str:
         head = "  ".join(str(part) for part in (self.location, format_path(self.path)) if part)
@@ -77,16 +71,11 @@ def format_path(path: KeyPath) -> str:
     return text
 
 
+@dataclass(eq=False)
 class RecipeError(InputError):
-    """A recipe breaks one or more rules.
+    """A recipe breaks one or more rules."""
 
-    Attributes:
-        problems: Every problem found, in the order of the file.
-    """
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(self.problems)
+    problems: Sequence[Problem]  # in the order of the file
 
     def __str__(self) -> str:
         lines = [str(problem) for problem in self.problems[:MAX_PROBLEMS]]
@@ -95,22 +84,13 @@ class RecipeError(InputError):
         return "\n".join(lines)
 
 
+@dataclass(eq=False)
 class DataError(InputError):
-    """The data break one or more rules that are checked before training.
+    """The data set of this name breaks one or more rules that are checked before training."""
 
-    Attributes:
-        dataset: The data set's name.
-        problems: One message per broken rule, each naming columns and rows.
-        locations: The recipe line behind each problem; empty if there is no recipe.
-    """
-
-    def __init__(
-        self, dataset: str, problems: Sequence[str], locations: Sequence[Location | None] = ()
-    ) -> None:
-        self.dataset = dataset
-        self.problems = tuple(problems)
-        self.locations = tuple(locations)
-        super().__init__(dataset, self.problems, self.locations)
+    dataset: str
+    problems: Sequence[str]  # each names columns and rows
+    locations: Sequence[Location | None] = ()  # in the recipe, of each problem
 
     def __str__(self) -> str:
         places = self.locations or [None] * len(self.problems)
@@ -127,22 +107,13 @@ def raise_problems(dataset: str, problems: Iterable[str]) -> None:
         raise DataError(dataset, found)
 
 
+@dataclass(eq=False)
 class DataUnavailable(InputError):
-    """A data set is not on this machine, and every source failed.
+    """The data set of this name is not on this machine, and every source failed."""
 
-    Attributes:
-        dataset: The data set's name.
-        attempts: Pairs of a source and the reason why it failed, in the order tried.
-        remedies: Ways to fix it, best first.
-    """
-
-    def __init__(
-        self, dataset: str, attempts: Sequence[tuple[str, str]], remedies: Sequence[str]
-    ) -> None:
-        self.dataset = dataset
-        self.attempts = tuple(attempts)
-        self.remedies = tuple(remedies)
-        super().__init__(dataset, self.attempts, self.remedies)
+    dataset: str
+    attempts: Sequence[tuple[str, str]]  # a source, and why it failed
+    remedies: Sequence[str]  # best first
 
     def __str__(self) -> str:
         lines = [f"dataset {self.dataset} is not available. Tried:"]
@@ -155,18 +126,12 @@ class RunNotFound(InputError):
     """There is no run folder at the given path."""
 
 
+@dataclass(eq=False)
 class RunDamaged(InputError):
-    """A file of a run folder is damaged, or is not what a run writes.
+    """A file of a run folder is damaged, or is not what a run writes."""
 
-    Attributes:
-        file: The file.
-        reason: What is wrong with it.
-    """
-
-    def __init__(self, file: Path, reason: str) -> None:
-        self.file = file
-        self.reason = reason
-        super().__init__(file, reason)
+    file: Path
+    reason: str
 
     def __str__(self) -> str:
         return (

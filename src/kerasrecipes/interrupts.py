@@ -12,11 +12,7 @@ _ASK_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked this process to stop.
-
-    Attributes:
-        exit_code: What the process should exit with: 128 + the signal's number.
-    """
+    """A signal asked this process to stop, and to exit with ``exit_code``."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -26,8 +22,7 @@ class Interrupted(KeyboardInterrupt):
 class Interrupts:
     """The signals that arrived; each raises Interrupted, at once or when the caller is ready.
 
-    Args:
-        owns_process: Whether a second signal ends the process at once.
+    In a process of our own, a second signal ends the process at once.
     """
 
     def __init__(self, owns_process: bool) -> None:

@@ -21,11 +21,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def check_fits(shape: Sequence[int | None], what: str, itemsize: int = 4) -> None:
-    """Check that memory has room for an array of the model and its gradient.
-
-    Raises:
-        RunFailed: There is less.
-    """
+    """Raise RunFailed if memory has no room for an array of the model and its gradient."""
     sizes = [size for size in shape if size is not None]
     needed, free = itemsize * math.prod(sizes), find_free_memory()
     if 2 * needed > free:
@@ -42,11 +38,9 @@ def explaining_memory() -> Iterator[None]:
     try:
         yield
     except _list_errors() as error:
-        array = re.search(r"shape ?[\[(][\d, ]+[\])]", str(error))
         raise RunFailed(
-            f"Memory ended{f' (an array of {array[0]})' if array else ''}; "
-            f"{write_bytes(find_free_memory())} are free now. Lower batch_size, make the layers "
-            "smaller, or end other programs."
+            f"Memory ended; {write_bytes(find_free_memory())} are free now. Lower batch_size, make "
+            "the layers smaller, or end other programs."
         ) from error
 
 

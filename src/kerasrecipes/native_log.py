@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def redirect_stderr(log: Path) -> Iterator[None]:
+def redirect_stderr(log: str | Path = os.devnull) -> Iterator[None]:
     """Append to ``log`` what this process writes to standard error, C++ libraries included.
 
     TensorFlow writes its start-up notes past Python, to file descriptor 2, so that only

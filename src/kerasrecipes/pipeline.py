@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import json
 import shlex
@@ -20,7 +19,7 @@ import numpy as np
 from kerasrecipes.assessment import predict_test
 from kerasrecipes.durable import replacing
 from kerasrecipes.errors import InputError, RunFailed
-from kerasrecipes.interrupts import Interrupts, catching_signals
+from kerasrecipes.interrupts import catching_signals
 from kerasrecipes.memory import explaining_memory
 from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.prediction.ready import check_ready, describe_unfinished
@@ -29,7 +28,7 @@ from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report import choose_plots, make_report
 from kerasrecipes.report.serving import add_inputs
 from kerasrecipes.resuming import Resumption
-from kerasrecipes.rows import Dataset, load_for
+from kerasrecipes.rows import load_for
 from kerasrecipes.rows.compatibility import find_doubts
 from kerasrecipes.rows.disk import are_on_disk
 from kerasrecipes.run_facts import describe_dataset, find_git_commit, find_versions
@@ -70,21 +69,23 @@ class Listener:
 
 
 @dataclass
-class _Training:
-    """One run, from checked recipe and data to its folder."""
+class Training:
+    """One run, from a checked recipe to its folder."""
 
-    run: RunWriter
     recipe: Recipe
-    dataset: Dataset
-    listener: Listener
-    callbacks: Sequence[keras.callbacks.Callback]
-    owns_process: bool
-    interrupts: Interrupts
-    interval_s: float
-    resumption: Resumption | None
-    weights_from: Run | None
-    team: Team
-    seconds: dict[str, float] = field(default_factory=dict)
+    output_dir: Path = Path("runs")
+    listener: Listener = field(default_factory=Listener)
+    command: Sequence[str] = ()
+    data: pd.DataFrame | None = None  # in place of the rows that the recipe names
+    callbacks: Sequence[keras.callbacks.Callback] = ()  # the caller's own
+    owns_process: bool = False
+    """Whether the process trains this run and does nothing else. If so, TensorFlow gets the threads
+    that suit this model, and what libraries print goes to the run's log."""
+    checkpoint_every_s: float = 60.0
+    resumption: Resumption | None = None  # the run to continue, and ``recipe`` again
+    weights_from: Run | None = None  # layers of the same names and shapes begin with its weights
+    team: Team = ALONE  # only the run of its leader is kept
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
@@ -100,14 +101,39 @@ class _Training:
         """Send messages of native libraries to the run's log, in a process of our own."""
         return redirect_stderr(self.run.log_path) if self.owns_process else nullcontext()
 
-    def run_all(self, command: Sequence[str], started_at: datetime) -> None:
+    def start(self) -> Run:
+        """Read the data, take a run folder, and train in it."""
+        resumption = self.resumption
+        with (
+            catching_signals(owns_process=self.owns_process) as self.interrupts,
+            self.team.choose_folder(self.output_dir) as folder,
+        ):
+            if self.weights_from:
+                check_ready(self.weights_from)
+            with self.measure("data"):
+                on_disk = resumption.stays_on_disk if resumption else None
+                self.dataset = load_for(self.recipe, self.listener.note, self.data, stream=on_disk)
+            n_rows = len(self.dataset.parts["train"])
+            self.team.check_batch(min(self.recipe.batch_size, n_rows))
+            if resumption:
+                resumption.check_data(self.dataset, find_versions())
+            started_at = datetime.now()
+            if resumption and not resumption.changed and not self.team.number:
+                self.run = RunWriter(resumption.run.path)
+            else:
+                self.run = create_run(folder, make_folder_name(self.recipe.name), started_at)
+            with self.run.holding():
+                self._train_in_folder(started_at)
+        return self.run
+
+    def _train_in_folder(self, started_at: datetime) -> None:
         """Train and report, and note in run.json how the run ended."""
         run = self.run
         is_new = not run.recipe_path.exists()
         try:
-            self._begin(command, started_at)
+            self._begin(started_at, is_new)
             with self.log(), explaining_memory():
-                self.train()
+                self._train()
             if self.team.number:
                 return
             with self.measure("report"), self.log():
@@ -115,9 +141,6 @@ class _Training:
             warnings = [*run.info["warnings"], *remarks]
             run.update(status="finished", seconds=self.seconds, warnings=warnings)
         except OSError as error:  # the rows were read before
-            if error.errno == errno.EMFILE:
-                self._end_early(error)
-                raise
             failed = RunFailed(self._describe_loss(error))
             self._end_early(failed)
             raise failed from error
@@ -129,25 +152,24 @@ class _Training:
             raise
         self.listener.end(run, remarks)
 
-    def _begin(self, command: Sequence[str], started_at: datetime) -> None:
+    def _begin(self, started_at: datetime, is_new: bool) -> None:
         """Write the facts that are known before the model is built."""
         run, recipe = self.run, self.recipe
-        if run.recipe_path.exists():  # it continues
+        if not is_new:
             run.remove_partial_files()
             run.begin(address=None)
             return
-        facts = {
-            "name": recipe.name,
-            "description": recipe.description,
-            "command": shlex.join(command),
-            "seed": recipe.seed,
-            "started_at": started_at.isoformat(timespec="seconds"),
-            "git_commit": find_git_commit(),
-            "epochs": recipe.epochs,
-            "dataset": describe_dataset(recipe, self.dataset),
-        }
         run.write_recipe(recipe.to_yaml())
-        run.begin(**facts)
+        run.begin(
+            name=recipe.name,
+            description=recipe.description,
+            command=shlex.join(self.command),
+            seed=recipe.seed,
+            started_at=started_at.isoformat(timespec="seconds"),
+            git_commit=find_git_commit(),
+            epochs=recipe.epochs,
+            dataset=describe_dataset(recipe, self.dataset),
+        )
 
     def _end_early(self, error: BaseException) -> None:
         """Note in run.json why the run ended, and report what there is."""
@@ -174,7 +196,7 @@ class _Training:
             kept = f"A checkpoint is kept: kerasrecipes train {self.run.path} --resume"
         return f"{error.filename or self.run.path}: {error.strerror or error}. {kept}"
 
-    def train(self) -> None:
+    def _train(self) -> None:
         """Build, fit, save, score and predict."""
         built = self._build()
         with self.measure("encode"):
@@ -184,7 +206,12 @@ class _Training:
             scorer = self._fit(built, encoded)
         if self.recipe.calibrate or self.recipe.threshold is not None:
             with self.measure("calibrate"):
-                built = self._calibrate(built)
+                from kerasrecipes.model.calibration import calibrate
+
+                built, warnings = calibrate(self.recipe, self.dataset, built)
+            for warning in warnings:
+                self._warn(warning)
+            self.run.update(codec=built.codec.to_dict())
         with self.measure("save"):
             self._save(built)
         with self.measure("evaluate"):
@@ -231,8 +258,6 @@ class _Training:
             *dataset.checks,
             *find_doubts(recipe, dataset),
         ]
-        if recipe.precision == "mixed_float16" and device.startswith("CPU"):
-            warnings.append("mixed_float16 is for GPUs: a CPU computes float16 many times slower.")
         plots = choose_plots(self.run.info["dataset"], is_array=bool(dataset.target_shape))
         self.run.update(
             device=device,
@@ -260,7 +285,7 @@ class _Training:
 
     def _copy_weights(self, built: Built, source: Run) -> None:
         """Begin with another run's weights, and say of each layer where its weights come from."""
-        from kerasrecipes.model.serving import copy_weights, list_vocabularies
+        from kerasrecipes.model.serving import copy_weights
         from kerasrecipes.prediction.model_file import load_run_model
 
         saved = load_run_model(source)
@@ -271,20 +296,6 @@ class _Training:
         self.listener.note(f"weights of {source.path}:")
         for line in lines:
             self.listener.note(f"  {line}")
-        ours, theirs = (
-            [column["name"] for column in run.info["dataset"].get("columns", ())]
-            for run in (self.run, source)
-        )
-        if ours != theirs:
-            self._warn(
-                f"The columns of {source.path} are not those of this recipe, so weights of its "
-                "first layer may be of other columns."
-            )
-        elif list_vocabularies(built.serving) != list_vocabularies(saved):
-            self._warn(
-                f"The words or categories of {source.path} are not those of these rows, so weights "
-                "of its first layer may be of other ones."
-            )
 
     def _fit(self, built: Built, encoded: Mapping[str, tuple[np.ndarray, ...]]) -> Scorer:
         """Fit, and save the history even if the fit fails."""
@@ -304,15 +315,13 @@ class _Training:
             callbacks,
             self._find_checkpoint(built.model, steps),
             self.interrupts,
-            self.interval_s,
+            self.checkpoint_every_s,
             new_optimizer=self.resumption is not None and "optimizer" in self.resumption.changed,
             warn=self._warn,
             team=self.team,
         )
         with reporting_at(recipe, ("layers",)):
             scorer = Scorer(built.model, encoded["train"], recipe.batch_size, self.team)
-        if self.team.size > 1:
-            self._warn_of_shares(built, scorer)
         try:
             with (
                 self.listener.show_fit(recipe.epochs, steps) as shown,
@@ -347,15 +356,13 @@ class _Training:
                 raise error from second
             raise
         finally:
-            # A model has its history once its first epoch has begun.
-            history = built.model.history.history if hasattr(built.model, "history") else {}
-            n_epochs = len(history.get("loss", ()))
-            # A run that continues with other metrics or callbacks has shorter columns.
-            history = {name: v for name, v in history.items() if len(v) == n_epochs}
-            stopped = (each for each in callbacks if getattr(each, "stopped_epoch", 0))
-            stopped_by = next((type(callback).__name__ for callback in stopped), "")
             if checkpointer.has_begun:
-                run.write_history(history)
+                history = built.model.history.history
+                n_epochs = len(history.get("loss", ()))
+                # A run that continues with other metrics or callbacks has shorter columns.
+                run.write_history({name: v for name, v in history.items() if len(v) == n_epochs})
+                stopped = (each for each in callbacks if getattr(each, "stopped_epoch", 0))
+                stopped_by = next((type(each).__name__ for each in stopped), "")
                 run.update(epochs_run=n_epochs, stopped_by=stopped_by)
         return scorer
 
@@ -374,22 +381,20 @@ class _Training:
         if not found:
             self.listener.note(f"{path} has no checkpoint: training begins with the first epoch.")
             return None
-        if not found.fits(model):
-            raise InputError(
-                f"The layers of {path} have other shapes than those of this recipe, so its state "
-                "cannot be continued. To begin a new run with the weights of layers that are the "
-                f"same: --from {path}"
-            )
+        reason = ""
         changed = {"batch_size", "seed", "dataset"} & {*self.resumption.changed}
-        if found.step and (changed or not is_same_data):
-            raise InputError(
-                f"{path} stopped within an epoch, which cannot continue with another batch_size, "
-                "seed or dataset. Continue it without changes to the end of an epoch first."
+        if not found.fits(model):
+            reason = "its layers have other shapes than those of this recipe"
+        elif found.step and (changed or not is_same_data):
+            reason = (
+                "it stopped within an epoch, so batch_size, seed and dataset must stay the same"
             )
-        if found.epoch > self.recipe.epochs:
+        elif found.epoch > self.recipe.epochs:
+            reason = f"it has trained {found.epoch:,} epochs already. Give more epochs"
+        if reason:
             raise InputError(
-                f"{path} has trained {found.epoch:,} epochs already (received: "
-                f"epochs={self.recipe.epochs}). Give more epochs."
+                f"{path} cannot be continued: {reason}. To begin a new run with its weights: "
+                f"--from {path}"
             )
         where = f"after epoch {found.epoch:,} of {self.recipe.epochs:,}"
         if found.step:
@@ -399,16 +404,6 @@ class _Training:
         self.run.update(continued=[*self.run.info.get("continued", ()), continued])
         return found
 
-    def _calibrate(self, built: Built) -> Built:
-        """Choose temperature and thresholds, which are saved with the model."""
-        from kerasrecipes.model.calibration import calibrate
-
-        built, warnings = calibrate(self.recipe, self.dataset, built)
-        for warning in warnings:
-            self._warn(warning)
-        self.run.update(codec=built.codec.to_dict())
-        return built
-
     def _describe_work(self) -> str:
         """What must be the same on all workers."""
         recipe = self.recipe.to_dict()
@@ -416,27 +411,6 @@ class _Training:
         on_disk = are_on_disk(self.dataset.parts["train"].inputs)
         source = self.resumption.run.path.name if self.resumption else ""
         return json.dumps([recipe, self.dataset.fingerprint, on_disk, source], default=str)
-
-    def _warn_of_shares(self, built: Built, scorer: Scorer) -> None:
-        """Warn of what each worker computes on its own share of a batch."""
-        from keras.layers import BatchNormalization
-
-        from kerasrecipes.model.serving import make_mask_reader
-
-        layers = built.model.layers
-        computed = {
-            "the statistics of BatchNormalization": any(
-                isinstance(each, BatchNormalization) and each.trainable for each in layers
-            ),
-            "the mean loss of unmasked steps": make_mask_reader(built.network) is not None,
-            "a loss or metric that is no mean over rows": scorer.depends_on_batches,
-        }
-        if any(computed.values()):
-            what = ", and ".join(each for each, applies in computed.items() if applies)
-            self._warn(
-                f"Each worker computes {what} on its share of a batch, so training differs from "
-                "training in one process."
-            )
 
     def _warn(self, text: str) -> None:
         self.run.update(warnings=[*self.run.info["warnings"], text])
@@ -453,31 +427,9 @@ def train(
     recipe: Recipe,
     output_dir: Path = Path("runs"),
     listener: Listener | None = None,
-    *,
-    command: Sequence[str] = (),
-    data: pd.DataFrame | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    owns_process: bool = False,
-    checkpoint_every_s: float = 60.0,
-    resumption: Resumption | None = None,
-    weights_from: Run | None = None,
-    team: Team = ALONE,
+    **options: Any,
 ) -> Run:
-    """Train a recipe, and write a run folder with its report.
-
-    Args:
-        recipe: A checked recipe.
-        output_dir: The folder of all runs.
-        listener: Shows progress; None shows nothing.
-        command: The command line that started the run.
-        data: Rows in memory, in place of those that the recipe names.
-        callbacks: The caller's own, which run after the recipe's.
-        owns_process: Whether the process trains this run and does nothing else. If so, TensorFlow
-            gets the threads that suit this model, and what libraries print goes to the run's log.
-        checkpoint_every_s: Seconds between checkpoints.
-        resumption: The run to continue, and ``recipe`` again; None begins anew.
-        weights_from: A run whose weights the layers of the same names and shapes begin with.
-        team: The workers that train together. Only the leader's run is kept.
+    """Train a recipe, and write a run folder with its report; see ``Training`` for the options.
 
     Raises:
         InputError: Recipe or data break a rule; no run folder is left behind.
@@ -485,39 +437,4 @@ def train(
         KeyboardInterrupt: The user stopped it. The run folder has the model and the history so far,
             as after an exception of a callback, and a checkpoint to continue from.
     """
-    listener = listener or Listener()
-    with (
-        catching_signals(owns_process=owns_process) as interrupts,
-        team.choose_folder(output_dir) as folder,
-    ):
-        if weights_from:
-            check_ready(weights_from)
-        started_s = time.perf_counter()
-        on_disk = resumption.stays_on_disk if resumption else None
-        dataset = load_for(recipe, listener.note, data, stream=on_disk)
-        team.check_batch(min(recipe.batch_size, len(dataset.parts["train"])))
-        seconds = {"data": round(time.perf_counter() - started_s, 3)}
-        if resumption:
-            resumption.check_data(dataset, find_versions())
-        started_at = datetime.now()
-        if resumption and not resumption.changed and not team.number:
-            run = RunWriter(resumption.run.path)
-        else:
-            run = create_run(folder, make_folder_name(recipe.name), started_at)
-        training = _Training(
-            run,
-            recipe,
-            dataset,
-            listener,
-            callbacks,
-            owns_process,
-            interrupts,
-            checkpoint_every_s,
-            resumption,
-            weights_from,
-            team,
-            seconds,
-        )
-        with run.holding():
-            training.run_all(command, started_at)
-    return run
+    return Training(recipe, output_dir, listener or Listener(), **options).start()

@@ -135,21 +135,13 @@ def report_damage(file: Path) -> Iterator[None]:
 
 
 def check_place(path: Path) -> None:
-    """Check that a path of a run is no link that leads out of its folder.
-
-    Raises:
-        RunDamaged: It is.
-    """
+    """Raise RunDamaged if a path of a run is a link that leads out of its folder."""
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(path.parent)):
         raise RunDamaged(path, "it is a link that leads out of the run's folder")
 
 
 def check_file(file: Path, largest: float = float("inf")) -> None:
-    """Check that a file of a run is a regular file inside its folder, of so many bytes at most.
-
-    Raises:
-        RunDamaged: It is not.
-    """
+    """Raise RunDamaged if a file is not a regular one inside its folder, or has more bytes."""
     check_place(file)
     with report_damage(file):
         if file.stat().st_size > largest:
@@ -193,19 +185,15 @@ def _read_json(file: Path, shape: TypeAdapter[Any]) -> dict[str, Any]:
 
 def read_history(file: Path) -> dict[str, list[float]]:
     """Read the columns of history.csv, by name."""
-    columns = _read_columns(file, "epoch")
+    columns = read_columns(file, "epoch")
     with report_damage(file):
         if len(columns) > 1 and "loss" not in columns:
             raise KeyError("loss")
         return {name: [*map(float, values)] for name, values in columns.items()}
 
 
-def read_predictions(file: Path) -> dict[str, list[str]]:
-    """Read the columns of predictions.csv, by name, as text."""
-    return _read_columns(file, "row")
-
-
-def _read_columns(file: Path, first: str) -> dict[str, list[str]]:
+def read_columns(file: Path, first: str) -> dict[str, list[str]]:
+    """Read the columns of a CSV file, by name, as text; the first has this name."""
     check_file(file)
     with report_damage(file), open(file, encoding="utf-8", newline="") as opened:
         header, *rows = [*csv.reader(opened)] or [[]]
@@ -216,20 +204,8 @@ def _read_columns(file: Path, first: str) -> dict[str, list[str]]:
         return {name: [row[i] for row in rows] for i, name in enumerate(header)}
 
 
-def read_prediction_arrays(file: Path) -> dict[str, Any]:
-    """Read predictions.npz: the predictions of rows whose target is an array."""
-    arrays = _read_arrays(file)
-    with report_damage(file):
-        actual, predicted = arrays["actual"], arrays["predicted"]
-        known = arrays.get("known", actual == actual)
-        if actual.shape != predicted.shape or actual.shape != known.shape:
-            raise ValueError("actual, predicted and known must have the same shape")
-        if {actual.dtype.kind, predicted.dtype.kind} - {*"biufU"} or known.dtype != bool:
-            raise ValueError("its arrays must contain numbers or classes")
-        return arrays
-
-
-def _read_arrays(file: Path) -> dict[str, Any]:
+def read_arrays(file: Path, *needed: str) -> dict[str, Any]:
+    """Read the arrays of an .npz file, by name; those that are needed are there."""
     import numpy as np
 
     check_file(file)
@@ -238,30 +214,4 @@ def _read_arrays(file: Path) -> dict[str, Any]:
             if sum(member.file_size for member in archive.infolist()) > _LARGEST_ARRAYS:
                 raise ValueError(f"it unpacks to more than {_LARGEST_ARRAYS:,} bytes")
         with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-
-
-def read_residuals(file: Path) -> Any:
-    """Read residuals.npz: absolute residuals of validation rows, of shape (n_rows, n_targets)."""
-    residuals = _read_arrays(file).get("residuals")
-    with report_damage(file):
-        if residuals is None or residuals.ndim != 2 or residuals.dtype.kind != "f":
-            raise ValueError("its array residuals must have numbers for each row and target")
-        if not (residuals >= 0).all() or (residuals[1:] < residuals[:-1]).any():
-            raise ValueError("its residuals must be absolute and ascend")
-        return residuals
-
-
-def read_samples(file: Path) -> dict[str, Any]:
-    """Read the arrays of samples.npz."""
-    arrays = _read_arrays(file)
-    with report_damage(file):
-        images, positions = arrays["images"], arrays["positions"]
-        if not images.size or images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,)):
-            raise ValueError(f"images has shape {images.shape}")
-        if images.dtype.kind not in "uif" or positions.shape != images.shape[:1]:
-            raise ValueError("images or positions are not as a run saves them")
-        drops = arrays.get("drops", images[:0].reshape(0, 1, 1))
-        if drops.ndim != 3 or len(drops) > len(images) or not (abs(drops) <= 1).all():
-            raise ValueError("drops is not as a run saves it")
-        return {"images": images, "positions": positions, "drops": drops}
+            return {name: arrays[name] for name in {*needed, *arrays.files}}

@@ -41,13 +41,11 @@ from kerasrecipes.durable import PARTIAL, write_file
 from kerasrecipes.errors import InputError, RunDamaged, RunNotFound
 from kerasrecipes.run_files import (
     check_place,
+    read_arrays,
+    read_columns,
     read_facts,
     read_history,
     read_metrics,
-    read_prediction_arrays,
-    read_predictions,
-    read_residuals,
-    read_samples,
     read_text,
 )
 
@@ -58,34 +56,14 @@ LOCK = ".lock"
 _LOCK_TIMEOUT_S = 0.5
 """Long enough for a process that only looks whether the lock is held."""
 OWN_FILES = frozenset(
-    {
-        RUN_JSON,
-        "recipe.yaml",
-        "history.csv",
-        "metrics.json",
-        "predictions.csv",
-        "predictions.npz",
-        "residuals.npz",
-        "samples.npz",
-        "model.keras",
-        "report.html",
-        "log.txt",
-    }
+    f"{RUN_JSON} recipe.yaml history.csv metrics.json predictions.csv predictions.npz "
+    "residuals.npz samples.npz model.keras report.html log.txt".split()
 )
 """Files that every run writes itself; callbacks must not use these names."""
 
 
 class Run:
-    """One run's folder, read; a property raises ``RunDamaged`` if its file cannot be used.
-
-    Attributes:
-        path: The folder.
-        recipe_path: The resolved recipe's file.
-        model_path: The saved model, which takes raw rows.
-        report_path: The report, one self-contained page.
-        checkpoints_path: The folder of checkpoints.
-        log_path: Messages of TensorFlow and other libraries.
-    """
+    """One run's folder, read; a property raises ``RunDamaged`` if its file cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -113,9 +91,10 @@ class Run:
         """
         try:
             info = self.info
-            status = str(info["status"])
             is_here = info.get("process", {}).get("host") == platform.node()
-            return "killed" if status == "running" and is_here and not self._is_held() else status
+            if info["status"] == "running" and is_here and not self._is_held():
+                return "killed"
+            return str(info["status"])
         except RunDamaged:
             return "damaged"
 
@@ -129,8 +108,7 @@ class Run:
     @property
     def has_network(self) -> bool:
         """Whether this is not a run of scikit-learn's model in a comparison."""
-        is_trained = "layers" in self.info or self.info.get("epochs_run") != 0
-        return is_trained or self.status != "finished"
+        return "layers" in self.info or self.status != "finished"
 
     def _is_held(self) -> bool:
         """Whether a process holds the run's lock; True if this cannot be determined."""
@@ -148,17 +126,17 @@ class Run:
     @property
     def recipe_text(self) -> str:
         """The resolved recipe, as YAML; empty until written."""
-        return self._read("recipe.yaml", read_text) or ""
+        return self._read(read_text, "recipe.yaml") or ""
 
     @property
     def history(self) -> dict[str, list[float]]:
         """Columns of history.csv, by name: "epoch" (from 1), "loss", ...; empty until written."""
-        return self._read("history.csv", read_history) or {}
+        return self._read(read_history, "history.csv") or {}
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
         """The content of metrics.json: metric values by name, by part; empty until written."""
-        return self._read("metrics.json", read_metrics) or {}
+        return self._read(read_metrics, "metrics.json") or {}
 
     @property
     def predictions(self) -> dict[str, Any]:
@@ -168,8 +146,8 @@ class Run:
         of shape (n_rows, ...), "probability" of predicted classes, and "known", false where a mask
         covers a step.
         """
-        columns = self._read("predictions.csv", read_predictions)
-        return columns or self._read("predictions.npz", read_prediction_arrays) or {}
+        columns = self._read(read_columns, "predictions.csv", "row")
+        return columns or self._read(read_arrays, "predictions.npz", "actual", "predicted") or {}
 
     @property
     def samples(self) -> dict[str, Any] | None:
@@ -179,21 +157,22 @@ class Run:
         "positions" of shape (n_images,), each one's line in predictions.csv, counted from 0;
         "drops" of shape (n_done, n_patches, n_patches), see ``training.importance``.
         """
-        return self._read("samples.npz", read_samples)
+        arrays = self._read(read_arrays, "samples.npz", "images", "positions")
+        return {"drops": ()} | arrays if arrays else None
 
     @property
     def residuals(self) -> Any:
         """Absolute residuals of validation rows, see ``report.intervals``; None without them."""
-        return self._read("residuals.npz", read_residuals)
+        return (self._read(read_arrays, "residuals.npz", "residuals") or {}).get("residuals")
 
     def plots(self) -> dict[str, Path]:
         """The report's plots by name, sorted by name."""
         return {file.stem: file for file in sorted((self.path / "plots").glob("*.png"))}
 
-    def _read(self, name: str, read: Callable[[Path], _Content]) -> _Content | None:
-        """Read a file; None if it is not written yet."""
+    def _read(self, read: Callable[..., _Content], name: str, *needed: str) -> _Content | None:
+        """Read a file, and check that it has what is needed; None if it is not written yet."""
         file = self.path / name
-        return read(file) if os.path.lexists(file) else None
+        return read(file, *needed) if os.path.lexists(file) else None
 
 
 class RunWriter(Run):
@@ -201,11 +180,7 @@ class RunWriter(Run):
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Hold the run's lock while the block lasts.
-
-        Raises:
-            InputError: Another process holds it.
-        """
+        """Hold the run's lock in the block, or raise InputError if another process holds it."""
         from filelock import FileLock, Timeout
 
         check_place(self.path / LOCK)
@@ -282,8 +257,6 @@ class RunWriter(Run):
         """Write a plot to plots/<name>.png."""
         folder = self.path / "plots"
         check_place(folder)
-        if folder.exists() and not folder.is_dir():
-            raise RunDamaged(folder, "it is not a folder")
         folder.mkdir(exist_ok=True)
         write_file(folder / f"{name}.png", png)
 
@@ -292,11 +265,8 @@ class RunWriter(Run):
         self._write_text("report.html", html)
 
     def _write_text(self, name: str, text: str) -> None:
-        file = self.path / name
-        if file.is_dir() and not file.is_symlink():
-            raise RunDamaged(file, "it is a folder")
         # A file's name that is not UTF-8 has lone surrogates, which JSON writes as \\udce9.
-        write_file(file, text.encode("utf-8", "backslashreplace"))
+        write_file(self.path / name, text.encode("utf-8", "backslashreplace"))
 
     def _write_json(self, name: str, value: Any) -> None:
         self._write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
@@ -320,16 +290,11 @@ def _shrink(array: Any) -> Any:
 
 
 def check_network(run: Run) -> None:
-    """Make sure that a run is not one of scikit-learn's in a comparison.
-
-    Raises:
-        InputError: It has no network.
-    """
+    """Raise InputError if a run is one of scikit-learn's model in a comparison."""
     if not run.has_network:
-        name = run.info.get("name")
         raise InputError(
-            f"{run.path} is a run of {name} in a comparison, whose model is not saved. Name the "
-            "run of a network."
+            f"{run.path} is a run of {run.info.get('name')} in a comparison, whose model is not "
+            "saved. Name the run of a network."
         )
 
 
@@ -352,22 +317,16 @@ def create_folder(parent: Path, started_at: datetime) -> Path:
         path = parent / (stamp if n == 1 else f"{stamp}-{n}")
         try:
             path.mkdir(parents=True)
-        except FileExistsError as error:
-            if not os.path.lexists(path):
-                raise InputError(f"{parent} is a link to nothing. Remove it.") from error
-            n += 1
-        except OSError as error:
-            raise InputError(f"No folder can be made in {parent}: {error.strerror}.") from error
-        else:
             return path
+        except OSError as error:
+            if not os.path.lexists(path):  # such as a parent that is a link to nothing
+                reason = f"No folder can be made in {parent}: {error.strerror}."
+                raise InputError(reason) from error
+            n += 1
 
 
 def check_writable(folder: Path) -> None:
-    """Make a folder if it is missing, and check that files can be made in it.
-
-    Raises:
-        InputError: They cannot.
-    """
+    """Make a folder if it is missing, and raise InputError if no files can be made in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -379,12 +338,9 @@ def create_run(output_dir: Path, folder_name: str, started_at: datetime) -> RunW
     """Make a run folder that no other run has, even one started in the same second.
 
     Args:
-        output_dir: The folder of all runs, made if it is missing.
+        output_dir: The folder of all runs.
         folder_name: The recipe's name, safe for a file name.
         started_at: Local time.
-
-    Raises:
-        InputError: No folder can be made, or the clock is wrong.
     """
     if not 1980 <= started_at.year <= 2107:  # checked now, not when the trained model is saved
         raise InputError(
@@ -396,50 +352,20 @@ def create_run(output_dir: Path, folder_name: str, started_at: datetime) -> RunW
 
 def is_run(path: Path) -> bool:
     """Whether a folder is a run, which may be damaged, or may be one, since it cannot be read."""
-    return os.path.lexists(path / RUN_JSON) or _is_closed(path)
-
-
-def _is_closed(path: Path) -> bool:
-    return os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK)
+    is_closed = os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK)
+    return os.path.lexists(path / RUN_JSON) or is_closed
 
 
 def find_run(path: Path) -> Run:
-    """Find the run at a path: its own folder, or the newest in ``runs/<name>``.
-
-    Raises:
-        RunNotFound: Neither contains a run.
-    """
+    """Find the run at a path, its own folder or the newest in ``runs/<name>``, or raise."""
     if is_run(path):
         return Run(path)
-    runs = list_runs_of(path)
-    if runs:
+    if runs := list_runs_of(path):
         return runs[-1]
-    what = "it contains no run" if path.is_dir() else "there is no such folder"
-    why = f": {what}.{_suggest_folder(path)}"
-    if path.is_file():
-        why = ": it is a file."
-        why += f" Give its folder: {path.parent}" if is_run(path.parent) else ""
-    if below := _list_folders(path):
-        why = f". Choose one below it: {', '.join(map(str, below))}."
     raise RunNotFound(
-        f"{path} is not a run{why}\n"
-        "  A run is a folder such as runs/boston/20260131-120000, and runs/boston alone means its "
-        "newest one.\n  To see the runs there are: kerasrecipes ls runs"
+        f"{path} is not a run. A run is a folder such as runs/boston/20260131-120000, and "
+        "runs/boston alone means its newest one. To see the runs there are: kerasrecipes ls runs"
     )
-
-
-def _suggest_folder(path: Path) -> str:
-    from kerasrecipes.recipe.suggest import find_meant
-
-    folders = _list_folders(path.parent if path.parent.name else Path("runs"))
-    by_name = {folder.name: folder for folder in folders}
-    meant = find_meant(path.name, by_name)
-    return f" Did you mean {by_name[meant]}?" if meant else ""
-
-
-def _list_folders(output_dir: Path) -> list[Path]:
-    """Every ``runs/<name>`` in the folder of all runs."""
-    return sorted({file.parents[1] for file in output_dir.glob(f"*/*/{RUN_JSON}")})
 
 
 def list_runs(output_dir: Path) -> list[Run]:
@@ -453,7 +379,7 @@ def list_runs_of(folder: Path) -> list[Run]:
     """Every run in ``runs/<name>``, oldest first."""
     if not folder.is_dir():
         return []
-    if _is_closed(folder):
+    if not os.access(folder, os.R_OK | os.X_OK):
         return [Run(folder)]
     names = [path.name for path in folder.iterdir() if is_run(path)]
     return [Run(folder / name) for name in sorted(names, key=_read_name)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from rich.text import Text
 from kerasrecipes.console import echo
 from kerasrecipes.pipeline import Listener
 from kerasrecipes.recipe.names import make_printable
-from kerasrecipes.report.results import Results, read_results
+from kerasrecipes.report.results import read_results
 from kerasrecipes.report.tables import Table, list_columns, list_layers, list_scores, score_classes
 from kerasrecipes.report.verdict import describe_linear
 from kerasrecipes.report.words import write_epochs, write_rows, write_seconds
@@ -34,11 +33,10 @@ def print_header(console: Console, info: Mapping[str, Any]) -> None:
     data = info["dataset"]
     title = Text(info["name"], style="bold")
     console.print(title.append(f"  {info['description']}".rstrip(), style="not bold dim"))
-    shape = (
-        "×".join(map(str, data["shape"]))
-        if "shape" in data
-        else count(len(data["columns"]), "column")
-    )
+    if "shape" in data:
+        shape = "×".join(map(str, data["shape"]))
+    else:
+        shape = count(len(data["columns"]), "column")
     classes = f", {count(len(data['class_names']), 'class')}" if data["class_names"] else ""
     if data["task"] == "multilabel":
         classes = f", {count(len(data['targets']), 'label')}"
@@ -55,7 +53,7 @@ def print_header(console: Console, info: Mapping[str, Any]) -> None:
         f"{info['optimizer']}, {info['loss']}, {count(info['epochs'], 'epoch')} in batches "
         f"of {info['batch_size']}, seed {info['seed']}",
     )
-    _print_grid(console, facts)
+    console.print(facts)
     columns = list_columns(data, _MOST_NAMES, with_left_out=False)
     if len(columns.rows) > 1:
         print_table(console, columns)
@@ -72,27 +70,11 @@ def print_table(console: Console, table: Table) -> None:
             heading, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number
         )
     for row in table.rows:
-        shown.add_row(*map(_make_cell, row))
+        shown.add_row(*[Text(make_printable(cell)) for cell in row])
     if table.total:
-        shown.add_row(*map(_make_cell, table.total), style="bold")
+        shown.add_row(*table.total, style="bold")
     console.print()
-    _print_grid(console, shown)
-
-
-def _make_cell(text: str) -> Text:
-    """A cell's text, escaped before its width is measured."""
-    return Text(make_printable(text))
-
-
-def _print_grid(console: Console, grid: RichTable) -> None:
-    """Print rows; in a file or pipe, without the spaces that fill the last column."""
-    if console.is_terminal or console.is_jupyter:
-        console.print(grid)
-        return
-    with console.capture() as filled:
-        console.print(grid)
-    for line in filled.get().splitlines():
-        console.print(line.rstrip(), soft_wrap=True)
+    console.print(shown)
 
 
 def print_warnings(console: Console, warnings: Iterable[str]) -> None:
@@ -111,28 +93,15 @@ def print_results(console: Console, run: Run) -> None:
         facts.append(f"stopped after epoch {epochs}{cause}")
     if "weights_of_epoch" in info:
         facts.append(f"the model has the weights of epoch {info['weights_of_epoch']:,}")
-    if threshold := _describe_threshold(results):
-        facts.append(threshold)
     if facts:
         console.print(Text("; ".join(facts)), soft_wrap=True)
     print_table(console, list_scores(results))
     if linear := describe_linear(results):
         console.print(Text(f"\n{linear}"), soft_wrap=True)
     seconds = info["seconds"]
-    # A space that textwrap does not break keeps a stage and its seconds on one line.
-    stages = ", ".join(f"{stage}\u00a0{s:.1f}" for stage, s in seconds.items() if s >= 0.05)
-    total = write_seconds(sum(seconds.values()))
-    lines = textwrap.fill(f"{total}: {stages}", console.width).replace("\u00a0", " ")
-    console.print(Text(f"\n{lines}", style="dim"))
+    stages = ", ".join(f"{stage} {s:.1f}" for stage, s in seconds.items() if s >= 0.05)
+    console.print(Text(f"\n{write_seconds(sum(seconds.values()))}: {stages}", style="dim"))
     print_path(console, "report", run.report_path)
-
-
-def _describe_threshold(results: Results) -> str:
-    """The thresholds, and how they were chosen; empty without any."""
-    if not (thresholds := results.codec.get("thresholds")):
-        return ""
-    values = ", ".join(f"{each:g}" for each in thresholds)
-    return f"threshold {values}, {results.codec.get('threshold_reason')}"
 
 
 def print_evaluation(console: Console, run: Run) -> None:
@@ -143,9 +112,10 @@ def print_evaluation(console: Console, run: Run) -> None:
         title.append(f"  evaluation of {results.evaluated}", style="not bold dim"), soft_wrap=True
     )
     print_table(console, list_scores(results))
-    if threshold := _describe_threshold(results):
-        text = f"These scores are at 0.5; the classes are predicted at {threshold}."
-        console.print(Text(f"\n{text}"), soft_wrap=True)
+    if thresholds := results.codec.get("thresholds"):
+        values = ", ".join(f"{each:g}" for each in thresholds)
+        said = f"These scores are at 0.5; the classes are predicted at threshold {values}."
+        console.print(Text(f"\n{said}"), soft_wrap=True)
     classes = score_classes(results)
     if 0 < len(classes.rows) <= _MOST_CLASSES:
         print_table(console, classes)
@@ -164,25 +134,24 @@ def print_stopped(console: Console, run: Run) -> None:
     """Print the number of epochs of an interrupted or failed run, and the report's path."""
     info = run.info
     epochs = f"{run.epochs_run:,} of {count(info['epochs'], 'epoch')}"
-    kept = (
-        " The model was saved with the weights at that moment." if run.model_path.exists() else ""
-    )
-    console.print(Text(f"{info['status'].capitalize()} after {epochs}.{kept}"), soft_wrap=True)
+    said = f"{info['status'].capitalize()} after {epochs}."
+    if run.model_path.exists():
+        said += " The model was saved with the weights at that moment."
+    console.print(Text(said), soft_wrap=True)
     if any(run.checkpoints_path.glob("*.npz")):
-        n_workers = info.get("workers", 1)
-        address = info.get("address")
-        option = f" --workers {n_workers}" if n_workers > 1 or address else ""
-        option += f" --address {address}" if address else ""
-        command = f"kerasrecipes train {run.path} --resume{option}"
+        n_workers, address = info.get("workers", 1), info.get("address")
+        command = f"kerasrecipes train {run.path} --resume"
+        command += f" --workers {n_workers}" if n_workers > 1 or address else ""
+        command += f" --address {address}" if address else ""
         console.print(Text(f"To continue: {command}"), soft_wrap=True)
     if run.report_path.exists():
         print_path(console, "report", run.report_path)
 
 
-def print_path(console: Console, what: str, path: object, note: str = "") -> None:
+def print_path(console: Console, what: str, path: object) -> None:
     """Print a path on one line: a path broken in two cannot be clicked or copied."""
     line = Text(f"{what}  ", style="dim").append(str(path), style="bold not dim")
-    console.print(line.append(note), soft_wrap=True)
+    console.print(line, soft_wrap=True)
 
 
 class TerminalListener(Listener):

@@ -1,22 +1,32 @@
-"""The result of ``train`` and ``load_run``: a run folder with its loaded model."""
+"""What Python callers do: train a recipe, load a run, and ask it for predictions and scores."""
 
 from __future__ import annotations
 
 import html
 import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasrecipes import pipeline
+from kerasrecipes.console import SafeConsole, dropping
+from kerasrecipes.errors import InputError
+from kerasrecipes.prediction.ready import find_ready
+from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.resuming import plan_resumption
 from kerasrecipes.run_files import read_facts
 from kerasrecipes.runs import RUN_JSON, Run
+from kerasrecipes.terminal import TerminalListener
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
     import polars as pl
     from numpy.typing import NDArray
+    from rich.console import Console
 
     from kerasrecipes.prediction.saved import Saved
 
@@ -119,10 +129,86 @@ def load_run(path: str | PathLike[str]) -> TrainedRun:
         RunNotFound: Neither contains a run.
         RunDamaged: run.json cannot be used.
     """
-    from kerasrecipes.prediction.ready import find_ready
-
     found, notes = find_ready(Path(path))
     read_facts(found.path / RUN_JSON)
     for line in notes:
         warnings.warn(line, stacklevel=2)
     return TrainedRun(found.path)
+
+
+def train(
+    recipe: str | PathLike[str] | Mapping[str, Any] | Recipe,
+    *overrides: str,
+    data: pd.DataFrame | pl.DataFrame | None = None,
+    output_dir: str | Path = "runs",
+    console: Console | None = None,
+    callbacks: keras.callbacks.Callback | Iterable[keras.callbacks.Callback] | None = (),
+    resume: bool = False,
+    allow_changes: bool = False,
+    weights_from: str | PathLike[str] | None = None,
+    **keys: Any,
+) -> TrainedRun:
+    """Train a recipe, and write a run folder with its report.
+
+    Args:
+        recipe: A recipe file, the name of a recipe that the package ships, a mapping with a
+            recipe's keys, or a Recipe; with ``resume``, a file or the folder of a run.
+        overrides: Changes to it, such as "layers.0.Dense.units=10".
+        data: A pandas or Polars DataFrame to learn from, in place of the rows that the recipe's
+            ``dataset`` names.
+        output_dir: The folder of all runs.
+        console: Where progress and warnings are printed; None prints them in notebooks only, and
+            elsewhere gives the warnings to Python's ``warnings``.
+        callbacks: Keras's callbacks or your own, which run after those that the recipe names.
+        resume: Whether to continue the newest unfinished run of the recipe, or the named run, from
+            its last checkpoint.
+        allow_changes: Whether to resume although recipe, data or versions have changed.
+        weights_from: A run whose weights layers of the same name and shapes begin with.
+        keys: The recipe's own top-level keys, such as ``epochs=10``.
+
+    Raises:
+        InputError: Recipe or data break a rule; no run folder is created.
+        RunFailed: The loss became NaN, the saved model answers differently, or the disk is full.
+        KeyboardInterrupt: Ctrl-C was pressed; ``resume=True`` continues the run.
+    """
+    if data is not None and not hasattr(data, "columns"):
+        raise InputError(
+            f"data must be a pandas or Polars DataFrame (received: {type(data).__name__}). Name "
+            "a file in the recipe instead: dataset: {path: data.npz}. Save arrays to one with "
+            "numpy.savez('data.npz', x=x, y=y)."
+        )
+    options: dict[str, Any] = {"data": data, "callbacks": _check_callbacks(callbacks)}
+    folder, notes = Path(output_dir), list[str]()
+    if resume:
+        options["resumption"] = plan_resumption(
+            recipe, overrides, folder, allow_changes=allow_changes, **keys
+        )
+        checked = options["resumption"].recipe
+    else:
+        checked = load_recipe(recipe, overrides, needs_source=data is None, **keys)
+    if weights_from:
+        options["weights_from"], notes = find_ready(Path(weights_from))
+    if console is None and (notebook := SafeConsole()).is_jupyter:
+        console = notebook
+    listener = TerminalListener(console) if console else None
+    with dropping(console) if console else nullcontext():
+        run = pipeline.train(checked, folder, listener, **options)
+    for line in [*notes, *run.info["warnings"]] if console is None else notes:
+        warnings.warn(line, stacklevel=2)
+    return TrainedRun(run.path)
+
+
+def _check_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Return callbacks as a list, as Keras's ``fit`` takes one or several."""
+    if callbacks is None:  # as in Keras's fit
+        return []
+    several = [*callbacks] if isinstance(callbacks, Iterable) else [callbacks]
+    for each in several:
+        is_callback = hasattr(each, "set_model") and not isinstance(each, type)
+        if not is_callback or type(each).__name__ == "BackupAndRestore":
+            raise InputError(
+                "callbacks takes objects of keras.callbacks.Callback, except BackupAndRestore, "
+                f"which cannot resume a run (received: {each!r}). Name callbacks of Keras in the "
+                "recipe, or in an override: 'callbacks=[EarlyStopping]'."
+            )
+    return several

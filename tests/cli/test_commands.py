@@ -78,10 +78,7 @@ def test_data_are_no_recipe(call, tmp_path: Path):
 def test_a_key_written_as_an_option(call, command):
     code, out, err = call(command, "iris.yaml", "--epochs", "5")
     assert (code, out) == (2, "")
-    assert err.endswith(
-        "No such option: --epochs\nKeys of the recipe are written without dashes, such as "
-        "epochs=10.\n"
-    )
+    assert err.endswith("No such option: --epochs\n")
 
 
 def test_show_prints_the_arithmetic(call):
@@ -179,7 +176,7 @@ def test_an_error_is_text_also_for_programs(call):
 def test_a_report_of_no_run(call):
     code, out, err = call("report", "runs/nothing")
     assert (code, out) == (2, "")
-    assert err.startswith("runs/nothing is not a run: there is no such folder.")
+    assert err.startswith("runs/nothing is not a run. ")
 
 
 @pytest.mark.parametrize("what", ["layers", "schedules", "optimizers", "datasets", "activations"])

@@ -33,7 +33,7 @@ def trained(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
     folder = tmp_path_factory.mktemp("train")
     (folder / "iris.yaml").write_text(RECIPE, encoding="utf-8")
     done = subprocess.run(
-        [*COMMAND, "batch_size=16", "--seed", "3"],
+        [*COMMAND, "batch_size=16", "seed=3"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -101,7 +101,7 @@ def test_run_json_says_how_the_run_came_about(run: Run):
     info = run.info
     assert info["status"] == "finished"
     assert info["name"] == "작은 iris"
-    assert info["command"] == "kerasrecipes train iris.yaml batch_size=16 --seed 3"
+    assert info["command"] == "kerasrecipes train iris.yaml batch_size=16 seed=3"
     assert (info["seed"], info["epochs"], info["epochs_run"], info["batch_size"]) == (3, 4, 4, 16)
     assert info["dataset"]["rows"] == {"train": 90, "validation": 30, "test": 30}
     assert re.fullmatch(r"[0-9a-f]{64}", info["dataset"]["fingerprint"])

@@ -93,12 +93,11 @@ main()
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--address", "auto"], "--address needs the number of workers, such as --workers 2."),
+        (["--address", "auto"], "--address needs the number of workers, such as --workers 2, "),
         (
             ["--address", "auto", "--workers", "2", "--from", "runs/boston"],
-            "--address cannot be combined with --from.",
+            "and cannot be combined with --from or",
         ),
-        (["--address", ""], "Invalid value for '--address': it is empty. Give auto, HOST:PORT"),
     ],
 )
 def test_what_a_shared_training_on_a_cluster_needs(options: list[str], said: str) -> None:
@@ -115,4 +114,4 @@ def test_a_place_of_its_own_and_a_cluster_cannot_be_combined(
     command = [sys.executable, "-m", "kerasrecipes", "train", "boston", "--address=auto"]
     done = subprocess.run([*command, "--workers=2"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "cannot be combined with the environment variable TF_CONFIG." in done.stderr
+    assert "cannot be combined with --from or the environment variable TF_CONFIG." in done.stderr

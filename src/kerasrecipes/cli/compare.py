@@ -1,4 +1,4 @@
-"""``kerasrecipes compare``."""
+"""``compare`` and ``sweep``: commands that train many times."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from typing import Annotated
 
 import typer
 
-from kerasrecipes.cli.arguments import Address, OutputDir, Workers
-from kerasrecipes.cli.stopping import training
+from kerasrecipes.cli.arguments import (
+    Address,
+    OutputDir,
+    Overrides,
+    RecipeFile,
+    Workers,
+    training,
+)
 
 
 def compare(
@@ -25,12 +31,10 @@ def compare(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each recipe, on one split.")] = 3,
     splits: Annotated[
         int | None,
-        typer.Option(
-            min=2, help="Use a different split and seed for each training (replaces --seeds)."
-        ),
+        typer.Option(min=2, help="Another split for each training, in place of --seeds."),
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(min=2, help="Folds of a cross-validation (replaces --seeds).")
+        int | None, typer.Option(min=2, help="Folds of a cross-validation, in place of --seeds.")
     ] = None,
     metric: Annotated[
         str | None, typer.Option(help="The metric used for ranking (default: the first metric).")
@@ -44,9 +48,6 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Train recipes with several seeds each, and test which differences are significant."""
-    from rich.padding import Padding
-    from rich.text import Text
-
     from kerasrecipes import comparison
     from kerasrecipes.comparison import table
     from kerasrecipes.console import SafeConsole, echo
@@ -74,5 +75,54 @@ def compare(
     else:
         for each in table.make_tables(found).values():
             print_table(console, each)
-        console.print(Padding(Text(str(found)), (1, 0)))
+        console.print(f"\n{found}\n")
     print_path(console, "page", found.page)
+
+
+def sweep(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Build the ends of each range; train nothing.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue the newest unfinished sweep of RECIPE."),
+    ] = False,
+    workers: Workers = None,
+    address: Address = None,
+    output_dir: OutputDir = Path("runs"),
+) -> None:
+    """Search the ranges of a recipe's sweep, and test whether the best recipe is better."""
+    from kerasrecipes import sweeping
+    from kerasrecipes.console import SafeConsole
+    from kerasrecipes.sweeping.page import list_trials
+    from kerasrecipes.terminal import print_path, print_table
+
+    console = SafeConsole()
+    if dry_run:
+        from kerasrecipes.cli.recipes import build_quietly
+        from kerasrecipes.recipe import load_recipe
+
+        ends = sweeping.plan_sweep(load_recipe(recipe, overrides or ())).space.endpoints
+        for end in ends:
+            build_quietly(end)
+        console.print(f"{len(ends)} ends of ranges: every model builds.")
+        return
+    command = ["kerasrecipes", *sys.argv[1:]]
+    words = [word for word in command if word != "--resume"]
+    with training(console, shlex.join([*words, "--resume"])):
+        found = sweeping.sweep(
+            recipe,
+            *(overrides or ()),
+            resume=resume,
+            workers=workers,
+            address=address,
+            output_dir=output_dir,
+            console=console,
+            command=command,
+        )
+    print_table(console, list_trials(found, most=5))
+    console.print(f"\n{found}\n")
+    for what, file in (("best", found.best), ("page", found.page)):
+        print_path(console, what, file)

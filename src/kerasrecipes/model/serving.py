@@ -169,9 +169,3 @@ def copy_weights(model: keras.Sequential, saved: keras.Model, file: Path) -> lis
         described = "\n  ".join(lines)
         raise InputError(f"No layer begins with weights of {file}:\n  {described}")
     return lines
-
-
-def list_vocabularies(model: keras.Model) -> list[list[str]]:
-    """The vocabularies of a saved model's encoder."""
-    layers = [inner for layer in model.layers for inner in getattr(layer, "layers", ())]
-    return [layer.get_vocabulary() for layer in layers if hasattr(layer, "get_vocabulary")]
