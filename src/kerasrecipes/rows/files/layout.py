@@ -19,6 +19,7 @@ from kerasrecipes.rows.files.lines import (
     find_usual_length,
     split_lines,
 )
+from kerasrecipes.rows.kinds.number import POINT_THOUSANDS
 from kerasrecipes.rows.words import count, find_repeated, list_some
 
 _MOST_ABOVE = 20
@@ -30,7 +31,6 @@ _DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"(18|19|20)\d\d")
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _COMMA_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
-_POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _POINT_THOUSANDS_AND_FRACTION = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
 
 
@@ -294,7 +294,7 @@ def _find_decimal(
         return "," if thousands == "." and delimiter != "," else ".", "", ""
     values = [value.strip() for row in rows for value in row]
     points = [value for value in values if _FRACTION.fullmatch(value)]
-    n_grouped = sum(bool(_POINT_THOUSANDS.fullmatch(value)) for value in values)
+    n_grouped = sum(bool(POINT_THOUSANDS.fullmatch(value)) for value in values)
     marks = (_COMMA_NUMBER, _POINT_THOUSANDS_AND_FRACTION)
     commas = [value for value in values if any(mark.fullmatch(value) for mark in marks)]
     are_thousands = all(map(_COMMA_THOUSANDS.fullmatch, commas))
