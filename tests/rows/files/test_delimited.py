@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +276,30 @@ def test_text_on_several_lines_in_the_last_row_is_no_line_below_it(tmp_path: Pat
     file = open_source(path)
     assert file.read().to_pydict()["c"] == ["x\nand more"]
     assert file.notes == []
+
+
+@pytest.mark.parametrize("note", [r"\"{i}\", \"old\" \\ new", r"x{i}\""])
+def test_quotation_marks_may_be_written_with_a_backslash(tmp_path: Path, note: str) -> None:
+    lines = ["a,note,y", *(f'{i},"{note.format(i=i)}",{i}' for i in range(5))]
+    path = write(tmp_path / "data.csv", "\n".join(lines))
+    notes = [re.sub(r"\\(.)", r"\1", note.format(i=i)) for i in range(5)]
+    assert read(path) == {"a": [*range(5)], "note": notes, "y": [*range(5)]}
+    assert read_pieces(path, ["note"]) == {"note": notes}
+
+
+def test_quotation_marks_around_rows_are_reported(tmp_path: Path) -> None:
+    rows = ["a,b,c", "1,x,2", '3,"y,4', "5,z,6", '7,"w,8', "9,v,10"]
+    file = open_source(write(tmp_path / "data.csv", "\n".join(rows)))
+    assert len(file.read()) == 3
+    (note,) = file.notes
+    assert note.startswith("a value of b looks like 3 rows ('y,4'…): if the quotation mark")
+    file = open_source(write(tmp_path / "texts.csv", 'a,b,c\n1,"x, y, z\nno more",2\n'))
+    assert (len(file.read()), file.notes) == (1, [])
+
+
+def test_a_tab_may_be_before_the_last_of_aligned_values(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", 'a     b   name\n1.5   2\t"x y"\n2.5   4\t"z"\n')
+    assert read(path) == {"a": [1.5, 2.5], "b": [2, 4], "name": ["x y", "z"]}
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,26 @@ def test_a_line_of_names_may_begin_with_a_number_sign() -> None:
     assert find_names("# made by a tool\n#id,name\n1,x\n2,y\n") == ["#id", "name"]
 
 
+def test_rows_to_predict_may_come_without_the_lines_above() -> None:
+    """Training's recipe skips lines; a file that opens with the names has none to skip."""
+    assert find("a,b\n1,2\n", ("a",), skip_rows=2).n_lines_above == 1
+    assert find("a,b\n1,2\n3,4\n", ("a", "b"), skip_rows=2, header=["a", "b"]).n_lines_above == 1
+    assert find("about\nb\na,b\n1,2\n", ("a",), skip_rows=2).n_lines_above == 3
+
+
+def test_comments_above_the_names_are_skipped() -> None:
+    assert find_names("# made by a tool\n# id   n\n1   5\n20  6\n") == ["#id", "n"]
+    assert find_names("# by, me\nid,n\n1,5\n20,6\n") == ["id", "n"]
+    assert find_names("# only a comment\n1,5,x\n2,6,y\n", header="none")[0] == "column 1"
+
+
+def test_points_that_may_stand_between_thousands_are_noted() -> None:
+    rows = "".join(f"{i}.{100 + i};x\n" for i in range(1, 9))
+    assert "write csv: {thousands: .}" in find(f"a;b\n{rows}").note
+    assert find(f"a;b\n{rows}", thousands=".").decimal == ","
+    assert find(f"a;b\n{rows}0.5;x\n").note == ""
+
+
 def test_a_title_as_long_as_the_names_is_no_line_of_names() -> None:
     rows = "".join(f"{i},x,{i}\n" for i in range(60))
     layout = find(f"Sales\nSource: a, b, c\nid,name,n\n{rows}")

@@ -22,9 +22,17 @@ from pyarrow import csv as arrow_csv
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows.cells import is_number
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
 from kerasrecipes.rows.files.layout import find_layout, is_unnamed
-from kerasrecipes.rows.files.lines import BLANK, SAMPLE_BYTES, LineFacts, LineForm, scan_lines
+from kerasrecipes.rows.files.lines import (
+    BLANK,
+    NUMBER,
+    SAMPLE_BYTES,
+    LineFacts,
+    LineForm,
+    scan_lines,
+)
 from kerasrecipes.rows.files.raw import (
     ChunkReader,
     decode,
@@ -103,6 +111,7 @@ class DelimitedFile(FileOnDisk):
             table = None if self._facts.has_codes else self._read_typed(types)
             table = self._read_twice(texts) if table is None else table
         self._check_end(table.num_rows)
+        self._note_swallowed(table)
         return table
 
     def iterate(
@@ -124,6 +133,7 @@ class DelimitedFile(FileOnDisk):
             self._scan(has_integers=False)
             try:
                 for batch in self._iterate_blocks(types):
+                    self._note_swallowed(batch)
                     yield pa.Table.from_batches([batch]).select(names)
                     n_given += len(batch)
             except pa.ArrowInvalid:
@@ -274,6 +284,26 @@ class DelimitedFile(FileOnDisk):
             # The rows that are left are no longer one a line.
             self.notation = replace(self.notation, first_line=None)
         return rows.filter(pc.invert(is_repeated))
+
+    def _note_swallowed(self, rows: Any) -> None:
+        """Note the first value that contains rows, as its quotation mark is not closed."""
+        if not self._facts.has_quoted_newlines or len(self.names) < 2:
+            return
+        for name, column in zip(rows.schema.names, rows.columns, strict=True):
+            if is_number(column.type):
+                continue
+            texts = pc.unique(column.cast(pa.string()))
+            for text in texts.filter(pc.match_substring(texts, "\n")).to_pylist():
+                first, *more = text.split("\n")
+                is_even = text.count(self._delimiter) == len(more) * (len(self.names) - 1)
+                cells = text.replace("\n", self._delimiter).split(self._delimiter)
+                has_number = any(map(NUMBER.fullmatch, cells))
+                if is_even and has_number and (len(self.names) > 2 or '\\"' in text):
+                    self.notes.append(
+                        f"a value of {name} looks like {len(more) + 1} rows ({first[:20]!r}…): if "
+                        "the quotation mark in front of it is not meant, remove it"
+                    )
+                    return
 
     def _open(self, *, is_checked: bool = False) -> Any:
         """Open the file as UTF-8; pyarrow's own check of UTF-8 names no line."""

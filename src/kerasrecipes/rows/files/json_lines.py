@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 from pyarrow import json as arrow_json
+from pyarrow.types import is_nested
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, concatenate
@@ -107,6 +108,12 @@ class JsonFile(FileOnDisk):
         except pa.ArrowInvalid as error:
             problems = self._find_faults(data, n_before, str(error))
             raise DataError(self.name, problems[:SHOWN]) from error
+        if table.num_rows == 1 and table.schema.types and all(map(is_nested, table.schema.types)):
+            problem = (
+                "rows must be objects on lines, or in one array (received: one object of lists or "
+                "objects). Write them so: pandas.DataFrame(…).to_json(orient='records')."
+            )
+            raise DataError(self.name, [problem])
         if table.num_rows != data.rstrip().count(b"\n") + 1:
             self.notation = replace(self.notation, first_line=None)
         return table

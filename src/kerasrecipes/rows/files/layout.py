@@ -15,20 +15,22 @@ from kerasrecipes.rows.files.lines import (
     Line,
     LineForm,
     find_delimiter,
+    find_form,
     find_usual_length,
     split_lines,
 )
+from kerasrecipes.rows.kinds.number import POINT_THOUSANDS
 from kerasrecipes.rows.words import count, find_repeated, list_some
 
 _MOST_ABOVE = 20
 _MOSTLY = 0.95
 _MOST_REPEATED = 0.1
+_FEWEST_POINTS = 5
 _FRACTION = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
 _DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"(18|19|20)\d\d")
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _COMMA_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
-_POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _POINT_THOUSANDS_AND_FRACTION = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
 
 
@@ -74,13 +76,16 @@ def find_layout(
         raise DataError(dataset, [f"the file must be delimited text, and is {what}"])
     spec, texts = dataset_spec.csv, [*io.StringIO(sample, newline="")]
     n_above, delimiter = spec.skip_rows, spec.delimiter
+    if wanted and n_above and _has_names(texts, n_above, delimiter, wanted):
+        n_above = 0  # Rows to predict may come without the lines that training's file had on top.
     head = texts[n_above].strip() if len(texts) > n_above else ""
     if match := re.fullmatch(r'"?sep=(.)"?', head):
         n_above, delimiter = n_above + 1, delimiter or match[1]
+    if spec.comment is None:
+        n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
     # NumPy writes names as "# a b", and spaces divide them.
     body = re.sub(r"\A# +", "#", "".join(texts[n_above:]))
-    comment = spec.comment or ""
-    form = LineForm(delimiter or find_delimiter(body, comment), comment)
+    form = find_form(body, delimiter, spec.comment or "")
     lines = split_lines(body, form, n_above)
     if not lines or not body.strip():
         below = f" below line {n_above}" if n_above else ""
@@ -91,11 +96,33 @@ def find_layout(
     decimal: str = spec.decimal or "."
     if not spec.decimal:
         rows = [line.values for line in lines if line.end > layout.n_lines_above]
-        decimal, problem = _find_decimal(rows, form.delimiter, spec.thousands)
+        decimal, problem, note = _find_decimal(rows, form.delimiter, spec.thousands)
         if wanted is None:  # A few rows to predict show less than those of training did.
             problems += [problem] if problem else []
+            layout = replace(layout, note="; ".join(filter(None, (layout.note, note))))
     raise_problems(dataset, problems)
     return replace(layout, decimal=decimal)
+
+
+def _has_names(
+    texts: Sequence[str], n_above: int, delimiter: str | None, wanted: Collection[str]
+) -> bool:
+    """Whether the first line names most of the columns that will be read."""
+    form = find_form("".join(texts[n_above:]) or texts[0], delimiter)
+    names = {value.strip() for line in split_lines(texts[0], form) for value in line.values}
+    return 2 * len(names & {*wanted}) > len({*wanted})
+
+
+def _count_comments(texts: Sequence[str]) -> int:
+    """How many lines of comments the file begins with; a line of names may begin with # too."""
+    n = next((i for i, text in enumerate(texts) if not text.startswith("#")), 0)
+    if not n:
+        return 0
+    form = LineForm(find_delimiter("".join(texts[n:])))
+    names, row = (split_lines(text, form) for text in (re.sub("^# +", "#", texts[n - 1]), texts[n]))
+    are_even = bool(row) and len(names[0].values) == len(row[0].values) > 1
+    has_number = bool(row) and any(map(NUMBER.fullmatch, row[0].values))
+    return n - (are_even and (has_number or not texts[n - 1].startswith("# ")))
 
 
 def _find_other_format(sample: str) -> str:
@@ -261,24 +288,30 @@ def _is_value(name: str, values: Sequence[str]) -> bool | None:
 
 def _find_decimal(
     rows: Sequence[Sequence[str]], delimiter: str, thousands: str | None
-) -> tuple[str, str]:
-    """The decimal mark, and a problem where two are possible."""
+) -> tuple[str, str, str]:
+    """The decimal mark, a problem where two are possible, and a note where one is unlikely."""
     if delimiter == "," or thousands in (",", "."):
-        return "," if thousands == "." and delimiter != "," else ".", ""
+        return "," if thousands == "." and delimiter != "," else ".", "", ""
     values = [value.strip() for row in rows for value in row]
-    n_points = sum(bool(_FRACTION.fullmatch(value)) for value in values)
-    n_grouped = sum(bool(_POINT_THOUSANDS.fullmatch(value)) for value in values)
+    points = [value for value in values if _FRACTION.fullmatch(value)]
+    n_grouped = sum(bool(POINT_THOUSANDS.fullmatch(value)) for value in values)
     marks = (_COMMA_NUMBER, _POINT_THOUSANDS_AND_FRACTION)
     commas = [value for value in values if any(mark.fullmatch(value) for mark in marks)]
     are_thousands = all(map(_COMMA_THOUSANDS.fullmatch, commas))
-    if commas and not are_thousands and (len(commas) > n_points or n_points == n_grouped):
-        return ",", ""
-    if len(commas) > n_points:
+    if commas and not are_thousands and (len(commas) > len(points) or len(points) == n_grouped):
+        return ",", "", ""
+    if len(commas) > len(points):
         example = commas[0]
         problem = (
             f"csv.decimal: numbers such as {example} can be read in two ways. Set "
             f"dataset.csv.decimal: ',' if {example.replace(',', '.')} is meant, or "
             f"dataset.csv.thousands: ',' if {example.replace(',', '')} is meant."
         )
-        return ",", problem
-    return ".", ""
+        return ",", problem, ""
+    note = ""
+    if thousands is None and n_grouped == len(points) >= _FEWEST_POINTS:
+        note = (
+            f"numbers such as {points[0]} are read as fractions; if {points[0].replace('.', '')} "
+            "is meant, write csv: {thousands: .}"
+        )
+    return ".", "", note

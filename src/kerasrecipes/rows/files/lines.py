@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -36,6 +36,8 @@ _SAMPLE_LINES = 500
 _ALIGNED = re.compile(rb'"[^"]*"|\S+')
 """A value of a line that is aligned with spaces."""
 
+_ALIGNED_NUMBERS = re.compile(r"\d {2,}[+\-.?\d]")
+
 
 @dataclass(frozen=True)
 class LineForm:
@@ -44,10 +46,14 @@ class LineForm:
     Attributes:
         delimiter: The text between two values.
         comment: The beginning of comments; empty if there are none.
+        has_escapes: Whether quotation marks within values are written as \\", not as "".
+        has_spaces: Whether there are spaces between a delimiter and a quotation mark.
     """
 
     delimiter: str = ","
     comment: str = ""
+    has_escapes: bool = False
+    has_spaces: bool = False
 
     @property
     def parsed(self) -> str:
@@ -81,7 +87,12 @@ class LineForm:
             line = found[1].rstrip()
         if self.delimiter == WHITESPACE:
             return b"\t".join(_ALIGNED.findall(line))
-        return line.replace(self.delimiter.encode(), self.parsed.encode())
+        if self.has_escapes:
+            line = re.sub(rb'\\(["\\])', lambda mark: mark[1].replace(b'"', b'""'), line)
+        mark = self.delimiter.encode()
+        if self.has_spaces:
+            line = re.sub(re.escape(mark) + b' +"', mark + b'"', line)
+        return line.replace(mark, self.parsed.encode())
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,27 @@ def split_lines(sample: str, form: LineForm, n_above: int = 0) -> list[Line]:
     return lines
 
 
+def find_form(sample: str, delimiter: str | None, comment: str = "") -> LineForm:
+    """Find how lines are written.
+
+    Args:
+        sample: Whole lines, the column names first.
+        delimiter: The one that the recipe names; None finds it.
+        comment: The beginning of comments; empty if there are none.
+    """
+    form = LineForm(delimiter or find_delimiter(sample, comment), comment)
+    if form.delimiter in (" ", WHITESPACE):
+        return form
+    # A quotation mark behind a backslash that would end the value, or would not where it must.
+    mark = re.escape(form.delimiter)
+    escaped = rf'(?:^|{mark}) *"[^"\r\n]*\\"(?: ?[^"\s{mark}]|"(?={mark}|[\r\n]))'
+    has_escapes = re.search(escaped, sample, re.MULTILINE) is not None
+    form = replace(form, has_escapes=has_escapes)
+    lines = split_lines(sample, form)
+    spaced = [any(re.match(' +"', value) for value in line.values) for line in lines]
+    return replace(form, has_spaces=2 * sum(spaced) > len(spaced))
+
+
 def find_delimiter(sample: str, comment: str = "") -> str:
     """The delimiter that divides the lines most evenly; csv.Sniffer errs too often for that."""
     scores = {}
@@ -121,7 +153,13 @@ def find_delimiter(sample: str, comment: str = "") -> str:
             is_even = share > _EVEN and lengths[0] > 1
             scores[delimiter] = (is_even, n_values if is_even else share)
     if scores:
-        return max(scores, key=lambda delimiter: scores[delimiter])
+        best = max(scores, key=lambda delimiter: scores[delimiter])
+        # A tab may be in front of the last of aligned values only.
+        if best == "\t" and all(map(_ALIGNED_NUMBERS.search, sample.split("\n")[1:3])):
+            lines = split_lines(sample, LineForm(WHITESPACE, comment))
+            if _is_even_table([line.values for line in lines], WHITESPACE):
+                return WHITESPACE
+        return best
     # Others also occur within texts, times and ratios.
     for delimiter in _RARER_DELIMITERS:
         lines = split_lines(sample, LineForm(delimiter, comment))

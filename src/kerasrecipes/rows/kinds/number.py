@@ -29,8 +29,10 @@ _COARSE = 1e-3
 _FLOAT64_NOISE = 1e-12
 """Float64 numbers whose range is less of their size are one number and its rounding errors."""
 
+POINT_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
+"""A number with points between thousands, or a fraction of three digits."""
+
 _FEWEST_GROUPED = 3
-_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 _UNGROUPED = re.compile(r"[+-]?[0-9]{1,3}")
 
 _NEGATIVE = (r"^\(([^()+-]*)\)$", r"-\1")
@@ -333,7 +335,7 @@ def are_grouped(texts: Sequence[str]) -> bool:
     others = [text for text in texts if "." not in text]
     return (
         min(len({*pointed}), len({*others})) >= _FEWEST_GROUPED
-        and all(map(_GROUPED.fullmatch, pointed))
+        and all(map(POINT_THOUSANDS.fullmatch, pointed))
         and all(map(_UNGROUPED.fullmatch, others))
     )
 
