@@ -168,9 +168,7 @@ def test_a_threshold_that_cannot_be_chosen_is_a_half_with_a_warning(tmp_path: Pa
     assert run.info["codec"]["thresholds"] == [0.5]
 
 
-ONLY_CHANCES = (
-    "threshold needs classes (threshold: two) or labels, and probabilities as outputs. Remove it."
-)
+ONLY_CHANCES = "threshold needs two classes or labels, and probabilities as outputs. Remove it."
 
 
 @pytest.mark.parametrize(
