@@ -158,6 +158,13 @@ def test_each_label_has_its_own_threshold(tmp_path: Path):
         )
 
 
+def test_a_single_label_is_answered_by_its_name(tmp_path: Path):
+    run = train(tmp_path, ["x"], SIGMOID, threshold=0.3, dataset={"task": "multilabel"})
+    answers = run.predict(make_rows())
+    assert (answers["predicted_x"] == (answers["probability_x"] >= 0.3)).all()
+    assert run.evaluate(make_rows())["loss"] > 0
+
+
 def test_a_threshold_that_cannot_be_chosen_is_a_half_with_a_warning(tmp_path: Path):
     rng = np.random.default_rng(0)
     noise = make_rows()[["a", "b"]].assign(ill=np.where(rng.random(N_ROWS) < 0.1, "yes", "no"))
@@ -168,9 +175,7 @@ def test_a_threshold_that_cannot_be_chosen_is_a_half_with_a_warning(tmp_path: Pa
     assert run.info["codec"]["thresholds"] == [0.5]
 
 
-ONLY_CHANCES = (
-    "threshold needs classes (threshold: two) or labels, and probabilities as outputs. Remove it."
-)
+ONLY_CHANCES = "threshold needs two classes or labels, and probabilities as outputs. Remove it."
 
 
 @pytest.mark.parametrize(

@@ -381,7 +381,7 @@ def test_labels_of_a_table_keep_their_names(tmp_path: Path):
         (
             {"layers": [*DENSE_STEPS, {"Dense": {"units": 4}}], "loss": "mse"},
             {"x": STEPS, "y": STEPS},
-            "has a target of shape (6, 3), no classes: the last layer must give (6, 3) for each "
+            "has a target of shape (6, 3): the last layer must give (6, 3) for each "
             "row (received: an output of (6, 4)). Give it 3 units.",
         ),
         (

@@ -118,9 +118,9 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
             f"{UNITS}\n  With this loss and houses's target (price, rent), the output layer needs "
             "2 units (received: units=3). Write units: 2."]),
         (several(), "Dense: {units: 2, activation: sigmoid}", BINARY, [
-            "r.yaml:5:7  loss\n  price, rent of houses has numbers from 7 to 7, and this loss "
+            "r.yaml:5:7  loss\n  price, rent of houses have numbers from 7 to 7, and this loss "
             "needs zeros and ones (received: binary_crossentropy). Use loss: mse.",
-            f"{ACTIVATION}\n  price, rent of houses has numbers from 7 to 7, and sigmoid gives "
+            f"{ACTIVATION}\n  price, rent of houses have numbers from 7 to 7, and sigmoid gives "
             "numbers between 0 and 1. Remove the activation."]),
         (numbers(), "Dense: {units: 1, activation: sigmoid}", "mae", [
             f"{ACTIVATION}\n  price of houses has numbers from 0 to 4, and sigmoid gives numbers "

@@ -115,9 +115,14 @@ def _find_missing_axis(
 ) -> str:
     """The problem and its remedy, if a layer takes one dimension more than reach it."""
     spec = layer.input_spec
-    wanted = spec.ndim or spec.min_ndim if isinstance(spec, keras.InputSpec) else None
+    wanted = spec.ndim or spec.min_ndim or 0 if isinstance(spec, keras.InputSpec) else 0
     if isinstance(layer, keras.layers.TimeDistributed):  # has no spec until it is built
         wanted = 3
+    if wanted > len(shape) + 2:
+        remedy = "Put Reshape before it, or use Dense."
+        raise RunFailed(
+            f"{type(layer).__name__} takes {wanted - 1} dimensions (received: {shape}). {remedy}"
+        )
     if wanted != len(shape) + 2:
         return ""
     remedy = f"Put Reshape: {{target_shape: {[*shape, 1]}}} before it."

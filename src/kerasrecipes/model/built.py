@@ -33,6 +33,7 @@ from kerasrecipes.recipe.rules import LossKind, find_directions, find_loss_kind
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.dataset import Weights, sample_rows, take_rows
 from kerasrecipes.rows.disk import are_on_disk
+from kerasrecipes.rows.words import count
 
 _ROWS_ADAPTED = 1000
 """Of rows on a disk, a sample that layers such as Normalization are adapted to."""
@@ -127,18 +128,20 @@ def _check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> 
     """Check that the outputs have a unit for each class or number, or the target's shape."""
     shape = model.output_shape[1:]
     n_classes, n_targets = dataset.n_classes, len(dataset.target_names)
+    is_binary = find_loss_kind(recipe.loss) is LossKind.BINARY
     if dataset.target_shape:
-        n_classes = 0 if find_loss_kind(recipe.loss) is LossKind.BINARY else n_classes
+        n_classes = 0 if is_binary else n_classes
         wanted = (*dataset.target_shape, *[n_classes] * bool(n_classes))
         allowed = [wanted, (*wanted, 1)]
         allowed += [wanted[:-1]] if not n_classes and wanted[-1] == 1 else []
-        what = f"a target of shape {dataset.target_shape}, {n_classes or 'no'} classes"
+        classes = f" of {n_classes} classes" if n_classes else ""
+        what = f"a target of shape {dataset.target_shape}{classes}"
     else:
-        wanted = (n_classes or n_targets,)
-        allowed = [wanted]
+        wanted = (n_targets if is_binary else n_classes or n_targets,)
+        allowed = [wanted, (n_classes or n_targets,)]
         if n_targets > 1 and not make_mask_reader(model):
             allowed.append((n_targets, 1))  # a target for each step
-        what = f"{n_classes} classes" if n_classes else f"{n_targets} targets"
+        what = f"{n_classes} classes" if n_classes else count(n_targets, "target")
     allowed += [(*wanted[:-1], 1)] if n_classes == 2 else []
     more_classes = dataset.has_class_numbers and shape[:-1] == wanted[:-1] and shape[-1] > n_classes
     if shape in allowed or more_classes:
@@ -152,7 +155,9 @@ def _check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> 
     elif len(shape) > len(wanted):
         message += " Put Flatten before it."
     elif shape[:-1] == wanted[:-1]:
-        message += f" Give it {wanted[-1]} units."
+        message += f" Give it {count(wanted[-1], 'unit')}."
+    elif any(getattr(layer, "return_sequences", None) is False for layer in model.layers):
+        message += " Write return_sequences: true in the recurrent layers."
     raise RecipeError([recipe.problem(("layers", len(recipe.layers) - 1), message)])
 
 

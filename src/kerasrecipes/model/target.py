@@ -179,6 +179,8 @@ class TargetCodec:
         if self.is_array:
             return {what: values.reshape(self._shape_of(values))}
         columns = values.reshape(len(values), -1).T
+        if self.is_multilabel:  # which may be a single label
+            return {f"{what}_{name}": v for name, v in zip(self.names, columns, strict=True)}
         return {name_column(what, self.names, i): column for i, column in enumerate(columns)}
 
     def _shape_of(self, target: NDArray[Any]) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +21,7 @@ from kerasrecipes.recipe.keras_names import (
 )
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.suggest import find_meant, suggest
-from kerasrecipes.recipe.yaml_file import DECIMAL_COMMA, Document, write_value
+from kerasrecipes.recipe.yaml_file import DECIMAL_COMMA, Document, is_number_text, write_value
 
 PLACES = {
     "layers": "layers",
@@ -176,9 +178,7 @@ class ComponentReader:
         if n_before > MAX_PROBLEMS:  # each takes time to describe
             return Component(category, "", is_valid=False)
         if component is None:
-            noun, example = _NOUNS[category]
-            rule = f"Each {noun} is a name, or one name with arguments: {example}"
-            self._report(path, f"{rule} (received: {write_value(value)}).")
+            self._report(path, _describe_malformed(category, value))
             return Component(category, "", is_valid=False)
         name, arguments = component
         is_mapping = isinstance(value, dict)
@@ -217,8 +217,7 @@ class ComponentReader:
         given = arguments.keys() | {find_meant(argument, known) for argument in unknown}
         required = [argument for argument in known if known[argument] is Required]
         if missing := [argument for argument in required if argument not in given]:
-            example = ", ".join(f"{argument}: ..." for argument in missing)
-            message = f"{name} needs {', '.join(missing)}. Write {name}: {{{example}}}"
+            message = f"{name} needs {', '.join(missing)}. Write {_write_form(name, missing)}"
             self._report(path, message, key=is_mapping)
 
     def _read_argument(
@@ -241,8 +240,8 @@ class ComponentReader:
             rule = _find_rule(argument, value, default)
         what = f"{definition.name}'s argument '{argument}'"
         if rule:
-            message = f"{what} {rule} (received: {write_value(value)}).{suggest_value(value)}"
-            self._report(path, message)
+            message = f"{what} {rule} (received: {write_value(value)})."
+            self._report(path, message + suggest_value(value, rule))
         elif isinstance(value, str) and argument != "monitor":  # a metric's name, see rules.py
             choices = find_choices(definition, argument)
             meant = find_meant(value, choices) if value not in choices else None
@@ -264,14 +263,15 @@ def _find_actual_category(category: str, value: Any) -> str:
     return "layers" if is_activation and is_layer else category
 
 
-def suggest_value(value: Any) -> str:
-    """End a message about a text in place of another value; empty if the text is unusual."""
+def suggest_value(value: Any, rule: str = "") -> str:
+    """End a message about a text in place of another value, which a rule may say is a number."""
     text = value if isinstance(value, str) else ""
     if text.lower() == "none":
         return " For none, write null."
     if DECIMAL_COMMA.match(text):
         return f" A number has a decimal point: write {text.replace(',', '.')}."
-    return ""
+    is_quoted = re.search("number|integer", rule) and is_number_text(text)
+    return f" Write {text} without quotes." if is_quoted else ""
 
 
 def _define(category: str, name: str) -> Definition | None:
@@ -304,6 +304,36 @@ def _find_rule(argument: str, value: Any, default: Any) -> str:
     return ""
 
 
+def _write_form(name: str, arguments: Iterable[str]) -> str:
+    """Write how a name is given with these arguments."""
+    return f"{name}: {{{', '.join(f'{argument}: ...' for argument in arguments)}}}"
+
+
+def _write_example(category: str, name: str) -> str:
+    """Write a name of a category with the arguments that it needs, or with its first one."""
+    definition = _define(category, name)
+    if definition is None or not (definition.is_class and definition.arguments):
+        return _NOUNS[category][1]
+    needed = [key for key, default in definition.arguments.items() if default is Required]
+    return f"{{{_write_form(definition.name, needed or [*definition.arguments][:1])}}}"
+
+
+def _describe_malformed(category: str, value: Any) -> str:
+    """Describe a value that is no name, and no name with its arguments."""
+    noun, example = _NOUNS[category]
+    received = f"(received: {write_value(value)})."
+    name, arguments = next(iter(value.items())) if isinstance(value, dict) and value else ("", None)
+    if _define(category, name):
+        rest = {key: value[key] for key in value if key != name}
+        if rest and arguments is None and not any(_define(category, key) for key in rest):
+            remedy = f"Indent them by two more spaces, or write {{{name}: {write_value(rest)}}}"
+            return f"The arguments of {name} must be indented further than its name. {remedy}"
+        if not rest:
+            form = _write_example(category, name)
+            return f"The arguments of {name} need names {received} Write {form}"
+    return f"Each {noun} is a name, or one name with arguments: {example} {received}"
+
+
 def _describe_unknown(category: str, name: str) -> str:
     """Describe a name that a category does not have."""
     noun, _ = _NOUNS[category]
@@ -316,6 +346,13 @@ def _describe_unknown(category: str, name: str) -> str:
         )
     choices = [*list_names(category).keys() - REFUSED, *list_aliases(category)]
     choices += COMPILE_METRICS if category == "metrics" else ()
-    remedy = suggest_value(name).strip() or suggest(name, choices)
+    # As in Python: keras.optimizers.Adam(0.001).
+    word, parenthesis, rest = name.partition("(")
+    word = word.rpartition(".")[2]
+    if parenthesis and rest != ")":
+        form = _write_example(category, find_meant(word, choices) or word)
+        return f"Keras has no {noun} '{name}'. Arguments go in braces: {form}"
+    rule = "number" if category == "optimizers.schedules" else ""
+    remedy = suggest_value(name, rule).strip() or suggest(word, choices)
     remedy = remedy or f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
     return f"Keras has no {noun} '{name}'. {remedy}"

@@ -212,6 +212,9 @@ def _check_loss(recipe: Components) -> Broken:
         yield place, f"{message}sigmoid with loss: binary_crossentropy."
         return
     name = find_loss_name(loss)
+    if name == "poisson" and activation in ("linear", "tanh"):
+        message = f"poisson takes the logarithm of outputs (received: activation='{activation}')."
+        yield place, f"{message} Write activation: exponential."
     if not loss.is_valid or name not in _PROBABILITY_LOSSES:
         return
     needed = "sigmoid" if find_loss_kind(loss) is LossKind.BINARY else "softmax"

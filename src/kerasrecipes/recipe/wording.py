@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from kerasrecipes.errors import MAX_PROBLEMS, KeyPath, Problem, format_path
-from kerasrecipes.recipe.components import suggest_value
+from kerasrecipes.recipe.components import split_component, suggest_value
+from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
 from kerasrecipes.recipe.ranges import SweepSpec
 from kerasrecipes.recipe.schema import (
     CrossSpec,
@@ -59,7 +60,7 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
                 return None  # misspelt, and reported as such
             message = f"{format_path(path) or 'A recipe'} needs the key '{key}'{example}."
         case "extra_forbidden":
-            message = f"There is no key '{path[-1]}' here. {_find_remedy(path, root)}"
+            message = f"There is no key '{path[-1]}' here. {_find_remedy(path, document, root)}"
             location = document.keys.get(path)
         case _ if key in _UNIONS:
             message = f"{key} must be {_UNIONS[key]} (received: {text})."
@@ -72,11 +73,11 @@ def _describe(error: Any, document: Document, root: type[BaseModel]) -> Problem 
             message = f"{key} must be a {what}, such as {example} (received: {text})."
         case _:
             rule = re.sub(r"^\w+ should ", "must ", error["msg"]).replace(" after validation", "")
-            message = f"{key} {rule} (received: {text}).{suggest_value(received)}"
+            message = f"{key} {rule} (received: {text}).{suggest_value(received, rule)}"
     return Problem(path, message, location or document.locate(path))
 
 
-def _find_remedy(path: KeyPath, root: type[BaseModel]) -> str:
+def _find_remedy(path: KeyPath, document: Document, root: type[BaseModel]) -> str:
     """What to do about a key that does not exist."""
     key = str(path[-1])
     model = next((_MODELS[part] for part in reversed(path[:-1]) if part in _MODELS), root)
@@ -85,7 +86,19 @@ def _find_remedy(path: KeyPath, root: type[BaseModel]) -> str:
     owner = next((owner for owner, model in owners.items() if key in model.model_fields), None)
     if owner and not find_meant(key, names):
         return f"It belongs to {owner}."
+    if not find_meant(key, names) and (example := _find_optimizer(path, document)):
+        return f"It is an argument of the optimizer, such as optimizer: {example}"
     return suggest(key, names) or "Remove it."
+
+
+def _find_optimizer(path: KeyPath, document: Document) -> str:
+    """Write an optimizer, the recipe's if possible, that takes a key as its argument, or ""."""
+    given, _ = split_component(document.value.get("optimizer")) or ("", {})
+    names = (find_canonical_name("optimizers", given), "Adam", "SGD", "RMSprop")
+    known = {name: find_definition("optimizers", name).arguments for name in names if name}
+    meant = find_meant(str(path[-1]), [argument for each in known.values() for argument in each])
+    name = next((name for name in known if meant in known[name]), None)
+    return write_value({name: {meant: document.get(path)}}) if name else ""
 
 
 _ABOUT_KEYS = ("missing", "extra_forbidden")

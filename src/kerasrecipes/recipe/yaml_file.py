@@ -247,6 +247,11 @@ def dump_yaml(value: Any) -> str:
     return text
 
 
+def is_number_text(text: str) -> bool:
+    """Whether a text would be a number without its quotes."""
+    return any(_PATTERNS[f"tag:yaml.org,2002:{kind}"].match(text) for kind in ("int", "float"))
+
+
 def write_value(value: Any, length: int = 60) -> str:
     """Write a value as in a recipe, in one line, for a message."""
     if value is None:

@@ -232,7 +232,8 @@ def _check_answers(
     for key, value in (("threshold", recipe.threshold), ("calibrate", recipe.calibrate)):
         fits = is_apt and (key == "calibrate" or dataset.n_classes in (0, 2))
         if value is not None and not fits:
-            rule = f"{key} needs classes (threshold: two) or labels, and probabilities as outputs."
+            classes = "two classes" if key == "threshold" else "classes"
+            rule = f"{key} needs {classes} or labels, and probabilities as outputs."
             yield (key,), f"{rule} Remove it."
         elif isinstance(value, dict | str) and "validation" not in dataset.parts:
             rule = f"{key} needs validation rows, and there are none."
@@ -298,7 +299,8 @@ def _check_numbers(
 ) -> Iterator[tuple[KeyPath, str]]:
     """Check loss and outputs for numbers, which may be shares of 1, or pixels."""
     loss, (low, high) = recipe.loss.name, _find_range(dataset)
-    what = f"{dataset.target_name} of {dataset.name} has numbers from {low:g} to {high:g}"
+    have = "have" if len(dataset.target_names) > 1 else "has"
+    what = f"{dataset.target_name} of {dataset.name} {have} numbers from {low:g} to {high:g}"
     targets = [part.target for part in dataset.parts.values()]
     # Pixels are divided by 255 before a sigmoid.
     are_shares = (low >= 0 and high <= 1) or targets[0].dtype == np.uint8

@@ -80,7 +80,7 @@ def count_classes(
 ) -> list[int]:
     """Count the values of each class, where no mask covers them; without classes, of each label."""
     if not n_classes:
-        return list(map(int, target.sum(axis=0)))
+        return list(map(int, target.reshape(len(target), -1).sum(axis=0)))
     values = target if known is None else target[known]
     counts = np.bincount(values.astype(np.int64).reshape(-1), minlength=n_classes)
     return list(map(int, counts))
