@@ -205,11 +205,6 @@ class Cells:
                 found[word] = found.get(word, 0) + n
         return found
 
-    def take_text(self, row: int) -> str:
-        """The text of a row, also where it means missing; empty where there is none."""
-        text = self._values[row].as_py() if self.is_text else None
-        return (text or "").strip()
-
     def head(self, n_rows: int) -> Cells:
         """The cells of the first rows."""
         values = self._values.slice(0, n_rows)
