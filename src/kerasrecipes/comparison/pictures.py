@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from kerasrecipes.comparison.comparison import Comparison
 
-_LONGEST_NAME = 20  # characters
+_WIDE, _NARROW = 11.2, 4  # figures on a wide and on a narrow screen, in inches
+_LONGEST_NAMES = {_WIDE: 34, _NARROW: 20}  # in characters
 _MOST_POINTS = 200  # of a curve: more cannot be distinguished in a panel
 
 
@@ -49,7 +50,6 @@ def draw_pictures(comparison: Comparison) -> tuple[list[PageFigure], list[str]]:
     metric = lower_first(comparison.metric_name)
     fonts = choose_fonts([*names, metric])
     names = [fonts.spell(name, f"recipe {i}") for i, name in enumerate(names, 1)]
-    names = _number_same([shorten(name, _LONGEST_NAME) for name in names])
     what = f"{comparison.part} {fonts.spell(metric, comparison.ranking.metric)}"
     with use_style(fonts.families):
         figures = [_draw_scores(names, comparison.ranking, what)]
@@ -62,13 +62,14 @@ def draw_pictures(comparison: Comparison) -> tuple[list[PageFigure], list[str]]:
 def _draw_scores(names: Sequence[str], ranking: Ranking, what: str) -> PageFigure:
     standings, draw_name = ranking.standings, ranking.draw_name
     better = "higher is better →" if ranking.higher_is_better else "← lower is better"
-    scores = {name: each.scores for name, each in zip(names, standings, strict=True)}
+    scores = [standing.scores for standing in standings]
     intervals = [standing.interval for standing in standings]
 
     def draw(width: float) -> bytes:
         figure = new_figure(width, 0.85 + 0.5 * len(standings))
-        label = f"{what[0].upper()}{what[1:]}  ({better})"
-        plot_scores(scores, intervals, figure.subplots(), label=label)
+        named = dict(zip(_shorten(names, width), scores, strict=True))
+        label = f"{what[0].upper()}{what[1:]}\n{better}"
+        plot_scores(named, intervals, figure.subplots(), label=label)
         return render_svg(figure)
 
     listed = "; ".join(f"{each.name} {write_number(each.mean, 4)}" for each in standings)
@@ -78,9 +79,9 @@ def _draw_scores(names: Sequence[str], ranking: Ranking, what: str) -> PageFigur
         f"top. Means: {listed}.",
         caption=f"Each dot is one {draw_name}; the diamond is their mean, and the line through it "
         f"the mean's {100 * CONFIDENCE:g}% interval. The dotted line is the best mean.",
-        width=round(96 * 11.2),
-        panels=(draw(11.2),),
-        narrow=draw(4),
+        width=round(96 * _WIDE),
+        panels=(draw(_WIDE),),
+        narrow=draw(_NARROW),
     )
 
 
@@ -99,7 +100,7 @@ def _draw_curves(
         n_rows = -(-len(names) // n_columns)
         figure = new_figure(width, 0.4 + 1.7 * n_rows)
         panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).flat
-        for i, (name, ax) in enumerate(zip(names, panels, strict=False)):
+        for i, (name, ax) in enumerate(zip(_shorten(names, width), panels, strict=False)):
             others = means[:i] + means[i + 1 :]
             plot_seed_curves(of_seeds[i], others, ax, color=SERIES[shown[i] % len(SERIES)])
             scale_curves(ax, means)
@@ -118,9 +119,9 @@ def _draw_curves(
         f"{', '.join(names)}.",
         caption="A thin line is one run, to its last epoch; the thick line is the mean up to the "
         "first epoch that some run lacks. Grey lines are the means of the other recipes.",
-        width=round(96 * 11.2),
-        panels=(draw(11.2, min(len(names), 3)),),
-        narrow=draw(4, 1 if len(names) < 4 else 2),
+        width=round(96 * _WIDE),
+        panels=(draw(_WIDE, min(len(names), 3)),),
+        narrow=draw(_NARROW, 1 if len(names) < 4 else 2),
     )
 
 
@@ -134,8 +135,10 @@ def _find_curves(contenders: Sequence[Contender], metric: str) -> list[str]:
     return list(dict.fromkeys(filter(None, found)))
 
 
-def _number_same(names: Sequence[str]) -> list[str]:
-    return [f"{name} ({i})" if names.count(name) > 1 else name for i, name in enumerate(names, 1)]
+def _shorten(names: Sequence[str], width: float) -> list[str]:
+    """Shorten names for a figure of a width in inches; names that become equal get a number."""
+    short = [shorten(name, _LONGEST_NAMES[width]) for name in names]
+    return [f"{name} ({i})" if short.count(name) > 1 else name for i, name in enumerate(short, 1)]
 
 
 def plot_scores(

@@ -324,9 +324,9 @@ _WORDS = {
     ),
     "learning_curves": PageFigure(
         "Learning curves",
-        "The best epoch has the lowest validation loss. The model overfits where the training "
-        "curve still improves and the validation curve gets worse. A loss that falls far is drawn "
-        "on a logarithmic scale.",
+        "If rows were held out for validation, the best epoch has their lowest loss, and the model "
+        "overfits where the training curve still improves and the validation curve gets worse. A "
+        "loss that falls far is drawn on a logarithmic scale.",
     ),
     "confusion_matrix": PageFigure(
         "Confusion matrix",
