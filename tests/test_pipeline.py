@@ -338,6 +338,13 @@ def test_mixed_precision_computes_in_16_bits_and_answers_in_32(
     assert np.isfinite(run.history["loss"]).all()
 
 
+def test_a_profile_says_where_time_went_and_leaves_a_trace(make_iris, tmp_path: Path):
+    run = pipeline.train(make_iris(), tmp_path, profile=True)
+    assert run.info["profile"].startswith("Of ")
+    assert "% training steps" in run.info["profile"]
+    assert list(run.profile_path.rglob("*.xplane.pb"))
+
+
 def test_a_number_is_learnt_from_arrays_shaped_like_images(make_recipe, tmp_path: Path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 4, 3)).astype(np.float32)

@@ -95,7 +95,7 @@ _IMPORTANCE = _shape(
 )
 _RUN = _shape(
     (str, "status name command started_at finished_at stopped_by error evaluated device"),
-    (str, "optimizer loss model_sha256"),
+    (str, "profile optimizer loss model_sha256"),
     (str | None, "description git_commit"),
     (int | None, "seed"),
     (_Count, "epochs epochs_run weights_of_epoch batch_size parameters parameters_bytes workers"),
