@@ -77,6 +77,7 @@ _CODEC = _shape(
 _LAYER = _shape(
     (str, "type name arithmetic"),
     (_Count, "parameters trainable"),
+    (_Count | None, "multiply_adds"),
     (list[_Count | None], "output_shape"),
     default=...,
 )
@@ -99,6 +100,7 @@ _RUN = _shape(
     (str | None, "description git_commit"),
     (int | None, "seed"),
     (_Count, "epochs epochs_run weights_of_epoch batch_size parameters parameters_bytes workers"),
+    (_Count | None, "multiply_adds"),
     (list[str], "warnings plots"),
     (dict[str, str], "versions"),
     (dict[str, str | int], "process"),
