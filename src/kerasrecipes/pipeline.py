@@ -244,7 +244,7 @@ class Training:
                 raise
         if self.owns_process and is_first:
             gc.freeze()  # a collection need not examine what TensorFlow's import has made
-        device, strategy = choose_device(
+        device, strategy, reason = choose_device(
             recipe.device,
             is_small=needs_one_thread(recipe, dataset),
             owns_process=self.owns_process,
@@ -254,6 +254,7 @@ class Training:
         with self.measure("build"), strategy.scope():
             built = build(recipe, dataset, computes_once=not self.callbacks)
         warnings = [
+            *[reason] * bool(reason),
             *map(str, recipe.warnings),
             *dataset.warnings,
             *dataset.checks,
