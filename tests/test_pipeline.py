@@ -135,7 +135,7 @@ def test_images_leave_samples_for_the_report(make_recipe, tmp_path: Path):
         (
             {"report": None},
             [
-                *("confusion_matrix", "importance", "learning_curves"),
+                *("class_counts", "confusion_matrix", "importance", "learning_curves"),
                 *("reliability", "roc_pr_curves"),
             ],
         ),

@@ -54,6 +54,7 @@ def test_each_task_has_its_pictures() -> None:
     images = {"task": "classification", "is_image": True}
     assert choose_plots(images) == (
         *("learning_curves", "confusion_matrix", "reliability", "samples", "occlusion"),
+        "class_counts",
     )
     assert "samples" not in choose_plots({"task": "classification"})
     for n_classes, has_curves in ((1, False), (2, True), (8, True), (10, False)):
@@ -126,8 +127,8 @@ def test_pictures_are_whole_and_the_page_holds_them(tmp_path: Path) -> None:
         pixels = mpl_image.imread(file)
         assert min(pixels.shape[:2]) > 200
         assert pixels[..., :3].std() > 0.01
-    assert len(run.plots()) == 4
-    assert page.count("data:image/svg+xml;base64,") == 2 + 1 + 4 + 1  # panels
+    assert len(run.plots()) == 5
+    assert page.count("data:image/svg+xml;base64,") == 2 + 1 + 4 + 1 + 3  # panels
     assert len(page.encode()) < 3_000_000
     assert all(re.findall(r'<img[^>]* alt="([^"]*)"', page))
     assert not re.search(r"<script|https?://|@import|url\(", page)
