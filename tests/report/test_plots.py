@@ -209,6 +209,15 @@ def test_no_text_covers_data(ax: Axes, draw: Callable[[Axes], None]) -> None:
     assert [box for box in boxes if box.overlaps(inside)] == []
 
 
+def test_titles_are_inside_their_figure(tmp_path: Path) -> None:
+    results = read_results(write_regression(tmp_path / "run"))
+    with use_style():
+        for name in ("regplot", "residuals"):
+            (panel,) = figures._DRAWERS[name](results, choose_fonts([]))
+            panel.draw_without_rendering()
+            assert panel.get_tightbbox().y1 <= panel.get_figheight()
+
+
 def test_text_is_at_least_nine_pixels_high_on_a_phone(tmp_path: Path) -> None:
     runs = (
         write_regression(tmp_path / "regression"),

@@ -107,7 +107,7 @@ def _draw_numbers(
 def _draw_regplot(results: Results, fonts: Fonts) -> list[Figure]:
     # R² of arrays compares with the mean of each place, which is not known here.
     plot = partial(plots.plot_regplot, with_r2=not results.is_array)
-    return _draw_numbers(results, fonts, plot=plot, height=5.2)
+    return _draw_numbers(results, fonts, plot=plot, height=5.6)
 
 
 def _draw_residuals_by_column(results: Results, fonts: Fonts) -> list[Figure]:
