@@ -135,7 +135,7 @@ def test_images_leave_samples_for_the_report(make_recipe, tmp_path: Path):
         (
             {"report": None},
             [
-                *("confusion_matrix", "importance", "learning_curves"),
+                *("class_counts", "confusion_matrix", "importance", "learning_curves"),
                 *("reliability", "roc_pr_curves"),
             ],
         ),
@@ -336,6 +336,13 @@ def test_mixed_precision_computes_in_16_bits_and_answers_in_32(
     assert hidden.kernel.dtype == "float32"
     run = pipeline.train(recipe, tmp_path)
     assert np.isfinite(run.history["loss"]).all()
+
+
+def test_a_profile_says_where_time_went_and_leaves_a_trace(make_iris, tmp_path: Path):
+    run = pipeline.train(make_iris(), tmp_path, profile=True)
+    assert run.info["profile"].startswith("Of ")
+    assert "% training steps" in run.info["profile"]
+    assert list(run.profile_path.rglob("*.xplane.pb"))
 
 
 def test_a_number_is_learnt_from_arrays_shaped_like_images(make_recipe, tmp_path: Path):

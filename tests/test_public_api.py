@@ -149,8 +149,8 @@ def test_what_is_not_there_is_said_as_python_says_it() -> None:
 def test_a_trained_run_shows_what_a_user_may_do() -> None:
     run = kerasrecipes.TrainedRun(Path("runs/iris"))
     public = {name for name in dir(run) if not name.startswith("_")}
-    files = {"path", "checkpoints_path", "log_path", "model_path", "recipe_path"}
-    files |= {"report_path", "plots"}
+    files = {"path", "checkpoints_path", "log_path", "model_path", "profile_path"}
+    files |= {"recipe_path", "report_path", "plots"}
     facts = {
         "info",
         "status",

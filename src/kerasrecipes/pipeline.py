@@ -81,6 +81,7 @@ class Training:
     owns_process: bool = False
     """Whether the process trains this run and does nothing else. If so, TensorFlow gets the threads
     that suit this model, and what libraries print goes to the run's log."""
+    profile: bool = False  # whether to say where the time of fit goes, and to write a trace
     checkpoint_every_s: float = 60.0
     resumption: Resumption | None = None  # the run to continue, and ``recipe`` again
     weights_from: Run | None = None  # layers of the same names and shapes begin with its weights
@@ -243,7 +244,7 @@ class Training:
                 raise
         if self.owns_process and is_first:
             gc.freeze()  # a collection need not examine what TensorFlow's import has made
-        device, strategy = choose_device(
+        device, strategy, reason = choose_device(
             recipe.device,
             is_small=needs_one_thread(recipe, dataset),
             owns_process=self.owns_process,
@@ -253,6 +254,7 @@ class Training:
         with self.measure("build"), strategy.scope():
             built = build(recipe, dataset, computes_once=not self.callbacks)
         warnings = [
+            *[reason] * bool(reason),
             *map(str, recipe.warnings),
             *dataset.warnings,
             *dataset.checks,
@@ -300,11 +302,13 @@ class Training:
     def _fit(self, built: Built, encoded: Mapping[str, tuple[np.ndarray, ...]]) -> Scorer:
         """Fit, and save the history even if the fit fails."""
         from keras.callbacks import EarlyStopping
+        from tensorflow.profiler.experimental import Profile  # for TensorBoard
 
         from kerasrecipes.model.build import build_callbacks, reporting_at
         from kerasrecipes.model.built import weigh_rows
         from kerasrecipes.training.checkpoints import Checkpointer
         from kerasrecipes.training.fit import Scorer, fit_model
+        from kerasrecipes.training.profile import FitClock
         from kerasrecipes.training.steps import count_steps
 
         recipe, run = self.recipe, self.run
@@ -320,10 +324,12 @@ class Training:
             warn=self._warn,
             team=self.team,
         )
+        clocks = [FitClock()] * self.profile
         with reporting_at(recipe, ("layers",)):
             scorer = Scorer(built.model, encoded["train"], recipe.batch_size, self.team)
         try:
             with (
+                Profile(str(run.profile_path)) if self.profile else nullcontext(),
                 self.listener.show_fit(recipe.epochs, steps) as shown,
                 self.interrupts.deferring(),
                 self.team.explaining_loss(),
@@ -337,7 +343,7 @@ class Training:
                     seed=recipe.seed,
                     scorer=scorer,
                     row_weights=weigh_rows(recipe, self.dataset),
-                    callbacks=[*callbacks, *shown],
+                    callbacks=[*callbacks, *clocks, *shown],
                     checkpointer=checkpointer,
                 )
             self.interrupts.check()
@@ -346,6 +352,8 @@ class Training:
             for each in callbacks:
                 if isinstance(each, EarlyStopping) and each.best_weights is not None:
                     run.update(weights_of_epoch=each.best_epoch + 1)
+            for clock in clocks:
+                run.update(profile=clock.describe())
         except RunFailed:  # the weights are NaN
             raise
         except BaseException as error:

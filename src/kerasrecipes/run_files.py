@@ -77,6 +77,7 @@ _CODEC = _shape(
 _LAYER = _shape(
     (str, "type name arithmetic"),
     (_Count, "parameters trainable"),
+    (_Count | None, "multiply_adds"),
     (list[_Count | None], "output_shape"),
     default=...,
 )
@@ -95,10 +96,11 @@ _IMPORTANCE = _shape(
 )
 _RUN = _shape(
     (str, "status name command started_at finished_at stopped_by error evaluated device"),
-    (str, "optimizer loss model_sha256"),
+    (str, "profile optimizer loss model_sha256"),
     (str | None, "description git_commit"),
     (int | None, "seed"),
     (_Count, "epochs epochs_run weights_of_epoch batch_size parameters parameters_bytes workers"),
+    (_Count | None, "multiply_adds"),
     (list[str], "warnings plots"),
     (dict[str, str], "versions"),
     (dict[str, str | int], "process"),

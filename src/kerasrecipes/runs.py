@@ -14,6 +14,7 @@
         report.html      one file, opens anywhere
         log.txt          TensorFlow's messages
         checkpoints/     the state of training, to continue from
+        profile/         a trace for TensorBoard (train --profile)
         .lock            locked by the process that trains the run
 
 Every file is written under another name and then renamed, so that a reader never finds an
@@ -71,6 +72,7 @@ class Run:
         self.model_path = path / "model.keras"
         self.report_path = path / "report.html"
         self.checkpoints_path = path / "checkpoints"
+        self.profile_path = path / "profile"
         self.log_path = path / "log.txt"
 
     def __repr__(self) -> str:

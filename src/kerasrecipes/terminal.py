@@ -101,6 +101,9 @@ def print_results(console: Console, run: Run) -> None:
     seconds = info["seconds"]
     stages = ", ".join(f"{stage} {s:.1f}" for stage, s in seconds.items() if s >= 0.05)
     console.print(Text(f"\n{write_seconds(sum(seconds.values()))}: {stages}", style="dim"))
+    if "profile" in info:
+        console.print(Text(info["profile"]))
+        print_path(console, "trace", run.profile_path)
     print_path(console, "report", run.report_path)
 
 

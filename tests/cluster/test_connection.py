@@ -95,8 +95,8 @@ main()
     [
         (["--address", "auto"], "--address needs the number of workers, such as --workers 2, "),
         (
-            ["--address", "auto", "--workers", "2", "--from", "runs/boston"],
-            "and cannot be combined with --from or",
+            ["--address", "auto", "--workers", "2", "--profile"],
+            "and cannot be combined with --from, --profile or",
         ),
     ],
 )

@@ -94,6 +94,14 @@ def test_a_frozen_base_keeps_weights_and_statistics(data: Path, tmp_path: Path) 
     assert (row["parameters"], row["trainable"]) == (218_544, 0)
 
 
+def test_multiply_adds_are_those_of_the_layers_inside(data: Path) -> None:
+    recipe = load_recipe(make(data, {"VGG16": {"weights": None, "include_top": False}}, "Flatten"))
+    row = build(recipe, load_for(recipe)).describe(recipe)["layers"][0]
+    sizes = [(32, 3, 64), (32, 64, 64), (16, 64, 128), (16, 128, 128), (8, 128, 256)]
+    sizes += [(8, 256, 256)] * 2 + [(4, 256, 512)] + [(4, 512, 512)] * 2 + [(2, 512, 512)] * 3
+    assert row["multiply_adds"] == sum(side**2 * 9 * a * b for side, a, b in sizes)
+
+
 @pytest.mark.slow
 def test_a_run_equals_plain_keras(data: Path, tmp_path: Path) -> None:
     save_weights(tmp_path / "mine.weights.h5")

@@ -18,6 +18,7 @@ from kerasrecipes.model.build import (
     build_callbacks,
     build_model,
     compile_model,
+    count_multiply_adds,
     describe_layers,
     make_component,
     reporting_at,
@@ -329,6 +330,63 @@ class TestDescribeLayers:
             ["Dropout", [200], "", 0, 0],
             ["Dense", [3], "200×3+3", 603, 603],
         ]
+
+    @pytest.mark.parametrize(
+        ("name", "arguments", "input_shape", "expected"),
+        [
+            ("Dense", {"units": 200}, (12,), 12 * 200),
+            ("Dense", {"units": 5}, (7, 12), 7 * 12 * 5),
+            # 3×3 windows of 2 channels to 4 filters, at 6×6, 8×8 and 4×4 places.
+            ("Conv2D", {"filters": 4, "kernel_size": 3}, (8, 8, 2), 9 * 2 * 4 * 36),
+            (
+                "Conv2D",
+                {"filters": 4, "kernel_size": 3, "padding": "same"},
+                (8, 8, 2),
+                9 * 2 * 4 * 64,
+            ),
+            (
+                "Conv2D",
+                {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"},
+                (8, 8, 2),
+                9 * 2 * 4 * 16,
+            ),
+            ("Conv2D", {"filters": 4, "kernel_size": 3, "groups": 2}, (8, 8, 2), 9 * 4 * 36),
+            (
+                "Conv2D",
+                {"filters": 4, "kernel_size": 3, "data_format": "channels_first"},
+                (2, 8, 8),
+                9 * 2 * 4 * 36,
+            ),
+            ("DepthwiseConv2D", {"kernel_size": 3}, (8, 8, 2), 9 * 2 * 36),
+            (
+                "SeparableConv2D",
+                {"filters": 4, "kernel_size": 3},
+                (8, 8, 2),
+                (9 * 2 + 2 * 4) * 36,
+            ),
+            ("Conv2DTranspose", {"filters": 4, "kernel_size": 3}, (8, 8, 2), 9 * 2 * 4 * 64),
+            # Four gates, each from 3 inputs and 5 states, at 10 steps.
+            ("LSTM", {"units": 5}, (10, 3), 4 * (3 + 5) * 5 * 10),
+            ("GRU", {"units": 5}, (10, 3), 3 * (3 + 5) * 5 * 10),
+            ("Bidirectional", {"layer": {"LSTM": {"units": 5}}}, (10, 3), 2 * 4 * 8 * 5 * 10),
+            ("TimeDistributed", {"layer": {"Dense": {"units": 5}}}, (10, 3), 3 * 5 * 10),
+            ("Embedding", {"input_dim": 100, "output_dim": 8}, (10,), 0),
+            ("BatchNormalization", {}, (8, 8, 2), 0),
+            ("PReLU", {}, (8, 8, 2), 0),
+            ("Flatten", {}, (8, 8, 2), 0),
+            ("ConvLSTM1D", {"filters": 2, "kernel_size": 3}, (5, 8, 2), None),
+            (
+                "TimeDistributed",
+                {"layer": {"Conv1D": {"filters": 2, "kernel_size": 3}}},
+                (5, 8, 2),
+                None,
+            ),
+        ],
+    )
+    def test_multiply_adds_of_one_row(self, name, arguments, input_shape, expected):
+        layer = make("layers", name, arguments)
+        keras.Sequential([keras.Input(input_shape), layer])
+        assert count_multiply_adds(layer) == expected
 
 
 def test_a_whole_number_is_a_learning_rate_too(make_recipe: Any) -> None:

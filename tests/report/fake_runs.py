@@ -19,11 +19,11 @@ FASHION = (
 )
 LAYERS = [
     {"type": "Dense", "name": "dense", "output_shape": [200], "parameters": 2600}
-    | {"arithmetic": "12×200+200", "trainable": 2600},
+    | {"arithmetic": "12×200+200", "trainable": 2600, "multiply_adds": 2400},
     {"type": "Dense", "name": "dense_1", "output_shape": [1000], "parameters": 201000}
-    | {"arithmetic": "200×1000+1000", "trainable": 201000},
+    | {"arithmetic": "200×1000+1000", "trainable": 201000, "multiply_adds": 200000},
     {"type": "Dense", "name": "dense_2", "output_shape": [1], "parameters": 1001}
-    | {"arithmetic": "1000×1+1", "trainable": 1001},
+    | {"arithmetic": "1000×1+1", "trainable": 1001, "multiply_adds": 1000},
 ]
 RECIPE = """\
 # kerasrecipes train configs/boston.yaml
@@ -73,6 +73,7 @@ def write_run(folder: Path, dataset: dict[str, Any], n_epochs: int, **facts: Any
         "layers": LAYERS,
         "parameters": 204601,
         "parameters_bytes": 818404,
+        "multiply_adds": 203400,
         "epochs": n_epochs,
         "epochs_run": n_epochs,
         "batch_size": 64,

@@ -43,7 +43,7 @@ def numbers(n_samples: int = 80) -> tuple[np.ndarray, np.ndarray]:
     return y_true, y_true + rng.normal(0, 2, n_samples)
 
 
-def test_regplot_states_scikit_learns_error(ax: Axes) -> None:
+def test_regplot_states_scikit_learns_numbers(ax: Axes) -> None:
     y_true, y_pred = numbers()
     plots.plot_regplot(y_true, y_pred, ax, unit="$1000s")
     assert (ax.get_xlabel(), ax.get_ylabel()) == (
@@ -51,7 +51,11 @@ def test_regplot_states_scikit_learns_error(ax: Axes) -> None:
         "Predicted values ($1000s)",
     )
     mae = metrics.mean_absolute_error(y_true, y_pred)
-    assert texts(ax) == f"MAE {mae:.3g} ($1000s), n = 80"
+    rmse = metrics.root_mean_squared_error(y_true, y_pred)
+    assert texts(ax) == (
+        f"R² {metrics.r2_score(y_true, y_pred):.3g}, n = 80\n"
+        f"MAE {mae:.3g} ($1000s), RMSE {rmse:.3g} ($1000s)"
+    )
 
 
 def test_regplot_draws_equality_between_equal_limits(ax: Axes) -> None:
@@ -76,7 +80,7 @@ def test_regplot_of_many_rows_stays_cheap(ax: Axes) -> None:
 @pytest.mark.parametrize("n_samples", [1, 2, 3])
 def test_regplot_of_few_rows(ax: Axes, n_samples: int) -> None:
     plots.plot_regplot(*numbers(n_samples), ax)
-    assert texts(ax).endswith(f"n = {n_samples}")
+    assert f"n = {n_samples}\n" in texts(ax)
 
 
 def test_residuals_are_actual_minus_predicted(ax: Axes) -> None:
@@ -174,6 +178,12 @@ def test_images_of_any_channels(ax: Axes, n_channels: int) -> None:
     assert ax.get_images()[0].get_array().shape == (28, 28, 3)[: 3 if n_channels == 3 else 2]
 
 
+def test_class_counts_are_bars(ax: Axes) -> None:
+    plots.plot_class_counts([30, 5], ["a", "b"], ax, part="test")
+    assert [bar.get_width() for bar in ax.patches] == [30, 5]
+    assert (ax.get_title("left"), ax.get_xlabel()) == ("Test", "35 in all")
+
+
 CORNERS = np.array([-90.0, -90, 0, 90, 90]), np.array([-90.0, 90, 0, -90, 90])
 
 
@@ -197,6 +207,15 @@ def test_no_text_covers_data(ax: Axes, draw: Callable[[Axes], None]) -> None:
     inside = ax.get_window_extent().padded(-1)
     assert boxes
     assert [box for box in boxes if box.overlaps(inside)] == []
+
+
+def test_titles_are_inside_their_figure(tmp_path: Path) -> None:
+    results = read_results(write_regression(tmp_path / "run"))
+    with use_style():
+        for name in ("regplot", "residuals"):
+            (panel,) = figures._DRAWERS[name](results, choose_fonts([]))
+            panel.draw_without_rendering()
+            assert panel.get_tightbbox().y1 <= panel.get_figheight()
 
 
 def test_text_is_at_least_nine_pixels_high_on_a_phone(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from kerasrecipes.runs import Run, RunWriter
 
 from .fake_runs import (
     FASHION,
+    LAYERS,
     draw_shapes,
     write_classification,
     write_evaluation,
@@ -53,6 +54,7 @@ def test_each_task_has_its_pictures() -> None:
     images = {"task": "classification", "is_image": True}
     assert choose_plots(images) == (
         *("learning_curves", "confusion_matrix", "reliability", "samples", "occlusion"),
+        "class_counts",
     )
     assert "samples" not in choose_plots({"task": "classification"})
     for n_classes, has_curves in ((1, False), (2, True), (8, True), (10, False)):
@@ -125,8 +127,8 @@ def test_pictures_are_whole_and_the_page_holds_them(tmp_path: Path) -> None:
         pixels = mpl_image.imread(file)
         assert min(pixels.shape[:2]) > 200
         assert pixels[..., :3].std() > 0.01
-    assert len(run.plots()) == 4
-    assert page.count("data:image/svg+xml;base64,") == 2 + 1 + 4 + 1  # panels
+    assert len(run.plots()) == 5
+    assert page.count("data:image/svg+xml;base64,") == 2 + 1 + 4 + 1 + 3  # panels
     assert len(page.encode()) < 3_000_000
     assert all(re.findall(r'<img[^>]* alt="([^"]*)"', page))
     assert not re.search(r"<script|https?://|@import|url\(", page)
@@ -136,10 +138,18 @@ def test_pictures_are_whole_and_the_page_holds_them(tmp_path: Path) -> None:
 
 def test_tables_show_the_arithmetic_and_the_totals(tmp_path: Path) -> None:
     page = report(write_regression(tmp_path / "run"))
-    for text in ("12×200+200", "204,601", "818 kB", "MAE ($1000s)", "R²"):
+    for text in ("12×200+200", "204,601", "203,400", "818 kB", "MAE ($1000s)", "R²"):
         assert text in page
     assert "kerasrecipes train configs/boston.yaml" in page
     assert "Dense: {units: 200, activation: relu}" in page
+
+
+def test_an_unknown_number_of_multiply_adds_is_left_empty(tmp_path: Path) -> None:
+    layers = [LAYERS[0], LAYERS[1] | {"multiply_adds": None}, LAYERS[2]]
+    run = write_regression(tmp_path / "run", layers=layers, multiply_adds=None)
+    assert [row[-1] for row in read_table(report(run), "layers")] == [
+        *("Multiply-adds", "2,400", "–", "1,000", "")
+    ]
 
 
 def test_a_name_breaks_only_after_a_mark(tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ def test_masks_before_recurrent_layers_train(tmp_path: Path, layer):
     recipe = load_recipe(recipe.to_dict() | {"layers": [masked, layer, *HEAD]})
     run = pipeline.train(recipe, tmp_path / "runs")
     assert run.status == "finished"
+    assert run.info["layers"][1]["multiply_adds"] > 0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def machine(monkeypatch):
     """Pretend that TensorFlow sees so many GPUs, and tell what it was asked to do."""
     asked = SimpleNamespace(hidden=False, grown=[], is_deterministic=False, threads=[])
 
-    def install(n_gpus: int) -> None:
+    def install(n_gpus: int, has_driver: bool = False, is_cuda_build: bool = True) -> None:
         gpus = [SimpleNamespace(name=f"gpu:{i}") for i in range(n_gpus)]
         config = SimpleNamespace(
             list_physical_devices=lambda kind: gpus,
@@ -40,9 +40,12 @@ def machine(monkeypatch):
                 MirroredStrategy=lambda: "mirrored",
                 OneDeviceStrategy=lambda device: f"only {device}",
             ),
+            sysconfig=SimpleNamespace(get_build_info=lambda: {"is_cuda_build": is_cuda_build}),
         )
         monkeypatch.setattr(device_module, "tf", fake)
+        monkeypatch.setattr("os.path.exists", lambda path: has_driver)
 
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
     asked.install = install
     return asked
@@ -50,7 +53,8 @@ def machine(monkeypatch):
 
 def test_a_machine_without_gpu_trains_on_the_cpu_without_a_word(machine):
     machine.install(0)
-    assert choose_device("auto")[0] == "CPU (2 cores)"
+    description, _, reason = choose_device("auto")
+    assert (description, reason) == ("CPU (2 cores)", "")
 
 
 def test_a_small_model_gets_one_thread_of_the_cpu(machine):
@@ -97,8 +101,28 @@ def test_one_gpu_is_taken_and_takes_memory_as_it_needs_it(machine, wanted):
 
 def test_several_gpus_share_the_work(machine):
     machine.install(2)
-    assert choose_device("auto") == ("2 GPUs (RTX, gpu:1)", "mirrored")
+    assert choose_device("auto") == ("2 GPUs (RTX, gpu:1)", "mirrored", "")
     assert len(machine.grown) == 2
+
+
+@pytest.mark.parametrize(
+    ("hidden", "is_cuda_build", "why"),
+    [
+        ("-1", True, "unset CUDA_VISIBLE_DEVICES"),
+        (None, False, "built without CUDA"),
+        (None, True, "pip install 'kerasrecipes[cuda]'"),
+    ],
+)
+def test_a_gpu_that_cannot_be_used_is_explained(machine, monkeypatch, hidden, is_cuda_build, why):
+    machine.install(0, has_driver=True, is_cuda_build=is_cuda_build)
+    if hidden:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    assert why in choose_device("auto")[2]
+    assert choose_device("cpu")[2] == ""
+    with pytest.raises(InputError) as caught:
+        choose_device("gpu")
+    assert why in str(caught.value)
+    assert "To train on the CPU: device=auto" in str(caught.value)
 
 
 def test_demanding_a_gpu_that_is_not_there(machine):

@@ -94,7 +94,7 @@ def _check(file: Path, build: bool) -> list[str]:
 
 
 def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
-    """Show a recipe's layers: shapes, parameters with their arithmetic."""
+    """Show a recipe's layers: shapes, parameters with their arithmetic, multiply-adds."""
     from kerasrecipes.console import make_console
     from kerasrecipes.recipe import load_recipe
     from kerasrecipes.report.tables import list_layers

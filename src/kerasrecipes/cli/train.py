@@ -16,6 +16,9 @@ from kerasrecipes.cli.arguments import Address, AsJson, OutputDir, Overrides, Re
 def train(
     recipe: RecipeFile,
     overrides: Overrides = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Say where the time of fit goes, and save a trace.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run: RECIPE's newest unfinished, or RUN.")
     ] = False,
@@ -46,10 +49,10 @@ def train(
     from kerasrecipes.recipe import load_recipe
     from kerasrecipes.training.team import Team
 
-    if address and (not workers or weights_from or os.environ.get("TF_CONFIG")):
+    if address and (not workers or weights_from or profile or os.environ.get("TF_CONFIG")):
         raise InputError(
             "--address needs the number of workers, such as --workers 2, and cannot be combined "
-            "with --from or the environment variable TF_CONFIG."
+            "with --from, --profile or the environment variable TF_CONFIG."
         )
     team = join_team(workers)
     resumption = None
@@ -82,12 +85,14 @@ def train(
         from kerasrecipes.recipe.names import make_folder_name
 
         options = [f"--workers={n_workers}", f"--checkpoint-every={checkpoint_every}"]
-        options += ["--quiet"] * quiet + ["--json"] * as_json
+        options += ["--quiet"] * quiet + ["--json"] * as_json + ["--profile"] * profile
         folder = output_dir / make_folder_name(checked.name)
         raise typer.Exit(train_here(sys.argv[1:], options, n_workers, folder, console))
     source, notes = find_ready(weights_from) if weights_from else (None, [])
     print_warnings(console, notes)
-    start = partial(pipeline.train, owns_process=True, weights_from=source, team=team)
+    start = partial(
+        pipeline.train, owns_process=True, profile=profile, weights_from=source, team=team
+    )
     if address:
         from kerasrecipes.cluster.trainer import train_on_cluster
 

@@ -438,6 +438,33 @@ def describe_layers(
             "parameters": layer.count_params(),
             "arithmetic": "+".join("×".join(map(str, w.shape)) or "1" for w in weights),
             "trainable": sum(int(np.prod(w.shape)) for w in layer.trainable_weights),
+            "multiply_adds": count_multiply_adds(layer),
         }
         rows.append(row)
     return rows
+
+
+def count_multiply_adds(layer: keras.Layer) -> int | None:
+    """Multiplications with a weight for one row, or None if they cannot be counted.
+
+    A kernel is applied once for each place of a convolution or step of a sequence. Biases,
+    activations and normalisation are not counted.
+    """
+    if hasattr(layer, "inputs"):  # a pretrained model
+        counts = [count_multiply_adds(each) for each in layer.layers]
+        return None if None in counts else sum(filter(None, counts))
+    size = sum(int(np.prod(w.shape)) for w in layer.weights if "kernel" in w.name)
+    kind = type(layer).__name__
+    if not size:
+        return 0 if type(layer).__module__.startswith("keras.") else None
+    if isinstance(layer, keras.layers.Dense):
+        return size * int(np.prod(layer.output.shape[1:-1]))
+    if "Conv" in kind and "LSTM" not in kind:
+        shape = layer.input.shape if "Transpose" in kind else layer.output.shape
+        places = shape[2:] if layer.data_format == "channels_first" else shape[1:-1]
+        return size * int(np.prod(places))
+    inner = getattr(layer, "forward_layer", layer)  # Bidirectional's
+    inner = layer.layer if kind == "TimeDistributed" else inner
+    is_matrix = isinstance(inner, (keras.layers.RNN, keras.layers.Dense))
+    n_steps = keras.tree.flatten(layer.input)[0].shape[1]  # a mask is another input
+    return size * n_steps if is_matrix and "Conv" not in type(inner).__name__ and n_steps else None

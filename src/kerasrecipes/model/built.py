@@ -71,10 +71,13 @@ class Built:
     def describe(self, recipe: Recipe) -> dict[str, Any]:
         """Facts for run.json: layers, sizes, and how the model is trained."""
         weights = self.network.weights
+        layers = describe_layers(recipe, self.network, self.encoder.model)
+        multiply_adds = [layer["multiply_adds"] for layer in layers]
         return {
-            "layers": describe_layers(recipe, self.network, self.encoder.model),
+            "layers": layers,
             "parameters": self.network.count_params(),
             "parameters_bytes": sum(w.value.dtype.size * math.prod(w.shape) for w in weights),
+            "multiply_adds": None if None in multiply_adds else sum(multiply_adds),
             "epochs": recipe.epochs,
             "batch_size": recipe.batch_size,
             "optimizer": recipe.optimizer.name,

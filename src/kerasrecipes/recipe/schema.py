@@ -42,6 +42,7 @@ PlotName = Literal[
     "reliability",
     "samples",
     "outputs",
+    "class_counts",
     "importance",
     "occlusion",
 ]

@@ -58,17 +58,18 @@ def choose_plots(data: Mapping[str, Any], *, is_array: bool = False) -> tuple[st
     task, n_classes = data["task"], len(data.get("class_names", ()))
     of_columns = ("importance",) if "columns" in data else ()
     if task == "multilabel":
-        return ("learning_curves", "roc_pr_curves", "reliability", *of_columns)
+        return ("learning_curves", "roc_pr_curves", "reliability", "class_counts", *of_columns)
     if is_array or "n_steps" in data:
-        other = "regplot" if task == "regression" else "confusion_matrix"
-        return ("outputs", "learning_curves", other, *of_columns)
+        others = ("regplot",) if task == "regression" else ("confusion_matrix", "class_counts")
+        return ("outputs", "learning_curves", *others, *of_columns)
     if task == "regression":
         is_one = of_columns and len(data["targets"]) == 1
         by_column = ("residuals_by_column",) if is_one else ()
         return ("regplot", "learning_curves", "residuals", *by_column, *of_columns)
     curves = ("roc_pr_curves",) if 1 < n_classes <= _MOST_CURVES else ()
     images = ("samples", "occlusion") if data.get("is_image") else ()
-    return ("learning_curves", "confusion_matrix", *curves, "reliability", *images, *of_columns)
+    others = (*curves, "reliability", *images, "class_counts")
+    return ("learning_curves", "confusion_matrix", *others, *of_columns)
 
 
 def keep_columns(part: Part, inputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:

@@ -18,8 +18,8 @@ _LOG_FROM = 8  # a curve that falls by this factor is drawn on a logarithmic sca
 
 
 def write_titles(ax: Axes, title: str, subtitle: str) -> None:
-    """Write a title and, below it, a fact about the data; both are above the Axes."""
-    ax.set_title(title, pad=8 + 1.4 * SMALL)
+    """Write a title and, below it, facts about the data; both are above the Axes."""
+    ax.set_title(title, pad=8 + 1.4 * SMALL * len(subtitle.splitlines()))
     ax.text(0, 1.02, subtitle, transform=ax.transAxes, va="bottom", size=SMALL, color=MUTED)
 
 

@@ -104,6 +104,12 @@ def _draw_numbers(
     return [figure]
 
 
+def _draw_regplot(results: Results, fonts: Fonts) -> list[Figure]:
+    # R² of arrays compares with the mean of each place, which is not known here.
+    plot = partial(plots.plot_regplot, with_r2=not results.is_array)
+    return _draw_numbers(results, fonts, plot=plot, height=5.6)
+
+
 def _draw_residuals_by_column(results: Results, fonts: Fonts) -> list[Figure]:
     is_one = len(results.targets) == 1 and not results.has_classes
     if not (is_one and results.columns and results.has_predictions):
@@ -271,6 +277,18 @@ def _draw_outputs(results: Results, fonts: Fonts) -> list[Figure]:
     return panels
 
 
+def _draw_class_counts(results: Results, fonts: Fonts) -> list[Figure]:
+    labels = _label_classes(results, fonts)
+    if results.is_multilabel:
+        labels = [_label(name, fonts, f"label {i}") for i, name in enumerate(results.targets)]
+    panels = []
+    for part, counts in results.dataset.get("class_counts", {}).items():
+        if len(counts) == len(labels):
+            panels.append(new_figure(3.3, float(np.clip(1.3 + 0.3 * len(labels), 2.2, 9))))
+            plots.plot_class_counts(counts, labels, panels[-1].subplots(), part=part)
+    return panels
+
+
 def _draw_importance(results: Results, fonts: Fonts) -> list[Figure]:
     facts = results.info.get("importance", {})
     has_all = facts.keys() >= {"columns", "rows", "of_rows", "repeats"}
@@ -290,7 +308,7 @@ def _draw_importance(results: Results, fonts: Fonts) -> list[Figure]:
 
 
 _DRAWERS: dict[str, Callable[[Results, Fonts], list[Figure]]] = {
-    "regplot": partial(_draw_numbers, plot=plots.plot_regplot, height=5.2),
+    "regplot": _draw_regplot,
     "residuals": partial(_draw_numbers, plot=plots.plot_residuals, height=3.9),
     "residuals_by_column": _draw_residuals_by_column,
     "learning_curves": _draw_learning_curves,
@@ -300,6 +318,7 @@ _DRAWERS: dict[str, Callable[[Results, Fonts], list[Figure]]] = {
     "samples": partial(_draw_samples, most=N_SAMPLES),
     "occlusion": partial(_draw_samples, most=plots.IMAGES_IN_A_ROW, with_heat=True),
     "outputs": _draw_outputs,
+    "class_counts": _draw_class_counts,
     "importance": _draw_importance,
 }
 """By name: from results and fonts to panels of one size; none if the run has no data for it."""
@@ -358,6 +377,11 @@ _WORDS = {
         "Actual and predicted outputs",
         "Of several values of a step, the first is drawn. If a predicted line repeats the actual "
         "line one step later, the model is hardly better than the last value.",
+    ),
+    "class_counts": PageFigure(
+        "Class counts",
+        "How many rows each class or label has. Each part has its own scale: compare shapes, not "
+        "lengths.",
     ),
     "importance": PageFigure(
         "Importance of columns",

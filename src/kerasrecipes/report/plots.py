@@ -22,7 +22,7 @@ from sklearn import metrics
 
 from kerasrecipes.report.axes import SMALL, scale_curves, write_legend, write_ticks, write_titles
 from kerasrecipes.report.style import CELL, COLORS, FAINT, INK, MUTED, ON_CELL, WRONG
-from kerasrecipes.report.words import name_metric, write_with_unit
+from kerasrecipes.report.words import name_metric, write_number, write_with_unit
 from kerasrecipes.rows.dataset import sample_rows
 
 Numbers = NDArray[np.floating[Any]]
@@ -43,7 +43,13 @@ _BIGGEST_WITH_SHARES = 12
 
 
 def plot_regplot(
-    y_true: Numbers, y_pred: Numbers, ax: Axes, *, unit: str = "", title: str = ""
+    y_true: Numbers,
+    y_pred: Numbers,
+    ax: Axes,
+    *,
+    unit: str = "",
+    title: str = "",
+    with_r2: bool = True,
 ) -> None:
     """Plot predicted against actual values, with the fitted line and the line of equality.
 
@@ -75,8 +81,11 @@ def plot_regplot(
     ax.set(xlabel=f"Actual values{in_unit(unit)}", ylabel=f"Predicted values{in_unit(unit)}")
     write_ticks(ax)
     write_legend(ax)
-    error = write_with_unit(metrics.mean_absolute_error(y_true, y_pred), unit)
-    write_titles(ax, title, f"MAE {error}, n = {len(y_true):,}")
+    mae = write_with_unit(metrics.mean_absolute_error(y_true, y_pred), unit)
+    rmse = write_with_unit(metrics.root_mean_squared_error(y_true, y_pred), unit)
+    has_r2 = with_r2 and len(y_true) > 1
+    r2 = f"R² {write_number(metrics.r2_score(y_true, y_pred))}, " if has_r2 else ""
+    write_titles(ax, title, f"{r2}n = {len(y_true):,}\nMAE {mae}, RMSE {rmse}")
 
 
 def plot_residuals(
@@ -277,6 +286,22 @@ def plot_series(
         ax.set_yticks(**_thin_out(class_names))
     ax.set_title(title)
     write_legend(ax)
+
+
+def plot_class_counts(
+    counts: Sequence[int], class_names: Sequence[str], ax: Axes, *, part: str = "train"
+) -> None:
+    """Plot how many rows of a part each class has; the part's name sets the colour."""
+    bars = ax.barh(range(len(counts)), counts, 0.66, color=COLORS.get(part, COLORS["test"]))
+    if len(counts) <= _BIGGEST_ANNOTATED:
+        ax.bar_label(bars, [f"{count:,}" for count in counts], padding=4, color=INK, size=SMALL)
+        ax.set_xticks([])
+        ax.spines["bottom"].set_visible(False)
+    ax.grid(visible=False)
+    ax.margins(x=0.22)
+    ax.set_yticks(**_thin_out(class_names))
+    ax.set(ylim=(len(counts) - 0.4, -0.6), xlabel=f"{sum(counts):,} in all")
+    ax.set_title(part.capitalize())
 
 
 def plot_importance(

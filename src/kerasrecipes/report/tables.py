@@ -72,13 +72,14 @@ def list_columns(
 
 
 def list_layers(info: Mapping[str, Any]) -> Table:
-    """List the layers: output shape, parameters with their arithmetic."""
+    """List the layers: output shape, parameters with their arithmetic, multiply-adds of one row."""
     rows = [
         [
             f"{layer['name']} ({layer['type']})",
             write_shape(layer["output_shape"]),
             layer["arithmetic"],
             _write_parameters(layer["parameters"], layer["trainable"]),
+            _write_known(layer["multiply_adds"]),
         ]
         for layer in info.get("layers", ())
     ]
@@ -88,8 +89,9 @@ def list_layers(info: Mapping[str, Any]) -> Table:
         "",
         "",
         _write_parameters(info.get("parameters", 0), n_trainable),
+        _write_known(info.get("multiply_adds")),
     ]
-    numbers = dict.fromkeys(("Output", "Arithmetic", "Parameters"), True)
+    numbers = dict.fromkeys(("Output", "Arithmetic", "Parameters", "Multiply-adds"), True)
     return Table({"Layer": False} | numbers, rows, total)
 
 
@@ -142,6 +144,10 @@ def _describe_column(facts: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _write_parameters(n: int, n_trainable: int) -> str:
     return f"{n:,}" if n == n_trainable else f"{n:,} ({n_trainable:,} trained)"
+
+
+def _write_known(n: int | None) -> str:
+    return "" if n is None else f"{n:,}"
 
 
 def write_score(score: float | None) -> str:

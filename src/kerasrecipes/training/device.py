@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ def choose_device(
     is_small: bool = False,
     owns_process: bool = True,
     takes_all: bool = True,
-) -> tuple[str, tf.distribute.Strategy]:
+) -> tuple[str, tf.distribute.Strategy, str]:
     """Choose where to train; "auto" takes every GPU that TensorFlow sees.
 
     Args:
@@ -46,16 +47,18 @@ def choose_device(
         takes_all: Whether to take every GPU, or the first alone.
 
     Returns:
-        The device in words, such as "CPU (2 cores)", and how replicas share the work.
+        The device in words, such as "CPU (2 cores)", how replicas share the work, and why a GPU
+        that is there is not used.
 
     Raises:
         InputError: A GPU is required but TensorFlow cannot use one.
     """
     gpus = tf.config.list_physical_devices("GPU")[: None if takes_all else 1]
+    reason = "" if gpus or wanted == "cpu" else _explain_missing_gpu()
     if wanted == "gpu" and not gpus:
+        why = reason or "This machine has none."
         raise InputError(
-            "device: gpu, but TensorFlow finds none. On Linux, pip install 'kerasrecipes[cuda]' "
-            "brings CUDA for NVIDIA's GPUs.\n  To train on the CPU: device=auto"
+            f"device: gpu, but TensorFlow finds none. {why}\n  To train on the CPU: device=auto"
         )
     strategy = tf.distribute.get_strategy()
     if wanted == "cpu" or not gpus:
@@ -63,7 +66,7 @@ def choose_device(
             tf.config.set_visible_devices([], "GPU")
         elif gpus:  # stay visible to the rest of the process
             strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
-        return f"CPU ({_set_threads(is_small)})", strategy
+        return f"CPU ({_set_threads(is_small)})", strategy, reason
     if owns_process:
         tf.config.experimental.enable_op_determinism()  # on CPUs they are without this setting
         tf.config.set_visible_devices(gpus, "GPU")
@@ -72,8 +75,22 @@ def choose_device(
     get_details = tf.config.experimental.get_device_details
     names = ", ".join(get_details(gpu).get("device_name", gpu.name) for gpu in gpus)
     if len(gpus) == 1:
-        return f"GPU ({names})", strategy
-    return f"{len(gpus)} GPUs ({names})", tf.distribute.MirroredStrategy()
+        return f"GPU ({names})", strategy, ""
+    return f"{len(gpus)} GPUs ({names})", tf.distribute.MirroredStrategy(), ""
+
+
+def _explain_missing_gpu() -> str:
+    """Say why an NVIDIA GPU that the system reports cannot be used; empty without one."""
+    if not any(map(os.path.exists, ("/dev/nvidia0", "/proc/driver/nvidia/gpus"))):
+        return ""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return "There is a GPU, but the environment hides it: unset CUDA_VISIBLE_DEVICES."
+    if not tf.sysconfig.get_build_info().get("is_cuda_build"):
+        return "There is a GPU, but this TensorFlow was built without CUDA."
+    return (
+        "There is a GPU, but TensorFlow found no usable CUDA libraries or driver (log.txt says "
+        "which). Install them with: pip install 'kerasrecipes[cuda]'"
+    )
 
 
 def _set_threads(is_small: bool) -> str:
