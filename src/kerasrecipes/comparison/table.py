@@ -40,7 +40,7 @@ def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
                 "difference_low": standing.difference_interval[0],
                 "difference_high": standing.difference_interval[1],
                 "p_value": standing.p_value,
-                "verdict": str(standing.verdict),
+                "verdict": standing.verdict_in_full,
                 "epochs": mean(info["epochs_run"] for info in infos),
                 "parameters": infos[0]["parameters"],
                 "fit_s": mean(info["seconds"]["fit"] for info in infos),
