@@ -56,7 +56,7 @@ def test_the_table_says_scores_differences_and_verdicts(first: Done, folder: Pat
     assert max(map(len, lines)) <= 80
     for words in (
         *("Accuracy", "95% interval", "fast", "slow", "SGD(learning_rate=0.5)"),
-        *("Epochs", "Parameters", "Time to fit"),
+        *("In best", "In last", "Epochs", "Parameters", "Time to fit"),
     ):
         assert words in first.stdout
     assert "All runs share one split" in first.stdout

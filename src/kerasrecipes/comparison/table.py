@@ -35,6 +35,7 @@ def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
                 "seeds": len(standing.scores),
                 "mean": standing.mean,
                 "sd": standing.sd,
+                **_read_epochs(contender, comparison),
                 "linear_model": _read_linear(contender, comparison),
                 "difference": standing.difference,
                 "difference_low": standing.difference_interval[0],
@@ -47,6 +48,14 @@ def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _read_epochs(contender: Contender, comparison: Comparison) -> dict[str, float]:
+    """The mean score in the best and in the last epoch; NaN where no epoch was scored."""
+    name = f"val_{comparison.ranking.metric}" if comparison.part == "validation" else ""
+    curves = [run.history.get(name) or [nan] for run in contender.runs]
+    best = max if comparison.ranking.higher_is_better else min
+    return {"best_epoch": mean(map(best, curves)), "last_epoch": mean(c[-1] for c in curves)}
 
 
 def _read_linear(contender: Contender, comparison: Comparison) -> float:
@@ -68,7 +77,9 @@ def make_tables(comparison: Comparison) -> dict[str, Table]:
         "95% interval": ["", *map(_write_interval, rows[1:])],
     }
     facts = {
-        "Linear model": [_write(row["linear_model"]) for row in rows],
+        "In best\nepoch": [_write(row["best_epoch"]) for row in rows],
+        "In last\nepoch": [_write(row["last_epoch"]) for row in rows],
+        "Linear\nmodel": [_write(row["linear_model"]) for row in rows],
         "Epochs": [f"{row['epochs']:,.6g}" if row["epochs"] else "" for row in rows],
         "Parameters": [f"{row['parameters']:,}" if row["parameters"] else "" for row in rows],
         "Time to fit": [write_seconds(row["fit_s"]) for row in rows],
