@@ -75,6 +75,15 @@ def test_json_is_all_there_is_on_standard_output(first: Done, folder: Path) -> N
     assert len(found["comparison"]["standings"][0]["scores"]) == 3
 
 
+def test_csv_and_markdown_have_a_column_for_each_difference(first: Done, folder: Path) -> None:
+    csv = compare(folder, "runs/slow", "runs/fast", "--csv").stdout.splitlines()
+    assert csv[0].startswith("rank,recipe,part,metric,seeds,mean,sd,")
+    assert csv[0].endswith(",recipe.optimizer")
+    assert len(csv) == 3
+    markdown = compare(folder, "runs/slow", "runs/fast", "--markdown").stdout.splitlines()
+    assert markdown[1] == "|" + " --- |" * len(csv[0].split(","))
+
+
 def test_variants_of_one_recipe_are_named_by_what_they_change(folder: Path) -> None:
     words = ("optimizer.SGD.learning_rate=1", "optimizer=adam epochs=1")
     done = compare(folder, "slow.yaml", *words, "--seeds", "1", "--output-dir", "variants")

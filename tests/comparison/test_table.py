@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 from collections.abc import Sequence
@@ -11,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from kerasrecipes.comparison.contenders import Contender
-from kerasrecipes.comparison.table import make_tables
+from kerasrecipes.comparison.table import make_tables, to_csv, to_markdown
 from kerasrecipes.runs import RunWriter
 from kerasrecipes.terminal import print_table
 
-from .fake_contenders import compare, write_contender, write_optimizers
+from .fake_contenders import OPTIMIZERS, compare, write_contender, write_optimizers
 
 
 def show(contenders: Sequence[Contender], width: int, part: str = "validation") -> list[str]:
@@ -62,6 +63,36 @@ def test_long_names_fold_and_no_number_is_cut(tmp_path: Path, width: int) -> Non
         sum(line.endswith(("79,510        3.97 s", "79,510        3.83 s")) for line in lines) == 2
     )
     assert "".join(lines).count("x") >= 3 * 40  # each name is there whole
+
+
+@pytest.mark.reliability("hostile")
+def test_csv_has_no_text_that_a_spreadsheet_takes_as_a_formula(
+    tmp_path: Path, record_property
+) -> None:
+    names = ["=1+1", "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "a=1", "1e-5"]
+    contenders = [
+        write_contender(tmp_path / str(i), name, kind, n_seeds=2)
+        for i, (name, kind) in enumerate(zip(names, [*OPTIMIZERS] * 2, strict=False))
+    ]
+    rows = [*csv.DictReader(io.StringIO(to_csv(compare(contenders)), newline=""))]
+    assert {row["recipe"] for row in rows} == {
+        *(f"'{name}" for name in names[:5]),
+        *names[5:],
+    }
+    differences = [float(row["difference"]) for row in rows[1:]]  # negative numbers stay numbers
+    assert all(difference <= 0 for difference in differences)
+    record_property("cases", len(names))
+
+
+def test_markdown_has_a_line_for_each_recipe(tmp_path: Path) -> None:
+    names = {"adam": "a|b", "sgd": "c"}
+    headings, _, best, other = to_markdown(compare(write_optimizers(tmp_path, 5, names))).split(
+        "\n"
+    )[:4]
+    assert headings.startswith("| rank | recipe | part |")
+    assert headings.endswith("| fit_s | recipe.optimizer |")
+    assert best.startswith("| 1 | a\\|b | validation | accuracy | 5 | 0.8769 | 0.005")
+    assert other.endswith("| SGD(learning_rate=0.01) |")
 
 
 def test_a_linear_model_on_the_same_rows_is_listed_where_runs_have_one(tmp_path: Path) -> None:

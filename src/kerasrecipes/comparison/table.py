@@ -1,8 +1,11 @@
-"""Recipes as rows: tables for the page and the terminal, and JSON for other programs."""
+"""Recipes as rows: tables for the page and the terminal, and formats of other programs."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 from dataclasses import asdict
 from math import isnan, nan
 from statistics import mean
@@ -16,6 +19,9 @@ from kerasrecipes.report.words import write_number, write_seconds
 
 if TYPE_CHECKING:
     from kerasrecipes.comparison.comparison import Comparison
+
+
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.]+(e[+-]?\d+)?$)")
 
 
 def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
@@ -120,3 +126,35 @@ def to_json(comparison: Comparison) -> str:
     facts = {"rows": comparison.rows, "comparison": asdict(comparison.ranking)}
     without_nan = json.loads(json.dumps(facts), parse_constant=lambda name: None)
     return json.dumps(without_nan, indent=2, ensure_ascii=False)
+
+
+def to_csv(comparison: Comparison) -> str:
+    """Write the rows as CSV; a spreadsheet takes no text in it as a formula."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([_quote_formula(cell) for cell in row] for row in _list_cells(comparison))
+    return text.getvalue()
+
+
+def _quote_formula(cell: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet may run, as OWASP advises."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Write the rows as a Markdown table."""
+    headings, *rows = _list_cells(comparison)
+    lines = [headings, ["---"] * len(headings)]
+    lines += [
+        [f"{v:.4g}" if isinstance(v, float) else str(v).replace("|", "\\|") for v in row]
+        for row in rows
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _list_cells(comparison: Comparison) -> list[list[Any]]:
+    """List the headings, then the cells of each row, with a column for each difference."""
+    rows = comparison.rows
+    differs = [{f"recipe.{key}": v for key, v in row.pop("differs").items()} for row in rows]
+    flat = [row | more for row, more in zip(rows, differs, strict=True)]
+    return [[*flat[0]], *([*row.values()] for row in flat)]
