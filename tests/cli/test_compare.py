@@ -56,7 +56,7 @@ def test_the_table_says_scores_differences_and_verdicts(first: Done, folder: Pat
     assert max(map(len, lines)) <= 80
     for words in (
         *("Accuracy", "95% interval", "fast", "slow", "SGD(learning_rate=0.5)"),
-        *("Epochs", "Parameters", "Time to fit"),
+        *("In best", "In last", "Epochs", "Parameters", "Time to fit"),
     ):
         assert words in first.stdout
     assert "All runs share one split" in first.stdout
@@ -73,6 +73,15 @@ def test_json_is_all_there_is_on_standard_output(first: Done, folder: Path) -> N
     assert (best["recipe"], best["part"], best["metric"]) == ("fast", "validation", "accuracy")
     assert best["differs"] == {"optimizer": "SGD(learning_rate=0.5)"}
     assert len(found["comparison"]["standings"][0]["scores"]) == 3
+
+
+def test_csv_and_markdown_have_a_column_for_each_difference(first: Done, folder: Path) -> None:
+    csv = compare(folder, "runs/slow", "runs/fast", "--csv").stdout.splitlines()
+    assert csv[0].startswith("rank,recipe,part,metric,seeds,mean,sd,")
+    assert csv[0].endswith(",recipe.optimizer")
+    assert len(csv) == 3
+    markdown = compare(folder, "runs/slow", "runs/fast", "--markdown").stdout.splitlines()
+    assert markdown[1] == "|" + " --- |" * len(csv[0].split(","))
 
 
 def test_variants_of_one_recipe_are_named_by_what_they_change(folder: Path) -> None:

@@ -11,7 +11,7 @@ from sklearn.metrics import mean_absolute_error, roc_auc_score
 import kerasrecipes as kr
 from kerasrecipes.cli.runs import report as write_report
 from kerasrecipes.comparison.contenders import BOOSTING
-from kerasrecipes.comparison.table import to_json
+from kerasrecipes.comparison.table import to_csv, to_json
 from kerasrecipes.errors import InputError
 from kerasrecipes.rows import load_for
 
@@ -70,6 +70,7 @@ def test_it_is_ranked_tested_and_listed_with_the_recipes(comparison):
     assert facts[0]["parameters"] == facts[0]["epochs"] == 0
     assert facts[0]["linear_model"] is None
     assert facts[1]["linear_model"] > facts[0]["mean"]
+    assert to_csv(comparison).count("\n") == 4
     page = comparison.page.read_text(encoding="utf-8")
     assert page.count(BOOSTING) > 5
 

@@ -87,6 +87,19 @@ def test_the_table_tells_what_the_statistics_say(tmp_path: Path) -> None:
     assert "Adagrad(learning_rate=0.001)" in read(differences)
 
 
+def test_recipes_are_shown_by_what_differs_from_the_reference(tmp_path: Path) -> None:
+    html = render([write_contender(tmp_path / kind, kind, kind) for kind in ("adam", "sgd")])
+    assert "<del>−   Adam: {learning_rate: 0.001}</del>" in html
+    assert "<ins>+   SGD: {learning_rate: 0.01}</ins>" in html
+    assert not re.search(r"<(ins|del)>. (name|seed)", html)
+
+
+def test_the_same_recipe_under_two_names_is_said_to_be_the_same(tmp_path: Path) -> None:
+    html = render([write_contender(tmp_path / name, name) for name in ("one", "other")])
+    assert "The same recipe." in html
+    assert "<ins>" not in html
+
+
 def test_every_run_is_listed_with_its_seed_and_its_report(tmp_path: Path) -> None:
     contenders = write_optimizers(tmp_path)
     html = render(contenders)

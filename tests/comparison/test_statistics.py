@@ -128,11 +128,31 @@ class TestVerdicts:
             "r2": Verdict.WORSE,
         }
 
+    def test_too_few_seeds_tells_how_many_would_do(self) -> None:
+        comparison = compare_rows([[2, 5, 2], [1, 2, 0]])
+        loser = comparison.standings[1]
+        assert loser.verdict is Verdict.TOO_FEW
+        # Differences 1, 3, 2: an effect of two standard deviations; power by SciPy's own class.
+        power = {n: stats.nct.sf(stats.t.ppf(0.975, n - 1), n - 1, 2 * n**0.5) for n in (4, 5)}
+        assert (power[4] < 0.8, power[5] >= 0.8) == (True, True)
+        assert loser.seeds_needed == 5
+
+    def test_a_difference_that_thirty_seeds_would_not_find_is_noise(self) -> None:
+        loser = compare_rows([[2, 5, 2, 3], [3, 4, 1, 3]]).standings[1]
+        assert (loser.verdict, loser.seeds_needed) == (Verdict.WITHIN_NOISE, None)
+
     def test_overlapping_splits_ask_for_more(self) -> None:
         rows = [[4, 6, 5, 4], [1, 4, 4, 0]]
         assert compare_rows(rows).standings[1].verdict is Verdict.WORSE
         split = compare_rows(rows, test_share=0.25).standings[1]
-        assert split.verdict is Verdict.WITHIN_NOISE
+        assert split.verdict is Verdict.TOO_FEW
+        effect = 2.5 / np.std([3, 2, 1, 4], ddof=1)
+        power = {
+            n: stats.nct.sf(stats.t.ppf(0.975, n - 1), n - 1, effect / math.sqrt(1 / n + 0.25))
+            for n in (8, 9)
+        }
+        assert (power[8] < 0.8, power[9] >= 0.8) == (True, True)
+        assert split.seeds_needed == 9
 
     def test_one_seed_tells_nothing(self) -> None:
         comparison = compare_rows([[0.9], [0.1], [0.5]])
@@ -142,6 +162,7 @@ class TestVerdicts:
             "r1": Verdict.TOO_FEW,
         }
         for standing in comparison.standings:
+            assert standing.seeds_needed is None
             assert np.isnan([standing.sd, *standing.interval, standing.p_value]).all()
         assert comparison.standings[1].difference == pytest.approx(-0.4)
         assert np.isnan(comparison.standings[1].difference_interval).all()
@@ -169,18 +190,20 @@ class TestNoVariation:
         assert verdicts == {"r0": Verdict.LEADS, "r1": Verdict.WITHIN_NOISE}
 
     @pytest.mark.parametrize(
-        ("n", "verdict"),
+        ("n", "verdict", "needed"),
         [
-            (2, Verdict.WITHIN_NOISE),
-            (5, Verdict.WITHIN_NOISE),
-            (6, Verdict.WORSE),
-            (9, Verdict.WORSE),
+            (2, Verdict.TOO_FEW, 6),
+            (5, Verdict.TOO_FEW, 6),
+            (6, Verdict.WORSE, None),
+            (9, Verdict.WORSE, None),
         ],
     )
-    def test_a_constant_difference_is_judged_by_its_signs(self, n: int, verdict: Verdict) -> None:
+    def test_a_constant_difference_is_judged_by_its_signs(
+        self, n: int, verdict: Verdict, needed: int | None
+    ) -> None:
         rows = np.linspace(0.8, 0.9, n) + np.array([[0.01], [0]])
         loser = compare_rows(rows).standings[1]
-        assert loser.verdict is verdict
+        assert (loser.verdict, loser.seeds_needed) == (verdict, needed)
         assert loser.p_value == 2 ** (1 - n)
         assert np.isnan(loser.difference_interval).all()
 
@@ -205,8 +228,7 @@ def test_scores_that_are_not_finite_are_refused() -> None:
 
 
 WITHIN_NOISE = (
-    "The difference to {} is within the noise of {}. This does not prove them equal: more seeds "
-    "may tell them apart."
+    "The difference to r1 is within the noise of 5 seeds. This does not prove them equal."
 )
 SAME_SPLIT = "All runs share one split, so these results apply to this split of the data only."
 
@@ -250,21 +272,24 @@ class TestDescribe:
         assert describe(comparison).splitlines() == [
             "r0 leads and is better than r2 on accuracy (5 paired seeds; "
             "95% interval of the difference to r2: 6.01 to 12).",
-            WITHIN_NOISE.format("r1, r3 and r4", "5 seeds"),
+            "5 seeds cannot tell r0 from r3 (about 13 would) or r4 (about 11 would), "
+            "if the true difference is as large as the observed one.",
+            WITHIN_NOISE,
             SAME_SPLIT,
         ]
 
     def test_nothing_proven(self) -> None:
         assert describe(compare_rows([[2, 5, 2], [1, 2, 0]])).splitlines() == [
             "r0 leads on accuracy, but is not proven better.",
-            WITHIN_NOISE.format("r1", "3 seeds"),
+            "3 seeds cannot tell r0 from r1 (about 5 would), "
+            "if the true difference is as large as the observed one.",
             SAME_SPLIT,
         ]
 
     def test_equal_scores(self) -> None:
         assert describe(compare_rows([ADAM, ADAM])).splitlines() == [
             "r0 and r1 share the best mean on accuracy.",
-            WITHIN_NOISE.format("r1", "5 seeds"),
+            WITHIN_NOISE,
             SAME_SPLIT,
         ]
 
@@ -279,7 +304,8 @@ class TestDescribe:
         text = describe(compare_rows([[4, 6, 5, 4], [1, 4, 4, 0]], test_share=0.25))
         assert text.splitlines() == [
             "r0 leads on accuracy, but is not proven better.",
-            WITHIN_NOISE.format("r1", "4 splits").replace("more seeds", "more splits"),
+            "4 splits cannot tell r0 from r1 (about 9 would), "
+            "if the true difference is as large as the observed one.",
             "Each split holds out different rows; "
             "the test accounts for the rows that splits share.",
         ]
@@ -289,7 +315,8 @@ class TestDescribe:
             compare_rows([[4, 6, 5, 4], [1, 4, 4, 0]], test_share=1 / 3, draw_name="fold")
         )
         assert text.splitlines()[1:] == [
-            WITHIN_NOISE.format("r1", "4 folds").replace("more seeds", "more folds"),
+            "4 folds cannot tell r0 from r1 (about 14 splits of this size would), "
+            "if the true difference is as large as the observed one.",
             "Scores are on test parts; the test accounts for the training rows that folds share.",
         ]
 
@@ -343,7 +370,7 @@ class TestProperties:
             if one.reference == other.reference:
                 assert b.difference == pytest.approx(a.difference * scale, abs=1e-9)
                 assert b.p_value == pytest.approx(a.p_value, nan_ok=True, rel=1e-4)
-                assert b.verdict is a.verdict
+                assert (b.verdict, b.seeds_needed) == (a.verdict, a.seeds_needed)
 
     @given(tables, shares, st.randoms())
     @settings(max_examples=40, deadline=None)
@@ -393,6 +420,9 @@ class TestProperties:
             assert standing.verdict not in {Verdict.LEADS, Verdict.BETTER}
             assert standing.difference <= 1e-12
             assert standing.rank >= 1
+            if standing.seeds_needed is not None:
+                assert standing.verdict is Verdict.TOO_FEW
+                assert comparison.n < standing.seeds_needed <= 30
         assert describe(comparison)
 
 
@@ -488,3 +518,25 @@ class TestSimulation:
             0.663, abs=0.035
         )
         assert find_power(2, 7, 2, correlation=0, trials=1000) >= 0.84
+
+    @pytest.mark.parametrize(
+        ("effect", "bystanders", "level"),
+        [
+            (0.8, [], 0.05),
+            (1.5, [], 0.05),
+            (1.5, [[3, 0, -3]], 0.05 / 3),
+            (1.5, [[3, 0, -3], [-4, 4, 0], [0, -5, 5], [6, 0, -6]], 0.05 / 15),
+        ],
+    )
+    def test_seeds_needed_reach_a_power_of_eighty_percent(
+        self, effect: float, bystanders: list[list[float]], level: float
+    ) -> None:
+        # Differences of mean `effect` and standard deviation 1; bystanders only widen the family.
+        leader = np.array([-1.0, 0.0, 1.0]) + effect
+        n = find_standing(compare_rows([leader, np.zeros(3), *bystanders]), "r1").seeds_needed
+        assert n is not None
+        samples = np.random.default_rng(0).normal(effect, 1, size=(20_000, n))
+        enough = stats.ttest_1samp(samples, 0, axis=1).pvalue <= level
+        fewer = stats.ttest_1samp(samples[:, 1:], 0, axis=1).pvalue <= level
+        assert enough.mean() >= 0.79
+        assert fewer.mean() <= 0.81

@@ -46,6 +46,8 @@ def compare(
     address: Address = None,
     output_dir: OutputDir = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV only.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown only.")] = False,
 ) -> None:
     """Train recipes with several seeds each, and test which differences are significant."""
     from kerasrecipes import comparison
@@ -53,8 +55,8 @@ def compare(
     from kerasrecipes.console import SafeConsole, echo
     from kerasrecipes.terminal import print_path, print_table
 
-    # With JSON, nothing else goes to standard output.
-    console = SafeConsole(stderr=as_json)
+    # With a format of other programs, nothing else goes to standard output.
+    console = SafeConsole(stderr=as_json or as_csv or as_markdown)
     command = ["kerasrecipes", *sys.argv[1:]]
     with training(console, shlex.join(command)):
         found = comparison.compare(
@@ -72,6 +74,10 @@ def compare(
         )
     if as_json:
         echo(table.to_json(found))
+    elif as_csv:
+        echo(table.to_csv(found), end="")
+    elif as_markdown:
+        echo(table.to_markdown(found), end="")
     else:
         for each in table.make_tables(found).values():
             print_table(console, each)

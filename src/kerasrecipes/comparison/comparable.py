@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -13,6 +14,7 @@ from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.components import PLACES, split_component
 from kerasrecipes.recipe.rules import find_directions
 from kerasrecipes.recipe.suggest import suggest
+from kerasrecipes.recipe.yaml_file import dump_yaml
 from kerasrecipes.rows import Dataset
 from kerasrecipes.run_facts import describe_dataset
 from kerasrecipes.run_files import report_damage
@@ -178,6 +180,20 @@ def find_differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[str
     keys = dict.fromkeys(key for recipe in flat for key in recipe if key not in _LABELS)
     columns = {key: [_word(recipe.get(key)) for recipe in flat] for key in keys}
     return {key: words for key, words in columns.items() if len(set(words)) > 1}
+
+
+def diff_recipes(*recipes: Mapping[str, Any]) -> list[str]:
+    """Compare two resolved recipes, without the keys that only name them.
+
+    Returns:
+        The lines of a unified diff from the first to the second, each after its mark "+", "-", " "
+        or, for omitted lines, "@"; empty if they are the same.
+    """
+    before, after = (
+        dump_yaml({k: v for k, v in recipe.items() if k not in _LABELS}).splitlines()
+        for recipe in recipes
+    )
+    return list(difflib.unified_diff(before, after, n=2, lineterm=""))[3:]  # without its header
 
 
 def _flatten(recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,12 +34,19 @@ def describe(ranking: Ranking) -> str:
         for verdict in (Verdict.WORSE, Verdict.WITHIN_NOISE)
     )
     sentences = [_describe_lead(best, others, worse, ranking.metric, f"{n} paired {unit}s")]
+    would = "splits of this size would" if unit == "fold" else "would"
+    needed = [f"{o.name} (about {o.seeds_needed} {would})" for o in others if o.seeds_needed]
     if n == 1:
         sentences.append(f"One {unit} does not show how much scores vary. Run at least three.")
-    elif noise:
+    elif needed:
+        sentences.append(
+            f"{n} {unit}s cannot tell {best.name} from {_join(needed, 'or')}, "
+            "if the true difference is as large as the observed one."
+        )
+    if noise:
         sentences.append(
             f"The difference to {_join(noise)} is within the noise of {n} {unit}s. This does not "
-            f"prove them equal: more {unit}s may tell them apart."
+            "prove them equal."
         )
     sentences.append(_LIMITS[unit])
     return "\n".join(sentences)
@@ -65,9 +72,9 @@ def _describe_lead(
     return f"{best.name} leads on {metric}, but is not proven better."
 
 
-def _join(words: Sequence[str]) -> str:
+def _join(words: Sequence[str], conjunction: str = "and") -> str:
     *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
 
 
 def shorten_names(names: Sequence[str]) -> list[str]:

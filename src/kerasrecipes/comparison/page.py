@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kerasrecipes.comparison.comparable import diff_recipes
 from kerasrecipes.comparison.description import lower_first, shorten_names
 from kerasrecipes.comparison.table import make_tables
 from kerasrecipes.report.tables import write_score
@@ -54,6 +55,7 @@ def render_comparison(comparison: Comparison) -> tuple[str, list[str]]:
         ],
         figures=figures,
         tables=make_tables(comparison),
+        diffs=[diff_recipes(contenders[0].settings, each.settings) for each in contenders[1:]],
         score=write_score,
         link=link,
         command=comparison.command,

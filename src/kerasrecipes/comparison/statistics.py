@@ -21,6 +21,11 @@ _Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 """Of every interval; 1 - CONFIDENCE is the chance of any unfounded claim."""
+POWER = 0.8
+"""Chance of finding a difference that exists; the usual choice since Cohen 1988,
+Statistical Power Analysis for the Behavioral Sciences, doi:10.4324/9780203771587."""
+MOST_SEEDS = 30
+"""A difference that needs more seeds counts as noise."""
 
 
 class Verdict(StrEnum):
@@ -30,15 +35,16 @@ class Verdict(StrEnum):
     recipe, and ``LEADS`` otherwise. Every other recipe is rated by its difference to it:
 
     - ``WORSE``: the difference is proven (Holm-adjusted p is at most 1 - CONFIDENCE).
-    - ``WITHIN_NOISE``: it is not. That is no proof of equality.
-    - ``TOO_FEW``: one seed shows no noise.
+    - ``TOO_FEW``: not proven, but `MOST_SEEDS` seeds or fewer would find a difference as large as
+      the observed one with power `POWER`; or there is only one seed.
+    - ``WITHIN_NOISE``: not proven, and too small for that. It is no proof of equality.
     """
 
     LEADS = "leads"
     BETTER = "better"
     WORSE = "worse"
     WITHIN_NOISE = "within noise"
-    TOO_FEW = "one seed cannot tell"
+    TOO_FEW = "too few seeds to tell"
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Standing:
             difference did not vary.
         p_value: Holm-adjusted, two-sided; nan for the reference.
         verdict: The same in words.
+        seeds_needed: For ``TOO_FEW``, about how many seeds would find a difference as large as the
+            observed one. Small samples overestimate differences, so it is a lower bound.
     """
 
     name: str
@@ -70,6 +78,12 @@ class Standing:
     difference_interval: tuple[float, float] = (0.0, 0.0)
     p_value: float = math.nan
     verdict: Verdict = Verdict.LEADS
+    seeds_needed: int | None = None
+
+    @property
+    def verdict_in_full(self) -> str:
+        """The verdict, with the number of seeds that would do."""
+        return self.verdict + (f" (run about {self.seeds_needed})" if self.seeds_needed else "")
 
 
 @dataclass(frozen=True)
@@ -174,7 +188,7 @@ def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
         share: Rows scored / rows trained on; 0 for a single split.
 
     Returns:
-        For each recipe but the reference, the last four attributes of its `Standing`.
+        For each recipe but the reference, the last five attributes of its `Standing`.
     """
     from scipy.special import stdtr
 
@@ -203,16 +217,49 @@ def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
     half_width = np.where(constant, math.nan, _t_critical(n, level) * error)
     judgements = []
     for i in range(k - 1):
-        verdict = Verdict.WORSE if p[i] <= level[i] else Verdict.WITHIN_NOISE
+        needed, verdict = None, Verdict.WORSE
+        if not p[i] <= level[i]:  # nan for one seed
+            if not constant[i]:
+                needed = _count_seeds_needed(abs(mean[i]) / sd[i], n, level[i], share)
+            elif p[i] < 1:
+                needed = math.ceil(1 - math.log2(level[i]))  # 2^(1-N) is at most the level
+            verdict = Verdict.TOO_FEW if needed or n == 1 else Verdict.WITHIN_NOISE
         judgements.append(
             {
                 "difference": float(mean[i]),
                 "difference_interval": _center(mean[i], half_width[i]),
                 "p_value": float(np.minimum(1, factor[i] * p[i])),
-                "verdict": Verdict.TOO_FEW if n == 1 else verdict,
+                "verdict": verdict,
+                "seeds_needed": needed,
             }
         )
     return judgements
+
+
+def _count_seeds_needed(effect: float, n: int, level: float, share: float) -> int | None:
+    """Count the fewest scores per recipe, above n, that find an effect with power `POWER`.
+
+    With N scores, the t statistic of a difference has the noncentral t distribution with N - 1
+    degrees of freedom and noncentrality effect / √(1/N + share) (Cohen 1988). The number plans the
+    next comparison and is no evidence in this one: Hoenig and Heisey 2001,
+    doi:10.1198/000313001300339897.
+
+    Args:
+        effect: Mean difference / standard deviation of the differences; at least 0.
+        n: Scores per recipe so far.
+        level: Two-sided level of this pair's test.
+        share: Rows scored / rows trained on; 0 for a single split.
+
+    Returns:
+        The number, or None if `MOST_SEEDS` are not enough.
+    """
+    from scipy.special import nctdtr
+
+    counts = np.arange(n + 1, MOST_SEEDS + 1)
+    noncentrality = effect / np.sqrt(1 / counts + share)
+    # P(T > c) is taken as P(-T < -c): nctdtr gives nan far out in the other tail (scipy 25470).
+    power = nctdtr(counts - 1, -noncentrality, -_t_critical(counts, level))
+    return next(iter(counts[power >= POWER].tolist()), None)
 
 
 def _center(middle: float, half_width: float) -> tuple[float, float]:

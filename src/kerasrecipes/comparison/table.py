@@ -1,8 +1,11 @@
-"""Recipes as rows: tables for the page and the terminal, and JSON for other programs."""
+"""Recipes as rows: tables for the page and the terminal, and formats of other programs."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 from dataclasses import asdict
 from math import isnan, nan
 from statistics import mean
@@ -16,6 +19,9 @@ from kerasrecipes.report.words import write_number, write_seconds
 
 if TYPE_CHECKING:
     from kerasrecipes.comparison.comparison import Comparison
+
+
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.]+(e[+-]?\d+)?$)")
 
 
 def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
@@ -35,18 +41,27 @@ def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
                 "seeds": len(standing.scores),
                 "mean": standing.mean,
                 "sd": standing.sd,
+                **_read_epochs(contender, comparison),
                 "linear_model": _read_linear(contender, comparison),
                 "difference": standing.difference,
                 "difference_low": standing.difference_interval[0],
                 "difference_high": standing.difference_interval[1],
                 "p_value": standing.p_value,
-                "verdict": str(standing.verdict),
+                "verdict": standing.verdict_in_full,
                 "epochs": mean(info["epochs_run"] for info in infos),
                 "parameters": infos[0]["parameters"],
                 "fit_s": mean(info["seconds"]["fit"] for info in infos),
             }
         )
     return rows
+
+
+def _read_epochs(contender: Contender, comparison: Comparison) -> dict[str, float]:
+    """The mean score in the best and in the last epoch; NaN where no epoch was scored."""
+    name = f"val_{comparison.ranking.metric}" if comparison.part == "validation" else ""
+    curves = [run.history.get(name) or [nan] for run in contender.runs]
+    best = max if comparison.ranking.higher_is_better else min
+    return {"best_epoch": mean(map(best, curves)), "last_epoch": mean(c[-1] for c in curves)}
 
 
 def _read_linear(contender: Contender, comparison: Comparison) -> float:
@@ -68,7 +83,9 @@ def make_tables(comparison: Comparison) -> dict[str, Table]:
         "95% interval": ["", *map(_write_interval, rows[1:])],
     }
     facts = {
-        "Linear model": [_write(row["linear_model"]) for row in rows],
+        "In best\nepoch": [_write(row["best_epoch"]) for row in rows],
+        "In last\nepoch": [_write(row["last_epoch"]) for row in rows],
+        "Linear\nmodel": [_write(row["linear_model"]) for row in rows],
         "Epochs": [f"{row['epochs']:,.6g}" if row["epochs"] else "" for row in rows],
         "Parameters": [f"{row['parameters']:,}" if row["parameters"] else "" for row in rows],
         "Time to fit": [write_seconds(row["fit_s"]) for row in rows],
@@ -109,3 +126,35 @@ def to_json(comparison: Comparison) -> str:
     facts = {"rows": comparison.rows, "comparison": asdict(comparison.ranking)}
     without_nan = json.loads(json.dumps(facts), parse_constant=lambda name: None)
     return json.dumps(without_nan, indent=2, ensure_ascii=False)
+
+
+def to_csv(comparison: Comparison) -> str:
+    """Write the rows as CSV; a spreadsheet takes no text in it as a formula."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([_quote_formula(cell) for cell in row] for row in _list_cells(comparison))
+    return text.getvalue()
+
+
+def _quote_formula(cell: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet may run, as OWASP advises."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Write the rows as a Markdown table."""
+    headings, *rows = _list_cells(comparison)
+    lines = [headings, ["---"] * len(headings)]
+    lines += [
+        [f"{v:.4g}" if isinstance(v, float) else str(v).replace("|", "\\|") for v in row]
+        for row in rows
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _list_cells(comparison: Comparison) -> list[list[Any]]:
+    """List the headings, then the cells of each row, with a column for each difference."""
+    rows = comparison.rows
+    differs = [{f"recipe.{key}": v for key, v in row.pop("differs").items()} for row in rows]
+    flat = [row | more for row, more in zip(rows, differs, strict=True)]
+    return [[*flat[0]], *([*row.values()] for row in flat)]
