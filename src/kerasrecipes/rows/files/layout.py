@@ -12,6 +12,7 @@ from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec
 from kerasrecipes.rows.cells import TOKENS
 from kerasrecipes.rows.files.lines import (
     NUMBER,
+    WHITESPACE,
     Line,
     LineForm,
     find_delimiter,
@@ -83,9 +84,11 @@ def find_layout(
         n_above, delimiter = n_above + 1, delimiter or match[1]
     if spec.comment is None:
         n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
-    # NumPy writes names as "# a b", and spaces divide them.
-    body = re.sub(r"\A# +", "#", "".join(texts[n_above:]))
-    form = find_form(body, delimiter, spec.comment or "")
+    body = "".join(texts[n_above:])
+    joined = re.sub(r"\A# +", "#", body)
+    form = find_form(joined, delimiter, spec.comment or "")
+    if form.delimiter in (" ", WHITESPACE):  # NumPy writes names as "# a b".
+        body = joined
     lines = split_lines(body, form, n_above)
     if not lines or not body.strip():
         below = f" below line {n_above}" if n_above else ""
