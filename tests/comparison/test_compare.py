@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 import kerasrecipes as kr
+from kerasrecipes.comparison import tuning
 from kerasrecipes.errors import InputError, RecipeError, RunFailed
+from kerasrecipes.recipe import load_recipe
 from kerasrecipes.runs import list_runs, list_runs_of
 
 ROADS = """
@@ -121,6 +125,7 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
             "--splits draws rows at random (received: rows in order).",
         ),
         (["epochs=2", "epochs=3"], {"splits": 2, "folds": 2}, "cannot be combined with splits"),
+        (["epochs=2", "epochs=3"], {"tune": "learning_rate", "folds": 2}, "splits or tune."),
         (["epochs=2", "epochs=3"], {"folds": 101}, "101 folds need more rows (received: 100)"),
         (
             ["dataset.time=lanes epochs=2", "dataset.time=lanes epochs=3"],
@@ -131,6 +136,12 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
             ["dataset.group=lanes epochs=2", "dataset.drop=[lanes] epochs=3"],
             {"folds": 3},
             "Only recipes with the same rows and target in each part can be compared",
+        ),
+        (["epochs=2", "epochs=3"], {"tune": "momentum"}, "tune must be 'learning_rate'"),
+        (
+            ["epochs=2 dataset.validation_split=0", "epochs=3 dataset.validation_split=0"],
+            {"tune": "learning_rate"},
+            "Set dataset.validation_split.",
         ),
         (["epochs=2", "layers.0.Dense.units=7"], {}, "units"),
     ],
@@ -203,6 +214,43 @@ def test_runs_without_a_seed_in_common_are_refused(said: str, folder: Path, tmp_
         )
 
 
+def test_tuning_gives_every_recipe_the_same_budget_and_test_rows_judge(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "TUNING_FACTORS", (0.001, 1, 1e30))
+    console = Console(file=io.StringIO())
+    comparison = kr.compare(
+        folder / "roads.yaml",
+        *("name=a", "name=b batch_size=8"),
+        seeds=1,
+        tune="learning_rate",
+        data=pd.read_csv(folder / "roads.csv"),
+        output_dir=tmp_path,
+        console=console,
+    )
+    assert comparison.part == "test"
+    for name in ("a", "b"):
+        assert f"{name}: learning_rate 0.1 of 3 tried" in console.file.getvalue()
+        tried = [run for run in list_runs_of(tmp_path / name) if run.info["seed"] == 1_000_042]
+        statuses = {read_rate(run.recipe_path): run.info["status"] for run in tried}
+        assert statuses == {0.0001: "finished", 0.1: "finished", 1e29: "failed"}
+    assert [read_rate(c.runs[0].recipe_path) for c in comparison.contenders] == [0.1, 0.1]
+
+
+def test_a_schedule_is_not_tuned(folder: Path, tmp_path: Path) -> None:
+    schedule = "{CosineDecay: {initial_learning_rate: 0.1, decay_steps: 9}}"
+    variants = ("epochs=2", f"optimizer.SGD.learning_rate={schedule}")
+    frame, options = pd.read_csv(folder / "roads.csv"), {"tune": "learning_rate"}
+    with pytest.raises(InputError, match="--tune needs a learning rate that is a number"):
+        kr.compare(folder / "roads.yaml", *variants, data=frame, output_dir=tmp_path, **options)
+    assert not [*tmp_path.rglob("run.json")]
+
+
+def read_rate(recipe: Path) -> float:
+    loaded = load_recipe(recipe, needs_source=False)
+    return float(loaded.optimizer.arguments["learning_rate"])
+
+
 def test_a_run_that_fails_is_named_and_the_others_are_reused(folder: Path, tmp_path: Path) -> None:
     variants = ("name=good", "name=bad optimizer.SGD.learning_rate=1e30")
     frame = pd.read_csv(folder / "roads.csv")
@@ -212,3 +260,7 @@ def test_a_run_that_fails_is_named_and_the_others_are_reused(folder: Path, tmp_p
         assert str(caught.value).startswith("bad, seed 42: ")
         assert str(caught.value).endswith("The other runs are kept and will be reused: 1 of 2.")
     assert len(list_runs_of(tmp_path / "good")) == 1
+
+
+def test_rates_to_try_reach_from_a_30th_to_30_times_of_the_recipe_s_own() -> None:
+    assert pytest.approx([0.0316, 0.1, 0.316, 1, 3.16, 10, 31.6], 2e-3) == tuning.TUNING_FACTORS

@@ -39,6 +39,12 @@ def compare(
     metric: Annotated[
         str | None, typer.Option(help="The metric used for ranking (default: the first metric).")
     ] = None,
+    tune: Annotated[
+        str | None,
+        typer.Option(
+            metavar="learning_rate", help="First tune it for each recipe, on validation rows."
+        ),
+    ] = None,
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Add scikit-learn's HistGradientBoosting.")
     ] = False,
@@ -65,6 +71,7 @@ def compare(
             splits=splits,
             folds=folds,
             metric=metric,
+            tune=tune,
             baselines=baselines,
             workers=workers,
             address=address,

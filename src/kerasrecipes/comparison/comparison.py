@@ -34,6 +34,7 @@ from kerasrecipes.comparison.engine import Trainer
 from kerasrecipes.comparison.page import render_comparison
 from kerasrecipes.comparison.statistics import Ranking, rank_scores
 from kerasrecipes.comparison.table import make_rows
+from kerasrecipes.comparison.tuning import tune_learning_rates
 from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe, load_recipe
@@ -101,6 +102,7 @@ def compare(
     splits: int | None = None,
     folds: int | None = None,
     metric: str | None = None,
+    tune: str | None = None,
     baselines: bool = False,
     data: pd.DataFrame | None = None,
     part: Literal["validation", "test"] | None = None,
@@ -119,10 +121,13 @@ def compare(
         splits: The number of splits, each with its own seed; replaces ``seeds``.
         folds: The number of folds, each the test part once with its own seed; replaces ``seeds``.
         metric: The metric used for ranking; None means the first metric that all share.
+        tune: "learning_rate": tune it for each recipe on validation rows, then compare on test
+            rows.
         baselines: Whether scikit-learn's HistGradientBoosting takes part, on the raw columns of the
             first recipe.
         data: Rows to learn from, in place of those that the recipes name.
-        part: The rows that are scored; None means validation rows, if all recipes have any.
+        part: The rows that are scored; None means validation rows, if all recipes have any and
+            nothing was chosen by them.
         workers: Trainings at once; None means one per core.
         address: Of a Ray cluster to train on, such as "auto" or "ray://host:10001".
         output_dir: The folder of all runs, and of the comparison's page.
@@ -134,10 +139,12 @@ def compare(
         RunFailed: A run failed; the others are kept and will be reused.
     """
     console = console or Console(quiet=True, markup=False)
+    if tune not in (None, "learning_rate"):
+        raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
     if (splits or seeds) < 1:
         raise InputError(f"seeds and splits must be 1 at least (received: {splits or seeds}).")
-    if folds is not None and (splits or folds < 2):
-        raise InputError("folds must be 2 or more, and cannot be combined with splits.")
+    if folds is not None and (splits or tune or folds < 2):
+        raise InputError("folds must be 2 or more, and cannot be combined with splits or tune.")
     candidates, finished = read_contenders(recipes, data is None, baselines)
     draws = _plan_draws(candidates, finished, seeds, splits, folds)
     n_keys = 4 if folds else 2 if splits else 1
@@ -154,8 +161,16 @@ def compare(
     trainer = Trainer(
         Path(output_dir), console, tuple(command), workers, data, fingerprints, address
     )
+    lacking = [one.name for one in facts if "validation" not in one.data["rows"]]
+    if tune and lacking:
+        problem = f"--tune chooses on validation rows: {lacking[0]} has none."
+        raise InputError(f"{problem} Set dataset.validation_split.")
     for name in ("comparisons", *(make_folder_name(each.name) for each in candidates)):
         check_writable(Path(output_dir) / name)
+    if tune:
+        candidates = tune_learning_rates(
+            candidates, trainer, metric, higher_is_better=higher_is_better
+        )
     if baselines:
         candidates.append(_change(candidates[0], [f"name={BOOSTING}"]))
         fingerprints[BOOSTING] = facts[0].data["fingerprint"]
@@ -165,8 +180,7 @@ def compare(
     # What differs between the runs of a recipe; a column of ``draws`` that varies.
     _, n_split_seeds, _, n_folds = (len({*values}) for values in zip(*draws, strict=True))
     draw_name = "fold" if n_folds > 1 else "split" if n_split_seeds > 1 else "seed"
-    has_validation = all("validation" in one.data["rows"] for one in facts)
-    part = part or ("validation" if has_validation and draw_name != "fold" else "test")
+    part = part or ("test" if lacking or tune or draw_name == "fold" else "validation")
     ranked, ranking = rank_contenders(
         contenders, part, metric, higher_is_better=higher_is_better, draw_name=draw_name
     )
