@@ -308,6 +308,19 @@ def test_one_mistake_is_told_once(tmp_path: Path) -> None:
         assert complain(tmp_path, text).count("r.yaml") == 1
 
 
+def test_a_hidden_layer_narrower_than_the_output_is_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text(GOOD.replace("layers:\n", "layers:\n  - Dense: {units: 2}\n"))
+    assert [str(warning) for warning in load_recipe(file).warnings] == [
+        f"{file}:3:20  layers[0].Dense.units\n"
+        "  This hidden layer has fewer units than the output layer (2 < 3), which loses "
+        "information that the output layer needs. Give it at least 3."
+    ]
+    autoencoder = "layers: [{Dense: {units: 2}}, {Dense: {units: 9}}]\nloss: mse\n"
+    file.write_text(f"dataset: {{path: x.npz, target: x}}\n{autoencoder}")
+    assert not load_recipe(file).warnings
+
+
 @pytest.mark.parametrize(
     ("metric", "message"),
     [

@@ -144,12 +144,21 @@ def fail(**arguments: Any) -> Any:
     raise Exception("URL fetch failure on https://example.org: None -- no route to host")
 
 
-@pytest.mark.parametrize("name", ["mnist", "cifar10", "cifar100", "california_housing"])
+@pytest.mark.parametrize(
+    ("name", "stand_in"),
+    [
+        ("mnist", "digits"),
+        ("cifar10", "digits"),
+        ("cifar100", "digits"),
+        ("california_housing", "diabetes"),
+    ],
+)
 def test_a_failed_download_lists_remedies(
     fake_keras: FakeKeras,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
+    stand_in: str,
 ) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     fake_keras(**{name: fail})
@@ -161,7 +170,9 @@ def test_a_failed_download_lists_remedies(
         f"  1. Keras's cache {cache}, then download through Keras: "
         "URL fetch failure on https://example.org: None -- no route to host\n"
         "What you can do:\n"
-        f"  - copy {cache} from a machine that has {name} in it (KERAS_HOME moves it)"
+        f"  - copy {cache} from a machine that has {name} in it (KERAS_HOME moves it)\n"
+        f"  - to train without network, add dataset.name={stand_in} to the command: "
+        "the same layers work, because the input shape comes from the data"
     )
 
 

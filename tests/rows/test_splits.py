@@ -144,6 +144,28 @@ def test_what_is_known_of_the_columns_comes_along(table: Source) -> None:
     assert dataset.warnings == ("3 rows are left out.",)
 
 
+@pytest.mark.parametrize(
+    ("names", "shape", "constant"),
+    [
+        (("price",), (), "price"),
+        (("price", "rent"), (2,), "price, rent"),
+        (("price", "rent"), (2,), "rent"),
+        (("curve",), (5, 2), "curve"),
+    ],
+)
+def test_a_constant_target_is_a_warning(table: Source, names: Any, shape: Any, constant: str):
+    target = np.arange(10.0).reshape(10, *(1 for _ in shape)) + np.zeros((10, *shape))
+    target[..., [each in constant for each in names] if len(names) > 1 else slice(None)] = 7.0
+    keys = {"task": "regression", "class_names": (), "target_names": names}
+    source = dataclasses.replace(table, target=target, **keys)
+    assert split_source("some", source, make_spec()).warnings == (
+        f"in all 8 training rows there is one value only of the target {constant}, so there is "
+        "nothing to learn. Choose another target, or add rows with other values.",
+    )
+    target[:] = np.arange(target.size).reshape(target.shape)
+    assert split_source("some", source, make_spec()).warnings == ()
+
+
 def test_a_fold_replaces_test_split_and_says_so(table: Source) -> None:
     dataset = split_source("some", table, make_spec(folds=2, test_split=0.1))
     assert dataset.warnings == ("test_split is not used: the test part is a fold.",)

@@ -167,6 +167,23 @@ def find_warnings(recipe: Components) -> Broken:
     yield from find_doubtful(recipe)
     yield from _find_unscaled(recipe.layers)
     yield from _find_unsuited_metrics(recipe, output)
+    yield from _find_narrow(recipe, output)
+
+
+def _find_narrow(recipe: Components, output: OutputLayer | None) -> Broken:
+    """Find hidden layers with fewer units than there are classes; an autoencoder may have them."""
+    is_of_classes = find_loss_kind(recipe.loss) in (LossKind.INTEGERS, LossKind.ONE_HOT)
+    if output is None or output.units is None or not is_of_classes:
+        return
+    for i, layer in enumerate(recipe.layers[: int(output.path[1])]):
+        units = layer.arguments["units"] if layer.name == "Dense" and layer.is_valid else None
+        if units and units < output.units:
+            message = (
+                f"This hidden layer has fewer units than the output layer ({units} < "
+                f"{output.units}), which loses information that the output layer needs. Give it "
+                f"at least {output.units}."
+            )
+            yield ("layers", i, "Dense", "units"), message
 
 
 def _find_unscaled(layers: Sequence[Component]) -> Broken:

@@ -20,7 +20,13 @@ from kerasrecipes.rows.arrays import Arrays
 from kerasrecipes.rows.cells import Notation
 from kerasrecipes.rows.columns import find_columns
 from kerasrecipes.rows.dataset import Source, check_keys
-from kerasrecipes.rows.downloads import Say, downloading, find_homes, say_nothing
+from kerasrecipes.rows.downloads import (
+    Say,
+    downloading,
+    find_homes,
+    name_stand_in,
+    say_nothing,
+)
 from kerasrecipes.rows.fashion_mnist import Pair, load_fashion_mnist
 from kerasrecipes.rows.loaded_table import LoadedTable
 
@@ -113,7 +119,7 @@ def _load_sklearn_table(loader: str, target_name: str, _: Say, **arguments: Any)
 
 
 def _load_california_housing(say: Say) -> Source:
-    (X, y), _ = _download("california_housing", say, test_split=0.0)
+    (X, y), _ = _download("california_housing", say, stand_in="diabetes", test_split=0.0)
     origin = "downloaded through Keras, rows in its order"
     return _make_table(X, CALIFORNIA_COLUMNS, y, "median_house_value", "$", origin)
 
@@ -147,7 +153,7 @@ def _load_fashion_mnist(say: Say) -> Source:
 
 
 def _load_images(name: str, target_name: str, class_names: tuple[str, ...], say: Say) -> Source:
-    train, test = _download(name, say)
+    train, test = _download(name, say, stand_in="digits")
     return _make_arrays(train, test, target_name, class_names, "downloaded through Keras")
 
 
@@ -183,7 +189,7 @@ def _make_arrays(
     )
 
 
-def _download(name: str, say: Say, **arguments: Any) -> Any:
+def _download(name: str, say: Say, *, stand_in: str = "", **arguments: Any) -> Any:
     """Load through ``keras.datasets``, which checks the SHA-256 of the files."""
     import_keras()
     import keras
@@ -192,6 +198,7 @@ def _download(name: str, say: Say, **arguments: Any) -> Any:
     say(f"{name}: loading through Keras, from {cache} or by download")
     source = f"Keras's cache {cache}, then download through Keras"
     remedies = [f"copy {cache} from a machine that has {name} in it (KERAS_HOME moves it)"]
+    remedies += [name_stand_in(f"dataset.name={stand_in}")] * bool(stand_in)
     # Keras's downloads raise bare Exception, and print their progress.
     with (
         downloading(name, source, remedies, Exception),

@@ -8,7 +8,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from itertools import islice
+from itertools import compress, islice
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.data_checks import check_parts
 from kerasrecipes.rows.dataset import Dataset, Facts, Part, Source, check_weights
 from kerasrecipes.rows.disk import DiskRows
 from kerasrecipes.rows.kinds.date import write_time
 from kerasrecipes.rows.series import count_overlapping
-from kerasrecipes.rows.words import count
+from kerasrecipes.rows.words import count, list_some
 
 DEFAULT_TEST_SPLIT = 0.2
 _N_DRAWS = 20  # of groups; the best one is used
@@ -72,7 +73,8 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
         place = f"{spec.sample_weight or 'sample_weight'} in the {key} part"
         check_weights(each.weights, name, place)
     facts = {field.name: getattr(source, field.name) for field in fields(Facts)}
-    facts["warnings"] = (*source.warnings, *_warn_of_order(source, parts, spec, gap))
+    notes = *_warn_of_order(source, parts, spec, gap), *_find_constant(parts["train"], source)
+    facts["warnings"] = (*source.warnings, *notes)
     facts["split"] = _describe_parts(parts, spec)
     not_random = [
         part for part in parts if part != "train" and (spec.is_in_order or part in source.own_parts)
@@ -138,6 +140,26 @@ def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]
             "stratify: keeps the share of each class, and the target "
             f"{', '.join(source.target_names)} is a number (received: stratify=true). "
             "Remove stratify."
+        )
+
+
+def _find_constant(train: Part, facts: Facts) -> Iterator[str]:
+    """Find targets and columns that are the same in all training rows."""
+    values: Any = train.target.reshape(len(train), len(facts.target_names), -1)
+    is_same = (values == values[0]).all(axis=(0, 2))
+    there_is = f"in all {count(len(train), 'training row')} there is one value only of"
+    if facts.task != "classification" and is_same.any():
+        yield (
+            f"{there_is} the target {list_some([*compress(facts.target_names, is_same)])}, so "
+            "there is nothing to learn. Choose another target, or add rows with other values."
+        )
+    columns: Any = train.inputs if isinstance(train.inputs, dict) else {}
+    is_constant = {name: (np.asarray(v) == v[0]).all() for name, v in columns.items()}
+    names = [each.name for each in facts.columns if all(map(is_constant.get, each.inputs))]
+    if names:
+        yield (
+            f"{there_is}: {list_some(names)}. A network learns nothing from that; leave it out "
+            f"with drop: {write_value(names)}."
         )
 
 
