@@ -152,7 +152,7 @@ def test_warnings_of_a_run_are_python_s_where_no_console_shows_them(tmp_path: Pa
         "loss": "mse",
         "report": [],
     }
-    message = r"1 of 20 rows is left out: values are missing \(x 1\)"
+    message = r"1 of 20 rows is left out: values are missing \(x\)"
     with pytest.warns(UserWarning, match=message) as caught:
         run = kr.train(recipe, data=frame, output_dir=tmp_path)
     ours = [warning for warning in caught if warning.filename == __file__]

@@ -62,8 +62,9 @@ def test_validate_build_finds_callbacks_that_keras_rejects(call, tmp_path: Path)
     assert err == (
         "bad.yaml:8:5  callbacks[0]\n  Keras rejects this: ReduceLROnPlateau does not support a "
         "factor >= 1.0. Received factor=2\n"
-        "file.yaml:7:35  callbacks[0].CSVLogger.filename\n  history.csv is a file that every run "
-        "writes itself. Give another name.\n"
+        "file.yaml:7:13  callbacks[0]\n  A callback writes new files inside the run's folder only "
+        "(received: filename='history.csv'). Give the name of another file or folder, without "
+        "'..'.\n"
     )
 
 

@@ -131,7 +131,7 @@ def test_what_can_be_told_early_is_told_before_tensorflow_is_imported(
     failed.update(status="failed")
     for arguments, message in [
         (["nowhere", "--data", "rows.csv"], "nowhere is not a run. "),
-        ([failed.path, "--data", "rows.csv"], f"{failed.path} has no saved model to use: it fail"),
+        ([failed.path, "--data", "rows.csv"], f"{failed.path} has no saved model that"),
         ([run, "--data", "rows.csv", "-o", "answers.xls"], "Answers are written to .csv, .parquet"),
     ]:
         command = [sys.executable, "-c", LIGHT, "predict", *map(str, arguments)]

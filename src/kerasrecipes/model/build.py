@@ -147,8 +147,11 @@ def _checking_weights() -> Iterator[None]:
     def create(next_creator: Callable[..., Any], **arguments: Any) -> Any:
         initial = arguments.get("initial_value")
         if callable(initial):
-            with tf.Graph().as_default():  # has the shape, and computes nothing
-                value = initial()
+            try:
+                with tf.Graph().as_default():  # has the shape, and computes nothing
+                    value = initial()
+            except TypeError as error:  # a size past 64 bits
+                raise RunFailed(f"Keras rejects this: {error}") from error
             check_fits(value.shape, "weights", value.dtype.size)
         return next_creator(**arguments)
 

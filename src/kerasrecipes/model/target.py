@@ -178,7 +178,7 @@ class TargetCodec:
         """Numbers or labels: a column for each of several targets."""
         if self.is_array:
             return {what: values.reshape(self._shape_of(values))}
-        columns = values.reshape(len(values), -1).T
+        columns = values.reshape(len(values), max(1, len(self.names))).T
         if self.is_multilabel:  # which may be a single label
             return {f"{what}_{name}": v for name, v in zip(self.names, columns, strict=True)}
         return {name_column(what, self.names, i): column for i, column in enumerate(columns)}

@@ -274,7 +274,7 @@ class _Reader:
                         self._check(opened)
                         use(i, opened)
                 except (*errors, Image.DecompressionBombError) as error:
-                    reasons[i] = str(error).rstrip(".")
+                    reasons[i] = (getattr(error, "strerror", "") or str(error)).rstrip(".")
 
         with ThreadPoolExecutor(count_cores()) as pool:
             list(pool.map(open_some, range(0, len(files), _FILES_AT_ONCE)))
