@@ -282,9 +282,9 @@ HALVE = {"Rescaling": {"scale": 1 / 255}}
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([{"MobileNetV2": IMAGENET}], "Write include_preprocessing: true, or false if"),
-        ([HALVE, {"MobileNetV2": {}}], "Remove Rescaling and write include_preprocessing: true"),
-        ([HALVE, {"VGG16": IMAGENET}], "Remove Rescaling and write include_preprocessing: true"),
+        ([{"MobileNetV2": IMAGENET}], "Write include_preprocessing: true and no other scaling"),
+        ([HALVE, {"MobileNetV2": {}}], "Write include_preprocessing: true and no other scaling"),
+        ([HALVE, {"VGG16": IMAGENET}], "Write include_preprocessing: true and no other scaling"),
         ([HALVE, {"EfficientNetB0": {}}], "scales pixels from 0 to 255 itself. Remove Rescaling."),
         (
             [CENTRE, {"MobileNetV2": {"include_preprocessing": True}}],
