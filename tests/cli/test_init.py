@@ -48,7 +48,7 @@ def test_faults_of_the_data_are_warned_of(call, tmp_path: Path):
     (tmp_path / "twice.csv").write_text("size,floor,rent\n" + "".join(2 * rows))
     code, out, err = call("twice.csv")
     assert (code, err) == (0, "")
-    assert "\nwarning: " in out
+    assert "\nwarning  " in out
 
 
 def test_target_and_file_can_be_given(call, tmp_path: Path):

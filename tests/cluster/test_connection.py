@@ -114,4 +114,7 @@ def test_a_place_of_its_own_and_a_cluster_cannot_be_combined(
     command = [sys.executable, "-m", "kerasrecipes", "train", "boston", "--address=auto"]
     done = subprocess.run([*command, "--workers=2"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "cannot be combined with --from or the environment variable TF_CONFIG." in done.stderr
+    assert (
+        "cannot be combined with --from, --profile or the environment variable TF_CONFIG."
+        in done.stderr
+    )

@@ -43,9 +43,10 @@ def init(
     with console.status(f"reading {data}"):
         draft = draft_recipe(data, target, output, changes or ())
     console.print(Text(draft.file.read_text(encoding="utf-8")), soft_wrap=True, end="")
+    console.print()
     print_warnings(console, draft.dataset.checks)
     command = f"kerasrecipes train {shlex.quote(str(draft.file))}"
-    console.print(Text(f"\nTrain it, or change it first:  {command}", "bold"), soft_wrap=True)
+    console.print(Text(f"Train it, or change it first:  {command}", "bold"), soft_wrap=True)
 
 
 def validate(

@@ -85,7 +85,9 @@ def list_names(category: str) -> dict[str, tuple[str, str]]:
     return bases | {
         name: origin
         for name, origin in _imports(f"keras.{category}").items()
-        if name not in _NOT_COMPONENTS and not name.startswith("_")
+        if name not in _NOT_COMPONENTS
+        and not name.startswith("_")
+        and (category != "layers" or name[0].isupper())  # functions join several inputs
     }
 
 

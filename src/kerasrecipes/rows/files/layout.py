@@ -121,10 +121,11 @@ def _count_comments(texts: Sequence[str]) -> int:
     n = next((i for i, text in enumerate(texts) if not text.startswith("#")), 0)
     if not n:
         return 0
-    form = LineForm(find_delimiter("".join(texts[n:])))
-    names, row = (split_lines(text, form) for text in (re.sub("^# +", "#", texts[n - 1]), texts[n]))
-    are_even = bool(row) and len(names[0].values) == len(row[0].values) > 1
-    has_number = bool(row) and any(map(NUMBER.fullmatch, row[0].values))
+    below = "".join(texts[n:])
+    form = LineForm(find_delimiter(below))
+    names, rows = (split_lines(text, form) for text in (re.sub("^# +", "#", texts[n - 1]), below))
+    are_even = bool(rows) and len(names[0].values) == len(rows[0].values) > 1
+    has_number = bool(rows) and any(map(NUMBER.fullmatch, rows[0].values))
     return n - (are_even and (has_number or not texts[n - 1].startswith("# ")))
 
 
