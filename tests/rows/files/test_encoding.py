@@ -92,7 +92,8 @@ def test_a_byte_deep_in_a_file(tmp_path: Path) -> None:
         (
             NAMES.encode("utf-16-le"),
             "utf-16",
-            "csv.encoding: UTF-16 stream does not start with BOM. Correct it.",
+            "the file must be utf-16 (received: 0x61 in line 1, at byte 0 of the file). Name the "
+            "file's encoding in dataset.csv.encoding, or save it as UTF-8.",
         ),
         (
             NAMES.encode(),

@@ -273,23 +273,25 @@ def decode(
         n_bytes += len(data)
         try:
             text = decoder.decode(data, final=not data and is_whole)
-        except UnicodeDecodeError as error:
-            line = n_lines + error.object[: error.start].count(b"\n")
-            offset = n_bytes - len(error.object) + error.start
-            byte = f"0x{error.object[error.start]:02x}"
+        except UnicodeError as error:
+            # The error of UTF-16 without its mark names no place before Python 3.13.
+            seen, start = data, 0
+            if isinstance(error, UnicodeDecodeError):
+                seen, start = error.object, error.start
+            line = n_lines + seen[:start].count(b"\n")
+            offset = n_bytes - len(seen) + start
+            byte = f"0x{seen[start]:02x}"
             problem = (
                 f"the file must be {encoding or 'utf-8'} (received: {byte} in line {line}, at byte "
                 f"{offset} of the file). "
             )
             if encoding:
-                readings = _read_in_other_ways(error.object, error.start)
+                readings = _read_in_other_ways(seen, start)
                 problem += f"There {readings}. " if readings else ""
                 problem += "Name the file's encoding in dataset.csv.encoding, or save it as UTF-8."
             else:
                 problem += "Save it as UTF-8."
             raise DataError(dataset, [problem]) from None
-        except UnicodeError as error:  # UTF-16 without its mark
-            raise DataError(dataset, [f"csv.encoding: {error}. Correct it."]) from None
         if is_start and text:
             text, is_start = text.lstrip("\ufeff"), False
         n_lines += text.count("\n")
