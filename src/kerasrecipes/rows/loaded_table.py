@@ -25,15 +25,13 @@ class ColumnsRead:
         complete: Which rows have no missing values: all, before the first column.
         arrays: By input, each of shape (n_rows,).
         gaps: By column, how many values are missing, and where.
-        problems: Problems of columns that could not be read.
-        infinite: Where numbers are not finite.
+        problems: Of columns that could not be read, and of numbers that are not finite.
     """
 
     complete: NDArray[np.bool_]
     arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
     gaps: dict[str, tuple[int, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    infinite: list[str] = field(default_factory=list)
 
     def add(self, column: Column, cells: Cells) -> list[NDArray[Any]]:
         """Read a column's cells, and return its arrays, or none if there is a problem."""
@@ -49,19 +47,9 @@ class ColumnsRead:
             self.gaps[column.name] = len(rows), cells.locate(rows)
         is_number = isinstance(column, NumberColumn)
         if is_number and len(rows := np.flatnonzero(np.isinf(arrays[0]))):
-            self.infinite.append(
-                f"column {column.name}: no finite number in {cells.locate(rows)}. Correct or "
-                "remove these rows."
-            )
+            problem = f"column {column.name}: no finite number in {cells.locate(rows)}."
+            self.problems.append(f"{problem} Correct or remove these rows.")
         return arrays
-
-    def add_piece(self, piece: ColumnsRead, first_row: int) -> None:
-        """Add all but the arrays of some rows."""
-        self.complete[first_row : first_row + len(piece.complete)] = piece.complete
-        self.infinite += piece.infinite
-        for name, (n, where) in piece.gaps.items():
-            n_before, where = self.gaps.get(name, (0, where))
-            self.gaps[name] = n_before + n, where
 
     def keep(self, keep: NDArray[np.bool_]) -> dict[str, NDArray[np.generic]]:
         """The arrays of some rows; each array is freed once its rows were taken."""
@@ -77,19 +65,11 @@ class ColumnsRead:
 
 
 class LoadedTable:
-    """Rows of a table in memory.
-
-    Args:
-        table: The rows.
-        notation: How values are written.
-        name: For messages.
-        first_row: The number of the first row, counted from 0.
-        notes: Changes to the rows when they were read.
-
-    Raises:
-        DataError: Columns have the same name.
+    """Rows of a table in memory; raises DataError if columns have the same name.
 
     Attributes:
+        first_row: The number of the first row, counted from 0.
+        notes: Changes to the rows when they were read.
         remarks: Points to check, found when columns are read for training.
     """
 
@@ -104,7 +84,7 @@ class LoadedTable:
         # Readers of CSV and Excel files ignore white space around names.
         names = [column_name.strip() for column_name in table.column_names]
         raise_problems(name, find_repeated(names))
-        self._columns = dict(zip(names, table.columns, strict=True))
+        self.columns = dict(zip(names, table.columns, strict=True))
         self.name, self._n_rows = name, len(table)
         self.notation, self.first_row, self.notes = notation, first_row, notes
         self.remarks: list[str] = []
@@ -117,13 +97,13 @@ class LoadedTable:
     @property
     def names(self) -> list[str]:
         """The columns' names."""
-        return [*self._columns]
+        return [*self.columns]
 
     def take_cells(self, name: str) -> Cells:
         """The cells of one column, which cache their results."""
         if name not in self._cells:
-            column = self._columns[name]
-            self._cells[name] = Cells(name, column, self.notation, self.first_row, self.name)
+            values = self.columns[name]
+            self._cells[name] = Cells(name, values, self.notation, self.first_row, self.name)
         return self._cells[name]
 
     def recognise(self, name: str) -> Finding:
@@ -134,19 +114,15 @@ class LoadedTable:
 
     def free(self, name: str) -> None:
         """Free a column's memory."""
-        self._columns.pop(name, None)
+        self.columns.pop(name, None)
         self._cells.pop(name, None)
-
-    def take_texts(self, name: str) -> pa.ChunkedArray:
-        """One column's values as the texts that they are."""
-        return self._columns[name].cast(pa.string())
 
     def with_missing(self, missing: Missing) -> LoadedTable:
         """The same rows, with different values that mean missing."""
         if missing == self.notation.missing:
             return self
         notation = replace(self.notation, missing=missing)
-        return LoadedTable(pa.table(self._columns), notation, self.name, self.first_row, self.notes)
+        return LoadedTable(pa.table(self.columns), notation, self.name, self.first_row, self.notes)
 
     def read_columns(self, columns: Sequence[Column], *, is_training: bool = False) -> ColumnsRead:
         """Read columns; in training, find remarks on each, and free it once it was read."""

@@ -66,12 +66,21 @@ class Table(Rows):
         return cls(lambda spec, wanted: TableInMemory(table, spec, name), name, origin, target)
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
-        if (note := self._find_reason_to_stream(spec)) is not None:
-            sample, table = self._read_sample(spec)
-            table.notes += note
-            return self.judge(table, spec, hint, accepts_infinite=False, sample=sample)
-        as_text = [name for name, use in spec.features.items() if not use.name.startswith("float")]
-        return self.judge(self.read(spec, as_text), spec, hint, accepts_infinite=False)
+        if (note := self._find_reason_to_stream(spec)) is None:
+            uses = spec.features.items()
+            as_text = [name for name, use in uses if not use.name.startswith("float")]
+            return self.judge(self.read(spec, as_text), spec, hint)
+        # Some rows of all columns; and of every row the targets and roles, which are no inputs.
+        file = self._open(spec, None)
+        original = {name.strip(): name for name in file.infer_types()}
+        names = [*original]
+        targets = self._choose_targets(names, spec)
+        wanted = [*targets, *spec.roles.values(), *filter(None, [spec.sample_weight])]
+        raise_problems(self.name, check_names(names, spec, targets))
+        columns, rows, step = file.read_sample([original[name] for name in dict.fromkeys(wanted)])
+        table = self._hold(columns, file)
+        table.notes += note
+        return self.judge(table, spec, hint, self._hold(rows, file, step))
 
     def _find_reason_to_stream(self, spec: DatasetSpec) -> tuple[str, ...] | None:
         """Say why inputs stay on disk; None if they are read into memory."""
@@ -81,30 +90,6 @@ class Table(Rows):
         if needed <= free:
             return None
         return (describe_stream("Inputs", needed, free).removesuffix("."),)
-
-    def _read_sample(self, spec: DatasetSpec) -> tuple[LoadedTable, LoadedTable]:
-        """Read some rows, and of every row the targets and roles, which are no inputs."""
-        file = self._open(spec, None)
-        original = {name.strip(): name for name in file.infer_types()}
-        names = [*original]
-        targets = self._choose_targets(names, spec)
-        wanted = [*targets, *spec.roles.values(), *filter(None, [spec.sample_weight])]
-        raise_problems(self.name, check_names(names, spec, targets))
-        columns, rows, step = file.read_sample([original[name] for name in dict.fromkeys(wanted)])
-        return self._hold(rows, file, step), self._hold(columns, file)
-
-    def _copy_to_disk(
-        self, spec: DatasetSpec, columns: Sequence[Column], n_rows: int
-    ) -> ColumnsRead:
-        """Read every row's inputs piece by piece, and keep them in a temporary file."""
-        file, read = ColumnFile(columns, n_rows), ColumnsRead(np.ones(n_rows, dtype=bool))
-        for table in self._iterate_tables(spec, [column.name for column in columns], columns):
-            piece = table.read_columns(columns)
-            raise_problems(self.name, piece.problems)
-            file.write(table.first_row, piece.arrays)
-            read.add_piece(piece, table.first_row)
-        read.arrays |= file.open_columns()
-        return read
 
     def read(self, spec: DatasetSpec, as_text: Sequence[str] = ()) -> LoadedTable:
         """Read every row, without interpreting the columns."""
@@ -127,26 +112,20 @@ class Table(Rows):
         return table
 
     def _hold(self, rows: pa.Table, file: TableFile, step: int = 1) -> LoadedTable:
-        notation, notes = replace(file.notation, step=step), tuple(file.notes)
-        return LoadedTable(rows, notation, self.name, notes=notes)
+        notation = replace(file.notation, step=step)
+        return LoadedTable(rows, notation, self.name, notes=tuple(file.notes))
 
     def judge(
         self,
         table: LoadedTable,
         spec: DatasetSpec,
         hint: LossKind | None = None,
-        *,
-        accepts_infinite: bool = True,
         sample: LoadedTable | None = None,
     ) -> Source:
-        """Interpret the columns, and make a source; columns are freed once they are read.
+        """Interpret the columns of every row; raise DataError with all that does not fit.
 
-        Args:
-            table: Every row.
-            sample: Some rows, where ``table`` lacks the inputs, which stay on disk.
-
-        Raises:
-            DataError: The recipe and the table do not fit; it lists everything.
+        Columns are freed once they are read. ``sample`` has some rows, where ``table`` lacks the
+        inputs, which stay on disk.
         """
         whole = sample or table
         targets = self._choose_targets(whole.names, spec)
@@ -164,8 +143,7 @@ class Table(Rows):
         pa.default_memory_pool().release_unused()  # otherwise Arrow does not free its read buffers
         known = np.logical_and.reduce([cells.is_known for cells in target_cells])
         keep = known & read.complete if spec.missing == "drop" else known
-        problems = [*read.problems, *([] if accepts_infinite else read.infinite)]
-        target, values = None, np.zeros(0)
+        problems, target, values = [*read.problems], None, np.zeros(0)
         if keep.any():
             with _collecting(problems):
                 target, values, is_read = find_target(target_cells, spec.task, hint, keep)
@@ -174,10 +152,9 @@ class Table(Rows):
         if known.any() and (spec.missing == "error" or spec.timeseries):
             problems += _refuse_gaps(read, known, target_cells, spec)
         elif not keep.any() and not problems:
-            why = " and ".join(left)
             problems.append(
-                f"no row is left: {why}. Choose another target, leave out columns with drop, or "
-                "write missing: median."
+                f"no row is left: {' and '.join(left)}. Choose another target, leave out columns "
+                "with drop, or write missing: median."
             )
         if problems or target is None:
             raise DataError(self.name, problems)
@@ -208,28 +185,40 @@ class Table(Rows):
         source = add_roles(source, role_cells, spec, keep)
         return make_series(self.name, source, spec.timeseries) if spec.timeseries else source
 
+    def _copy_to_disk(
+        self, spec: DatasetSpec, columns: Sequence[Column], n_rows: int
+    ) -> ColumnsRead:
+        """Read every row's inputs piece by piece, and keep them in a temporary file."""
+        file, read = ColumnFile(columns, n_rows), ColumnsRead(np.ones(n_rows, dtype=bool))
+        for table in self._iterate_tables(spec, [column.name for column in columns], columns):
+            piece, first = table.read_columns(columns), table.first_row
+            raise_problems(self.name, piece.problems)
+            file.write(first, piece.arrays)
+            read.complete[first : first + len(table)] = piece.complete
+            for name, (n, where) in piece.gaps.items():
+                n_before, where = read.gaps.get(name, (0, where))
+                read.gaps[name] = n_before + n, where
+        read.arrays |= file.open_columns()
+        return read
+
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
     ) -> Iterator[Piece]:
-        pieces = self._iterate(schema, ids, with_target)
-        if timeseries := schema.spec.timeseries:
-            yield join_windows(self.name, pieces, timeseries, with_target=with_target)
-        else:
-            yield from pieces
-
-    def _iterate(self, schema: Schema, ids: Sequence[str], with_target: bool) -> Iterator[Piece]:
         if not schema.is_table:
             problem = f"this run takes {schema.takes} (received: a table). Give a file of these."
             raise DataError(self.name, [problem])
-        targets = schema.target.columns if with_target else ()
-        weight, time = schema.spec.sample_weight, schema.spec.time
-        others = [weight if with_target else None, time if schema.spec.timeseries else None]
+        spec, targets = schema.spec, schema.target.columns if with_target else ()
+        others = [spec.sample_weight if targets else None, spec.time if spec.timeseries else None]
         names = [column.name for column in (*schema.columns, *targets)]
         wanted = [*dict.fromkeys([*names, *ids, *filter(None, others)])]
         kept = {*ids, *(column.name for column in targets)}
         inputs = [column for column in schema.columns if column.name not in kept]
-        for table in self._iterate_tables(schema.spec, wanted, inputs):
-            yield self._read_by(table, schema, tuple(dict.fromkeys(ids)), with_target)
+        tables = self._iterate_tables(spec, wanted, inputs)
+        pieces = (self._read_by(table, schema, [*dict.fromkeys(ids)], targets) for table in tables)
+        if spec.timeseries:
+            yield join_windows(self.name, pieces, spec.timeseries, with_target=with_target)
+        else:
+            yield from pieces
 
     def _iterate_tables(
         self, spec: DatasetSpec, wanted: Sequence[str], columns: Sequence[Column]
@@ -252,54 +241,46 @@ class Table(Rows):
             raise DataError(self.name, [NO_ROWS])
 
     def _read_by(
-        self, table: LoadedTable, schema: Schema, ids: Sequence[str], with_target: bool
+        self, table: LoadedTable, schema: Schema, ids: Sequence[str], targets: Sequence[Column]
     ) -> Piece:
         """Read rows by a schema, with the checks of training."""
-        targets = schema.target.columns if with_target else ()
+        spec = schema.spec
         problems = [*_check_names(table, (*schema.columns, *targets), ids)]
-        there = [column for column in schema.columns if column.name in table.names]
-        read = table.read_columns(there)
-        problems += [*read.problems, *read.infinite]
-        values, known = None, np.ones(len(table), dtype=bool)
+        read = table.read_columns([each for each in schema.columns if each.name in table.names])
+        problems += read.problems
+        values, weights, times, known = None, None, None, np.ones(len(table), dtype=bool)
         cells = [table.take_cells(one.name) for one in targets if one.name in table.names]
         if cells and len(cells) == len(targets):
             with _collecting(problems):
                 values, known = schema.target.read(cells)
         keep = known
-        if schema.spec.missing == "drop" and targets:
+        if spec.missing == "drop" and targets:
             keep = known & read.complete
-        elif schema.spec.missing in ("error", "drop") and read.gaps:
+        elif spec.missing in ("error", "drop") and read.gaps:
             problems.append(
                 f"values are missing: {read.describe_gaps()}. The recipe's missing is "
-                f"{schema.spec.missing}, so the model has not learnt what to do with them. Fill or "
+                f"{spec.missing}, so the model has not learnt what to do with them. Fill or "
                 "remove these rows, or train with missing: median."
             )
-        weights, weight = None, schema.spec.sample_weight
-        if with_target and weight in table.names:
+        if targets and spec.sample_weight in table.names:
             with _collecting(problems):
-                weights = read_weights(table.take_cells(weight))[keep]
-        times, time = None, schema.spec.time
-        if schema.spec.timeseries and time in table.names:
-            times = read_known_times(table.take_cells(time), schema.spec)
-            times = None if times is None else times[keep]
+                weights = read_weights(table.take_cells(spec.sample_weight))[keep]
+        if spec.timeseries and spec.time in table.names:
+            times = read_known_times(table.take_cells(spec.time), spec)
         raise_problems(self.name, problems)
         return Piece(
             read.keep(keep),
             table.first_row + np.flatnonzero(keep),
             None if values is None else values[keep],
-            {name: table.take_texts(name) for name in ids},
+            {name: table.columns[name].cast(pa.string()) for name in ids},
             tuple(f"{note}." for note in table.notes),
             _count_left_out(read, known, keep, cells),
             weights,
-            times,
+            None if times is None else times[keep],
         )
 
     def check_names(self, spec: DatasetSpec) -> None:
-        """Check the columns that a recipe names, where the table's names cost no reading of rows.
-
-        Raises:
-            DataError: The recipe names columns that are not there; it lists all.
-        """
+        """Check the columns that a recipe names, where the table's names cost no reading of rows."""
         names = self._open(spec, None).list_names()
         if names is not None:
             names = [name.strip() for name in names]
@@ -336,10 +317,7 @@ def _refuse_gaps(
 
 
 def _count_left_out(
-    read: ColumnsRead,
-    known: NDArray[np.bool_],
-    keep: NDArray[np.bool_],
-    targets: Sequence[Cells],
+    read: ColumnsRead, known: NDArray[np.bool_], keep: NDArray[np.bool_], targets: Sequence[Cells]
 ) -> dict[str, int]:
     """How many rows are left out, by the reason."""
     names = ", ".join(cells.name for cells in targets)

@@ -77,9 +77,8 @@ class Target:
         for column, cells in zip(self.columns, several, strict=True):
             read.add(column, cells)
         other = " If these are classes, write task: classification."
-        other = other if self.task == "regression" else ""
-        problems = [*(f"{problem}{other}" for problem in read.problems), *read.infinite]
-        problems = [problem.replace("column", "target", 1) for problem in problems]
+        other = other if self.task == "regression" and len(read.arrays) < len(several) else ""
+        problems = (problem.replace("column", "target", 1) + other for problem in read.problems)
         raise_problems(several[0].dataset, problems)
         arrays = [*read.arrays.values()]
         if self.class_names:
