@@ -43,36 +43,30 @@ def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run
         data: A file or rows with the target's column, see ``rows.open_rows``; None takes the run's
             own test part.
         command: The command line that started the evaluation.
-
-    Raises:
-        DataError: The target is missing, or rows break a rule of training.
-        InputError: The run's own test part is not available.
     """
-    started_at = datetime.now()
+    started_at, facts, codec = datetime.now(), saved.run.info, saved.codec
     labelled, origin = _read_labelled(saved, data)
-    codec, target = saved.codec, labelled.target
+    target, weights = labelled.target, labelled.weights
     outputs = saved.answer(labelled.inputs)
-    is_weighted = labelled.weights is not None
-    compile_model(saved.recipe, saved.trained, is_weighted=is_weighted)
+    compile_model(saved.recipe, saved.trained, is_weighted=weights is not None)
     rows: tuple[NDArray[Any], ...] = saved.encoder.encode(labelled.inputs), codec.encode(target)
-    if labelled.weights is not None:
-        rows = (*rows, spread_weights(labelled.weights, saved.trained))
+    if weights is not None:
+        rows = (*rows, spread_weights(weights, saved.trained))
     metrics = Scorer(saved.trained, rows, saved.recipe.batch_size)(rows)
     read_mask = make_mask_reader(saved.trained)
     known = read_mask(rows[0]) if read_mask else None
+    dataset = facts["dataset"] | {"origin": origin, "rows": {PART: len(target)}}
+    dataset["weighted"] = weights is not None
     if saved.schema.target.task == "regression":
         if not np.isfinite(outputs).all():
             raise InputError(f"{saved.run.path} predicts NaN or infinity, which has no score.")
-        metrics |= score_answers(codec, target, outputs, known, labelled.weights)
-    check_place(saved.run.path / "evaluations")
-    run = RunWriter(create_folder(saved.run.path / "evaluations", started_at))
-    facts = saved.run.info
-    dataset = facts["dataset"] | {"origin": origin, "rows": {PART: len(target)}}
-    dataset["weighted"] = is_weighted
-    if saved.schema.target.task != "regression":
+        metrics |= score_answers(codec, target, outputs, known, weights)
+    else:
         counts = count_classes(target, len(codec.class_names), known)
         dataset["class_counts"] = {PART: counts}
-    if facts["dataset"].get("weighted") and not is_weighted:
+    check_place(saved.run.path / "evaluations")
+    run = RunWriter(create_folder(saved.run.path / "evaluations", started_at))
+    if facts["dataset"].get("weighted") and weights is None:
         saved.warnings.append("These rows have no sample_weight, so their scores are unweighted.")
     warnings = saved.list_warnings()
     run.update(
@@ -100,27 +94,22 @@ def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run
 
 def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
     """Rows with their answers, and where they came from in words."""
-    if data is None:
-        return _load_test_part(saved), "the run's own test part"
-    read = join_pieces([*saved.read(data, with_target=True)])
-    target: Any = read.values
-    name = Path(data).name if isinstance(data, str) else type(data).__name__
-    if not len(read.rows):
-        raise InputError(f"{name} has no row with an answer to compare with. Add some.")
-    check_weights(read.weights, name, saved.schema.spec.sample_weight or "sample_weight")
-    return Part(read.inputs, target, read.rows, read.weights), name
-
-
-def _load_test_part(saved: Saved) -> Part:
-    spec, facts = saved.recipe.dataset, saved.run.info["dataset"]
+    spec = saved.recipe.dataset
+    if data is not None:
+        read = join_pieces([*saved.read(data, with_target=True)])
+        name = Path(data).name if isinstance(data, str) else type(data).__name__
+        if read.values is None or not len(read.rows):
+            raise InputError(f"{name} has no row with an answer to compare with. Add some.")
+        check_weights(read.weights, name, spec.sample_weight or "sample_weight")
+        return Part(read.inputs, read.values, read.rows, read.weights), name
     remedy = "Give rows with known answers: --data FILE, or evaluate(data) in Python."
     if not (spec.name or spec.path or spec.openml or spec.sklearn):
         raise InputError(f"This run was trained on a DataFrame, which is not saved. {remedy}")
     dataset = load_for(saved.recipe)
-    if dataset.fingerprint != facts["fingerprint"]:
+    if dataset.fingerprint != saved.run.info["dataset"]["fingerprint"]:
         raise InputError(
             f"{dataset.name} has changed since this run was trained, so it is not known which of "
             f"its rows were trained on. {remedy}"
         )
     saved.reset_warnings()
-    return dataset.parts["test"]
+    return dataset.parts["test"], "the run's own test part"

@@ -11,7 +11,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,7 @@ _RAISED = (
 
 
 def load_run_model(run: Run) -> keras.Model:
-    """Load a run's model.
-
-    Raises:
-        InputError: It is another file than the run saved, or not a model that can be loaded.
-    """
+    """Load a run's model; raises InputError for another file, or one that cannot be loaded."""
     file = run.model_path
     check_file(file)
     saved = run.info.get("model_sha256")
@@ -70,11 +66,7 @@ def load_run_model(run: Run) -> keras.Model:
 
 
 def _check_archive(file: Path) -> None:
-    """Check a file before Keras loads it.
-
-    Raises:
-        ValueError: It is not an archive as Keras writes it, or has other contents than a model.
-    """
+    """Raise ValueError unless a file is an archive as Keras writes it, with a model in it."""
     with zipfile.ZipFile(file) as archive:
         members = {member.filename: member.file_size for member in archive.infolist()}
         if sum(members.values()) > file.stat().st_size:  # Keras does not compress
@@ -87,25 +79,22 @@ def _check_archive(file: Path) -> None:
            if part["class_name"] == "TextVectorization"):  # fmt: skip
         raise ValueError("its TextVectorization calls a function")
     own = [part for part in parts if _is_own(part)]
-    if not own:  # which may not work in a graph
-        needed, stored = _count_weights(config, parts), members[_WEIGHTS]
-        if needed > stored + _SLACK_BYTES:
-            raise ValueError(f"its layers need {needed:,} bytes of weights, and it has {stored:,}")
-
-
-def _count_weights(config: dict[str, Any], parts: Sequence[dict[str, Any]]) -> int:
-    """Count the bytes of a model's weights without taking the memory: by building it in a graph."""
+    if own:  # which may not work in a graph
+        return
     for part in parts:
         part.pop("compile_config", None)  # metrics have names that a graph refuses
     for part in _find_parts(config):
-        name = part["config"].get("name") if isinstance(part["config"], dict) else None
-        if isinstance(part["config"], dict) and isinstance(part["config"].get("vocabulary"), list):
-            part["config"] |= {"vocabulary": None, "idf_weights": None}  # a graph has no sizes
-        if not _NAME.fullmatch(str(name)):  # Keras would keep it as the scope of later models
-            raise ValueError(f"it contains the name {name!r}")
+        arguments = part["config"] if isinstance(part["config"], dict) else {}
+        if isinstance(arguments.get("vocabulary"), list):
+            arguments |= {"vocabulary": None, "idf_weights": None}  # a graph has no sizes
+        if not _NAME.fullmatch(str(arguments.get("name"))):  # Keras would keep it as a scope
+            raise ValueError(f"it contains the name {arguments['name']!r}")
+    # A graph counts weights without taking their memory.
     with tf.Graph().as_default(), seeding(0):
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    return sum(int(np.prod(w.shape)) * tf.as_dtype(w.dtype).size for w in model.weights)
+    needed = sum(int(np.prod(w.shape)) * tf.as_dtype(w.dtype).size for w in model.weights)
+    if needed > (stored := members[_WEIGHTS]) + _SLACK_BYTES:
+        raise ValueError(f"its layers need {needed:,} bytes of weights, and it has {stored:,}")
 
 
 def _find_parts(config: Any) -> Iterator[dict[str, Any]]:
@@ -122,11 +111,7 @@ def _find_parts(config: Any) -> Iterator[dict[str, Any]]:
 
 
 def _is_own(part: dict[str, Any]) -> bool:
-    """Whether a class or function is registered by the caller; others must be Keras's.
-
-    Raises:
-        ValueError: It is neither.
-    """
+    """Whether a class or function is registered by the caller; others must be Keras's."""
     is_function = part["class_name"] == "function"
     name = part["config" if is_function else "class_name"]
     registered = name if is_function else part.get("registered_name", name)  # as Keras does

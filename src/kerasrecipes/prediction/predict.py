@@ -8,7 +8,6 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -49,10 +48,6 @@ def predict_file(
         ids: Columns of the file to copy in front of the answers.
         on_rows: Called with the number of rows predicted so far.
         interval: See ``Saved.predict``.
-
-    Raises:
-        DataError: The file lacks columns, or contains values that the model does not accept.
-        InputError: The output cannot be written, or an id is named as an answer is.
     """
     check_output(output, data, saved.recipe.dataset.path)
     n_rows = 0
@@ -71,13 +66,9 @@ def predict_file(
 def predict_frame(
     saved: Saved, data: object, interval: float | None = None
 ) -> pd.DataFrame | dict[str, Any]:
-    """Predict the rows of a DataFrame, an array or a file; a DataFrame's index is kept.
+    """Predict the rows of a DataFrame, whose index is kept, an array or a file.
 
     Answers that are arrays stay arrays, by name.
-
-    Raises:
-        DataError: As ``predict_file``.
-        InputError: ``data`` is something else.
     """
     import pandas as pd
 
@@ -130,23 +121,33 @@ def _answer(
 
 def _write_answers(output: Path | None, pieces: Iterator[Answers]) -> None:
     """Write pieces of answers, all of which have the same columns; None prints CSV."""
-    suffix = output.suffix.lower() if output else ".csv"
     # The first one is read before the output exists: a pattern such as *.csv may match it.
-    pieces = chain([next(pieces)], pieces)
-    with _open_sink(output) as sink:
+    first = next(pieces)
+    pieces = chain([first], pieces)
+    if output is None:
+        for i, piece in enumerate(pieces):  # a terminal may show them
+            text = make_lines_printable(_write_csv(_make_table(piece), with_header=i == 0).decode())
+            sys.stdout.buffer.write(text.encode())
+        sys.stdout.flush()
+        return
+    suffix = output.suffix.lower()
+    with replacing(output) as partial, partial.open("wb") as sink:
         if suffix == ".npz":
             _write_arrays(sink, [*pieces])
         elif suffix == ".parquet":
-            _write_parquet(sink, map(_make_table, pieces))
+            from pyarrow.parquet import ParquetWriter
+
+            with ParquetWriter(sink, _make_table(first).schema) as writer:
+                for piece in pieces:
+                    writer.write_table(_make_table(piece))
         else:
             for i, table in enumerate(map(_make_table, pieces)):
                 if suffix == ".csv":
-                    _write_csv(sink, table, with_header=i == 0)
-                else:
-                    text = table.to_pandas().to_json(
-                        orient="records", lines=True, force_ascii=False
-                    )
-                    sink.write(text.encode("utf-8"))
+                    sink.write(_write_csv(table, with_header=i == 0))
+                    continue
+                frame = table.to_pandas()
+                text = frame.to_json(orient="records", lines=True, force_ascii=False)
+                sink.write(text.encode())
 
 
 def _make_table(answers: Answers) -> pa.Table:
@@ -159,73 +160,37 @@ def _make_table(answers: Answers) -> pa.Table:
             f"This run answers each row with an array of shape {arrays[0]}, which a table cannot "
             "contain. Write it to an .npz file: -o answers.npz."
         )
-    columns = [
-        column if isinstance(column, pa.ChunkedArray) else pa.array(column)
-        for column in answers.values()
-    ]
-    return pa.table(columns, names=[*answers])
-
-
-class _StandardOutput(io.BytesIO):
-    """Standard output, which a terminal may show; each write has whole characters."""
-
-    def write(self, data: Any) -> int:
-        text = make_lines_printable(bytes(data).decode("utf-8"))
-        return sys.stdout.buffer.write(text.encode("utf-8"))
-
-
-@contextmanager
-def _open_sink(output: Path | None) -> Iterator[BinaryIO]:
-    if output is None:
-        yield _StandardOutput()
-        sys.stdout.flush()
-        return
-    with replacing(output) as partial, partial.open("wb") as file:
-        yield file
+    return pa.table(dict(answers))
 
 
 def _write_arrays(sink: BinaryIO, pieces: Sequence[Answers]) -> None:
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in pieces[0]:
-            array = np.concatenate([_to_numpy(piece[name]) for piece in pieces])
+            columns = [piece[name] for piece in pieces]
+            if hasattr(columns[0], "to_pylist"):  # an id
+                columns = [np.asarray(column.to_pylist(), str) for column in columns]
+            array = np.concatenate(columns)
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def _to_numpy(column: Any) -> Any:
-    return np.asarray(column.to_pylist(), str) if hasattr(column, "to_pylist") else column
-
-
-def _write_parquet(sink: BinaryIO, tables: Iterator[pa.Table]) -> None:
-    from pyarrow.parquet import ParquetWriter
-
-    first = next(tables)
-    with ParquetWriter(sink, first.schema) as writer:
-        for table in chain([first], tables):
-            writer.write_table(table)
-
-
-def _write_csv(sink: BinaryIO, table: pa.Table, *, with_header: bool) -> None:
+def _write_csv(table: pa.Table, *, with_header: bool) -> bytes:
     """Write rows; Arrow's own writer would put every text in quotation marks."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import csv as arrow_csv
 
+    header = io.StringIO()
     if with_header:
-        header = io.StringIO()
         csv.writer(header, lineterminator="\n").writerow(table.column_names)
-        sink.write(header.getvalue().encode("utf-8"))
     for i, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
         if pa.types.is_boolean(column.type):  # as class names are written; Arrow writes "true"
             table = table.set_column(i, name, pc.if_else(column, "True", "False"))
-    for quoting in ("none", "needed"):  # which refuses texts with commas; and which quotes each
-        options = arrow_csv.WriteOptions(
-            include_header=False, batch_size=16_384, quoting_style=quoting
-        )
-        rows = io.BytesIO()
-        try:
-            arrow_csv.write_csv(table, rows, options)
-        except pa.ArrowInvalid:
-            continue
-        sink.write(rows.getbuffer())
-        return
+    options = arrow_csv.WriteOptions(include_header=False, batch_size=16_384, quoting_style="none")
+    rows = io.BytesIO()
+    try:
+        arrow_csv.write_csv(table, rows, options)
+    except pa.ArrowInvalid:  # texts with commas; "needed" puts each text in quotation marks
+        options.quoting_style, rows = "needed", io.BytesIO()
+        arrow_csv.write_csv(table, rows, options)
+    return header.getvalue().encode() + rows.getvalue()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from kerasrecipes.rows.builtin import load_builtin
 from kerasrecipes.rows.compatibility import add_channel, check_compatibility, find_first_layer
 from kerasrecipes.rows.dataset import Dataset, Part, Piece, ReadRows, Rows, Schema, check_keys
 from kerasrecipes.rows.downloads import Say, say_nothing
-from kerasrecipes.rows.files import TableFile, find_files, find_kind, open_stream, open_table_file
+from kerasrecipes.rows.files import find_files, find_kind, open_stream, open_table_file
 from kerasrecipes.rows.files.frames import is_frame, read_frame
 from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.images import Images, find_images
@@ -35,7 +34,6 @@ from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.texts import find_texts
 
 __all__ = [
-    "STANDARD_INPUT",
     "Column",
     "Dataset",
     "Part",
@@ -50,7 +48,6 @@ __all__ = [
     "read_for",
 ]
 
-STANDARD_INPUT = "-"
 _EVERY_TOKEN = 2**31 - 1
 
 
@@ -70,34 +67,26 @@ def load_for(
         DataError: The data break a rule.
         RecipeError: Output layer, loss or class weights do not suit the target.
     """
-    spec = _choose_place(recipe.dataset, stream)
     try:
-        rows = _open_for(recipe, spec, say, data)
-        source = rows.load(spec, find_loss_kind(recipe.loss))
-        dataset = split_source(rows.name, source, spec)
+        rows = read_for(recipe, data, stream=stream, say=say)
+        dataset = split_source(rows.name, rows.source, recipe.dataset)
     except DataError as error:
         raise recipe.locate_problems(error) from error
     check_compatibility(recipe, dataset)
     return add_channel(recipe, dataset, say)
 
 
-def read_for(recipe: Recipe, data: Any = None, *, stream: bool | None = None) -> ReadRows:
-    """Read a recipe's rows to send them: elsewhere they are the ``data`` of ``load_for``."""
-    spec = _choose_place(recipe.dataset, stream)
-    rows = _open_for(recipe, spec, say_nothing, data)
-    return ReadRows(rows.name, rows.load(spec, find_loss_kind(recipe.loss)))
-
-
-def _choose_place(spec: DatasetSpec, stream: bool | None) -> DatasetSpec:
-    return spec if stream is None else spec.model_copy(update={"stream": stream})
-
-
-def _open_for(recipe: Recipe, spec: DatasetSpec, say: Say, data: Any) -> Rows:
+def read_for(
+    recipe: Recipe, data: Any = None, *, stream: bool | None = None, say: Say = say_nothing
+) -> ReadRows:
+    """Read a recipe's rows; sent elsewhere, they are the ``data`` of ``load_for``."""
+    spec = recipe.dataset
+    spec = spec if stream is None else spec.model_copy(update={"stream": stream})
     rows = open_rows(data, spec, say)
     rows = rows.as_table() if isinstance(rows, Arrays) and rows.are_columns else rows
     if isinstance(rows, Table):
         rows.text = _find_text(recipe)
-    return rows
+    return ReadRows(rows.name, rows.load(spec, find_loss_kind(recipe.loss)))
 
 
 def _find_text(recipe: Recipe) -> Component | None:
@@ -105,10 +94,10 @@ def _find_text(recipe: Recipe) -> Component | None:
 
     Where it has no ``max_tokens``, the next layer's ``input_dim`` bounds the vocabulary.
     """
-    layer, first = recipe.layers[0], find_first_layer(recipe.layers)
-    if layer.name != "TextVectorization" or not first:
+    layer, (_, following) = recipe.layers[0], find_first_layer(recipe)
+    if layer.name != "TextVectorization":
         return None
-    most = first[1].arguments.get("input_dim", _EVERY_TOKEN)
+    most = following.arguments.get("input_dim", _EVERY_TOKEN)
     defaults = {"max_tokens": most, "output_mode": "int"}
     return Component("features", "text", defaults | layer.arguments)
 
@@ -142,18 +131,13 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
         data: A DataFrame of pandas or Polars; an array; the path of a table's file, of several
             ("data/*.csv"), of arrays, of an image or a folder of images; "-", which is standard
             input, or an open binary file, of CSV or JSON lines. None means what ``spec`` names.
-        spec: The recipe's ``dataset``.
-        say: As in ``load_for``.
-
-    Raises:
-        DataError: There is no such file, or it cannot be read.
-        InputError: ``data`` is something else.
+        spec: The recipe's ``dataset``; where ``data`` is given, it says how to read that.
     """
     if isinstance(data, Rows):
         return data
     if data is None:
         return _open_named(spec, say)
-    if isinstance(data, str) and data == STANDARD_INPUT:
+    if isinstance(data, str) and data == "-":
         data = sys.stdin.buffer
     if isinstance(data, str | Path):
         return _open_path(Path(os.path.expanduser(data)).absolute(), spec)
@@ -189,18 +173,14 @@ def _open_named(spec: DatasetSpec, say: Say) -> Rows:
 
 
 def _open_path(path: Path, spec: DatasetSpec) -> Rows:
-    with explain_damage(path.name):
+    name, file = path.name, str(path)
+    with explain_damage(name):
         if texts := find_texts(path, spec.path):
-            check_keys(spec, path.name, "table", "a folder of texts")
+            check_keys(spec, name, "table", "a folder of texts")
             return texts
-        images = find_images(str(path))
-    if images:
-        return Images(images, path.name)
+        if images := find_images(file):
+            return Images(images, name)
     if has_arrays(path):
         return load_arrays(path, spec.stream)
-    check_keys(spec, path.name, find_kind(str(path)), path.name)
-
-    def open_file(spec: DatasetSpec, wanted: Sequence[str] | None) -> TableFile:
-        return open_table_file(str(path), spec, wanted)
-
-    return Table(open_file, path.name, str(path))
+    check_keys(spec, name, find_kind(file), name)
+    return Table(lambda spec, wanted: open_table_file(file, spec, wanted), name, file)

@@ -24,7 +24,7 @@ from kerasrecipes.rows.files import TableFile, find_files
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, NO_ROWS
 from kerasrecipes.rows.files.frames import read_frame
 from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
-from kerasrecipes.rows.roles import add_roles
+from kerasrecipes.rows.splits import add_roles
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.target import make_cells, read_weights
 from kerasrecipes.rows.words import list_some

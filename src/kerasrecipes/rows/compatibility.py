@@ -40,13 +40,12 @@ _NEED_UNITS = {
 }
 """Losses whose value depends on where 0 is."""
 
+Found = Iterator[tuple[KeyPath, str]]
+"""Broken rules, each at its place in the recipe."""
+
 
 def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
-    """Check that output layer and loss suit the target.
-
-    Raises:
-        RecipeError: With every problem, each at its line of the recipe.
-    """
+    """Raise RecipeError with every rule that recipe and data break together."""
     output, kind = find_output_layer(recipe.layers), find_loss_kind(recipe.loss)
     check = _check_numbers if dataset.task == "regression" else _check_classes
     found = [*check(recipe, dataset, output, kind)]
@@ -58,7 +57,6 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
             f"where 0 is (received: {dataset.task} with {recipe.loss.name}). Remove it."
         )
         found.append((("dataset", "standardize_target"), message))
-    found += _check_class_weight(recipe, dataset)
     found += _check_answers(recipe, dataset, output)
     found += check_monitors(recipe.metrics, recipe.callbacks, "validation" in dataset.parts)
     found += _check_text(recipe, dataset.columns)
@@ -67,19 +65,19 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
         raise RecipeError([recipe.problem(*problem) for problem in found])
 
 
-def find_first_layer(layers: Sequence[Component]) -> tuple[int, Component] | None:
-    """The first layer that does more than encode its inputs or reshape them, and its position."""
-    others = ("Reshape", "Flatten", "TextVectorization")
-    return next((pair for pair in enumerate(layers) if pair[1].name not in others), None)
+def find_first_layer(recipe: Recipe) -> tuple[KeyPath, Component]:
+    """The first layer that does more than encode its inputs or reshape them, and its place."""
+    layers, others = [*enumerate(recipe.layers)], ("Reshape", "Flatten", "TextVectorization")
+    i, layer = next((pair for pair in layers if pair[1].name not in others), layers[-1])
+    return ("layers", i, layer.name), layer
 
 
 def takes_ids(recipe: Recipe) -> bool:
     """Whether the first layer takes ids, such as those of words."""
-    first = find_first_layer(recipe.layers)
-    return first is not None and first[1].name in _TAKE_IDS
+    return find_first_layer(recipe)[1].name in _TAKE_IDS
 
 
-def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Iterator[tuple[KeyPath, str]]:
+def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Found:
     """Check that text reaches the layer that takes it, in the form that the next layer takes."""
     texts = [column for column in columns if column.kind == "text"]
     for i, layer in enumerate(recipe.layers):
@@ -89,17 +87,16 @@ def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Iterator[tuple[Key
                 "TextVectorization is the first layer, and takes the text of a table's only "
                 "column. To use text beside other columns, write features: {NAME: text} instead.",
             )
-    first = find_first_layer(recipe.layers)
-    if not texts or not first:
+    if not texts:
         return
-    (i, layer), arguments = first, texts[0].arguments
-    mode, most = arguments["output_mode"], arguments["max_tokens"]
+    path, layer = find_first_layer(recipe)
+    mode, most = (texts[0].arguments[key] for key in ("output_mode", "max_tokens"))
     n_ids = layer.arguments.get("input_dim")
     wanted = {"Embedding": "int", "Dense": "tf_idf"}.get(layer.name, mode)
     wanted = wanted if len(columns) == 1 else "tf_idf"
     if (mode == "int") != (wanted == "int"):
         yield (
-            ("layers", i, layer.name),
+            path,
             "Embedding takes the ids of a single column of text; Dense, and other columns beside "
             f"the text, go with a number for each word (received: output_mode={mode}). Write "
             f"output_mode: {wanted}.",
@@ -107,22 +104,18 @@ def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Iterator[tuple[Key
     elif n_ids is not None and most > n_ids:
         received = f"(received: input_dim={n_ids}, max_tokens={most})"
         message = f"An Embedding has a row for each of max_tokens ids {received}."
-        yield ("layers", i, layer.name), f"{message} Write max_tokens: {n_ids}."
+        yield path, f"{message} Write max_tokens: {n_ids}."
 
 
-def check_ids(
-    recipe: Recipe, parts: Iterable[Part | Piece], columns: Sequence[Column]
-) -> Iterator[tuple[KeyPath, str]]:
+def check_ids(recipe: Recipe, parts: Iterable[Part | Piece], columns: Sequence[Column]) -> Found:
     """Check that a first layer that takes ids, such as Embedding, gets ids that it has.
 
     Keras casts fractions to whole numbers, takes negative ids from the end, and leaves out ids
     that CategoryEncoding does not have, without an error.
     """
-    first = find_first_layer(recipe.layers)
-    if not first or not takes_ids(recipe) or any(column.kind == "text" for column in columns):
+    path, layer = find_first_layer(recipe)
+    if not takes_ids(recipe) or any(column.kind == "text" for column in columns):
         return  # of text, see _check_text
-    i, layer = first
-    path = ("layers", i, layer.name)
     if changed := [column.name for column in columns if column.feature != "float"]:
         yield (
             path,
@@ -137,20 +130,17 @@ def check_ids(
         by_name: Any = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
         for name, values in by_name.items():
             values = np.asarray(values)
-            if not values.size or values.dtype.kind not in "fiu":
+            if values.dtype.kind not in "fiu":
                 continue
-            is_wrong = (values < 0) | (values > most)
-            if values.dtype.kind == "f":
-                is_wrong |= values != np.floor(values)
+            is_wrong = (values < 0) | (values > most) | (values % 1 != 0)
             if not is_wrong.any():
                 continue
             place, largest = np.argwhere(is_wrong)[0], values.max()
             where = "" if isinstance(part.inputs, Series) else f" in row {part.rows[place[0]]}"
             ids = "whole numbers from 0 " + ("on" if most == np.inf else f"to {most}")
-            message = f"{layer.name} takes ids, which are {ids} "
-            message += f"(received: {values[tuple(place)]:g}{where})."
-            if most < largest < np.inf:
-                message += f" Write {size}: {int(largest) + 1}."
+            received = f"(received: {values[tuple(place)]:g}{where})"
+            remedy = f" Write {size}: {int(largest) + 1}." if most < largest < np.inf else ""
+            message = f"{layer.name} takes ids, which are {ids} {received}.{remedy}"
             yield path, f"{name}: {message}" if name else message
             return
 
@@ -161,16 +151,13 @@ def add_channel(recipe: Recipe, dataset: Dataset, say: Say) -> Dataset:
     Arrays of shape (steps, features) have as many dimensions. They are neither bytes nor square.
     Keras would take rows without a channel for one image before layers such as RandomFlip.
     """
-    inputs = dataset.parts["train"].inputs
-    lists = (layer.arguments.get("layers", [layer]) for layer in recipe.layers)  # a Pipeline's
-    layers = (each for each_list in lists if isinstance(each_list, list) for each in each_list)
-    layer = next((each for each in layers if each.name not in _ANY_RANK), recipe.layers[-1])
-    module, _ = list_names("layers").get(layer.name, ("", ""))
+    inputs, (layer, takes_images) = dataset.parts["train"].inputs, _find_shaped_layer(recipe)
     if isinstance(inputs, dict) or inputs.ndim != 3 or "channels_first" in layer.arguments.values():
         return dataset
     height, width = inputs.shape[1:]
     is_image = height == width or inputs.dtype == np.uint8
-    if not ("image_preprocessing" in module or (is_image and _takes_images(layer))):
+    module, _ = list_names("layers").get(layer.name, ("", ""))
+    if not ("image_preprocessing" in module or (is_image and takes_images)):
         return dataset
     say(f"{layer.name} takes a channel: images of {height}×{width} become {height}×{width}×1")
     parts = {
@@ -179,8 +166,12 @@ def add_channel(recipe: Recipe, dataset: Dataset, say: Say) -> Dataset:
     return replace(dataset, parts=parts)
 
 
-def _takes_images(layer: Component) -> bool:
-    return bool(re.search("(?<!LSTM)2D", layer.name)) or layer.name in list_bases()
+def _find_shaped_layer(recipe: Recipe) -> tuple[Component, bool]:
+    """The first layer that depends on the shape of rows, and whether it takes images."""
+    lists = (layer.arguments.get("layers", [layer]) for layer in recipe.layers)  # a Pipeline's
+    layers = (each for each_list in lists if isinstance(each_list, list) for each in each_list)
+    layer = next((each for each in layers if each.name not in _ANY_RANK), recipe.layers[-1])
+    return layer, bool(re.search("(?<!LSTM)2D", layer.name)) or layer.name in list_bases()
 
 
 def _add_axis(images: Any) -> Any:
@@ -191,41 +182,34 @@ def _add_axis(images: Any) -> Any:
 
 def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
     """Find settings that are valid together but probably a mistake."""
-    first = find_first_layer(recipe.layers)
+    (_, i, name), _ = find_first_layer(recipe)
     scaled = [column.name for column in dataset.columns if column.feature in _SCALED]
-    if first and first[1].name in ("Rescaling", "Normalization") and scaled:
+    if name in ("Rescaling", "Normalization") and scaled:
         yield (
-            f"layers[{first[0]}]: {first[1].name} scales columns that are standardised already "
+            f"layers[{i}]: {name} scales columns that are standardised already "
             f"({list_some(scaled)}). Remove it, or write features: {{'*': float}} under dataset."
         )
-    inputs = dataset.parts["train"].inputs
+    inputs, (layer, takes_images) = dataset.parts["train"].inputs, _find_shaped_layer(recipe)
     shape = () if isinstance(inputs, dict) else inputs.shape[1:]
-    layer = next((each for each in recipe.layers if each.name not in _ANY_RANK), recipe.layers[0])
     is_odd = len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 3
-    if is_odd and _takes_images(layer) and "channels_first" not in layer.arguments.values():
+    if is_odd and takes_images and "channels_first" not in layer.arguments.values():
         yield (
             f"layers: {layer.name} takes height × width × channels, and rows have the shape "
             f"{shape}. If channels come first, save the images as np.moveaxis(x, 1, -1)."
         )
 
 
-def _check_class_weight(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:
-    if recipe.class_weight is None:
-        return
-    if dataset.task != "classification" or dataset.target_shape:
+def _check_answers(recipe: Recipe, dataset: Dataset, output: OutputLayer | None) -> Found:
+    """Check that class weights, threshold and calibrate have what they need."""
+    is_one_class = dataset.task == "classification" and not dataset.target_shape
+    if recipe.class_weight is not None and not is_one_class:
         message = f"{dataset.name}'s target is not one class for each row. Remove class_weight."
         yield ("class_weight",), message
-    elif recipe.class_weight != "balanced":
-        for name in recipe.class_weight:
-            if str(name) not in dataset.class_names:
-                remedy = suggest(str(name), dataset.class_names)
-                yield ("class_weight", str(name)), f"There is no class '{name}'. {remedy}".rstrip()
-
-
-def _check_answers(
-    recipe: Recipe, dataset: Dataset, output: OutputLayer | None
-) -> Iterator[tuple[KeyPath, str]]:
-    """Check that threshold and calibrate have probabilities and validation rows."""
+    elif isinstance(recipe.class_weight, dict):
+        for name in map(str, recipe.class_weight):
+            if name not in dataset.class_names:
+                remedy = suggest(name, dataset.class_names)
+                yield ("class_weight", name), f"There is no class '{name}'. {remedy}".rstrip()
     activation = output.activation if output and not has_logits(recipe.loss) else None
     are_chances = activation in (None, *_CHANCE_ACTIVATIONS) and not dataset.target_shape
     is_apt = are_chances and dataset.task != "regression"
@@ -242,7 +226,7 @@ def _check_answers(
 
 def _check_classes(
     recipe: Recipe, dataset: Dataset, output: OutputLayer | None, kind: LossKind
-) -> Iterator[tuple[KeyPath, str]]:
+) -> Found:
     """Check loss and outputs for classes, or for labels."""
     name, n_classes, loss = dataset.name, dataset.n_classes, recipe.loss.name
     if not n_classes and kind is not LossKind.BINARY:
@@ -273,9 +257,7 @@ def _check_classes(
         yield from _check_units(dataset, output, needed)
 
 
-def _check_units(
-    dataset: Dataset, output: OutputLayer, needed: int
-) -> Iterator[tuple[KeyPath, str]]:
+def _check_units(dataset: Dataset, output: OutputLayer, needed: int) -> Found:
     """Check the units of the output layer; one unit may give a number for each step of an array."""
     gives_steps = output.units == 1 and not dataset.is_table and not dataset.n_classes
     if output.units in (None, needed) or gives_steps:
@@ -288,20 +270,15 @@ def _check_units(
     yield (*output.path, "units"), message
 
 
-def _find_range(dataset: Dataset) -> tuple[Any, Any]:
-    """The least and the largest number of all targets."""
-    targets = [part.target for part in dataset.parts.values()]
-    return min(np.min(each) for each in targets), max(np.max(each) for each in targets)
-
-
 def _check_numbers(
     recipe: Recipe, dataset: Dataset, output: OutputLayer | None, kind: LossKind
-) -> Iterator[tuple[KeyPath, str]]:
+) -> Found:
     """Check loss and outputs for numbers, which may be shares of 1, or pixels."""
-    loss, (low, high) = recipe.loss.name, _find_range(dataset)
+    loss = recipe.loss.name
+    targets: list[Any] = [part.target for part in dataset.parts.values()]
+    low, high = min(map(np.min, targets)), max(map(np.max, targets))
     have = "have" if len(dataset.target_names) > 1 else "has"
     what = f"{dataset.target_name} of {dataset.name} {have} numbers from {low:g} to {high:g}"
-    targets = [part.target for part in dataset.parts.values()]
     # Pixels are divided by 255 before a sigmoid.
     are_shares = (low >= 0 and high <= 1) or targets[0].dtype == np.uint8
     sums = [each.sum(axis=-1, dtype=np.float64) for each in targets if each.ndim > 1]

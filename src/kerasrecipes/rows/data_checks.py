@@ -1,13 +1,13 @@
 """Checks parts for faults of the data that make their scores misleading.
 
 A sentence gives the fault, how often it occurs, an example, its effect on the score, and the
-remedy. Slow checks read a sample of the rows, and the sentence says so.
+remedy.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
-from kerasrecipes.rows.dataset import (
-    Facts,
-    Inputs,
-    Part,
-    count_classes,
-    count_rows,
-    sample_rows,
-    take_rows,
-)
+from kerasrecipes.rows.dataset import Dataset, Inputs, count_classes, sample_rows, take_rows
 from kerasrecipes.rows.disk import DiskRows
 from kerasrecipes.rows.kinds import Column
 from kerasrecipes.rows.windows import Series
@@ -31,79 +23,60 @@ from kerasrecipes.rows.words import count, list_some
 
 _ODD = 0x9E3779B97F4A7C15  # 2**64 / golden ratio: an odd factor that changes all bits
 
-_FEWEST_COPIES, _COPIES = 3, 0.01
-"""Fewer copies, or a smaller share of them, do not matter."""
-
-_DISTINCT = 0.5
-"""Equal rows of a table are chance unless a column has this share of distinct values."""
-
-_CHANCE_PAIRS = 0.5
-"""Equal rows are chance if so many pairs of them are expected where columns are independent."""
-
-_MOST_PLACES = 64
-"""Values of an array's rows that are read to expect this."""
-
-_SAME_TARGET = 0.9
-"""Rows whose inputs are equal are copies if this share of them has equal targets, too."""
-
+_FEWEST_COPIES, _COPIES = 3, 0.01  # fewer, or a smaller share, do not matter
+_DISTINCT = 0.5  # equal rows of a table are chance unless a column has this share of distinct ones
+_CHANCE_PAIRS = 0.5  # and if so many pairs are expected where columns are independent
+_MOST_PLACES = 64  # values of an array's rows that are read to expect this
+_SAME_TARGET = 0.9  # rows of equal inputs are copies if this share has equal targets, too
 _CONTRADICTIONS = 0.02
 _FEWEST_OF_CLASS = 5
 _TREE_ROWS, _FEWEST_TREE_ROWS = 1000, 50
-_TREE_VALUES = 200_000
-"""Rows × columns that one-column trees read."""
-
-_SKILL, _VARIANCE = 0.98, 0.995
-"""A column alone determines the target if it removes this share of the errors, or variance."""
-
-_DRIFT = 0.75
-"""A part differs from the training part if a classifier separates their rows with this AUC."""
+_TREE_VALUES = 200_000  # rows × columns that one-column trees read
+_SKILL, _VARIANCE = 0.98, 0.995  # a column alone removes this share of the errors, or variance
+_DRIFT = 0.75  # the AUC with which a classifier separates two parts
 
 
-def check_parts(
-    parts: Mapping[str, Part], facts: Facts, spec: DatasetSpec, not_random: Collection[str]
-) -> Iterator[str]:
+def check_parts(dataset: Dataset, spec: DatasetSpec, not_random: Collection[str]) -> Iterator[str]:
     """Check the parts of a data set; ``not_random`` are those not chosen at random."""
-    train = parts["train"]
-    is_array = train.target.ndim > 1 and len(facts.target_names) == 1
-    has_classes = facts.task != "regression" and not is_array
+    train = dataset.parts["train"]
+    inputs: Any = train.inputs
+    has_classes = dataset.task != "regression" and not dataset.target_shape
     if has_classes:
-        yield from _find_few(parts, facts, spec, not_random)
-    if isinstance(train.inputs, Series) or getattr(train.inputs, "is_decoded", False):
+        yield from _find_few(dataset, spec, not_random)
+    if isinstance(inputs, Series) or getattr(inputs, "is_decoded", False):
         return
-    if _is_detailed(train.inputs):
-        keys = _hash_rows(train.inputs)
+    if _is_detailed(inputs, len(train)):
+        keys = _hash_rows(inputs)
         known, first, groups = np.unique(keys, return_index=True, return_inverse=True)
-        yield from _find_copies(parts, known, first, facts)
+        yield from _find_copies(dataset, known, first)
         if has_classes:
-            yield from _find_contradictions(train, groups, facts)
-    if isinstance(train.inputs, dict):
-        columns = [column for column in facts.columns if column.kind != "text"]
+            yield from _find_contradictions(dataset, groups)
+    if dataset.is_table:
+        columns = [column for column in dataset.columns if column.kind != "text"]
         if train.target.ndim == 1:
-            yield from _find_deciding(columns, train.inputs, train.target, facts)
+            yield from _find_deciding(dataset, columns)
         names = [name for column in columns for name in column.inputs]
-        yield from _find_drift(parts, names, not_random)
+        yield from _find_drift(dataset, names, not_random)
 
 
-def _find_few(
-    parts: Mapping[str, Part], facts: Facts, spec: DatasetSpec, not_random: Collection[str]
-) -> Iterator[str]:
+def _find_few(dataset: Dataset, spec: DatasetSpec, not_random: Collection[str]) -> Iterator[str]:
     """Find classes or labels of no or few training rows, and those that a held-out part lacks."""
-    n_classes = len(facts.class_names)
+    n_classes = dataset.n_classes
     counts = {
         name: np.array(count_classes(part.target.reshape(len(part), -1), n_classes))
-        for name, part in parts.items()
+        for name, part in dataset.parts.items()
     }
-    names = np.array(facts.class_names or facts.target_names, dtype=object)
+    names = np.array(dataset.class_names or dataset.target_names, dtype=object)
     noun = "class" if n_classes else "label"
     can_stratify = n_classes and not spec.stratify and not not_random
     remedy = "Write stratify: true, or add rows of it" if can_stratify else "Add rows of it"
     exists = sum(counts.values()) > 0
     for name, n_rows in counts.items():
+        effect = (
+            "the model cannot predict it" if name == "train" else "its scores do not include it"
+        )
         if (absent := exists & (n_rows == 0)).any():
             what = f"The {name} part has no row of {noun} {list_some(names[absent])}"
-            effect = "its scores do not include it"
-            if name == "train":
-                effect = "the model cannot predict it"
             yield f"{what}, so {effect}. {remedy}."
     few = (counts["train"] > 0) & (counts["train"] < _FEWEST_OF_CLASS)
     if few.any():
@@ -123,17 +96,17 @@ def _hash_rows(inputs: Inputs) -> NDArray[np.uint64]:
         return np.array(hashes, np.int64).view(np.uint64)
     from pandas.util import hash_array
 
-    keys = np.zeros(count_rows(inputs), np.uint64)
-    for values in map(np.asarray, inputs.values()):
+    columns = [np.asarray(values) for values in inputs.values()]
+    keys = np.zeros(len(columns[0]), np.uint64)
+    for values in columns:
         is_text = values.dtype == object
         keys *= np.uint64(_ODD)
         keys += hash_array(values) if is_text else values.view(f"u{values.itemsize}")
     return keys
 
 
-def _is_detailed(inputs: Inputs) -> bool:
+def _is_detailed(inputs: Inputs, n_rows: int) -> bool:
     """Whether equal rows are copies, and not chance as for rows of a few categories."""
-    n_rows = count_rows(inputs)
     some = take_rows(inputs, sample_rows(n_rows, _TREE_ROWS))
     _, distinct = np.unique(_hash_rows(some), return_index=True)
     if isinstance(some, dict):
@@ -151,15 +124,15 @@ def _is_detailed(inputs: Inputs) -> bool:
 
 
 def _find_copies(
-    parts: Mapping[str, Part], known: NDArray[np.uint64], first: NDArray[np.intp], facts: Facts
+    dataset: Dataset, known: NDArray[np.uint64], first: NDArray[np.intp]
 ) -> Iterator[str]:
     """Find rows of the test part, or else of the validation part, that are training rows, too.
 
     ``known`` are the hashes of the training rows, ascending, and ``first`` the first row of each.
     """
-    train = parts["train"]
-    for name in [each for each in ("test", "validation") if each in parts]:
-        part, keys = parts[name], _hash_rows(parts[name].inputs)
+    train = dataset.parts["train"]
+    for name, part in reversed([*dataset.parts.items()][1:]):
+        keys = _hash_rows(part.inputs)
         places = np.searchsorted(known, keys).clip(max=len(known) - 1)
         rows = np.flatnonzero(known[places] == keys)
         twins = first[places[rows]]
@@ -169,8 +142,8 @@ def _find_copies(
         is_chance = n_copies < _SAME_TARGET * len(rows)
         if is_chance or n_copies < max(_FEWEST_COPIES, _COPIES * len(part)):
             continue
-        here = facts.locate(part.rows[rows[is_copy][0]])
-        there = facts.locate(train.rows[twins[is_copy][0]])
+        here = dataset.locate(part.rows[rows[is_copy][0]])
+        there = dataset.locate(train.rows[twins[is_copy][0]])
         yield (
             f"{n_copies:,} of {count(len(part), f'{name} row')} ({n_copies / len(part):.0%}) are "
             f"training rows, too: {here} ({name}) equals {there} (train). The {name} score is too "
@@ -179,8 +152,9 @@ def _find_copies(
         return
 
 
-def _find_contradictions(train: Part, groups: NDArray[np.intp], facts: Facts) -> Iterator[str]:
+def _find_contradictions(dataset: Dataset, groups: NDArray[np.intp]) -> Iterator[str]:
     """Find training rows of equal inputs, which form a group, and different classes or labels."""
+    train = dataset.parts["train"]
     if groups.max() + 1 == len(groups):
         return
     columns = {str(i): each for i, each in enumerate(train.target.reshape(len(train), -1).T)}
@@ -195,7 +169,7 @@ def _find_contradictions(train: Part, groups: NDArray[np.intp], facts: Facts) ->
     if n_wrong < max(_FEWEST_COPIES, _CONTRADICTIONS * len(train)):
         return
     i = np.flatnonzero(np.diff(pairs // n_classes) == 0)[0]
-    here, there = (facts.locate(train.rows[row]) for row in sorted(first[i : i + 2]))
+    here, there = (dataset.locate(train.rows[row]) for row in sorted(first[i : i + 2]))
     yield (
         f"Training rows of equal inputs have different targets, such as {here} and {there}: no "
         f"model can be right for more than {1 - n_wrong / len(train):.1%} of training rows. "
@@ -203,25 +177,22 @@ def _find_contradictions(train: Part, groups: NDArray[np.intp], facts: Facts) ->
     )
 
 
-def _find_deciding(
-    columns: Sequence[Column],
-    inputs: Mapping[str, NDArray[Any]],
-    target: NDArray[Any],
-    facts: Facts,
-) -> Iterator[str]:
+def _find_deciding(dataset: Dataset, columns: Sequence[Column]) -> Iterator[str]:
     """Find columns that determine the target without any other column.
 
     Classes are predicted by a tree, and numbers by interpolation between the nearest rows.
     """
+    inputs: Any = dataset.parts["train"].inputs
+    target: Any = dataset.parts["train"].target
     if len(columns) < 2 or len(target) < _FEWEST_TREE_ROWS:
         return
     n_rows = max(_FEWEST_TREE_ROWS, min(_TREE_ROWS, _TREE_VALUES // len(columns)))
     rows = sample_rows(len(target), n_rows)
-    half, name = len(rows) // 2, facts.target_names[0]
+    half, name = len(rows) // 2, dataset.target_names[0]
     seen, held_out = target[rows[:half]], target[rows[half:]]
     if np.ptp(held_out) == 0:
         return
-    is_number = facts.task == "regression"
+    is_number = dataset.task == "regression"
     most_frequent = np.unique(held_out, return_counts=True)[1].max() / len(held_out)
     least = _VARIANCE if is_number else most_frequent + _SKILL * (1 - most_frequent)
     for column in columns:
@@ -254,21 +225,19 @@ def _find_deciding(
 
 
 def _find_drift(
-    parts: Mapping[str, Part], names: Sequence[str], not_random: Collection[str]
+    dataset: Dataset, names: Sequence[str], not_random: Collection[str]
 ) -> Iterator[str]:
     """Find held-out parts whose rows a classifier distinguishes from training rows."""
     for name in not_random:
-        n_rows = min(len(parts[name]), len(parts["train"]), _TREE_ROWS)
+        pair = dataset.parts["train"], dataset.parts[name]
+        n_rows = min(*map(len, pair), _TREE_ROWS)
         if n_rows < _FEWEST_TREE_ROWS or not names:
             continue
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.model_selection import cross_val_score
 
-        pair: list[Any] = [
-            take_rows(parts[each].inputs, sample_rows(len(parts[each]), n_rows))
-            for each in ("train", name)
-        ]
-        columns = [np.concatenate([one[each] for one in pair]) for each in names]
+        some: Any = [take_rows(each.inputs, sample_rows(len(each), n_rows)) for each in pair]
+        columns = [np.concatenate([one[each] for one in some]) for each in names]
         values, is_held_out = np.column_stack([*map(_number, columns)]), np.repeat([0, 1], n_rows)
         forest = RandomForestClassifier(30, min_samples_leaf=5, random_state=0)
         auc = cross_val_score(forest, values, is_held_out, cv=3, scoring="roc_auc").mean()

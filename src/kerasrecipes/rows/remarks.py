@@ -14,7 +14,7 @@ from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import Column, DateColumn, NumberColumn
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
-from kerasrecipes.rows.roles import read_times
+from kerasrecipes.rows.splits import read_times
 from kerasrecipes.rows.target import Target
 from kerasrecipes.rows.words import list_some, write_use
 

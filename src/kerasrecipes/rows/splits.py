@@ -1,4 +1,4 @@
-"""Splits rows into training, validation and test parts, on row numbers."""
+"""Columns that decide which part a row belongs to, and the split of rows into parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from itertools import compress, islice
 from typing import Any
 
@@ -17,18 +17,103 @@ from numpy.typing import NDArray
 from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
+from kerasrecipes.rows.cells import Cells, is_usable
 from kerasrecipes.rows.data_checks import check_parts
-from kerasrecipes.rows.dataset import Dataset, Facts, Part, Source, check_weights
+from kerasrecipes.rows.dataset import (
+    PART_NAMES,
+    PARTS,
+    Dataset,
+    Facts,
+    Part,
+    Source,
+    check_weights,
+)
 from kerasrecipes.rows.disk import DiskRows
+from kerasrecipes.rows.kinds import DateColumn, NumberColumn, recognise_column, take_column
 from kerasrecipes.rows.kinds.date import write_time
 from kerasrecipes.rows.series import count_overlapping
-from kerasrecipes.rows.words import count, list_some
+from kerasrecipes.rows.words import count, list_some, write_use
 
-DEFAULT_TEST_SPLIT = 0.2
+_TEST_SPLIT = 0.2
 _N_DRAWS = 20  # of groups; the best one is used
 _MANY_GROUPS = 1_000  # more are not stratified: StratifiedGroupKFold takes a millisecond for each
 
 RowNumbers = NDArray[np.int64]
+
+
+def add_roles(
+    source: Source, cells_by_key: Mapping[str, Cells], spec: DatasetSpec, keep: NDArray[np.bool_]
+) -> Source:
+    """Add groups and times to rows, and make parts of those that ``dataset.split`` names.
+
+    Args:
+        source: The rows that are kept.
+        cells_by_key: Of every row, by the key of ``dataset`` that names the column.
+        keep: Which rows are kept, of shape (n_rows,).
+
+    Raises:
+        DataError: A value is missing or cannot be read, so the row's part is unknown.
+    """
+    for key, cells in cells_by_key.items():
+        if not is_usable(cells.type):
+            problem = f"{key}: {cells.name} must contain values, not {cells.type}. Choose another."
+            raise DataError(cells.dataset, [problem])
+        is_known, values = cells.is_known, cells.codes
+        if key == "time":
+            values = read_times(cells, spec)
+            is_known = ~np.isnat(values) if values.dtype.kind == "M" else np.isfinite(values)
+        elif key == "split":
+            found = [*(PART_NAMES.get(name.lower(), "") for name in cells.names), ""]
+            if not all(found[:-1]):
+                unknown = cells.show(np.array(found[:-1]) == "")
+                problem = f"split: {cells.name} must contain train, validation or test; wrong: "
+                raise DataError(cells.dataset, [f"{problem}{unknown}. Correct these rows."])
+            values = np.array(found)[cells.codes]
+        if len(rows := np.flatnonzero(keep & ~is_known)):
+            problem = f"{key}: {cells.name} is missing in {count(len(rows), 'row')} "
+            problem += f"({cells.locate(rows)}). Fill it in, or remove these rows."
+            raise DataError(cells.dataset, [problem])
+        values = values[keep]
+        if key == "group":
+            source = replace(source, groups=values.astype(np.int64))
+        elif key == "time":
+            source = replace(source, times=values)
+        elif source.own_parts:
+            raise DataError(cells.dataset, ["split: the data have their own parts. Remove split."])
+        else:
+            parts = {part: source.take(np.flatnonzero(values == part)) for part in PARTS}
+            train = vars(parts.pop("train"))
+            own = {name: part for name, part in parts.items() if part}
+            source = replace(source, **train, own_parts=own)
+    return source
+
+
+def read_known_times(cells: Cells, spec: DatasetSpec) -> NDArray[Any] | None:
+    """The time of each row, or None where so few rows do not show how times are written."""
+    is_date = isinstance(recognise_column(cells).column, DateColumn)
+    if not (is_date or cells.is_number or cells.name in spec.features):
+        return None
+    times = read_times(cells, spec)
+    return None if np.isnan(times).any() else times
+
+
+def read_times(cells: Cells, spec: DatasetSpec) -> NDArray[Any]:
+    """The time of each row, of shape (n_rows,), NaT or NaN where it is missing."""
+    feature = spec.features.get(cells.name)
+    column = take_column(cells, feature) if feature else recognise_column(cells).column
+    if cells.is_number and not isinstance(column, DateColumn):
+        column = NumberColumn.take(cells, "float", {})
+    if not isinstance(column, DateColumn | NumberColumn) or getattr(column, "is_time", False):
+        received = cells.show_first(np.arange(len(cells.distinct)) < 1)
+        use = write_use(cells.name, {"date": {"format": "%d.%m.%Y"}})
+        problem = (
+            f"time: {cells.name} must contain dates or numbers (received: {received}). Write how "
+            f"dates are written: {use}; add drop if it is no input."
+        )
+        raise DataError(cells.dataset, [problem])
+    if problem := column.read(cells)[1]:
+        raise DataError(cells.dataset, [f"time: {problem}"])
+    return column.read_exact(cells)[0]
 
 
 def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
@@ -39,28 +124,17 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     source's order and are not copied. Without ``shuffle``, the last rows are held out; with
     ``time``, the latest ones. No group and no time is in two parts.
 
-    Args:
-        spec: The recipe's ``dataset``. ``test_split`` defaults to 0.2 where the source has no
-            test part of its own; ``validation_split`` is a fraction of the rows left by it.
-
     Raises:
         DataError: The data lack what the recipe requires; all problems are listed.
     """
     raise_problems(name, _check_splits(name, source, spec))
     rows: RowNumbers = np.arange(len(source.target))
     rows = rows if source.times is None else source.times.argsort(kind="stable")
-    fractions = {
-        "test": DEFAULT_TEST_SPLIT if spec.test_split is None else spec.test_split,
-        "validation": spec.validation_split,
-    }
-    gap = count_overlapping(source.inputs)
+    gap, splitter = count_overlapping(source.inputs), _Splitter(name, source, spec)
     parts = dict(source.own_parts)
-    for part, fraction in fractions.items():
+    for part in ("test", "validation"):
         if part not in parts:
-            if part == "test" and spec.folds:
-                rows, held_out = _hold_out_fold(name, rows, source, spec)
-            else:
-                rows, held_out = _hold_out(name, f"{part}_split", fraction, rows, source, spec)
+            rows, held_out = splitter.hold_out(part, rows)
             if len(held_out) and spec.is_in_order:
                 rows = rows[: max(len(rows) - gap, 0)]
             parts[part] = source.take(held_out)
@@ -68,31 +142,22 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
         problem = "no training row is left before the rows held out and the gap to them."
         raise DataError(name, [f"{problem} Add rows, or hold out a smaller share."])
     parts["train"] = source.take(rows)
-    parts = {key: parts[key] for key in ("train", "validation", "test") if len(parts[key])}
-    for key, each in parts.items():
-        place = f"{spec.sample_weight or 'sample_weight'} in the {key} part"
-        check_weights(each.weights, name, place)
+    parts = {part: parts[part] for part in PARTS if len(parts[part])}
+    split = [f"fold {spec.fold} of {spec.folds}"] if spec.folds else []
+    weight = spec.sample_weight or "sample_weight"
+    for part, each in parts.items():
+        check_weights(each.weights, name, f"{weight} in the {part} part")
+        times, groups = each.times, each.groups
+        words = [] if times is None else [f"{write_time(times.min())} to {write_time(times.max())}"]
+        words += [] if groups is None else [count(len(np.unique(groups)), "group")]
+        split += [f"{part} {', '.join(words)}"] if words else []
     facts = {field.name: getattr(source, field.name) for field in fields(Facts)}
-    notes = *_warn_of_order(source, parts, spec, gap), *_find_constant(parts["train"], source)
-    facts["warnings"] = (*source.warnings, *notes)
-    facts["split"] = _describe_parts(parts, spec)
-    not_random = [
-        part for part in parts if part != "train" and (spec.is_in_order or part in source.own_parts)
-    ]
-    checks = tuple(check_parts(parts, source, spec, not_random))
-    fingerprint = compute_fingerprint(source)
-    return Dataset(name=name, parts=parts, fingerprint=fingerprint, checks=checks, **facts)
-
-
-def _describe_parts(parts: Mapping[str, Part], spec: DatasetSpec) -> str:
-    """Describe the fold, and the times and the number of groups of each part."""
-    words = [f"fold {spec.fold} of {spec.folds}"] if spec.folds else []
-    for name, part in parts.items():
-        times, groups = part.times, part.groups
-        facts = [] if times is None else [f"{write_time(times.min())} to {write_time(times.max())}"]
-        facts += [] if groups is None else [count(len(np.unique(groups)), "group")]
-        words += [f"{name} {', '.join(facts)}"] if facts else []
-    return "; ".join(words)
+    digits = compute_fingerprint(source)
+    dataset = Dataset(name=name, parts=parts, fingerprint=digits, split="; ".join(split), **facts)
+    notes = *_warn_of_order(source, parts, spec, gap), *_find_constant(dataset)
+    not_random = [part for part in [*parts][1:] if spec.is_in_order or part in source.own_parts]
+    checks = tuple(check_parts(dataset, spec, not_random))
+    return replace(dataset, warnings=(*source.warnings, *notes), checks=checks)
 
 
 def compute_fingerprint(source: Source) -> str:
@@ -100,8 +165,15 @@ def compute_fingerprint(source: Source) -> str:
 
     Bytes are taken in C order and little-endian, so that every machine gets the same digits.
     """
-    digest = hashlib.sha256()
-    for name, values in _name_arrays(source):
+    digest, arrays = hashlib.sha256(), list[tuple[str, Any]]()
+    parts: dict[str, Part] = {"rows": source, **source.own_parts}
+    for name, part in parts.items():
+        columns = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
+        arrays += [(f"{name}/{column}", values) for column, values in columns.items()]
+        arrays.append((f"{name}/{', '.join(source.target_names)}", part.target))
+        roles = {"sample_weight": part.weights, "group": part.groups, "time": part.times}
+        arrays += [(f"{name}/{key}", each) for key, each in roles.items() if each is not None]
+    for name, values in arrays:
         pieces = values.iterate() if isinstance(values, DiskRows) else iter([values])
         if values.dtype.kind in "OUS":
             digest.update(f"{name} text {values.shape}\n[".encode())
@@ -115,16 +187,6 @@ def compute_fingerprint(source: Source) -> str:
             piece = piece.astype(kind, order="C", copy=False)
             digest.update(piece.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
-
-
-def _name_arrays(source: Source) -> Iterator[tuple[str, Any]]:
-    parts: dict[str, Part] = {"rows": source, **source.own_parts}
-    for name, part in parts.items():
-        columns = part.inputs if isinstance(part.inputs, dict) else {"": part.inputs}
-        for column, values in (*columns.items(), (", ".join(source.target_names), part.target)):
-            yield f"{name}/{column}", values
-        roles = {"sample_weight": part.weights, "group": part.groups, "time": part.times}
-        yield from ((f"{name}/{key}", each) for key, each in roles.items() if each is not None)
 
 
 def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]:
@@ -143,19 +205,20 @@ def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]
         )
 
 
-def _find_constant(train: Part, facts: Facts) -> Iterator[str]:
+def _find_constant(dataset: Dataset) -> Iterator[str]:
     """Find targets and columns that are the same in all training rows."""
-    values: Any = train.target.reshape(len(train), len(facts.target_names), -1)
+    train = dataset.parts["train"]
+    values: Any = train.target.reshape(len(train), len(dataset.target_names), -1)
     is_same = (values == values[0]).all(axis=(0, 2))
     there_is = f"in all {count(len(train), 'training row')} there is one value only of"
-    if facts.task != "classification" and is_same.any():
+    if dataset.task != "classification" and is_same.any():
         yield (
-            f"{there_is} the target {list_some([*compress(facts.target_names, is_same)])}, so "
+            f"{there_is} the target {list_some([*compress(dataset.target_names, is_same)])}, so "
             "there is nothing to learn. Choose another target, or add rows with other values."
         )
     columns: Any = train.inputs if isinstance(train.inputs, dict) else {}
     is_constant = {name: (np.asarray(v) == v[0]).all() for name, v in columns.items()}
-    names = [each.name for each in facts.columns if all(map(is_constant.get, each.inputs))]
+    names = [each.name for each in dataset.columns if all(map(is_constant.get, each.inputs))]
     if names:
         yield (
             f"{there_is}: {list_some(names)}. A network learns nothing from that; leave it out "
@@ -169,136 +232,141 @@ def _warn_of_order(
     """Warn of windows that share steps with those of other parts, and of rows in no part."""
     if spec.folds and spec.test_split:
         yield "test_split is not used: the test part is a fold."
-    split = {name: part for name, part in parts.items() if name not in source.own_parts}
+    split = [part for name, part in parts.items() if name not in source.own_parts]
     if gap and len(split) > 1 and not spec.is_in_order:
         yield (
             f"Each row shares steps with the next {gap:,}, as windows of a series do. A random "
             "split scores the model on steps that it was trained on. Write shuffle: false under "
             "dataset."
         )
-    elif n_left_out := len(source.target) - sum(map(len, split.values())):
+    elif n_left_out := len(source.target) - sum(map(len, split)):
         yield (
             f"{count(n_left_out, 'row')} left out of every part: their windows or groups overlap "
             "with another part, or they are later than the fold."
         )
 
 
-def _hold_out(
-    name: str, key: str, fraction: float, rows: RowNumbers, source: Source, spec: DatasetSpec
-) -> tuple[RowNumbers, RowNumbers]:
-    """Split row numbers into those kept and those held out."""
-    if not fraction:
-        return rows, rows[:0]
-    n_held_out = math.ceil(fraction * len(rows))
-    what = f"{fraction:g} of {count(len(rows), 'row')}"
-    if n_held_out >= len(rows):
-        raise DataError(name, [f"{key}: {what} leaves none to train on. Add rows, or choose less."])
-    if spec.is_in_order:
-        return _hold_out_block(name, key, [len(rows) - n_held_out], 1, rows, source)
-    if source.groups is not None:
-        return _hold_out_groups(name, key, n_held_out, rows, source, spec)
-    if not spec.stratify:
-        # train_test_split's own lines for this case: importing it takes longer than most fits.
-        order = np.random.RandomState(spec.split_seed).permutation(len(rows))
-        return rows[order[n_held_out:]], rows[order[:n_held_out]]
-    from sklearn.model_selection import train_test_split
+@dataclass(frozen=True)
+class _Splitter:
+    """Splits row numbers into those kept and those held out."""
 
-    try:
-        kept, held_out = train_test_split(
-            rows, test_size=fraction, random_state=spec.split_seed, stratify=source.target[rows]
-        )
-    except ValueError as error:
-        problem = f"stratify: {what} cannot be held out for {key} ({error}). Add rows, or remove"
-        raise DataError(name, [f"{problem} stratify."]) from error
-    return kept, held_out
+    name: str
+    source: Source
+    spec: DatasetSpec
 
+    def hold_out(self, part: str, rows: RowNumbers) -> tuple[RowNumbers, RowNumbers]:
+        """Hold out rows for a part."""
+        spec, key = self.spec, f"{part}_split"
+        if part == "test" and spec.folds:
+            return self._hold_out_fold(rows, spec.folds, spec.fold or 1)
+        fraction = getattr(spec, key)
+        if fraction == 0:
+            return rows, rows[:0]
+        fraction = fraction or _TEST_SPLIT
+        n_held_out = math.ceil(fraction * len(rows))
+        what = f"{fraction:g} of {count(len(rows), 'row')}"
+        if n_held_out >= len(rows):
+            problem = f"{key}: {what} leaves none to train on. Add rows, or choose less."
+            raise DataError(self.name, [problem])
+        if spec.is_in_order:
+            return self._hold_out_block(key, [len(rows) - n_held_out], 1, rows)
+        if self.source.groups is not None:
+            return self._hold_out_groups(key, n_held_out, rows, self.source.groups[rows])
+        if not spec.stratify:
+            # train_test_split's own lines for this case: importing it takes longer than most fits.
+            order = np.random.RandomState(spec.split_seed).permutation(len(rows))
+            return rows[order[n_held_out:]], rows[order[:n_held_out]]
+        from sklearn.model_selection import train_test_split
 
-def _hold_out_groups(
-    name: str, key: str, n_held_out: int, rows: RowNumbers, source: Source, spec: DatasetSpec
-) -> tuple[RowNumbers, RowNumbers]:
-    """Hold out random groups of about ``n_held_out`` rows and, if stratified, the same classes.
+        labels, seed = self.source.target[rows], spec.split_seed
+        try:
+            kept, held_out = train_test_split(
+                rows, test_size=fraction, random_state=seed, stratify=labels
+            )
+        except ValueError as error:
+            problem = f"stratify: {what} cannot be held out for {key} ({error})."
+            raise DataError(self.name, [f"{problem} Add rows, or remove stratify."]) from error
+        return kept, held_out
 
-    scikit-learn's GroupShuffleSplit holds out a share of the groups, not of the rows. The best of
-    several draws is used: Morgan and Rubin 2012, doi:10.1214/12-AOS1008.
-    """
-    groups: Any = source.groups
-    _, place, sizes = np.unique(groups[rows], return_inverse=True, return_counts=True)
-    if len(sizes) < 2:
-        problem = (
-            f"{key}: all {count(len(rows), 'row')} left are of one {spec.group}. Remove group."
-        )
-        raise DataError(name, [problem])
-    strata = source.target[rows] if spec.stratify else np.zeros(len(rows))
-    labels = np.unique(strata, axis=0, return_inverse=True)[1].reshape(-1)
-    wanted = np.bincount(labels) * (n_held_out / len(rows))
-    rng, least, best = np.random.RandomState(spec.split_seed), math.inf, rows > 0
-    for _ in range(_N_DRAWS):
-        order = rng.permutation(len(sizes))
-        n_chosen = 1 + np.abs(sizes[order].cumsum()[:-1] - n_held_out).argmin()
-        is_held_out = np.isin(np.arange(len(sizes)), order[:n_chosen])[place]
-        counts = np.bincount(labels[is_held_out], minlength=len(wanted))
-        if (off := np.abs(counts - wanted).sum()) < least:
-            least, best = off, is_held_out
-    return rows[~best], rows[best]
+    def _hold_out_groups(
+        self, key: str, n_held_out: int, rows: RowNumbers, groups: NDArray[np.int64]
+    ) -> tuple[RowNumbers, RowNumbers]:
+        """Hold out random groups of about ``n_held_out`` rows and, if stratified, the same classes.
 
+        scikit-learn's GroupShuffleSplit holds out a share of the groups, not of the rows. The best
+        of several draws is used: Morgan and Rubin 2012, doi:10.1214/12-AOS1008.
+        """
+        _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        if len(sizes) < 2:
+            left = f"all {count(len(rows), 'row')} left are of one {self.spec.group}"
+            raise DataError(self.name, [f"{key}: {left}. Remove group."])
+        strata = self.source.target[rows] if self.spec.stratify else np.zeros(len(rows))
+        labels = np.unique(strata, axis=0, return_inverse=True)[1].reshape(-1)
+        wanted = np.bincount(labels) * (n_held_out / len(rows))
+        rng, least, best = np.random.RandomState(self.spec.split_seed), math.inf, rows > 0
+        for _ in range(_N_DRAWS):
+            order = rng.permutation(len(sizes))
+            n_chosen = 1 + np.abs(sizes[order].cumsum()[:-1] - n_held_out).argmin()
+            is_held_out = np.isin(np.arange(len(sizes)), order[:n_chosen])[place]
+            counts = np.bincount(labels[is_held_out], minlength=len(wanted))
+            if (off := np.abs(counts - wanted).sum()) < least:
+                least, best = off, is_held_out
+        return rows[~best], rows[best]
 
-def _hold_out_fold(
-    name: str, rows: RowNumbers, source: Source, spec: DatasetSpec
-) -> tuple[RowNumbers, RowNumbers]:
-    """Hold out a fold: random, stratified, of whole groups; or in order, as in TimeSeriesSplit.
+    def _hold_out_fold(
+        self, rows: RowNumbers, folds: int, fold: int
+    ) -> tuple[RowNumbers, RowNumbers]:
+        """Hold out a fold: random, stratified, of whole groups; or in order, as in TimeSeriesSplit.
 
-    In order, rows form folds + 1 blocks. Each block but the first is the test part of one fold, and
-    the rows before it are trained on.
-    """
-    folds, fold = spec.folds or 2, spec.fold or 1
-    if spec.is_in_order:
-        ends = [len(rows) * i / (folds + 1) for i in range(1, folds + 1)]
-        return _hold_out_block(name, "folds", ends, fold, rows, source)
-    groups = None if source.groups is None else source.groups[rows]
-    unit, n = ("row", len(rows)) if groups is None else ("group", len(np.unique(groups)))
-    if n < folds:
-        few = f"{folds} folds need more {unit}s (received: {n}). Choose fewer folds."
-        raise DataError(name, [f"folds: {few}"])
-    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
+        In order, rows form folds + 1 blocks. Each block but the first is the test part of one fold,
+        and the rows before it are trained on.
+        """
+        if self.spec.is_in_order:
+            ends = [len(rows) * i / (folds + 1) for i in range(1, folds + 1)]
+            return self._hold_out_block("folds", ends, fold, rows)
+        groups = None if self.source.groups is None else self.source.groups[rows]
+        unit, n = ("row", len(rows)) if groups is None else ("group", len(np.unique(groups)))
+        if n < folds:
+            few = f"{folds} folds need more {unit}s (received: {n}). Choose fewer folds."
+            raise DataError(self.name, [f"folds: {few}"])
+        from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
-    labels = source.target[rows]
-    if source.task != "classification" or labels.ndim > 1 or np.bincount(labels).max() < folds:
-        labels = np.zeros(len(rows), np.int64)
-    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    kind = GroupKFold if groups is not None and n > _MANY_GROUPS else kind
-    splitter = kind(folds, shuffle=True, random_state=spec.split_seed)
-    with warnings.catch_warnings(action="ignore"):  # of classes with fewer rows than folds
-        kept, held_out = next(islice(splitter.split(rows, labels, groups), fold - 1, None))
-    return rows[kept], rows[held_out]
+        labels, task = self.source.target[rows], self.source.task
+        if task != "classification" or labels.ndim > 1 or np.bincount(labels).max() < folds:
+            labels = np.zeros(len(rows), np.int64)
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+        kind = GroupKFold if groups is not None and n > _MANY_GROUPS else kind
+        splitter = kind(folds, shuffle=True, random_state=self.spec.split_seed)
+        with warnings.catch_warnings(action="ignore"):  # of classes with fewer rows than folds
+            kept, held_out = next(islice(splitter.split(rows, labels, groups), fold - 1, None))
+        return rows[kept], rows[held_out]
 
+    def _hold_out_block(
+        self, key: str, ends: Sequence[float], block: int, rows: RowNumbers
+    ) -> tuple[RowNumbers, RowNumbers]:
+        """Cut rows in order into blocks, and hold out one after the first; rows before it are kept.
 
-def _hold_out_block(
-    name: str, key: str, ends: Sequence[float], block: int, rows: RowNumbers, source: Source
-) -> tuple[RowNumbers, RowNumbers]:
-    """Cut rows in order into blocks, and hold out one after the first; rows before it are kept.
-
-    A block has whole times. A group is in the block in which it begins, and so is new to the model;
-    later rows of earlier groups are in no part.
-
-    Args:
-        ends: How many rows should stand before each cut.
-        block: The place of the block, counted from 0.
-    """
-    times = begins = np.arange(len(rows)) if source.times is None else source.times[rows]
-    if source.groups is not None:
-        _, first, place = np.unique(source.groups[rows], return_index=True, return_inverse=True)
-        begins = times[first][place]
-    distinct, counts = np.unique(begins, return_counts=True)
-    if len(distinct) <= len(ends):
-        what = "rows" if source.times is None else "different times"
-        problem = f"{key}: a split in order needs {len(ends) + 1} {what} (received: "
-        raise DataError(name, [f"{problem}{len(distinct)}). Add rows, or choose fewer folds."])
-    n_before, cuts = counts.cumsum()[:-1], [0]
-    for i, end in enumerate(ends, 1):
-        nearest = 1 + int(np.abs(n_before - end).argmin())
-        last = len(distinct) - 1 - (len(ends) - i)  # each later block needs a time
-        cuts.append(min(max(nearest, cuts[-1] + 1), last))
-    is_held_out = begins >= distinct[cuts[block]]
-    if block < len(ends):
-        is_held_out &= times < distinct[cuts[block + 1]]
-    return rows[times < distinct[cuts[block]]], rows[is_held_out]
+        A block has whole times. A group is in the block in which it begins, and so is new to the
+        model; later rows of earlier groups are in no part. ``ends`` are the numbers of rows that
+        should stand before each cut.
+        """
+        source = self.source
+        times = begins = np.arange(len(rows)) if source.times is None else source.times[rows]
+        if source.groups is not None:
+            _, first, place = np.unique(source.groups[rows], return_index=True, return_inverse=True)
+            begins = times[first][place]
+        distinct, counts = np.unique(begins, return_counts=True)
+        if len(distinct) <= len(ends):
+            what = "rows" if source.times is None else "different times"
+            rule = f"{key}: a split in order needs {len(ends) + 1} {what}"
+            problem = f"{rule} (received: {len(distinct)}). Add rows, or choose fewer folds."
+            raise DataError(self.name, [problem])
+        n_before, cuts = counts.cumsum()[:-1], [0]
+        for i, end in enumerate(ends, 1):
+            nearest = 1 + int(np.abs(n_before - end).argmin())
+            last = len(distinct) - 1 - (len(ends) - i)  # each later block needs a time
+            cuts.append(min(max(nearest, cuts[-1] + 1), last))
+        is_held_out = begins >= distinct[cuts[block]]
+        if block < len(ends):
+            is_held_out &= times < distinct[cuts[block + 1]]
+        return rows[times < distinct[cuts[block]]], rows[is_held_out]

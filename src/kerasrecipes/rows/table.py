@@ -27,12 +27,13 @@ from kerasrecipes.rows.kinds import Column, NumberColumn
 from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.remarks import remark_on_columns, remark_on_rows
-from kerasrecipes.rows.roles import add_roles, read_known_times
 from kerasrecipes.rows.series import join_windows, make_series
+from kerasrecipes.rows.splits import add_roles, read_known_times
 from kerasrecipes.rows.target import check_type, find_target, read_weights
 from kerasrecipes.rows.words import count, list_columns, list_some
 
 ROWS_AT_ONCE = 65_536
+OpenFile = Callable[[DatasetSpec, Sequence[str] | None], TableFile]
 
 
 class Table(Rows):
@@ -41,24 +42,14 @@ class Table(Rows):
     Args:
         open_file: Opens the table by a recipe's ``dataset``, for the columns that will be read;
             None means all.
-        name: The table's name, for messages.
-        origin: Where the rows came from, in words.
-        default_target: The target where the recipe names none.
-
-    Attributes:
-        text: How the recipe's first layer takes columns of text, if it does.
+        target: The target where the recipe names none.
     """
 
     def __init__(
-        self,
-        open_file: Callable[[DatasetSpec, Sequence[str] | None], TableFile],
-        name: str,
-        origin: str,
-        default_target: str | None = None,
+        self, open_file: OpenFile, name: str, origin: str, target: str | None = None
     ) -> None:
-        self._open, self.name, self._origin = open_file, name, origin
-        self._default_target = default_target
-        self.text: Component | None = None
+        self._open, self.name, self._origin, self._target = open_file, name, origin, target
+        self.text: Component | None = None  # how a recipe's first layer takes columns of text
 
     @classmethod
     def hold(cls, table: pa.Table, name: str, origin: str, target: str | None = None) -> Table:
@@ -280,7 +271,7 @@ class Table(Rows):
         )
 
     def check_names(self, spec: DatasetSpec) -> None:
-        """Check the columns that a recipe names, where the table's names cost no reading of rows."""
+        """Check the columns that a recipe names, if their names can be had without the rows."""
         names = self._open(spec, None).list_names()
         if names is not None:
             names = [name.strip() for name in names]
@@ -288,7 +279,7 @@ class Table(Rows):
 
     def _choose_targets(self, names: Sequence[str], spec: DatasetSpec) -> tuple[str, ...]:
         targets = [spec.target] if isinstance(spec.target, str) else spec.target
-        targets = targets or ([self._default_target] if self._default_target else [])
+        targets = targets or ([self._target] if self._target else [])
         if not targets:
             problem = "dataset needs target: which column is to be predicted. "
             problems = [problem + list_columns(names), *check_names(names, spec, ())]

@@ -36,32 +36,20 @@ _LEAST_PEAK, _MOST_OUT_OF_SHAPE = 1.5, 0.05
 missing for a histogram to rise to one peak and fall again. Codes of classes are even."""
 
 _CLASS_WORDS = re.compile("(?i)class|label|type|species|category|클래스|레이블|라벨|종류|분류|유형")
-"""Words in the name of a column of class codes."""
-
 _AMOUNT_WORDS = re.compile("(?i)score|rating|quality|stars|점수|평점|별점|품질")
-"""Words in the name of a column of ratings."""
-
 _MANY_CLASSES = 10
 """So many classes or more, and more than half as many as rows, are probably not classes."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """The target of a table, and how it is read.
+    """The target of a table, and how it is read."""
 
-    Attributes:
-        columns: One, or several of numbers or labels; empty for arrays in training.
-        task: Regression, classification or multi-label classification.
-        class_names: Names by class number; empty for other tasks.
-        class_type: The type of the classes in the file.
-        shape: Of a row's target, if it is an array.
-    """
-
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...]  # several of numbers or labels; none for arrays in training
     task: Task
-    class_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()  # by class number
     class_type: ClassType = "text"
-    shape: tuple[int, ...] = ()
+    shape: tuple[int, ...] = ()  # of a row's target, if it is an array
 
     def read(self, several: Sequence[Cells]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Read the columns' values, as features are read.
@@ -81,24 +69,12 @@ class Target:
         problems = (problem.replace("column", "target", 1) + other for problem in read.problems)
         raise_problems(several[0].dataset, problems)
         arrays = [*read.arrays.values()]
-        if self.class_names:
-            numbers = self._find_classes(arrays[0], read.complete, several[0])
-            return np.maximum(numbers, 0), read.complete
-        values = np.nan_to_num(arrays[0] if len(arrays) == 1 else np.column_stack(arrays))
-        return values, read.complete
-
-    def find_numbers(self, names: NDArray[Any]) -> NDArray[np.int64]:
-        """The numbers of classes by their names, of shape (n_rows,); -1 for other names."""
-        numbers = {name: number for number, name in enumerate(self.class_names)}
-        return np.array([numbers.get(name, -1) for name in names.tolist()], np.int64)
-
-    def _find_classes(
-        self, values: NDArray[Any], known: NDArray[np.bool_], cells: Cells
-    ) -> NDArray[np.int64]:
-        names = _name_classes(self.columns[0], values)
+        if not self.class_names:
+            values = np.nan_to_num(arrays[0] if len(arrays) == 1 else np.column_stack(arrays))
+            return values, read.complete
+        cells, names = several[0], _name_classes(self.columns[0], arrays[0])
         numbers = self.find_numbers(names)
-        rows = np.flatnonzero(known & (numbers < 0))
-        if len(rows):
+        if len(rows := np.flatnonzero(read.complete & (numbers < 0))):
             is_unknown = np.isin(np.arange(len(cells.distinct)), cells.codes[rows])
             problem = (
                 f"target {cells.name} has classes that the model was not trained on: "
@@ -106,23 +82,24 @@ class Target:
                 f"classes: {list_some(self.class_names, 20)}."
             )
             raise DataError(cells.dataset, [problem])
-        return numbers
+        return np.maximum(numbers, 0), read.complete
+
+    def find_numbers(self, names: NDArray[Any]) -> NDArray[np.int64]:
+        """The numbers of classes by their names, of shape (n_rows,); -1 for other names."""
+        numbers = {name: number for number, name in enumerate(self.class_names)}
+        return np.array([numbers.get(name, -1) for name in names.tolist()], np.int64)
 
 
 def find_target(
     several: Sequence[Cells], task: Task | None, hint: LossKind | None, keep: NDArray[np.bool_]
 ) -> tuple[Target, NDArray[Any], NDArray[np.bool_]]:
-    """Find the task of target columns, and read their values.
+    """Find the task of target columns, and read their values as ``Target.read`` does.
 
     Args:
-        several: One column, or several of numbers.
         task: The task that the recipe names; None leaves it to the values: texts and truth values
             are classes, and so may be whole numbers of few distinct values.
         hint: What the recipe's loss requires.
         keep: The rows whose values are classes, of shape (n_rows,).
-
-    Returns:
-        The target; and what ``Target.read`` gives.
 
     Raises:
         DataError: The values do not suit the task.
@@ -187,10 +164,6 @@ def are_classes(values: NDArray[Any], name: str) -> bool:
     They are codes where at most 20 distinct ones each come twice on average. Of six or more, they
     are numbers if the name says so, or if values differ in frequency and are more than ten or have
     one peak.
-
-    Args:
-        values: Of shape (n_rows,).
-        name: The column's name.
     """
     counts = np.unique(values, return_counts=True)[1]
     # A short table of counts has few distinct values too, but hardly one twice.
@@ -220,9 +193,8 @@ def check_type(cells: Cells) -> str:
 def _find_task(cells: Cells, hint: LossKind | None) -> Task:
     """Find the task from a target's values."""
     finding = recognise_target(cells)
-    column = finding.column
-    if isinstance(column, NumberColumn):
-        numbers, _ = column.read_exact(cells)
+    if isinstance(finding.column, NumberColumn):
+        numbers, _ = finding.column.read_exact(cells)
         numbers = numbers[~np.isnan(numbers)]
         if finding.wrong or (np.trunc(numbers) != numbers).any():
             return "regression"  # Reading names the values that are not numbers.
@@ -239,13 +211,13 @@ def _check_classes(names: Sequence[str], n_rows: int, cells: Cells, *, is_asked:
     """Check that there are classes to distinguish, and rows of each."""
     n = len(names)
     is_hopeless = n in (1, n_rows) or n > MAX_CLASSES
-    is_doubtful = n >= _MANY_CLASSES and 2 * n > n_rows and not is_asked
-    if not (is_hopeless or is_doubtful):
+    if not (is_hopeless or (n >= _MANY_CLASSES and 2 * n > n_rows and not is_asked)):
         return
-    hint = "" if cells.is_number else recognise_target(cells).hint
-    remedy = f"Note: {hint}. Or choose" if hint else "Choose"
+    remedy = "Choose"
     if cells.is_number:
         remedy = "Write task: regression if it is a number to predict, or choose"
+    elif hint := recognise_target(cells).hint:
+        remedy = f"Note: {hint}. Or choose"
     meant = "" if is_hopeless else ", or write task: classification if they are meant"
     problem = (
         f"target {cells.name} must have 2 to {MAX_CLASSES:,} classes, with several rows of each "
