@@ -29,7 +29,7 @@ def answer(saved, frame: Frame, ids=(), suffix: str = ".csv", output: Path = OUT
         frame.to_parquet(file, index=False)
     else:
         frame.to_json(file, orient="records", lines=True, force_ascii=False)
-    assert predict_file(saved, str(file), output, ids) == len(frame)
+    predict_file(saved, str(file), output, ids)
     if output.suffix == ".parquet":
         return pd.read_parquet(output)
     if output.suffix == ".jsonl":
@@ -135,7 +135,7 @@ def test_standard_input_to_standard_output(
     content = write(houses, index=False).encode()
     stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
     monkeypatch.setattr(sys, "stdin", stdin)
-    assert predict_file(load("houses"), "-", None) == 80
+    predict_file(load("houses"), "-", None)
     printed = pd.read_csv(io.BytesIO(capfdbinary.readouterr().out))
     expected = predict_frame(load("houses"), houses)
     np.testing.assert_allclose(printed["predicted"], expected["predicted"], rtol=1e-5)

@@ -14,7 +14,6 @@ import kerasrecipes as kr
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.rows import load_for
-from kerasrecipes.rows.compatibility import find_doubts
 
 RNG = np.random.default_rng(0)
 CONV = {"Conv2D": {"filters": 2, "kernel_size": 3}}
@@ -92,20 +91,3 @@ def test_a_channel_makes_no_difference_to_prediction(tmp_path: Path) -> None:
     for images in (AS_BYTES, AS_BYTES[..., None]):
         raw = np.asarray(saved(images)).ravel()
         assert raw == pytest.approx(answers["probability_1"].to_numpy(), abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("axis", "layers", "is_told"),
-    [
-        (1, [{"Rescaling": {"scale": 1 / 255}}, CONV, POOL], True),
-        (3, [CONV, POOL], False),
-        (1, [{"Permute": {"dims": [2, 3, 1]}}, CONV, POOL], False),
-    ],
-)
-def test_channels_that_come_first_are_pointed_out(
-    tmp_path: Path, axis: int, layers: list[Any], is_told: bool
-) -> None:
-    images = np.stack([AS_BYTES] * 3, axis)
-    recipe = load_recipe(make(tmp_path, images, *layers))
-    doubts = " ".join(find_doubts(recipe, load_for(recipe)))
-    assert ("Conv2D takes height × width × channels" in doubts) == is_told

@@ -116,5 +116,5 @@ def test_a_frame_can_be_sent(tmp_path: Path) -> None:
 
 def test_rows_of_a_run_that_continues_stay_where_they_were(tmp_path: Path) -> None:
     recipe = Recipe(**write_table(tmp_path))
-    places = [are_on_disk(read_for(recipe, stream=each).source.inputs) for each in (None, True)]
+    places = [are_on_disk(read_for(recipe, stream=each).inputs) for each in (None, True)]
     assert places == [False, True]

@@ -107,7 +107,7 @@ class ClusterCrew(Crew):
         with self.lock:
             if key not in self.rows:
                 rows = read_for(recipe, self.beginning[1])
-                if are_on_disk(rows.source.inputs):
+                if are_on_disk(rows.inputs):
                     raise InputError(
                         "--address sends rows that fit into memory (received: rows that stay on "
                         "disk). Train without --address."

@@ -135,7 +135,7 @@ def train_on_cluster(
             "job": Job(recipe, folder, tuple(command), there, interval_s=checkpoint_every_s),
             "run": Run(path),
             "relay": relay.remote(),
-            "rows": None if are_on_disk(rows.source.inputs) else ray.put(rows),
+            "rows": None if are_on_disk(rows.inputs) else ray.put(rows),
             "unfinished": read_run(there.run.path) if there else {},
             "git_commit": find_git_commit() or "",
             "n_threads": resources["CPU"],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kerasrecipes.errors import InputError
 from kerasrecipes.model.build import compile_model
 from kerasrecipes.model.built import spread_weights
-from kerasrecipes.model.serving import make_mask_reader
+from kerasrecipes.model.serving import find_trained, make_mask_reader
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import keep_columns, make_report
 from kerasrecipes.rows import Part, load_for
@@ -47,13 +47,13 @@ def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run
     started_at, facts, codec = datetime.now(), saved.run.info, saved.codec
     labelled, origin = _read_labelled(saved, data)
     target, weights = labelled.target, labelled.weights
-    outputs = saved.answer(labelled.inputs)
-    compile_model(saved.recipe, saved.trained, is_weighted=weights is not None)
+    outputs, model = saved.answer(labelled.inputs), find_trained(saved.model)
+    compile_model(saved.recipe, model, is_weighted=weights is not None)
     rows: tuple[NDArray[Any], ...] = saved.encoder.encode(labelled.inputs), codec.encode(target)
     if weights is not None:
-        rows = (*rows, spread_weights(weights, saved.trained))
-    metrics = Scorer(saved.trained, rows, saved.recipe.batch_size)(rows)
-    read_mask = make_mask_reader(saved.trained)
+        rows = (*rows, spread_weights(weights, model))
+    metrics = Scorer(model, rows, saved.recipe.batch_size)(rows)
+    read_mask = make_mask_reader(model)
     known = read_mask(rows[0]) if read_mask else None
     dataset = facts["dataset"] | {"origin": origin, "rows": {PART: len(target)}}
     dataset["weighted"] = weights is not None
@@ -111,5 +111,6 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
             f"{dataset.name} has changed since this run was trained, so it is not known which of "
             f"its rows were trained on. {remedy}"
         )
-    saved.reset_warnings()
+    saved.warnings.clear()
+    saved.unplaced.clear()
     return dataset.parts["test"], "the run's own test part"

@@ -39,8 +39,8 @@ def predict_file(
     ids: Sequence[str] = (),
     on_rows: Callable[[int], None] = lambda n_rows: None,
     interval: float | None = None,
-) -> int:
-    """Predict every row of a file, in its order, and count them.
+) -> None:
+    """Predict every row of a file, in its order.
 
     Args:
         data: See ``rows.open_rows``.
@@ -50,80 +50,10 @@ def predict_file(
         interval: See ``Saved.predict``.
     """
     check_output(output, data, saved.recipe.dataset.path)
-    n_rows = 0
-
-    def answer() -> Iterator[Answers]:
-        nonlocal n_rows
-        for answers, rows in _answer(saved, data, ids, interval):
-            yield answers
-            n_rows += len(rows)
-            on_rows(n_rows)
-
-    _write_answers(output, answer())
-    return n_rows
-
-
-def predict_frame(
-    saved: Saved, data: object, interval: float | None = None
-) -> pd.DataFrame | dict[str, Any]:
-    """Predict the rows of a DataFrame, whose index is kept, an array or a file.
-
-    Answers that are arrays stay arrays, by name.
-    """
-    import pandas as pd
-
-    answered = [*_answer(saved, data, (), interval)]
-    pieces = [answers for answers, _ in answered]
-    if saved.codec.is_array:
-        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    chunks = [pd.DataFrame(answers) for answers in pieces]
-    answers = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame()
-    if isinstance(data, pd.DataFrame):
-        # A window of a series has the index of its last row.
-        rows = np.concatenate([np.zeros(0, np.int64), *(rows for _, rows in answered)])
-        answers.index = data.index[rows]
-    return answers
-
-
-def check_output(output: Path | None, data: str, trained_on: str | None = None) -> None:
-    """Raise InputError unless predictions can be written, and overwrite no rows that are read."""
-    if output is None:
-        return
-    if output.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            f"Answers are written to {', '.join(SUFFIXES)} files (received: {output}). Give the "
-            "file one of these endings."
-        )
-    if not output.parent.is_dir():
-        raise InputError(f"There is no folder {output.parent} to write {output.name} to. Make it.")
-    held = {"the rows to answer": data, "rows that the run was trained on": trained_on}
-    for what, path in held.items():
-        file = Path(os.path.expanduser(path or "")).absolute()
-        files = [each for each in expand(str(file)) if os.path.isfile(each)]
-        if output.is_dir() or (output.exists() and any(map(output.samefile, files))):
-            what = "other files" if output.is_dir() else what
-            raise InputError(f"{output} contains {what}. Give the answers a file of their own.")
-
-
-def _answer(
-    saved: Saved, data: Any, ids: Sequence[str], interval: float | None
-) -> Iterator[tuple[Answers, NDArray[np.int64]]]:
-    for piece in saved.read(data, ids):
-        answers = saved.predict(piece.inputs, interval)
-        if clashing := [name for name in piece.beside if name in answers]:
-            problem = (
-                f"--id: '{clashing[0]}' is the name of a column of the answers. Rename it in the "
-                "file, or leave it out."
-            )
-            raise DataError(Path(str(data)).name, [problem])
-        yield piece.beside | answers, piece.rows
-
-
-def _write_answers(output: Path | None, pieces: Iterator[Answers]) -> None:
-    """Write pieces of answers, all of which have the same columns; None prints CSV."""
-    # The first one is read before the output exists: a pattern such as *.csv may match it.
-    first = next(pieces)
-    pieces = chain([first], pieces)
+    answered = (answers for answers, _ in _answer(saved, data, ids, interval, on_rows))
+    # The first piece is read before the output exists: a pattern such as *.csv may match it.
+    first = next(answered)
+    pieces = chain([first], answered)
     if output is None:
         for i, piece in enumerate(pieces):  # a terminal may show them
             text = make_lines_printable(_write_csv(_make_table(piece), with_header=i == 0).decode())
@@ -148,6 +78,64 @@ def _write_answers(output: Path | None, pieces: Iterator[Answers]) -> None:
                 frame = table.to_pandas()
                 text = frame.to_json(orient="records", lines=True, force_ascii=False)
                 sink.write(text.encode())
+
+
+def predict_frame(
+    saved: Saved, data: object, interval: float | None = None
+) -> pd.DataFrame | dict[str, Any]:
+    """Predict the rows of a DataFrame, whose index is kept, an array or a file.
+
+    Answers that are arrays stay arrays, by name.
+    """
+    import pandas as pd
+
+    pieces, rows = zip(*_answer(saved, data, interval=interval), strict=True)
+    if saved.codec.is_array:
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    answers = pd.concat([pd.DataFrame(piece) for piece in pieces], ignore_index=True)
+    if isinstance(data, pd.DataFrame):  # a window of a series has the index of its last row
+        answers.index = data.index[np.concatenate(rows)]
+    return answers
+
+
+def check_output(output: Path | None, data: str, trained_on: str | None = None) -> None:
+    """Raise InputError unless predictions can be written, and overwrite no rows that are read."""
+    if output is None:
+        return
+    if output.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"Answers are written to {', '.join(SUFFIXES)} files (received: {output}). Give the "
+            "file one of these endings."
+        )
+    if not output.parent.is_dir():
+        raise InputError(f"There is no folder {output.parent} to write {output.name} to. Make it.")
+    held = {"the rows to answer": data, "rows that the run was trained on": trained_on}
+    for what, path in held.items():
+        file = Path(os.path.expanduser(path or "")).absolute()
+        files = [each for each in expand(str(file)) if os.path.isfile(each)]
+        if output.is_dir() or (output.exists() and any(map(output.samefile, files))):
+            what = "other files" if output.is_dir() else what
+            raise InputError(f"{output} contains {what}. Give the answers a file of their own.")
+
+
+def _answer(
+    saved: Saved,
+    data: Any,
+    ids: Sequence[str] = (),
+    interval: float | None = None,
+    on_rows: Callable[[int], None] = lambda n_rows: None,
+) -> Iterator[tuple[Answers, NDArray[np.int64]]]:
+    """Answers, and the numbers of their rows."""
+    n_rows = 0
+    for piece in saved.read(data, ids):
+        answers = saved.predict(piece.inputs, interval)
+        if clashing := [name for name in piece.beside if name in answers]:
+            problem = f"--id: '{clashing[0]}' is the name of a column of the answers."
+            remedy = "Rename it in the file, or leave it out."
+            raise DataError(Path(str(data)).name, [f"{problem} {remedy}"])
+        yield piece.beside | answers, piece.rows
+        n_rows += len(piece.rows)
+        on_rows(n_rows)
 
 
 def _make_table(answers: Answers) -> pa.Table:

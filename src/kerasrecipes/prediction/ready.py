@@ -27,10 +27,9 @@ def find_ready(path: Path) -> tuple[Run, list[str]]:
 
 def describe_unfinished(run: Run) -> list[str]:
     """A line that says when the model of an unfinished run was saved; none if it is finished."""
-    if (status := run.status) == "finished":
-        return []
     epochs = f"{run.info.get('epochs_run', 0):,} of {run.info.get('epochs', 0):,} epochs"
-    return [f"{run.path} is not finished ({status}): its model was saved after {epochs}."]
+    line = f"{run.path} is not finished ({run.status}): its model was saved after {epochs}."
+    return [] if run.status == "finished" else [line]
 
 
 def is_ready(run: Run) -> bool:
@@ -39,7 +38,7 @@ def is_ready(run: Run) -> bool:
 
 
 def check_ready(run: Run) -> None:
-    """Raise InputError unless a run has a saved model that this version can load."""
+    """Raise InputError unless ``is_ready``."""
     if is_ready(run):
         return
     check_network(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.model.encoder import ENCODER_NAME, Encoder
-from kerasrecipes.model.serving import find_trained, make_predictor
+from kerasrecipes.model.serving import make_predictor
 from kerasrecipes.model.target import TargetCodec, name_column
 from kerasrecipes.prediction.model_file import load_run_model
 from kerasrecipes.prediction.ready import check_ready, describe_unfinished
@@ -54,17 +54,13 @@ class Saved:
     """Categories in rows without one, by column and whether they were rare in training."""
     warnings: list[str] = field(default_factory=list)  # of changes to the rows
 
-    @property
-    def trained(self) -> keras.Sequential:
-        """The recipe's own layers."""
-        return find_trained(self.model)
-
     def read(
         self, data: Any, ids: Sequence[str] = (), *, with_target: bool = False
     ) -> Iterator[Piece]:
         """Read rows, a bounded number at once; see ``rows.open_rows`` and ``Rows.iterate``."""
-        self.reset_warnings()
-        schema = self.schema
+        self.unplaced.clear()
+        self.warnings.clear()
+        schema, rare_by_column = self.schema, self.run.info.get("rare_categories", {})
         if ids and not schema.is_table:
             raise InputError(
                 f"--id names columns of a table, and this run takes {schema.takes}. Remove it."
@@ -74,8 +70,12 @@ class Saved:
         for piece in rows.iterate(schema, ids, with_target=with_target):
             for _, problem in check_ids(self.recipe, [piece], schema.columns):
                 raise DataError(rows.name, [problem])
-            if isinstance(piece.inputs, dict):
-                self._count_unplaced(piece.inputs)
+            inputs: Any = piece.inputs
+            for column, known in self.vocabularies.items():
+                rare = rare_by_column.get(column, ())
+                for value, n in Counter(inputs[column].tolist()).items():
+                    if value not in known:
+                        self.unplaced.setdefault((column, value in rare), Counter())[value] += n
             self.warnings.extend(text for text in piece.warnings if text not in self.warnings)
             n_kept += len(piece.rows)
             left_out.update(piece.left_out)
@@ -109,11 +109,6 @@ class Saved:
             answers[name_column("high", codec.names, i)] = values + half
         return answers
 
-    def reset_warnings(self) -> None:
-        """Reset the warnings and counts of rows that were read before."""
-        self.unplaced.clear()
-        self.warnings.clear()
-
     def list_warnings(self) -> list[str]:
         """Changes to the rows, and categories that the model cannot distinguish."""
         lines, recipe = [*describe_unfinished(self.run), *self.warnings], self.recipe
@@ -127,14 +122,6 @@ class Saved:
             rows = f"{count(counts.total(), 'row')} {'has' if counts.total() == 1 else 'have'}"
             lines.append(f"{column}: {rows} a category that {what} ({shown}); {effect}.")
         return lines
-
-    def _count_unplaced(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        rare_by_column = self.run.info.get("rare_categories", {})
-        for column, known in self.vocabularies.items():
-            rare = {*rare_by_column.get(column, ())}
-            for value, n in Counter(inputs[column].tolist()).items():
-                if value not in known:
-                    self.unplaced.setdefault((column, value in rare), Counter())[value] += n
 
 
 def load_saved(run: Run, encoding: str | None = None) -> Saved:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
 from kerasrecipes.rows.builtin import load_builtin
 from kerasrecipes.rows.compatibility import add_channel, check_compatibility, find_first_layer
-from kerasrecipes.rows.dataset import Dataset, Part, Piece, ReadRows, Rows, Schema, check_keys
+from kerasrecipes.rows.dataset import Dataset, Part, Piece, Rows, Schema, Source, check_keys
 from kerasrecipes.rows.downloads import Say, say_nothing
 from kerasrecipes.rows.files import find_files, find_kind, open_stream, open_table_file
 from kerasrecipes.rows.files.frames import is_frame, read_frame
@@ -38,7 +39,6 @@ __all__ = [
     "Dataset",
     "Part",
     "Piece",
-    "ReadRows",
     "Rows",
     "Schema",
     "check_file",
@@ -57,19 +57,13 @@ def load_for(
     """Load a recipe's data, and check recipe and data against each other.
 
     Args:
-        recipe: A checked recipe.
         say: Receives one line for each source that is tried, and for each download.
         data: Rows to read instead of those that the recipe names; see ``open_rows``.
         stream: Whether inputs stay on disk; None means as the recipe says.
-
-    Raises:
-        DataUnavailable: No source of the data answered.
-        DataError: The data break a rule.
-        RecipeError: Output layer, loss or class weights do not suit the target.
     """
     try:
-        rows = read_for(recipe, data, stream=stream, say=say)
-        dataset = split_source(rows.name, rows.source, recipe.dataset)
+        source = read_for(recipe, data, stream=stream, say=say)
+        dataset = split_source(source.name, source, recipe.dataset)
     except DataError as error:
         raise recipe.locate_problems(error) from error
     check_compatibility(recipe, dataset)
@@ -78,28 +72,19 @@ def load_for(
 
 def read_for(
     recipe: Recipe, data: Any = None, *, stream: bool | None = None, say: Say = say_nothing
-) -> ReadRows:
+) -> Source:
     """Read a recipe's rows; sent elsewhere, they are the ``data`` of ``load_for``."""
     spec = recipe.dataset
     spec = spec if stream is None else spec.model_copy(update={"stream": stream})
     rows = open_rows(data, spec, say)
     rows = rows.as_table() if isinstance(rows, Arrays) and rows.are_columns else rows
-    if isinstance(rows, Table):
-        rows.text = _find_text(recipe)
-    return ReadRows(rows.name, rows.load(spec, find_loss_kind(recipe.loss)))
-
-
-def _find_text(recipe: Recipe) -> Component | None:
-    """How a first layer ``TextVectorization`` takes columns of text, in the form of a feature.
-
-    Where it has no ``max_tokens``, the next layer's ``input_dim`` bounds the vocabulary.
-    """
-    layer, (_, following) = recipe.layers[0], find_first_layer(recipe)
-    if layer.name != "TextVectorization":
-        return None
-    most = following.arguments.get("input_dim", _EVERY_TOKEN)
-    defaults = {"max_tokens": most, "output_mode": "int"}
-    return Component("features", "text", defaults | layer.arguments)
+    first = recipe.layers[0]
+    if isinstance(rows, Table) and first.name == "TextVectorization":
+        # It may have no max_tokens; the next layer's input_dim bounds the vocabulary then.
+        most = find_first_layer(recipe)[1].arguments.get("input_dim", _EVERY_TOKEN)
+        defaults = {"max_tokens": most, "output_mode": "int"}
+        rows.text = Component("features", "text", defaults | first.arguments)
+    return replace(rows.load(spec, find_loss_kind(recipe.loss)), name=rows.name)
 
 
 def check_file(recipe: Recipe) -> None:
@@ -158,7 +143,7 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
 def _open_named(spec: DatasetSpec, say: Say) -> Rows:
     """Open the rows that a recipe names."""
     if spec.name is not None:
-        return ReadRows(spec.name, load_builtin(spec, say))
+        return replace(load_builtin(spec, say), name=spec.name)
     if spec.path is not None:
         return _open_path(Path(spec.path), spec)
     if spec.openml is not None or spec.sklearn is not None:

@@ -151,12 +151,16 @@ def add_channel(recipe: Recipe, dataset: Dataset, say: Say) -> Dataset:
     Arrays of shape (steps, features) have as many dimensions. They are neither bytes nor square.
     Keras would take rows without a channel for one image before layers such as RandomFlip.
     """
-    inputs, (layer, takes_images) = dataset.parts["train"].inputs, _find_shaped_layer(recipe)
+    inputs = dataset.parts["train"].inputs
+    lists = (layer.arguments.get("layers", [layer]) for layer in recipe.layers)  # a Pipeline's
+    layers = (each for each_list in lists if isinstance(each_list, list) for each in each_list)
+    layer = next((each for each in layers if each.name not in _ANY_RANK), recipe.layers[-1])
     if isinstance(inputs, dict) or inputs.ndim != 3 or "channels_first" in layer.arguments.values():
         return dataset
     height, width = inputs.shape[1:]
-    is_image = height == width or inputs.dtype == np.uint8
     module, _ = list_names("layers").get(layer.name, ("", ""))
+    takes_images = re.search("(?<!LSTM)2D", layer.name) or layer.name in list_bases()
+    is_image = height == width or inputs.dtype == np.uint8
     if not ("image_preprocessing" in module or (is_image and takes_images)):
         return dataset
     say(f"{layer.name} takes a channel: images of {height}×{width} become {height}×{width}×1")
@@ -164,14 +168,6 @@ def add_channel(recipe: Recipe, dataset: Dataset, say: Say) -> Dataset:
         name: replace(part, inputs=_add_axis(part.inputs)) for name, part in dataset.parts.items()
     }
     return replace(dataset, parts=parts)
-
-
-def _find_shaped_layer(recipe: Recipe) -> tuple[Component, bool]:
-    """The first layer that depends on the shape of rows, and whether it takes images."""
-    lists = (layer.arguments.get("layers", [layer]) for layer in recipe.layers)  # a Pipeline's
-    layers = (each for each_list in lists if isinstance(each_list, list) for each in each_list)
-    layer = next((each for each in layers if each.name not in _ANY_RANK), recipe.layers[-1])
-    return layer, bool(re.search("(?<!LSTM)2D", layer.name)) or layer.name in list_bases()
 
 
 def _add_axis(images: Any) -> Any:
@@ -188,14 +184,6 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
         yield (
             f"layers[{i}]: {name} scales columns that are standardised already "
             f"({list_some(scaled)}). Remove it, or write features: {{'*': float}} under dataset."
-        )
-    inputs, (layer, takes_images) = dataset.parts["train"].inputs, _find_shaped_layer(recipe)
-    shape = () if isinstance(inputs, dict) else inputs.shape[1:]
-    is_odd = len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 3
-    if is_odd and takes_images and "channels_first" not in layer.arguments.values():
-        yield (
-            f"layers: {layer.name} takes height × width × channels, and rows have the shape "
-            f"{shape}. If channels come first, save the images as np.moveaxis(x, 1, -1)."
         )
 
 

@@ -133,10 +133,31 @@ class Facts:
         return f"{noun} {row + first:,}"
 
 
+class Rows(ABC):
+    """The user's rows: a table, arrays, images or a built-in data set."""
+
+    name: str
+
+    @abstractmethod
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
+        """Read every row, for training; ``hint`` is what the recipe's loss requires."""
+
+    def iterate(
+        self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
+    ) -> Iterator[Piece]:
+        """Read rows for a trained model, a bounded number at once.
+
+        ``ids`` are columns to copy to the predictions. Rows without a target that is to be read
+        are left out.
+        """
+        raise InputError(f"{self.name} is for training. Give a file or rows instead.")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Source(Part, Facts):
+class Source(Part, Facts, Rows):
     """A data set as its loader gives it: every row but those of parts that the data bring."""
 
+    name: str = ""
     own_parts: Mapping[str, Part] = field(default_factory=dict)  # "validation" and "test"
 
     @classmethod
@@ -144,6 +165,9 @@ class Source(Part, Facts):
         """A source of "train" and the parts that the data bring: inputs, target and weights."""
         own = {name: Part(x, y, np.arange(len(y)), *w) for name, (x, y, *w) in parts.items()}
         return cls(**vars(own.pop("train")), own_parts=own, **facts)
+
+    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
+        return self
 
     def take(self, rows: NDArray[np.int64]) -> Part:
         """Gather rows; all of them, in the source's order, are not copied."""
@@ -249,41 +273,3 @@ class Piece:
     left_out: dict[str, int] = field(default_factory=dict)  # how many rows, by the reason
     weights: Weights | None = None
     times: NDArray[Any] | None = None  # of a series
-
-
-class Rows(ABC):
-    """The user's rows: a table, arrays, images or a built-in data set."""
-
-    name: str
-
-    @abstractmethod
-    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
-        """Read every row, for training; ``hint`` is what the recipe's loss requires.
-
-        Raises:
-            DataError: The recipe and the rows do not fit; it lists everything.
-        """
-
-    def iterate(
-        self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
-    ) -> Iterator[Piece]:
-        """Read rows for a trained model, a bounded number at once.
-
-        ``ids`` are columns to copy to the predictions; with the target, rows without one are left
-        out.
-
-        Raises:
-            DataError: Rows lack columns, or contain values that the model does not accept.
-            InputError: These rows are for training only.
-        """
-        raise InputError(f"{self.name} is for training. Give a file or rows instead.")
-
-
-class ReadRows(Rows):
-    """Rows that were read for training already."""
-
-    def __init__(self, name: str, source: Source) -> None:
-        self.name, self.source = name, source
-
-    def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
-        return self.source

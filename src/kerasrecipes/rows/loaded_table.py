@@ -19,18 +19,11 @@ from kerasrecipes.rows.words import find_repeated
 
 @dataclass
 class ColumnsRead:
-    """The arrays of columns.
+    """The arrays of columns."""
 
-    Attributes:
-        complete: Which rows have no missing values: all, before the first column.
-        arrays: By input, each of shape (n_rows,).
-        gaps: By column, how many values are missing, and where.
-        problems: Of columns that could not be read, and of numbers that are not finite.
-    """
-
-    complete: NDArray[np.bool_]
-    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
-    gaps: dict[str, tuple[int, str]] = field(default_factory=dict)
+    complete: NDArray[np.bool_]  # which rows have no missing values: all, before the first column
+    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)  # by input, (n_rows,)
+    gaps: dict[str, tuple[int, str]] = field(default_factory=dict)  # how many are missing, where
     problems: list[str] = field(default_factory=list)
 
     def add(self, column: Column, cells: Cells) -> list[NDArray[Any]]:
@@ -65,12 +58,10 @@ class ColumnsRead:
 
 
 class LoadedTable:
-    """Rows of a table in memory; raises DataError if columns have the same name.
+    """Rows of a table in memory, from row ``first_row`` on; their columns must differ in name.
 
-    Attributes:
-        first_row: The number of the first row, counted from 0.
-        notes: Changes to the rows when they were read.
-        remarks: Points to check, found when columns are read for training.
+    ``notes`` are changes to the rows when they were read, and ``remarks`` points to check, which
+    are found when columns are read for training.
     """
 
     def __init__(
@@ -100,7 +91,7 @@ class LoadedTable:
         return [*self.columns]
 
     def take_cells(self, name: str) -> Cells:
-        """The cells of one column, which cache their results."""
+        """The cells of one column, which keep their results."""
         if name not in self._cells:
             values = self.columns[name]
             self._cells[name] = Cells(name, values, self.notation, self.first_row, self.name)

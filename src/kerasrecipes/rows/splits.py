@@ -50,9 +50,6 @@ def add_roles(
         source: The rows that are kept.
         cells_by_key: Of every row, by the key of ``dataset`` that names the column.
         keep: Which rows are kept, of shape (n_rows,).
-
-    Raises:
-        DataError: A value is missing or cannot be read, so the row's part is unknown.
     """
     for key, cells in cells_by_key.items():
         if not is_usable(cells.type):
@@ -123,9 +120,6 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     ``random_state=split_seed``, in its order. Where nothing is held out, rows keep the
     source's order and are not copied. Without ``shuffle``, the last rows are held out; with
     ``time``, the latest ones. No group and no time is in two parts.
-
-    Raises:
-        DataError: The data lack what the recipe requires; all problems are listed.
     """
     raise_problems(name, _check_splits(name, source, spec))
     rows: RowNumbers = np.arange(len(source.target))
@@ -347,8 +341,8 @@ class _Splitter:
         """Cut rows in order into blocks, and hold out one after the first; rows before it are kept.
 
         A block has whole times. A group is in the block in which it begins, and so is new to the
-        model; later rows of earlier groups are in no part. ``ends`` are the numbers of rows that
-        should stand before each cut.
+        model; later rows of earlier groups are in no part. Each cut has about ``ends`` rows before
+        it.
         """
         source = self.source
         times = begins = np.arange(len(rows)) if source.times is None else source.times[rows]

@@ -57,9 +57,6 @@ class Target:
         Returns:
             Class numbers (int64), numbers or labels (float32), of shape (n_rows,) or (n_rows,
             n_targets); and which rows have a value in every column. Other rows contain 0.
-
-        Raises:
-            DataError: Values are not numbers, or are not classes that the model was trained on.
         """
         read = ColumnsRead(np.ones(len(several[0]), dtype=bool))
         for column, cells in zip(self.columns, several, strict=True):
@@ -100,9 +97,6 @@ def find_target(
             are classes, and so may be whole numbers of few distinct values.
         hint: What the recipe's loss requires.
         keep: The rows whose values are classes, of shape (n_rows,).
-
-    Raises:
-        DataError: The values do not suit the task.
     """
     if len(several) > 1 and task == "classification":
         names = ", ".join(cells.name for cells in several)
