@@ -18,7 +18,7 @@ from kerasrecipes.model.serving import find_trained, make_mask_reader
 from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import keep_columns, make_report
 from kerasrecipes.rows import Part, load_for
-from kerasrecipes.rows.dataset import check_weights, count_classes
+from kerasrecipes.rows.dataset import count_classes
 from kerasrecipes.rows.series import join_pieces
 from kerasrecipes.rows.windows import name_simple_forecasts
 from kerasrecipes.run_files import check_place
@@ -100,8 +100,9 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
         name = Path(data).name if isinstance(data, str) else type(data).__name__
         if read.values is None or not len(read.rows):
             raise InputError(f"{name} has no row with an answer to compare with. Add some.")
-        check_weights(read.weights, name, spec.sample_weight or "sample_weight")
-        return Part(read.inputs, read.values, read.rows, read.weights), name
+        labelled = Part(read.inputs, read.values, read.rows, read.weights)
+        labelled.check_weights(name, spec.sample_weight or "sample_weight")
+        return labelled, name
     remedy = "Give rows with known answers: --data FILE, or evaluate(data) in Python."
     if not (spec.name or spec.path or spec.openml or spec.sklearn):
         raise InputError(f"This run was trained on a DataFrame, which is not saved. {remedy}")

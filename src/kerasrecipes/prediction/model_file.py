@@ -78,8 +78,7 @@ def _check_archive(file: Path) -> None:
     if any(isinstance(part["config"].get(name), dict) for part in parts for name in _CALLED
            if part["class_name"] == "TextVectorization"):  # fmt: skip
         raise ValueError("its TextVectorization calls a function")
-    own = [part for part in parts if _is_own(part)]
-    if own:  # which may not work in a graph
+    if [part for part in parts if _is_own(part)]:  # which may not work in a graph
         return
     for part in parts:
         part.pop("compile_config", None)  # metrics have names that a graph refuses

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyarrow import csv as arrow_csv
+from pyarrow.parquet import ParquetWriter
 
 from kerasrecipes.durable import replacing
 from kerasrecipes.errors import DataError, InputError
@@ -22,7 +26,6 @@ from kerasrecipes.rows.files import expand
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from kerasrecipes.prediction.saved import Saved
 
@@ -50,32 +53,35 @@ def predict_file(
         interval: See ``Saved.predict``.
     """
     check_output(output, data, saved.recipe.dataset.path)
+    suffix = output.suffix.lower() if output else ".csv"
     answered = (answers for answers, _ in _answer(saved, data, ids, interval, on_rows))
     # The first piece is read before the output exists: a pattern such as *.csv may match it.
     first = next(answered)
     pieces = chain([first], answered)
+    if saved.codec.is_array and suffix != ".npz":
+        raise InputError(
+            f"This run answers each row with an array of shape {first['predicted'].shape[1:]}, "
+            "which a table cannot contain. Write it to an .npz file: -o answers.npz."
+        )
+    tables = (pa.table(dict(piece)) for piece in pieces)
     if output is None:
-        for i, piece in enumerate(pieces):  # a terminal may show them
-            text = make_lines_printable(_write_csv(_make_table(piece), with_header=i == 0).decode())
+        for i, table in enumerate(tables):  # a terminal may show them
+            text = make_lines_printable(_write_csv(table, with_header=i == 0).decode())
             sys.stdout.buffer.write(text.encode())
         sys.stdout.flush()
         return
-    suffix = output.suffix.lower()
     with replacing(output) as partial, partial.open("wb") as sink:
         if suffix == ".npz":
             _write_arrays(sink, [*pieces])
         elif suffix == ".parquet":
-            from pyarrow.parquet import ParquetWriter
-
-            with ParquetWriter(sink, _make_table(first).schema) as writer:
-                for piece in pieces:
-                    writer.write_table(_make_table(piece))
+            with ParquetWriter(sink, pa.table(dict(first)).schema) as writer:
+                for table in tables:
+                    writer.write_table(table)
+        elif suffix == ".csv":
+            for i, table in enumerate(tables):
+                sink.write(_write_csv(table, with_header=i == 0))
         else:
-            for i, table in enumerate(map(_make_table, pieces)):
-                if suffix == ".csv":
-                    sink.write(_write_csv(table, with_header=i == 0))
-                    continue
-                frame = table.to_pandas()
+            for frame in (table.to_pandas() for table in tables):
                 text = frame.to_json(orient="records", lines=True, force_ascii=False)
                 sink.write(text.encode())
 
@@ -138,19 +144,6 @@ def _answer(
         on_rows(n_rows)
 
 
-def _make_table(answers: Answers) -> pa.Table:
-    """Raise InputError if answers are arrays, which a table cannot contain."""
-    import pyarrow as pa
-
-    shapes = [np.shape(column) for column in answers.values()]
-    if arrays := [shape[1:] for shape in shapes if len(shape) > 1]:
-        raise InputError(
-            f"This run answers each row with an array of shape {arrays[0]}, which a table cannot "
-            "contain. Write it to an .npz file: -o answers.npz."
-        )
-    return pa.table(dict(answers))
-
-
 def _write_arrays(sink: BinaryIO, pieces: Sequence[Answers]) -> None:
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in pieces[0]:
@@ -164,10 +157,6 @@ def _write_arrays(sink: BinaryIO, pieces: Sequence[Answers]) -> None:
 
 def _write_csv(table: pa.Table, *, with_header: bool) -> bytes:
     """Write rows; Arrow's own writer would put every text in quotation marks."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    from pyarrow import csv as arrow_csv
-
     header = io.StringIO()
     if with_header:
         csv.writer(header, lineterminator="\n").writerow(table.column_names)

@@ -122,8 +122,7 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
         return data
     if data is None:
         return _open_named(spec, say)
-    if isinstance(data, str) and data == "-":
-        data = sys.stdin.buffer
+    data = sys.stdin.buffer if isinstance(data, str) and data == "-" else data
     if isinstance(data, str | Path):
         return _open_path(Path(os.path.expanduser(data)).absolute(), spec)
     if hasattr(data, "read") and not isinstance(data, io.TextIOBase):

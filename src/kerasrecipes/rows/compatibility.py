@@ -82,11 +82,9 @@ def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Found:
     texts = [column for column in columns if column.kind == "text"]
     for i, layer in enumerate(recipe.layers):
         if layer.name == "TextVectorization" and (i or not texts or len(columns) > 1):
-            yield (
-                ("layers", i, layer.name),
-                "TextVectorization is the first layer, and takes the text of a table's only "
-                "column. To use text beside other columns, write features: {NAME: text} instead.",
-            )
+            rule = "TextVectorization is the first layer, and takes the text of a table's only"
+            remedy = "To use text beside other columns, write features: {NAME: text} instead."
+            yield ("layers", i, layer.name), f"{rule} column. {remedy}"
     if not texts:
         return
     path, layer = find_first_layer(recipe)
@@ -95,12 +93,9 @@ def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Found:
     wanted = {"Embedding": "int", "Dense": "tf_idf"}.get(layer.name, mode)
     wanted = wanted if len(columns) == 1 else "tf_idf"
     if (mode == "int") != (wanted == "int"):
-        yield (
-            path,
-            "Embedding takes the ids of a single column of text; Dense, and other columns beside "
-            f"the text, go with a number for each word (received: output_mode={mode}). Write "
-            f"output_mode: {wanted}.",
-        )
+        rule = "Embedding takes the ids of a single column of text; Dense, and other columns beside"
+        others = f"the text, go with a number for each word (received: output_mode={mode})"
+        yield path, f"{rule} {others}. Write output_mode: {wanted}."
     elif n_ids is not None and most > n_ids:
         received = f"(received: input_dim={n_ids}, max_tokens={most})"
         message = f"An Embedding has a row for each of max_tokens ids {received}."
@@ -117,11 +112,9 @@ def check_ids(recipe: Recipe, parts: Iterable[Part | Piece], columns: Sequence[C
     if not takes_ids(recipe) or any(column.kind == "text" for column in columns):
         return  # of text, see _check_text
     if changed := [column.name for column in columns if column.feature != "float"]:
-        yield (
-            path,
-            f"{layer.name} takes ids, which are whole numbers, and {list_some(changed)} would be "
-            "standardised or encoded before it. Write features: {'*': float} under dataset.",
-        )
+        rule = f"{layer.name} takes ids, which are whole numbers, and {list_some(changed)} would be"
+        remedy = "Write features: {'*': float} under dataset."
+        yield path, f"{rule} standardised or encoded before it. {remedy}"
         return
     size = _SIZES.get(layer.name, "")
     n_ids = layer.arguments.get(size)
@@ -181,10 +174,9 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
     (_, i, name), _ = find_first_layer(recipe)
     scaled = [column.name for column in dataset.columns if column.feature in _SCALED]
     if name in ("Rescaling", "Normalization") and scaled:
-        yield (
-            f"layers[{i}]: {name} scales columns that are standardised already "
-            f"({list_some(scaled)}). Remove it, or write features: {{'*': float}} under dataset."
-        )
+        rule = f"{name} scales columns that are standardised already ({list_some(scaled)})"
+        remedy = "Remove it, or write features: {'*': float} under dataset."
+        yield f"layers[{i}]: {rule}. {remedy}"
 
 
 def _check_answers(recipe: Recipe, dataset: Dataset, output: OutputLayer | None) -> Found:

@@ -72,19 +72,16 @@ def _find_few(dataset: Dataset, spec: DatasetSpec, not_random: Collection[str]) 
     remedy = "Write stratify: true, or add rows of it" if can_stratify else "Add rows of it"
     exists = sum(counts.values()) > 0
     for name, n_rows in counts.items():
-        effect = (
-            "the model cannot predict it" if name == "train" else "its scores do not include it"
-        )
+        part = "the model cannot predict" if name == "train" else "its scores do not include"
         if (absent := exists & (n_rows == 0)).any():
             what = f"The {name} part has no row of {noun} {list_some(names[absent])}"
-            yield f"{what}, so {effect}. {remedy}."
+            yield f"{what}, so {part} it. {remedy}."
     few = (counts["train"] > 0) & (counts["train"] < _FEWEST_OF_CLASS)
     if few.any():
-        listed = [f"{names[i]} ({counts['train'][i]})" for i in np.flatnonzero(few)]
-        yield (
-            f"Fewer than {_FEWEST_OF_CLASS} training rows are of {noun} {list_some(listed)}: their "
-            "scores depend on chance. Add rows, or leave rare ones out of the target."
-        )
+        listed = list_some([f"{names[i]} ({counts['train'][i]})" for i in np.flatnonzero(few)])
+        what = f"Fewer than {_FEWEST_OF_CLASS} training rows are of {noun} {listed}"
+        remedy = "Add rows, or leave rare ones out of the target"
+        yield f"{what}: their scores depend on chance. {remedy}."
 
 
 def _hash_rows(inputs: Inputs) -> NDArray[np.uint64]:

@@ -104,11 +104,10 @@ class Part:
     def __len__(self) -> int:
         return len(self.target)
 
-
-def check_weights(weights: Weights | None, dataset: str, place: str) -> None:
-    """Raise DataError if no row counts."""
-    if weights is not None and not weights.any():
-        raise DataError(dataset, [f"sample_weight: all weights are 0 ({place}). Correct them."])
+    def check_weights(self, dataset: str, place: str) -> None:
+        """Raise DataError if no row counts."""
+        if self.weights is not None and not self.weights.any():
+            raise DataError(dataset, [f"sample_weight: all weights are 0 ({place}). Correct them."])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,15 +19,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable
 from kerasrecipes.rows.data_checks import check_parts
-from kerasrecipes.rows.dataset import (
-    PART_NAMES,
-    PARTS,
-    Dataset,
-    Facts,
-    Part,
-    Source,
-    check_weights,
-)
+from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Dataset, Facts, Part, Source
 from kerasrecipes.rows.disk import DiskRows
 from kerasrecipes.rows.kinds import DateColumn, NumberColumn, recognise_column, take_column
 from kerasrecipes.rows.kinds.date import write_time
@@ -140,7 +132,7 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     split = [f"fold {spec.fold} of {spec.folds}"] if spec.folds else []
     weight = spec.sample_weight or "sample_weight"
     for part, each in parts.items():
-        check_weights(each.weights, name, f"{weight} in the {part} part")
+        each.check_weights(name, f"{weight} in the {part} part")
         times, groups = each.times, each.groups
         words = [] if times is None else [f"{write_time(times.min())} to {write_time(times.max())}"]
         words += [] if groups is None else [count(len(np.unique(groups)), "group")]
@@ -148,7 +140,7 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     facts = {field.name: getattr(source, field.name) for field in fields(Facts)}
     digits = compute_fingerprint(source)
     dataset = Dataset(name=name, parts=parts, fingerprint=digits, split="; ".join(split), **facts)
-    notes = *_warn_of_order(source, parts, spec, gap), *_find_constant(dataset)
+    notes = _warn_of_split(dataset, source, spec, gap)
     not_random = [part for part in [*parts][1:] if spec.is_in_order or part in source.own_parts]
     checks = tuple(check_parts(dataset, spec, not_random))
     return replace(dataset, warnings=(*source.warnings, *notes), checks=checks)
@@ -184,49 +176,22 @@ def compute_fingerprint(source: Source) -> str:
 
 
 def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]:
-    for part, own in source.own_parts.items():
-        for key in (f"{part}_split", *(["folds"] if part == "test" else [])):
-            if value := getattr(spec, key):
-                yield (
-                    f"{key}: {name} has a {part} part of its own, of {len(own)} rows "
-                    f"(received: {key}={value:g}). Remove {key}."
-                )
+    for key in ("test_split", "folds", "validation_split"):
+        part = "test" if key == "folds" else key.removesuffix("_split")
+        if part in source.own_parts and (value := getattr(spec, key)):
+            own = f"{name} has a {part} part of its own, of {len(source.own_parts[part])} rows"
+            yield f"{key}: {own} (received: {key}={value:g}). Remove {key}."
     if spec.stratify and source.task == "regression":
-        yield (
-            "stratify: keeps the share of each class, and the target "
-            f"{', '.join(source.target_names)} is a number (received: stratify=true). "
-            "Remove stratify."
-        )
+        what = f"the target {', '.join(source.target_names)} is a number"
+        rule = f"stratify: keeps the share of each class, and {what}"
+        yield f"{rule} (received: stratify=true). Remove stratify."
 
 
-def _find_constant(dataset: Dataset) -> Iterator[str]:
-    """Find targets and columns that are the same in all training rows."""
-    train = dataset.parts["train"]
-    values: Any = train.target.reshape(len(train), len(dataset.target_names), -1)
-    is_same = (values == values[0]).all(axis=(0, 2))
-    there_is = f"in all {count(len(train), 'training row')} there is one value only of"
-    if dataset.task != "classification" and is_same.any():
-        yield (
-            f"{there_is} the target {list_some([*compress(dataset.target_names, is_same)])}, so "
-            "there is nothing to learn. Choose another target, or add rows with other values."
-        )
-    columns: Any = train.inputs if isinstance(train.inputs, dict) else {}
-    is_constant = {name: (np.asarray(v) == v[0]).all() for name, v in columns.items()}
-    names = [each.name for each in dataset.columns if all(map(is_constant.get, each.inputs))]
-    if names:
-        yield (
-            f"{there_is}: {list_some(names)}. A network learns nothing from that; leave it out "
-            f"with drop: {write_value(names)}."
-        )
-
-
-def _warn_of_order(
-    source: Source, parts: Mapping[str, Part], spec: DatasetSpec, gap: int
-) -> Iterator[str]:
-    """Warn of windows that share steps with those of other parts, and of rows in no part."""
+def _warn_of_split(dataset: Dataset, source: Source, spec: DatasetSpec, gap: int) -> Iterator[str]:
+    """Warn of windows in several parts, of rows in none, and of what is the same in training."""
     if spec.folds and spec.test_split:
         yield "test_split is not used: the test part is a fold."
-    split = [part for name, part in parts.items() if name not in source.own_parts]
+    split = [part for name, part in dataset.parts.items() if name not in source.own_parts]
     if gap and len(split) > 1 and not spec.is_in_order:
         yield (
             f"Each row shares steps with the next {gap:,}, as windows of a series do. A random "
@@ -238,6 +203,20 @@ def _warn_of_order(
             f"{count(n_left_out, 'row')} left out of every part: their windows or groups overlap "
             "with another part, or they are later than the fold."
         )
+    train = dataset.parts["train"]
+    values: Any = train.target.reshape(len(train), len(dataset.target_names), -1)
+    is_same = (values == values[0]).all(axis=(0, 2))
+    there_is = f"in all {count(len(train), 'training row')} there is one value only of"
+    if dataset.task != "classification" and is_same.any():
+        names = list_some([*compress(dataset.target_names, is_same)])
+        effect = f"{there_is} the target {names}, so there is nothing to learn."
+        yield f"{effect} Choose another target, or add rows with other values."
+    columns: Any = train.inputs if dataset.is_table else {}
+    is_constant = {name: (np.asarray(v) == v[0]).all() for name, v in columns.items()}
+    constant = [each.name for each in dataset.columns if all(map(is_constant.get, each.inputs))]
+    if constant:
+        effect = f"{there_is}: {list_some(constant)}. A network learns nothing from that"
+        yield f"{effect}; leave it out with drop: {write_value(constant)}."
 
 
 @dataclass(frozen=True)
@@ -328,8 +307,8 @@ class _Splitter:
         labels, task = self.source.target[rows], self.source.task
         if task != "classification" or labels.ndim > 1 or np.bincount(labels).max() < folds:
             labels = np.zeros(len(rows), np.int64)
-        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        kind = GroupKFold if groups is not None and n > _MANY_GROUPS else kind
+        grouped = GroupKFold if n > _MANY_GROUPS else StratifiedGroupKFold
+        kind = StratifiedKFold if groups is None else grouped
         splitter = kind(folds, shuffle=True, random_state=self.spec.split_seed)
         with warnings.catch_warnings(action="ignore"):  # of classes with fewer rows than folds
             kept, held_out = next(islice(splitter.split(rows, labels, groups), fold - 1, None))

@@ -186,19 +186,17 @@ def check_type(cells: Cells) -> str:
 
 def _find_task(cells: Cells, hint: LossKind | None) -> Task:
     """Find the task from a target's values."""
-    finding = recognise_target(cells)
+    finding, is_number = recognise_target(cells), False
     if isinstance(finding.column, NumberColumn):
         numbers, _ = finding.column.read_exact(cells)
         numbers = numbers[~np.isnan(numbers)]
-        if finding.wrong or (np.trunc(numbers) != numbers).any():
-            return "regression"  # Reading names the values that are not numbers.
-        if hint is not None:
-            return "regression" if hint is LossKind.NUMBERS else "classification"
-        return "classification" if are_classes(numbers, cells.name) else "regression"
-    if hint is LossKind.NUMBERS and cells.is_text:
+        is_number = bool(finding.wrong) or bool((np.trunc(numbers) != numbers).any())
+        if not is_number:
+            is_number = hint is LossKind.NUMBERS if hint else not are_classes(numbers, cells.name)
+    elif hint is LossKind.NUMBERS and cells.is_text:
         _, wrong = NumberColumn.take(cells, "float", {}).read_exact(cells)
-        return "regression" if 2 * cells.counts[wrong].sum() < cells.n_values else "classification"
-    return "classification"
+        is_number = 2 * cells.counts[wrong].sum() < cells.n_values
+    return "regression" if is_number else "classification"
 
 
 def _check_classes(names: Sequence[str], n_rows: int, cells: Cells, *, is_asked: bool) -> None:
