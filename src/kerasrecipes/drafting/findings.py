@@ -30,8 +30,7 @@ from kerasrecipes.rows.texts import find_texts
 from kerasrecipes.rows.words import ask_meant, list_columns
 
 if TYPE_CHECKING:
-    from kerasrecipes.rows.loaded_table import LoadedTable
-    from kerasrecipes.rows.table import Table
+    from kerasrecipes.rows.table import LoadedTable, Table
 
 FEWEST_ROWS = 10
 TARGET_NAMES = (

@@ -39,10 +39,7 @@ _NOT_DRAWN = ("learning_curves", "samples", "importance", "occlusion")
 def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run:
     """Score a saved model, and write a small report: a run ``evaluations/<time>`` in its folder.
 
-    Args:
-        data: A file or rows with the target's column, see ``rows.open_rows``; None takes the run's
-            own test part.
-        command: The command line that started the evaluation.
+    ``data`` is as for ``rows.open_rows``, with the target; None takes the run's own test part.
     """
     started_at, facts, codec = datetime.now(), saved.run.info, saved.codec
     labelled, origin = _read_labelled(saved, data)
@@ -108,10 +105,8 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
         raise InputError(f"This run was trained on a DataFrame, which is not saved. {remedy}")
     dataset = load_for(saved.recipe)
     if dataset.fingerprint != saved.run.info["dataset"]["fingerprint"]:
-        raise InputError(
-            f"{dataset.name} has changed since this run was trained, so it is not known which of "
-            f"its rows were trained on. {remedy}"
-        )
+        rule = f"{dataset.name} has changed since this run was trained, so it is not known which of"
+        raise InputError(f"{rule} its rows were trained on. {remedy}")
     saved.warnings.clear()
     saved.unplaced.clear()
     return dataset.parts["test"], "the run's own test part"

@@ -59,10 +59,9 @@ def load_run_model(run: Run) -> keras.Model:
         return load_model(file)
     except _RAISED as error:
         reason = str(error).strip().partition("\n")[0][:300].rstrip(".") or type(error).__name__
-        raise InputError(
-            f"{file} cannot be loaded: {reason}. Put the run's own file back, or train it again: "
-            f"kerasrecipes train {run.recipe_path}"
-        ) from error
+        remedy = f"train it again: kerasrecipes train {run.recipe_path}"
+        problem = f"{file} cannot be loaded: {reason}. Put the run's own file back, or {remedy}"
+        raise InputError(problem) from error
 
 
 def _check_archive(file: Path) -> None:
@@ -118,8 +117,6 @@ def _is_own(part: dict[str, Any]) -> bool:
         return True
     full_name = f"{part.get('module') or ''}.{name}"
     if name in _NEVER or not _PARTS.fullmatch(full_name):
-        raise ValueError(
-            f"it contains {full_name}, which is neither a part of Keras models nor registered "
-            "here with register_keras_serializable"
-        )
+        rule = "neither a part of Keras models nor registered here with register_keras_serializable"
+        raise ValueError(f"it contains {full_name}, which is {rule}")
     return False

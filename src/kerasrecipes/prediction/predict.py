@@ -43,14 +43,10 @@ def predict_file(
     on_rows: Callable[[int], None] = lambda n_rows: None,
     interval: float | None = None,
 ) -> None:
-    """Predict every row of a file, in its order.
+    """Predict every row of a file, in its order; ``data`` is as for ``rows.open_rows``.
 
-    Args:
-        data: See ``rows.open_rows``.
-        output: A file, which appears once it is complete; None prints CSV.
-        ids: Columns of the file to copy in front of the answers.
-        on_rows: Called with the number of rows predicted so far.
-        interval: See ``Saved.predict``.
+    The output appears once it is complete; None prints CSV. Columns ``ids`` are copied in front of
+    the answers, and ``on_rows`` receives the number of rows so far.
     """
     check_output(output, data, saved.recipe.dataset.path)
     suffix = output.suffix.lower() if output else ".csv"
@@ -59,10 +55,9 @@ def predict_file(
     first = next(answered)
     pieces = chain([first], answered)
     if saved.codec.is_array and suffix != ".npz":
-        raise InputError(
-            f"This run answers each row with an array of shape {first['predicted'].shape[1:]}, "
-            "which a table cannot contain. Write it to an .npz file: -o answers.npz."
-        )
+        shape = first["predicted"].shape[1:]
+        rule = f"This run answers each row with an array of shape {shape}, which a table cannot"
+        raise InputError(f"{rule} contain. Write it to an .npz file: -o answers.npz.")
     tables = (pa.table(dict(piece)) for piece in pieces)
     if output is None:
         for i, table in enumerate(tables):  # a terminal may show them
@@ -109,10 +104,8 @@ def check_output(output: Path | None, data: str, trained_on: str | None = None) 
     if output is None:
         return
     if output.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            f"Answers are written to {', '.join(SUFFIXES)} files (received: {output}). Give the "
-            "file one of these endings."
-        )
+        rule = f"Answers are written to {', '.join(SUFFIXES)} files (received: {output})."
+        raise InputError(f"{rule} Give the file one of these endings.")
     if not output.parent.is_dir():
         raise InputError(f"There is no folder {output.parent} to write {output.name} to. Make it.")
     held = {"the rows to answer": data, "rows that the run was trained on": trained_on}

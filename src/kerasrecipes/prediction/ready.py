@@ -43,7 +43,6 @@ def check_ready(run: Run) -> None:
         return
     check_network(run)
     status = run.status if run.info else ""  # a damaged run.json raises
-    raise InputError(
-        f"{run.path} has no saved model that this version can use (status: {status}). Continue it "
-        f"with --resume, or train it again: kerasrecipes train {run.recipe_path}"
-    )
+    rule = f"{run.path} has no saved model that this version can use (status: {status})."
+    again = f"train it again: kerasrecipes train {run.recipe_path}"
+    raise InputError(f"{rule} Continue it with --resume, or {again}")

@@ -61,10 +61,9 @@ class Saved:
         self.unplaced.clear()
         self.warnings.clear()
         schema, rare_by_column = self.schema, self.run.info.get("rare_categories", {})
-        if ids and not schema.is_table:
-            raise InputError(
-                f"--id names columns of a table, and this run takes {schema.takes}. Remove it."
-            )
+        if ids and not schema.columns:
+            rule = f"--id names columns of a table, and this run takes {schema.takes}"
+            raise InputError(f"{rule}. Remove it.")
         rows = open_rows(data, DatasetSpec(path=schema.spec.path))
         n_kept, left_out = 0, Counter[str]()
         for piece in rows.iterate(schema, ids, with_target=with_target):
@@ -86,8 +85,7 @@ class Saved:
     def predict(self, inputs: Inputs, interval: float | None = None) -> dict[str, NDArray[Any]]:
         """Predict raw rows; columns as in predictions.csv, without "row" and "actual".
 
-        Args:
-            interval: The level of intervals "low" to "high" of numbers; None for no intervals.
+        For numbers, ``interval`` is the level of intervals from "low" to "high".
         """
         codec, run = self.codec, self.run
         answers = codec.decode(self.answer(inputs))
@@ -95,11 +93,10 @@ class Saved:
             return answers
         is_number = self.schema.target.task == "regression" and not codec.is_array
         if not is_number or (residuals := run.residuals) is None:
-            raise InputError(
-                "Intervals are for numbers, and are computed from the residuals of validation "
-                f"rows, which {run.path} does not have. For numbers, set dataset.validation_split, "
-                f"such as 0.2, and train it again: kerasrecipes train {run.recipe_path}"
-            )
+            rule = "Intervals are for numbers, and are computed from the residuals of validation"
+            remedy = "For numbers, set dataset.validation_split, such as 0.2, and train it again"
+            command = f"kerasrecipes train {run.recipe_path}"
+            raise InputError(f"{rule} rows, which {run.path} does not have. {remedy}: {command}")
         with report_damage(run.path / "residuals.npz"):
             if residuals.shape[1] != len(codec.names):
                 raise ValueError(f"it has residuals of {residuals.shape[1]} targets")
@@ -125,11 +122,7 @@ class Saved:
 
 
 def load_saved(run: Run, encoding: str | None = None) -> Saved:
-    """Load a run's saved model.
-
-    Args:
-        encoding: Of delimited text to predict, where it is not that of the training rows.
-    """
+    """Load a run's saved model; texts to predict may have another encoding than in training."""
     check_ready(run)
     check_file(run.recipe_path)
     recipe = load_recipe(run.recipe_path, needs_source=False)

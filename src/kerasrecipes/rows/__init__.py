@@ -56,10 +56,8 @@ def load_for(
 ) -> Dataset:
     """Load a recipe's data, and check recipe and data against each other.
 
-    Args:
-        say: Receives one line for each source that is tried, and for each download.
-        data: Rows to read instead of those that the recipe names; see ``open_rows``.
-        stream: Whether inputs stay on disk; None means as the recipe says.
+    ``say`` receives one line for each source that is tried, and for each download; ``data`` are
+    rows to read instead, see ``open_rows``; ``stream`` says whether inputs stay on disk.
     """
     try:
         source = read_for(recipe, data, stream=stream, say=say)
@@ -110,13 +108,11 @@ def load_dataset(
 
 
 def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
-    """Open rows, wherever they are.
+    """Open rows, wherever they are: what ``spec`` names, or else ``data``.
 
-    Args:
-        data: A DataFrame of pandas or Polars; an array; the path of a table's file, of several
-            ("data/*.csv"), of arrays, of an image or a folder of images; "-", which is standard
-            input, or an open binary file, of CSV or JSON lines. None means what ``spec`` names.
-        spec: The recipe's ``dataset``; where ``data`` is given, it says how to read that.
+    These are a DataFrame of pandas or Polars; an array; the path of a table's file, of several
+    ("data/*.csv"), of arrays, of an image or a folder of images; "-", which is standard input, or
+    an open binary file, of CSV or JSON lines.
     """
     if isinstance(data, Rows):
         return data
@@ -140,7 +136,6 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
 
 
 def _open_named(spec: DatasetSpec, say: Say) -> Rows:
-    """Open the rows that a recipe names."""
     if spec.name is not None:
         return replace(load_builtin(spec, say), name=spec.name)
     if spec.path is not None:

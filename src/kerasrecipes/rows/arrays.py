@@ -112,7 +112,7 @@ class Arrays(Rows):
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
     ) -> Iterator[Piece]:
-        if schema.is_table:
+        if schema.columns:
             table = Table.hold(self._name_columns(schema), self.name, self._origin)
             yield from table.iterate(schema, ids, with_target=with_target)
             return

@@ -28,7 +28,7 @@ from kerasrecipes.rows.downloads import (
     say_nothing,
 )
 from kerasrecipes.rows.fashion_mnist import Pair, load_fashion_mnist
-from kerasrecipes.rows.loaded_table import LoadedTable
+from kerasrecipes.rows.table import LoadedTable
 
 BOSTON_COLUMNS = (
     "CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B", "LSTAT",

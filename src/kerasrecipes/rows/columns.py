@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasrecipes.errors import raise_problems
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.kinds import Column, find_row_number, take_column
-from kerasrecipes.rows.loaded_table import LoadedTable
 from kerasrecipes.rows.words import ask_meant, list_columns, write_use
+
+if TYPE_CHECKING:
+    from kerasrecipes.rows.table import LoadedTable
 
 ROLES = {key: f"{key}s of the split" for key in ("group", "time")} | {"split": "names the part"}
 """Why a column is left out, by the key that names it."""

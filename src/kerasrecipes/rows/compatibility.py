@@ -52,11 +52,9 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
     needs_units = kind is LossKind.BINARY or find_loss_name(recipe.loss) in _NEED_UNITS
     needs_units |= output is not None and output.activation in _CHANCE_ACTIVATIONS
     if recipe.dataset.standardize_target and (dataset.task != "regression" or needs_units):
-        message = (
-            "standardize_target is for numbers, and for losses and outputs that do not depend on "
-            f"where 0 is (received: {dataset.task} with {recipe.loss.name}). Remove it."
-        )
-        found.append((("dataset", "standardize_target"), message))
+        rule = "standardize_target is for numbers, and for losses and outputs that do not depend on"
+        received = f"where 0 is (received: {dataset.task} with {recipe.loss.name})"
+        found.append((("dataset", "standardize_target"), f"{rule} {received}. Remove it."))
     found += _check_answers(recipe, dataset, output)
     found += check_monitors(recipe.metrics, recipe.callbacks, "validation" in dataset.parts)
     found += _check_text(recipe, dataset.columns)
@@ -197,11 +195,11 @@ def _check_answers(recipe: Recipe, dataset: Dataset, output: OutputLayer | None)
         fits = is_apt and (key == "calibrate" or dataset.n_classes in (0, 2))
         if value is not None and not fits:
             classes = "two classes" if key == "threshold" else "classes"
-            rule = f"{key} needs {classes} or labels, and probabilities as outputs."
-            yield (key,), f"{rule} Remove it."
+            rule = f"{key} needs {classes} or labels, and probabilities as outputs"
+            yield (key,), f"{rule}. Remove it."
         elif isinstance(value, dict | str) and "validation" not in dataset.parts:
-            rule = f"{key} needs validation rows, and there are none."
-            yield (key,), f"{rule} Set dataset.validation_split, such as 0.2."
+            rule = f"{key} needs validation rows, and there are none"
+            yield (key,), f"{rule}. Set dataset.validation_split, such as 0.2."
 
 
 def _check_classes(
@@ -218,20 +216,15 @@ def _check_classes(
         yield from _check_units(dataset, output, len(dataset.target_names))
         return
     if kind is LossKind.NUMBERS and output.activation not in (None, *_CHANCE_ACTIVATIONS):
-        message = (
-            f"{name} has classes, and the output activation '{output.activation}' does not give "
-            "class probabilities. Write activation: softmax with a unit for each class, or "
-            "activation: sigmoid with one."
-        )
-        yield output.activation_path, message
+        rule = f"{name} has classes, and the output activation '{output.activation}' does not give"
+        remedy = "Write activation: softmax with a unit for each class, or activation: sigmoid with"
+        yield output.activation_path, f"{rule} class probabilities. {remedy} one."
     is_single = output.units == 1 and n_classes == 2 and kind is LossKind.NUMBERS
     more_classes = dataset.has_class_numbers and kind is LossKind.INTEGERS
     if kind is LossKind.BINARY and n_classes != 2:
-        message = (
-            f"A binary loss separates two classes; {name} has {n_classes}. Use loss: "
-            f"sparse_categorical_crossentropy with {n_classes} softmax units."
-        )
-        yield ("loss",), message
+        rule = f"A binary loss separates two classes; {name} has {n_classes}."
+        remedy = f"Use loss: sparse_categorical_crossentropy with {n_classes} softmax units."
+        yield ("loss",), f"{rule} {remedy}"
     elif not (more_classes and output.units > n_classes):
         needed = 1 if kind is LossKind.BINARY or is_single else n_classes
         yield from _check_units(dataset, output, needed)
@@ -243,11 +236,9 @@ def _check_units(dataset: Dataset, output: OutputLayer, needed: int) -> Found:
     if output.units in (None, needed) or gives_steps:
         return
     names = list_some(dataset.class_names or dataset.target_names)
-    message = (
-        f"With this loss and {dataset.name}'s target ({names}), the output layer needs "
-        f"{count(needed, 'unit')} (received: units={output.units}). Write units: {needed}."
-    )
-    yield (*output.path, "units"), message
+    rule = f"With this loss and {dataset.name}'s target ({names}), the output layer needs"
+    received = f"{count(needed, 'unit')} (received: units={output.units})"
+    yield (*output.path, "units"), f"{rule} {received}. Write units: {needed}."
 
 
 def _check_numbers(

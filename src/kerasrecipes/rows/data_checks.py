@@ -141,11 +141,10 @@ def _find_copies(
             continue
         here = dataset.locate(part.rows[rows[is_copy][0]])
         there = dataset.locate(train.rows[twins[is_copy][0]])
-        yield (
-            f"{n_copies:,} of {count(len(part), f'{name} row')} ({n_copies / len(part):.0%}) are "
-            f"training rows, too: {here} ({name}) equals {there} (train). The {name} score is too "
-            "good, because the model was trained on these rows. Remove the copies."
-        )
+        some = f"{n_copies:,} of {count(len(part), f'{name} row')} ({n_copies / len(part):.0%})"
+        what = f"are training rows, too: {here} ({name}) equals {there} (train)."
+        effect = f"The {name} score is too good, because the model was trained on these rows."
+        yield f"{some} {what} {effect} Remove the copies."
         return
 
 
@@ -167,11 +166,10 @@ def _find_contradictions(dataset: Dataset, groups: NDArray[np.intp]) -> Iterator
         return
     i = np.flatnonzero(np.diff(pairs // n_classes) == 0)[0]
     here, there = (dataset.locate(train.rows[row]) for row in sorted(first[i : i + 2]))
-    yield (
-        f"Training rows of equal inputs have different targets, such as {here} and {there}: no "
-        f"model can be right for more than {1 - n_wrong / len(train):.1%} of training rows. "
-        "Correct the targets, or add a column that distinguishes these rows."
-    )
+    what = f"Training rows of equal inputs have different targets, such as {here} and {there}"
+    effect = f"no model can be right for more than {1 - n_wrong / len(train):.1%} of training rows"
+    remedy = "Correct the targets, or add a column that distinguishes these rows."
+    yield f"{what}: {effect}. {remedy}"
 
 
 def _find_deciding(dataset: Dataset, columns: Sequence[Column]) -> Iterator[str]:
@@ -210,15 +208,12 @@ def _find_deciding(dataset: Dataset, columns: Sequence[Column]) -> Iterator[str]
 
             tree = DecisionTreeClassifier(min_samples_leaf=2, random_state=0)
             score = tree.fit(X[:half], seen).score(X[half:], held_out)
-            what = (
-                f"predicts {name} right for {score:.1%} of rows (the most frequent class: "
-                f"{most_frequent:.0%})"
-            )
+            what = f"predicts {name} right for {score:.1%} of rows"
+            what += f" (the most frequent class: {most_frequent:.0%})"
         if score >= least:
-            yield (
-                f"{column.name} alone {what}, in a sample of {len(rows):,} training rows. Leave it "
-                f"out with drop: {write_value([column.name])} if it is not known before {name} is."
-            )
+            what = f"{column.name} alone {what}, in a sample of {len(rows):,} training rows."
+            remedy = f"Leave it out with drop: {write_value([column.name])}"
+            yield f"{what} {remedy} if it is not known before {name} is."
 
 
 def _find_drift(
@@ -241,11 +236,9 @@ def _find_drift(
         if auc < _DRIFT:
             continue
         worst = forest.fit(values, is_held_out).feature_importances_.argmax()
-        yield (
-            f"The {name} rows differ from the training rows: a classifier separates them with an "
-            f"AUC of {auc:.2f}. They differ most in {names[worst]}. A score on these rows applies "
-            "to such rows only."
-        )
+        what = f"The {name} rows differ from the training rows: a classifier separates them with an"
+        effect = "A score on these rows applies to such rows only."
+        yield f"{what} AUC of {auc:.2f}. They differ most in {names[worst]}. {effect}"
 
 
 def _number(values: NDArray[np.generic]) -> NDArray[np.float64]:

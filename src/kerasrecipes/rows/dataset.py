@@ -240,11 +240,6 @@ class Schema:
     spec: DatasetSpec
 
     @property
-    def is_table(self) -> bool:
-        """Whether the data are named columns rather than one array."""
-        return bool(self.columns)
-
-    @property
     def image_form(self) -> tuple[int, int, ColorMode]:
         """Height, width and colours of the images that the model takes; no height for others."""
         if len(self.shape) not in (2, 3) or self.shape[2:] not in ((), (1,), (3,)):
@@ -254,7 +249,7 @@ class Schema:
     @property
     def takes(self) -> str:
         """Its inputs, in words: "the columns x, y"."""
-        if self.is_table:
+        if self.columns:
             return f"the columns {', '.join(column.name for column in self.columns)}"
         images = "images or " if self.image_form[0] else ""
         return f"{images}arrays of shape {self.shape}"

@@ -108,7 +108,7 @@ class Images(Rows):
     ) -> Iterator[Piece]:
         """Read images, brought to the size that the model takes; and the files' names."""
         height, width, color_mode = schema.image_form
-        if schema.is_table or not height:
+        if schema.columns or not height:
             problem = f"this run takes {schema.takes} (received: images). Give a file of these."
             raise DataError(self.name, [problem])
         folder, values = self._files[0], None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,12 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import Column, DateColumn, NumberColumn
-from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.splits import read_times
-from kerasrecipes.rows.target import Target
+from kerasrecipes.rows.target import ColumnsRead, Target
 from kerasrecipes.rows.words import list_some, write_use
+
+if TYPE_CHECKING:
+    from kerasrecipes.rows.table import LoadedTable
 
 _FEWEST_ROWS = 5
 _SAMPLE = 1_000

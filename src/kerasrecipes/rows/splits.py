@@ -38,10 +38,7 @@ def add_roles(
 ) -> Source:
     """Add groups and times to rows, and make parts of those that ``dataset.split`` names.
 
-    Args:
-        source: The rows that are kept.
-        cells_by_key: Of every row, by the key of ``dataset`` that names the column.
-        keep: Which rows are kept, of shape (n_rows,).
+    The cells are of every row, by the key of ``dataset``; ``source`` has those that are kept.
     """
     for key, cells in cells_by_key.items():
         if not is_usable(cells.type):
@@ -77,15 +74,6 @@ def add_roles(
     return source
 
 
-def read_known_times(cells: Cells, spec: DatasetSpec) -> NDArray[Any] | None:
-    """The time of each row, or None where so few rows do not show how times are written."""
-    is_date = isinstance(recognise_column(cells).column, DateColumn)
-    if not (is_date or cells.is_number or cells.name in spec.features):
-        return None
-    times = read_times(cells, spec)
-    return None if np.isnan(times).any() else times
-
-
 def read_times(cells: Cells, spec: DatasetSpec) -> NDArray[Any]:
     """The time of each row, of shape (n_rows,), NaT or NaN where it is missing."""
     feature = spec.features.get(cells.name)
@@ -95,11 +83,9 @@ def read_times(cells: Cells, spec: DatasetSpec) -> NDArray[Any]:
     if not isinstance(column, DateColumn | NumberColumn) or getattr(column, "is_time", False):
         received = cells.show_first(np.arange(len(cells.distinct)) < 1)
         use = write_use(cells.name, {"date": {"format": "%d.%m.%Y"}})
-        problem = (
-            f"time: {cells.name} must contain dates or numbers (received: {received}). Write how "
-            f"dates are written: {use}; add drop if it is no input."
-        )
-        raise DataError(cells.dataset, [problem])
+        rule = f"time: {cells.name} must contain dates or numbers (received: {received})."
+        remedy = f"Write how dates are written: {use}; add drop if it is no input."
+        raise DataError(cells.dataset, [f"{rule} {remedy}"])
     if problem := column.read(cells)[1]:
         raise DataError(cells.dataset, [f"time: {problem}"])
     return column.read_exact(cells)[0]
@@ -113,7 +99,17 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
     source's order and are not copied. Without ``shuffle``, the last rows are held out; with
     ``time``, the latest ones. No group and no time is in two parts.
     """
-    raise_problems(name, _check_splits(name, source, spec))
+    problems = []
+    for key in ("test_split", "folds", "validation_split"):
+        part = "test" if key == "folds" else key.removesuffix("_split")
+        if part in source.own_parts and (value := getattr(spec, key)):
+            own = f"{name} has a {part} part of its own, of {len(source.own_parts[part])} rows"
+            problems.append(f"{key}: {own} (received: {key}={value:g}). Remove {key}.")
+    if spec.stratify and source.task == "regression":
+        what = f"the target {', '.join(source.target_names)} is a number"
+        rule = f"stratify: keeps the share of each class, and {what}"
+        problems.append(f"{rule} (received: stratify=true). Remove stratify.")
+    raise_problems(name, problems)
     rows: RowNumbers = np.arange(len(source.target))
     rows = rows if source.times is None else source.times.argsort(kind="stable")
     gap, splitter = count_overlapping(source.inputs), _Splitter(name, source, spec)
@@ -175,34 +171,18 @@ def compute_fingerprint(source: Source) -> str:
     return digest.hexdigest()
 
 
-def _check_splits(name: str, source: Source, spec: DatasetSpec) -> Iterator[str]:
-    for key in ("test_split", "folds", "validation_split"):
-        part = "test" if key == "folds" else key.removesuffix("_split")
-        if part in source.own_parts and (value := getattr(spec, key)):
-            own = f"{name} has a {part} part of its own, of {len(source.own_parts[part])} rows"
-            yield f"{key}: {own} (received: {key}={value:g}). Remove {key}."
-    if spec.stratify and source.task == "regression":
-        what = f"the target {', '.join(source.target_names)} is a number"
-        rule = f"stratify: keeps the share of each class, and {what}"
-        yield f"{rule} (received: stratify=true). Remove stratify."
-
-
 def _warn_of_split(dataset: Dataset, source: Source, spec: DatasetSpec, gap: int) -> Iterator[str]:
     """Warn of windows in several parts, of rows in none, and of what is the same in training."""
     if spec.folds and spec.test_split:
         yield "test_split is not used: the test part is a fold."
     split = [part for name, part in dataset.parts.items() if name not in source.own_parts]
     if gap and len(split) > 1 and not spec.is_in_order:
-        yield (
-            f"Each row shares steps with the next {gap:,}, as windows of a series do. A random "
-            "split scores the model on steps that it was trained on. Write shuffle: false under "
-            "dataset."
-        )
+        effect = "A random split scores the model on steps that it was trained on."
+        what = f"Each row shares steps with the next {gap:,}, as windows of a series do. {effect}"
+        yield f"{what} Write shuffle: false under dataset."
     elif n_left_out := len(source.target) - sum(map(len, split)):
-        yield (
-            f"{count(n_left_out, 'row')} left out of every part: their windows or groups overlap "
-            "with another part, or they are later than the fold."
-        )
+        why = "their windows or groups overlap with another part, or they are later than the fold"
+        yield f"{count(n_left_out, 'row')} left out of every part: {why}."
     train = dataset.parts["train"]
     values: Any = train.target.reshape(len(train), len(dataset.target_names), -1)
     is_same = (values == values[0]).all(axis=(0, 2))
@@ -319,9 +299,8 @@ class _Splitter:
     ) -> tuple[RowNumbers, RowNumbers]:
         """Cut rows in order into blocks, and hold out one after the first; rows before it are kept.
 
-        A block has whole times. A group is in the block in which it begins, and so is new to the
-        model; later rows of earlier groups are in no part. Each cut has about ``ends`` rows before
-        it.
+        A block has whole times, and about ``ends`` rows before it. A group is in the block in which
+        it begins, and so is new to the model; later rows of earlier groups are in no part.
         """
         source = self.source
         times = begins = np.arange(len(rows)) if source.times is None else source.times[rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import numpy as np
@@ -17,23 +17,92 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import find_meant
 from kerasrecipes.recipe.yaml_file import write_value
-from kerasrecipes.rows.cells import Cells
+from kerasrecipes.rows.cells import Cells, Missing, Notation
 from kerasrecipes.rows.columns import ROLES, check_names, find_columns
 from kerasrecipes.rows.dataset import Piece, Rows, Schema, Source
 from kerasrecipes.rows.disk import ColumnFile, describe_stream
 from kerasrecipes.rows.files.base import NO_ROWS, TableFile
 from kerasrecipes.rows.files.frames import TableInMemory
-from kerasrecipes.rows.kinds import Column, NumberColumn
+from kerasrecipes.rows.kinds import Column, Finding, NumberColumn, recognise_column
 from kerasrecipes.rows.limits import check_memory
-from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.remarks import remark_on_columns, remark_on_rows
 from kerasrecipes.rows.series import join_windows, make_series
-from kerasrecipes.rows.splits import add_roles, read_known_times
-from kerasrecipes.rows.target import check_type, find_target, read_weights
-from kerasrecipes.rows.words import count, list_columns, list_some
+from kerasrecipes.rows.splits import add_roles, read_times
+from kerasrecipes.rows.target import ColumnsRead, check_type, find_target, read_weights
+from kerasrecipes.rows.words import count, find_repeated, list_columns, list_some
 
 ROWS_AT_ONCE = 65_536
 OpenFile = Callable[[DatasetSpec, Sequence[str] | None], TableFile]
+
+
+class LoadedTable:
+    """Rows of a table in memory, from row ``first_row`` on; their columns must differ in name.
+
+    ``notes`` are changes to the rows when they were read, and ``remarks`` points to check, which
+    are found when columns are read for training.
+    """
+
+    def __init__(
+        self,
+        table: pa.Table,
+        notation: Notation,
+        name: str,
+        first_row: int = 0,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        # Readers of CSV and Excel files ignore white space around names.
+        names = [column_name.strip() for column_name in table.column_names]
+        raise_problems(name, find_repeated(names))
+        self.columns = dict(zip(names, table.columns, strict=True))
+        self.name, self._n_rows = name, len(table)
+        self.notation, self.first_row, self.notes = notation, first_row, notes
+        self.remarks: list[str] = []
+        self._cells: dict[str, Cells] = {}
+        self._findings: dict[str, Finding] = {}
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names."""
+        return [*self.columns]
+
+    def take_cells(self, name: str) -> Cells:
+        """The cells of one column, which keep their results."""
+        if name not in self._cells:
+            values = self.columns[name]
+            self._cells[name] = Cells(name, values, self.notation, self.first_row, self.name)
+        return self._cells[name]
+
+    def recognise(self, name: str) -> Finding:
+        """Find how one column is read, by its type and values; computed once."""
+        if name not in self._findings:
+            self._findings[name] = recognise_column(self.take_cells(name))
+        return self._findings[name]
+
+    def free(self, name: str) -> None:
+        """Free a column's memory."""
+        self.columns.pop(name, None)
+        self._cells.pop(name, None)
+
+    def with_missing(self, missing: Missing) -> LoadedTable:
+        """The same rows, with different values that mean missing."""
+        if missing == self.notation.missing:
+            return self
+        notation = replace(self.notation, missing=missing)
+        return LoadedTable(pa.table(self.columns), notation, self.name, self.first_row, self.notes)
+
+    def read_columns(self, columns: Sequence[Column], *, is_training: bool = False) -> ColumnsRead:
+        """Read columns; in training, find remarks on each, and free it once it was read."""
+        read = ColumnsRead(np.ones(len(self), dtype=bool))
+        for column in columns:
+            cells = self.take_cells(column.name)
+            arrays = read.add(column, cells)
+            if is_training:
+                self.remarks += filter(None, [column.remark(cells, arrays) if arrays else ""])
+                self.free(column.name)
+        return read
 
 
 class Table(Rows):
@@ -143,10 +212,8 @@ class Table(Rows):
         if known.any() and (spec.missing == "error" or spec.timeseries):
             problems += _refuse_gaps(read, known, target_cells, spec)
         elif not keep.any() and not problems:
-            problems.append(
-                f"no row is left: {' and '.join(left)}. Choose another target, leave out columns "
-                "with drop, or write missing: median."
-            )
+            remedy = "Choose another target, leave out columns with drop, or write missing: median."
+            problems.append(f"no row is left: {' and '.join(left)}. {remedy}")
         if problems or target is None:
             raise DataError(self.name, problems)
         whole.remarks += remark_on_rows(read, () if sample else columns, target, target_cells)
@@ -195,7 +262,7 @@ class Table(Rows):
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
     ) -> Iterator[Piece]:
-        if not schema.is_table:
+        if not schema.columns:
             problem = f"this run takes {schema.takes} (received: a table). Give a file of these."
             raise DataError(self.name, [problem])
         spec, targets = schema.spec, schema.target.columns if with_target else ()
@@ -248,16 +315,16 @@ class Table(Rows):
         if spec.missing == "drop" and targets:
             keep = known & read.complete
         elif spec.missing in ("error", "drop") and read.gaps:
-            problems.append(
-                f"values are missing: {read.describe_gaps()}. The recipe's missing is "
-                f"{spec.missing}, so the model has not learnt what to do with them. Fill or "
-                "remove these rows, or train with missing: median."
-            )
+            what = f"values are missing: {read.describe_gaps()}. The recipe's missing is"
+            why = f"{spec.missing}, so the model has not learnt what to do with them."
+            remedy = "Fill or remove these rows, or train with missing: median."
+            problems.append(f"{what} {why} {remedy}")
         if targets and spec.sample_weight in table.names:
             with _collecting(problems):
                 weights = read_weights(table.take_cells(spec.sample_weight))[keep]
         if spec.timeseries and spec.time in table.names:
-            times = read_known_times(table.take_cells(spec.time), spec)
+            with suppress(DataError):  # a few rows may not show how times are written
+                times = read_times(table.take_cells(spec.time), spec)
         raise_problems(self.name, problems)
         return Piece(
             read.keep(keep),
@@ -295,16 +362,12 @@ def _refuse_gaps(
     if not known.all():
         rows, names = np.flatnonzero(~known), ", ".join(cells.name for cells in targets)
         words = " ".join(["", *filter(None, map(describe_words, targets))])
-        yield (
-            f"target {names} is missing in {len(rows):,} of {count(len(known), 'row')} "
-            f"({targets[0].locate(rows)}). {', or '.join(['Fill it in', *remedy])}.{words}"
-        )
+        where = f"in {len(rows):,} of {count(len(known), 'row')} ({targets[0].locate(rows)})"
+        yield f"target {names} is missing {where}. {', or '.join(['Fill it in', *remedy])}.{words}"
     if read.gaps and spec.missing == "error":
         remedies = ["Fill them with missing: median", *remedy, "or leave the columns out with drop"]
-        yield (
-            f"values are missing: {read.describe_gaps()}. {', '.join(remedies)}: "
-            f"{write_value([*read.gaps], 200)}."
-        )
+        what = f"values are missing: {read.describe_gaps()}"
+        yield f"{what}. {', '.join(remedies)}: {write_value([*read.gaps], 200)}."
 
 
 def _count_left_out(
@@ -356,10 +419,8 @@ def _check_names(
         if name not in table.names
     ]
     if missing:
-        yield (
-            f"columns are missing: {', '.join(missing)}. Add them, or rename your columns. "
-            f"{list_columns(table.names)}"
-        )
+        what = f"columns are missing: {', '.join(missing)}"
+        yield f"{what}. Add them, or rename your columns. {list_columns(table.names)}"
     for name in ids:
         if name in table.names and pa.types.is_nested(table.take_cells(name).type):
             yield f"--id: column {name} contains lists or objects. Remove it."

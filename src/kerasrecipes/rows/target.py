@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +16,8 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import Task
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Notation, is_usable, name_value
+from kerasrecipes.rows.disk import are_on_disk, choose_columns
 from kerasrecipes.rows.kinds import BooleanColumn, CategoryColumn, Column, Finding, NumberColumn
-from kerasrecipes.rows.loaded_table import ColumnsRead
 from kerasrecipes.rows.words import ask_meant, count, list_some
 
 ClassType = Literal["text", "integer", "boolean"]
@@ -39,6 +39,46 @@ _CLASS_WORDS = re.compile("(?i)class|label|type|species|category|클래스|레�
 _AMOUNT_WORDS = re.compile("(?i)score|rating|quality|stars|점수|평점|별점|품질")
 _MANY_CLASSES = 10
 """So many classes or more, and more than half as many as rows, are probably not classes."""
+
+
+@dataclass
+class ColumnsRead:
+    """The arrays of columns."""
+
+    complete: NDArray[np.bool_]  # which rows have no missing values: all, before the first column
+    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)  # by input, (n_rows,)
+    gaps: dict[str, tuple[int, str]] = field(default_factory=dict)  # how many are missing, where
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, column: Column, cells: Cells) -> list[NDArray[Any]]:
+        """Read a column's cells, and return its arrays, or none if there is a problem."""
+        arrays, problem = column.read(cells)
+        if problem:
+            self.problems.append(problem)
+            return []
+        self.arrays |= zip(column.inputs, arrays, strict=True)
+        is_missing = column.find_missing(arrays[0])
+        if is_missing.any():
+            self.complete &= ~is_missing
+            rows = np.flatnonzero(is_missing)
+            self.gaps[column.name] = len(rows), cells.locate(rows)
+        is_number = isinstance(column, NumberColumn)
+        if is_number and len(rows := np.flatnonzero(np.isinf(arrays[0]))):
+            problem = f"column {column.name}: no finite number in {cells.locate(rows)}."
+            self.problems.append(f"{problem} Correct or remove these rows.")
+        return arrays
+
+    def keep(self, keep: NDArray[np.bool_]) -> dict[str, NDArray[np.generic]]:
+        """The arrays of some rows; each array is freed once its rows were taken."""
+        if keep.all():
+            return self.arrays
+        if are_on_disk(self.arrays):
+            return choose_columns(self.arrays, np.flatnonzero(keep))
+        return {name: self.arrays.pop(name)[keep] for name in [*self.arrays]}
+
+    def describe_gaps(self) -> str:
+        """How many values are missing in each column, and where."""
+        return ", ".join(f"{name} {n:,} ({where})" for name, (n, where) in self.gaps.items())
 
 
 @dataclass(frozen=True)
@@ -72,13 +112,11 @@ class Target:
         cells, names = several[0], _name_classes(self.columns[0], arrays[0])
         numbers = self.find_numbers(names)
         if len(rows := np.flatnonzero(read.complete & (numbers < 0))):
-            is_unknown = np.isin(np.arange(len(cells.distinct)), cells.codes[rows])
-            problem = (
-                f"target {cells.name} has classes that the model was not trained on: "
-                f"{cells.show(is_unknown)}.{ask_meant(names[rows[0]], self.class_names)} The "
-                f"classes: {list_some(self.class_names, 20)}."
-            )
-            raise DataError(cells.dataset, [problem])
+            shown = cells.show(np.isin(np.arange(len(cells.distinct)), cells.codes[rows]))
+            rule = f"target {cells.name} has classes that the model was not trained on: {shown}."
+            meant = ask_meant(names[rows[0]], self.class_names)
+            known = f"The classes: {list_some(self.class_names, 20)}."
+            raise DataError(cells.dataset, [f"{rule}{meant} {known}"])
         return np.maximum(numbers, 0), read.complete
 
     def find_numbers(self, names: NDArray[Any]) -> NDArray[np.int64]:
@@ -92,19 +130,14 @@ def find_target(
 ) -> tuple[Target, NDArray[Any], NDArray[np.bool_]]:
     """Find the task of target columns, and read their values as ``Target.read`` does.
 
-    Args:
-        task: The task that the recipe names; None leaves it to the values: texts and truth values
-            are classes, and so may be whole numbers of few distinct values.
-        hint: What the recipe's loss requires.
-        keep: The rows whose values are classes, of shape (n_rows,).
+    Without a task, the loss (``hint``) or the values decide: texts and truth values are classes,
+    and so may be whole numbers of few distinct values. Only rows to ``keep`` give classes.
     """
     if len(several) > 1 and task == "classification":
         names = ", ".join(cells.name for cells in several)
-        problem = (
-            f"target: classification has one target (received: {names}). Keep one of them, or "
-            "write task: regression or task: multilabel."
-        )
-        raise DataError(several[0].dataset, [problem])
+        rule = f"target: classification has one target (received: {names})."
+        remedy = "Keep one of them, or write task: regression or task: multilabel."
+        raise DataError(several[0].dataset, [f"{rule} {remedy}"])
     if task == "multilabel" or (len(several) > 1 and not task and hint is LossKind.BINARY):
         labels = tuple(BooleanColumn.take(cells, "boolean", {}) for cells in several)
         pairs = zip(labels, several, strict=True)
@@ -155,9 +188,8 @@ def _name_classes(column: Column, values: NDArray[Any]) -> NDArray[Any]:
 def are_classes(values: NDArray[Any], name: str) -> bool:
     """Whether whole numbers are codes of classes rather than ratings or counts.
 
-    They are codes where at most 20 distinct ones each come twice on average. Of six or more, they
-    are numbers if the name says so, or if values differ in frequency and are more than ten or have
-    one peak.
+    Six or more values are numbers if the name says so, or if they differ in frequency and are more
+    than ten or have one peak.
     """
     counts = np.unique(values, return_counts=True)[1]
     # A short table of counts has few distinct values too, but hardly one twice.
@@ -211,12 +243,10 @@ def _check_classes(names: Sequence[str], n_rows: int, cells: Cells, *, is_asked:
     elif hint := recognise_target(cells).hint:
         remedy = f"Note: {hint}. Or choose"
     meant = "" if is_hopeless else ", or write task: classification if they are meant"
-    problem = (
-        f"target {cells.name} must have 2 to {MAX_CLASSES:,} classes, with several rows of each "
-        f"(received: {count(n, 'class')} in {count(n_rows, 'row')}, such as "
-        f"{', '.join(map(write_value, names[:3]))}). {remedy} another target{meant}."
-    )
-    raise DataError(cells.dataset, [problem])
+    rule = f"target {cells.name} must have 2 to {MAX_CLASSES:,} classes, with several rows of each"
+    shown = ", ".join(map(write_value, names[:3]))
+    received = f"(received: {count(n, 'class')} in {count(n_rows, 'row')}, such as {shown})"
+    raise DataError(cells.dataset, [f"{rule} {received}. {remedy} another target{meant}."])
 
 
 def make_cells(values: NDArray[Any], dataset: str, name: str) -> Cells:
