@@ -25,7 +25,6 @@ from kerasrecipes.model.serving import load_model
 from kerasrecipes.run_files import check_file, hash_file
 from kerasrecipes.runs import Run
 
-_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _PARTS = re.compile(
     r"keras\.(layers|initializers|regularizers|constraints|activations|losses|metrics"
     r"|optimizers(\.schedules)?|src\.models\.functional|src\.ops\.(core|numpy))\.\w+"
@@ -72,7 +71,7 @@ def _check_archive(file: Path) -> None:
             raise ValueError("it unpacks to more than its own size")
         if any(name.startswith("/") or ".." in name.split("/") for name in members):
             raise ValueError("it contains paths that lead out of it")
-        config = json.loads(archive.read(_CONFIG))
+        config = json.loads(archive.read("config.json"))
     parts = [*_find_parts(config)]
     if any(isinstance(part["config"].get(name), dict) for part in parts for name in _CALLED
            if part["class_name"] == "TextVectorization"):  # fmt: skip
@@ -91,7 +90,7 @@ def _check_archive(file: Path) -> None:
     with tf.Graph().as_default(), seeding(0):
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     needed = sum(int(np.prod(w.shape)) * tf.as_dtype(w.dtype).size for w in model.weights)
-    if needed > (stored := members[_WEIGHTS]) + _SLACK_BYTES:
+    if needed > (stored := members["model.weights.h5"]) + _SLACK_BYTES:
         raise ValueError(f"its layers need {needed:,} bytes of weights, and it has {stored:,}")
 
 

@@ -141,11 +141,10 @@ def _write_arrays(sink: BinaryIO, pieces: Sequence[Answers]) -> None:
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in pieces[0]:
             columns = [piece[name] for piece in pieces]
-            if hasattr(columns[0], "to_pylist"):  # an id
+            if hasattr(columns[0], "to_pylist"):  # of a table
                 columns = [np.asarray(column.to_pylist(), str) for column in columns]
-            array = np.concatenate(columns)
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+                np.lib.format.write_array(member, np.concatenate(columns), allow_pickle=False)
 
 
 def _write_csv(table: pa.Table, *, with_header: bool) -> bytes:

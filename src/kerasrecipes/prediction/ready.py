@@ -12,8 +12,7 @@ from kerasrecipes.runs import Run, check_network, find_run, list_runs_of
 def find_ready(path: Path) -> tuple[Run, list[str]]:
     """Find the run at a path: its own folder, or in ``runs/<name>`` the newest finished one.
 
-    Where none is finished, the newest with a model is meant, such as one that was interrupted; and
-    where none has a model, the newest. A line names a newer one. Raises RunNotFound.
+    Otherwise it is the newest with a model, or the newest. A line names a newer one.
     """
     newest = find_run(path)
     ready = [run for run in list_runs_of(path) if is_ready(run)]

@@ -1,8 +1,4 @@
-"""Checks parts for faults of the data that make their scores misleading.
-
-A sentence gives the fault, how often it occurs, an example, its effect on the score, and the
-remedy.
-"""
+"""Checks parts for faults of the data that make their scores misleading."""
 
 from __future__ import annotations
 

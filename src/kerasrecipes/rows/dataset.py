@@ -144,11 +144,7 @@ class Rows(ABC):
     def iterate(
         self, schema: Schema, ids: Sequence[str] = (), *, with_target: bool = False
     ) -> Iterator[Piece]:
-        """Read rows for a trained model, a bounded number at once.
-
-        ``ids`` are columns to copy to the predictions. Rows without a target that is to be read
-        are left out.
-        """
+        """Read rows for a trained model, a bounded number at once; ``ids`` are columns to copy."""
         raise InputError(f"{self.name} is for training. Give a file or rows instead.")
 
 
@@ -190,10 +186,7 @@ class Dataset(Facts):
 
     @property
     def target_fingerprint(self) -> str:
-        """SHA-256 over each part's row numbers and target, whichever columns are used as inputs.
-
-        Scores on data sets with the same fingerprint are scores of the same task.
-        """
+        """SHA-256 over each part's row numbers and target: what scores on it can be compared by."""
         digest = hashlib.sha256(repr((self.target_names, self.class_names)).encode())
         for name, part in self.parts.items():
             digest.update(f"{name} {part.rows.shape} {part.target.dtype.str}".encode())

@@ -36,11 +36,7 @@ OpenFile = Callable[[DatasetSpec, Sequence[str] | None], TableFile]
 
 
 class LoadedTable:
-    """Rows of a table in memory, from row ``first_row`` on; their columns must differ in name.
-
-    ``notes`` are changes to the rows when they were read, and ``remarks`` points to check, which
-    are found when columns are read for training.
-    """
+    """Rows of a table in memory, from row ``first_row`` on; their columns must differ in name."""
 
     def __init__(
         self,
@@ -51,22 +47,18 @@ class LoadedTable:
         notes: tuple[str, ...] = (),
     ) -> None:
         # Readers of CSV and Excel files ignore white space around names.
-        names = [column_name.strip() for column_name in table.column_names]
-        raise_problems(name, find_repeated(names))
-        self.columns = dict(zip(names, table.columns, strict=True))
+        self.names: list[str] = [each.strip() for each in table.column_names]
+        raise_problems(name, find_repeated(self.names))
+        self.columns = dict(zip(self.names, table.columns, strict=True))
         self.name, self._n_rows = name, len(table)
-        self.notation, self.first_row, self.notes = notation, first_row, notes
-        self.remarks: list[str] = []
+        self.notation, self.first_row = notation, first_row
+        self.notes = notes  # changes to the rows when they were read
+        self.remarks: list[str] = []  # points to check, found when columns are read for training
         self._cells: dict[str, Cells] = {}
         self._findings: dict[str, Finding] = {}
 
     def __len__(self) -> int:
         return self._n_rows
-
-    @property
-    def names(self) -> list[str]:
-        """The columns' names."""
-        return [*self.columns]
 
     def take_cells(self, name: str) -> Cells:
         """The cells of one column, which keep their results."""
@@ -106,12 +98,10 @@ class LoadedTable:
 
 
 class Table(Rows):
-    """Rows of named columns.
+    """Rows of named columns; ``target`` is for recipes that name none.
 
-    Args:
-        open_file: Opens the table by a recipe's ``dataset``, for the columns that will be read;
-            None means all.
-        target: The target where the recipe names none.
+    ``open_file`` opens the table by a recipe's ``dataset``, for the columns that will be read; None
+    means all.
     """
 
     def __init__(
@@ -182,10 +172,9 @@ class Table(Rows):
         hint: LossKind | None = None,
         sample: LoadedTable | None = None,
     ) -> Source:
-        """Interpret the columns of every row; raise DataError with all that does not fit.
+        """Interpret the columns of every row, and free each once it is read.
 
-        Columns are freed once they are read. ``sample`` has some rows, where ``table`` lacks the
-        inputs, which stay on disk.
+        ``sample`` has some rows, where ``table`` lacks the inputs, which stay on disk.
         """
         whole = sample or table
         targets = self._choose_targets(whole.names, spec)

@@ -92,11 +92,10 @@ class Target:
     shape: tuple[int, ...] = ()  # of a row's target, if it is an array
 
     def read(self, several: Sequence[Cells]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Read the columns' values, as features are read.
+        """Read the columns' values, as features are read, and which rows have one in every column.
 
-        Returns:
-            Class numbers (int64), numbers or labels (float32), of shape (n_rows,) or (n_rows,
-            n_targets); and which rows have a value in every column. Other rows contain 0.
+        Class numbers are int64, numbers and labels float32, of shape (n_rows,) or (n_rows,
+        n_targets), and 0 where one is missing.
         """
         read = ColumnsRead(np.ones(len(several[0]), dtype=bool))
         for column, cells in zip(self.columns, several, strict=True):
