@@ -366,7 +366,9 @@ def test_the_target_is_guessed_and_said(columns, target: str, reason: str, rando
 
 def test_beside_a_target_that_was_named_a_column_may_be_called_as_a_number_is(random) -> None:
     columns = {"0.5": None, "price": None}
-    assert draft_recipe(str(write_table(random, **columns)), "price").dataset.target_name == "price"
+    assert draft_recipe(str(write_table(random, **columns)), "price").dataset.target_names == (
+        "price",
+    )
 
 
 def test_a_target_that_was_named_needs_no_reason(random) -> None:

@@ -38,7 +38,7 @@ def describe_dataset(
         "name": dataset.name,
         "origin": dataset.origin,
         "task": dataset.task,
-        "target": dataset.target_name,
+        "target": ", ".join(dataset.target_names),
         "targets": list(dataset.target_names),
         "target_unit": dataset.target_unit,
         "class_names": list(dataset.class_names),

@@ -126,7 +126,6 @@ def test_several_targets_stay_beside_their_rows(table: Source) -> None:
     )
     dataset = split_source("some", source, make_spec(validation_split=0.25))
     assert dataset.target_names == ("a", "b")
-    assert dataset.target_name == "a, b"
     for part in dataset.parts.values():
         np.testing.assert_array_equal(part.target, target[part.rows])
 

@@ -49,8 +49,20 @@ def predict_file(
     the answers, and ``on_rows`` receives the number of rows so far.
     """
     check_output(output, data, saved.recipe.dataset.path)
-    suffix = output.suffix.lower() if output else ".csv"
-    answered = (answers for answers, _ in _answer(saved, data, ids, interval, on_rows))
+
+    def answer() -> Iterator[Answers]:
+        n_rows = 0
+        for piece in saved.read(data, ids):
+            answers = saved.predict(piece.inputs, interval)
+            for name in piece.beside.keys() & answers.keys():
+                problem = f"--id: '{name}' is the name of a column of the answers."
+                remedy = "Rename it in the file, or leave it out."
+                raise DataError(Path(data).name, [f"{problem} {remedy}"])
+            yield piece.beside | answers
+            n_rows += len(piece.rows)
+            on_rows(n_rows)
+
+    suffix, answered = output.suffix.lower() if output else ".csv", answer()
     # The first piece is read before the output exists: a pattern such as *.csv may match it.
     first = next(answered)
     pieces = chain([first], answered)
@@ -90,10 +102,13 @@ def predict_frame(
     """
     import pandas as pd
 
-    pieces, rows = zip(*_answer(saved, data, interval=interval), strict=True)
+    read, rows = list[Answers](), list[NDArray[np.int64]]()
+    for piece in saved.read(data):
+        read.append(piece.beside | saved.predict(piece.inputs, interval))
+        rows.append(piece.rows)
     if saved.codec.is_array:
-        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    answers = pd.concat([pd.DataFrame(piece) for piece in pieces], ignore_index=True)
+        return {name: np.concatenate([each[name] for each in read]) for name in read[0]}
+    answers = pd.concat([pd.DataFrame(each) for each in read], ignore_index=True)
     if isinstance(data, pd.DataFrame):  # a window of a series has the index of its last row
         answers.index = data.index[np.concatenate(rows)]
     return answers
@@ -115,26 +130,6 @@ def check_output(output: Path | None, data: str, trained_on: str | None = None) 
         if output.is_dir() or (output.exists() and any(map(output.samefile, files))):
             what = "other files" if output.is_dir() else what
             raise InputError(f"{output} contains {what}. Give the answers a file of their own.")
-
-
-def _answer(
-    saved: Saved,
-    data: Any,
-    ids: Sequence[str] = (),
-    interval: float | None = None,
-    on_rows: Callable[[int], None] = lambda n_rows: None,
-) -> Iterator[tuple[Answers, NDArray[np.int64]]]:
-    """Answers, and the numbers of their rows."""
-    n_rows = 0
-    for piece in saved.read(data, ids):
-        answers = saved.predict(piece.inputs, interval)
-        if clashing := [name for name in piece.beside if name in answers]:
-            problem = f"--id: '{clashing[0]}' is the name of a column of the answers."
-            remedy = "Rename it in the file, or leave it out."
-            raise DataError(Path(str(data)).name, [f"{problem} {remedy}"])
-        yield piece.beside | answers, piece.rows
-        n_rows += len(piece.rows)
-        on_rows(n_rows)
 
 
 def _write_arrays(sink: BinaryIO, pieces: Sequence[Answers]) -> None:

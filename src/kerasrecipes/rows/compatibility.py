@@ -248,8 +248,8 @@ def _check_numbers(
     loss = recipe.loss.name
     targets: list[Any] = [part.target for part in dataset.parts.values()]
     low, high = min(map(np.min, targets)), max(map(np.max, targets))
-    have = "have" if len(dataset.target_names) > 1 else "has"
-    what = f"{dataset.target_name} of {dataset.name} {have} numbers from {low:g} to {high:g}"
+    names, have = dataset.target_names, "have" if len(dataset.target_names) > 1 else "has"
+    what = f"{', '.join(names)} of {dataset.name} {have} numbers from {low:g} to {high:g}"
     # Pixels are divided by 255 before a sigmoid.
     are_shares = (low >= 0 and high <= 1) or targets[0].dtype == np.uint8
     sums = [each.sum(axis=-1, dtype=np.float64) for each in targets if each.ndim > 1]

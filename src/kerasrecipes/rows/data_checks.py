@@ -89,9 +89,8 @@ def _hash_rows(inputs: Inputs) -> NDArray[np.uint64]:
         return np.array(hashes, np.int64).view(np.uint64)
     from pandas.util import hash_array
 
-    columns = [np.asarray(values) for values in inputs.values()]
-    keys = np.zeros(len(columns[0]), np.uint64)
-    for values in columns:
+    keys = np.zeros(len(next(iter(inputs.values()))), np.uint64)
+    for values in map(np.asarray, inputs.values()):  # one by one, as they may be on a disk
         is_text = values.dtype == object
         keys *= np.uint64(_ODD)
         keys += hash_array(values) if is_text else values.view(f"u{values.itemsize}")

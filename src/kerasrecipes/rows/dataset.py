@@ -196,11 +196,6 @@ class Dataset(Facts):
         return digest.hexdigest()
 
     @property
-    def target_name(self) -> str:
-        """The names of all targets."""
-        return ", ".join(self.target_names)
-
-    @property
     def target_shape(self) -> tuple[int, ...]:
         """Of a row's target, if it is an array; empty for classes, numbers or labels of a row."""
         shape = self.parts["train"].target.shape[1:]
