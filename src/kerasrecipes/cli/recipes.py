@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from kerasrecipes.cli.arguments import Overrides, RecipeFile
-
-if TYPE_CHECKING:
-    from kerasrecipes.recipe import Recipe
+from kerasrecipes.console import SafeConsole, make_console
+from kerasrecipes.errors import InputError
+from kerasrecipes.native_log import redirect_stderr
+from kerasrecipes.recipe import Recipe, load_recipe
 
 
 def init(
@@ -33,9 +35,6 @@ def init(
     ] = None,
 ) -> None:
     """Look at your data, and write a commented recipe that trains on them."""
-    from rich.text import Text
-
-    from kerasrecipes.console import SafeConsole
     from kerasrecipes.drafting import draft_recipe
     from kerasrecipes.terminal import print_warnings
 
@@ -59,8 +58,6 @@ def validate(
     ] = False,
 ) -> None:
     """Check recipes, and that data files exist and have the columns; report every problem."""
-    from kerasrecipes.console import make_console
-    from kerasrecipes.errors import InputError
     from kerasrecipes.terminal import print_warnings
 
     console = make_console()
@@ -80,8 +77,6 @@ def validate(
 
 def _check(file: Path, build: bool) -> list[str]:
     """Check a recipe, and return its warnings."""
-    from kerasrecipes.recipe import load_recipe
-
     recipe = load_recipe(file)
     if recipe.dataset.path is not None:
         from kerasrecipes.rows import check_file
@@ -96,8 +91,6 @@ def _check(file: Path, build: bool) -> list[str]:
 
 def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
     """Show a recipe's layers: shapes, parameters with their arithmetic, multiply-adds."""
-    from kerasrecipes.console import make_console
-    from kerasrecipes.recipe import load_recipe
     from kerasrecipes.report.tables import list_layers
     from kerasrecipes.terminal import print_table, print_warnings
 
@@ -111,12 +104,7 @@ def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
 
 
 def build_quietly(recipe: Recipe) -> tuple[dict[str, Any], list[str]]:
-    """Load the data and build the model, without TensorFlow's start-up messages.
-
-    Returns:
-        The description of the model for run.json, and warnings.
-    """
-    from kerasrecipes.native_log import redirect_stderr
+    """Load the data and build the model: its description for run.json, and warnings."""
     from kerasrecipes.rows import load_for
     from kerasrecipes.runs import OWN_FILES
 

@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
+from rich.console import Console
 
 from kerasrecipes.cli.arguments import AsJson, Encoding, OutputDir, RunFolder
+from kerasrecipes.console import UNLIMITED, SafeConsole, echo, make_console, open_stream
+from kerasrecipes.errors import InputError, RunDamaged
+from kerasrecipes.native_log import redirect_stderr
+from kerasrecipes.recipe.components import REFUSED
+from kerasrecipes.recipe.keras_names import CATEGORIES, list_names
+from kerasrecipes.recipe.load import list_shipped
+from kerasrecipes.recipe.schema import DatasetName
+from kerasrecipes.recipe.suggest import suggest
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from kerasrecipes.runs import Run
 
-_OF_KERAS = (
-    *("layers", "optimizers", "losses", "metrics", "callbacks", "schedules"),
-    *("initializers", "regularizers", "constraints", "activations"),
-)
-_LISTS = ("recipes", "datasets", "runs", *_OF_KERAS)
+_CATEGORIES = {category.rpartition(".")[2]: category for category in CATEGORIES}
+_LISTS = ("recipes", "datasets", "runs", *_CATEGORIES)
 
 
 def predict(
@@ -41,8 +45,6 @@ def predict(
     encoding: Encoding = None,
 ) -> None:
     """Predict raw rows with a run's saved model."""
-    from kerasrecipes.console import make_console, open_stream
-    from kerasrecipes.native_log import redirect_stderr
     from kerasrecipes.prediction.predict import check_output, predict_file
     from kerasrecipes.rows.words import count
     from kerasrecipes.terminal import print_path, print_warnings
@@ -78,8 +80,6 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a run's saved model on rows that have the target, and write a small report."""
-    from kerasrecipes.console import make_console
-    from kerasrecipes.native_log import redirect_stderr
     from kerasrecipes.terminal import print_evaluation, print_json
 
     console = make_console(quiet=as_json)
@@ -97,7 +97,6 @@ def evaluate(
 
 def report(run: RunFolder) -> None:
     """Write a run's report again, from its files alone."""
-    from kerasrecipes.console import echo, make_console
     from kerasrecipes.report import make_report
     from kerasrecipes.runs import check_network, find_run
     from kerasrecipes.terminal import print_warnings
@@ -124,39 +123,24 @@ def ls(
     output_dir: OutputDir = Path("runs"),
 ) -> None:
     """List recipes, data sets, runs, or what the installed Keras offers."""
-    from kerasrecipes.console import make_console
-    from kerasrecipes.errors import InputError
-    from kerasrecipes.recipe.suggest import suggest
-
-    if what not in _LISTS:
-        raise InputError(f"ls has no list '{what}'. {suggest(what, _LISTS)}")
-    if what == "runs":
-        _print_runs(output_dir)
-        return
+    names: Iterable[str] = ()
+    match what:
+        case "runs":
+            _print_runs(output_dir)
+        case "recipes":  # those in ./configs, or else those that the package ships
+            names = sorted(map(str, Path("configs").glob("*.yaml"))) or list_shipped()
+        case "datasets":
+            names = get_args(DatasetName)
+        case _ if what in _CATEGORIES:
+            names = sorted(list_names(_CATEGORIES[what]).keys() - REFUSED.keys())
+        case _:
+            raise InputError(f"ls has no list '{what}'. {suggest(what, _LISTS)}")
     console = make_console()
-    for name in _list_names(what):
+    for name in names:
         console.print(name, soft_wrap=True)
 
 
-def _list_names(what: str) -> Iterable[str]:
-    if what == "recipes":  # those in ./configs, or else those that the package ships
-        from kerasrecipes.recipe.load import list_shipped
-
-        return sorted(map(str, Path("configs").glob("*.yaml"))) or [*list_shipped()]
-    if what == "datasets":
-        from kerasrecipes.recipe.schema import DatasetName
-
-        return get_args(DatasetName)
-    from kerasrecipes.recipe.components import REFUSED
-    from kerasrecipes.recipe.keras_names import list_names
-
-    category = "optimizers.schedules" if what == "schedules" else what
-    return sorted(list_names(category).keys() - REFUSED.keys())
-
-
 def _print_runs(output_dir: Path) -> None:
-    from kerasrecipes.console import UNLIMITED, SafeConsole
-    from kerasrecipes.errors import RunDamaged
     from kerasrecipes.report.tables import Table
     from kerasrecipes.report.words import name_score, write_epochs, write_number
     from kerasrecipes.runs import list_runs

@@ -9,7 +9,6 @@ from enum import StrEnum
 
 from kerasrecipes.errors import KeyPath
 from kerasrecipes.recipe.components import Component, Components
-from kerasrecipes.recipe.keras_issues import find_doubtful, find_refused
 from kerasrecipes.recipe.keras_names import (
     find_canonical_name,
     find_definition,
@@ -52,23 +51,23 @@ _RESHAPES = ("Flatten", "Reshape")
 _LOSSES = {"sigmoid": "binary_crossentropy", "softmax": "sparse_categorical_crossentropy"}
 """The usual loss of an activation."""
 _PROBABILITY_LOSSES = {name for name in _LOSS_KINDS if "crossentropy" in name}
+LOST_ARGUMENTS: dict[str, dict[str, float]] = {
+    "Huber": {"delta": 1.0},
+    "CosineSimilarity": {"axis": -1},
+    "SparseCategoricalCrossentropy": {"axis": -1},
+}
+"""Losses whose arguments are not saved with a compiled model (keras #23286), and the values that a
+reloaded model has instead."""
 
 
 @dataclass(frozen=True)
 class OutputLayer:
-    """Facts about the last layer that need no built model.
-
-    Attributes:
-        path: Its place in the recipe.
-        units: Its number of units; None for convolutions, and where outputs are reshaped.
-        activation: The name of the activation at the very end, or None if it is unknown.
-        activation_path: The place of that activation, or of the missing one.
-    """
+    """Facts about the last layer that need no built model."""
 
     path: KeyPath
-    units: int | None
-    activation: str | None
-    activation_path: KeyPath
+    units: int | None  # None for convolutions, and where outputs are reshaped
+    activation: str | None  # its name, or None if it is unknown
+    activation_path: KeyPath  # of the activation at the very end, or of the missing one
 
 
 def find_loss_name(loss: Component) -> str:
@@ -132,42 +131,58 @@ def gives_several(metric: Component) -> bool:
 
 
 def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
-    """Find whether higher is better, for the loss and a recipe's metrics.
+    """Find whether higher is better, for the loss and a recipe's metrics, by name in the logs.
 
-    Returns:
-        By name in the logs; None for a class without a known direction, such as ``Sum``. A class
-        that the caller registered has the direction of the Keras class it descends from. Metrics
-        that give several numbers are left out.
+    None stands for a class without a known direction, such as ``Sum``. A class that the caller
+    registered has the direction of the Keras class it descends from. Metrics that give several
+    numbers are left out.
     """
-    single = [metric for metric in metrics if not gives_several(metric)]
-    return {"loss": False} | {name_in_logs(m): _find_direction(m.name) for m in single}
-
-
-def _find_direction(name: str) -> bool | None:
-    for each in map(fold, list_classes("metrics", name)):
-        if _HIGHER.search(each):
-            return True
-        if _LOWER.search(each):
-            return False
-    return None
+    directions: dict[str, bool | None] = {"loss": False}
+    for metric in metrics:
+        if gives_several(metric):
+            continue
+        classes = [fold(each) for each in list_classes("metrics", metric.name)]
+        known = (each for each in classes if _HIGHER.search(each) or _LOWER.search(each))
+        first = next(known, None)
+        directions[name_in_logs(metric)] = bool(_HIGHER.search(first)) if first else None
+    return directions
 
 
 def check_rules(recipe: Components, has_validation: bool) -> Broken:
     """Check the rules between components."""
     yield from _check_loss(recipe)
-    yield from _check_layers(recipe)
     yield from check_monitors(recipe.metrics, recipe.callbacks, has_validation)
     yield from _check_callbacks(recipe)
-    yield from find_refused(recipe)
 
 
 def find_warnings(recipe: Components) -> Broken:
     """Find settings that are allowed but probably unintended."""
     output = find_output_layer(recipe.layers)
-    yield from find_doubtful(recipe)
+    yield from _find_loss_issues(recipe)
     yield from _find_unscaled(recipe.layers)
     yield from _find_unsuited_metrics(recipe, output)
     yield from _find_narrow(recipe, output)
+
+
+def _find_loss_issues(recipe: Components) -> Broken:
+    """Find losses that Keras 3.15 computes or saves differently from its documentation."""
+    loss, arguments = recipe.loss, recipe.loss.arguments
+    if loss.name == "Tversky" and arguments.get("alpha", 0.5) != arguments.get("beta", 0.5):
+        message = (
+            "In Keras 3.15, alpha weighs false negatives and beta false positives, the reverse of "
+            "its documentation (keras #23333). Exchange the two if you chose them by it."
+        )
+        yield ("loss", "Tversky"), message
+    lost = LOST_ARGUMENTS.get(loss.name, {}).items()
+    changed = [key for key, default in lost if arguments.get(key, default) != default]
+    for i, callback in enumerate(recipe.callbacks if changed else ()):
+        if callback.name == "ModelCheckpoint" and not callback.arguments.get("save_weights_only"):
+            message = (
+                f"A model that ModelCheckpoint saves reloads with {loss.name}'s default "
+                f"{changed[0]} (keras #23286). Before evaluating or training it further, compile "
+                "it with this loss again. The run's own model is not affected."
+            )
+            yield ("callbacks", i, "ModelCheckpoint"), message
 
 
 def _find_narrow(recipe: Components, output: OutputLayer | None) -> Broken:
@@ -229,9 +244,6 @@ def _check_loss(recipe: Components) -> Broken:
         yield place, f"{message}sigmoid with loss: binary_crossentropy."
         return
     name = find_loss_name(loss)
-    if name == "poisson" and activation in ("linear", "tanh"):
-        message = f"poisson takes the logarithm of outputs (received: activation='{activation}')."
-        yield place, f"{message} Write activation: exponential."
     if not loss.is_valid or name not in _PROBABILITY_LOSSES:
         return
     needed = "sigmoid" if find_loss_kind(loss) is LossKind.BINARY else "softmax"
@@ -242,14 +254,6 @@ def _check_loss(recipe: Components) -> Broken:
         rule = f"{name} needs a last layer with activation '{needed}' (received: '{activation}')."
         remedy = f"Write activation: {needed}{f', or loss: {other}' if other else ''}."
         yield place, f"{rule} {remedy}"
-
-
-def _check_layers(recipe: Components) -> Broken:
-    for i, layer in enumerate(recipe.layers):
-        inner = layer.arguments.get("layer", layer)
-        if isinstance(inner, Component) and inner.arguments.get("stateful"):
-            message = "Each epoch shuffles the rows, so none goes on from the state of another."
-            yield ("layers", i, layer.name), f"{message} Remove stateful."
 
 
 def check_monitors(

@@ -47,16 +47,15 @@ _PATTERNS = {
 
 
 class Fraction(float):
-    """A number written as a fraction; it prints and saves the way it was written."""
+    """A number written as a fraction such as 1/255; it prints and saves the way it was written."""
+
+    text: str
 
     def __new__(cls, text: str) -> Fraction:
-        """Read ``1/255``."""
         above, below = text.split("/")
         number = super().__new__(cls, float(above) / float(below))
         number.text = text
         return number
-
-    text: str
 
     def __repr__(self) -> str:
         return self.text
@@ -109,19 +108,14 @@ _STYLE: dict[str, Any] = {"Dumper": _Dumper, "sort_keys": False, "allow_unicode"
 
 @dataclass
 class Document:
-    """Plain Python values, and the place of each.
-
-    Attributes:
-        value: Mappings with keys that are text, lists, strings, numbers, booleans and None.
-        keys: The place of the key of each mapping entry.
-        values: The place of each value; None if it comes from Python.
-        problems: Keys given twice; the first of each counts, so that all else can be checked.
-    """
+    """Plain Python values, and the place of each; None if it comes from Python."""
 
     value: Any
     keys: dict[KeyPath, Location] = field(default_factory=dict)
+    """The place of the key of each mapping entry."""
     values: dict[KeyPath, Location | None] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    """Keys given twice; the first of each counts, so that all else can be checked."""
 
     def locate(self, path: KeyPath) -> Location | None:
         """Find the value at a path, or the nearest enclosing value that is from a file."""
@@ -149,11 +143,7 @@ class Document:
 
 
 def read_yaml(file: Path) -> Document:
-    """Read a YAML file.
-
-    Raises:
-        RecipeError: The file cannot be read, or is not YAML; carries every problem found.
-    """
+    """Read a YAML file; RecipeError where it cannot be read, or is not YAML."""
     try:
         if not stat.S_ISREG(os.stat(file).st_mode):  # reading a pipe or device may never end
             message = "This is a folder, a pipe or a device. Give a file."
@@ -168,10 +158,8 @@ def read_yaml(file: Path) -> Document:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         message = f"Line {line} is not UTF-8 text. Save the file with the encoding UTF-8."
-    except ValueError as error:
-        message = f"No file can have this name: {error}."
-    except OSError as error:
-        message = f"The file cannot be read: {error.strerror}."
+    except (OSError, ValueError) as error:
+        message = f"The file cannot be read: {getattr(error, 'strerror', error)}."
     raise RecipeError([Problem((), message.rstrip(), Location(str(file)))])
 
 
@@ -181,36 +169,26 @@ def parse_yaml(text: str, file: str) -> Document:
     Raises:
         RecipeError: The text is not YAML, or contains Python objects.
     """
-    if len(text) > MAX_CHARACTERS:
-        message = f"A recipe has {MAX_CHARACTERS:,} characters at the most."
-        raise RecipeError([Problem((), message, Location(file))])
-    builder = _Builder(file)
+    builder, place = _Builder(file), Location(file)
+    message = f"A recipe has {MAX_CHARACTERS:,} characters at the most."
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        if node is not None:
-            builder.document.value = builder.build(node, ())
+        if len(text) <= MAX_CHARACTERS:
+            node = yaml.compose(text, Loader=_Loader)
+            builder.document.value = None if node is None else builder.build(node, ())
+            return builder.document
     except yaml.MarkedYAMLError as error:
-        raise RecipeError([_syntax_problem(error, file)]) from None
+        message, mark = _describe_syntax(error)
+        place = Location(file, mark.line + 1, mark.column + 1) if mark else place
     except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1
+        place = Location(file, text[: error.position].count("\n") + 1)
         message = f"The character {chr(error.character)!a} is not allowed here. Remove it."
-        raise RecipeError([Problem((), message, Location(file, line))]) from None
     except RecursionError:
-        raise RecipeError([Problem((), _TOO_DEEP, Location(file))]) from None
-    return builder.document
+        message = _TOO_DEEP
+    raise RecipeError([Problem((), message, place)])
 
 
 def read_python(value: Any, name: KeyPath = (), location: Location | None = None) -> Document:
-    """Read values that come from Python, which must be those that YAML has.
-
-    Args:
-        value: A mapping, list, text, number, ...; paths, NumPy's numbers and arrays are converted.
-        name: The name of the value in messages.
-        location: Its place.
-
-    Raises:
-        RecipeError: There is an object among the values.
-    """
+    """Read values of Python, all at one location: those that YAML has, and paths and arrays."""
     document = Document(None)
 
     def read(value: Any, path: KeyPath) -> Any:
@@ -245,11 +223,6 @@ def dump_yaml(value: Any) -> str:
     """Write plain values as YAML that ``parse_yaml`` reads back unchanged."""
     text: str = yaml.dump(value, default_flow_style=None, width=100, **_STYLE)
     return text
-
-
-def is_number_text(text: str) -> bool:
-    """Whether a text would be a number without its quotes."""
-    return any(_PATTERNS[f"tag:yaml.org,2002:{kind}"].match(text) for kind in ("int", "float"))
 
 
 def write_value(value: Any, length: int = 60) -> str:
@@ -350,18 +323,17 @@ def _join_decimal_commas(entries: list[tuple[yaml.Node, yaml.Node]]) -> list[tup
     return joined
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
+def _describe_syntax(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
+    """A clearer message for an error of PyYAML's, and its place."""
     said = ", ".join(filter(None, (error.context, error.problem)))
-    place = error.problem_mark or error.context_mark
     opened = error.context_mark.line + 1 if error.context_mark else 1
     message = f"This is not YAML: {said}."
     for words, clearer in _SYNTAX.items():
         if words in said:
             message = clearer.format(opened=opened)
-    if "could not find expected" in said:  # PyYAML stops a line later
-        place = error.context_mark
-    location = Location(file, place.line + 1, place.column + 1) if place else Location(file)
-    return Problem((), message, location)
+    # Where it expects a colon, PyYAML stops a line later.
+    is_late = "could not find expected" in said
+    return message, (not is_late and error.problem_mark) or error.context_mark
 
 
 _TOO_MANY = f"A recipe may contain {MAX_NODES:,} values at the most."
