@@ -9,8 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from kerasrecipes.cli.recipes import init, show, validate
-from kerasrecipes.cli.runs import evaluate, ls, predict, report
+from kerasrecipes.cli.commands import evaluate, init, ls, predict, report, show, validate
 from kerasrecipes.cli.train import compare, sweep, train
 from kerasrecipes.console import open_standard_streams
 from kerasrecipes.errors import KerasRecipesError

@@ -14,14 +14,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from kerasrecipes.cli.arguments import Address, AsJson, OutputDir, Overrides, RecipeFile
-from kerasrecipes.cli.recipes import build_quietly
+from kerasrecipes.cli.commands import AsJson, OutputDir, Overrides, RecipeFile, build_quietly
 from kerasrecipes.console import SafeConsole, dropping, echo, make_console
 from kerasrecipes.errors import InputError
 from kerasrecipes.interrupts import Interrupted
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 
+Address = Annotated[
+    str | None, typer.Option(help="Train on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Trainings at once.", show_default="one per core")
 ]
@@ -37,12 +39,10 @@ def train(
         bool, typer.Option("--resume", help="Continue a run: RECIPE's newest unfinished, or RUN.")
     ] = False,
     allow_changes: Annotated[
-        bool,
-        typer.Option("--allow-changes", help="Resume with a changed recipe, data or versions."),
+        bool, typer.Option("--allow-changes", help="Resume with another recipe, data or versions.")
     ] = False,
     weights_from: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="RUN", help="Begin with the weights of a run's layers."),
+        Path | None, typer.Option("--from", metavar="RUN", help="Begin with the weights of a run.")
     ] = None,
     checkpoint_every: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="The time between checkpoints.")
@@ -135,8 +135,7 @@ def compare(
     ],
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each recipe, on one split.")] = 3,
     splits: Annotated[
-        int | None,
-        typer.Option(min=2, help="Another split for each training, in place of --seeds."),
+        int | None, typer.Option(min=2, help="Another split for each training, not --seeds.")
     ] = None,
     folds: Annotated[
         int | None, typer.Option(min=2, help="Folds of a cross-validation, in place of --seeds.")
@@ -145,10 +144,7 @@ def compare(
         str | None, typer.Option(help="The metric used for ranking (default: the first metric).")
     ] = None,
     tune: Annotated[
-        str | None,
-        typer.Option(
-            metavar="learning_rate", help="First tune it for each recipe, on validation rows."
-        ),
+        str | None, typer.Option(metavar="learning_rate", help="First tune it on validation rows.")
     ] = None,
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Add scikit-learn's HistGradientBoosting.")
@@ -203,8 +199,7 @@ def sweep(
         bool, typer.Option("--dry-run", help="Build the ends of each range; train nothing.")
     ] = False,
     resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Continue the newest unfinished sweep of RECIPE."),
+        bool, typer.Option("--resume", help="Continue the newest unfinished sweep of RECIPE.")
     ] = False,
     workers: Workers = None,
     address: Address = None,

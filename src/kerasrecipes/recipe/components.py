@@ -6,17 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kerasrecipes.errors import MAX_PROBLEMS, KeyPath, Problem
+from kerasrecipes.recipe import keras_names
 from kerasrecipes.recipe.features import FEATURES, find_rule
-from kerasrecipes.recipe.keras_names import (
-    CATEGORIES,
-    COMPILE_METRICS,
-    Definition,
-    find_canonical_name,
-    find_choices,
-    find_definition,
-    list_aliases,
-    list_names,
-)
+from kerasrecipes.recipe.keras_names import Definition
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.suggest import find_meant, suggest
 from kerasrecipes.recipe.yaml_file import DECIMAL_COMMA, Document, write_value
@@ -31,7 +23,7 @@ PLACES = {
 """The places of components in a recipe, and the category of each."""
 
 LISTS = ("layers", "metrics", "callbacks")
-_OF_ARGUMENTS = {*CATEGORIES} - {"losses", "metrics", "callbacks"}
+_OF_ARGUMENTS = {*keras_names.CATEGORIES} - {"losses", "metrics", "callbacks"}
 _FEATURE = ("feature", "", "{string_hashed: {num_bins: 32}}")
 _CODE = "it contains Python code, which a recipe never runs"
 _ROWS = "it combines rows of a batch, and each has a target of its own"
@@ -155,36 +147,20 @@ class ComponentReader:
         elif (definition := _define(category, name)) is None:
             self._report(path, _describe_unknown(category, name), key=is_mapping)
         elif definition.is_class:
-            self._check_names(definition, arguments, path, is_mapping)
+            given = arguments.keys() | {find_meant(key, definition.arguments) for key in arguments}
+            if missing := [key for key in definition.required if key not in given]:
+                form = f"{definition.name}: {{{', '.join(f'{key}: ...' for key in missing)}}}"
+                message = f"{definition.name} needs {', '.join(missing)}. Write {form}"
+                self._report(path, message, key=is_mapping)
             arguments = {
-                argument: self._read_argument(definition, arguments, argument, path)
-                for argument in arguments
+                key: self._read_argument(definition, arguments, key, path) for key in arguments
             }
         elif arguments:
-            known = [each for each in list_names(category) if each[0].isupper()]
-            meant = find_meant(list_aliases(category).get(name, name), known)
+            known = [each for each in keras_names.list_names(category) if each[0].isupper()]
+            meant = find_meant(keras_names.list_aliases(category).get(name, name), known)
             remedy = f"Write {meant} instead." if meant else "Write its name alone."
             self._report(path, f"{name} takes no arguments in a recipe. {remedy}", key=True)
         return Component(category, name, arguments, len(self.problems) == n_before)
-
-    def _check_names(
-        self, definition: Definition, arguments: dict[str, Any], path: KeyPath, is_mapping: bool
-    ) -> None:
-        """Check that a class takes these arguments, and that none is missing."""
-        name, known = definition.name, definition.arguments
-        unknown = [argument for argument in arguments if argument not in known]
-        for argument in unknown:
-            remedy = suggest(argument, known) or "Remove it."
-            if argument in _FROM_DATA:
-                remedy = "The input shape comes from the data: remove it."
-            received = f"{argument}={write_value(arguments[argument])}"
-            message = f"{name} has no argument '{argument}' (received: {received}). {remedy}"
-            self._report((*path, argument), message, key=True)
-        given = arguments.keys() | {find_meant(argument, known) for argument in unknown}
-        if missing := [argument for argument in definition.required if argument not in given]:
-            example = ", ".join(f"{argument}: ..." for argument in missing)
-            message = f"{name} needs {', '.join(missing)}. Write {name}: {{{example}}}"
-            self._report(path, message, key=is_mapping)
 
     def _read_argument(
         self, definition: Definition, arguments: dict[str, Any], argument: str, path: KeyPath
@@ -192,6 +168,12 @@ class ComponentReader:
         """Read an argument's value, which may be a component, and check it."""
         value, path = arguments[argument], (*path, argument)
         if argument not in definition.arguments:
+            remedy = suggest(argument, definition.arguments) or "Remove it."
+            if argument in _FROM_DATA:
+                remedy = "The input shape comes from the data: remove it."
+            rule = f"{definition.name} has no argument '{argument}'"
+            received = f"(received: {argument}={write_value(value)})"
+            self._report(path, f"{rule} {received}. {remedy}", key=True)
             return value
         default, category = definition.arguments[argument], find_category(argument)
         if definition.category == "features" or definition.name == "TextVectorization":
@@ -214,7 +196,7 @@ class ComponentReader:
             message = f"{what} {rule} (received: {write_value(value)})."
             self._report(path, message + suggest_value(value))
         elif isinstance(value, str) and argument != "monitor":  # a metric's name, see rules.py
-            choices = find_choices(definition, argument)
+            choices = keras_names.find_choices(definition, argument)
             meant = find_meant(value, choices) if value not in choices else None
             if meant and meant.lower() != value.lower():
                 self._report(path, f"{what} has no choice '{value}'. Did you mean '{meant}'?")
@@ -241,8 +223,8 @@ def _define(category: str, name: str) -> Definition | None:
     if category == "features":
         known = FEATURES.get(name)
         return None if known is None else Definition(category, name, True, known)
-    canonical = find_canonical_name(category, name)
-    return None if canonical is None else find_definition(category, canonical)
+    canonical = keras_names.find_canonical_name(category, name)
+    return None if canonical is None else keras_names.find_definition(category, canonical)
 
 
 def _is_number(value: Any) -> bool:
@@ -279,7 +261,7 @@ def _find_rule(name: str, argument: str, value: Any, default: Any) -> str:
 
 def _describe_malformed(category: str, value: Any) -> str:
     """Describe a value that is no name, and no name with its arguments."""
-    noun, _, example = CATEGORIES.get(category, _FEATURE)
+    noun, _, example = keras_names.CATEGORIES.get(category, _FEATURE)
     if isinstance(value, dict) and len(value) > 1:
         name, *rest = value
         are_arguments = not any(_define(category, key) for key in rest)
@@ -293,7 +275,7 @@ def _describe_malformed(category: str, value: Any) -> str:
 
 def _describe_unknown(category: str, name: str) -> str:
     """Describe a name that a category does not have."""
-    noun, _, _ = CATEGORIES.get(category, _FEATURE)
+    noun, _, _ = keras_names.CATEGORIES.get(category, _FEATURE)
     if category == "features":
         return f"There is no feature '{name}'. {suggest(name, FEATURES)}"
     if ">" in name:
@@ -301,9 +283,9 @@ def _describe_unknown(category: str, name: str) -> str:
             f"No {noun} is registered as '{name}' in this process. In Python, register it with "
             "keras.saving.register_keras_serializable(package=...) before kr.train."
         )
-    choices = [*list_names(category).keys() - REFUSED, *list_aliases(category)]
-    choices += COMPILE_METRICS if category == "metrics" else ()
+    choices = [*keras_names.list_names(category), *keras_names.list_aliases(category)]
+    choices += keras_names.COMPILE_METRICS if category == "metrics" else ()
     word = name.partition("(")[0].rpartition(".")[2]  # as in Python: keras.optimizers.Adam(0.001)
-    remedy = suggest_value(name).strip() or suggest(word, choices)
+    remedy = suggest_value(name).strip() or suggest(word, {*choices} - {*REFUSED})
     remedy = remedy or f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
     return f"Keras has no {noun} '{name}'. {remedy}"

@@ -56,18 +56,12 @@ _NOT_COMPONENTS = {
 
 @dataclass(frozen=True)
 class Definition:
-    """A class or function that a recipe can name.
-
-    Attributes:
-        is_class: Whether it is a class, or makes a model; functions take no arguments in a recipe.
-        arguments: Defaults by argument name; ``Required`` where there is none, and the
-            default's source text where it is no literal.
-    """
+    """A class or function that a recipe can name."""
 
     category: str
     name: str
-    is_class: bool
-    arguments: dict[str, Any]
+    is_class: bool  # or makes a model; functions take no arguments in a recipe
+    arguments: dict[str, Any]  # their defaults, as source text where they are no literals
     docstring: str = ""
 
     @property
@@ -105,10 +99,7 @@ def list_bases() -> dict[str, tuple[str, str]]:
 
 @cache
 def list_aliases(category: str) -> dict[str, str]:
-    """Short names that Keras accepts besides the public ones, such as ``mse``, and their meanings.
-
-    Keras keeps them in ``ALL_OBJECTS_DICT.update({...})`` of ``keras/src/<category>``.
-    """
+    """Short names such as ``mse`` and their meanings, from ``ALL_OBJECTS_DICT.update({...})``."""
     module = f"keras.src.{category}"
     known, aliases = _imports(module), {}
     for node in ast.walk(_parse(module)):
@@ -138,10 +129,7 @@ def find_canonical_name(category: str, name: str) -> str | None:
 
 
 def find_registered(category: str, name: str) -> Any:
-    """The object that the caller registered with Keras as "Package>Name", or None.
-
-    Only a process that has imported Keras, as Python callers do, can have registered anything.
-    """
+    """The object that a caller from Python registered with Keras as "Package>Name", or None."""
     keras = sys.modules.get("keras") if ">" in name else None
     found = keras.saving.get_registered_object(name) if keras else None
     base = CATEGORIES.get(category, ("", "", ""))[1]
@@ -201,10 +189,7 @@ def _read_definition(category: str, name: str) -> Definition:
 
 
 def find_choices(definition: Definition, argument: str) -> tuple[str, ...]:
-    """The words that an argument's docstring offers, such as "valid" and "same".
-
-    Only where there are several and the default is one of them, since a docstring is prose.
-    """
+    """The words that an argument's docstring offers, if its default is one of several."""
     paragraph = rf"(?ms)^\s*{argument}:(.*?)(?=^\s*\w+:|\Z)"
     text = "".join(re.findall(paragraph, definition.docstring)[:1])
     choices = tuple(dict.fromkeys(re.findall(r"[\"']([\w-]+)[\"']", text)))

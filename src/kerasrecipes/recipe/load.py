@@ -15,14 +15,10 @@ from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.ranges import parse_path
 from kerasrecipes.recipe.recipe import Recipe
 from kerasrecipes.recipe.suggest import find_meant, suggest
-from kerasrecipes.recipe.yaml_file import (
-    MAX_DEPTH,
-    Document,
-    parse_yaml,
-    read_python,
-    read_yaml,
-    write_value,
-)
+from kerasrecipes.recipe.yaml_file import Document, parse_yaml, read_python, read_yaml, write_value
+
+_DEEPEST = 50
+"""The most bases of a recipe, and the most parts of a path."""
 
 
 def load_recipe(
@@ -144,8 +140,8 @@ def _add_bases(document: Document, folder: Path, chain: tuple[Path, ...]) -> Doc
     elif file.resolve() in chain:
         names = " → ".join(path.name for path in (*chain, file))
         message = f"Recipes may not extend each other in a circle: {names}."
-    elif len(chain) > MAX_DEPTH:
-        message = f"A recipe may extend {MAX_DEPTH} others at the most, one through another."
+    elif len(chain) > _DEEPEST:
+        message = f"A recipe may extend {_DEEPEST} others at the most, one through another."
     else:
         base = _add_bases(read_yaml(file), file.parent, (*chain, file.resolve()))
     if not isinstance(base.value, dict):
@@ -181,7 +177,7 @@ def _read_change(change: str | tuple[str, Any]) -> tuple[KeyPath, Document]:
     place = Location(f"override {change}")
     key, equals, text = change.partition("=")
     path = parse_path(key)
-    if not equals or not 0 < len(path) < MAX_DEPTH:
+    if not equals or not 0 < len(path) < _DEEPEST:
         message = "An override is written key=value, such as epochs=10."
         raise RecipeError([Problem((), message, place)])
     try:

@@ -8,31 +8,11 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
 
-from kerasrecipes.errors import (
-    MAX_PROBLEMS,
-    DataError,
-    KeyPath,
-    Location,
-    Problem,
-    RecipeError,
-    format_path,
-)
-from kerasrecipes.recipe import schema
-from kerasrecipes.recipe.components import (
-    Component,
-    read_components,
-    split_component,
-    suggest_value,
-)
+from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError, format_path
+from kerasrecipes.recipe import components, schema
+from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.dataset_rules import check_dataset_keys
 from kerasrecipes.recipe.endings import TABLES, find_ending
 from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
@@ -86,12 +66,11 @@ class Recipe(Model):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _check(
-        cls, values: Any, read: ModelWrapValidatorHandler[Recipe], info: ValidationInfo
-    ) -> Recipe:
-        """Check keys, components and the rules between them, and report all problems together."""
+    def _check(cls, values: Any, read: Any, info: ValidationInfo) -> Recipe:
+        """Report all problems of keys, of components and between them together."""
+        recipe: Recipe
         if isinstance(values, Recipe):
-            return read(values)
+            return values
         document = values if isinstance(values, Document) else read_python(values)
         if not isinstance(document.value, dict):
             rule = "A recipe is a mapping with the keys dataset, layers, loss, ..."
@@ -99,17 +78,17 @@ class Recipe(Model):
             raise RecipeError([*document.problems, problem])
         document.value.setdefault("name", "recipe")
 
-        def locate(found: Iterator[tuple[KeyPath, str]]) -> list[Problem]:
-            return [Problem(path, message, document.locate(path)) for path, message in found]
+        def locate(broken: Iterator[tuple[KeyPath, str]]) -> list[Problem]:
+            return [Problem(path, message, document.locate(path)) for path, message in broken]
 
-        components, tree, problems = read_components(document)
+        found, tree, problems = components.read_components(document)
         dataset = document.value.get("dataset")
         data = dataset if isinstance(dataset, dict) else {}
         path = str(data.get("path") or "rows.csv")
         # Arrays and folders may bring validation rows; this is checked again with the data.
         brings_parts = data.get("split") or find_ending(PurePath(path)) not in TABLES
         has_validation = data.get("validation_split") or brings_parts
-        problems += [*document.problems, *locate(check_rules(components, bool(has_validation)))]
+        problems += [*document.problems, *locate(check_rules(found, bool(has_validation)))]
         # In Python, rows may come later: kr.train(recipe, data=frame).
         needs_source = (info.context or {}).get("needs_source", False)
         problems += locate(check_dataset_keys(dataset, needs_source))
@@ -120,7 +99,7 @@ class Recipe(Model):
             problems += _describe_errors(error, document)
         if problems:
             raise RecipeError(sorted(dict.fromkeys(problems), key=_find_place))
-        recipe._document, recipe._warnings = document, locate(find_warnings(components))
+        recipe._document, recipe._warnings = document, locate(find_warnings(found))
         return recipe
 
     @property
@@ -144,10 +123,7 @@ class Recipe(Model):
         return DataError(error.dataset, error.problems, places)
 
     def to_yaml(self) -> str:
-        """The resolved recipe: ``extends``, overrides and defaults written out, in a fixed order.
-
-        Components keep the form in which they were written. ``sweep`` is left out.
-        """
+        """The resolved recipe: bases, changes and defaults written out, without ``sweep``."""
         return dump_yaml(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
@@ -156,8 +132,8 @@ class Recipe(Model):
         defaults = {key: getattr(self, key) for key in _WRITTEN_OUT}
         dataset = {"split_seed": self.dataset.split_seed, **written["dataset"]}
         optimizer = {"optimizer": self.optimizer.name}
-        values = _sort({**defaults, **optimizer, **written, "dataset": dataset}, type(self))
-        return {**values, "dataset": _sort(dataset, DatasetSpec)}
+        values = {**defaults, **optimizer, **written, "dataset": _sort(dataset, DatasetSpec)}
+        return _sort(values, Recipe)
 
 
 def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
@@ -181,7 +157,7 @@ def _describe_errors(error: ValidationError, document: Document) -> list[Problem
     """Word pydantic's errors as problems of a recipe."""
     found = [
         (problem, details["type"] in _ABOUT_KEYS)
-        for details in error.errors()[: 2 * MAX_PROBLEMS]  # each takes time to describe
+        for details in error.errors()[:200]  # each takes time to describe
         if (problem := _describe(details, document))
     ]
     # A problem inside a value explains it, as where one item of a list is wrong.
@@ -225,7 +201,7 @@ def _describe(error: Any, document: Document) -> Problem | None:
             message = f"{key} must be a {what}, such as {example} (received: {text})."
         case _:
             rule = re.sub(r"^\w+ should ", "must ", error["msg"]).replace(" after validation", "")
-            message = f"{key} {rule} (received: {text}).{suggest_value(received)}"
+            message = f"{key} {rule} (received: {text}).{components.suggest_value(received)}"
     return Problem(path, message, location or document.locate(path))
 
 
@@ -241,7 +217,7 @@ def _find_remedy(path: KeyPath, document: Document) -> str:
     for owner, known in owners.items():
         if key in known.model_fields:
             return f"It belongs to {owner}."
-    given, _ = split_component(document.value.get("optimizer")) or ("", {})
+    given, _ = components.split_component(document.value.get("optimizer")) or ("", {})
     optimizers = (find_canonical_name("optimizers", given), "Adam", "SGD", "RMSprop")
     arguments = {name: find_definition("optimizers", name).arguments for name in optimizers if name}
     meant = find_meant(key, [argument for each in arguments.values() for argument in each])

@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kerasrecipes.errors import KeyPath
+from kerasrecipes.recipe import keras_names
 from kerasrecipes.recipe.components import Component, Components
-from kerasrecipes.recipe.keras_names import (
-    find_canonical_name,
-    find_definition,
-    list_bases,
-    list_classes,
-)
 from kerasrecipes.recipe.names import to_snake_case
 from kerasrecipes.recipe.suggest import fold, suggest
 
@@ -72,7 +67,7 @@ class OutputLayer:
 
 def find_loss_name(loss: Component) -> str:
     """The snake-case name of a loss, however it was written."""
-    names = [to_snake_case(each) for each in list_classes("losses", loss.name)]
+    names = [to_snake_case(each) for each in keras_names.list_classes("losses", loss.name)]
     return next((name for name in names if name in _LOSS_KINDS), (names or [loss.name])[0])
 
 
@@ -115,13 +110,13 @@ def name_in_logs(metric: Component) -> str:
         return str(metric.arguments["name"])
     if metric.name[0].islower() and ">" not in metric.name and not metric.arguments:
         return metric.name
-    default = find_definition("metrics", metric.name).arguments.get("name")
+    default = keras_names.find_definition("metrics", metric.name).arguments.get("name")
     return default if isinstance(default, str) else to_snake_case(metric.name)
 
 
 def gives_several(metric: Component) -> bool:
     """Whether a metric gives several numbers, such as one a class: name_0, name_1 and so on."""
-    name = find_canonical_name("metrics", metric.name) or metric.name
+    name = keras_names.find_canonical_name("metrics", metric.name) or metric.name
     averages = {"F1Score": "average", "FBetaScore": "average", "R2Score": "class_aggregation"}
     argument = averages.get(name, "")
     default = None if argument == "average" else ""
@@ -141,7 +136,7 @@ def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
     for metric in metrics:
         if gives_several(metric):
             continue
-        classes = [fold(each) for each in list_classes("metrics", metric.name)]
+        classes = [fold(each) for each in keras_names.list_classes("metrics", metric.name)]
         known = (each for each in classes if _HIGHER.search(each) or _LOWER.search(each))
         first = next(known, None)
         directions[name_in_logs(metric)] = bool(_HIGHER.search(first)) if first else None
@@ -158,13 +153,12 @@ def check_rules(recipe: Components, has_validation: bool) -> Broken:
 def find_warnings(recipe: Components) -> Broken:
     """Find settings that are allowed but probably unintended."""
     output = find_output_layer(recipe.layers)
-    yield from _find_loss_issues(recipe)
-    yield from _find_unscaled(recipe.layers)
-    yield from _find_unsuited_metrics(recipe, output)
-    yield from _find_narrow(recipe, output)
+    yield from _doubt_loss(recipe)
+    yield from _doubt_layers(recipe, output)
+    yield from _doubt_metrics(recipe, output)
 
 
-def _find_loss_issues(recipe: Components) -> Broken:
+def _doubt_loss(recipe: Components) -> Broken:
     """Find losses that Keras 3.15 computes or saves differently from its documentation."""
     loss, arguments = recipe.loss, recipe.loss.arguments
     if loss.name == "Tversky" and arguments.get("alpha", 0.5) != arguments.get("beta", 0.5):
@@ -185,32 +179,29 @@ def _find_loss_issues(recipe: Components) -> Broken:
             yield ("callbacks", i, "ModelCheckpoint"), message
 
 
-def _find_narrow(recipe: Components, output: OutputLayer | None) -> Broken:
-    """Find hidden layers with fewer units than there are classes; an autoencoder may have them."""
+def _doubt_layers(recipe: Components, output: OutputLayer | None) -> Broken:
+    """Find layers that are too narrow, and pixels that a pretrained model gets in a wrong scale."""
     is_of_classes = find_loss_kind(recipe.loss) in (LossKind.INTEGERS, LossKind.ONE_HOT)
-    if output is None or output.units is None or not is_of_classes:
-        return
-    for i, layer in enumerate(recipe.layers[: int(output.path[1])]):
-        units = layer.arguments["units"] if layer.name == "Dense" and layer.is_valid else None
-        if units and units < output.units:
+    least = (output.units or 0) if output and is_of_classes else 0  # an autoencoder may have fewer
+    scalers: list[Component] = []
+    for i, layer in enumerate(recipe.layers):
+        path, arguments = ("layers", i, layer.name), layer.arguments
+        if layer.name in ("Rescaling", "Normalization"):
+            scalers.append(layer)
+        if layer.name == "Dense" and layer.is_valid and arguments["units"] < least:
             message = (
-                f"This hidden layer has fewer units than the output layer ({units} < "
-                f"{output.units}), which loses information that the output layer needs. Give it "
-                f"at least {output.units}."
+                f"This hidden layer has fewer units than the output layer ({arguments['units']} < "
+                f"{least}), which loses information that the output layer needs. Give it at least "
+                f"{least}."
             )
-            yield ("layers", i, "Dense", "units"), message
-
-
-def _find_unscaled(layers: Sequence[Component]) -> Broken:
-    """Find pretrained models whose pixels are not scaled as in their training, or scaled twice."""
-    for i, layer in enumerate(layers):
-        weights, key = layer.arguments.get("weights", "imagenet"), "include_preprocessing"
-        if layer.name not in list_bases() or weights is None:
+            yield (*path, "units"), message
+        is_pretrained = arguments.get("weights", "imagenet") is not None
+        if not (is_pretrained and layer.name in keras_names.list_bases()):
             continue
-        default = find_definition("layers", layer.name).arguments.get(key, True)
-        is_scaled, path = layer.arguments.get(key, default), ("layers", i, layer.name)
-        scalers = [each for each in layers[:i] if each.name in ("Rescaling", "Normalization")]
-        is_chosen = key in layer.arguments or any("offset" in each.arguments for each in scalers)
+        default = keras_names.find_definition("layers", layer.name).arguments
+        key = "include_preprocessing"
+        is_scaled = arguments.get(key, default.get(key, True))
+        is_chosen = key in arguments or any("offset" in each.arguments for each in scalers)
         if is_scaled and scalers:
             remedy = f"Remove {scalers[-1].name}."
             yield path, f"{layer.name} scales pixels from 0 to 255 itself. {remedy}"
@@ -220,13 +211,13 @@ def _find_unscaled(layers: Sequence[Component]) -> Broken:
             yield path, f"{rule} {remedy}"
 
 
-def _find_unsuited_metrics(recipe: Components, output: OutputLayer | None) -> Broken:
+def _doubt_metrics(recipe: Components, output: OutputLayer | None) -> Broken:
     """Find metrics that take the largest of several units where each unit is an answer."""
     if find_loss_kind(recipe.loss) is not LossKind.BINARY:
         return
     for i, metric in enumerate(recipe.metrics):
         name, path = metric.name, ("metrics", i, metric.name)
-        name = find_canonical_name("metrics", name) or name
+        name = keras_names.find_canonical_name("metrics", name) or name
         if name in ("F1Score", "FBetaScore") and metric.arguments.get("threshold") is None:
             message = f"{name} without threshold predicts the largest unit, whatever its value."
             yield path, f"{message} Write threshold: 0.5."
@@ -259,11 +250,7 @@ def _check_loss(recipe: Components) -> Broken:
 def check_monitors(
     metrics: Sequence[Component], callbacks: Sequence[Component], has_validation: bool
 ) -> Broken:
-    """Check that what callbacks read is logged.
-
-    For a monitor that is not, Keras only warns, and the callback does nothing; for a name in a
-    file's name, it fails after the first epoch.
-    """
+    """Check that what callbacks read is logged; else Keras only warns, or fails after an epoch."""
     if not all(metric.is_valid for metric in metrics):
         return
     suffixes = {False: "", True: "_0"}  # name_0, name_1, ...
@@ -274,7 +261,7 @@ def check_monitors(
         name, arguments = callback.name, callback.arguments
         if not callback.is_valid:
             continue
-        default = find_definition("callbacks", name).arguments.get("monitor")
+        default = keras_names.find_definition("callbacks", name).arguments.get("monitor")
         read = [arguments.get("monitor", default)]
         if name == "ModelCheckpoint":
             # It saves every epoch, whatever its monitor, unless it saves the best only.

@@ -17,35 +17,15 @@ def _check_printable(text: str) -> str:
     return text
 
 
-DatasetName = Literal[
-    "boston_housing",
-    "breast_cancer",
-    "california_housing",
-    "cifar10",
-    "cifar100",
-    "diabetes",
-    "digits",
-    "fashion_mnist",
-    "imdb",
-    "iris",
-    "mnist",
-    "reuters",
-    "wine",
-]
-PlotName = Literal[
-    "learning_curves",
-    "regplot",
-    "residuals",
-    "residuals_by_column",
-    "confusion_matrix",
-    "roc_pr_curves",
-    "reliability",
-    "samples",
-    "outputs",
-    "class_counts",
-    "importance",
-    "occlusion",
-]
+_Tables = Literal["breast_cancer", "diabetes", "iris", "wine"]
+_Houses = Literal["boston_housing", "california_housing"]
+_Images = Literal["cifar10", "cifar100", "digits", "fashion_mnist", "mnist"]
+_Texts = Literal["imdb", "reuters"]
+DatasetName = Literal[_Houses, _Images, _Tables, _Texts]
+_OfNumbers = Literal["regplot", "residuals", "residuals_by_column", "outputs"]
+_OfClasses = Literal["class_counts", "confusion_matrix", "reliability", "roc_pr_curves"]
+_OfInputs = Literal["importance", "occlusion", "samples"]
+PlotName = Literal["learning_curves", _OfNumbers, _OfClasses, _OfInputs]
 Task = Literal["regression", "classification", "multilabel"]
 Missing = Literal["error", "drop", "median", "mean", "most_frequent"]
 Share = Annotated[float, Field(ge=0, lt=1)]

@@ -23,9 +23,7 @@ from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.suggest import suggest
 
 MAX_NODES = 10_000
-"""More values than any recipe has; aliases that multiply each other stop here."""
 MAX_DEPTH = 50
-"""More lists and mappings within each other than any recipe has."""
 MAX_CHARACTERS = 1_000_000
 _DATA = {*TABLES, *ARRAYS, *IMAGES} - {".txt", ".json"}
 
@@ -164,13 +162,8 @@ def read_yaml(file: Path) -> Document:
 
 
 def parse_yaml(text: str, file: str) -> Document:
-    """Read YAML from a text; ``file`` is the name that locations give.
-
-    Raises:
-        RecipeError: The text is not YAML, or contains Python objects.
-    """
-    builder, place = _Builder(file), Location(file)
-    message = f"A recipe has {MAX_CHARACTERS:,} characters at the most."
+    """Read YAML from a text; ``file`` is the name that locations give."""
+    builder, place, message = _Builder(file), Location(file), _TOO_LARGE
     try:
         if len(text) <= MAX_CHARACTERS:
             node = yaml.compose(text, Loader=_Loader)
@@ -183,7 +176,7 @@ def parse_yaml(text: str, file: str) -> Document:
         place = Location(file, text[: error.position].count("\n") + 1)
         message = f"The character {chr(error.character)!a} is not allowed here. Remove it."
     except RecursionError:
-        message = _TOO_DEEP
+        pass
     raise RecipeError([Problem((), message, place)])
 
 
@@ -194,8 +187,7 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
     def read(value: Any, path: KeyPath) -> Any:
         document.values[path] = location
         if len(path) > MAX_DEPTH or len(document.values) > MAX_NODES:
-            message = _TOO_DEEP if len(path) > MAX_DEPTH else _TOO_MANY
-            raise RecipeError([Problem(name, message, location)])
+            raise RecipeError([Problem(name, _TOO_LARGE, location)])
         if hasattr(value, "tolist"):
             value = value.tolist()
         if isinstance(value, os.PathLike):
@@ -221,8 +213,7 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
 
 def dump_yaml(value: Any) -> str:
     """Write plain values as YAML that ``parse_yaml`` reads back unchanged."""
-    text: str = yaml.dump(value, default_flow_style=None, width=100, **_STYLE)
-    return text
+    return str(yaml.dump(value, default_flow_style=None, width=100, **_STYLE))
 
 
 def write_value(value: Any, length: int = 60) -> str:
@@ -246,14 +237,13 @@ class _Builder:
 
     def build(self, node: yaml.Node, path: KeyPath) -> Any:
         self.document.values[path] = self._locate(node)
-        if len(self.document.values) > MAX_NODES:
-            raise self._refuse(node, path, _TOO_MANY)
-        if len(path) >= MAX_DEPTH:  # an alias may contain itself
-            raise self._refuse(node, path, _TOO_DEEP)
+        # An alias may contain itself, or many others.
+        if len(self.document.values) > MAX_NODES or len(path) >= MAX_DEPTH:
+            raise self._refuse(node, path, _TOO_LARGE)
         if isinstance(node, yaml.ScalarNode):
             return self._read_scalar(node, path)
         if node.tag not in _PLAIN_TAGS:
-            raise self._refuse_tag(node, path)
+            raise self._refuse(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
         return self._read_mapping(node, path)
@@ -280,7 +270,7 @@ class _Builder:
         if node.tag == _TEXT:
             return text
         if node.tag not in _PATTERNS or not _PATTERNS[node.tag].match(text):
-            raise self._refuse_tag(node, path)
+            raise self._refuse(node, path)
         match node.tag.removeprefix("tag:yaml.org,2002:"):
             case "null":
                 return None
@@ -296,13 +286,10 @@ class _Builder:
             message = f"'{text}' is not a number: write another fraction."
             raise self._refuse(node, path, message) from None
 
-    def _refuse_tag(self, node: yaml.Node, path: KeyPath) -> RecipeError:
+    def _refuse(self, node: yaml.Node, path: KeyPath, message: str = "") -> RecipeError:
         tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-        message = f"A recipe contains plain values, no YAML tags (received: {tag}). Remove the tag."
-        return self._refuse(node, path, message)
-
-    def _refuse(self, node: yaml.Node, path: KeyPath, message: str) -> RecipeError:
-        return RecipeError([Problem(path, message, self._locate(node))])
+        rule = f"A recipe contains plain values, no YAML tags (received: {tag}). Remove the tag."
+        return RecipeError([Problem(path, message or rule, self._locate(node))])
 
     def _locate(self, node: yaml.Node) -> Location:
         return Location(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -336,8 +323,10 @@ def _describe_syntax(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None
     return message, (not is_late and error.problem_mark) or error.context_mark
 
 
-_TOO_MANY = f"A recipe may contain {MAX_NODES:,} values at the most."
-_TOO_DEEP = "Lists and mappings are nested too deeply."
+_TOO_LARGE = (
+    f"A recipe has at most {MAX_CHARACTERS:,} characters, {MAX_NODES:,} values, and {MAX_DEPTH} "
+    "lists or mappings within each other."
+)
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _SYNTAX = {
     "expected ',' or": "A comma is missing before this place, or the bracket opened in line "
@@ -349,7 +338,7 @@ _SYNTAX = {
     "'\\t'": "This line is indented with a tab. Indent with spaces.",
     "expected <block end>": "This line does not fit the lines above. Lines of one list or mapping "
     "start in the same column, and each item of a list with '- '.",
-    "too many values": _TOO_MANY,
+    "too many values": _TOO_LARGE,
     "escape": "A backslash in double quotes begins a code such as \\n. Write the text in single "
     "quotes, or with / in place of \\.",
 }

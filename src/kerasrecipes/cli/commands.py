@@ -1,20 +1,22 @@
-"""``predict``, ``evaluate``, ``report`` and ``ls``: commands of runs."""
+"""Commands that train nothing, and the arguments that several commands have."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from kerasrecipes.cli.arguments import AsJson, Encoding, OutputDir, RunFolder
 from kerasrecipes.console import UNLIMITED, SafeConsole, echo, make_console, open_stream
 from kerasrecipes.errors import InputError, RunDamaged
 from kerasrecipes.native_log import redirect_stderr
+from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.components import REFUSED
 from kerasrecipes.recipe.keras_names import CATEGORIES, list_names
 from kerasrecipes.recipe.load import list_shipped
@@ -24,8 +26,125 @@ from kerasrecipes.recipe.suggest import suggest
 if TYPE_CHECKING:
     from kerasrecipes.runs import Run
 
+RecipeFile = Annotated[
+    Path, typer.Argument(metavar="RECIPE", help="A recipe file, or a shipped recipe: boston.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Changes, such as layers.2.Dense.units=200."),
+]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run's folder, or runs/NAME for its newest run.")
+]
+OutputDir = Annotated[Path, typer.Option(help="The folder of all runs.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="The encoding of a CSV file, if it is not the recipe's.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object: run, scores, warnings.")
+]
+
 _CATEGORIES = {category.rpartition(".")[2]: category for category in CATEGORIES}
 _LISTS = ("recipes", "datasets", "runs", *_CATEGORIES)
+
+
+def init(
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A table, 'data/*.csv', an .npz file, or images.")
+    ],
+    changes: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as excel.sheet=2.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="The column to predict; if not given, it is guessed.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The recipe (default: named after DATA).")
+    ] = None,
+) -> None:
+    """Look at your data, and write a commented recipe that trains on them."""
+    from kerasrecipes.drafting import draft_recipe
+    from kerasrecipes.terminal import print_warnings
+
+    console = SafeConsole()
+    with console.status(f"reading {data}"):
+        draft = draft_recipe(data, target, output, changes or ())
+    console.print(Text(draft.file.read_text(encoding="utf-8")), soft_wrap=True, end="")
+    console.print()
+    print_warnings(console, draft.dataset.checks)
+    command = f"kerasrecipes train {shlex.quote(str(draft.file))}"
+    console.print(Text(f"Train it, or change it first:  {command}", "bold"), soft_wrap=True)
+
+
+def validate(
+    recipes: Annotated[
+        list[Path],
+        typer.Argument(metavar="RECIPE...", help="Recipe files, or names of shipped recipes."),
+    ],
+    build: Annotated[
+        bool, typer.Option("--build", help="Also load the data and build the model (slower).")
+    ] = False,
+) -> None:
+    """Check recipes, and that data files exist and have the columns; report every problem."""
+    from kerasrecipes.terminal import print_warnings
+
+    console = make_console()
+    problems: list[str] = []
+    for file in recipes:
+        try:
+            warnings = _check(file, build)
+        except InputError as error:
+            problems.append(str(error))
+            console.print(f"✗ {file}", style="red", soft_wrap=True)
+        else:
+            console.print(f"✓ {file}", soft_wrap=True)
+            print_warnings(console, warnings)
+    if problems:
+        raise InputError("\n".join(problems))
+
+
+def _check(file: Path, build: bool) -> list[str]:
+    """Check a recipe, and return its warnings."""
+    recipe = load_recipe(file)
+    if recipe.dataset.path is not None:
+        from kerasrecipes.rows import check_file
+
+        check_file(recipe)
+    if recipe.sweep:
+        from kerasrecipes.sweeping.space import Space
+
+        _ = Space(recipe, recipe.sweep).endpoints  # raises
+    return build_quietly(recipe)[1] if build else [*map(str, recipe.warnings)]
+
+
+def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
+    """Show a recipe's layers: shapes, parameters with their arithmetic, multiply-adds."""
+    from kerasrecipes.report.tables import list_layers
+    from kerasrecipes.terminal import print_table, print_warnings
+
+    checked = load_recipe(recipe, overrides or ())
+    console = make_console()
+    with console.status("importing TensorFlow"):
+        info, warnings = build_quietly(checked)
+    console.print(checked.name, style="bold")
+    print_table(console, list_layers(info))
+    print_warnings(console, warnings)
+
+
+def build_quietly(recipe: Recipe) -> tuple[dict[str, Any], list[str]]:
+    """Load the data and build the model: its description for run.json, and warnings."""
+    from kerasrecipes.rows import load_for
+    from kerasrecipes.runs import OWN_FILES
+
+    dataset = load_for(recipe)
+    with redirect_stderr():
+        from kerasrecipes.model.build import build_callbacks
+        from kerasrecipes.model.built import build
+
+        built = build(recipe, dataset)
+        build_callbacks(recipe, Path("run"), OWN_FILES)  # only to find problems
+    warnings = [*map(str, recipe.warnings), *dataset.warnings, *dataset.checks]
+    return built.describe(recipe), warnings
 
 
 def predict(
@@ -61,10 +180,10 @@ def predict(
             if output is None and sys.stdout.isatty():
                 status.stop()  # it would appear among the predictions
 
-            def show(n: int) -> None:
+            def show_progress(n: int) -> None:
                 status.update(f"{count(n, 'row')} predicted")
 
-            predict_file(saved, data, output, ids or (), show, interval)
+            predict_file(saved, data, output, ids or (), show_progress, interval)
         print_warnings(console, saved.list_warnings())
         if output is not None:
             print_path(console, "answers", output)
@@ -73,8 +192,7 @@ def predict(
 def evaluate(
     run: RunFolder,
     data: Annotated[
-        str | None,
-        typer.Option(help="Rows with the target's column.", show_default="the run's test part"),
+        str | None, typer.Option(help="Rows with the target (default: the run's test part).")
     ] = None,
     encoding: Encoding = None,
     as_json: AsJson = False,
