@@ -86,13 +86,21 @@ def validate(
     ] = False,
 ) -> None:
     """Check recipes, and that data files exist and have the columns; report every problem."""
+    from kerasrecipes.rows import check_file
     from kerasrecipes.terminal import print_warnings
 
     console = make_console()
     problems: list[str] = []
     for file in recipes:
         try:
-            warnings = _check(file, build)
+            recipe = load_recipe(file)
+            if recipe.dataset.path is not None:
+                check_file(recipe)
+            if recipe.sweep:
+                from kerasrecipes.sweeping.space import Space
+
+                _ = Space(recipe, recipe.sweep).endpoints  # raises
+            warnings = build_quietly(recipe)[1] if build else [*map(str, recipe.warnings)]
         except InputError as error:
             problems.append(str(error))
             console.print(f"✗ {file}", style="red", soft_wrap=True)
@@ -101,20 +109,6 @@ def validate(
             print_warnings(console, warnings)
     if problems:
         raise InputError("\n".join(problems))
-
-
-def _check(file: Path, build: bool) -> list[str]:
-    """Check a recipe, and return its warnings."""
-    recipe = load_recipe(file)
-    if recipe.dataset.path is not None:
-        from kerasrecipes.rows import check_file
-
-        check_file(recipe)
-    if recipe.sweep:
-        from kerasrecipes.sweeping.space import Space
-
-        _ = Space(recipe, recipe.sweep).endpoints  # raises
-    return build_quietly(recipe)[1] if build else [*map(str, recipe.warnings)]
 
 
 def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
@@ -248,7 +242,7 @@ def ls(
         case "recipes":  # those in ./configs, or else those that the package ships
             names = sorted(map(str, Path("configs").glob("*.yaml"))) or list_shipped()
         case "datasets":
-            names = get_args(DatasetName)
+            names = sorted(get_args(DatasetName))
         case _ if what in _CATEGORIES:
             names = sorted(list_names(_CATEGORIES[what]).keys() - REFUSED.keys())
         case _:

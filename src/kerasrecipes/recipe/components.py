@@ -22,7 +22,6 @@ PLACES = {
 }
 """The places of components in a recipe, and the category of each."""
 
-LISTS = ("layers", "metrics", "callbacks")
 _OF_ARGUMENTS = {*keras_names.CATEGORIES} - {"losses", "metrics", "callbacks"}
 _FEATURE = ("feature", "", "{string_hashed: {num_bins: 32}}")
 _CODE = "it contains Python code, which a recipe never runs"
@@ -81,7 +80,9 @@ def find_place_category(path: KeyPath) -> str | None:
     match path:
         case ("dataset", "features", _):
             return "features"
-        case ("layers" | "metrics" | "callbacks" as place, _) | ("optimizer" | "loss" as place,):
+        case ("layers" | "metrics" | "callbacks" as place, int()):
+            return PLACES[place]
+        case ("optimizer" | "loss" as place,):
             return PLACES[place]
         case (place, _, *_, argument) if place in PLACES:
             return find_category(str(argument))
@@ -101,21 +102,9 @@ def split_component(value: Any) -> tuple[str, dict[str, Any]] | None:
 
 def read_components(document: Document) -> tuple[Components, dict[str, Any], list[Problem]]:
     """Read and check every component: they, the recipe's values with them, and all problems."""
-    reader, tree = ComponentReader(document), document.value
-    found: dict[str, Any] = {}
-    for place, category in PLACES.items():
-        if place in LISTS and isinstance(tree.get(place), list):
-            found[place] = reader.read_list(category, tree[place], (place,))
-        elif place not in LISTS and place in tree:
-            found[place] = reader.read(category, tree[place], (place,))
-    tree = tree | found
-    dataset = tree.get("dataset")
-    if isinstance(dataset, dict) and isinstance(dataset.get("features"), dict):
-        features = {
-            column: reader.read("features", value, ("dataset", "features", column))
-            for column, value in dataset["features"].items()
-        }
-        tree["dataset"] = {**dataset, "features": features}
+    reader = ComponentReader(document)
+    tree = reader.read_values(document.value, ())
+    found = {key: tree[key] for key in PLACES if isinstance(tree.get(key), Component | list)}
     return Components(**found), tree, reader.problems
 
 
@@ -125,6 +114,16 @@ class ComponentReader:
     def __init__(self, document: Document) -> None:
         self._document = document
         self.problems: list[Problem] = []
+
+    def read_values(self, value: Any, path: KeyPath) -> Any:
+        """Copy plain values, with Components in place of theirs."""
+        if category := find_place_category(path):
+            return self.read(category, value, path)
+        if isinstance(value, dict):
+            return {key: self.read_values(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.read_values(inner, (*path, i)) for i, inner in enumerate(value)]
+        return value
 
     def read_list(self, category: str, items: list[Any], path: KeyPath) -> list[Component]:
         """Read a list of components of one category."""

@@ -83,24 +83,21 @@ def has_logits(loss: Component) -> bool:
 
 def find_output_layer(layers: Sequence[Component]) -> OutputLayer | None:
     """Read the output layer off the recipe's list, from its end; None where one is not valid."""
-    activation: str | None = None
-    place: KeyPath = ()
+    ends: list[tuple[str | None, KeyPath]] = []  # activations and their places, the last one first
     is_reshaped = False
     for i, layer in reversed(list(enumerate(layers))):
-        path = ("layers", i, layer.name)
+        path: KeyPath = ("layers", i, layer.name)
         if not layer.is_valid:
             return None
         is_reshaped |= layer.name in _RESHAPES
         if layer.name in ("Softmax", "Activation"):
-            if activation is None:
-                place = (*path, "activation")
-                activation = _name_activation(layer, "softmax")
+            ends.append((_name_activation(layer, "softmax"), (*path, "activation")))
         elif layer.name == "Dense" or re.fullmatch(r"Conv\dD(Transpose)?", layer.name):
-            own, units = _name_activation(layer, "linear"), layer.arguments.get("units")
-            units = None if is_reshaped else units
-            return OutputLayer(path, units, activation or own, place or (*path, "activation"))
+            ends.append((_name_activation(layer, "linear"), (*path, "activation")))
+            units = None if is_reshaped else layer.arguments.get("units")
+            return OutputLayer(path, units, *ends[0])
         elif layer.name not in ("Dropout", "ActivityRegularization", *_RESHAPES):
-            return OutputLayer(("layers", i), None, activation, place)
+            return OutputLayer(path[:2], None, *(ends or [(None, ())])[0])
     return None
 
 
