@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import kerasrecipes as kr
-from kerasrecipes.cli import runs
+from kerasrecipes.cli import commands
 from kerasrecipes.cli.app import main
 from kerasrecipes.comparison.comparable import describe_run
 from kerasrecipes.comparison.contenders import read_contenders
@@ -275,7 +275,7 @@ STEPS: tuple[Callable[[Run], object], ...] = (
     lambda run: saved.load_saved(run),
     describe_run,
     lambda run: read_contenders([run.path, run.path.parent]),
-    lambda run: runs._print_runs(run.path.parents[1]),
+    lambda run: commands._print_runs(run.path.parents[1]),
     lambda run: kr.TrainedRun(run.path)._repr_html_(),
 )
 N_MUTANTS = [pytest.param(60), pytest.param(1000, marks=pytest.mark.slow)]

@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
 import kerasrecipes as kr
-from kerasrecipes.cli.runs import report as write_report
+from kerasrecipes.cli.commands import report as write_report
 from kerasrecipes.comparison.contenders import BOOSTING
 from kerasrecipes.comparison.table import to_csv, to_json
 from kerasrecipes.errors import InputError

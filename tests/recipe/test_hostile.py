@@ -23,9 +23,10 @@ layers:
   - Dense: {units: 3, activation: softmax}
 loss: sparse_categorical_crossentropy
 """
-TOO_LONG = "A recipe has 1,000,000 characters at the most."
-TOO_MANY = "A recipe may contain 10,000 values at the most."
-TOO_DEEP = "Lists and mappings are nested too deeply."
+TOO_LARGE = (
+    "A recipe has at most 1,000,000 characters, 10,000 values, and 50 lists or mappings within "
+    "each other."
+)
 LAUGHS = "\n".join(
     ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 30)]
@@ -44,17 +45,17 @@ def add_layers(lines: str) -> str:
 
 
 BOMBS: dict[str, tuple[str | Callable[[], str], str]] = {
-    "billion laughs": (LAUGHS, TOO_MANY),
-    "billion laughs of mappings": (KEYS, TOO_MANY),
-    "aliases that nest": (DEEP_ALIASES, TOO_DEEP),
-    "100,000 brackets": ("[" * 100_000, TOO_DEEP),
-    "100,000 braces": ("{a: " * 100_000, TOO_DEEP),
-    "100,000 dashes": ("- " * 100_000, TOO_DEEP),
-    "100,000 question marks": ("? " * 100_000, TOO_DEEP),
-    "100 MB": (lambda: GOOD + "#" * 100_000_000, TOO_LONG),
-    "100 MB of values": (lambda: f"{GOOD}report: [{'a, ' * 35_000_000}", TOO_LONG),
-    "90,000 keys": ("".join(f"k{i}: 1\n" for i in range(90_000)), TOO_MANY),
-    "300,000 values": (f"{GOOD}report: [{'a, ' * 300_000}]", TOO_MANY),
+    "billion laughs": (LAUGHS, TOO_LARGE),
+    "billion laughs of mappings": (KEYS, TOO_LARGE),
+    "aliases that nest": (DEEP_ALIASES, TOO_LARGE),
+    "100,000 brackets": ("[" * 100_000, TOO_LARGE),
+    "100,000 braces": ("{a: " * 100_000, TOO_LARGE),
+    "100,000 dashes": ("- " * 100_000, TOO_LARGE),
+    "100,000 question marks": ("? " * 100_000, TOO_LARGE),
+    "100 MB": (lambda: GOOD + "#" * 100_000_000, TOO_LARGE),
+    "100 MB of values": (lambda: f"{GOOD}report: [{'a, ' * 35_000_000}", TOO_LARGE),
+    "90,000 keys": ("".join(f"k{i}: 1\n" for i in range(90_000)), TOO_LARGE),
+    "300,000 values": (f"{GOOD}report: [{'a, ' * 300_000}]", TOO_LARGE),
     "9,000 misspelt layers": (
         add_layers("".join(f"  - Flattn{i}\n" for i in range(9000))),
         "There are more than 100 problems. Fix these first.",
@@ -196,10 +197,10 @@ def test_values_from_python_that_contain_themselves() -> None:
     wide: object = "x"
     for _ in range(12):
         wide = [wide] * 10
-    for value, message in ((loop, TOO_DEEP), (wide, TOO_MANY)):
-        with pytest.raises(RecipeError, match=message):
+    for value in (loop, wide):
+        with pytest.raises(RecipeError, match=TOO_LARGE):
             load_recipe({"layers": value})
-        with pytest.raises(RecipeError, match=message):
+        with pytest.raises(RecipeError, match=TOO_LARGE):
             load_recipe({"dataset": {"name": "iris"}}, layers=value)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import load_recipe
-from kerasrecipes.recipe.keras_issues import LOST_ARGUMENTS
+from kerasrecipes.recipe.rules import LOST_ARGUMENTS
 
 SAVES = ["EarlyStopping", {"ModelCheckpoint": {"filepath": "best.keras"}}]
 
@@ -125,6 +125,6 @@ class TestPoolingOverAll:
             load_recipe(make("mse", layers=layers))
         assert str(caught.value) == (
             "layers[0].AdaptiveMaxPooling2D.output_size\n"
-            "  With an output_size of 1, TensorFlow 2.21 ends the process. Write "
-            "GlobalMaxPooling2D instead."
+            "  AdaptiveMaxPooling2D's argument 'output_size' must exceed 1, where TensorFlow 2.21 "
+            f"ends the process: write GlobalMaxPooling2D (received: {size})."
         )

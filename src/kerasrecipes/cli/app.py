@@ -9,10 +9,8 @@ from typing import Annotated, cast
 
 import typer
 
-from kerasrecipes.cli.compare import compare, sweep
-from kerasrecipes.cli.recipes import init, show, validate
-from kerasrecipes.cli.runs import evaluate, ls, predict, report
-from kerasrecipes.cli.train import train
+from kerasrecipes.cli.commands import evaluate, init, ls, predict, report, show, validate
+from kerasrecipes.cli.train import compare, sweep, train
 from kerasrecipes.console import open_standard_streams
 from kerasrecipes.errors import KerasRecipesError
 from kerasrecipes.memory import explaining_memory

@@ -45,57 +45,25 @@ _NOT_BUILT_IN = ({*_USERS} | {"task"}) - {"drop", "features", "crosses"}
 _AUTOENCODER = ("target", "x_train")
 
 
-def check_dataset_keys(dataset: Any, needs_source: bool = True) -> Iterator[tuple[KeyPath, str]]:
+def check_dataset_keys(dataset: Any, needs_source: bool) -> Iterator[tuple[KeyPath, str]]:
     """Check the keys of ``dataset``, as the recipe has it, against each other."""
     if not isinstance(dataset, dict):
         return
     given = [key for key in SOURCES if dataset.get(key) is not None]
     is_misspelt = any(find_meant(str(key), SOURCES) for key in dataset if key not in SOURCES)
     if needs_source and not given and not is_misspelt:
-        message = (
-            "dataset needs one of the keys name, path, openml and sklearn: such as "
-            "{name: fashion_mnist} or {path: houses.csv, target: price}."
-        )
-        yield ("dataset",), message
+        rule = "dataset needs one of the keys name, path, openml and sklearn: such as "
+        yield ("dataset",), f"{rule}{{name: fashion_mnist}} or {{path: houses.csv, target: price}}."
+    for key, message in _find_misfits(dataset, given):
+        yield ("dataset", key), message
+
+
+def _find_misfits(dataset: dict[str, Any], given: list[str]) -> Iterator[tuple[str, str]]:
+    """Find keys that do not fit the source, as far as it shows before it is opened, or others."""
+    name, path = dataset.get("name"), PurePath(str(dataset.get("path")))
     for key in given[1:]:
         received = f"(received: {' and '.join(given)})"
-        yield ("dataset", key), f"The rows come from one place {received}. Keep one of these."
-    for key, message in _check_source(dataset, given):
-        yield ("dataset", key), message
-    for key, others in _APART.items():
-        for other in others if dataset.get(key) else ():
-            name, _, value = other.partition(": ")
-            if str(dataset.get(name)).lower() == value if value else dataset.get(name):
-                message = f"{other} cannot be combined with {key}. Remove one of them."
-                yield ("dataset", name), message
-    fold, folds = dataset.get("fold", 1), dataset.get("folds")
-    if isinstance(fold, int) and fold > (folds if isinstance(folds, int) else 1):
-        yield ("dataset", "fold"), f"fold is 1 to folds (received: {fold} of {folds or 0}). Fix it."
-
-
-def find_unusable(
-    written: Mapping[str, Any], kind: DataKind, received: str
-) -> Iterator[tuple[str, str]]:
-    """Find keys that do not apply to data of a kind, which is ``received`` in words.
-
-    Args:
-        written: The keys of ``dataset`` that the recipe has, without defaults.
-    """
-    for key, value in written.items():
-        # missing: error needs nothing of the data.
-        users, kinds = _USERS.get(key, ("", (kind,)))
-        if value and value != "error" and kind not in kinds:
-            yield key, f"{key} is for {users} (received: {received}). Remove it."
-
-
-def find_table_kind(ending: str) -> DataKind:
-    """The kind of a table's file by its ending."""
-    return "delimited" if ending in DELIMITED else "excel" if ending in EXCEL else "table"
-
-
-def _check_source(dataset: dict[str, Any], given: list[str]) -> Iterator[tuple[str, str]]:
-    """Check that the rows can use the keys, as far as the source shows before it is opened."""
-    name, path = dataset.get("name"), PurePath(str(dataset.get("path")))
+        yield key, f"The rows come from one place {received}. Keep one of these."
     for key in ID_KEYS if not find_meant(str(name), ID_DATASETS) else ():
         if dataset.get(key) is not None:
             yield key, f"{key} is for the built-in texts {' and '.join(ID_DATASETS)}. Remove it."
@@ -109,3 +77,27 @@ def _check_source(dataset: dict[str, Any], given: list[str]) -> Iterator[tuple[s
     elif len(given) == 1 and (given != ["path"] or find_ending(path) in (*TABLES, *ARRAYS)):
         kind = find_table_kind(find_ending(path) if given == ["path"] else "")
         yield from find_unusable(dataset, kind, f"{given[0]}={dataset[given[0]]}")
+    for key, others in _APART.items():
+        for other in others if dataset.get(key) else ():
+            setting, _, value = other.partition(": ")
+            if str(dataset.get(setting)).lower() == value if value else dataset.get(setting):
+                yield setting, f"{other} cannot be combined with {key}. Remove one of them."
+    fold, folds = dataset.get("fold", 1), dataset.get("folds")
+    if isinstance(fold, int) and fold > (folds if isinstance(folds, int) else 1):
+        yield "fold", f"fold is 1 to folds (received: {fold} of {folds or 0}). Fix it."
+
+
+def find_unusable(
+    written: Mapping[str, Any], kind: DataKind, received: str
+) -> Iterator[tuple[str, str]]:
+    """Find written keys that do not apply to data of a kind, which is ``received`` in words."""
+    for key, value in written.items():
+        # missing: error needs nothing of the data.
+        users, kinds = _USERS.get(key, ("", (kind,)))
+        if value and value != "error" and kind not in kinds:
+            yield key, f"{key} is for {users} (received: {received}). Remove it."
+
+
+def find_table_kind(ending: str) -> DataKind:
+    """The kind of a table's file by its ending."""
+    return "delimited" if ending in DELIMITED else "excel" if ending in EXCEL else "table"

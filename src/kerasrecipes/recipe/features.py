@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 _NUMBER_STYLE = {"unit": None, "decimal": None, "thousands": None}
@@ -42,10 +43,12 @@ def find_rule(arguments: dict[str, Any], argument: str) -> str:
     """The rule that the value of one of a feature's arguments breaks, or ""."""
     value = arguments[argument]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    directives = re.findall("%(.?)", str(value))
+    n_known = len({*directives} & {*DATE_DIRECTIVES})  # each once
     match argument:
         case "format" | "unit" if not isinstance(value, str):
             return f"must be text such as '{_TEXTS[argument]}'"
-        case "format" if not _is_date_format(value):
+        case "format" if not 0 < len(directives) == n_known:
             return f"must have directives of strptime, each once: %{', %'.join(DATE_DIRECTIVES)}"
         case "output_mode" if value not in _OUTPUT_MODES:
             return f"must be {' or '.join(_OUTPUT_MODES)}"
@@ -62,8 +65,3 @@ def find_rule(arguments: dict[str, Any], argument: str) -> str:
         case "scale" if not value:
             return "must not be 0, since every value would become the same"
     return ""
-
-
-def _is_date_format(value: str) -> bool:
-    found = [part[:1] for part in value.split("%")[1:]]
-    return bool(found) and len(found) == len({*found}) and {*found} <= {*DATE_DIRECTIVES}

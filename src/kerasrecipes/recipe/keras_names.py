@@ -13,6 +13,7 @@ import inspect
 import operator
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,25 +22,27 @@ from typing import Any
 from kerasrecipes.errors import KerasRecipesError
 from kerasrecipes.recipe.names import to_snake_case
 
-_BASES = {
-    "layers": "Layer",
-    "optimizers": "Optimizer",
-    "optimizers.schedules": "LearningRateSchedule",
-    "losses": "Loss",
-    "metrics": "Metric",
-    "callbacks": "Callback",
-    "initializers": "Initializer",
-    "regularizers": "Regularizer",
-    "constraints": "Constraint",
+CATEGORIES = {
+    "layers": ("layer", "Layer", "{Dense: {units: 10}}"),
+    "optimizers": ("optimizer", "Optimizer", "{Adam: {learning_rate: 0.01}}"),
+    "optimizers.schedules": (
+        "learning-rate schedule",
+        "LearningRateSchedule",
+        "{ExponentialDecay: {...}}",
+    ),
+    "losses": ("loss", "Loss", "{Huber: {delta: 1.0}}"),
+    "metrics": ("metric", "Metric", "{AUC: {curve: PR}}"),
+    "callbacks": ("callback", "Callback", "{EarlyStopping: {patience: 5}}"),
+    "initializers": ("initializer", "Initializer", "{RandomNormal: {stddev: 0.01}}"),
+    "regularizers": ("regularizer", "Regularizer", "{L2: {l2: 0.01}}"),
+    "constraints": ("constraint", "Constraint", "{MaxNorm: {max_value: 2}}"),
+    "activations": ("activation", "", "{LeakyReLU: {negative_slope: 0.1}}"),
 }
-"""The base class of each category, which only code can use."""
+"""What one of a category is called, its base class, which only code can use, and an example."""
 
-CATEGORIES = (*_BASES, "activations")
 COMPILE_METRICS = ("accuracy", "acc")
-"""Words that ``compile`` turns into the metric that fits the loss.
-
-Source: keras/src/trainers/compile_utils.py, ``get_metric``.
-"""
+"""Words that ``compile`` turns into the metric that fits the loss, see ``get_metric`` in
+keras/src/trainers/compile_utils.py."""
 
 Required = inspect.Parameter.empty
 """The default of an argument that has none."""
@@ -47,28 +50,24 @@ Required = inspect.Parameter.empty
 _NOT_COMPONENTS = {
     *("get", "serialize", "deserialize", "legacy", "schedules", "CallbackList", "InputSpec"),
     "OptimizerMap",
-    *_BASES.values(),
+    *(base for _, base, _ in CATEGORIES.values()),
 }
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A class or function that a recipe can name.
-
-    Attributes:
-        category: Its category.
-        name: The name under which Keras exports it.
-        is_class: Whether it is a class, or makes a model; functions take no arguments in a recipe.
-        arguments: Defaults by argument name; ``Required`` where there is none, and the
-            default's source text where it is no literal.
-        docstring: The class's docstring.
-    """
+    """A class or function that a recipe can name."""
 
     category: str
     name: str
-    is_class: bool
-    arguments: dict[str, Any]
+    is_class: bool  # or makes a model; functions take no arguments in a recipe
+    arguments: dict[str, Any]  # their defaults, as source text where they are no literals
     docstring: str = ""
+
+    @property
+    def required(self) -> list[str]:
+        """The arguments that have no default."""
+        return [key for key, default in self.arguments.items() if default is Required]
 
 
 @cache
@@ -94,24 +93,21 @@ def list_names(category: str) -> dict[str, tuple[str, str]]:
 @cache
 def list_bases() -> dict[str, tuple[str, str]]:
     """The models of ``keras.applications``, which are layers of a recipe."""
-    models = _imports("keras.applications").items()
-    return {name: origin for name, origin in models if name[0].isupper()}
+    models = _imports("keras.applications")
+    return {name: models[name] for name in models if name[0].isupper()}
 
 
 @cache
 def list_aliases(category: str) -> dict[str, str]:
-    """Short names that Keras accepts besides the public ones, such as ``mse``, and their meanings.
-
-    Keras keeps them in ``ALL_OBJECTS_DICT.update({...})`` of ``keras/src/<category>``.
-    """
+    """Short names such as ``mse`` and their meanings, from ``ALL_OBJECTS_DICT.update({...})``."""
     module = f"keras.src.{category}"
-    aliases = {}
+    known, aliases = _imports(module), {}
     for node in ast.walk(_parse(module)):
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and isinstance(value, ast.Name):
-                    aliases[str(key.value)] = value.id
-    return {alias: name for alias, name in aliases.items() if name in _imports(module)}
+                if isinstance(key, ast.Constant) and ast.unparse(value) in known:
+                    aliases[str(key.value)] = ast.unparse(value)
+    return aliases
 
 
 def find_canonical_name(category: str, name: str) -> str | None:
@@ -120,12 +116,10 @@ def find_canonical_name(category: str, name: str) -> str | None:
     Keras reads optimizers' names in any case, and those of metrics' classes also in snake case,
     such as auc; all others must be spelt as they are.
     """
-    if find_registered(category, name) is not None:
-        return name
     names = list_names(category)
-    if name in names or name in list_aliases(category):
-        return name
-    if category == "metrics" and name in COMPILE_METRICS:
+    is_known = name in names or name in list_aliases(category)
+    is_word = category == "metrics" and name in COMPILE_METRICS
+    if is_known or is_word or find_registered(category, name) is not None:
         return name
     if category == "optimizers":
         return next((known for known in names if known.lower() == name.lower()), None)
@@ -135,16 +129,13 @@ def find_canonical_name(category: str, name: str) -> str | None:
 
 
 def find_registered(category: str, name: str) -> Any:
-    """The object that the caller registered with Keras as "Package>Name", or None.
-
-    Only a process that has imported Keras, as Python callers do, can have registered anything;
-    see ``keras.saving.register_keras_serializable``.
-    """
+    """The object that a caller from Python registered with Keras as "Package>Name", or None."""
     keras = sys.modules.get("keras") if ">" in name else None
     found = keras.saving.get_registered_object(name) if keras else None
+    base = CATEGORIES.get(category, ("", "", ""))[1]
     if inspect.isclass(found):
-        base = operator.attrgetter(f"{category}.{_BASES[category]}") if category in _BASES else None
-        return found if base and issubclass(found, base(keras)) else None
+        find_base = operator.attrgetter(f"{category}.{base}")
+        return found if base and issubclass(found, find_base(keras)) else None
     return found if category in ("losses", "metrics", "activations") else None
 
 
@@ -158,12 +149,22 @@ def list_classes(category: str, name: str) -> list[str]:
 
 
 def find_definition(category: str, name: str) -> Definition:
-    """Read the definition of a name that ``find_canonical_name`` has found."""
+    """Read the definition of a name that ``find_canonical_name`` has found.
+
+    A registered class also has the arguments of its bases that it may pass on.
+    """
     found = find_registered(category, name)
     if found is None:
         return _read_definition(category, name)
-    is_class = inspect.isclass(found)
-    return Definition(category, name, is_class, _inspect_arguments(found) if is_class else {})
+    arguments: dict[str, Any] = {}
+    for cls in found.__mro__ if inspect.isclass(found) else ():
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        for argument, parameter in signature.parameters.items():
+            is_variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            is_passed_on = cls is found or parameter.default is not Required
+            if argument != "self" and is_passed_on and not is_variable:
+                arguments.setdefault(argument, parameter.default)
+    return Definition(category, name, inspect.isclass(found), arguments)
 
 
 @cache
@@ -178,7 +179,7 @@ def _read_definition(category: str, name: str) -> Definition:
     module, node = found
     docstring = ast.get_docstring(node) or ""
     if isinstance(node, ast.FunctionDef):
-        arguments, is_base = _read_arguments(node)[0], name in list_bases()
+        arguments, is_base = _read_arguments(node.args), name in list_bases()
         if is_base:
             scales = {} if "EfficientNetB" in name else {"include_preprocessing": False}
             arguments = {"trainable": True} | scales | arguments  # EfficientNetB0 always scales
@@ -187,33 +188,13 @@ def _read_definition(category: str, name: str) -> Definition:
     return Definition(category, name, True, _collect_arguments(module, node), docstring)
 
 
-def _inspect_arguments(cls: type) -> dict[str, Any]:
-    """Arguments of a registered class, and those of its bases that it may pass on."""
-    arguments: dict[str, Any] = {}
-    for base in cls.__mro__:
-        for name, parameter in inspect.signature(base.__init__).parameters.items():  # type: ignore[misc]
-            is_variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-            is_passed_on = base is cls or parameter.default is not Required
-            if name != "self" and is_passed_on and not is_variable:
-                arguments.setdefault(name, parameter.default)
-    return arguments
-
-
 def find_choices(definition: Definition, argument: str) -> tuple[str, ...]:
-    """The words that an argument's docstring offers, such as "valid" and "same".
-
-    Only where there are several and the default is one of them: a docstring is prose, and this
-    reads it sparingly.
-    """
-    default = definition.arguments.get(argument)
-    if not isinstance(default, str):
-        return ()
-    paragraph = re.search(
-        rf"^\s*{argument}:(.*?)(?=^\s*\w+:|\Z)", definition.docstring, re.MULTILINE | re.DOTALL
-    )
-    words = re.findall(r"`?[\"']([\w-]+)[\"']`?", paragraph.group(1)) if paragraph else []
-    choices = tuple(dict.fromkeys(words))
-    return choices if default in choices and len(choices) > 1 else ()
+    """The words that an argument's docstring offers, if its default is one of several."""
+    paragraph = rf"(?ms)^\s*{argument}:(.*?)(?=^\s*\w+:|\Z)"
+    text = "".join(re.findall(paragraph, definition.docstring)[:1])
+    choices = tuple(dict.fromkeys(re.findall(r"[\"']([\w-]+)[\"']", text)))
+    is_default_among_them = definition.arguments.get(argument) in choices
+    return choices if is_default_among_them and len(choices) > 1 else ()
 
 
 def _collect_arguments(module: str, node: ast.ClassDef) -> dict[str, Any]:
@@ -226,51 +207,37 @@ def _collect_arguments(module: str, node: ast.ClassDef) -> dict[str, Any]:
     passes_on = True
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-            own, passes_on = _read_arguments(statement)
+            own, passes_on = _read_arguments(statement.args), statement.args.kwarg is not None
     arguments = own or {}
     for base in node.bases if passes_on else ():
-        found = _find_base(module, base)
-        inherited = _collect_arguments(*found) if found else {}
-        for name, default in inherited.items():
+        # Written Layer or optimizer.Optimizer.
+        package, _, name = ast.unparse(base).rpartition(".")
+        origin = ".".join(_imports(module).get(package, ("",))) if package else module
+        found_in, found = _find_symbol(origin, name) or ("", None)
+        inherited = _collect_arguments(found_in, found) if isinstance(found, ast.ClassDef) else {}
+        for argument, default in inherited.items():
             if own is None or default is not Required:
-                arguments.setdefault(name, default)
+                arguments.setdefault(argument, default)
     return arguments
 
 
-def _read_arguments(node: ast.FunctionDef) -> tuple[dict[str, Any], bool]:
-    """A function's arguments but ``self``, and whether it takes ``**kwargs``."""
-    given = node.args
+def _read_arguments(given: ast.arguments) -> dict[str, Any]:
+    """A function's arguments but ``self``, with their defaults."""
     positional = given.posonlyargs + given.args
     padding = [None] * (len(positional) - len(given.defaults))
     pairs = [
         *zip(positional, [*padding, *given.defaults], strict=True),
         *zip(given.kwonlyargs, given.kw_defaults, strict=True),
     ]
-    arguments = {
-        argument.arg: Required if default is None else _read_literal(default)
-        for argument, default in pairs
-        if argument.arg != "self"
-    }
-    return arguments, given.kwarg is not None
-
-
-def _read_literal(node: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return ast.unparse(node)
-
-
-def _find_base(module: str, base: ast.expr) -> tuple[str, ast.ClassDef] | None:
-    """Follow a base class, written ``Layer`` or ``optimizer.Optimizer``, to its definition."""
-    if isinstance(base, ast.Name):
-        found = _find_symbol(module, base.id)
-    elif isinstance(base, ast.Attribute) and isinstance(base.value, ast.Name):
-        package, name = _imports(module).get(base.value.id, ("", ""))
-        found = _find_symbol(f"{package}.{name}", base.attr)
-    else:
-        return None
-    return (found[0], found[1]) if found and isinstance(found[1], ast.ClassDef) else None
+    arguments: dict[str, Any] = {}
+    for argument, default in pairs:
+        arguments[argument.arg] = Required
+        if default is not None:
+            arguments[argument.arg] = ast.unparse(default)
+            with suppress(ValueError):
+                arguments[argument.arg] = ast.literal_eval(default)
+    arguments.pop("self", None)
+    return arguments
 
 
 @cache

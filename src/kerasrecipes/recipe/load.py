@@ -15,14 +15,10 @@ from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.ranges import parse_path
 from kerasrecipes.recipe.recipe import Recipe
 from kerasrecipes.recipe.suggest import find_meant, suggest
-from kerasrecipes.recipe.yaml_file import (
-    MAX_DEPTH,
-    Document,
-    parse_yaml,
-    read_python,
-    read_yaml,
-    write_value,
-)
+from kerasrecipes.recipe.yaml_file import Document, parse_yaml, read_python, read_yaml, write_value
+
+_DEEPEST = 50
+"""The most bases of a recipe, and the most parts of a path."""
 
 
 def load_recipe(
@@ -46,23 +42,28 @@ def load_recipe(
         RecipeError: With every problem of the file and of the changes.
         InputError: The source or a change is of another type.
     """
-    given: list[tuple[Any, Any]] = [(source, str | os.PathLike | Mapping | Recipe)]
-    for value, kinds in given + [(change, str) for change in overrides]:
-        if not isinstance(value, kinds):
-            raise InputError(
-                "A recipe is a file, a mapping or a Recipe, and a change of it a text such as "
-                f"'epochs=10' (received: {type(value).__name__}). Rows are given by name: data=..."
-            )
-    document, name = _read_source(source)
+    given: Any = source
+    is_source = isinstance(given, str | os.PathLike | Mapping | Recipe)
+    wrong = [] if is_source else [given]
+    wrong += [change for change in overrides if not isinstance(change, str)]
+    if wrong:
+        raise InputError(
+            "A recipe is a file, a mapping or a Recipe, and a change of it a text such as "
+            f"'epochs=10' (received: {type(wrong[0]).__name__}). Rows are given by name: data=..."
+        )
+    if isinstance(source, Recipe):
+        document, name = copy.deepcopy(source._document), source.name
+    elif isinstance(source, Mapping):
+        document, name = _add_bases(read_python(source), Path(), ()), "recipe"
+    else:
+        file = _find_file(Path(source))
+        document = _add_bases(read_yaml(file), file.parent, (file.resolve(),))
+        name = make_printable(os.fsencode(file.stem).decode("utf-8", "replace"))
     if isinstance(document.value, dict):
-        for change in [*overrides, *keys.items()]:
+        changes: list[str | tuple[str, Any]] = [*overrides, *keys.items()]
+        for change in changes:
             try:
-                if isinstance(change, str):
-                    _apply_override(document, change)
-                else:
-                    key, value = change
-                    values = read_python(value, (key,), Location(f"argument {key}"))
-                    _set_value(document, (key,), values)
+                _set_value(document, *_read_change(change))
             except RecipeError as error:
                 document.problems += error.problems
         document.value.setdefault("name", name)
@@ -77,7 +78,7 @@ class Draft:
         self._document = copy.deepcopy(recipe._document)
 
     def set(self, path: KeyPath, value: Any, place: KeyPath) -> None:
-        """Set the value at a path, as if it were written at another place; see ``_set_value``."""
+        """Set the value at a path, as if it were written at another place."""
         change = Document(copy.deepcopy(value), values={(): self._document.locate(place)})
         _set_value(self._document, path, change)
 
@@ -93,19 +94,6 @@ def list_shipped() -> dict[str, Path]:
     package = Path(__file__).parents[1]
     folders = (package / "configs", package.parents[1] / "configs")  # installed; a checkout
     return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
-
-
-def _read_source(
-    source: str | os.PathLike[str] | Mapping[str, Any] | Recipe,
-) -> tuple[Document, str]:
-    """A recipe's values before any change, and its name where it gives none."""
-    if isinstance(source, Recipe):
-        return copy.deepcopy(source._document), source.name
-    if isinstance(source, Mapping):
-        return _add_bases(read_python(source), Path(), ()), "recipe"
-    file = _find_file(Path(source))
-    document = _add_bases(read_yaml(file), file.parent, (file.resolve(),))
-    return document, make_printable(os.fsencode(file.stem).decode("utf-8", "replace"))
 
 
 def _find_file(file: Path) -> Path:
@@ -134,40 +122,32 @@ def _resolve_paths(document: Document) -> None:
         value = owner.get(path[-1]) if isinstance(owner, dict) else None
         if isinstance(value, str) and value:
             place = document.locate(path)
-            is_from_file = place is not None and place.line is not None
-            folder = Path(place.file).parent if place and is_from_file else Path()
+            folder = Path(place.file).parent if place and place.line else Path()
             owner[path[-1]] = str((folder / os.path.expanduser(value)).absolute())
 
 
 def _add_bases(document: Document, folder: Path, chain: tuple[Path, ...]) -> Document:
-    """Merge a recipe over the base that it extends.
-
-    Args:
-        folder: Where the base's name is looked up.
-        chain: The files that lead here.
-    """
+    """Merge a recipe of a folder over the base that it extends; ``chain`` are the files so far."""
     tree = document.value
     if not isinstance(tree, dict) or "extends" not in tree:
         return document
-    path: KeyPath = ("extends",)
-    place, base_name = document.locate(path), tree.pop("extends")
-
-    def refuse(message: str) -> RecipeError:
-        return RecipeError([Problem(path, message.rstrip(), place)])
-
-    file = folder / str(base_name)
+    place, base_name = document.locate(("extends",)), tree.pop("extends")
+    file, message, base = folder / str(base_name), "", Document({})
     if not os.path.isfile(file):
         nearby = {path.name for path in folder.glob("*.yaml")} - {path.name for path in chain}
         remedy = suggest(str(base_name), nearby)
-        raise refuse(f"There is no recipe {write_value(base_name)}. {remedy}")
-    if file.resolve() in chain:
+        message = f"There is no recipe {write_value(base_name)}. {remedy}"
+    elif file.resolve() in chain:
         names = " → ".join(path.name for path in (*chain, file))
-        raise refuse(f"Recipes may not extend each other in a circle: {names}.")
-    if len(chain) > MAX_DEPTH:
-        raise refuse(f"A recipe may extend {MAX_DEPTH} others at the most, one through another.")
-    base = _add_bases(read_yaml(file), file.parent, (*chain, file.resolve()))
+        message = f"Recipes may not extend each other in a circle: {names}."
+    elif len(chain) > _DEEPEST:
+        message = f"A recipe may extend {_DEEPEST} others at the most, one through another."
+    else:
+        base = _add_bases(read_yaml(file), file.parent, (*chain, file.resolve()))
     if not isinstance(base.value, dict):
-        raise refuse(f"{file} contains no recipe.")
+        message = f"{file} contains no recipe."
+    if message:
+        raise RecipeError([Problem(("extends",), message.rstrip(), place)])
     # A recipe does not inherit the name and description of its base.
     for key in ("name", "description"):
         base.value.pop(key, None)
@@ -185,17 +165,19 @@ def _merge(base: Document, child: Document, path: KeyPath) -> None:
         # Components of different names replace each other.
         if both_map and (old.keys() == value.keys() or not find_place_category(here)):
             _merge(base, child, here)
-            base.keys |= {here: child.keys[here]} if here in child.keys else {}
         else:
             base.put(here, child, here)
 
 
-def _apply_override(document: Document, override: str) -> None:
-    """Set one value of a recipe from "key=value"."""
-    place = Location(f"override {override}")
-    key, equals, text = override.partition("=")
+def _read_change(change: str | tuple[str, Any]) -> tuple[KeyPath, Document]:
+    """The path and the value of "key=value", or of a keyword argument."""
+    if isinstance(change, tuple):
+        key, value = change
+        return (key,), read_python(value, (key,), Location(f"argument {key}"))
+    place = Location(f"override {change}")
+    key, equals, text = change.partition("=")
     path = parse_path(key)
-    if not equals or not 0 < len(path) < MAX_DEPTH:
+    if not equals or not 0 < len(path) < _DEEPEST:
         message = "An override is written key=value, such as epochs=10."
         raise RecipeError([Problem((), message, place)])
     try:
@@ -203,15 +185,11 @@ def _apply_override(document: Document, override: str) -> None:
     except RecipeError as error:
         raise RecipeError([Problem(p.path, p.message, place) for p in error.problems]) from None
     keys, values = (dict.fromkeys(places, place) for places in (parsed.keys, parsed.values))
-    _set_value(document, path, Document(parsed.value, keys, {(): place, **values}))
+    return path, Document(parsed.value, keys, {(): place, **values})
 
 
 def _set_value(document: Document, path: KeyPath, change: Document) -> None:
-    """Set the value at a path, and create missing mappings on the way.
-
-    Raises:
-        RecipeError: The path leads nowhere.
-    """
+    """Set the value at a path, and create missing mappings on the way."""
     place = change.values[()]
 
     def refuse(at: KeyPath, message: str) -> RecipeError:

@@ -34,11 +34,7 @@ def make_folder_name(words: str) -> str:
 
 
 def make_keras_name(words: str, default: str) -> str:
-    """An ASCII name for a model or layer.
-
-    TensorFlow rejects others as the scope in which operations are traced ("not a valid root
-    scope name"), so Keras 3.15 cannot train a model that is called ``패션 MNIST 모델``.
-    """
+    """An ASCII name for a model or layer, since TensorFlow rejects others as names of scopes."""
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode("ascii")
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", plain).strip("_.-")
     return name or default

@@ -27,36 +27,24 @@ _DIGITS = 4  # of numbers that are tried, so that a recipe with them is easy to 
 
 
 class SweepSpec(Model):
-    """How a sweep searches.
-
-    Attributes:
-        ranges: By the path of a value, as in overrides, the values to try.
-        strategy: All points, points at random, or those that Optuna's TPE chooses.
-        metric: Of validation rows; None means the first metric.
-        trials: After how many points the sweep ends.
-        minutes: After how much time no further training begins.
-        prune: Whether a training ends when its score is worse than the median of the others.
-    """
+    """How a sweep searches: ``ranges`` by the path of a value, as in overrides."""
 
     ranges: dict[str, Any] = Field(min_length=1)
     strategy: Literal["grid", "random", "tpe"] = "tpe"
-    metric: Name | None = None
+    metric: Name | None = None  # of validation rows; None: the first metric
     trials: int | None = Field(default=None, ge=1)
+    # No further training begins after so many minutes.
     minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    # A training ends if its score is worse than the median of the others.
     prune: bool = False
 
 
 @dataclass(frozen=True)
 class Range:
-    """The values that a sweep tries at one place of a recipe.
+    """The values that a sweep tries at one place of a recipe: a list, or else from low to high."""
 
-    Attributes:
-        key: The place as it is written, such as "optimizer.SGD.learning_rate".
-        values: Those of a list, by their text; or else there are numbers from low to high.
-    """
-
-    key: str
-    values: dict[str, Any] = field(default_factory=dict)
+    key: str  # as it is written, such as "optimizer.SGD.learning_rate"
+    values: dict[str, Any] = field(default_factory=dict)  # by their texts
     low: float = 0
     high: float = 0
     step: float | None = None
@@ -96,11 +84,7 @@ def parse_path(key: str) -> KeyPath:
 
 
 def read_range(key: str, value: Any) -> Range:
-    """Read a range.
-
-    Raises:
-        ValueError: It is none; the message gives the rule.
-    """
+    """Read a range; raise ValueError with the rule where it is none."""
     if isinstance(value, list):
         values = {v if isinstance(v, str) else write_value(v, 1000): v for v in value}
         if not 0 < len(values) == len(value):

@@ -1,39 +1,26 @@
-"""A whole recipe, checked as one."""
+"""A whole recipe, checked as one; pydantic's errors are put into the terms of a recipe."""
 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
 
-from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError
-from kerasrecipes.recipe.components import Component, read_components
+from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError, format_path
+from kerasrecipes.recipe import components, schema
+from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.dataset_rules import check_dataset_keys
 from kerasrecipes.recipe.endings import TABLES, find_ending
+from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
 from kerasrecipes.recipe.ranges import SweepSpec, check_sweep
 from kerasrecipes.recipe.rules import check_rules, find_warnings
-from kerasrecipes.recipe.schema import (
-    DatasetSpec,
-    Model,
-    Name,
-    PlotName,
-    Printable,
-    Seed,
-    Threshold,
-    Weight,
-)
-from kerasrecipes.recipe.wording import describe_errors
-from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python
+from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, Printable, Seed
+from kerasrecipes.recipe.suggest import find_meant, suggest
+from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python, write_value
 
 
 class Recipe(Model):
@@ -64,14 +51,14 @@ class Recipe(Model):
     metrics: list[Component] = Field(default=[])
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=32, ge=1)
-    class_weight: Literal["balanced"] | dict[str, Weight] | None = None
+    class_weight: Literal["balanced"] | dict[str, schema.Weight] | None = None
     callbacks: list[Component] = Field(default=[])
-    threshold: Threshold | None = None
+    threshold: schema.Threshold | None = None
     calibrate: Literal["temperature"] | None = None
     device: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit_compile: Literal["auto"] | bool = "auto"
-    report: list[PlotName] | None = None
+    report: list[schema.PlotName] | None = None
     sweep: SweepSpec | None = None
 
     _document: Document = PrivateAttr(default_factory=lambda: Document({}))
@@ -79,44 +66,40 @@ class Recipe(Model):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _check(
-        cls, values: Any, read: ModelWrapValidatorHandler[Recipe], info: ValidationInfo
-    ) -> Recipe:
-        """Check keys, components and the rules between them, and report all problems together."""
+    def _check(cls, values: Any, read: Any, info: ValidationInfo) -> Recipe:
+        """Report all problems of keys, of components and between them together."""
+        recipe: Recipe
         if isinstance(values, Recipe):
-            return read(values)
+            return values
         document = values if isinstance(values, Document) else read_python(values)
         if not isinstance(document.value, dict):
-            message = (
-                "A recipe is a mapping with the keys dataset, layers, loss, ... at its top level."
-            )
-            place = document.locate(())
-            raise RecipeError([*document.problems, Problem((), message, place)])
+            rule = "A recipe is a mapping with the keys dataset, layers, loss, ..."
+            problem = Problem((), f"{rule} at its top level.", document.locate(()))
+            raise RecipeError([*document.problems, problem])
         document.value.setdefault("name", "recipe")
 
-        def locate(found: Iterator[tuple[KeyPath, str]]) -> list[Problem]:
-            return [Problem(path, message, document.locate(path)) for path, message in found]
+        def locate(broken: Iterator[tuple[KeyPath, str]]) -> list[Problem]:
+            return [Problem(path, message, document.locate(path)) for path, message in broken]
 
-        components, tree, problems = read_components(document)
+        found, tree, problems = components.read_components(document)
         dataset = document.value.get("dataset")
         data = dataset if isinstance(dataset, dict) else {}
         path = str(data.get("path") or "rows.csv")
         # Arrays and folders may bring validation rows; this is checked again with the data.
         brings_parts = data.get("split") or find_ending(PurePath(path)) not in TABLES
         has_validation = data.get("validation_split") or brings_parts
-        problems += [*document.problems, *locate(check_rules(components, bool(has_validation)))]
-        context = info.context or {}
+        problems += [*document.problems, *locate(check_rules(found, bool(has_validation)))]
         # In Python, rows may come later: kr.train(recipe, data=frame).
-        needs_source = context.get("needs_source", False)
+        needs_source = (info.context or {}).get("needs_source", False)
         problems += locate(check_dataset_keys(dataset, needs_source))
         problems += locate(check_sweep(document.value.get("sweep")))
         try:
             recipe = read(tree)
         except ValidationError as error:
-            problems += describe_errors(error, document, cls)
+            problems += _describe_errors(error, document)
         if problems:
             raise RecipeError(sorted(dict.fromkeys(problems), key=_find_place))
-        recipe._document, recipe._warnings = document, locate(find_warnings(components))
+        recipe._document, recipe._warnings = document, locate(find_warnings(found))
         return recipe
 
     @property
@@ -140,10 +123,7 @@ class Recipe(Model):
         return DataError(error.dataset, error.problems, places)
 
     def to_yaml(self) -> str:
-        """The resolved recipe: ``extends``, overrides and defaults written out, in a fixed order.
-
-        Components keep the form in which they were written. ``sweep`` is left out.
-        """
+        """The resolved recipe: bases, changes and defaults written out, without ``sweep``."""
         return dump_yaml(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,8 +132,8 @@ class Recipe(Model):
         defaults = {key: getattr(self, key) for key in _WRITTEN_OUT}
         dataset = {"split_seed": self.dataset.split_seed, **written["dataset"]}
         optimizer = {"optimizer": self.optimizer.name}
-        values = _sort({**defaults, **optimizer, **written, "dataset": dataset}, type(self))
-        return {**values, "dataset": _sort(dataset, DatasetSpec)}
+        values = {**defaults, **optimizer, **written, "dataset": _sort(dataset, DatasetSpec)}
+        return _sort(values, Recipe)
 
 
 def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
@@ -171,3 +151,116 @@ def _sort(values: dict[str, Any], model: type[Model]) -> dict[str, Any]:
     """Values in the order of a model's fields, without ``sweep``."""
     fields = [key for key in model.model_fields if key in values and key != "sweep"]
     return {key: values[key] for key in fields}
+
+
+def _describe_errors(error: ValidationError, document: Document) -> list[Problem]:
+    """Word pydantic's errors as problems of a recipe."""
+    found = [
+        (problem, details["type"] in _ABOUT_KEYS)
+        for details in error.errors()[:200]  # each takes time to describe
+        if (problem := _describe(details, document))
+    ]
+    # A problem inside a value explains it, as where one item of a list is wrong.
+    explained = {problem.path[:i] for problem, _ in found for i in range(len(problem.path))}
+    return [problem for problem, is_key in found if is_key or problem.path not in explained]
+
+
+def _describe(error: Any, document: Document) -> Problem | None:
+    path = tuple(error["loc"])
+    kind, received, context = error["type"], error["input"], error.get("ctx", {})
+    if path[:1] == ("threshold",):  # one message for all of its forms
+        path = path[:1]
+        received = document.get(path)
+    # pydantic names the members of a union between its key and its value.
+    if kind not in _ABOUT_KEYS:
+        known: KeyPath = ()
+        for part in path:
+            known = (*known, part) if (*known, part) in document.values else known
+        path = known or path[:1]
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    location = None
+    text = "" if kind == "missing" else write_value(received)
+    example = f", such as {key}: {_EXAMPLES[key]}" if key in _EXAMPLES else ""
+    match kind:
+        case "missing":
+            path = path[:-1]
+            if any(find_meant(str(given), [key]) for given in document.get(path)):
+                return None  # misspelt, and reported as such
+            message = f"{format_path(path) or 'A recipe'} needs the key '{key}'{example}."
+        case "extra_forbidden":
+            message = f"There is no key '{path[-1]}' here. {_find_remedy(path, document)}"
+            location = document.keys.get(path)
+        case _ if key in _UNIONS:
+            message = f"{key} must be {_UNIONS[key]} (received: {text})."
+        case "literal_error":
+            choices = [word.strip(" '") for word in re.split(",| or ", context["expected"])]
+            message = f"{key} has no choice {text}. {suggest(str(received), choices)}"
+        case "model_type" | "dict_type" | "list_type":
+            what, form = ("list", "[...]") if kind == "list_type" else ("mapping", "{...}")
+            example = f"{key}: {_EXAMPLES.get(key, form)}"
+            message = f"{key} must be a {what}, such as {example} (received: {text})."
+        case _:
+            rule = re.sub(r"^\w+ should ", "must ", error["msg"]).replace(" after validation", "")
+            message = f"{key} {rule} (received: {text}).{components.suggest_value(received)}"
+    return Problem(path, message, location or document.locate(path))
+
+
+def _find_remedy(path: KeyPath, document: Document) -> str:
+    """What to do about a key that does not exist."""
+    key = str(path[-1])
+    model = next((_MODELS[part] for part in reversed(path[:-1]) if part in _MODELS), Recipe)
+    names = [*model.model_fields, *(["extends"] if model is Recipe else [])]
+    remedy = suggest(key, names) or "Remove it."
+    if find_meant(key, names):
+        return remedy
+    owners: dict[str | int, type[Model]] = {"the top level": Recipe, **_MODELS}
+    for owner, known in owners.items():
+        if key in known.model_fields:
+            return f"It belongs to {owner}."
+    given, _ = components.split_component(document.value.get("optimizer")) or ("", {})
+    optimizers = (find_canonical_name("optimizers", given), "Adam", "SGD", "RMSprop")
+    arguments = {name: find_definition("optimizers", name).arguments for name in optimizers if name}
+    meant = find_meant(key, [argument for each in arguments.values() for argument in each])
+    for name in arguments:
+        if meant in arguments[name]:
+            example = write_value({name: {meant: document.get(path)}})
+            return f"It is an argument of the optimizer, such as optimizer: {example}"
+    return remedy
+
+
+_ABOUT_KEYS = ("missing", "extra_forbidden")
+_MODELS: dict[str | int, type[Model]] = {
+    "dataset": DatasetSpec,
+    "csv": schema.CsvSpec,
+    "excel": schema.ExcelSpec,
+    "missing_values": schema.MissingValues,
+    "crosses": schema.CrossSpec,
+    "timeseries": schema.TimeseriesSpec,
+    "sweep": SweepSpec,
+}
+_UNIONS = {
+    "jit_compile": "auto, true or false",
+    "class_weight": "balanced, or a weight by class such as {cat: 1, dog: 2.5}",
+    "threshold": "a number between 0 and 1, or one of {maximize: f1}, {maximize: "
+    "balanced_accuracy}, {recall: 0.9} and {precision: 0.9}",
+    "target": "a column's name, or a list of names",
+    "decimal": "'.' or ','",
+    "openml": "a data set's name or number",
+    "missing_values": "a list of texts and numbers, or {add: [...], keep: [...]}",
+    "add": "a list of texts and numbers",
+    "delimiter": 'the text between two values, such as "\\t" for a tab, or whitespace',
+    "header": "none, first, or a list of column names",
+    "sheet": "a sheet's name, or its place counted from 1",
+}
+"""Keys whose value has several forms, for each of which pydantic reports errors separately."""
+_EXAMPLES = {
+    "dataset": "{name: fashion_mnist} or {path: houses.csv, target: price}",
+    "layers": "[Flatten, Dense: {units: 10, activation: softmax}]",
+    "loss": "sparse_categorical_crossentropy",
+    "metrics": "[accuracy]",
+    "callbacks": "[EarlyStopping]",
+    "features": "{zip: string_categorical}",
+    "crosses": "[{feature_names: [make, colour], crossing_dim: 32}]",
+    "crossing_dim": "32",
+    "csv": "{delimiter: ';'}",
+}

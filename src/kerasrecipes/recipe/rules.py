@@ -8,14 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kerasrecipes.errors import KeyPath
+from kerasrecipes.recipe import keras_names
 from kerasrecipes.recipe.components import Component, Components
-from kerasrecipes.recipe.keras_issues import find_doubtful, find_refused
-from kerasrecipes.recipe.keras_names import (
-    find_canonical_name,
-    find_definition,
-    list_bases,
-    list_classes,
-)
 from kerasrecipes.recipe.names import to_snake_case
 from kerasrecipes.recipe.suggest import fold, suggest
 
@@ -52,28 +46,28 @@ _RESHAPES = ("Flatten", "Reshape")
 _LOSSES = {"sigmoid": "binary_crossentropy", "softmax": "sparse_categorical_crossentropy"}
 """The usual loss of an activation."""
 _PROBABILITY_LOSSES = {name for name in _LOSS_KINDS if "crossentropy" in name}
+LOST_ARGUMENTS: dict[str, dict[str, float]] = {
+    "Huber": {"delta": 1.0},
+    "CosineSimilarity": {"axis": -1},
+    "SparseCategoricalCrossentropy": {"axis": -1},
+}
+"""Losses whose arguments are not saved with a compiled model (keras #23286), and the values that a
+reloaded model has instead."""
 
 
 @dataclass(frozen=True)
 class OutputLayer:
-    """Facts about the last layer that need no built model.
-
-    Attributes:
-        path: Its place in the recipe.
-        units: Its number of units; None for convolutions, and where outputs are reshaped.
-        activation: The name of the activation at the very end, or None if it is unknown.
-        activation_path: The place of that activation, or of the missing one.
-    """
+    """Facts about the last layer that need no built model."""
 
     path: KeyPath
-    units: int | None
-    activation: str | None
-    activation_path: KeyPath
+    units: int | None  # None for convolutions, and where outputs are reshaped
+    activation: str | None  # its name, or None if it is unknown
+    activation_path: KeyPath  # of the activation at the very end, or of the missing one
 
 
 def find_loss_name(loss: Component) -> str:
     """The snake-case name of a loss, however it was written."""
-    names = [to_snake_case(each) for each in list_classes("losses", loss.name)]
+    names = [to_snake_case(each) for each in keras_names.list_classes("losses", loss.name)]
     return next((name for name in names if name in _LOSS_KINDS), (names or [loss.name])[0])
 
 
@@ -89,24 +83,21 @@ def has_logits(loss: Component) -> bool:
 
 def find_output_layer(layers: Sequence[Component]) -> OutputLayer | None:
     """Read the output layer off the recipe's list, from its end; None where one is not valid."""
-    activation: str | None = None
-    place: KeyPath = ()
+    ends: list[tuple[str | None, KeyPath]] = []  # activations and their places, the last one first
     is_reshaped = False
     for i, layer in reversed(list(enumerate(layers))):
-        path = ("layers", i, layer.name)
+        path: KeyPath = ("layers", i, layer.name)
         if not layer.is_valid:
             return None
         is_reshaped |= layer.name in _RESHAPES
         if layer.name in ("Softmax", "Activation"):
-            if activation is None:
-                place = (*path, "activation")
-                activation = _name_activation(layer, "softmax")
+            ends.append((_name_activation(layer, "softmax"), (*path, "activation")))
         elif layer.name == "Dense" or re.fullmatch(r"Conv\dD(Transpose)?", layer.name):
-            own, units = _name_activation(layer, "linear"), layer.arguments.get("units")
-            units = None if is_reshaped else units
-            return OutputLayer(path, units, activation or own, place or (*path, "activation"))
+            ends.append((_name_activation(layer, "linear"), (*path, "activation")))
+            units = None if is_reshaped else layer.arguments.get("units")
+            return OutputLayer(path, units, *ends[0])
         elif layer.name not in ("Dropout", "ActivityRegularization", *_RESHAPES):
-            return OutputLayer(("layers", i), None, activation, place)
+            return OutputLayer(path[:2], None, *(ends or [(None, ())])[0])
     return None
 
 
@@ -116,13 +107,13 @@ def name_in_logs(metric: Component) -> str:
         return str(metric.arguments["name"])
     if metric.name[0].islower() and ">" not in metric.name and not metric.arguments:
         return metric.name
-    default = find_definition("metrics", metric.name).arguments.get("name")
+    default = keras_names.find_definition("metrics", metric.name).arguments.get("name")
     return default if isinstance(default, str) else to_snake_case(metric.name)
 
 
 def gives_several(metric: Component) -> bool:
     """Whether a metric gives several numbers, such as one a class: name_0, name_1 and so on."""
-    name = find_canonical_name("metrics", metric.name) or metric.name
+    name = keras_names.find_canonical_name("metrics", metric.name) or metric.name
     averages = {"F1Score": "average", "FBetaScore": "average", "R2Score": "class_aggregation"}
     argument = averages.get(name, "")
     default = None if argument == "average" else ""
@@ -132,70 +123,82 @@ def gives_several(metric: Component) -> bool:
 
 
 def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
-    """Find whether higher is better, for the loss and a recipe's metrics.
+    """Find whether higher is better, for the loss and a recipe's metrics, by name in the logs.
 
-    Returns:
-        By name in the logs; None for a class without a known direction, such as ``Sum``. A class
-        that the caller registered has the direction of the Keras class it descends from. Metrics
-        that give several numbers are left out.
+    None stands for a class without a known direction, such as ``Sum``. A class that the caller
+    registered has the direction of the Keras class it descends from. Metrics that give several
+    numbers are left out.
     """
-    single = [metric for metric in metrics if not gives_several(metric)]
-    return {"loss": False} | {name_in_logs(m): _find_direction(m.name) for m in single}
-
-
-def _find_direction(name: str) -> bool | None:
-    for each in map(fold, list_classes("metrics", name)):
-        if _HIGHER.search(each):
-            return True
-        if _LOWER.search(each):
-            return False
-    return None
+    directions: dict[str, bool | None] = {"loss": False}
+    for metric in metrics:
+        if gives_several(metric):
+            continue
+        classes = [fold(each) for each in keras_names.list_classes("metrics", metric.name)]
+        known = (each for each in classes if _HIGHER.search(each) or _LOWER.search(each))
+        first = next(known, None)
+        directions[name_in_logs(metric)] = bool(_HIGHER.search(first)) if first else None
+    return directions
 
 
 def check_rules(recipe: Components, has_validation: bool) -> Broken:
     """Check the rules between components."""
     yield from _check_loss(recipe)
-    yield from _check_layers(recipe)
     yield from check_monitors(recipe.metrics, recipe.callbacks, has_validation)
     yield from _check_callbacks(recipe)
-    yield from find_refused(recipe)
 
 
 def find_warnings(recipe: Components) -> Broken:
     """Find settings that are allowed but probably unintended."""
     output = find_output_layer(recipe.layers)
-    yield from find_doubtful(recipe)
-    yield from _find_unscaled(recipe.layers)
-    yield from _find_unsuited_metrics(recipe, output)
-    yield from _find_narrow(recipe, output)
+    yield from _doubt_loss(recipe)
+    yield from _doubt_layers(recipe, output)
+    yield from _doubt_metrics(recipe, output)
 
 
-def _find_narrow(recipe: Components, output: OutputLayer | None) -> Broken:
-    """Find hidden layers with fewer units than there are classes; an autoencoder may have them."""
-    is_of_classes = find_loss_kind(recipe.loss) in (LossKind.INTEGERS, LossKind.ONE_HOT)
-    if output is None or output.units is None or not is_of_classes:
-        return
-    for i, layer in enumerate(recipe.layers[: int(output.path[1])]):
-        units = layer.arguments["units"] if layer.name == "Dense" and layer.is_valid else None
-        if units and units < output.units:
+def _doubt_loss(recipe: Components) -> Broken:
+    """Find losses that Keras 3.15 computes or saves differently from its documentation."""
+    loss, arguments = recipe.loss, recipe.loss.arguments
+    if loss.name == "Tversky" and arguments.get("alpha", 0.5) != arguments.get("beta", 0.5):
+        message = (
+            "In Keras 3.15, alpha weighs false negatives and beta false positives, the reverse of "
+            "its documentation (keras #23333). Exchange the two if you chose them by it."
+        )
+        yield ("loss", "Tversky"), message
+    lost = LOST_ARGUMENTS.get(loss.name, {}).items()
+    changed = [key for key, default in lost if arguments.get(key, default) != default]
+    for i, callback in enumerate(recipe.callbacks if changed else ()):
+        if callback.name == "ModelCheckpoint" and not callback.arguments.get("save_weights_only"):
             message = (
-                f"This hidden layer has fewer units than the output layer ({units} < "
-                f"{output.units}), which loses information that the output layer needs. Give it "
-                f"at least {output.units}."
+                f"A model that ModelCheckpoint saves reloads with {loss.name}'s default "
+                f"{changed[0]} (keras #23286). Before evaluating or training it further, compile "
+                "it with this loss again. The run's own model is not affected."
             )
-            yield ("layers", i, "Dense", "units"), message
+            yield ("callbacks", i, "ModelCheckpoint"), message
 
 
-def _find_unscaled(layers: Sequence[Component]) -> Broken:
-    """Find pretrained models whose pixels are not scaled as in their training, or scaled twice."""
-    for i, layer in enumerate(layers):
-        weights, key = layer.arguments.get("weights", "imagenet"), "include_preprocessing"
-        if layer.name not in list_bases() or weights is None:
+def _doubt_layers(recipe: Components, output: OutputLayer | None) -> Broken:
+    """Find layers that are too narrow, and pixels that a pretrained model gets in a wrong scale."""
+    is_of_classes = find_loss_kind(recipe.loss) in (LossKind.INTEGERS, LossKind.ONE_HOT)
+    least = (output.units or 0) if output and is_of_classes else 0  # an autoencoder may have fewer
+    scalers: list[Component] = []
+    for i, layer in enumerate(recipe.layers):
+        path, arguments = ("layers", i, layer.name), layer.arguments
+        if layer.name in ("Rescaling", "Normalization"):
+            scalers.append(layer)
+        if layer.name == "Dense" and layer.is_valid and arguments["units"] < least:
+            message = (
+                f"This hidden layer has fewer units than the output layer ({arguments['units']} < "
+                f"{least}), which loses information that the output layer needs. Give it at least "
+                f"{least}."
+            )
+            yield (*path, "units"), message
+        is_pretrained = arguments.get("weights", "imagenet") is not None
+        if not (is_pretrained and layer.name in keras_names.list_bases()):
             continue
-        default = find_definition("layers", layer.name).arguments.get(key, True)
-        is_scaled, path = layer.arguments.get(key, default), ("layers", i, layer.name)
-        scalers = [each for each in layers[:i] if each.name in ("Rescaling", "Normalization")]
-        is_chosen = key in layer.arguments or any("offset" in each.arguments for each in scalers)
+        default = keras_names.find_definition("layers", layer.name).arguments
+        key = "include_preprocessing"
+        is_scaled = arguments.get(key, default.get(key, True))
+        is_chosen = key in arguments or any("offset" in each.arguments for each in scalers)
         if is_scaled and scalers:
             remedy = f"Remove {scalers[-1].name}."
             yield path, f"{layer.name} scales pixels from 0 to 255 itself. {remedy}"
@@ -205,13 +208,13 @@ def _find_unscaled(layers: Sequence[Component]) -> Broken:
             yield path, f"{rule} {remedy}"
 
 
-def _find_unsuited_metrics(recipe: Components, output: OutputLayer | None) -> Broken:
+def _doubt_metrics(recipe: Components, output: OutputLayer | None) -> Broken:
     """Find metrics that take the largest of several units where each unit is an answer."""
     if find_loss_kind(recipe.loss) is not LossKind.BINARY:
         return
     for i, metric in enumerate(recipe.metrics):
         name, path = metric.name, ("metrics", i, metric.name)
-        name = find_canonical_name("metrics", name) or name
+        name = keras_names.find_canonical_name("metrics", name) or name
         if name in ("F1Score", "FBetaScore") and metric.arguments.get("threshold") is None:
             message = f"{name} without threshold predicts the largest unit, whatever its value."
             yield path, f"{message} Write threshold: 0.5."
@@ -229,9 +232,6 @@ def _check_loss(recipe: Components) -> Broken:
         yield place, f"{message}sigmoid with loss: binary_crossentropy."
         return
     name = find_loss_name(loss)
-    if name == "poisson" and activation in ("linear", "tanh"):
-        message = f"poisson takes the logarithm of outputs (received: activation='{activation}')."
-        yield place, f"{message} Write activation: exponential."
     if not loss.is_valid or name not in _PROBABILITY_LOSSES:
         return
     needed = "sigmoid" if find_loss_kind(loss) is LossKind.BINARY else "softmax"
@@ -244,22 +244,10 @@ def _check_loss(recipe: Components) -> Broken:
         yield place, f"{rule} {remedy}"
 
 
-def _check_layers(recipe: Components) -> Broken:
-    for i, layer in enumerate(recipe.layers):
-        inner = layer.arguments.get("layer", layer)
-        if isinstance(inner, Component) and inner.arguments.get("stateful"):
-            message = "Each epoch shuffles the rows, so none goes on from the state of another."
-            yield ("layers", i, layer.name), f"{message} Remove stateful."
-
-
 def check_monitors(
     metrics: Sequence[Component], callbacks: Sequence[Component], has_validation: bool
 ) -> Broken:
-    """Check that what callbacks read is logged.
-
-    For a monitor that is not, Keras only warns, and the callback does nothing; for a name in a
-    file's name, it fails after the first epoch.
-    """
+    """Check that what callbacks read is logged; else Keras only warns, or fails after an epoch."""
     if not all(metric.is_valid for metric in metrics):
         return
     suffixes = {False: "", True: "_0"}  # name_0, name_1, ...
@@ -270,7 +258,7 @@ def check_monitors(
         name, arguments = callback.name, callback.arguments
         if not callback.is_valid:
             continue
-        default = find_definition("callbacks", name).arguments.get("monitor")
+        default = keras_names.find_definition("callbacks", name).arguments.get("monitor")
         read = [arguments.get("monitor", default)]
         if name == "ModelCheckpoint":
             # It saves every epoch, whatever its monitor, unless it saves the best only.

@@ -23,9 +23,7 @@ from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.suggest import suggest
 
 MAX_NODES = 10_000
-"""More values than any recipe has; aliases that multiply each other stop here."""
 MAX_DEPTH = 50
-"""More lists and mappings within each other than any recipe has."""
 MAX_CHARACTERS = 1_000_000
 _DATA = {*TABLES, *ARRAYS, *IMAGES} - {".txt", ".json"}
 
@@ -41,28 +39,9 @@ _PATTERNS = {
         r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
         r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
     ),
-    _FRACTION: re.compile(r"[-+]?[0-9]+(\.[0-9]*)?/[0-9]+(\.[0-9]*)?$"),
+    _FRACTION: re.compile(r"[-+]?[0-9]+(\.[0-9]*)?/(?![0.]+$)[0-9]+(\.[0-9]{0,300})?$"),
 }
 """How values other than text are written, by their tags."""
-
-
-class Fraction(float):
-    """A number written as a fraction; it prints and saves the way it was written."""
-
-    def __new__(cls, text: str) -> Fraction:
-        """Read ``1/255``."""
-        above, below = text.split("/")
-        number = super().__new__(cls, float(above) / float(below))
-        number.text = text
-        return number
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def __reduce__(self) -> tuple[type[Fraction], tuple[str]]:
-        return Fraction, (self.text,)
 
 
 class _Loader(yaml.SafeLoader):
@@ -98,30 +77,30 @@ def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(_TEXT, value, style=style)
 
 
+def _represent_number(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
+    # 1/255 is as exact as all of its digits, and a person can read it.
+    below = round(1 / value) if 1e-4 < value < 1 else 0
+    if below and 1 / below == value and len(str(value)) > 15:
+        return dumper.represent_scalar(_FRACTION, f"1/{below}")
+    return dumper.represent_float(value)
+
+
 _Dumper.add_representer(str, _represent_text)
-_Dumper.add_representer(
-    Fraction, lambda dumper, value: dumper.represent_scalar(_FRACTION, value.text)
-)
-
-
+_Dumper.add_representer(float, _represent_number)
 _STYLE: dict[str, Any] = {"Dumper": _Dumper, "sort_keys": False, "allow_unicode": True}
 
 
 @dataclass
 class Document:
-    """Plain Python values, and the place of each.
-
-    Attributes:
-        value: Mappings with keys that are text, lists, strings, numbers, booleans and None.
-        keys: The place of the key of each mapping entry.
-        values: The place of each value; None if it comes from Python.
-        problems: Keys given twice; the first of each counts, so that all else can be checked.
-    """
+    """Plain Python values, and the place of each; None if it comes from Python."""
 
     value: Any
     keys: dict[KeyPath, Location] = field(default_factory=dict)
+    """The place of the key of each mapping entry."""
     values: dict[KeyPath, Location | None] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    """Keys given twice; the first of each counts, so that all else can be checked."""
+    file: str = ""
 
     def locate(self, path: KeyPath) -> Location | None:
         """Find the value at a path, or the nearest enclosing value that is from a file."""
@@ -147,13 +126,66 @@ class Document:
                 if known[: len(at)] == at:
                     places[path + known[len(at) :]] = place
 
+    def read(self, node: yaml.Node, path: KeyPath) -> Any:
+        """Turn PyYAML's node into plain values, and note their places."""
+        self.values[path] = self._find(node)
+        # An alias may contain itself, or many others.
+        if len(self.values) > MAX_NODES or len(path) >= MAX_DEPTH:
+            raise self._refuse(node, path, _TOO_LARGE)
+        if isinstance(node, yaml.ScalarNode):
+            return self._read_scalar(node, path)
+        if node.tag not in _PLAIN_TAGS:
+            raise self._refuse(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(child, (*path, i)) for i, child in enumerate(node.value)]
+        return self._read_mapping(node, path)
+
+    def _read_mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in _join_decimal_commas(node.value):
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._refuse(key_node, path, "A key must be a word or a number.")
+            self._read_scalar(key_node, path)  # refuses tags
+            key, place = key_node.value, self._find(key_node)
+            if key in mapping:
+                first = self.keys[*path, key].line
+                message = f"The key '{key}' is given twice (first in line {first}). "
+                problem = Problem((*path, key), f"{message}Keep one of them.", place)
+                self.problems.append(problem)
+                continue
+            self.keys[*path, key] = place
+            mapping[key] = self.read(value_node, (*path, key))
+        return mapping
+
+    def _read_scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+        text = node.value
+        if node.tag == _TEXT:
+            return text
+        if node.tag not in _PATTERNS or not _PATTERNS[node.tag].match(text):
+            raise self._refuse(node, path)
+        match node.tag.removeprefix("tag:yaml.org,2002:"):
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int":
+                return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+            case "float":
+                return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
+        above, below = text.split("/")
+        return float(above) / float(below)
+
+    def _refuse(self, node: yaml.Node, path: KeyPath, message: str = "") -> RecipeError:
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        rule = f"A recipe contains plain values, no YAML tags (received: {tag}). Remove the tag."
+        return RecipeError([Problem(path, message or rule, self._find(node))])
+
+    def _find(self, node: yaml.Node) -> Location:
+        return Location(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
 
 def read_yaml(file: Path) -> Document:
-    """Read a YAML file.
-
-    Raises:
-        RecipeError: The file cannot be read, or is not YAML; carries every problem found.
-    """
+    """Read a YAML file; RecipeError where it cannot be read, or is not YAML."""
     try:
         if not stat.S_ISREG(os.stat(file).st_mode):  # reading a pipe or device may never end
             message = "This is a folder, a pipe or a device. Give a file."
@@ -168,56 +200,39 @@ def read_yaml(file: Path) -> Document:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         message = f"Line {line} is not UTF-8 text. Save the file with the encoding UTF-8."
-    except ValueError as error:
-        message = f"No file can have this name: {error}."
-    except OSError as error:
-        message = f"The file cannot be read: {error.strerror}."
+    except (OSError, ValueError) as error:
+        message = f"The file cannot be read: {getattr(error, 'strerror', error)}."
     raise RecipeError([Problem((), message.rstrip(), Location(str(file)))])
 
 
 def parse_yaml(text: str, file: str) -> Document:
-    """Read YAML from a text; ``file`` is the name that locations give.
-
-    Raises:
-        RecipeError: The text is not YAML, or contains Python objects.
-    """
-    if len(text) > MAX_CHARACTERS:
-        message = f"A recipe has {MAX_CHARACTERS:,} characters at the most."
-        raise RecipeError([Problem((), message, Location(file))])
-    builder = _Builder(file)
+    """Read YAML from a text; ``file`` is the name that locations give."""
+    document = Document(None, values={(): Location(file, 1, 1)}, file=file)
+    place, message = Location(file), _TOO_LARGE
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        if node is not None:
-            builder.document.value = builder.build(node, ())
+        if len(text) <= MAX_CHARACTERS:
+            node = yaml.compose(text, Loader=_Loader)
+            document.value = None if node is None else document.read(node, ())
+            return document
     except yaml.MarkedYAMLError as error:
-        raise RecipeError([_syntax_problem(error, file)]) from None
+        message, mark = _describe_syntax(error)
+        place = Location(file, mark.line + 1, mark.column + 1) if mark else place
     except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1
+        place = Location(file, text[: error.position].count("\n") + 1)
         message = f"The character {chr(error.character)!a} is not allowed here. Remove it."
-        raise RecipeError([Problem((), message, Location(file, line))]) from None
     except RecursionError:
-        raise RecipeError([Problem((), _TOO_DEEP, Location(file))]) from None
-    return builder.document
+        pass
+    raise RecipeError([Problem((), message, place)])
 
 
 def read_python(value: Any, name: KeyPath = (), location: Location | None = None) -> Document:
-    """Read values that come from Python, which must be those that YAML has.
-
-    Args:
-        value: A mapping, list, text, number, ...; paths, NumPy's numbers and arrays are converted.
-        name: The name of the value in messages.
-        location: Its place.
-
-    Raises:
-        RecipeError: There is an object among the values.
-    """
+    """Read values of Python, all at one location: those that YAML has, and paths and arrays."""
     document = Document(None)
 
     def read(value: Any, path: KeyPath) -> Any:
         document.values[path] = location
         if len(path) > MAX_DEPTH or len(document.values) > MAX_NODES:
-            message = _TOO_DEEP if len(path) > MAX_DEPTH else _TOO_MANY
-            raise RecipeError([Problem(name, message, location)])
+            raise RecipeError([Problem(name, _TOO_LARGE, location)])
         if hasattr(value, "tolist"):
             value = value.tolist()
         if isinstance(value, os.PathLike):
@@ -243,13 +258,7 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
 
 def dump_yaml(value: Any) -> str:
     """Write plain values as YAML that ``parse_yaml`` reads back unchanged."""
-    text: str = yaml.dump(value, default_flow_style=None, width=100, **_STYLE)
-    return text
-
-
-def is_number_text(text: str) -> bool:
-    """Whether a text would be a number without its quotes."""
-    return any(_PATTERNS[f"tag:yaml.org,2002:{kind}"].match(text) for kind in ("int", "float"))
+    return str(yaml.dump(value, default_flow_style=None, width=100, **_STYLE))
 
 
 def write_value(value: Any, length: int = 60) -> str:
@@ -262,77 +271,6 @@ def write_value(value: Any, length: int = 60) -> str:
         text = yaml.dump(value, default_flow_style=True, width=float("inf"), **_STYLE)
         text = text.removesuffix("...\n").strip()
     return text if len(text) <= length else f"{text[: length - 1]}…"
-
-
-class _Builder:
-    """Turns PyYAML's nodes into plain values with their places."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self.document = Document(None, values={(): Location(file, 1, 1)})
-
-    def build(self, node: yaml.Node, path: KeyPath) -> Any:
-        self.document.values[path] = self._locate(node)
-        if len(self.document.values) > MAX_NODES:
-            raise self._refuse(node, path, _TOO_MANY)
-        if len(path) >= MAX_DEPTH:  # an alias may contain itself
-            raise self._refuse(node, path, _TOO_DEEP)
-        if isinstance(node, yaml.ScalarNode):
-            return self._read_scalar(node, path)
-        if node.tag not in _PLAIN_TAGS:
-            raise self._refuse_tag(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
-        return self._read_mapping(node, path)
-
-    def _read_mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
-        mapping: dict[str, Any] = {}
-        for key_node, value_node in _join_decimal_commas(node.value):
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise self._refuse(key_node, path, "A key must be a word or a number.")
-            self._read_scalar(key_node, path)  # refuses tags
-            key, place = key_node.value, self._locate(key_node)
-            if key in mapping:
-                first = self.document.keys[*path, key].line
-                message = f"The key '{key}' is given twice (first in line {first}). "
-                problem = Problem((*path, key), f"{message}Keep one of them.", place)
-                self.document.problems.append(problem)
-                continue
-            self.document.keys[*path, key] = place
-            mapping[key] = self.build(value_node, (*path, key))
-        return mapping
-
-    def _read_scalar(self, node: yaml.Node, path: KeyPath) -> Any:
-        text = node.value
-        if node.tag == _TEXT:
-            return text
-        if node.tag not in _PATTERNS or not _PATTERNS[node.tag].match(text):
-            raise self._refuse_tag(node, path)
-        match node.tag.removeprefix("tag:yaml.org,2002:"):
-            case "null":
-                return None
-            case "bool":
-                return text.lower() == "true"
-            case "int":
-                return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-            case "float":
-                return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
-        try:
-            return Fraction(text)
-        except ZeroDivisionError:
-            message = f"'{text}' is not a number: write another fraction."
-            raise self._refuse(node, path, message) from None
-
-    def _refuse_tag(self, node: yaml.Node, path: KeyPath) -> RecipeError:
-        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-        message = f"A recipe contains plain values, no YAML tags (received: {tag}). Remove the tag."
-        return self._refuse(node, path, message)
-
-    def _refuse(self, node: yaml.Node, path: KeyPath, message: str) -> RecipeError:
-        return RecipeError([Problem(path, message, self._locate(node))])
-
-    def _locate(self, node: yaml.Node) -> Location:
-        return Location(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _join_decimal_commas(entries: list[tuple[yaml.Node, yaml.Node]]) -> list[tuple[Any, Any]]:
@@ -350,22 +288,23 @@ def _join_decimal_commas(entries: list[tuple[yaml.Node, yaml.Node]]) -> list[tup
     return joined
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
+def _describe_syntax(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
+    """A clearer message for an error of PyYAML's, and its place."""
     said = ", ".join(filter(None, (error.context, error.problem)))
-    place = error.problem_mark or error.context_mark
     opened = error.context_mark.line + 1 if error.context_mark else 1
     message = f"This is not YAML: {said}."
     for words, clearer in _SYNTAX.items():
         if words in said:
             message = clearer.format(opened=opened)
-    if "could not find expected" in said:  # PyYAML stops a line later
-        place = error.context_mark
-    location = Location(file, place.line + 1, place.column + 1) if place else Location(file)
-    return Problem((), message, location)
+    # Where it expects a colon, PyYAML stops a line later.
+    is_late = "could not find expected" in said
+    return message, (not is_late and error.problem_mark) or error.context_mark
 
 
-_TOO_MANY = f"A recipe may contain {MAX_NODES:,} values at the most."
-_TOO_DEEP = "Lists and mappings are nested too deeply."
+_TOO_LARGE = (
+    f"A recipe has at most {MAX_CHARACTERS:,} characters, {MAX_NODES:,} values, and {MAX_DEPTH} "
+    "lists or mappings within each other."
+)
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _SYNTAX = {
     "expected ',' or": "A comma is missing before this place, or the bracket opened in line "
@@ -377,7 +316,7 @@ _SYNTAX = {
     "'\\t'": "This line is indented with a tab. Indent with spaces.",
     "expected <block end>": "This line does not fit the lines above. Lines of one list or mapping "
     "start in the same column, and each item of a list with '- '.",
-    "too many values": _TOO_MANY,
+    "too many values": _TOO_LARGE,
     "escape": "A backslash in double quotes begins a code such as \\n. Write the text in single "
     "quotes, or with / in place of \\.",
 }

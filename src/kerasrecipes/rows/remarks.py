@@ -43,7 +43,7 @@ def remark_on_columns(
         if isinstance(column, NumberColumn) and column.name not in spec.features:
             yield from _find_code(column, table.take_cells(column.name))
     dates = [each for each in columns if isinstance(each, DateColumn) and not each.is_time]
-    if spec.splits_at_random:
+    if not spec.is_in_order and not spec.roles:  # at random
         for name in [name for name in table.names if name not in targets]:
             yield from find_groups(table.take_cells(name))
         yield from _find_order([(column, table.take_cells(column.name)) for column in dates])
