@@ -26,13 +26,11 @@ _MOST_CATEGORIES = 20
 def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
     """Draw the named plots and write the page, from the run's files alone.
 
-    A plot whose data the run does not have is left out.
-
     Args:
         status: The run's, where run.json does not have it yet.
 
     Returns:
-        Warnings for the user, such as of a script that no installed font can draw.
+        Warnings for the user, such as of a plot for which the run has no data.
     """
     from kerasrecipes.report.figures import draw_figures
     from kerasrecipes.report.page import render_page
@@ -40,8 +38,8 @@ def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
 
     results, writer = read_results(run), RunWriter(run.path)
     results.info["status"] = status or run.status
-    figures, warnings = draw_figures(results, names)
-    warnings = [*results.warnings, *warnings]
+    figures, left_out = draw_figures(results, names)
+    warnings = [*results.warnings, *left_out]
     for figure in figures:
         writer.write_plot(figure.name, figure.png)
     writer.write_report(render_page(results, figures, warnings))

@@ -5,6 +5,9 @@ They depend on neither models nor run folders, and can be used alone::
     figure = Figure(figsize=(5, 5))
     plot_regplot(y_true, y_pred, figure.subplots(), unit="$1000s")
     figure.savefig("regplot.png")
+
+Unless stated otherwise, arrays have shape (n_samples,), classes are indices, and ``unit`` is that
+of the target, empty if it has none.
 """
 
 from __future__ import annotations
@@ -20,8 +23,20 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from kerasrecipes.report.axes import SMALL, scale_curves, write_legend, write_ticks, write_titles
-from kerasrecipes.report.style import CELL, COLORS, FAINT, INK, MUTED, ON_CELL, WRONG
+from kerasrecipes.report.style import (
+    CELL,
+    COLORS,
+    FAINT,
+    INK,
+    MUTED,
+    ON_CELL,
+    SMALL,
+    WRONG,
+    scale_curves,
+    write_legend,
+    write_ticks,
+    write_titles,
+)
 from kerasrecipes.report.words import name_metric, write_number, write_with_unit
 from kerasrecipes.rows.dataset import sample_rows
 
@@ -29,7 +44,6 @@ Numbers = NDArray[np.floating[Any]]
 Classes = NDArray[np.integer[Any]]
 
 IMAGES_IN_A_ROW = 5
-"""How many images fit one row."""
 
 _SHARES = LinearSegmentedColormap.from_list("share", [to_rgba(CELL, 0), to_rgba(CELL, 1)])
 _HEAT = LinearSegmentedColormap.from_list(
@@ -55,11 +69,6 @@ def plot_regplot(
 
     The band is seaborn's: 95% of 1,000 bootstrapped lines. It shows the uncertainty of the line,
     not that of a prediction.
-
-    Args:
-        y_true: Shape (n_samples,), in ``unit``.
-        y_pred: Shape (n_samples,), in ``unit``.
-        unit: The target's unit; empty if it has none.
     """
     import seaborn as sns  # takes time, and only plots of numbers need it
 
@@ -91,13 +100,7 @@ def plot_regplot(
 def plot_residuals(
     y_true: Numbers, y_pred: Numbers, ax: Axes, *, unit: str = "", title: str = ""
 ) -> None:
-    """Plot residuals (actual − predicted) against predictions, and their histogram.
-
-    Args:
-        y_true: Shape (n_samples,), in ``unit``.
-        y_pred: Shape (n_samples,), in ``unit``.
-        unit: The target's unit; empty if it has none.
-    """
+    """Plot residuals (actual − predicted) against predictions, and their histogram."""
     residuals = y_true - y_pred
     shown = sample_rows(len(residuals), _MOST_POINTS)
     ax.scatter(y_pred[shown], residuals[shown], **_POINTS)
@@ -120,27 +123,19 @@ def plot_residuals(
 
 
 def plot_residuals_by_column(values: NDArray[Any], residuals: Numbers, ax: Axes) -> None:
-    """Plot residuals over a column, with the mean and its 95% interval by bin or category.
-
-    Args:
-        values: Shape (n_samples,), numbers or texts.
-        residuals: Shape (n_samples,), actual less predicted.
-    """
+    """Plot residuals over numbers or texts, with the mean and its 95% interval by bin or text."""
     import seaborn as sns
 
-    color, shown = COLORS["validation"], sample_rows(len(values), _MOST_POINTS)
-    values, residuals = values[shown], residuals[shown]
+    shown = sample_rows(len(values), _MOST_POINTS)
+    points = {"x": values[shown], "y": residuals[shown], "ax": ax}
+    means = {"color": COLORS["validation"], "n_boot": 100, "seed": 0}
     if values.dtype.kind == "f":
-        ax.scatter(values, residuals, **_POINTS)
-        sns.regplot(
-            x=values, y=residuals, x_bins=10, fit_reg=False, ax=ax, color=color, n_boot=100, seed=0
-        )
+        ax.scatter(values[shown], residuals[shown], **_POINTS)
+        sns.regplot(**points, **means, x_bins=10, fit_reg=False)
     else:
-        order = np.unique(values)
-        sns.stripplot(x=values, y=residuals, order=order, ax=ax, color=COLORS["train"], alpha=0.5)
-        sns.pointplot(
-            x=values, y=residuals, order=order, ax=ax, color=color, ls="none", n_boot=100, seed=0
-        )
+        order = np.unique(values[shown])
+        sns.stripplot(**points, order=order, color=COLORS["train"], alpha=0.5)
+        sns.pointplot(**points, **means, order=order, ls="none")
         ax.tick_params(axis="x", rotation=30)
     ax.axhline(0, color=MUTED, lw=1.2, ls="--")
     ax.set_ylabel("Actual − predicted")
@@ -154,7 +149,7 @@ def plot_learning_curves(
     metric: str = "loss",
     best_epoch: int | None = None,
 ) -> None:
-    """Plot one metric by epoch, on the training part and, where there is one, the validation part.
+    """Plot one metric by epoch on the training and, where there is one, the validation part.
 
     Args:
         train: Shape (n_epochs,), the metric's values.
@@ -180,13 +175,7 @@ def plot_learning_curves(
 def plot_confusion_matrix(
     y_true: Classes, y_pred: Classes, ax: Axes, *, class_names: Sequence[str]
 ) -> None:
-    """Plot how many samples of each class were predicted as each class, coloured by row share.
-
-    Args:
-        y_true: Shape (n_samples,), class indices.
-        y_pred: Shape (n_samples,), class indices.
-        class_names: Names by class index.
-    """
+    """Plot how many samples of each class were predicted as each class, coloured by row share."""
     n_classes = len(class_names)
     counts = metrics.confusion_matrix(y_true, y_pred, labels=np.arange(n_classes))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -260,31 +249,19 @@ def plot_images(
 
 
 def plot_series(
-    actual: NDArray[Any],
-    predicted: NDArray[Any],
-    ax: Axes,
-    *,
-    class_names: Sequence[str] = (),
-    title: str = "",
+    actual: NDArray[Any], predicted: NDArray[Any], ax: Axes, *, class_names: Sequence[str] = ()
 ) -> None:
-    """Plot the actual and the predicted value of each step.
-
-    Args:
-        actual: Shape (n_steps,): numbers, or class indices.
-        predicted: Of the same shape.
-        class_names: Names by class index; empty for numbers.
-    """
+    """Plot the actual and the predicted value of each step; classes if they have names."""
     steps = np.arange(1, len(actual) + 1)
-    for name, values, marker in (("actual", actual, "o"), ("predicted", predicted, "x")):
+    of_name = {"actual": ("train", actual, "o"), "predicted": ("validation", predicted, "x")}
+    for name, (part, values, marker) in of_name.items():
         style = {"ls": "", "marker": marker} if class_names else {"lw": 1.6}
-        color = COLORS["train" if name == "actual" else "validation"]
-        ax.plot(steps, values, color=color, label=name, **style)
+        ax.plot(steps, values, color=COLORS[part], label=name, **style)
     ax.set_xlabel("Step")
     write_ticks(ax)
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     if 0 < len(class_names) <= _BIGGEST_ANNOTATED:
         ax.set_yticks(**_thin_out(class_names))
-    ax.set_title(title)
     write_legend(ax)
 
 
@@ -304,9 +281,7 @@ def plot_class_counts(
     ax.set_title(part.capitalize())
 
 
-def plot_importance(
-    names: Sequence[str], rises: Numbers, ax: Axes, *, label: str, title: str = ""
-) -> None:
+def plot_importance(names: Sequence[str], rises: Numbers, ax: Axes, *, label: str) -> None:
     """Plot a bar with an interval for each column, from the top; grey if it includes zero.
 
     Args:
@@ -321,7 +296,6 @@ def plot_importance(
     ax.set_yticks(range(len(names)), names, size=SMALL)
     ax.set(ylim=(len(names) - 0.4, -0.6), xlabel=label)
     ax.grid(visible=False, axis="y")
-    write_titles(ax, "", title)
 
 
 def in_unit(unit: str) -> str:

@@ -25,102 +25,53 @@ _FILES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Results:
     """The files of a run, or of an evaluation inside one; files that are not written yet are empty.
 
-    Attributes:
-        info: The content of run.json.
-        history: Values by column, one an epoch.
-        metrics: Metric values by name, by part.
-        predictions: The predicted rows' columns, as text, or arrays; see ``Run.predictions``.
-        residuals: Of validation rows, as in ``Run.residuals``, or None.
-        samples: Images as in ``Run.samples``, or None.
-        recipe: The resolved recipe, as YAML.
-        warnings: A line for each file that is left out, because it cannot be used.
+    Predicted values have the shape (n_rows, ...): class indices, or numbers in original units.
     """
 
-    info: dict[str, Any]
-    history: dict[str, list[float]] = field(default_factory=dict)
-    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
-    predictions: dict[str, Any] = field(default_factory=dict)
-    residuals: NDArray[np.float64] | None = None
-    samples: dict[str, Any] | None = None
-    recipe: str = ""
-    warnings: tuple[str, ...] = ()
+    info: dict[str, Any]  # the content of run.json
+    history: dict[str, list[float]] = field(default_factory=dict)  # by column, one value an epoch
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)  # by name, by part
+    predictions: dict[str, Any] = field(default_factory=dict)  # columns as in Run.predictions
+    residuals: NDArray[np.float64] | None = None  # of validation rows, as in Run.residuals
+    samples: dict[str, Any] | None = None  # images as in Run.samples
+    recipe: str = ""  # resolved, as YAML
+    warnings: tuple[str, ...] = ()  # one for each file that cannot be used
 
-    @cached_property
-    def dataset(self) -> dict[str, Any]:
-        """The facts about the data in run.json."""
-        return dict(self.info.get("dataset", {}))
-
-    @property
-    def evaluated(self) -> str:
-        """The name of the rows that an evaluation scored, such as a file; empty for a run."""
-        return str(self.info.get("evaluated") or "")
-
-    @property
-    def part(self) -> str:
-        """The part whose rows were predicted."""
-        return "evaluated" if self.evaluated else "test"
-
-    @property
-    def is_classification(self) -> bool:
-        """Whether the target is a class."""
-        return bool(self.dataset.get("task") == "classification")
+    def __post_init__(self) -> None:
+        self.dataset: dict[str, Any] = self.info.get("dataset", {})
+        self.codec: dict[str, Any] = self.info.get("codec", {})
+        # The name of the rows that an evaluation scored, such as a file; empty for a run.
+        self.evaluated = str(self.info.get("evaluated") or "")
+        self.part = "evaluated" if self.evaluated else "test"  # whose rows were predicted
+        self.is_classification = self.dataset.get("task") == "classification"
+        self.is_multilabel = self.dataset.get("task") == "multilabel"  # of any number of labels
+        # A value is right or wrong, instead of near or far.
+        self.has_classes = self.is_classification or self.is_multilabel
+        self.class_names: list[str] = self.dataset.get("class_names", [])
+        self.target = self.dataset.get("target") or "the target"  # or the names of several
+        self.targets: list[str] = self.dataset.get("targets") or [self.target]
+        self.has_several = len(self.targets) > 1 or self.is_multilabel
+        self.unit = self.dataset.get("target_unit") or ""
 
     @property
-    def is_multilabel(self) -> bool:
-        """Whether a row has any number of labels."""
-        return bool(self.dataset.get("task") == "multilabel")
-
-    @property
-    def has_classes(self) -> bool:
-        """Whether a value is right or wrong: of a class, or of one of several labels."""
-        return self.is_classification or self.is_multilabel
+    def has_predictions(self) -> bool:
+        """Whether any predicted row has a known target; of several targets, every one."""
+        if self.has_several:
+            return all(each.has_predictions for each in self.split_targets())
+        return all(len(self.predictions.get(what, ())) for what in ("actual", "predicted"))
 
     @property
     def is_array(self) -> bool:
         """Whether the target of a row is an array."""
         return np.ndim(self.predictions.get("actual", ())) > 1
 
-    @property
-    def target(self) -> str:
-        """The target's name, or the names of several, or a word for it."""
-        return str(self.dataset.get("target") or "the target")
-
-    @property
-    def targets(self) -> list[str]:
-        """The target's name, or those of several."""
-        return [str(name) for name in self.dataset.get("targets") or (self.target,)]
-
-    @property
-    def unit(self) -> str:
-        """The unit of a regression target; empty if it has none."""
-        return str(self.dataset.get("target_unit") or "")
-
-    @cached_property
-    def class_names(self) -> list[str]:
-        """Names by class index."""
-        return [str(name) for name in self.dataset.get("class_names", ())]
-
-    @property
-    def has_predictions(self) -> bool:
-        """Whether any predicted row has a known target; of several targets, every one."""
-        if self._has_several:
-            return all(each.has_predictions for each in self.split_targets())
-        return all(len(self.predictions.get(what, ())) for what in ("actual", "predicted"))
-
-    @property
-    def _has_several(self) -> bool:
-        return len(self.targets) > 1 or self.is_multilabel
-
     @cached_property
     def actual(self) -> Any:
-        """Class indices, or numbers in original units: a masked array of shape (n_rows, ...).
-
-        Steps that the model masks are masked. Several labels are columns.
-        """
+        """A masked array: steps that the model masks are masked. Several labels are columns."""
         return self._read_target("actual")
 
     @cached_property
@@ -130,12 +81,12 @@ class Results:
 
     @property
     def y_true(self) -> NDArray[Any]:
-        """Shape (n_samples,): the values of ``actual`` that are not masked."""
+        """Shape (n_samples,): the actual values that are not masked."""
         return np.asarray(self.actual.compressed())
 
     @property
     def y_pred(self) -> NDArray[Any]:
-        """Shape (n_samples,): what the model predicted, as in ``y_true``."""
+        """Shape (n_samples,): what the model predicted."""
         return np.asarray(self.predicted.compressed())
 
     @cached_property
@@ -197,16 +148,6 @@ class Results:
         return {name.removeprefix(INPUT): values for name, values in kept.items()}
 
     @property
-    def codec(self) -> dict[str, Any]:
-        """The facts in run.json about the target's encoding, with thresholds and temperature."""
-        return dict(self.info.get("codec", {}))
-
-    @property
-    def has_ink(self) -> bool:
-        """Whether high values of images are ink on paper."""
-        return self.dataset.get("name") in ("digits", "fashion_mnist", "mnist")
-
-    @property
     def epochs_run(self) -> int:
         """How many epochs were finished."""
         return len(self.history.get("loss", ()))
@@ -218,11 +159,8 @@ class Results:
         return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
 
     def split_targets(self) -> list[Results]:
-        """The results of each of several targets, as those of a run with this target alone.
-
-        A label's are those of a classification with the classes 0 and 1.
-        """
-        if not self._has_several:
+        """The results of each target alone; a label's are those of a class that is 0 or 1."""
+        if not self.has_several:
             return [self]
         facts, several = self.dataset, []
         if self.is_multilabel:
@@ -256,7 +194,7 @@ class Results:
             self.confidence[self.samples["positions"]]
 
     def _read_target(self, column: str) -> Any:
-        if self._has_several:
+        if self.has_several:
             return np.ma.stack([getattr(each, column) for each in self.split_targets()], axis=1)
         values = self.predictions[column]
         mask = ~self.predictions["known"] if "known" in self.predictions else False

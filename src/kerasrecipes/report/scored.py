@@ -1,4 +1,4 @@
-"""Scores and bins of predicted probabilities."""
+"""What finished predictions are worth: scores of probabilities, and intervals of numbers."""
 
 from __future__ import annotations
 
@@ -10,29 +10,55 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.errors import InputError
+from kerasrecipes.rows.dataset import sample_rows
+
 _N_BINS = 10
+_MOST_RESIDUALS = 10_000  # rows
 
 Numbers = NDArray[np.floating[Any]]
 Truths = NDArray[np.bool_]
 
 
+def sort_residuals(y_true: NDArray[Any], y_pred: NDArray[Any]) -> NDArray[np.float64]:
+    """Sort the absolute residuals of each target; of many rows, those of a random sample.
+
+    Both arrays have the shape (n_samples, n_targets), the result (n_rows, n_targets).
+    """
+    chosen = sample_rows(len(y_true), _MOST_RESIDUALS)
+    return np.sort(np.abs(y_true[chosen].astype(float) - y_pred[chosen]), axis=0)
+
+
+def find_half_widths(residuals: NDArray[np.float64], level: float) -> NDArray[np.float64]:
+    """Find the half-width of each target's prediction interval, in the target's unit.
+
+    Split conformal prediction, from the sorted residuals of validation rows: an interval covers a
+    new row with at least the probability of its level if both come from the same source. Lei et
+    al. 2018, doi:10.1080/01621459.2017.1307116.
+
+    Raises:
+        InputError: The level is not between 0 and 1, or needs more rows than there are.
+    """
+    if not 0 < level < 1:
+        raise InputError(f"interval must be between 0 and 1, such as 0.9 (received: {level!r}).")
+    place = math.ceil(round((len(residuals) + 1) * level, 9))
+    if place > len(residuals):
+        raise InputError(
+            f"Intervals of {level:g} need {math.ceil(round(level / (1 - level), 9)):,} validation "
+            f"rows (this run has {len(residuals):,}). Use a lower level, or train with more."
+        )
+    return residuals[place - 1]
+
+
 @dataclass(frozen=True)
 class Scored:
-    """Predicted rows with their probabilities.
+    """Predicted rows with their probabilities; classes are indices."""
 
-    Attributes:
-        name: The label, or the second of two classes, or "all classes".
-        y_true: Shape (n_samples,), class indices.
-        y_pred: Shape (n_samples,), those that are predicted.
-        y_prob: Shape (n_samples, n_classes).
-        weights: Shape (n_samples,): how much each row counts.
-    """
-
-    name: str
-    y_true: NDArray[np.int64]
+    name: str  # of the label, or of the second of two classes, or "all classes"
+    y_true: NDArray[np.int64]  # of shape (n_samples,), as y_pred
     y_pred: NDArray[np.int64]
-    y_prob: Numbers
-    weights: Numbers
+    y_prob: Numbers  # of shape (n_samples, n_classes)
+    weights: Numbers  # of shape (n_samples,): how much each row counts
 
     @property
     def is_binary(self) -> bool:

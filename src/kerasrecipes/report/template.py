@@ -12,7 +12,7 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup, escape
 
 from kerasrecipes.recipe.names import make_lines_printable
-from kerasrecipes.report import words
+from kerasrecipes.report.words import write_seconds
 from kerasrecipes.rows.words import count
 
 
@@ -31,8 +31,8 @@ def get_environment(package: str = "kerasrecipes.report") -> Environment:
     environment.filters |= {
         "breakable": _allow_breaks,
         "count": count,
-        "data_uri": _to_data_uri,
-        "duration": words.write_seconds,
+        "data_uri": lambda svg: f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}",
+        "duration": write_seconds,
     }
     return environment
 
@@ -46,12 +46,7 @@ def frame_page(file: Path, title: str) -> str:
     )
 
 
-def _to_data_uri(svg: bytes) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"
-
-
 def _allow_breaks(text: str) -> Markup:
     """Let lines break inside names such as ``SGD(learning_rate=0.1)``, after a mark."""
-    return Markup(
-        re.sub(r"(_|(?<=\w)\(|\.(?=[a-z]))", r"\1<wbr>", str(escape(make_lines_printable(text))))
-    )
+    escaped = str(escape(make_lines_printable(text)))
+    return Markup(re.sub(r"(_|(?<=\w)\(|\.(?=[a-z]))", r"\1<wbr>", escaped))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasrecipes.report.fonts import choose_fonts
 from kerasrecipes.report.style import (
     FAINT,
     INK,
     MUTED,
     SERIES,
     PageFigure,
+    choose_fonts,
     new_figure,
     render_svg,
     use_style,
