@@ -33,27 +33,25 @@ def print_header(console: Console, info: Mapping[str, Any]) -> None:
     data = info["dataset"]
     title = Text(info["name"], style="bold")
     console.print(title.append(f"  {info['description']}".rstrip(), style="not bold dim"))
-    if "shape" in data:
-        shape = "×".join(map(str, data["shape"]))
-    else:
-        shape = count(len(data["columns"]), "column")
+    shape = "×".join(map(str, data["shape"])) if "shape" in data else ""
     classes = f", {count(len(data['class_names']), 'class')}" if data["class_names"] else ""
     if data["task"] == "multilabel":
         classes = f", {count(len(data['targets']), 'label')}"
-    facts = RichTable.grid(padding=(0, 2, 0, 0))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column()
-    facts.add_row("data", f"{data['name']}: {write_rows(data['rows'])} rows of {shape}{classes}")
-    if data.get("split"):
-        facts.add_row("split", data["split"])
-    facts.add_row("from", data["origin"])
-    facts.add_row("device", info["device"])
-    facts.add_row(
-        "train",
-        f"{info['optimizer']}, {info['loss']}, {count(info['epochs'], 'epoch')} in batches "
-        f"of {info['batch_size']}, seed {info['seed']}",
-    )
-    console.print(facts)
+    facts = {
+        "data": f"{data['name']}: {write_rows(data['rows'])} rows of "
+        f"{shape or count(len(data['columns']), 'column')}{classes}",
+        "split": data.get("split"),
+        "from": data["origin"],
+        "device": info["device"],
+        "train": f"{info['optimizer']}, {info['loss']}, {count(info['epochs'], 'epoch')} in "
+        f"batches of {info['batch_size']}, seed {info['seed']}",
+    }
+    grid = RichTable.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    for name, fact in facts.items():
+        if fact:
+            grid.add_row(name, fact)
+    console.print(grid)
     columns = list_columns(data, _MOST_NAMES, with_left_out=False)
     if len(columns.rows) > 1:
         print_table(console, columns)

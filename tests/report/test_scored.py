@@ -15,7 +15,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from kerasrecipes.report.scored import Scored
+from kerasrecipes.report.results import Scored
 from kerasrecipes.report.tables import score_probabilities, score_thresholds
 
 

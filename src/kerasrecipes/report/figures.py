@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,6 @@ from kerasrecipes.report.style import (
 from kerasrecipes.report.words import shorten
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _LONGEST_NAME = 26  # characters of a target's, a column's or a class's name
@@ -41,11 +40,7 @@ _OF_INK = ("digits", "fashion_mnist", "mnist")  # high values of these images ar
 
 
 def draw_figures(results: Results, names: Sequence[str]) -> tuple[list[PageFigure], list[str]]:
-    """Draw the named plots; a plot whose data the run does not have is left out.
-
-    Returns:
-        The figures, in the order of the names, and warnings for the user.
-    """
+    """Draw the named plots, but for those whose data the run does not have; return warnings too."""
     important = results.info.get("importance", {}).get("columns", ())
     values = (values[:1000] for values in results.columns.values())
     texts = chain(results.targets, results.columns, important, *values)
@@ -87,6 +82,10 @@ def _draw(name: str, results: Results, fonts: Fonts) -> Iterator[PageFigure]:
         )
 
 
+def _new_axes(width: float, height: float) -> Any:
+    return new_figure(width, height).subplots()
+
+
 def _label(name: str, fonts: Fonts, instead: str) -> str:
     return shorten(fonts.spell(name, instead), _LONGEST_NAME)
 
@@ -104,9 +103,9 @@ def _draw_numbers(
     if results.has_classes or not results.has_predictions:
         return
     title = f"{_label(results.target, fonts, 'Target')}, {results.part} rows"
-    unit, figure = _label(results.unit, fonts, ""), new_figure(4.6, height)
-    plot(results.y_true, results.y_pred, figure.subplots(), unit=unit, title=title)
-    yield figure
+    unit, ax = _label(results.unit, fonts, ""), _new_axes(4.6, height)
+    plot(results.y_true, results.y_pred, ax, unit=unit, title=title)
+    yield ax.figure
 
 
 def _draw_regplot(results: Results, fonts: Fonts) -> Iterator[Figure]:
@@ -123,21 +122,19 @@ def _draw_residuals_by_column(results: Results, fonts: Fonts) -> Iterator[Figure
             values = np.array(texts, dtype=float)
         except ValueError:
             values = np.array([_label(text, fonts, "other") for text in texts])
-        figure = new_figure(4.4, 3)
-        ax = figure.subplots()
+        ax = _new_axes(4.4, 3)
         plots.plot_residuals_by_column(values, results.y_true - results.y_pred, ax)
         ax.set_xlabel(_label(name, fonts, "column"))
-        yield figure
+        yield ax.figure
 
 
 def _draw_learning_curves(results: Results, fonts: Fonts) -> Iterator[Figure]:
     others = ("val_", "epoch", "learning_rate")
     for metric in [each for each in results.history if not each.startswith(others)][:2]:
-        figure = new_figure(4.4, 3.7)
+        ax = _new_axes(4.4, 3.7)
         curves = results.history[metric], results.history.get(f"val_{metric}")
-        best = results.best_epoch
-        plots.plot_learning_curves(*curves, figure.subplots(), metric=metric, best_epoch=best)
-        yield figure
+        plots.plot_learning_curves(*curves, ax, metric=metric, best_epoch=results.best_epoch)
+        yield ax.figure
 
 
 def _draw_confusion_matrix(results: Results, fonts: Fonts) -> Iterator[Figure]:
@@ -145,10 +142,9 @@ def _draw_confusion_matrix(results: Results, fonts: Fonts) -> Iterator[Figure]:
         return
     labels = _label_classes(results, fonts)
     size = float(np.clip(3.5 + 0.5 * len(labels), 4.6, 8.5))
-    figure = new_figure(size, size * 0.92)
-    ax = figure.subplots()
+    ax = _new_axes(size, size * 0.92)
     plots.plot_confusion_matrix(results.y_true, results.y_pred, ax, class_names=labels)
-    yield figure
+    yield ax.figure
 
 
 def _draw_roc_pr_curves(results: Results, fonts: Fonts) -> Iterator[Figure]:
@@ -160,8 +156,7 @@ def _draw_roc_pr_curves(results: Results, fonts: Fonts) -> Iterator[Figure]:
     several = [each for each in several[: len(SERIES)] if each.areas]
     if not several:
         return
-    panels = [new_figure(4.4, 4.8) for _ in range(2)]
-    roc, pr = map(_make_square, panels)
+    roc, pr = _make_square(4.4), _make_square(4.4)
     for color, each in zip(SERIES, several, strict=False):
         label, pair = _label(each.name, fonts, "class"), (each.happened, each.chances)
         fpr, tpr, _ = roc_curve(*pair, sample_weight=each.weights)
@@ -171,28 +166,26 @@ def _draw_roc_pr_curves(results: Results, fonts: Fonts) -> Iterator[Figure]:
     roc.plot([0, 1], [0, 1], "--", color=MUTED, lw=1.2, zorder=1)
     roc.set(xlabel="False positive rate", ylabel="Recall (true positive rate)", title="ROC")
     pr.set(xlabel="Recall", ylabel="Precision", title="Precision and recall")
-    write_legend(roc, 1)
-    write_legend(pr, 1)
-    yield from panels
+    for ax in (roc, pr):
+        write_legend(ax, 1)
+        yield ax.figure
 
 
 def _draw_reliability(results: Results, fonts: Fonts) -> Iterator[Figure]:
     if not (several := results.scored[: len(SERIES)]):
         return
-    figure = new_figure(4.6, 4.8)
-    ax = _make_square(figure)
+    ax = _make_square(4.6)
     ax.plot([0, 1], [0, 1], "--", color=MUTED, lw=1.2, zorder=1)
     ax.set(xlabel="Mean predicted probability", ylabel="Observed frequency")
     for color, each in zip(SERIES, several, strict=False):
         label = _label(each.name, fonts, "class")
         ax.plot(*each.bins[:2], "o-", color=color, lw=1.6, ms=4, label=label)
     write_legend(ax)
-    yield figure
+    yield ax.figure
 
 
-def _make_square(figure: Figure) -> Axes:
-    ax = figure.subplots()
-    ticks = [0, 0.25, 0.5, 0.75, 1]
+def _make_square(width: float) -> Any:
+    ax, ticks = _new_axes(width, 4.8), [0, 0.25, 0.5, 0.75, 1]
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xticks=ticks, yticks=ticks)
     return ax
 
@@ -228,32 +221,23 @@ def _draw_samples(
     for title, group in groups.items():
         for start in range(0, len(group), plots.IMAGES_IN_A_ROW):
             chosen = group[start : start + plots.IMAGES_IN_A_ROW]
-            figure = new_figure(4.8, 2.9 if with_heat else 2)
-            ax = figure.subplots()
+            ax = _new_axes(4.8, 2.9 if with_heat else 2)
             plots.plot_images(
-                {"": images[chosen], " ": images[chosen]} if with_heat else {"": images[chosen]},
+                dict.fromkeys(("", " ") if with_heat else ("",), images[chosen]),
                 ax,
                 notes=[describe(i) for i in chosen],
                 is_wrong=is_wrong[chosen],
-                heat=drops[chosen] if with_heat else None,
+                heat=drops[chosen] if with_heat else (),
                 is_ink=results.dataset.get("name") in _OF_INK,
             )
             ax.set_title(" " if start else title)
-            yield figure
+            yield ax.figure
 
 
 def _draw_outputs(results: Results, fonts: Fonts) -> Iterator[Figure]:
     if not results.has_predictions or not (results.is_array or "n_steps" in results.dataset):
         return
-    labels = _label_classes(results, fonts)
-    if not results.is_array:  # one value for each window
-        shown = slice(_FORECASTS_SHOWN)
-        figure = new_figure(8.6, 3)
-        ax = figure.subplots()
-        plots.plot_series(results.y_true[shown], results.y_pred[shown], ax, class_names=labels)
-        ax.set_title(f"the first {results.part} windows")
-        yield figure
-        return
+    size, pairs = (4.4, 2.8), dict[str, list[Any]]()
     actual, predicted = (each[:_ARRAYS_SHOWN] for each in (results.actual, results.predicted))
     while actual.ndim > 4:  # frames of a film
         actual, predicted = actual[:, -1], predicted[:, -1]
@@ -263,27 +247,30 @@ def _draw_outputs(results: Results, fonts: Fonts) -> Iterator[Figure]:
         rows = {"actual": actual.data, "predicted": predicted.data}
         if results.samples is not None:
             rows = {"input": results.samples["images"][:_ARRAYS_SHOWN]} | rows
-        figure = new_figure(6.4, 0.3 + 1.1 * len(rows))
-        is_ink = results.dataset.get("name") in _OF_INK
-        plots.plot_images(rows, figure.subplots(), is_ink=is_ink)
-        yield figure
-        return
-    for number, pair in enumerate(zip(actual, predicted, strict=True), 1):
-        figure = new_figure(4.4, 2.8)
-        ax = figure.subplots()
-        y_true, y_pred = (each.reshape(len(each), -1)[:, 0].compressed() for each in pair)
-        plots.plot_series(y_true, y_pred, ax, class_names=labels)
-        ax.set_title(f"{results.part} row {number}")
-        yield figure
+        ax = _new_axes(6.4, 0.3 + 1.1 * len(rows))
+        plots.plot_images(rows, ax, is_ink=results.dataset.get("name") in _OF_INK)
+        yield ax.figure
+    elif results.is_array:
+        for number, row in enumerate(zip(actual, predicted, strict=True), 1):
+            firsts = [each.reshape(len(each), -1)[:, 0].compressed() for each in row]
+            pairs[f"{results.part} row {number}"] = firsts
+    else:  # one value for each window
+        size, shown = (8.6, 3), slice(_FORECASTS_SHOWN)
+        pairs[f"the first {results.part} windows"] = [results.y_true[shown], results.y_pred[shown]]
+    for title, pair in pairs.items():
+        ax = _new_axes(*size)
+        plots.plot_series(*pair, ax, class_names=_label_classes(results, fonts))
+        ax.set_title(title)
+        yield ax.figure
 
 
 def _draw_class_counts(results: Results, fonts: Fonts) -> Iterator[Figure]:
     labels = _label_classes(results, fonts)
     for part, counts in results.dataset.get("class_counts", {}).items():
         if len(counts) == len(labels):
-            figure = new_figure(3.3, float(np.clip(1.3 + 0.3 * len(labels), 2.2, 9)))
-            plots.plot_class_counts(counts, labels, figure.subplots(), part=part)
-            yield figure
+            ax = _new_axes(3.3, float(np.clip(1.3 + 0.3 * len(labels), 2.2, 9)))
+            plots.plot_class_counts(counts, labels, ax, part=part)
+            yield ax.figure
 
 
 def _draw_importance(results: Results, fonts: Fonts) -> Iterator[Figure]:
@@ -297,12 +284,12 @@ def _draw_importance(results: Results, fonts: Fonts) -> Iterator[Figure]:
     label, scale = f"Increase in mean absolute error{plots.in_unit(unit)}", 1
     if results.has_classes:
         label, scale = "Decrease in accuracy (points)", 100
-    figure = new_figure(4.6, 1.2 + 0.28 * len(names))
-    ax, rises = figure.subplots(), scale * np.array([columns[name] for name in shown])
+    ax = _new_axes(4.6, 1.2 + 0.28 * len(names))
+    rises = scale * np.array([columns[name] for name in shown])
     plots.plot_importance(names, rises, ax, label=label)
     rows = f"{facts['rows']:,} of {facts['of_rows']:,} test rows"
     write_titles(ax, "", f"{rows}, {facts['repeats']} shuffles")
-    yield figure
+    yield ax.figure
 
 
 _BY_TARGET = ("regplot", "residuals", "outputs")

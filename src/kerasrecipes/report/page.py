@@ -1,10 +1,19 @@
-"""One self-contained HTML page from a run's results and its figures."""
+"""One self-contained HTML page from a run's results and its figures, and what all pages share."""
 
 from __future__ import annotations
 
+import base64
+import html
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+from markupsafe import Markup, escape
+
+from kerasrecipes.recipe.names import make_lines_printable
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.serving import list_inputs, write_snippet
 from kerasrecipes.report.style import PageFigure
@@ -18,9 +27,9 @@ from kerasrecipes.report.tables import (
     score_probabilities,
     score_thresholds,
 )
-from kerasrecipes.report.template import get_environment
 from kerasrecipes.report.verdict import give_verdict
 from kerasrecipes.report.words import write_epochs, write_rows, write_seconds, write_shape
+from kerasrecipes.rows.words import count
 
 _OF_TRAINING = {"Split", "Fingerprint", "Device", "Versions"}
 
@@ -135,10 +144,7 @@ def _choose_tiles(results: Results) -> list[tuple[str, str]]:
 
 
 def _list_facts(results: Results) -> list[tuple[str, str]]:
-    """List the facts needed to assess or repeat the run: pairs of a name and a value.
-
-    An evaluation's run.json also has facts of the training; these are left out.
-    """
+    """List facts to assess or repeat the run; an evaluation has none of the training."""
     info, data = results.info, results.dataset
     origins = (f"{each['run']} after epoch {each['epoch']}" for each in info.get("continued", ()))
     facts = {
@@ -160,3 +166,39 @@ def _list_facts(results: Results) -> list[tuple[str, str]]:
         for name, value in facts.items()
         if value not in (None, "") and not (results.evaluated and name in _OF_TRAINING)
     ]
+
+
+@cache
+def get_environment(package: str = "kerasrecipes.report") -> Environment:
+    """Jinja with a package's templates, shared templates and filters; it escapes all values."""
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("kerasrecipes.report")]),
+        autoescape=True,
+        undefined=ChainableUndefined,  # an interrupted run lacks facts that a finished one has
+        # Markup is a str of another type.
+        finalize=lambda value: make_lines_printable(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "breakable": _allow_breaks,
+        "count": count,
+        "data_uri": lambda svg: f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}",
+        "duration": write_seconds,
+    }
+    return environment
+
+
+def frame_page(file: Path, title: str) -> str:
+    """Write a page as a frame, for notebooks."""
+    page, name = map(html.escape, (file.read_text(encoding="utf-8"), title))
+    return (
+        f'<iframe srcdoc="{page}" title="{name}" sandbox '
+        'style="width: 100%; height: 640px; border: 0"></iframe>'
+    )
+
+
+def _allow_breaks(text: str) -> Markup:
+    """Let lines break inside names such as ``SGD(learning_rate=0.1)``, after a mark."""
+    escaped = str(escape(make_lines_printable(text)))
+    return Markup(re.sub(r"(_|(?<=\w)\(|\.(?=[a-z]))", r"\1<wbr>", escaped))

@@ -12,7 +12,7 @@ of the target, empty if it has none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -149,13 +149,9 @@ def plot_learning_curves(
     metric: str = "loss",
     best_epoch: int | None = None,
 ) -> None:
-    """Plot one metric by epoch on the training and, where there is one, the validation part.
+    """Plot a metric of Keras by epoch, from 1, on the training and perhaps the validation part.
 
-    Args:
-        train: Shape (n_epochs,), the metric's values.
-        validation: Shape (n_epochs,), or None.
-        metric: The metric's name in Keras.
-        best_epoch: The epoch of the lowest validation loss, counted from 1; it is marked.
+    The epoch of the lowest validation loss is marked.
     """
     curves = {"train": np.array(train, dtype=float)}
     if validation is not None:
@@ -211,17 +207,17 @@ def plot_images(
     *,
     notes: Sequence[str] = (),
     is_wrong: Sequence[bool] = (False,) * IMAGES_IN_A_ROW,
-    heat: Numbers | None = None,
+    heat: Iterable[Numbers] = (),
     is_ink: bool = False,
 ) -> None:
     """Plot rows of images below each other, such as inputs and outputs, each with its name.
 
     Args:
-        rows: By name, images of shape (n_images, height, width) or (n_images, height, width, 1)
-            for grey images, or (n_images, height, width, 3) for colour.
-        notes: Shape (n_images,), a text below each column of images.
-        is_wrong: Shape (n_images,): which columns have a red frame and note.
-        heat: Shape (n_images, n_patches, n_patches), drawn in red over the lowest row.
+        rows: By name, grey images of shape (n_images, height, width) or (n_images, height, width,
+            1), or images in colour of shape (n_images, height, width, 3).
+        notes: A text below each column of images.
+        is_wrong: Which columns have a red frame and note.
+        heat: Shape (n_images, n_patches, n_patches), drawn in red over the lowest row, or empty.
         is_ink: Whether the highest grey value is black, as ink on paper.
     """
     for n, (name, images) in enumerate(rows.items()):
@@ -237,7 +233,7 @@ def plot_images(
             frame = Rectangle((extent[0], extent[2]), 0.92, 0.92, fill=False, ec=color, lw=width)
             ax.add_patch(frame)
         ax.text(-0.08, top - 0.5, name, color=MUTED, size=SMALL, ha="right", va="center")
-    for i, drops in enumerate([] if heat is None else heat):
+    for i, drops in enumerate(heat):
         extent, shares = (i + 0.04, i + 0.96, 0.04, 0.96), drops / max(drops.max(), 0.02)
         ax.imshow(shares, cmap=_HEAT, vmin=0, vmax=1, extent=extent, interpolation="bicubic")
     for i, note in enumerate(notes):
@@ -284,8 +280,7 @@ def plot_class_counts(
 def plot_importance(names: Sequence[str], rises: Numbers, ax: Axes, *, label: str) -> None:
     """Plot a bar with an interval for each column, from the top; grey if it includes zero.
 
-    Args:
-        rises: Shape (n_columns, 3): each mean, and the ends of its interval.
+    ``rises`` has shape (n_columns, 3): each mean, and the ends of its interval.
     """
     for i, (mean, low, high) in enumerate(rises):
         color = COLORS["train"] if low > 0 else MUTED

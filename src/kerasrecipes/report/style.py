@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 # It would report every family without a bold face, although it then takes another.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
-SMALL = 9
-"""Points of the smallest text: at least 9 CSS pixels on a phone."""
-
+SMALL = 9  # points of the smallest text: at least 9 CSS pixels on a phone
 _LOG_FROM = 8  # a curve that falls by this factor is drawn on a logarithmic scale
 
 _PREFERRED = ("Inter", "Source Sans 3", "Helvetica Neue", "Arial", "Liberation Sans")
@@ -235,9 +233,7 @@ def write_ticks(ax: Axes) -> None:
 def scale_curves(ax: Axes, curves: Iterable[NDArray[np.float64]]) -> None:
     """Count epochs in whole numbers, and use a logarithmic scale for values that fall far.
 
-    Args:
-        ax: Where the curves are drawn.
-        curves: Each of shape (n_epochs,); NaN after a run has ended or diverged.
+    Curves have shape (n_epochs,), and NaN after a run has ended or diverged.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from kerasrecipes.errors import InputError
 from kerasrecipes.memory import write_bytes
-from kerasrecipes.report.results import Results
-from kerasrecipes.report.scored import Scored, find_half_widths
+from kerasrecipes.report.results import Results, Scored, find_half_widths
 from kerasrecipes.report.words import name_score, write_number, write_shape, write_with_unit
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.words import list_some
@@ -36,13 +35,10 @@ def list_scores(results: Results) -> Table:
     if "test" in parts and (linear := facts.get("scores", {}).get("test")):
         parts["test, linear model"] = linear
         n_rows["test, linear model"] = n_rows.get("test", 0)
-    rows = [
-        [
-            name_score(key, results.dataset, results.info.get("loss", "")),
-            *(write_score(scores.get(key)) for scores in parts.values()),
-        ]
-        for key in dict.fromkeys(key for part in parts.values() for key in part)
-    ]
+    rows, loss = [], results.info.get("loss", "")
+    for key in dict.fromkeys(key for part in parts.values() for key in part):
+        scores = [write_score(part.get(key)) for part in parts.values()]
+        rows.append([name_score(key, results.dataset, loss), *scores])
     if n_rows and parts:
         rows.append(["Rows", *(f"{n_rows.get(part, 0):,}" for part in parts)])
     return Table({"Metric": False} | {part.capitalize(): True for part in parts}, rows)
@@ -53,10 +49,7 @@ def list_columns(
 ) -> Table:
     """List how the columns of a table are used and why; those used alike share a row.
 
-    Args:
-        dataset: The facts about the data in run.json.
-        most: How many names a row shows; None shows all.
-        with_left_out: Whether columns that the model does not use are listed, too.
+    A row shows at most so many names, or all of them.
     """
     alike: dict[tuple[str, str], list[str]] = {}
     for column in (make_column(**facts) for facts in dataset.get("columns", ())):
@@ -74,34 +67,22 @@ def list_columns(
 
 def list_layers(info: Mapping[str, Any]) -> Table:
     """List the layers: output shape, parameters with their arithmetic, multiply-adds of one row."""
-    rows = [
-        [
-            f"{layer['name']} ({layer['type']})",
-            write_shape(layer["output_shape"]),
-            layer["arithmetic"],
-            _write_parameters(layer["parameters"], layer["trainable"]),
-            _write_known(layer["multiply_adds"]),
-        ]
-        for layer in info.get("layers", ())
-    ]
-    n_trainable = sum(layer["trainable"] for layer in info.get("layers", ()))
-    total = [
-        f"Total ({write_bytes(info.get('parameters_bytes', 0))})",
-        "",
-        "",
-        _write_parameters(info.get("parameters", 0), n_trainable),
-        _write_known(info.get("multiply_adds")),
-    ]
+    layers, rows = info.get("layers", ()), []
+    for layer in layers:
+        parameters = _write_parameters(layer["parameters"], layer["trainable"])
+        cells = [write_shape(layer["output_shape"]), layer["arithmetic"], parameters]
+        name = f"{layer['name']} ({layer['type']})"
+        rows.append([name, *cells, _write_known(layer["multiply_adds"])])
+    n_trainable = sum(layer["trainable"] for layer in layers)
+    parameters = _write_parameters(info.get("parameters", 0), n_trainable)
+    name = f"Total ({write_bytes(info.get('parameters_bytes', 0))})"
+    total = [name, "", "", parameters, _write_known(info.get("multiply_adds"))]
     numbers = dict.fromkeys(("Output", "Arithmetic", "Parameters", "Multiply-adds"), True)
     return Table({"Layer": False} | numbers, rows, total)
 
 
 def score_classes(results: Results) -> Table:
-    """Score each class or label as scikit-learn does, and count its rows in each part.
-
-    Returns:
-        No rows if there are no classes; the total is the mean.
-    """
+    """Score each class or label as scikit-learn does, and count its rows in each part."""
     names, noun = results.class_names, "Class"
     if results.is_multilabel:
         names, noun = results.targets, "Label"
@@ -127,7 +108,7 @@ def score_classes(results: Results) -> Table:
 
 
 def score_probabilities(several: Sequence[Scored]) -> Table:
-    """Score probabilities."""
+    """Score the probabilities of classes or labels."""
     rows = []
     for each in several:
         of_true = each.y_prob[np.arange(len(each.y_true)), each.y_true]
@@ -144,12 +125,7 @@ def score_probabilities(several: Sequence[Scored]) -> Table:
 
 
 def score_thresholds(several: Sequence[Scored], thresholds: Sequence[float]) -> Table:
-    """Score the predicted classes at their thresholds, and at 0.5.
-
-    Args:
-        several: Those of more than two classes have no row.
-        thresholds: The least probability at which each is predicted; empty if none was chosen.
-    """
+    """Score predicted classes of two at their thresholds, if these were chosen, and at 0.5."""
     from sklearn import metrics
 
     rows = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasrecipes.report.page import get_environment
 from kerasrecipes.report.style import (
     FAINT,
     INK,
@@ -22,7 +23,6 @@ from kerasrecipes.report.style import (
     use_style,
 )
 from kerasrecipes.report.tables import Table
-from kerasrecipes.report.template import get_environment
 from kerasrecipes.report.words import shorten, write_number
 from kerasrecipes.rows.words import count
 
