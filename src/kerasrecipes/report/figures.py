@@ -9,21 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasrecipes.report import N_SAMPLES, plots
+from kerasrecipes.report import N_SAMPLES, plots, style
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.style import (
-    MUTED,
-    SERIES,
-    Fonts,
-    PageFigure,
-    choose_fonts,
-    new_figure,
-    render_png,
-    render_svg,
-    use_style,
-    write_legend,
-    write_titles,
-)
 from kerasrecipes.report.words import shorten
 
 if TYPE_CHECKING:
@@ -39,15 +26,17 @@ _READABLE_INCHES = 5  # a wider figure is scrolled on a narrow screen
 _OF_INK = ("digits", "fashion_mnist", "mnist")  # high values of these images are ink on paper
 
 
-def draw_figures(results: Results, names: Sequence[str]) -> tuple[list[PageFigure], list[str]]:
+def draw_figures(
+    results: Results, names: Sequence[str]
+) -> tuple[list[style.PageFigure], list[str]]:
     """Draw the named plots, but for those whose data the run does not have; return warnings too."""
     important = results.info.get("importance", {}).get("columns", ())
     values = (values[:1000] for values in results.columns.values())
     texts = chain(results.targets, results.columns, important, *values)
-    fonts = choose_fonts([results.target, results.unit, *results.class_names, *texts])
-    drawn: list[PageFigure] = []
+    fonts = style.choose_fonts([results.target, results.unit, *results.class_names, *texts])
+    drawn: list[style.PageFigure] = []
     warnings = fonts.list_warnings()
-    with use_style(fonts.families):
+    with style.use_style(fonts.families):
         for name in names:
             figures = [*_draw(name, results, fonts)]
             drawn += figures
@@ -57,7 +46,7 @@ def draw_figures(results: Results, names: Sequence[str]) -> tuple[list[PageFigur
     return drawn, warnings
 
 
-def _draw(name: str, results: Results, fonts: Fonts) -> Iterator[PageFigure]:
+def _draw(name: str, results: Results, fonts: style.Fonts) -> Iterator[style.PageFigure]:
     if name not in _PLOTS:  # as in a run of an older version
         return
     draw, title, caption = _PLOTS[name]
@@ -66,16 +55,16 @@ def _draw(name: str, results: Results, fonts: Fonts) -> Iterator[PageFigure]:
     for number, each in enumerate(several[:_MOST_TARGETS], 1):
         if not (panels := [*draw(each, fonts)]):
             continue
-        png, width = render_png(panels), panels[0].get_figwidth()
+        png, width = style.render_png(panels), panels[0].get_figwidth()
         for panel in panels:
             panel.set_layout_engine("none")  # the layout is done
         scrolls = width > _READABLE_INCHES
         scale = 1.25 if len(panels) == 1 and not scrolls else 1
-        yield PageFigure(
+        yield style.PageFigure(
             title if is_one else f"{title}: {each.target}",
             caption,
             name=name if is_one else f"{name}_{number}",
-            panels=tuple(map(render_svg, panels)),
+            panels=tuple(map(style.render_svg, panels)),
             width=round(96 * width * scale),
             scrolls=scrolls,
             png=png,
@@ -83,14 +72,14 @@ def _draw(name: str, results: Results, fonts: Fonts) -> Iterator[PageFigure]:
 
 
 def _new_axes(width: float, height: float) -> Any:
-    return new_figure(width, height).subplots()
+    return style.new_figure(width, height).subplots()
 
 
-def _label(name: str, fonts: Fonts, instead: str) -> str:
+def _label(name: str, fonts: style.Fonts, instead: str) -> str:
     return shorten(fonts.spell(name, instead), _LONGEST_NAME)
 
 
-def _label_classes(results: Results, fonts: Fonts) -> list[str]:
+def _label_classes(results: Results, fonts: style.Fonts) -> list[str]:
     names, noun = results.class_names, "class"
     if results.is_multilabel:
         names, noun = results.targets, "label"
@@ -98,7 +87,7 @@ def _label_classes(results: Results, fonts: Fonts) -> list[str]:
 
 
 def _draw_numbers(
-    results: Results, fonts: Fonts, *, plot: Callable[..., None], height: float
+    results: Results, fonts: style.Fonts, *, plot: Callable[..., None], height: float
 ) -> Iterator[Figure]:
     if results.has_classes or not results.has_predictions:
         return
@@ -108,13 +97,13 @@ def _draw_numbers(
     yield ax.figure
 
 
-def _draw_regplot(results: Results, fonts: Fonts) -> Iterator[Figure]:
+def _draw_regplot(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     # R² of arrays compares with the mean of each place, which is not known here.
     plot = partial(plots.plot_regplot, with_r2=not results.is_array)
     return _draw_numbers(results, fonts, plot=plot, height=5.6)
 
 
-def _draw_residuals_by_column(results: Results, fonts: Fonts) -> Iterator[Figure]:
+def _draw_residuals_by_column(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     if len(results.targets) > 1 or results.has_classes or not results.has_predictions:
         return
     for name, texts in results.columns.items():
@@ -128,7 +117,7 @@ def _draw_residuals_by_column(results: Results, fonts: Fonts) -> Iterator[Figure
         yield ax.figure
 
 
-def _draw_learning_curves(results: Results, fonts: Fonts) -> Iterator[Figure]:
+def _draw_learning_curves(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     others = ("val_", "epoch", "learning_rate")
     for metric in [each for each in results.history if not each.startswith(others)][:2]:
         ax = _new_axes(4.4, 3.7)
@@ -137,7 +126,7 @@ def _draw_learning_curves(results: Results, fonts: Fonts) -> Iterator[Figure]:
         yield ax.figure
 
 
-def _draw_confusion_matrix(results: Results, fonts: Fonts) -> Iterator[Figure]:
+def _draw_confusion_matrix(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     if not (results.is_classification and results.has_predictions):
         return
     labels = _label_classes(results, fonts)
@@ -147,40 +136,40 @@ def _draw_confusion_matrix(results: Results, fonts: Fonts) -> Iterator[Figure]:
     yield ax.figure
 
 
-def _draw_roc_pr_curves(results: Results, fonts: Fonts) -> Iterator[Figure]:
+def _draw_roc_pr_curves(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     from sklearn.metrics import precision_recall_curve, roc_curve
 
     several = results.scored
     if len(several) == 1 and not several[0].is_binary:
         several = [several[0].separate(i, name) for i, name in enumerate(results.class_names)]
-    several = [each for each in several[: len(SERIES)] if each.areas]
+    several = [each for each in several[: len(style.SERIES)] if each.areas]
     if not several:
         return
     roc, pr = _make_square(4.4), _make_square(4.4)
-    for color, each in zip(SERIES, several, strict=False):
+    for color, each in zip(style.SERIES, several, strict=False):
         label, pair = _label(each.name, fonts, "class"), (each.happened, each.chances)
         fpr, tpr, _ = roc_curve(*pair, sample_weight=each.weights)
         precision, recall, _ = precision_recall_curve(*pair, sample_weight=each.weights)
         roc.plot(fpr, tpr, color=color, lw=1.6, label=f"{label}: area {each.areas[0]}")
         pr.plot(recall, precision, color=color, lw=1.6, label=f"{label}: area {each.areas[1]}")
-    roc.plot([0, 1], [0, 1], "--", color=MUTED, lw=1.2, zorder=1)
+    roc.plot([0, 1], [0, 1], "--", color=style.MUTED, lw=1.2, zorder=1)
     roc.set(xlabel="False positive rate", ylabel="Recall (true positive rate)", title="ROC")
     pr.set(xlabel="Recall", ylabel="Precision", title="Precision and recall")
     for ax in (roc, pr):
-        write_legend(ax, 1)
+        style.write_legend(ax, 1)
         yield ax.figure
 
 
-def _draw_reliability(results: Results, fonts: Fonts) -> Iterator[Figure]:
-    if not (several := results.scored[: len(SERIES)]):
+def _draw_reliability(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
+    if not (several := results.scored[: len(style.SERIES)]):
         return
     ax = _make_square(4.6)
-    ax.plot([0, 1], [0, 1], "--", color=MUTED, lw=1.2, zorder=1)
+    ax.plot([0, 1], [0, 1], "--", color=style.MUTED, lw=1.2, zorder=1)
     ax.set(xlabel="Mean predicted probability", ylabel="Observed frequency")
-    for color, each in zip(SERIES, several, strict=False):
+    for color, each in zip(style.SERIES, several, strict=False):
         label = _label(each.name, fonts, "class")
         ax.plot(*each.bins[:2], "o-", color=color, lw=1.6, ms=4, label=label)
-    write_legend(ax)
+    style.write_legend(ax)
     yield ax.figure
 
 
@@ -191,7 +180,7 @@ def _make_square(width: float) -> Any:
 
 
 def _draw_samples(
-    results: Results, fonts: Fonts, *, most: int, with_heat: bool = False
+    results: Results, fonts: style.Fonts, *, most: int, with_heat: bool = False
 ) -> Iterator[Figure]:
     """Draw so many of the first test images, and of the most confident mistakes."""
     has_classes = results.is_classification and results.has_predictions and not results.is_array
@@ -234,10 +223,10 @@ def _draw_samples(
             yield ax.figure
 
 
-def _draw_outputs(results: Results, fonts: Fonts) -> Iterator[Figure]:
+def _draw_outputs(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     if not results.has_predictions or not (results.is_array or "n_steps" in results.dataset):
         return
-    size, pairs = (4.4, 2.8), dict[str, list[Any]]()
+    size, pairs = (4.4, 2.8), dict[str, tuple[Any, Any]]()
     actual, predicted = (each[:_ARRAYS_SHOWN] for each in (results.actual, results.predicted))
     while actual.ndim > 4:  # frames of a film
         actual, predicted = actual[:, -1], predicted[:, -1]
@@ -252,19 +241,19 @@ def _draw_outputs(results: Results, fonts: Fonts) -> Iterator[Figure]:
         yield ax.figure
     elif results.is_array:
         for number, row in enumerate(zip(actual, predicted, strict=True), 1):
-            firsts = [each.reshape(len(each), -1)[:, 0].compressed() for each in row]
-            pairs[f"{results.part} row {number}"] = firsts
+            y_true, y_pred = (each.reshape(len(each), -1)[:, 0].compressed() for each in row)
+            pairs[f"{results.part} row {number}"] = y_true, y_pred
     else:  # one value for each window
         size, shown = (8.6, 3), slice(_FORECASTS_SHOWN)
-        pairs[f"the first {results.part} windows"] = [results.y_true[shown], results.y_pred[shown]]
-    for title, pair in pairs.items():
+        pairs[f"the first {results.part} windows"] = results.y_true[shown], results.y_pred[shown]
+    for title, (y_true, y_pred) in pairs.items():
         ax = _new_axes(*size)
-        plots.plot_series(*pair, ax, class_names=_label_classes(results, fonts))
+        plots.plot_series(y_true, y_pred, ax, class_names=_label_classes(results, fonts))
         ax.set_title(title)
         yield ax.figure
 
 
-def _draw_class_counts(results: Results, fonts: Fonts) -> Iterator[Figure]:
+def _draw_class_counts(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     labels = _label_classes(results, fonts)
     for part, counts in results.dataset.get("class_counts", {}).items():
         if len(counts) == len(labels):
@@ -273,7 +262,7 @@ def _draw_class_counts(results: Results, fonts: Fonts) -> Iterator[Figure]:
             yield ax.figure
 
 
-def _draw_importance(results: Results, fonts: Fonts) -> Iterator[Figure]:
+def _draw_importance(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     facts = results.info.get("importance", {})
     has_all = facts.keys() >= {"columns", "rows", "of_rows", "repeats"}
     if not (has_all and (columns := facts["columns"])):
@@ -288,13 +277,13 @@ def _draw_importance(results: Results, fonts: Fonts) -> Iterator[Figure]:
     rises = scale * np.array([columns[name] for name in shown])
     plots.plot_importance(names, rises, ax, label=label)
     rows = f"{facts['rows']:,} of {facts['of_rows']:,} test rows"
-    write_titles(ax, "", f"{rows}, {facts['repeats']} shuffles")
+    style.write_titles(ax, "", f"{rows}, {facts['repeats']} shuffles")
     yield ax.figure
 
 
 _BY_TARGET = ("regplot", "residuals", "outputs")
 
-_PLOTS: dict[str, tuple[Callable[[Results, Fonts], Iterator[Figure]], str, str]] = {
+_PLOTS: dict[str, tuple[Callable[[Results, style.Fonts], Iterator[Figure]], str, str]] = {
     "regplot": (
         _draw_regplot,
         "Predicted and actual values",
