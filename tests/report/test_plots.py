@@ -187,11 +187,13 @@ CORNERS = np.array([-90.0, -90, 0, 90, 90]), np.array([-90.0, 90, 0, -90, 90])
 
 
 def draw_corners(ax: Axes) -> None:
-    plots.plot_regplot(*CORNERS, ax, unit="$1000s", title="value")
+    ax.set_title("value")
+    plots.plot_regplot(*CORNERS, ax, unit="$1000s")
 
 
 def draw_outlier(ax: Axes) -> None:
-    plots.plot_residuals(np.array([5.0, 6, 7, 2280]), np.array([5.0, 6, 7, 80]), ax, title="value")
+    ax.set_title("value")
+    plots.plot_residuals(np.array([5.0, 6, 7, 2280]), np.array([5.0, 6, 7, 80]), ax)
 
 
 def draw_early_stop(ax: Axes) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasrecipes.report import N_SAMPLES, plots, style
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.words import shorten
+from kerasrecipes.report.words import name_metric, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,9 +91,9 @@ def _draw_numbers(
 ) -> Iterator[Figure]:
     if results.has_classes or not results.has_predictions:
         return
-    title = f"{_label(results.target, fonts, 'Target')}, {results.part} rows"
-    unit, ax = _label(results.unit, fonts, ""), _new_axes(4.6, height)
-    plot(results.y_true, results.y_pred, ax, unit=unit, title=title)
+    ax = _new_axes(4.6, height)
+    ax.set_title(f"{_label(results.target, fonts, 'Target')}, {results.part} rows")
+    plot(results.y_true, results.y_pred, ax, unit=_label(results.unit, fonts, ""))
     yield ax.figure
 
 
@@ -122,7 +122,8 @@ def _draw_learning_curves(results: Results, fonts: style.Fonts) -> Iterator[Figu
     for metric in [each for each in results.history if not each.startswith(others)][:2]:
         ax = _new_axes(4.4, 3.7)
         curves = results.history[metric], results.history.get(f"val_{metric}")
-        plots.plot_learning_curves(*curves, ax, metric=metric, best_epoch=results.best_epoch)
+        plots.plot_learning_curves(*curves, ax, best_epoch=results.best_epoch)
+        ax.set_title(name_metric(metric))
         yield ax.figure
 
 
@@ -189,7 +190,9 @@ def _draw_samples(
     images, positions, drops = (results.samples[key] for key in ("images", "positions", "drops"))
     positions = positions[: len(drops)] if with_heat else positions
     y_true, y_pred = results.y_true[positions], results.y_pred[positions]
-    is_wrong, chances = y_true != y_pred, results.confidence[positions]
+    is_wrong, chances = y_true != y_pred, np.full(len(y_pred), np.nan)
+    if results.probabilities.size:
+        chances = results.probabilities[positions, y_pred]
     labels = [shorten(label, _LONGEST_UNDER_IMAGE) for label in _label_classes(results, fonts)]
 
     def describe(i: int) -> str:
@@ -277,7 +280,7 @@ def _draw_importance(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     rises = scale * np.array([columns[name] for name in shown])
     plots.plot_importance(names, rises, ax, label=label)
     rows = f"{facts['rows']:,} of {facts['of_rows']:,} test rows"
-    style.write_titles(ax, "", f"{rows}, {facts['repeats']} shuffles")
+    style.write_facts(ax, f"{rows}, {facts['repeats']} shuffles")
     yield ax.figure
 
 

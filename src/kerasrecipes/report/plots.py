@@ -33,15 +33,16 @@ from kerasrecipes.report.style import (
     SMALL,
     WRONG,
     scale_curves,
+    write_facts,
     write_legend,
     write_ticks,
-    write_titles,
 )
-from kerasrecipes.report.words import name_metric, write_number, write_with_unit
+from kerasrecipes.report.words import write_number, write_with_unit
 from kerasrecipes.rows.dataset import sample_rows
 
 Numbers = NDArray[np.floating[Any]]
 Classes = NDArray[np.integer[Any]]
+Curve = Sequence[float]
 
 IMAGES_IN_A_ROW = 5
 
@@ -57,13 +58,7 @@ _BIGGEST_WITH_SHARES = 12
 
 
 def plot_regplot(
-    y_true: Numbers,
-    y_pred: Numbers,
-    ax: Axes,
-    *,
-    unit: str = "",
-    title: str = "",
-    with_r2: bool = True,
+    y_true: Numbers, y_pred: Numbers, ax: Axes, *, unit: str = "", with_r2: bool = True
 ) -> None:
     """Plot predicted against actual values, with the fitted line and the line of equality.
 
@@ -94,12 +89,10 @@ def plot_regplot(
     rmse = write_with_unit(metrics.root_mean_squared_error(y_true, y_pred), unit)
     has_r2 = with_r2 and len(y_true) > 1
     r2 = f"R² {write_number(metrics.r2_score(y_true, y_pred))}, " if has_r2 else ""
-    write_titles(ax, title, f"{r2}n = {len(y_true):,}\nMAE {mae}, RMSE {rmse}")
+    write_facts(ax, f"{r2}n = {len(y_true):,}\nMAE {mae}, RMSE {rmse}")
 
 
-def plot_residuals(
-    y_true: Numbers, y_pred: Numbers, ax: Axes, *, unit: str = "", title: str = ""
-) -> None:
+def plot_residuals(y_true: Numbers, y_pred: Numbers, ax: Axes, *, unit: str = "") -> None:
     """Plot residuals (actual − predicted) against predictions, and their histogram."""
     residuals = y_true - y_pred
     shown = sample_rows(len(residuals), _MOST_POINTS)
@@ -119,7 +112,7 @@ def plot_residuals(
     ax.set(xlabel=f"Predicted values{in_unit(unit)}", ylabel=f"Actual − predicted{in_unit(unit)}")
     write_ticks(ax)
     middle = " to ".join(write_with_unit(end, unit) for end in (low, high))
-    write_titles(ax, title, f"shaded: the middle 90%, {middle}")
+    write_facts(ax, f"shaded: the middle 90%, {middle}")
 
 
 def plot_residuals_by_column(values: NDArray[Any], residuals: Numbers, ax: Axes) -> None:
@@ -142,17 +135,9 @@ def plot_residuals_by_column(values: NDArray[Any], residuals: Numbers, ax: Axes)
 
 
 def plot_learning_curves(
-    train: Sequence[float],
-    validation: Sequence[float] | None,
-    ax: Axes,
-    *,
-    metric: str = "loss",
-    best_epoch: int | None = None,
+    train: Curve, validation: Curve | None, ax: Axes, *, best_epoch: int | None = None
 ) -> None:
-    """Plot a metric of Keras by epoch, from 1, on the training and perhaps the validation part.
-
-    The epoch of the lowest validation loss is marked.
-    """
+    """Plot a metric by epoch, from 1, on the training and perhaps the validation part."""
     curves = {"train": np.array(train, dtype=float)}
     if validation is not None:
         curves["validation"] = np.array(validation, dtype=float)
@@ -164,7 +149,6 @@ def plot_learning_curves(
         label = f"best epoch: {best_epoch:,}"
         ax.axvline(best_epoch, color=MUTED, lw=1, ls=":", zorder=1, label=label)
     scale_curves(ax, curves.values())
-    ax.set_title(name_metric(metric))
     write_legend(ax, 3)
 
 

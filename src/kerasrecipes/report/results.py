@@ -191,13 +191,6 @@ class Results:
         are_shares = (given >= 0).all() and np.allclose(given.sum(axis=-1), 1, atol=0.01)
         return given if are_shares else given[:0]
 
-    @property
-    def confidence(self) -> NDArray[np.float64]:
-        """Shape (n_samples,): the probability of the predicted class; NaN where unknown."""
-        if not self.probabilities.size:
-            return np.full(len(self.y_pred), np.nan)
-        return self.probabilities[np.arange(len(self.y_pred)), self.y_pred]
-
     @cached_property
     def scored(self) -> list[Scored]:
         """The classes, or each label, with their probabilities; empty without these."""
@@ -263,7 +256,7 @@ class Results:
             raise ValueError(f"it has residuals of {self.residuals.shape[1]} targets")
         _ = self.scored
         if self.samples is not None and self.is_classification:
-            self.confidence[self.samples["positions"]]
+            self.y_true[self.samples["positions"]]
 
     def _read_target(self, column: str) -> Any:
         if self.has_several:

@@ -209,10 +209,10 @@ def render_svg(figure: Figure) -> bytes:
     return drawing.replace(">", f"><style>{style}</style>", 1).encode("utf-8")
 
 
-def write_titles(ax: Axes, title: str, subtitle: str) -> None:
-    """Write a title and, below it, facts about the data; both are above the Axes."""
-    ax.set_title(title, pad=8 + 1.4 * SMALL * len(subtitle.splitlines()))
-    ax.text(0, 1.02, subtitle, transform=ax.transAxes, va="bottom", size=SMALL, color=MUTED)
+def write_facts(ax: Axes, facts: str) -> None:
+    """Write facts about the data between the Axes and its title."""
+    ax.set_title(ax.get_title("left"), pad=8 + 1.4 * SMALL * len(facts.splitlines()))
+    ax.text(0, 1.02, facts, transform=ax.transAxes, va="bottom", size=SMALL, color=MUTED)
 
 
 def write_legend(ax: Axes, n_columns: int = 2) -> None:
