@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kerasrecipes import terminal
 from kerasrecipes.console import make_console
 from kerasrecipes.report.tables import list_columns
+from kerasrecipes.terminal import TerminalListener, print_path
 from report.fake_runs import write_regression, write_table
 
 LONG_REASON = "a reason that is told in so many words that no terminal of 80 columns has room"
@@ -30,7 +30,7 @@ def read(console: Console) -> list[str]:
 def test_a_terminal_of_80_columns_is_enough(tmp_path: Path, screen: Console) -> None:
     info = write_table(tmp_path / "run", description="Rents of flats").info
     info["dataset"]["columns"][0]["reason"] = LONG_REASON
-    terminal.print_header(screen, info)
+    TerminalListener(screen).begin(info)
     lines = read(screen)
     assert lines[0] == "houses  Rents of flats"
     assert max(map(len, lines)) <= 80
@@ -41,7 +41,7 @@ def test_in_a_pipe_a_row_is_one_line(tmp_path: Path) -> None:
     console = make_console(io.StringIO())
     info = write_table(tmp_path / "run").info
     info["dataset"]["columns"][0]["reason"] = LONG_REASON
-    terminal.print_header(console, info)
+    TerminalListener(console).begin(info)
     assert [line for line in read(console) if line.endswith(LONG_REASON)]
 
 
@@ -61,10 +61,10 @@ def test_a_run_that_stopped_early_says_so(
     tmp_path: Path, screen: Console, facts: dict[str, Any], line: str
 ) -> None:
     run = write_regression(tmp_path / "run")
-    terminal.print_results(screen, run)
+    TerminalListener(screen).end(run, [])
     assert not [line for line in read(screen) if line.startswith("stopped")]
     run.update(epochs=900, **facts)
-    terminal.print_results(screen, run)
+    TerminalListener(screen).end(run, [])
     assert line in read(screen)
 
 
@@ -81,15 +81,15 @@ def test_a_stopped_run_says_how_to_continue(
     tmp_path: Path, facts: dict[str, Any], options: str
 ) -> None:
     console, run = make_console(io.StringIO()), write_table(tmp_path / "run")
-    run.update(**facts)
+    run.update(**facts, status="interrupted")
     run.checkpoints_path.mkdir()
     (run.checkpoints_path / "000001-00000000-0.npz").touch()
-    terminal.print_stopped(console, run)
+    TerminalListener(console).end(run, [])
     assert f"To continue: kerasrecipes train {run.path} --resume{options}" in read(console)
 
 
 def test_scores_are_those_of_the_page(tmp_path: Path, screen: Console) -> None:
-    terminal.print_results(screen, write_regression(tmp_path / "run"))
+    TerminalListener(screen).end(write_regression(tmp_path / "run"), [])
     rows = [line.split("   ") for line in read(screen)]
     cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
     assert cells[1:8] == [
@@ -105,7 +105,7 @@ def test_scores_are_those_of_the_page(tmp_path: Path, screen: Console) -> None:
 
 def test_a_path_is_never_broken(screen: Console) -> None:
     path = "/".join(["a_long_folder"] * 20)
-    terminal.print_path(screen, "report", path)
+    print_path(screen, "report", path)
     assert read(screen) == [f"report  {path}"]
 
 

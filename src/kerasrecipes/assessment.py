@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.report import N_SAMPLES, choose_samples, keep_columns
-from kerasrecipes.report.intervals import sort_residuals
+from kerasrecipes.report.results import sort_residuals
 from kerasrecipes.rows import Dataset
 from kerasrecipes.rows.dataset import take_rows
 from kerasrecipes.rows.windows import name_simple_forecasts

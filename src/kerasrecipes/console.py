@@ -37,12 +37,7 @@ class SafeConsole(Console):
 
 
 def make_console(file: IO[str] | None = None, *, quiet: bool = False) -> Console:
-    """Make a console that never wraps in a file or pipe.
-
-    Args:
-        file: Where to print; None is standard output.
-        quiet: Whether nothing is printed.
-    """
+    """Make a console, by default of standard output, that never wraps in a file or pipe."""
     width = None if (file or sys.stdout).isatty() else UNLIMITED
     return SafeConsole(file=file, quiet=quiet, width=width)
 

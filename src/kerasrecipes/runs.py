@@ -164,7 +164,7 @@ class Run:
 
     @property
     def residuals(self) -> Any:
-        """Absolute residuals of validation rows, see ``report.intervals``; None without them."""
+        """Absolute residuals of validation rows, see ``report.results``; None without them."""
         return (self._read(read_arrays, "residuals.npz", "residuals") or {}).get("residuals")
 
     def plots(self) -> dict[str, Path]:

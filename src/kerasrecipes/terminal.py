@@ -28,40 +28,6 @@ _MOST_CLASSES = 50
 _MOST_NAMES = 20  # of columns in one row of the table
 
 
-def print_header(console: Console, info: Mapping[str, Any]) -> None:
-    """Print data, device, columns and layers before training."""
-    data = info["dataset"]
-    title = Text(info["name"], style="bold")
-    console.print(title.append(f"  {info['description']}".rstrip(), style="not bold dim"))
-    if "shape" in data:
-        shape = "×".join(map(str, data["shape"]))
-    else:
-        shape = count(len(data["columns"]), "column")
-    classes = f", {count(len(data['class_names']), 'class')}" if data["class_names"] else ""
-    if data["task"] == "multilabel":
-        classes = f", {count(len(data['targets']), 'label')}"
-    facts = RichTable.grid(padding=(0, 2, 0, 0))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column()
-    facts.add_row("data", f"{data['name']}: {write_rows(data['rows'])} rows of {shape}{classes}")
-    if data.get("split"):
-        facts.add_row("split", data["split"])
-    facts.add_row("from", data["origin"])
-    facts.add_row("device", info["device"])
-    facts.add_row(
-        "train",
-        f"{info['optimizer']}, {info['loss']}, {count(info['epochs'], 'epoch')} in batches "
-        f"of {info['batch_size']}, seed {info['seed']}",
-    )
-    console.print(facts)
-    columns = list_columns(data, _MOST_NAMES, with_left_out=False)
-    if len(columns.rows) > 1:
-        print_table(console, columns)
-    print_table(console, list_layers(info))
-    console.print()
-    print_warnings(console, info["warnings"])
-
-
 def print_table(console: Console, table: Table) -> None:
     """Print a table after an empty line."""
     shown = RichTable(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
@@ -81,30 +47,6 @@ def print_warnings(console: Console, warnings: Iterable[str]) -> None:
     """Print warnings."""
     for warning in warnings:
         console.print(Text(f"warning  {warning}", style="yellow"), soft_wrap=True)
-
-
-def print_results(console: Console, run: Run) -> None:
-    """Print the scores, the seconds by stage, and the report's path."""
-    info, results = run.info, read_results(run)
-    facts = []
-    if results.epochs_run < info["epochs"]:
-        cause = f" ({info['stopped_by']})" if info.get("stopped_by") else ""
-        epochs = write_epochs(results.epochs_run, info["epochs"])
-        facts.append(f"stopped after epoch {epochs}{cause}")
-    if "weights_of_epoch" in info:
-        facts.append(f"the model has the weights of epoch {info['weights_of_epoch']:,}")
-    if facts:
-        console.print(Text("; ".join(facts)), soft_wrap=True)
-    print_table(console, list_scores(results))
-    if linear := describe_linear(results):
-        console.print(Text(f"\n{linear}"), soft_wrap=True)
-    seconds = info["seconds"]
-    stages = ", ".join(f"{stage} {s:.1f}" for stage, s in seconds.items() if s >= 0.05)
-    console.print(Text(f"\n{write_seconds(sum(seconds.values()))}: {stages}", style="dim"))
-    if "profile" in info:
-        console.print(Text(info["profile"]))
-        print_path(console, "trace", run.profile_path)
-    print_path(console, "report", run.report_path)
 
 
 def print_evaluation(console: Console, run: Run) -> None:
@@ -133,24 +75,6 @@ def print_json(run: Run) -> None:
     echo(json.dumps(facts, indent=2, ensure_ascii=False))
 
 
-def print_stopped(console: Console, run: Run) -> None:
-    """Print the number of epochs of an interrupted or failed run, and the report's path."""
-    info = run.info
-    epochs = f"{run.epochs_run:,} of {count(info['epochs'], 'epoch')}"
-    said = f"{info['status'].capitalize()} after {epochs}."
-    if run.model_path.exists():
-        said += " The model was saved with the weights at that moment."
-    console.print(Text(said), soft_wrap=True)
-    if any(run.checkpoints_path.glob("*.npz")):
-        n_workers, address = info.get("workers", 1), info.get("address")
-        command = f"kerasrecipes train {run.path} --resume"
-        command += f" --workers {n_workers}" if n_workers > 1 or address else ""
-        command += f" --address {address}" if address else ""
-        console.print(Text(f"To continue: {command}"), soft_wrap=True)
-    if run.report_path.exists():
-        print_path(console, "report", run.report_path)
-
-
 def print_path(console: Console, what: str, path: object) -> None:
     """Print a path on one line: a path broken in two cannot be clicked or copied."""
     line = Text(f"{what}  ", style="dim").append(str(path), style="bold not dim")
@@ -171,7 +95,34 @@ class TerminalListener(Listener):
         return nullcontext() if self._console.is_jupyter else self._console.status(what)
 
     def begin(self, info: Mapping[str, Any]) -> None:
-        print_header(self._console, info)
+        console, data = self._console, info["dataset"]
+        title = Text(info["name"], style="bold")
+        console.print(title.append(f"  {info['description']}".rstrip(), style="not bold dim"))
+        shape = "×".join(map(str, data["shape"])) if "shape" in data else ""
+        classes = f", {count(len(data['class_names']), 'class')}" if data["class_names"] else ""
+        if data["task"] == "multilabel":
+            classes = f", {count(len(data['targets']), 'label')}"
+        facts = {
+            "data": f"{data['name']}: {write_rows(data['rows'])} rows of "
+            f"{shape or count(len(data['columns']), 'column')}{classes}",
+            "split": data.get("split"),
+            "from": data["origin"],
+            "device": info["device"],
+            "train": f"{info['optimizer']}, {info['loss']}, {count(info['epochs'], 'epoch')} in "
+            f"batches of {info['batch_size']}, seed {info['seed']}",
+        }
+        grid = RichTable.grid(padding=(0, 2, 0, 0))
+        grid.add_column(style="dim", no_wrap=True)
+        for name, fact in facts.items():
+            if fact:
+                grid.add_row(name, fact)
+        console.print(grid)
+        columns = list_columns(data, _MOST_NAMES, with_left_out=False)
+        if len(columns.rows) > 1:
+            print_table(console, columns)
+        print_table(console, list_layers(info))
+        console.print()
+        print_warnings(console, info["warnings"])
 
     @contextmanager
     def show_fit(self, epochs: int, steps: int) -> Iterator[Sequence[keras.callbacks.Callback]]:
@@ -184,8 +135,43 @@ class TerminalListener(Listener):
             progress.stop()
 
     def end(self, run: Run, remarks: Sequence[str]) -> None:
-        if run.info["status"] == "finished":
-            print_warnings(self._console, remarks)
-            print_results(self._console, run)
-        else:
-            print_stopped(self._console, run)
+        console, info, facts = self._console, run.info, list[str]()
+        if info["status"] != "finished":
+            self._end_stopped(run)
+            return
+        print_warnings(console, remarks)
+        results = read_results(run)
+        if results.epochs_run < info["epochs"]:
+            cause = f" ({info['stopped_by']})" if info.get("stopped_by") else ""
+            epochs = write_epochs(results.epochs_run, info["epochs"])
+            facts.append(f"stopped after epoch {epochs}{cause}")
+        if "weights_of_epoch" in info:
+            facts.append(f"the model has the weights of epoch {info['weights_of_epoch']:,}")
+        if facts:
+            console.print(Text("; ".join(facts)), soft_wrap=True)
+        print_table(console, list_scores(results))
+        if linear := describe_linear(results):
+            console.print(Text(f"\n{linear}"), soft_wrap=True)
+        seconds = info["seconds"]
+        stages = ", ".join(f"{stage} {s:.1f}" for stage, s in seconds.items() if s >= 0.05)
+        console.print(Text(f"\n{write_seconds(sum(seconds.values()))}: {stages}", style="dim"))
+        if "profile" in info:
+            console.print(Text(info["profile"]))
+            print_path(console, "trace", run.profile_path)
+        print_path(console, "report", run.report_path)
+
+    def _end_stopped(self, run: Run) -> None:
+        console, info = self._console, run.info
+        epochs = f"{run.epochs_run:,} of {count(info['epochs'], 'epoch')}"
+        said = f"{info['status'].capitalize()} after {epochs}."
+        if run.model_path.exists():
+            said += " The model was saved with the weights at that moment."
+        console.print(Text(said), soft_wrap=True)
+        if any(run.checkpoints_path.glob("*.npz")):
+            n_workers, address = info.get("workers", 1), info.get("address")
+            command = f"kerasrecipes train {run.path} --resume"
+            command += f" --workers {n_workers}" if n_workers > 1 or address else ""
+            command += f" --address {address}" if address else ""
+            console.print(Text(f"To continue: {command}"), soft_wrap=True)
+        if run.report_path.exists():
+            print_path(console, "report", run.report_path)

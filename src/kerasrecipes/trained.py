@@ -117,7 +117,7 @@ class TrainedRun(Run):
         """The report in a frame, for notebooks."""
         if not self.report_path.exists():
             return f"<code>{html.escape(repr(self))}</code>"
-        from kerasrecipes.report.template import frame_page
+        from kerasrecipes.report.page import frame_page
 
         return frame_page(self.report_path, f"Report of {self.info.get('name', '')}")
 

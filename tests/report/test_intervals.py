@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerasrecipes.errors import InputError
-from kerasrecipes.report.intervals import find_half_widths, sort_residuals
+from kerasrecipes.report.results import find_half_widths, sort_residuals
 
 
 def test_the_half_width_is_the_ceil_of_n_plus_1_times_the_level():

@@ -15,9 +15,8 @@ from matplotlib.text import Text
 from sklearn import metrics
 
 from kerasrecipes.report import choose_plots, figures, plots
-from kerasrecipes.report.fonts import choose_fonts
 from kerasrecipes.report.results import read_results
-from kerasrecipes.report.style import WRONG, new_figure, use_style
+from kerasrecipes.report.style import WRONG, choose_fonts, new_figure, use_style
 
 from .fake_runs import draw_shapes, write_classification, write_regression
 
@@ -168,7 +167,7 @@ def test_high_values_are_black_only_in_data_sets_of_ink_on_paper(
     run = write_classification(tmp_path / "run", images=draw_shapes())
     run.update(dataset=run.info["dataset"] | {"name": name})
     with use_style():
-        panel, *_ = figures._DRAWERS["samples"](read_results(run), choose_fonts([]))
+        panel, *_ = figures._PLOTS["samples"][0](read_results(run), choose_fonts([]))
     assert {image.get_cmap().name for image in panel.axes[0].get_images()} == {cmap}
 
 
@@ -188,11 +187,13 @@ CORNERS = np.array([-90.0, -90, 0, 90, 90]), np.array([-90.0, 90, 0, -90, 90])
 
 
 def draw_corners(ax: Axes) -> None:
-    plots.plot_regplot(*CORNERS, ax, unit="$1000s", title="value")
+    ax.set_title("value")
+    plots.plot_regplot(*CORNERS, ax, unit="$1000s")
 
 
 def draw_outlier(ax: Axes) -> None:
-    plots.plot_residuals(np.array([5.0, 6, 7, 2280]), np.array([5.0, 6, 7, 80]), ax, title="value")
+    ax.set_title("value")
+    plots.plot_residuals(np.array([5.0, 6, 7, 2280]), np.array([5.0, 6, 7, 80]), ax)
 
 
 def draw_early_stop(ax: Axes) -> None:
@@ -213,7 +214,7 @@ def test_titles_are_inside_their_figure(tmp_path: Path) -> None:
     results = read_results(write_regression(tmp_path / "run"))
     with use_style():
         for name in ("regplot", "residuals"):
-            (panel,) = figures._DRAWERS[name](results, choose_fonts([]))
+            (panel,) = figures._PLOTS[name][0](results, choose_fonts([]))
             panel.draw_without_rendering()
             assert panel.get_tightbbox().y1 <= panel.get_figheight()
 
@@ -230,7 +231,7 @@ def test_text_is_at_least_nine_pixels_high_on_a_phone(tmp_path: Path) -> None:
         task = run.info["dataset"]["task"]
         for name in choose_plots({"task": task, "is_image": run.samples is not None}):
             with use_style():
-                for panel in figures._DRAWERS[name](results, choose_fonts([])):
+                for panel in figures._PLOTS[name][0](results, choose_fonts([])):
                     drawn.add(name)
                     width = panel.get_figwidth()
                     scrolls = width > figures._READABLE_INCHES

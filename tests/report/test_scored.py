@@ -15,8 +15,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from kerasrecipes.report.scored import Scored
-from kerasrecipes.report.sections import score_probabilities, score_thresholds
+from kerasrecipes.report.results import Scored
+from kerasrecipes.report.tables import score_probabilities, score_thresholds
 
 
 def make_scored(n_rows: int = 500, *, weights: bool = False, threshold: float = 0.5) -> Scored:

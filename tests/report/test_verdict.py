@@ -32,7 +32,6 @@ def make_results(
         metrics=metrics,
         predictions={"actual": actual, "predicted": predicted},
         samples=None,
-        recipe="",
     )
 
 

@@ -39,7 +39,7 @@ from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.report.template import frame_page
+from kerasrecipes.report.page import frame_page
 from kerasrecipes.report.words import name_score
 from kerasrecipes.rows import Dataset, load_for
 from kerasrecipes.rows.compatibility import check_compatibility

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from kerasrecipes.comparison.comparable import diff_recipes
 from kerasrecipes.comparison.description import lower_first, shorten_names
 from kerasrecipes.comparison.table import make_tables
+from kerasrecipes.report.page import get_environment
 from kerasrecipes.report.tables import write_score
-from kerasrecipes.report.template import get_environment
 from kerasrecipes.report.words import write_rows, write_seconds
 from kerasrecipes.rows.words import count
 from kerasrecipes.runs import Run

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from kerasrecipes.comparison.contenders import Contender
 from kerasrecipes.comparison.description import lower_first, shorten_names
 from kerasrecipes.comparison.statistics import CONFIDENCE, Ranking
-from kerasrecipes.report.axes import scale_curves
-from kerasrecipes.report.fonts import choose_fonts
 from kerasrecipes.report.style import (
     FAINT,
     INK,
     MUTED,
     SERIES,
     PageFigure,
+    choose_fonts,
     new_figure,
     render_svg,
+    scale_curves,
     use_style,
 )
 from kerasrecipes.report.words import name_score, shorten, write_number

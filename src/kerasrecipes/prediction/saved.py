@@ -18,7 +18,7 @@ from kerasrecipes.prediction.model_file import load_run_model
 from kerasrecipes.prediction.ready import check_ready, describe_unfinished
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.schema import DatasetSpec, Task
-from kerasrecipes.report.intervals import find_half_widths
+from kerasrecipes.report.results import find_half_widths
 from kerasrecipes.report.serving import list_inputs
 from kerasrecipes.rows import Piece, Schema, open_rows
 from kerasrecipes.rows.compatibility import check_ids

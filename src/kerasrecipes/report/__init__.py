@@ -11,12 +11,8 @@ from numpy.typing import NDArray
 from kerasrecipes.rows.dataset import Part
 from kerasrecipes.runs import Run, RunWriter
 
-N_SAMPLES = 10
-"""How many images a report shows of each group."""
-
-INPUT = "input_"
-"""The start of the names of inputs in predictions.csv."""
-
+N_SAMPLES = 10  # images that a report shows of each group
+INPUT = "input_"  # begins the names of inputs in predictions.csv
 _MOST_CURVES = 8  # one for each class; more are hard to tell apart
 _N_COLUMNS = 4
 _MOST_ROWS = 5000
@@ -24,15 +20,9 @@ _MOST_CATEGORIES = 20
 
 
 def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
-    """Draw the named plots and write the page, from the run's files alone.
+    """Draw the named plots and write the page from the run's files alone; return warnings.
 
-    A plot whose data the run does not have is left out.
-
-    Args:
-        status: The run's, where run.json does not have it yet.
-
-    Returns:
-        Warnings for the user, such as of a script that no installed font can draw.
+    The status is the run's, where run.json does not have it yet.
     """
     from kerasrecipes.report.figures import draw_figures
     from kerasrecipes.report.page import render_page
@@ -40,8 +30,8 @@ def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
 
     results, writer = read_results(run), RunWriter(run.path)
     results.info["status"] = status or run.status
-    figures, warnings = draw_figures(results, names)
-    warnings = [*results.warnings, *warnings]
+    figures, left_out = draw_figures(results, names)
+    warnings = [*results.warnings, *left_out]
     for figure in figures:
         writer.write_plot(figure.name, figure.png)
     writer.write_report(render_page(results, figures, warnings))
@@ -49,12 +39,7 @@ def make_report(run: Run, names: Sequence[str], status: str = "") -> list[str]:
 
 
 def choose_plots(data: Mapping[str, Any], *, is_array: bool = False) -> tuple[str, ...]:
-    """Choose the plots that suit a task, for a recipe that names none.
-
-    Args:
-        data: The facts about the data in run.json.
-        is_array: Whether the target of a row is an array.
-    """
+    """Choose the plots that suit the data, as run.json describes them, and the target of a row."""
     task, n_classes = data["task"], len(data.get("class_names", ()))
     of_columns = ("importance",) if "columns" in data else ()
     if task == "multilabel":
@@ -73,14 +58,10 @@ def choose_plots(data: Mapping[str, Any], *, is_array: bool = False) -> tuple[st
 
 
 def keep_columns(part: Part, inputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
-    """Keep the weights of predicted rows, and the inputs over which residuals are drawn.
+    """Keep the weights of predicted rows ("sample_weight"), and inputs to draw residuals over.
 
-    Args:
-        part: Raw rows.
-        inputs: Names of a table's inputs, the most important first.
-
-    Returns:
-        "sample_weight", and inputs by "input_<name>".
+    Of a table's inputs, which are given with the most important first, the first few that can be
+    drawn are kept, by "input_<name>".
     """
     kept: dict[str, NDArray[Any]] = {} if part.weights is None else {"sample_weight": part.weights}
     table = part.inputs if isinstance(part.inputs, dict) else {}
@@ -96,14 +77,9 @@ def keep_columns(part: Part, inputs: Sequence[str] = ()) -> dict[str, NDArray[An
 def choose_samples(
     is_correct: NDArray[np.bool_], confidence: NDArray[np.floating[Any]]
 ) -> NDArray[np.int64]:
-    """Choose the test images to keep: the first ten, and the ten most confident mistakes.
+    """Choose the positions of test images to keep: the first ten and most confident mistakes.
 
-    Args:
-        is_correct: Shape (n_samples,).
-        confidence: Shape (n_samples,), the probability of the predicted class.
-
-    Returns:
-        Positions of shape (n_chosen,), ascending, each once.
+    Both arrays have shape (n_samples,). ``confidence`` is the probability of the predicted class.
     """
     wrong = np.flatnonzero(~is_correct)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")[:N_SAMPLES]]

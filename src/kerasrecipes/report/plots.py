@@ -5,11 +5,14 @@ They depend on neither models nor run folders, and can be used alone::
     figure = Figure(figsize=(5, 5))
     plot_regplot(y_true, y_pred, figure.subplots(), unit="$1000s")
     figure.savefig("regplot.png")
+
+Unless stated otherwise, arrays have shape (n_samples,), classes are indices, and ``unit`` is that
+of the target, empty if it has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +23,28 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from kerasrecipes.report.axes import SMALL, scale_curves, write_legend, write_ticks, write_titles
-from kerasrecipes.report.style import CELL, COLORS, FAINT, INK, MUTED, ON_CELL, WRONG
-from kerasrecipes.report.words import name_metric, write_number, write_with_unit
+from kerasrecipes.report.style import (
+    CELL,
+    COLORS,
+    FAINT,
+    INK,
+    MUTED,
+    ON_CELL,
+    SMALL,
+    WRONG,
+    scale_curves,
+    write_facts,
+    write_legend,
+    write_ticks,
+)
+from kerasrecipes.report.words import write_number, write_with_unit
 from kerasrecipes.rows.dataset import sample_rows
 
 Numbers = NDArray[np.floating[Any]]
 Classes = NDArray[np.integer[Any]]
+Curve = Sequence[float]
 
 IMAGES_IN_A_ROW = 5
-"""How many images fit one row."""
 
 _SHARES = LinearSegmentedColormap.from_list("share", [to_rgba(CELL, 0), to_rgba(CELL, 1)])
 _HEAT = LinearSegmentedColormap.from_list(
@@ -43,23 +58,12 @@ _BIGGEST_WITH_SHARES = 12
 
 
 def plot_regplot(
-    y_true: Numbers,
-    y_pred: Numbers,
-    ax: Axes,
-    *,
-    unit: str = "",
-    title: str = "",
-    with_r2: bool = True,
+    y_true: Numbers, y_pred: Numbers, ax: Axes, *, unit: str = "", with_r2: bool = True
 ) -> None:
     """Plot predicted against actual values, with the fitted line and the line of equality.
 
     The band is seaborn's: 95% of 1,000 bootstrapped lines. It shows the uncertainty of the line,
     not that of a prediction.
-
-    Args:
-        y_true: Shape (n_samples,), in ``unit``.
-        y_pred: Shape (n_samples,), in ``unit``.
-        unit: The target's unit; empty if it has none.
     """
     import seaborn as sns  # takes time, and only plots of numbers need it
 
@@ -85,19 +89,11 @@ def plot_regplot(
     rmse = write_with_unit(metrics.root_mean_squared_error(y_true, y_pred), unit)
     has_r2 = with_r2 and len(y_true) > 1
     r2 = f"R² {write_number(metrics.r2_score(y_true, y_pred))}, " if has_r2 else ""
-    write_titles(ax, title, f"{r2}n = {len(y_true):,}\nMAE {mae}, RMSE {rmse}")
+    write_facts(ax, f"{r2}n = {len(y_true):,}\nMAE {mae}, RMSE {rmse}")
 
 
-def plot_residuals(
-    y_true: Numbers, y_pred: Numbers, ax: Axes, *, unit: str = "", title: str = ""
-) -> None:
-    """Plot residuals (actual − predicted) against predictions, and their histogram.
-
-    Args:
-        y_true: Shape (n_samples,), in ``unit``.
-        y_pred: Shape (n_samples,), in ``unit``.
-        unit: The target's unit; empty if it has none.
-    """
+def plot_residuals(y_true: Numbers, y_pred: Numbers, ax: Axes, *, unit: str = "") -> None:
+    """Plot residuals (actual − predicted) against predictions, and their histogram."""
     residuals = y_true - y_pred
     shown = sample_rows(len(residuals), _MOST_POINTS)
     ax.scatter(y_pred[shown], residuals[shown], **_POINTS)
@@ -116,52 +112,32 @@ def plot_residuals(
     ax.set(xlabel=f"Predicted values{in_unit(unit)}", ylabel=f"Actual − predicted{in_unit(unit)}")
     write_ticks(ax)
     middle = " to ".join(write_with_unit(end, unit) for end in (low, high))
-    write_titles(ax, title, f"shaded: the middle 90%, {middle}")
+    write_facts(ax, f"shaded: the middle 90%, {middle}")
 
 
 def plot_residuals_by_column(values: NDArray[Any], residuals: Numbers, ax: Axes) -> None:
-    """Plot residuals over a column, with the mean and its 95% interval by bin or category.
-
-    Args:
-        values: Shape (n_samples,), numbers or texts.
-        residuals: Shape (n_samples,), actual less predicted.
-    """
+    """Plot residuals over numbers or texts, with the mean and its 95% interval by bin or text."""
     import seaborn as sns
 
-    color, shown = COLORS["validation"], sample_rows(len(values), _MOST_POINTS)
-    values, residuals = values[shown], residuals[shown]
+    shown = sample_rows(len(values), _MOST_POINTS)
+    points = {"x": values[shown], "y": residuals[shown], "ax": ax}
+    means = {"color": COLORS["validation"], "n_boot": 100, "seed": 0}
     if values.dtype.kind == "f":
-        ax.scatter(values, residuals, **_POINTS)
-        sns.regplot(
-            x=values, y=residuals, x_bins=10, fit_reg=False, ax=ax, color=color, n_boot=100, seed=0
-        )
+        ax.scatter(values[shown], residuals[shown], **_POINTS)
+        sns.regplot(**points, **means, x_bins=10, fit_reg=False)
     else:
-        order = np.unique(values)
-        sns.stripplot(x=values, y=residuals, order=order, ax=ax, color=COLORS["train"], alpha=0.5)
-        sns.pointplot(
-            x=values, y=residuals, order=order, ax=ax, color=color, ls="none", n_boot=100, seed=0
-        )
+        order = np.unique(values[shown])
+        sns.stripplot(**points, order=order, color=COLORS["train"], alpha=0.5)
+        sns.pointplot(**points, **means, order=order, ls="none")
         ax.tick_params(axis="x", rotation=30)
     ax.axhline(0, color=MUTED, lw=1.2, ls="--")
     ax.set_ylabel("Actual − predicted")
 
 
 def plot_learning_curves(
-    train: Sequence[float],
-    validation: Sequence[float] | None,
-    ax: Axes,
-    *,
-    metric: str = "loss",
-    best_epoch: int | None = None,
+    train: Curve, validation: Curve | None, ax: Axes, *, best_epoch: int | None = None
 ) -> None:
-    """Plot one metric by epoch, on the training part and, where there is one, the validation part.
-
-    Args:
-        train: Shape (n_epochs,), the metric's values.
-        validation: Shape (n_epochs,), or None.
-        metric: The metric's name in Keras.
-        best_epoch: The epoch of the lowest validation loss, counted from 1; it is marked.
-    """
+    """Plot a metric by epoch, from 1, on the training and perhaps the validation part."""
     curves = {"train": np.array(train, dtype=float)}
     if validation is not None:
         curves["validation"] = np.array(validation, dtype=float)
@@ -173,20 +149,13 @@ def plot_learning_curves(
         label = f"best epoch: {best_epoch:,}"
         ax.axvline(best_epoch, color=MUTED, lw=1, ls=":", zorder=1, label=label)
     scale_curves(ax, curves.values())
-    ax.set_title(name_metric(metric))
     write_legend(ax, 3)
 
 
 def plot_confusion_matrix(
     y_true: Classes, y_pred: Classes, ax: Axes, *, class_names: Sequence[str]
 ) -> None:
-    """Plot how many samples of each class were predicted as each class, coloured by row share.
-
-    Args:
-        y_true: Shape (n_samples,), class indices.
-        y_pred: Shape (n_samples,), class indices.
-        class_names: Names by class index.
-    """
+    """Plot how many samples of each class were predicted as each class, coloured by row share."""
     n_classes = len(class_names)
     counts = metrics.confusion_matrix(y_true, y_pred, labels=np.arange(n_classes))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -222,17 +191,17 @@ def plot_images(
     *,
     notes: Sequence[str] = (),
     is_wrong: Sequence[bool] = (False,) * IMAGES_IN_A_ROW,
-    heat: Numbers | None = None,
+    heat: Iterable[Numbers] = (),
     is_ink: bool = False,
 ) -> None:
     """Plot rows of images below each other, such as inputs and outputs, each with its name.
 
     Args:
-        rows: By name, images of shape (n_images, height, width) or (n_images, height, width, 1)
-            for grey images, or (n_images, height, width, 3) for colour.
-        notes: Shape (n_images,), a text below each column of images.
-        is_wrong: Shape (n_images,): which columns have a red frame and note.
-        heat: Shape (n_images, n_patches, n_patches), drawn in red over the lowest row.
+        rows: By name, grey images of shape (n_images, height, width) or (n_images, height, width,
+            1), or images in colour of shape (n_images, height, width, 3).
+        notes: A text below each column of images.
+        is_wrong: Which columns have a red frame and note.
+        heat: Shape (n_images, n_patches, n_patches), drawn in red over the lowest row, or empty.
         is_ink: Whether the highest grey value is black, as ink on paper.
     """
     for n, (name, images) in enumerate(rows.items()):
@@ -248,7 +217,7 @@ def plot_images(
             frame = Rectangle((extent[0], extent[2]), 0.92, 0.92, fill=False, ec=color, lw=width)
             ax.add_patch(frame)
         ax.text(-0.08, top - 0.5, name, color=MUTED, size=SMALL, ha="right", va="center")
-    for i, drops in enumerate([] if heat is None else heat):
+    for i, drops in enumerate(heat):
         extent, shares = (i + 0.04, i + 0.96, 0.04, 0.96), drops / max(drops.max(), 0.02)
         ax.imshow(shares, cmap=_HEAT, vmin=0, vmax=1, extent=extent, interpolation="bicubic")
     for i, note in enumerate(notes):
@@ -260,31 +229,19 @@ def plot_images(
 
 
 def plot_series(
-    actual: NDArray[Any],
-    predicted: NDArray[Any],
-    ax: Axes,
-    *,
-    class_names: Sequence[str] = (),
-    title: str = "",
+    actual: NDArray[Any], predicted: NDArray[Any], ax: Axes, *, class_names: Sequence[str] = ()
 ) -> None:
-    """Plot the actual and the predicted value of each step.
-
-    Args:
-        actual: Shape (n_steps,): numbers, or class indices.
-        predicted: Of the same shape.
-        class_names: Names by class index; empty for numbers.
-    """
+    """Plot the actual and the predicted value of each step; classes if they have names."""
     steps = np.arange(1, len(actual) + 1)
-    for name, values, marker in (("actual", actual, "o"), ("predicted", predicted, "x")):
+    of_name = {"actual": ("train", actual, "o"), "predicted": ("validation", predicted, "x")}
+    for name, (part, values, marker) in of_name.items():
         style = {"ls": "", "marker": marker} if class_names else {"lw": 1.6}
-        color = COLORS["train" if name == "actual" else "validation"]
-        ax.plot(steps, values, color=color, label=name, **style)
+        ax.plot(steps, values, color=COLORS[part], label=name, **style)
     ax.set_xlabel("Step")
     write_ticks(ax)
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     if 0 < len(class_names) <= _BIGGEST_ANNOTATED:
         ax.set_yticks(**_thin_out(class_names))
-    ax.set_title(title)
     write_legend(ax)
 
 
@@ -304,13 +261,10 @@ def plot_class_counts(
     ax.set_title(part.capitalize())
 
 
-def plot_importance(
-    names: Sequence[str], rises: Numbers, ax: Axes, *, label: str, title: str = ""
-) -> None:
+def plot_importance(names: Sequence[str], rises: Numbers, ax: Axes, *, label: str) -> None:
     """Plot a bar with an interval for each column, from the top; grey if it includes zero.
 
-    Args:
-        rises: Shape (n_columns, 3): each mean, and the ends of its interval.
+    ``rises`` has shape (n_columns, 3): each mean, and the ends of its interval.
     """
     for i, (mean, low, high) in enumerate(rises):
         color = COLORS["train"] if low > 0 else MUTED
@@ -321,7 +275,6 @@ def plot_importance(
     ax.set_yticks(range(len(names)), names, size=SMALL)
     ax.set(ylim=(len(names) - 0.4, -0.6), xlabel=label)
     ax.grid(visible=False, axis="y")
-    write_titles(ax, "", title)
 
 
 def in_unit(unit: str) -> str:

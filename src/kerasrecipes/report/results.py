@@ -1,7 +1,8 @@
-"""A run's results, read once from its files."""
+"""A run's results, read once from its files, and what its predictions are worth."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -9,118 +10,145 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import RunDamaged
+from kerasrecipes.errors import InputError, RunDamaged
 from kerasrecipes.report import INPUT
-from kerasrecipes.report.scored import Scored
+from kerasrecipes.rows.dataset import sample_rows
 from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run
 
 _FILES = {
     "history": "history.csv",
     "metrics": "metrics.json",
-    "recipe": "recipe.yaml",
+    "recipe_text": "recipe.yaml",
     "predictions": "predictions.csv",
     "residuals": "residuals.npz",
     "samples": "samples.npz",
 }
+_N_BINS = 10
+_MOST_RESIDUALS = 10_000  # rows
+
+Numbers = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
+class Scored:
+    """Predicted rows with their probabilities; classes are indices."""
+
+    name: str  # of the label, or of the second of two classes, or "all classes"
+    y_true: NDArray[np.int64]  # of shape (n_samples,), as y_pred
+    y_pred: NDArray[np.int64]
+    y_prob: Numbers  # of shape (n_samples, n_classes)
+    weights: Numbers  # of shape (n_samples,): how much each row counts
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether there are two classes, 0 and 1."""
+        return self.y_prob.shape[1] == 2
+
+    @cached_property
+    def happened(self) -> NDArray[np.bool_]:
+        """Shape (n_samples,): whether the event whose probability is ``chances`` occurred."""
+        return self.y_true == (1 if self.is_binary else self.y_prob.argmax(axis=1))
+
+    @cached_property
+    def chances(self) -> Numbers:
+        """Shape (n_samples,): the probability of the second of two classes, the highest of more."""
+        return self.y_prob[:, 1] if self.is_binary else self.y_prob.max(axis=1)
+
+    @cached_property
+    def bins(self) -> Numbers:
+        """Bins of rows of similar probability: ten of equally many rows, fewer with many ties.
+
+        Shape (3, n_bins): mean probabilities, observed frequencies, and shares of all rows.
+        """
+        edges = np.unique(np.quantile(self.chances, np.arange(1, _N_BINS) / _N_BINS))
+        _, bins = np.unique(np.searchsorted(edges, self.chances), return_inverse=True)
+        sizes = np.maximum(np.bincount(bins, self.weights), 1e-12)
+        of_rows = (self.chances, self.happened)
+        means, shares = (np.bincount(bins, self.weights * each) / sizes for each in of_rows)
+        return np.stack([means, shares, sizes / sizes.sum()])
+
+    @cached_property
+    def areas(self) -> list[str]:
+        """The areas under the ROC and the precision-recall curve: ``0.912 (0.871–0.944)``.
+
+        Their 95% intervals are Hanley and McNeil's (1982, doi:10.1148/radiology.143.1.7063747), and
+        that of a share of the event's rows (Boyd et al. 2013, doi:10.1007/978-3-642-40994-3_29).
+        Weighted rows count as fewer rows of equal weight. Empty where all rows are of one class.
+        """
+        from sklearn.metrics import average_precision_score, roc_auc_score
+
+        groups = (self.weights[which] for which in (self.happened, ~self.happened))
+        n, n_other = (each.sum() ** 2 / ((each**2).sum() or 1) for each in groups)  # Kish
+        if not (self.is_binary and n and n_other):
+            return []
+        given = {"sample_weight": self.weights}
+        roc = roc_auc_score(self.happened, self.chances, **given)
+        precision = average_precision_score(self.happened, self.chances, **given)
+        scatter = (n - 1) * (roc / (2 - roc) - roc**2)
+        scatter += (n_other - 1) * (2 * roc**2 / (1 + roc) - roc**2)
+        of_roc = (roc * (1 - roc) + scatter) / (n * n_other)
+        of_precision = precision * (1 - precision) / n
+        texts = []
+        for area, variance in ((roc, of_roc), (precision, of_precision)):
+            half = 1.96 * math.sqrt(max(variance, 0))
+            texts.append(f"{area:.3f} ({max(area - half, 0):.3f}–{min(area + half, 1):.3f})")
+        return texts
+
+    def separate(self, number: int, name: str) -> Scored:
+        """One class against all others, as two classes."""
+        chances = self.y_prob[:, number]
+        y_true, y_pred = ((each == number).astype(np.int64) for each in (self.y_true, self.y_pred))
+        return Scored(name, y_true, y_pred, np.stack([1 - chances, chances], axis=1), self.weights)
+
+
+@dataclass
 class Results:
     """The files of a run, or of an evaluation inside one; files that are not written yet are empty.
 
-    Attributes:
-        info: The content of run.json.
-        history: Values by column, one an epoch.
-        metrics: Metric values by name, by part.
-        predictions: The predicted rows' columns, as text, or arrays; see ``Run.predictions``.
-        residuals: Of validation rows, as in ``Run.residuals``, or None.
-        samples: Images as in ``Run.samples``, or None.
-        recipe: The resolved recipe, as YAML.
-        warnings: A line for each file that is left out, because it cannot be used.
+    Predicted values have the shape (n_rows, ...): class indices, or numbers in original units.
     """
 
-    info: dict[str, Any]
-    history: dict[str, list[float]] = field(default_factory=dict)
-    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
-    predictions: dict[str, Any] = field(default_factory=dict)
-    residuals: NDArray[np.float64] | None = None
-    samples: dict[str, Any] | None = None
-    recipe: str = ""
-    warnings: tuple[str, ...] = ()
+    info: dict[str, Any]  # the content of run.json
+    history: dict[str, list[float]] = field(default_factory=dict)  # by column, one value an epoch
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)  # by name, by part
+    predictions: dict[str, Any] = field(default_factory=dict)  # columns as in Run.predictions
+    residuals: NDArray[np.float64] | None = None  # of validation rows, as in Run.residuals
+    samples: dict[str, Any] | None = None  # images as in Run.samples
+    recipe_text: str = ""  # resolved, as YAML
+    warnings: tuple[str, ...] = ()  # one for each file that cannot be used
 
-    @cached_property
-    def dataset(self) -> dict[str, Any]:
-        """The facts about the data in run.json."""
-        return dict(self.info.get("dataset", {}))
-
-    @property
-    def evaluated(self) -> str:
-        """The name of the rows that an evaluation scored, such as a file; empty for a run."""
-        return str(self.info.get("evaluated") or "")
-
-    @property
-    def part(self) -> str:
-        """The part whose rows were predicted."""
-        return "evaluated" if self.evaluated else "test"
-
-    @property
-    def is_classification(self) -> bool:
-        """Whether the target is a class."""
-        return bool(self.dataset.get("task") == "classification")
+    def __post_init__(self) -> None:
+        self.dataset: dict[str, Any] = self.info.get("dataset", {})
+        self.codec: dict[str, Any] = self.info.get("codec", {})
+        # The name of the rows that an evaluation scored, such as a file; empty for a run.
+        self.evaluated = str(self.info.get("evaluated") or "")
+        self.part = "evaluated" if self.evaluated else "test"  # whose rows were predicted
+        self.is_classification = self.dataset.get("task") == "classification"
+        self.is_multilabel = self.dataset.get("task") == "multilabel"  # of any number of labels
+        # A value is right or wrong, instead of near or far.
+        self.has_classes = self.is_classification or self.is_multilabel
+        self.class_names: list[str] = self.dataset.get("class_names", [])
+        self.target = self.dataset.get("target") or "the target"  # or the names of several
+        self.targets: list[str] = self.dataset.get("targets") or [self.target]
+        self.has_several = len(self.targets) > 1 or self.is_multilabel
+        self.unit = self.dataset.get("target_unit") or ""
 
     @property
-    def is_multilabel(self) -> bool:
-        """Whether a row has any number of labels."""
-        return bool(self.dataset.get("task") == "multilabel")
-
-    @property
-    def has_classes(self) -> bool:
-        """Whether a value is right or wrong: of a class, or of one of several labels."""
-        return self.is_classification or self.is_multilabel
+    def has_predictions(self) -> bool:
+        """Whether any predicted row has a known target; of several targets, every one."""
+        if self.has_several:
+            return all(each.has_predictions for each in self.split_targets())
+        return all(len(self.predictions.get(what, ())) for what in ("actual", "predicted"))
 
     @property
     def is_array(self) -> bool:
         """Whether the target of a row is an array."""
         return np.ndim(self.predictions.get("actual", ())) > 1
 
-    @property
-    def target(self) -> str:
-        """The target's name, or the names of several, or a word for it."""
-        return str(self.dataset.get("target") or "the target")
-
-    @property
-    def targets(self) -> list[str]:
-        """The target's name, or those of several."""
-        return [str(name) for name in self.dataset.get("targets") or (self.target,)]
-
-    @property
-    def unit(self) -> str:
-        """The unit of a regression target; empty if it has none."""
-        return str(self.dataset.get("target_unit") or "")
-
-    @cached_property
-    def class_names(self) -> list[str]:
-        """Names by class index."""
-        return [str(name) for name in self.dataset.get("class_names", ())]
-
-    @property
-    def has_predictions(self) -> bool:
-        """Whether any predicted row has a known target; of several targets, every one."""
-        if self._has_several:
-            return all(each.has_predictions for each in self.split_targets())
-        return all(len(self.predictions.get(what, ())) for what in ("actual", "predicted"))
-
-    @property
-    def _has_several(self) -> bool:
-        return len(self.targets) > 1 or self.is_multilabel
-
     @cached_property
     def actual(self) -> Any:
-        """Class indices, or numbers in original units: a masked array of shape (n_rows, ...).
-
-        Steps that the model masks are masked. Several labels are columns.
-        """
+        """A masked array: steps that the model masks are masked. Several labels are columns."""
         return self._read_target("actual")
 
     @cached_property
@@ -130,12 +158,12 @@ class Results:
 
     @property
     def y_true(self) -> NDArray[Any]:
-        """Shape (n_samples,): the values of ``actual`` that are not masked."""
+        """Shape (n_samples,): the actual values that are not masked."""
         return np.asarray(self.actual.compressed())
 
     @property
     def y_pred(self) -> NDArray[Any]:
-        """Shape (n_samples,): what the model predicted, as in ``y_true``."""
+        """Shape (n_samples,): what the model predicted."""
         return np.asarray(self.predicted.compressed())
 
     @cached_property
@@ -162,13 +190,6 @@ class Results:
         given = np.array(columns if all(map(len, columns)) else [], dtype=float).T
         are_shares = (given >= 0).all() and np.allclose(given.sum(axis=-1), 1, atol=0.01)
         return given if are_shares else given[:0]
-
-    @property
-    def confidence(self) -> NDArray[np.float64]:
-        """Shape (n_samples,): the probability of the predicted class; NaN where unknown."""
-        if not self.probabilities.size:
-            return np.full(len(self.y_pred), np.nan)
-        return self.probabilities[np.arange(len(self.y_pred)), self.y_pred]
 
     @cached_property
     def scored(self) -> list[Scored]:
@@ -197,16 +218,6 @@ class Results:
         return {name.removeprefix(INPUT): values for name, values in kept.items()}
 
     @property
-    def codec(self) -> dict[str, Any]:
-        """The facts in run.json about the target's encoding, with thresholds and temperature."""
-        return dict(self.info.get("codec", {}))
-
-    @property
-    def has_ink(self) -> bool:
-        """Whether high values of images are ink on paper."""
-        return self.dataset.get("name") in ("digits", "fashion_mnist", "mnist")
-
-    @property
     def epochs_run(self) -> int:
         """How many epochs were finished."""
         return len(self.history.get("loss", ()))
@@ -218,11 +229,8 @@ class Results:
         return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
 
     def split_targets(self) -> list[Results]:
-        """The results of each of several targets, as those of a run with this target alone.
-
-        A label's are those of a classification with the classes 0 and 1.
-        """
-        if not self._has_several:
+        """The results of each target alone; a label's are those of a class that is 0 or 1."""
+        if not self.has_several:
             return [self]
         facts, several = self.dataset, []
         if self.is_multilabel:
@@ -238,12 +246,7 @@ class Results:
         return several
 
     def check(self) -> None:
-        """Check that every predicted row, and every image, has its numbers or classes.
-
-        Raises:
-            ValueError: A value is not a number, or not a finite one.
-            LookupError: A class is unknown, or an image's row.
-        """
+        """Raise ValueError or LookupError for a row or an image without its number or class."""
         if not self.has_predictions:
             return
         for each in self.split_targets():
@@ -253,10 +256,10 @@ class Results:
             raise ValueError(f"it has residuals of {self.residuals.shape[1]} targets")
         _ = self.scored
         if self.samples is not None and self.is_classification:
-            self.confidence[self.samples["positions"]]
+            self.y_true[self.samples["positions"]]
 
     def _read_target(self, column: str) -> Any:
-        if self._has_several:
+        if self.has_several:
             return np.ma.stack([getattr(each, column) for each in self.split_targets()], axis=1)
         values = self.predictions[column]
         mask = ~self.predictions["known"] if "known" in self.predictions else False
@@ -269,15 +272,11 @@ class Results:
 
 
 def read_results(run: Run) -> Results:
-    """Read a run's files; those that are damaged are left out, with a warning.
-
-    Raises:
-        RunDamaged: run.json cannot be used.
-    """
+    """Read a run's files; damaged ones are left out with a warning, but for run.json."""
     results = Results(run.info)
     for name, file in _FILES.items():
         try:
-            content: Any = getattr(run, "recipe_text" if name == "recipe" else name)
+            content: Any = getattr(run, name)
             if content is not None and len(content):
                 read = replace(results, **{name: content})
                 with report_damage(run.path / file):
@@ -287,3 +286,33 @@ def read_results(run: Run) -> Results:
             warning = f"{damaged} The report is without it."
             results = replace(results, warnings=(*results.warnings, warning))
     return results
+
+
+def sort_residuals(y_true: NDArray[Any], y_pred: NDArray[Any]) -> NDArray[np.float64]:
+    """Sort the absolute residuals of each target; of many rows, those of a random sample.
+
+    Both arrays have the shape (n_samples, n_targets), the result (n_rows, n_targets).
+    """
+    chosen = sample_rows(len(y_true), _MOST_RESIDUALS)
+    return np.sort(np.abs(y_true[chosen].astype(float) - y_pred[chosen]), axis=0)
+
+
+def find_half_widths(residuals: NDArray[np.float64], level: float) -> NDArray[np.float64]:
+    """Find the half-width of each target's prediction interval, in the target's unit.
+
+    Split conformal prediction, from the sorted residuals of validation rows: an interval covers a
+    new row with at least the probability of its level if both come from the same source. Lei et
+    al. 2018, doi:10.1080/01621459.2017.1307116.
+
+    Raises:
+        InputError: The level is not between 0 and 1, or needs more rows than there are.
+    """
+    if not 0 < level < 1:
+        raise InputError(f"interval must be between 0 and 1, such as 0.9 (received: {level!r}).")
+    place = math.ceil(round((len(residuals) + 1) * level, 9))
+    if place > len(residuals):
+        raise InputError(
+            f"Intervals of {level:g} need {math.ceil(round(level / (1 - level), 9)):,} validation "
+            f"rows (this run has {len(residuals):,}). Use a lower level, or train with more."
+        )
+    return residuals[place - 1]

@@ -15,35 +15,25 @@ from kerasrecipes.rows.kinds import make_column
 
 @dataclass(frozen=True)
 class ModelInput:
-    """One input of ``model.keras``.
-
-    Attributes:
-        name: Of the Keras input.
-        dtype: "float32" or "string".
-        shape: Of one row.
-        columns: The values of a row, in order; empty for an array.
-    """
+    """One input of ``model.keras``."""
 
     name: str
-    dtype: str
-    shape: tuple[int, ...]
-    columns: tuple[str, ...] = ()
+    dtype: str  # "float32" or "string"
+    shape: tuple[int, ...]  # of one row
+    columns: tuple[str, ...] = ()  # the values of a row, in order; empty for an array
 
 
 def list_inputs(dataset: Mapping[str, Any]) -> list[ModelInput]:
-    """List the inputs of a saved model, in order, from the facts about the data in run.json.
-
-    A table's numbers are one input, its categories another, and its free texts a third; a date
-    gives a number for each of its parts.
-    """
+    """List the inputs of a saved model, in order, from the facts about the data in run.json."""
     if "shape" in dataset:
         return [ModelInput("inputs", "float32", tuple(dataset["shape"]))]
     inputs: dict[str, list[str]] = {"numbers": [], "categories": [], "texts": []}
     for column in (make_column(**each) for each in dataset.get("columns", ())):
         inputs[column.model_input] += column.inputs
-    dtypes, steps = {"numbers": "float32"}, [dataset["n_steps"]] if "n_steps" in dataset else []
+    dtypes = {"numbers": "float32", "categories": "string", "texts": "string"}
+    steps = [dataset["n_steps"]] if "n_steps" in dataset else []
     return [
-        ModelInput(name, dtypes.get(name, "string"), (*steps, len(columns)), tuple(columns))
+        ModelInput(name, dtypes[name], (*steps, len(columns)), tuple(columns))
         for name, columns in inputs.items()
         if columns
     ]
@@ -53,12 +43,8 @@ def add_inputs(file: Path, dataset: Mapping[str, Any], codec: Mapping[str, Any])
     """Add inputs.json, and thresholds.json if there are thresholds, to a saved model's archive.
 
     Keras reads only the files of the archive that it wrote, and rejects other keys in config.json.
-
-    Args:
-        dataset: The facts about the data in run.json.
-        codec: The facts about the target in run.json.
     """
-    files = {"inputs": [*map(asdict, list_inputs(dataset))], "thresholds": name_thresholds(codec)}
+    files = {"inputs": [*map(asdict, list_inputs(dataset))], "thresholds": _name_thresholds(codec)}
     with zipfile.ZipFile(file, "a") as archive:
         for name, content in files.items():
             if content:
@@ -66,7 +52,7 @@ def add_inputs(file: Path, dataset: Mapping[str, Any], codec: Mapping[str, Any])
                 archive.writestr(f"{name}.json", text)
 
 
-def name_thresholds(codec: Mapping[str, Any]) -> dict[str, float]:
+def _name_thresholds(codec: Mapping[str, Any]) -> dict[str, float]:
     """The threshold of the second of two classes, or of each label, by name."""
     names = codec.get("names") if codec.get("is_multilabel") else codec.get("class_names", ())[1:]
     return dict(zip(names or (), codec.get("thresholds", ()), strict=False))
@@ -86,7 +72,7 @@ def write_snippet(dataset: Mapping[str, Any], codec: Mapping[str, Any] | None = 
         row = f"tf.zeros({shape})" if each.dtype == "float32" else f'tf.fill({shape}, "")'
         lines.append(f'    "{each.name}": {row},')
     lines += ["}", "answers = model.predict(inputs)", "print(answers)"]
-    if thresholds := name_thresholds(codec or {}):
+    if thresholds := _name_thresholds(codec or {}):
         lines.append(f"thresholds = {pformat(thresholds, width=80)}")
         lines.append("print(answers[:, -len(thresholds):] >= [*thresholds.values()])")
     return "\n".join(lines)

@@ -8,12 +8,8 @@ from kerasrecipes.report.results import Results
 from kerasrecipes.report.words import write_number, write_with_unit
 from kerasrecipes.rows.words import count, list_some
 
-_RISE = 1.05
-"""A last validation loss this many times the lowest one is a sign of overfitting."""
-
-_LEARNED = 0.1
-"""A model with a lower R² on its own training rows has learned almost nothing."""
-
+_RISE = 1.05  # a last validation loss this many times the lowest one is a sign of overfitting
+_LEARNED = 0.1  # a model with a lower R² on its own training rows has learned almost nothing
 _WEIGHTED = (
     "Scores, thresholds and curves are weighted by sample_weight; all else counts each row once."
 )
@@ -24,53 +20,60 @@ def give_verdict(results: Results) -> list[str]:
     if not results.has_predictions:
         missing = f"No verdict: no {results.part} row was predicted."
         return [*filter(None, [missing, describe_fit(results)])]
+    spread = "If the model was trained on some of these rows, the scores are too optimistic."
+    if not results.evaluated:
+        seed = f" (seed {results.info['seed']})" if results.info.get("seed") is not None else ""
+        spread = (
+            f"This is one run{seed} on one split. Other seeds and splits give somewhat different "
+            "numbers: train again with seed=1, seed=2 and so on."
+        )
+        if "n_steps" in results.dataset:
+            spread += " Windows that overlap are alike, so the interval is too narrow."
     notes = [
         describe_score(results),
         f"{_describe_baseline(results)} {describe_linear(results)}".strip(),
         _WEIGHTED if results.dataset.get("weighted") else "",
         describe_fit(results),
-        _describe_spread(results),
+        spread,
     ]
     return [*filter(None, notes)]
 
 
 def describe_score(results: Results) -> str:
     """Say how good the predictions are, with a 95% confidence interval for classes."""
-    if results.has_classes:
-        low, high = _find_interval(results)
-        is_right = "is right" if results.is_multilabel else "predicts the right class"
-        method = "Wilson" if results.actual.ndim == 1 else "Student, over rows"
-        thresholds = results.codec.get("thresholds", ())
-        at = f" at threshold {thresholds[0]:g}" if len(thresholds) == 1 else ""
-        return (
-            f"The model {is_right} for {(1 - results.row_errors).mean():.1%} of "
-            f"{_count_rows(results)}{at} (95% confidence interval {100 * low:.1f}–{high:.1%}, "
-            f"{method}).{_describe_weighted(results)}"
-        )
-    errors = [
-        f"{write_with_unit(each.row_errors.mean(), each.unit)} for {each.target}"
-        for each in results.split_targets()
-    ]
-    r2 = results.metrics.get(results.part, {}).get("r2")
-    explained = "" if r2 is None else f" The model explains {_write_r2(r2)} of the variance (R²)."
     rows = count(len(results.actual), f"{results.part} row")
-    return f"The mean absolute error on {rows} is {list_some(errors)}.{explained}"
+    if not results.has_classes:
+        errors = [
+            f"{write_with_unit(each.row_errors.mean(), each.unit)} for {each.target}"
+            for each in results.split_targets()
+        ]
+        r2 = results.metrics.get(results.part, {}).get("r2")
+        explained = (
+            "" if r2 is None else f" The model explains {_write_r2(r2)} of the variance (R²)."
+        )
+        return f"The mean absolute error on {rows} is {list_some(errors)}.{explained}"
+    method = "Wilson"
+    if results.actual.ndim > 1:
+        method = "Student, over rows"
+        values = count(results.actual.count(), "label" if results.is_multilabel else "value")
+        rows = f"the {values} of {rows}"
+    weights, weighted = np.array(results.info.get("class_weights", ())), ""
+    y_true, y_pred = results.y_true, results.y_pred
+    if not results.is_multilabel and len(weights) > y_true.max() and weights[y_true].any():
+        share = np.average(y_true == y_pred, weights=weights[y_true])
+        weighted = f" Weighted by class_weight, as in training, it is {share:.1%}."
+    is_right = "is right" if results.is_multilabel else "predicts the right class"
+    thresholds = results.codec.get("thresholds", ())
+    at = f" at threshold {thresholds[0]:g}" if len(thresholds) == 1 else ""
+    low, high = _find_interval(results)
+    return (
+        f"The model {is_right} for {(1 - results.row_errors).mean():.1%} of {rows}{at} (95% "
+        f"confidence interval {100 * low:.1f}–{high:.1%}, {method}).{weighted}"
+    )
 
 
 def _write_r2(r2: float) -> str:
     return f"{r2:.0%}" if r2 > 0 else "none"
-
-
-def _describe_weighted(results: Results) -> str:
-    """Say how good the predictions are if rows are weighted by class_weight, as in training."""
-    weights = np.array(results.info.get("class_weights", ()))
-    if results.is_multilabel or len(weights) <= results.y_true.max():
-        return ""
-    of_rows = weights[results.y_true]
-    if not of_rows.any():
-        return ""
-    share = np.average(results.y_true == results.y_pred, weights=of_rows)
-    return f" Weighted by class_weight, as in training, it is {share:.1%}."
 
 
 def describe_linear(results: Results) -> str:
@@ -102,11 +105,8 @@ def describe_linear(results: Results) -> str:
 def describe_fit(results: Results) -> str:
     """Say whether the model has learned, whether it overfits, and of which epoch its weights are.
 
-    A model that is hardly better than the mean on its own training rows has not learned yet,
-    whatever its losses are. Others overfit if the validation loss has risen.
-
-    Returns:
-        Sentences; empty for an evaluation.
+    Empty for an evaluation. A model that is hardly better than the mean on its own training rows
+    has not learned yet, whatever its losses are; others overfit if the validation loss has risen.
     """
     if results.evaluated:
         return ""
@@ -147,18 +147,6 @@ def _describe_losses(results: Results) -> str:
     return f"The {both}"
 
 
-def _describe_spread(results: Results) -> str:
-    if results.evaluated:
-        return "If the model was trained on some of these rows, the scores are too optimistic."
-    seed = results.info.get("seed")
-    alike = " Windows that overlap are alike, so the interval is too narrow."
-    return (
-        f"This is one run{'' if seed is None else f' (seed {seed})'} on one split. Other seeds and "
-        f"splits give somewhat different numbers: train again with seed=1, seed=2 and so on."
-        f"{alike if 'n_steps' in results.dataset else ''}"
-    )
-
-
 def _describe_baseline(results: Results) -> str:
     """Compare the predictions with those that need no learning; empty for several numbers."""
     if results.has_classes:
@@ -187,15 +175,6 @@ def _describe_baseline(results: Results) -> str:
         ends = [write_with_unit(end, results.unit) for end in _find_interval(results)]
         sentences.insert(0, f"The 95% confidence interval of the error is {' to '.join(ends)}.")
     return " ".join(sentences)
-
-
-def _count_rows(results: Results) -> str:
-    """Count the predicted values in words: ``152 test rows``, ``the 34 values of 6 test rows``."""
-    rows = count(len(results.actual), f"{results.part} row")
-    if results.actual.ndim == 1:
-        return rows
-    values = count(results.actual.count(), "label" if results.is_multilabel else "value")
-    return f"the {values} of {rows}"
 
 
 def _find_interval(results: Results) -> tuple[float, float]:

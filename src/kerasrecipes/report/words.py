@@ -24,10 +24,7 @@ def shorten(text: str, length: int) -> str:
 def write_number(value: float, digits: int = 3, *, pad: bool = False) -> str:
     """Write a number with so many significant digits, and thousands set apart: ``1,234``.
 
-    Args:
-        value: Any number; one that is not finite becomes ``not finite``.
-        digits: Significant digits.
-        pad: Whether zeros at the end are kept, so that the numbers of a column line up.
+    Padded numbers keep zeros at the end, so that those of a column line up.
     """
     if not math.isfinite(value):
         return "not finite"
@@ -82,15 +79,12 @@ def name_metric(key: str, unit: str = "") -> str:
 
 
 def name_score(key: str, dataset: Mapping[str, Any], loss: str = "") -> str:
-    """Name a metric, with what its value is measured in: ``MAE (standardised)``.
+    """Name a metric, with what its value is measured in: ``Loss (mse, standardised)``.
 
-    Args:
-        key: The metric's name in Keras.
-        dataset: What run.json says about the data.
-        loss: The name of the loss, to be added where it is scored.
+    The name of the loss is added where it is scored; the facts about the data are run.json's.
     """
-    facts = [loss] if key == "loss" else []
+    facts = [loss] if key == "loss" and loss else []
     if dataset.get("standardized") and not key.endswith("_original_units"):
         facts += ["standardised"] * (not key.startswith("r2"))
-    words = ", ".join(filter(None, facts))
-    return name_metric(key, dataset.get("target_unit") or "") + (f" ({words})" if words else "")
+    words = f" ({', '.join(facts)})" if facts else ""
+    return f"{name_metric(key, dataset.get('target_unit') or '')}{words}"

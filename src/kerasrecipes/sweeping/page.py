@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasrecipes.report.fonts import choose_fonts
+from kerasrecipes.report.page import get_environment
 from kerasrecipes.report.style import (
     FAINT,
     INK,
     MUTED,
     SERIES,
     PageFigure,
+    choose_fonts,
     new_figure,
     render_svg,
     use_style,
 )
 from kerasrecipes.report.tables import Table
-from kerasrecipes.report.template import get_environment
 from kerasrecipes.report.words import shorten, write_number
 from kerasrecipes.rows.words import count
 

@@ -24,7 +24,7 @@ from kerasrecipes.errors import InputError, RecipeError, RunFailed
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.recipe.yaml_file import dump_yaml
-from kerasrecipes.report.template import frame_page
+from kerasrecipes.report.page import frame_page
 from kerasrecipes.report.words import write_number
 from kerasrecipes.run_facts import find_versions
 from kerasrecipes.runs import create_folder
