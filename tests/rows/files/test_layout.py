@@ -7,8 +7,7 @@ import pytest
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.files.layout import HeaderMissing, Layout, find_layout
-from kerasrecipes.rows.files.lines import WHITESPACE, LineForm
+from kerasrecipes.rows.files.layout import WHITESPACE, HeaderMissing, Layout, LineForm, find_layout
 
 from .reading import find_problems, open_source, read, read_pieces, write
 

@@ -33,10 +33,9 @@ from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files.arrow import ArrowFile
 from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, TableFile, concatenate
-from kerasrecipes.rows.files.delimited import DelimitedFile
+from kerasrecipes.rows.files.delimited import SAMPLE_BYTES, DelimitedFile
 from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
-from kerasrecipes.rows.files.lines import SAMPLE_BYTES
 from kerasrecipes.rows.files.raw import (
     explain_damage,
     find_encoding,

@@ -1,7 +1,7 @@
 """Delimited text such as CSV, whole or block by block: numbers with their type, all else as text.
 
-Column types are inferred from the file's start. If a later value does not fit, the file is read
-again as text, to find the line at fault.
+Column types are inferred from the file's start, and from all of it where a later value does not
+fit.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,33 +23,36 @@ from pyarrow import csv as arrow_csv
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import is_number
+from kerasrecipes.rows.files import raw
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
-from kerasrecipes.rows.files.layout import find_layout, is_unnamed
-from kerasrecipes.rows.files.lines import (
-    BLANK,
-    NUMBER,
-    SAMPLE_BYTES,
-    LineFacts,
-    LineForm,
-    scan_lines,
-)
-from kerasrecipes.rows.files.raw import (
-    ChunkReader,
-    decode,
-    explain_damage,
-    find_encoding,
-    open_decompressed,
-)
+from kerasrecipes.rows.files.layout import NUMBER, LineForm, find_layout, is_unnamed
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
 from kerasrecipes.rows.words import SHOWN, count, list_some
 
 Types = dict[str, "pa.DataType"]
 
-_BLOCK_BYTES = 2 << 20
+SAMPLE_BYTES, _BLOCK_BYTES = 1 << 20, 2 << 20
+_WORDS = pa.dictionary(pa.int32(), pa.string())
+"""The type of text: columns of few words take little memory so."""
+
+_BLANK = " \t\v\f\r\n\x1a\xa0"
+"""Characters of lines that contain nothing; DOS ends a file with \\x1a."""
+
 _COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
-_MOST_CHECKED = 2_000
-_FEWEST_ENDS = 20
+_MOST_CHECKED, _FEWEST_ENDS = 2_000, 20
+
+
+@dataclass
+class _LineFacts:
+    """Facts about a file's lines; none before they are scanned."""
+
+    n_lines: int = 0
+    has_quoted_newlines: bool = False
+    has_blank_lines: bool = False
+    may_end_quoted: bool = False
+    has_codes: bool = False
+    """Whether a value begins with 0 and goes on with digits, as 007 does."""
 
 
 class DelimitedFile(FileOnDisk):
@@ -63,12 +66,12 @@ class DelimitedFile(FileOnDisk):
         self, path: Path, spec: DatasetSpec, name: str, wanted: Collection[str] | None = None
     ) -> None:
         super().__init__(path, spec, name, wanted)
-        with explain_damage(name), open_decompressed(path, name) as file:
+        with raw.explain_damage(name), raw.open_decompressed(path, name) as file:
             self._stamp = self._find_stamp()
             head = bytes(file.read(SAMPLE_BYTES))
             if len(re.findall(rb"[\r\n]", head)) < _FEWEST_ENDS:  # names of many columns
                 head += file.read(LONGEST_LINE - SAMPLE_BYTES)
-        self._encoding = find_encoding(head, spec.csv.encoding, name)
+        self._encoding = raw.find_encoding(head, spec.csv.encoding, name)
         self._form = LineForm(comment=spec.csv.comment or "")
         is_whole = len(head) not in (SAMPLE_BYTES, LONGEST_LINE)
         text = self._clean(io.BytesIO(head), is_whole=is_whole).read().decode()
@@ -90,9 +93,9 @@ class DelimitedFile(FileOnDisk):
             first_row=layout.n_lines_above + 1,
             has_types=False,
         )
-        missing = self.notation.missing
-        self._tokens = sorted(missing.texts | missing.kept_words)
-        self._facts = LineFacts()
+        words = self.notation.missing.texts | self.notation.missing.kept_words
+        self._words_for_missing = sorted(words)
+        self._facts = _LineFacts()
 
     def list_names(self) -> list[str]:
         return self.names
@@ -104,12 +107,14 @@ class DelimitedFile(FileOnDisk):
         numbers, which take 0.4 GB. So types are inferred from the start, and from a pass over the
         file where they turn out wrong.
         """
-        texts = dict.fromkeys((name for name in self.names if name in as_text), pa.string())
+        texts = dict.fromkeys((name for name in self.names if name in as_text), _WORDS)
         with self._reading():
-            types = _keep_words_once(self._find_types(texts, 1))
+            types = self._find_types(texts, 1)
             self._scan(has_integers=pa.int64() in types.values())
             table = None if self._facts.has_codes else self._read_typed(types)
-            table = self._read_twice(texts) if table is None else table
+            if table is None:
+                types = self._find_types(texts)
+                table = self._read_typed(types) or self._parse_texts(types)
         self._check_end(table.num_rows)
         self._note_swallowed(table)
         return table
@@ -145,7 +150,7 @@ class DelimitedFile(FileOnDisk):
                         n_given += len(rest)
             self._check_end(n_given)
 
-    def infer_types(self) -> dict[str, pa.DataType]:
+    def infer_types(self) -> Types:
         with self._reading():
             return self._find_types({}, 1)
 
@@ -155,7 +160,7 @@ class DelimitedFile(FileOnDisk):
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """Explain damage, and check that the file is the same to the end: it is read twice."""
-        with explain_damage(self.name):
+        with raw.explain_damage(self.name):
             try:
                 yield
             finally:
@@ -183,37 +188,39 @@ class DelimitedFile(FileOnDisk):
                 found[name] = self._widen(column, found[name])
         return found
 
-    def _widen(self, texts: pa.ChunkedArray, kind: pa.DataType) -> pa.DataType:
+    def _widen(self, texts: pa.Array, kind: pa.DataType) -> pa.DataType:
         """The narrowest type for a column's values so far (of type ``kind``) and these."""
-        trimmed = pc.utf8_trim_whitespace(texts)
-        texts = trimmed.filter(pc.invert(pc.is_in(trimmed, pa.array(self._tokens, texts.type))))
-        if not len(texts) and pa.types.is_null(kind):
-            kept = pa.array(sorted(self.notation.missing.kept_words), trimmed.type)
-            return pa.string() if pc.any(pc.is_in(trimmed, kept)).as_py() else kind
-        if not len(texts) or kind == pa.string():
+        trimmed, is_missing = self._trim(texts)
+        known = trimmed.filter(pc.invert(is_missing))
+        if kind == _WORDS or (not len(known) and not pa.types.is_null(kind)):
             return kind
-        if has_codes(texts):
-            return pa.string()
+        if not len(known):
+            kept = pa.array(sorted(self.notation.missing.kept_words), texts.type)
+            return _WORDS if pc.any(pc.is_in(trimmed, kept)).as_py() else kind
         # 12.480 next to 410 may be thousands, which the kind of the column decides.
         is_open = pa.types.is_null(kind) and self.spec.csv.decimal is None
-        if is_open and are_grouped(texts.slice(0, _MOST_CHECKED).to_pylist()):
-            return pa.string()
+        if has_codes(known) or (is_open and are_grouped(known[:_MOST_CHECKED].to_pylist())):
+            return _WORDS
         for wider in (pa.float64(),) if kind == pa.float64() else (pa.int64(), pa.float64()):
-            try:
-                self._parse(texts, wider)
-            except pa.ArrowInvalid:
-                continue
-            return wider
-        return pa.string()
+            with suppress(pa.ArrowInvalid):
+                self._parse(known, wider)
+                return wider
+        return _WORDS
 
-    def _parse(self, texts: Any, kind: pa.DataType) -> Any:
+    def _trim(self, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """Texts without white space around them, and which of them mean that a value is missing."""
+        trimmed = pc.utf8_trim_whitespace(texts)
+        return trimmed, pc.is_in(trimmed, pa.array(self._words_for_missing))
+
+    def _parse(self, texts: pa.Array, kind: pa.DataType) -> pa.Array:
         """Texts as values of a type; ArrowInvalid where one is none."""
-        if pa.types.is_floating(kind) and self._layout.decimal != ".":
+        if pa.types.is_null(kind):  # Arrow 26 casts no text to null.
+            return pa.nulls(len(texts))
+        if kind == pa.float64() and self._layout.decimal != ".":
             # 1.034 is no fraction here; what it is, the kind of the column decides.
             texts = pc.replace_substring(texts, ".", "_")
             texts = pc.replace_substring_regex(texts, _COMMA_NUMBER, r"\1.\2")
-        # Arrow 26 casts no text to null.
-        return pa.nulls(len(texts)) if pa.types.is_null(kind) else texts.cast(kind)
+        return texts.cast(kind)
 
     def _read_typed(self, types: Types) -> pa.Table | None:
         """Read the whole file; None where a value is not of its column's type."""
@@ -223,22 +230,18 @@ class DelimitedFile(FileOnDisk):
         except pa.ArrowInvalid:
             return None
 
-    def _read_twice(self, texts: Types) -> pa.Table:
-        """Read the whole file as text to find the types of all columns but some, and once more."""
-        types = _keep_words_once(self._find_types(texts))
-        if (table := self._read_typed(types)) is not None:
-            return table
-        schema, batches = pa.schema(types), []
+    def _parse_texts(self, types: Types) -> pa.Table:
+        """Read the whole file as text; names may be repeated, and white space around values."""
+        batches = []
         for batch in self._iterate_texts(self.names):
             columns = []
-            for values, kind in zip(batch.columns, schema.types, strict=True):
-                if not pa.types.is_dictionary(kind):  # pyarrow leaves some white space on
-                    values = pc.utf8_trim_whitespace(values)
-                    is_missing = pc.is_in(values, pa.array(self._tokens, values.type))
-                    values = self._parse(pc.if_else(is_missing, None, values), kind)
+            for values, kind in zip(batch.columns, types.values(), strict=True):
+                if kind != _WORDS:
+                    trimmed, is_missing = self._trim(values)
+                    values = self._parse(pc.if_else(is_missing, None, trimmed), kind)
                 columns.append(values)
-            batches.append(pa.record_batch(columns, schema=schema))
-        return pa.Table.from_batches(batches, schema=schema)
+            batches.append(pa.record_batch(columns, schema=pa.schema(types)))
+        return pa.Table.from_batches(batches, schema=pa.schema(types))
 
     def _iterate_texts(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read columns as text, block by block.
@@ -264,18 +267,17 @@ class DelimitedFile(FileOnDisk):
 
     def _leave_out_names(self, rows: Any, n_before: int = 0) -> Any:
         """Leave out rows that repeat the column names, as files put together have them."""
-        is_repeated = None
-        for name, column in zip(rows.schema.names, rows.columns, strict=True):
-            if is_unnamed(name):
-                continue
-            if not (pa.types.is_string(column.type) or pa.types.is_dictionary(column.type)):
+        names = [name for name in rows.schema.names if not is_unnamed(name)]
+        is_repeated = pa.scalar(bool(names))
+        for name in names:
+            column = rows.column(name)
+            if is_number(column.type):
                 return rows
             texts = pc.utf8_trim(column.cast(pa.string()), " \t\ufeff")
-            same = pc.fill_null(pc.equal(texts, name), False)
-            is_repeated = same if is_repeated is None else pc.and_(is_repeated, same)
+            is_repeated = pc.and_(is_repeated, pc.fill_null(pc.equal(texts, name), False))
             if not pc.any(is_repeated).as_py():
                 return rows
-        if is_repeated is None:
+        if not names:
             return rows
         if self._facts.n_lines:
             row = n_before + pc.index(is_repeated, True).as_py() + self.notation.first_row
@@ -307,16 +309,16 @@ class DelimitedFile(FileOnDisk):
 
     def _open(self, *, is_checked: bool = False) -> Any:
         """Open the file as UTF-8; pyarrow's own check of UTF-8 names no line."""
-        file = open_decompressed(self.path, self.name)
+        file = raw.open_decompressed(self.path, self.name)
         is_clean = self._encoding == "utf-8" and self._form.is_plain
         return file if is_clean and not is_checked else self._clean(file)
 
     def _clean(self, file: Any, *, is_whole: bool = True) -> io.BufferedReader[Any]:
         """A file as UTF-8, each byte checked, without what pyarrow's parser has no option for."""
-        chunks = decode(file, self.name, self._encoding, is_whole=is_whole)
+        chunks = raw.decode(file, self.name, self._encoding, is_whole=is_whole)
         if not self._form.is_plain:
             chunks = self._form.rewrite_all(chunks)
-        return io.BufferedReader(ChunkReader(chunks))
+        return io.BufferedReader(raw.ChunkReader(chunks))
 
     def _write_options(self, types: Types) -> dict[str, Any]:
         """How pyarrow reads the columns that have a type."""
@@ -338,26 +340,26 @@ class DelimitedFile(FileOnDisk):
             "convert_options": arrow_csv.ConvertOptions(
                 column_types=types,
                 include_columns=[*types],
-                null_values=[] if {*types.values()} == {pa.string()} else self._tokens,
+                null_values=([] if {*types.values()} == {pa.string()} else self._words_for_missing),
                 decimal_point=self._layout.decimal,
             ),
         }
+
+    def _judge_row(self, row: Any) -> str:
+        """Skip a line of another number of values if it is blank."""
+        if row.text.strip(_BLANK):
+            return "error"
+        self.notation = replace(self.notation, first_line=None)
+        return "skip"
 
     def _scan(self, *, has_integers: bool) -> None:
         """Look at all lines before types are applied to them."""
         with self._open() as file:
             delimiter = self._delimiter if has_integers else None
-            self._facts = scan_lines(file, delimiter, self.name)
+            self._facts = _scan_lines(file, delimiter, self.name)
         has_gaps = self._facts.has_quoted_newlines or self._facts.has_blank_lines
         first_line = None if has_gaps else self.notation.first_row
         self.notation = replace(self.notation, first_line=first_line)
-
-    def _judge_row(self, row: Any) -> str:
-        """Skip a line of another number of values if it is blank."""
-        if row.text.strip(BLANK):
-            return "error"
-        self.notation = replace(self.notation, first_line=None)
-        return "skip"
 
     def _describe_faults(self) -> str:
         """Find lines with too many or too few values; empty where there are none.
@@ -387,7 +389,7 @@ class DelimitedFile(FileOnDisk):
                 if values is None:
                     break
                 is_row = reader.line_num > self._layout.n_lines_above
-                is_blank = not self._delimiter.join(values).strip(BLANK)  # see _judge_row
+                is_blank = not self._delimiter.join(values).strip(_BLANK)  # see _judge_row
                 if is_row and not is_blank and len(values) != len(self.names):
                     ragged.append(f"line {start} has {len(values)}")
                 start = reader.line_num + 1
@@ -401,7 +403,36 @@ class DelimitedFile(FileOnDisk):
         )
 
 
-def _keep_words_once(types: Types) -> dict[str, pa.DataType]:
-    """The same types, but text as a dictionary: columns of few words take little memory so."""
-    words = pa.dictionary(pa.int32(), pa.string())
-    return {name: words if kind == pa.string() else kind for name, kind in types.items()}
+def _scan_lines(file: Any, delimiter: str | None, dataset: str) -> _LineFacts:
+    """Look at all lines; codes are looked for where there is a delimiter.
+
+    Raises:
+        DataError: A line is too long.
+    """
+    facts = _LineFacts(n_lines=1)
+    marks = re.escape(delimiter.encode()) if delimiter else b""
+    opening = rb"[\n\"%b]" % marks
+    # The character before it is checked second: a search for one character is the fastest.
+    code = re.compile(
+        rb"0(?:(?<=%b0)|(?<=%b[ +-]0))[0-9xX][0-9a-fA-F]*(?=[\r\n\" %b]|\Z)"
+        % (opening, opening, marks)
+    )
+    rest, length = b"", 0
+    while block := file.read(SAMPLE_BYTES):
+        end = max(block.rfind(b"\n"), block.rfind(b"\r"))
+        length = len(block) - 1 - end if end >= 0 else length + len(block)
+        facts.n_lines += block.count(b"\n")
+        check_line(length, facts.n_lines, dataset)
+        parts = block.split(b'"')
+        if len(parts) > 1 or facts.may_end_quoted:
+            quoted = b"".join(parts[not facts.may_end_quoted :: 2])
+            facts.has_quoted_newlines |= b"\n" in quoted or b"\r" in quoted
+            facts.may_end_quoted ^= len(parts) % 2 == 0
+        joined = rest + block
+        if not facts.has_blank_lines:
+            ends = (b"\n\n", b"\n\r\n", b"\r\r") if b"\r" in block else (b"\n\n",)
+            facts.has_blank_lines = any(end in joined for end in ends)
+        if delimiter and not facts.has_codes:
+            facts.has_codes = code.search(joined) is not None
+        rest = block[-64:]
+    return facts

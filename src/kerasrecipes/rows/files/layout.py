@@ -2,41 +2,116 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec
 from kerasrecipes.rows.cells import TOKENS
-from kerasrecipes.rows.files.lines import (
-    NUMBER,
-    WHITESPACE,
-    Line,
-    LineForm,
-    find_delimiter,
-    find_form,
-    find_usual_length,
-    split_lines,
-)
 from kerasrecipes.rows.kinds.number import POINT_THOUSANDS
 from kerasrecipes.rows.words import count, find_repeated, list_some
 
-_MOST_ABOVE = 20
-_MOSTLY = 0.95
-_MOST_REPEATED = 0.1
-_FEWEST_POINTS = 5
+WHITESPACE = "whitespace"
+"""The delimiter of files that align values in columns with one or more spaces between them."""
+
+NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?\s*")
+"""A number, whatever its marks mean."""
+
+_UNIT = "\x1f"
+"""What stands for a delimiter that is no single ASCII character, while lines are split."""
+
+# In this order where two divide the lines equally well: commas also occur within numbers.
+_DELIMITERS = ("\t", ";", "|", ",")
+_RARER_DELIMITERS = ("^", "~", "\x01", _UNIT, "::", ":", " ", WHITESPACE)
+_EVEN, _MOSTLY, _MOST_REPEATED = 0.8, 0.95, 0.1
+_SAMPLE_LINES, _MOST_ABOVE, _FEWEST_POINTS = 500, 20, 5
+_ALIGNED = re.compile(rb'"[^"]*"|\S+')
+"""A value of a line that is aligned with spaces."""
+
+_ALIGNED_NUMBERS = re.compile(r"\d {2,}[+\-.?\d]")
 _FRACTION = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*")
 _DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"(18|19|20)\d\d")
-_COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_COMMA_FRACTION = re.compile(r"[+-]?(\d*|[1-9]\d{0,2}(\.\d{3})+),\d+([eE][+-]?\d+)?")
 _COMMA_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
-_POINT_THOUSANDS_AND_FRACTION = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
+_OTHER_FORMATS = {
+    r"\s*<(!doctype|html|\?xml|table)": "HTML or XML. Download it again, or export it as CSV.",
+    r'\s*(\{\s*"[^"]*"\s*:|\[\s*\{)': "JSON. Name it with the ending .json.",
+}
 
 
 class HeaderMissing(DataError):
     """The first line looks like a row instead of column names."""
+
+
+@dataclass(frozen=True)
+class LineForm:
+    """How lines are written, and how they are rewritten for parsers of CSV.
+
+    Attributes:
+        delimiter: The text between two values.
+        comment: The beginning of comments; empty if there are none.
+        has_escapes: Whether quotation marks within values are written as \\", not as "".
+        has_spaces: Whether there are spaces between a delimiter and a quotation mark.
+    """
+
+    delimiter: str = ","
+    comment: str = ""
+    has_escapes: bool = False
+    has_spaces: bool = False
+
+    @property
+    def parsed(self) -> str:
+        """The delimiter of rewritten lines: parsers of CSV need a single ASCII character."""
+        if self.delimiter == WHITESPACE:
+            return "\t"
+        return self.delimiter if len(self.delimiter.encode()) == 1 else _UNIT
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether lines stay as they are."""
+        return self == LineForm(self.parsed)
+
+    def rewrite_all(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Rewrite the lines of a file's bytes."""
+        rest = b""
+        for chunk in chunks:
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield b"".join(self._rewrite(line) + b"\n" for line in lines)
+        if rest:
+            yield self._rewrite(rest)
+
+    @cached_property
+    def _commented(self) -> re.Pattern[bytes]:
+        """Matches a line with a comment that does not begin within quotation marks."""
+        mark = re.escape(self.comment.encode())
+        return re.compile(rb'((?:[^"%b]|"[^"]*")*)%b' % (mark, mark))
+
+    def _rewrite(self, line: bytes) -> bytes:
+        if self.comment and (found := self._commented.match(line)):
+            line = found[1].rstrip()
+        if self.delimiter == WHITESPACE:
+            return b"\t".join(_ALIGNED.findall(line))
+        if self.has_escapes:
+            line = re.sub(rb'\\(["\\])', lambda mark: mark[1].replace(b'"', b'""'), line)
+        mark = self.delimiter.encode()
+        if self.has_spaces:
+            line = re.sub(re.escape(mark) + b' +"', mark + b'"', line)
+        return line.replace(mark, self.parsed.encode())
+
+
+class _Line(NamedTuple):
+    """A line's values, and the number of the file's line on which it ends."""
+
+    values: list[str]
+    end: int
 
 
 @dataclass(frozen=True)
@@ -73,12 +148,16 @@ def find_layout(
     Raises:
         DataError: The file is empty, or its first lines can be read in two ways.
     """
-    if what := _find_other_format(sample):
-        raise DataError(dataset, [f"the file must be delimited text, and is {what}"])
+    for pattern, what in _OTHER_FORMATS.items():
+        if re.match(pattern, sample, re.IGNORECASE):
+            raise DataError(dataset, [f"the file must be delimited text, and is {what}"])
     spec, texts = dataset_spec.csv, [*io.StringIO(sample, newline="")]
     n_above, delimiter = spec.skip_rows, spec.delimiter
-    if wanted and n_above and _has_names(texts, n_above, delimiter, wanted):
-        n_above = 0  # Rows to predict may come without the lines that training's file had on top.
+    if wanted and n_above:
+        # Rows to predict may come without the lines that training's file had on top.
+        first = re.split(re.escape(delimiter) if delimiter else r"[\t;|,]", texts[0])
+        are_names = 2 * len({name.strip(' "\r\n') for name in first} & {*wanted}) > len({*wanted})
+        n_above = 0 if are_names else n_above
     head = texts[n_above].strip() if len(texts) > n_above else ""
     if match := re.fullmatch(r'"?sep=(.)"?', head):
         n_above, delimiter = n_above + 1, delimiter or match[1]
@@ -86,10 +165,10 @@ def find_layout(
         n_above += _count_comments(texts[n_above : n_above + _MOST_ABOVE])
     body = "".join(texts[n_above:])
     joined = re.sub(r"\A# +", "#", body)
-    form = find_form(joined, delimiter, spec.comment or "")
+    form = _find_form(joined, delimiter, spec.comment or "")
     if form.delimiter in (" ", WHITESPACE):  # NumPy writes names as "# a b".
         body = joined
-    lines = split_lines(body, form, n_above)
+    lines = _split_lines(body, form, n_above)
     if not lines or not body.strip():
         below = f" below line {n_above}" if n_above else ""
         problem = f"the file is empty{below}. It must open with a line of column names."
@@ -107,45 +186,107 @@ def find_layout(
     return replace(layout, decimal=decimal)
 
 
-def _has_names(
-    texts: Sequence[str], n_above: int, delimiter: str | None, wanted: Collection[str]
-) -> bool:
-    """Whether the first line names most of the columns that will be read."""
-    form = find_form("".join(texts[n_above:]) or texts[0], delimiter)
-    names = {value.strip() for line in split_lines(texts[0], form) for value in line.values}
-    return 2 * len(names & {*wanted}) > len({*wanted})
-
-
 def _count_comments(texts: Sequence[str]) -> int:
     """How many lines of comments the file begins with; a line of names may begin with # too."""
     n = next((i for i, text in enumerate(texts) if not text.startswith("#")), 0)
     if not n:
         return 0
     below = "".join(texts[n:])
-    form = LineForm(find_delimiter(below))
-    names, rows = (split_lines(text, form) for text in (re.sub("^# +", "#", texts[n - 1]), below))
-    are_even = bool(rows) and len(names[0].values) == len(rows[0].values) > 1
-    has_number = bool(rows) and any(map(NUMBER.fullmatch, rows[0].values))
+    form = LineForm(_find_delimiter(below))
+    (names, *_), (row, *_) = (
+        _split_lines(text, form) or [_Line([], 0)]
+        for text in (re.sub("^# +", "#", texts[n - 1]), below)
+    )
+    are_even = len(names.values) == len(row.values) > 1
+    has_number = any(map(NUMBER.fullmatch, row.values))
     return n - (are_even and (has_number or not texts[n - 1].startswith("# ")))
 
 
-def _find_other_format(sample: str) -> str:
-    """Which other kind of text a file is; empty for delimited text."""
-    if re.match(r"\s*<(!doctype|html|\?xml|table)", sample, re.IGNORECASE):
-        return "HTML or XML. Download it again, or export it as CSV."
-    if re.match(r'\s*(\{\s*"[^"]*"\s*:|\[\s*\{)', sample):
-        return "JSON. Name it with the ending .json."
-    return ""
+def _split_lines(sample: str, form: LineForm, n_above: int = 0) -> list[_Line]:
+    """The first lines that are not blank, each split into its values."""
+    lines: list[_Line] = []
+    if not form.is_plain:
+        sample = b"".join(form.rewrite_all([sample.encode()])).decode()
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=form.parsed)
+    # A quotation mark that is never closed ends the sample.
+    with suppress(csv.Error):
+        for values in reader:
+            if values:
+                lines.append(_Line(values, reader.line_num + n_above))
+            if len(lines) > _SAMPLE_LINES:
+                break
+    return lines
+
+
+def _find_form(sample: str, delimiter: str | None, comment: str) -> LineForm:
+    """Find how lines are written, the column names first; None finds the delimiter."""
+    form = LineForm(delimiter or _find_delimiter(sample, comment), comment)
+    if form.delimiter in (" ", WHITESPACE):
+        return form
+    # A quotation mark behind a backslash that would end the value, or would not where it must.
+    mark = re.escape(form.delimiter)
+    escaped = rf'(?:^|{mark}) *"[^"\r\n]*\\"(?: ?[^"\s{mark}]|"(?={mark}|[\r\n]))'
+    has_escapes = re.search(escaped, sample, re.MULTILINE) is not None
+    form = replace(form, has_escapes=has_escapes)
+    lines = _split_lines(sample, form)
+    spaced = [any(re.match(' +"', value) for value in line.values) for line in lines]
+    return replace(form, has_spaces=2 * sum(spaced) > len(spaced))
+
+
+def _find_delimiter(sample: str, comment: str = "") -> str:
+    """The delimiter that divides the lines most evenly; csv.Sniffer errs too often for that."""
+    scores = {}
+    for delimiter in _DELIMITERS:
+        lengths = [len(line.values) for line in _split_lines(sample, LineForm(delimiter, comment))]
+        n_values = _find_usual_length(lengths)
+        if n_values > 1:
+            share = lengths.count(n_values) / len(lengths)
+            # Between 1,5 and 2,5 there may be a semicolon, which divides their names as well.
+            is_even = share > _EVEN and lengths[0] > 1
+            scores[delimiter] = (is_even, n_values if is_even else share)
+    best = max(scores, key=lambda delimiter: scores[delimiter], default=",")
+    rarer: Sequence[str] = () if scores else _RARER_DELIMITERS
+    # A tab may be in front of the last of aligned values only.
+    if best == "\t" and all(map(_ALIGNED_NUMBERS.search, sample.split("\n")[1:3])):
+        rarer = [WHITESPACE]
+    # Others also occur within texts, times and ratios.
+    for delimiter in rarer:
+        if _is_even_table(_split_lines(sample, LineForm(delimiter, comment)), delimiter):
+            return delimiter
+    return best
+
+
+def _find_usual_length(lengths: Iterable[int]) -> int:
+    """How many values most lines have; the first one's number where two are as frequent."""
+    counts = Counter(lengths)
+    return counts.most_common(1)[0][0] if counts else 0
+
+
+def _is_even_table(lines: Sequence[_Line], delimiter: str) -> bool:
+    """Whether lines have equally many values, and a column of numbers below its name.
+
+    The names may be one fewer between spaces, as R writes them above names of rows.
+    """
+    names, *rows = [line.values for line in lines] or [[]]
+    lengths = {len(row) for row in rows}
+    if len(lengths) != 1 or (n_values := lengths.pop()) < 2:
+        return False
+    is_from_r = delimiter in (" ", WHITESPACE) and len(names) == n_values - 1 > 1
+    if len(names) != n_values and not is_from_r:
+        return False
+    if any(not value.strip() for row in (names, *rows) for value in row):
+        return False
+    return any(all(NUMBER.fullmatch(row[i]) for row in rows) for i in range(n_values))
 
 
 def _find_names(
-    lines: Sequence[Line], form: LineForm, spec: CsvSpec, dataset: str, known: Collection[str]
+    lines: Sequence[_Line], form: LineForm, spec: CsvSpec, dataset: str, known: Collection[str]
 ) -> Layout:
     """Find the column names, and where rows begin."""
     cells = [[value.strip() for value in line.values] for line in lines]
     at = 0 if spec.header else find_header(cells)
     first, rows, end = cells[at], cells[at + 1 :], lines[at].end
-    n_values = find_usual_length(map(len, rows or [first]))
+    n_values = _find_usual_length(map(len, rows or [first]))
     full = [row for row in rows if len(row) == n_values]
     agree = len(full) >= _MOSTLY * max(1, len(rows))
     is_known = bool({*first} & {*known})
@@ -205,13 +346,11 @@ def describe_titles(place: str) -> str:
 def find_header(rows: Sequence[Sequence[str]]) -> int:
     """Which of the first rows names the columns; those above it are titles.
 
-    Where the first row is shorter than most, it is a row of words that are above numbers.
-
-    Args:
-        rows: The cells of each row, without white space around them.
+    Where the first row is shorter than most, it is a row of words that are above numbers. The
+    cells are without white space around them.
     """
     lengths = [max((i for i, value in enumerate(row, 1) if value), default=0) for row in rows]
-    usual = find_usual_length(filter(None, lengths))
+    usual = _find_usual_length(filter(None, lengths))
     first = next((i for i, length in enumerate(lengths) if length), 0)
     if not lengths or lengths[first] >= usual:
         return first
@@ -299,8 +438,7 @@ def _find_decimal(
     values = [value.strip() for row in rows for value in row]
     points = [value for value in values if _FRACTION.fullmatch(value)]
     n_grouped = sum(bool(POINT_THOUSANDS.fullmatch(value)) for value in values)
-    marks = (_COMMA_NUMBER, _POINT_THOUSANDS_AND_FRACTION)
-    commas = [value for value in values if any(mark.fullmatch(value) for mark in marks)]
+    commas = [value for value in values if _COMMA_FRACTION.fullmatch(value)]
     are_thousands = all(map(_COMMA_THOUSANDS.fullmatch, commas))
     if commas and not are_thousands and (len(commas) > len(points) or len(points) == n_grouped):
         return ",", "", ""
