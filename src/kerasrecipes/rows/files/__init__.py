@@ -16,34 +16,17 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from kerasrecipes.errors import DataError, raise_problems
+from kerasrecipes.recipe import endings
 from kerasrecipes.recipe.dataset_rules import DataKind, find_table_kind
-from kerasrecipes.recipe.endings import (
-    ARRAYS,
-    ARROW,
-    DELIMITED,
-    EXCEL,
-    IMAGES,
-    JSON,
-    PARQUET,
-    TABLES,
-    find_ending,
-)
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.cells import name_values
+from kerasrecipes.rows.files import raw
 from kerasrecipes.rows.files.arrow import ArrowFile
 from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import SAMPLE_BYTES, DelimitedFile
 from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
-from kerasrecipes.rows.files.raw import (
-    explain_damage,
-    find_encoding,
-    is_hidden,
-    is_plain,
-    open_decompressed,
-    read_start,
-)
 from kerasrecipes.rows.limits import check_streamed
 from kerasrecipes.rows.words import find_repeated, list_some
 
@@ -51,21 +34,20 @@ __all__ = ["TableFile", "expand", "find_files", "find_kind", "open_stream", "ope
 
 
 _FORMATS: dict[str, type[FileOnDisk]] = {
-    **dict.fromkeys(DELIMITED, DelimitedFile),
-    **dict.fromkeys(JSON, JsonFile),
-    **dict.fromkeys((*PARQUET, *ARROW), ArrowFile),
-    **dict.fromkeys(EXCEL, ExcelFile),
+    **dict.fromkeys(endings.DELIMITED, DelimitedFile),
+    **dict.fromkeys(endings.JSON, JsonFile),
+    **dict.fromkeys((*endings.PARQUET, *endings.ARROW), ArrowFile),
+    **dict.fromkeys(endings.EXCEL, ExcelFile),
 }
 
 
 def open_table_file(
     path: str, spec: DatasetSpec, wanted: Collection[str] | None = None
 ) -> TableFile:
-    """Open a file of a table, or several files of the same columns as one table.
+    """Open a file of a table, or files of the same columns as one, in the order of their names.
 
     Args:
-        path: Absolute; a file, or a pattern such as "/data/*.csv", whose files are put together in
-            the order of their names.
+        path: Absolute; a file, or a pattern such as "/data/*.csv".
         spec: The recipe's ``dataset``.
         wanted: The columns that will be read; None means all.
 
@@ -78,6 +60,17 @@ def open_table_file(
     return _open_file(files[0], spec, wanted)
 
 
+def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None) -> TableFile:
+    ending = endings.find_ending(file)
+    if ending not in _FORMATS:
+        problem = (
+            "path: the ending of a file says how it is read (received: "
+            f"'{''.join(file.suffixes[-2:])}'). Choose from: {', '.join(sorted(_FORMATS))}."
+        )
+        raise DataError(file.name, [problem])
+    return _FORMATS[ending](file, spec, file.name, wanted)
+
+
 def open_stream(
     stream: BinaryIO, spec: DatasetSpec, wanted: Collection[str] | None = None
 ) -> TableFile:
@@ -88,15 +81,15 @@ def open_stream(
     name = "standard input" if stream is sys.stdin.buffer else "the stream"
     folder = tempfile.TemporaryDirectory()
     path = Path(folder.name, "rows")
-    with explain_damage(name):
+    with raw.explain_damage(name):
         with path.open("wb") as kept:
             kept.write(head := stream.read(SAMPLE_BYTES))
-            if is_plain(head):  # a device may give zeros without end
-                find_encoding(head, spec.csv.encoding, name)
-            for block in iter(partial(stream.read, SAMPLE_BYTES), b""):
+            if raw.is_plain(head):  # a device may give zeros without end
+                raw.find_encoding(head, spec.csv.encoding, name)
+            while block := stream.read(SAMPLE_BYTES):
                 kept.write(block)
                 check_streamed(kept.tell(), name)
-        with open_decompressed(path, name) as opened:
+        with raw.open_decompressed(path, name) as opened:
             start = bytes(opened.read(1 << 12)).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     file = (JsonFile if start in (b"{", b"[") else DelimitedFile)(path, spec, name, wanted)
     weakref.finalize(file, folder.cleanup)
@@ -109,7 +102,7 @@ def find_kind(path: str) -> DataKind:
     Raises:
         DataError: There is no such file.
     """
-    kinds = {find_table_kind(find_ending(file)) for file in find_files(path)}
+    kinds = {find_table_kind(endings.find_ending(file)) for file in find_files(path)}
     return min(kinds, key=("delimited", "excel", "table").index)
 
 
@@ -120,7 +113,7 @@ def find_files(path: str) -> list[Path]:
         DataError: There are none, or some are empty or no regular files.
     """
     file = Path(path)
-    with explain_damage(file.name):
+    with raw.explain_damage(file.name):
         found = [each for each in expand(path) if not each.is_dir()]
         problems = [*filter(None, map(_describe_unreadable, found or [file]))]
     raise_problems(file.name, problems)
@@ -144,13 +137,13 @@ def expand(path: str) -> list[Path]:
         raise DataError(file.name, [f"path: {error}. Correct the pattern."]) from error
     # Hidden files and folders are found only if they are named.
     return [each for each in found
-            if not any(map(is_hidden, {*each.parts} - {*file.parts}))]  # fmt: skip
+            if not any(map(raw.is_hidden, {*each.parts} - {*file.parts}))]  # fmt: skip
 
 
 def _describe_unreadable(file: Path) -> str:
     """Why a path cannot be read as a file; empty where it can."""
     if file.is_file():
-        is_empty = not read_start(file)
+        is_empty = not raw.read_start(file)
         return f"path: {file} is empty (0 bytes). Write the file again." if is_empty else ""
     if file.is_dir():
         return f"path: {file} is a folder. For the files in it, write {file}/*.csv."
@@ -159,21 +152,10 @@ def _describe_unreadable(file: Path) -> str:
         return f"path: {file} {what}. Write its rows into a file, or pipe them to --data -."
     if file.is_symlink():
         return f"path: {file} is a link to {os.readlink(file)}, which is not there. Correct it."
-    endings = (*TABLES, *ARRAYS, *IMAGES)
+    readable = (*endings.TABLES, *endings.ARRAYS, *endings.IMAGES)
     others = file.parent.iterdir() if file.parent.is_dir() else ()
-    hint = suggest(file.name, [other.name for other in others if find_ending(other) in endings])
-    return f"path: there is no file {file}. {hint or 'Check the path.'}"
-
-
-def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None = None) -> TableFile:
-    ending = find_ending(file)
-    if ending not in _FORMATS:
-        problem = (
-            "path: the ending of a file says how it is read (received: "
-            f"'{''.join(file.suffixes[-2:])}'). Choose from: {', '.join(sorted(_FORMATS))}."
-        )
-        raise DataError(file.name, [problem])
-    return _FORMATS[ending](file, spec, file.name, wanted)
+    names = [other.name for other in others if endings.find_ending(other) in readable]
+    return f"path: there is no file {file}. {suggest(file.name, names) or 'Check the path.'}"
 
 
 class _SeveralFiles(TableFile):
@@ -192,9 +174,10 @@ class _SeveralFiles(TableFile):
         tables = [file.read(as_text) for file in self._open_each()]
         names = tables[0].column_names
         # A column that is no number in one file is text in all of them.
-        if clashing := self._compare([table.schema for table in tables]):
+        if clashing := self._find_clashing([table.schema for table in tables]):
             tables = [file.read([*clashing, *as_text]) for file in self._open_each()]
-        return concatenate(_align(names, [table.select(names) for table in tables], clashing))
+        return pa.table({name: _join([table[name] for table in tables], as_text=name in clashing)
+                         for name in names})  # fmt: skip
 
     def list_names(self) -> list[str] | None:
         return next(self._open_each()).list_names()
@@ -207,7 +190,7 @@ class _SeveralFiles(TableFile):
 
     def infer_types(self) -> dict[str, pa.DataType]:
         types = [file.infer_types() for file in self._open_each()]
-        clashing = self._compare([pa.schema([*each.items()]) for each in types])
+        clashing = self._find_clashing([pa.schema(each) for each in types])
         return types[0] | dict.fromkeys(clashing, pa.string())
 
     def estimate_memory(self) -> int:
@@ -221,7 +204,7 @@ class _SeveralFiles(TableFile):
             notes = [f"{file.name}: {note}" for note in file.notes]
             self.notes += [note for note in notes if note not in self.notes]
 
-    def _compare(self, schemas: Sequence[pa.Schema]) -> list[str]:
+    def _find_clashing(self, schemas: Sequence[pa.Schema]) -> list[str]:
         """The columns whose types have no common one, which only files without types may have."""
         first = schemas[0].names
         problems = []
@@ -236,30 +219,26 @@ class _SeveralFiles(TableFile):
         raise_problems(self.name, problems)
         clashing = {}
         for name in first:
-            kinds = [_decode(schema.field(name).type) for schema in schemas]
+            kinds = [*dict.fromkeys(_decode(schema.field(name).type) for schema in schemas)]
             try:
                 concatenate([pa.table({name: pa.array([], kind)}) for kind in kinds])
             except TYPE_ERRORS:
-                clashing[name] = list_some([*dict.fromkeys(kinds)])
-        if any(find_ending(path) not in (*DELIMITED, *EXCEL) for path in self._paths):
+                clashing[name] = list_some(kinds)
+        untyped = (*endings.DELIMITED, *endings.EXCEL)
+        if any(endings.find_ending(path) not in untyped for path in self._paths):
             rule = "must have one type in all files"
             raise_problems(self.name, [f"column {name} {rule} (received: {kinds}). Write one type."
                                        for name, kinds in clashing.items()])  # fmt: skip
         return [*clashing]
 
 
-def _align(
-    names: Sequence[str], tables: Sequence[pa.Table], clashing: Collection[str]
-) -> Sequence[pa.Table]:
-    """Make columns text that are numbers and text, and those that only some files encode."""
-    for i, name in enumerate(names):
-        if len({table.schema.field(i).type for table in tables}) > 1:
-            columns = [table[i].cast(_decode(table[i].type)).combine_chunks() for table in tables]
-            if name in clashing:
-                columns = [pa.array(name_values(column), pa.string()) for column in columns]
-            pairs = zip(tables, columns, strict=True)
-            tables = [table.set_column(i, name, column) for table, column in pairs]
-    return tables
+def _join(columns: Sequence[pa.ChunkedArray], *, as_text: bool) -> pa.ChunkedArray:
+    """A column of all files; it is decoded where only some files encode it."""
+    if len({column.type for column in columns}) > 1:
+        columns = [column.cast(_decode(column.type)).combine_chunks() for column in columns]
+        if as_text:
+            columns = [pa.array(name_values(column), pa.string()) for column in columns]
+    return concatenate([pa.table({"column": column}) for column in columns])["column"]
 
 
 def _decode(kind: pa.DataType) -> pa.DataType:

@@ -49,12 +49,9 @@ _CODECS = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
 }
-_SHEET = "xl/workbook.xml"
-"""Members of an .xlsx file, which is a zip archive."""
 # The most common ones; those that accept the fewest bytes come first.
 _CANDIDATES = ("cp949", "cp932", "gb18030", "cp1252")
-_CHARACTERS_BEFORE, _CHARACTERS_AFTER = 12, 10
-_LONGEST_SHOWN = 300
+_CHARACTERS_BEFORE, _CHARACTERS_AFTER, _LONGEST_SHOWN = 12, 10, 300
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
@@ -87,7 +84,7 @@ def describe_format(file: Path) -> str:
     start, own = read_start(file), find_ending(file)
     formats = [*_FORMATS]
     with suppress(*ARCHIVE_ERRORS), zipfile.ZipFile(file) as archive:
-        if _SHEET in archive.namelist():
+        if "xl/workbook.xml" in archive.namelist():
             formats.append((b"PK", "an Excel file", EXCEL))
     for magic, name, endings in formats:
         if start.startswith(magic) and own not in endings:
@@ -101,8 +98,7 @@ def describe_format(file: Path) -> str:
 
 def is_plain(start: bytes) -> bool:
     """Whether first bytes are neither of a compressed file nor of another format than text."""
-    magics = [magic for magic, _, _ in _FORMATS]
-    return not start.startswith((*magics, *_CODECS))
+    return not start.startswith((*(magic for magic, _, _ in _FORMATS), *_CODECS))
 
 
 def walk(folder: Path, reached: dict[str, Path]) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -157,11 +153,8 @@ def _open_member(file: Path, dataset: str) -> Any:
     """Open the one file of a zip archive."""
     try:
         archive = zipfile.ZipFile(file)
-        names = [
-            info.filename
-            for info in archive.infolist()
-            if not info.is_dir() and not any(map(is_hidden, info.filename.split("/")))
-        ]
+        files = [name for name in archive.namelist() if not name.endswith("/")]
+        names = [name for name in files if not any(map(is_hidden, name.split("/")))]
         if len(names) != 1:
             received = f"received: {list_some(names) or 'none'}"
             problem = f"path: a zip archive must contain one file ({received}). Unpack it."
@@ -173,7 +166,6 @@ def _open_member(file: Path, dataset: str) -> Any:
 
 
 def _decompress(file: Path, codec: str, dataset: str) -> Iterator[bytes]:
-    """The decompressed bytes of a file, until they are too many for those that were read."""
     n_bytes = 0
     with (
         file.open("rb") as packed,
@@ -206,7 +198,10 @@ def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
         except LookupError:
             problem = f"csv.encoding: Python has no encoding of this name (received: '{named}')."
             raise DataError(dataset, [f"{problem} Usual ones: utf-8, cp949, cp1252."]) from None
-        return "utf-8" if _is_utf8_beyond_ascii(head) else found
+        with suppress(UnicodeDecodeError):
+            text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the end may be cut
+            return found if text.isascii() else "utf-8"
+        return found
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -221,14 +216,6 @@ def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
     return "utf-8"
 
 
-def _is_utf8_beyond_ascii(head: bytes) -> bool:
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the end may be cut
-    except UnicodeDecodeError:
-        return False
-    return not text.isascii()
-
-
 class ChunkReader(io.RawIOBase):
     """A binary file of the bytes that an iterator gives."""
 
@@ -241,10 +228,7 @@ class ChunkReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer; 0 at the end."""
-        while not self._ready:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
+        while not self._ready and (chunk := next(self._chunks, None)) is not None:
             self._ready = memoryview(chunk)
         n = min(len(buffer), len(self._ready))
         buffer[:n], self._ready = self._ready[:n], self._ready[n:]
@@ -275,15 +259,11 @@ def decode(
             text = decoder.decode(data, final=not data and is_whole)
         except UnicodeError as error:
             # The error of UTF-16 without its mark names no place before Python 3.13.
-            seen, start = data, 0
-            if isinstance(error, UnicodeDecodeError):
-                seen, start = error.object, error.start
-            line = n_lines + seen[:start].count(b"\n")
-            offset = n_bytes - len(seen) + start
-            byte = f"0x{seen[start]:02x}"
+            seen, start = getattr(error, "object", data), getattr(error, "start", 0)
+            line, offset = n_lines + seen[:start].count(b"\n"), n_bytes - len(seen) + start
             problem = (
-                f"the file must be {encoding or 'utf-8'} (received: {byte} in line {line}, at byte "
-                f"{offset} of the file). "
+                f"the file must be {encoding or 'utf-8'} (received: 0x{seen[start]:02x} in line "
+                f"{line}, at byte {offset} of the file). "
             )
             if encoding:
                 readings = _read_in_other_ways(seen, start)
