@@ -21,7 +21,7 @@ from kerasrecipes.rows.data_checks import check_parts
 from kerasrecipes.rows.dataset import Dataset, Facts, Part, Source, check_weights
 from kerasrecipes.rows.disk import DiskRows
 from kerasrecipes.rows.kinds.date import write_time
-from kerasrecipes.rows.series import count_overlapping
+from kerasrecipes.rows.windows import count_overlapping
 from kerasrecipes.rows.words import count, list_some
 
 DEFAULT_TEST_SPLIT = 0.2

@@ -28,8 +28,8 @@ from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
 from kerasrecipes.rows.remarks import remark_on_columns, remark_on_rows
 from kerasrecipes.rows.roles import add_roles, read_known_times
-from kerasrecipes.rows.series import join_windows, make_series
 from kerasrecipes.rows.target import check_type, find_target, read_weights
+from kerasrecipes.rows.windows import join_windows, make_series
 from kerasrecipes.rows.words import count, list_columns, list_some
 
 ROWS_AT_ONCE = 65_536

@@ -48,13 +48,17 @@ class JsonFile(FileOnDisk):
         for lines, n_before in self._iterate_lines():
             table = self._parse(lines, n_before)
             # A row may leave out what it has no value for, and so may all rows of a block.
-            there = {*table.column_names}
-            for name in names:
-                if name not in there:
-                    table = table.append_column(name, pa.nulls(len(table)))
+            for name in names.keys() - {*table.column_names}:
+                table = table.append_column(name, pa.nulls(len(table)))
             names |= dict.fromkeys(table.column_names)
             check_columns(len(names), self.name)
-            self._check_filled(table)
+            n_cells = table.num_rows * table.num_columns
+            n_filled = n_cells - sum(column.null_count for column in table.columns)
+            # Names of its own in each row would become columns of all rows.
+            if n_cells > max(_MOST_CELLS, _MOST_TIMES_FILLED * n_filled):
+                received = f"received: {table.num_columns:,} names in {table.num_rows:,} rows"
+                problem = f"rows must have the same names ({received})."
+                raise DataError(self.name, [f"{problem} Write what differs as values."])
             yield table
 
     def _iterate_lines(self) -> Iterator[tuple[bytes, int]]:
@@ -81,15 +85,6 @@ class JsonFile(FileOnDisk):
             elif is_empty:
                 problem = "the file is empty. It must contain a JSON object on each line."
                 raise DataError(self.name, [problem])
-
-    def _check_filled(self, table: pa.Table) -> None:
-        """Raise DataError where each row has names of its own, which become columns of all rows."""
-        n_cells = table.num_rows * table.num_columns
-        n_filled = n_cells - sum(column.null_count for column in table.columns)
-        if n_cells > max(_MOST_CELLS, _MOST_TIMES_FILLED * n_filled):
-            received = f"received: {table.num_columns:,} names in {table.num_rows:,} rows"
-            problem = f"rows must have the same names ({received}). Write what differs as values."
-            raise DataError(self.name, [problem])
 
     def _parse(self, data: bytes, n_before: int) -> pa.Table:
         """Read JSON lines that follow ``n_before`` others."""
