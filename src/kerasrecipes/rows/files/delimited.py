@@ -25,7 +25,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import is_number
 from kerasrecipes.rows.files import raw
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
-from kerasrecipes.rows.files.layout import NUMBER, LineForm, find_layout, is_unnamed
+from kerasrecipes.rows.files.layout import NUMBER, LineForm, find_layout
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
 from kerasrecipes.rows.words import SHOWN, count, list_some
@@ -40,7 +40,7 @@ _BLANK = " \t\v\f\r\n\x1a\xa0"
 """Characters of lines that contain nothing; DOS ends a file with \\x1a."""
 
 _COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
-_MOST_CHECKED, _FEWEST_ENDS = 2_000, 20
+_MOST_CHECKED, _FEWEST_ENDS, _WIDEST_BLANK = 2_000, 20, 40
 
 
 @dataclass
@@ -53,6 +53,9 @@ class _LineFacts:
     may_end_quoted: bool = False
     has_codes: bool = False
     """Whether a value begins with 0 and goes on with digits, as 007 does."""
+
+    repeats_names: int = 0
+    """The first line that repeats the column names, as files put together have them."""
 
 
 class DelimitedFile(FileOnDisk):
@@ -94,8 +97,18 @@ class DelimitedFile(FileOnDisk):
             has_types=False,
         )
         words = self.notation.missing.texts | self.notation.missing.kept_words
-        self._words_for_missing = sorted(words)
+        padded = [f" {word}" for word in words] + [" " * n for n in range(_WIDEST_BLANK)]
+        self._words_for_missing = sorted({*words, *padded})
         self._facts = _LineFacts()
+        # Rows may be equal to numbers, or to a single word, that are names.
+        self._names_line = None
+        if (
+            layout.n_lines_above
+            and len(self.names) > 1
+            and not any(map(NUMBER.fullmatch, self.names))
+        ):
+            lines = b"".join(self._form.rewrite_all([text[:end].encode()])).splitlines()
+            self._names_line = lines[layout.n_lines_above - 1]
 
     def list_names(self) -> list[str]:
         return self.names
@@ -111,10 +124,12 @@ class DelimitedFile(FileOnDisk):
         with self._reading():
             types = self._find_types(texts, 1)
             self._scan(has_integers=pa.int64() in types.values())
-            table = None if self._facts.has_codes else self._read_typed(types)
-            if table is None:
+            if self._facts.has_codes or self._facts.repeats_names:
                 types = self._find_types(texts)
-                table = self._read_typed(types) or self._parse_texts(types)
+            try:
+                table = self._read_typed(types)
+            except pa.ArrowInvalid:
+                table = self._read_typed(self._find_types(texts))
         self._check_end(table.num_rows)
         self._note_swallowed(table)
         return table
@@ -130,9 +145,6 @@ class DelimitedFile(FileOnDisk):
         if wanted and {*wanted} <= {*names}:
             names = [name for name in names if name in wanted]
         types = {name: pa.float64() if name in numbers else pa.string() for name in names}
-        # A text may be its column's name; in all columns at once, the names are repeated.
-        if all(is_unnamed(name) for name in names if name in numbers):
-            types |= {name: pa.string() for name in self.names if name not in types}
         n_given = n_read = 0
         with self._reading():
             self._scan(has_integers=False)
@@ -163,6 +175,8 @@ class DelimitedFile(FileOnDisk):
         with raw.explain_damage(self.name):
             try:
                 yield
+            except pa.ArrowInvalid as error:
+                raise DataError(self.name, [f"the file cannot be read: {error}."]) from error
             finally:
                 if self._find_stamp() != self._stamp:
                     problem = "the file changed while it was read. Wait until it is complete."
@@ -190,58 +204,33 @@ class DelimitedFile(FileOnDisk):
 
     def _widen(self, texts: pa.Array, kind: pa.DataType) -> pa.DataType:
         """The narrowest type for a column's values so far (of type ``kind``) and these."""
-        trimmed, is_missing = self._trim(texts)
-        known = trimmed.filter(pc.invert(is_missing))
+        missing = pa.array(self._words_for_missing)
+        known = pc.utf8_trim(texts.filter(pc.invert(pc.is_in(texts, missing))), " \t")
         if kind == _WORDS or (not len(known) and not pa.types.is_null(kind)):
             return kind
         if not len(known):
-            kept = pa.array(sorted(self.notation.missing.kept_words), texts.type)
-            return _WORDS if pc.any(pc.is_in(trimmed, kept)).as_py() else kind
+            kept = pa.array(sorted(self.notation.missing.kept_words), pa.string())
+            return _WORDS if pc.any(pc.is_in(pc.utf8_trim(texts, " \t"), kept)).as_py() else kind
         # 12.480 next to 410 may be thousands, which the kind of the column decides.
         is_open = pa.types.is_null(kind) and self.spec.csv.decimal is None
         if has_codes(known) or (is_open and are_grouped(known[:_MOST_CHECKED].to_pylist())):
             return _WORDS
-        for wider in (pa.float64(),) if kind == pa.float64() else (pa.int64(), pa.float64()):
-            with suppress(pa.ArrowInvalid):
-                self._parse(known, wider)
-                return wider
+        with suppress(pa.ArrowInvalid):
+            if kind != pa.float64():
+                known.cast(pa.int64())
+                return pa.int64()
+        if self._layout.decimal != ".":  # 1.034 is no fraction here
+            known = pc.replace_substring(known, ".", "_")
+            known = pc.replace_substring_regex(known, _COMMA_NUMBER, r"\1.\2")
+        with suppress(pa.ArrowInvalid):
+            known.cast(pa.float64())
+            return pa.float64()
         return _WORDS
 
-    def _trim(self, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
-        """Texts without white space around them, and which of them mean that a value is missing."""
-        trimmed = pc.utf8_trim_whitespace(texts)
-        return trimmed, pc.is_in(trimmed, pa.array(self._words_for_missing))
-
-    def _parse(self, texts: pa.Array, kind: pa.DataType) -> pa.Array:
-        """Texts as values of a type; ArrowInvalid where one is none."""
-        if pa.types.is_null(kind):  # Arrow 26 casts no text to null.
-            return pa.nulls(len(texts))
-        if kind == pa.float64() and self._layout.decimal != ".":
-            # 1.034 is no fraction here; what it is, the kind of the column decides.
-            texts = pc.replace_substring(texts, ".", "_")
-            texts = pc.replace_substring_regex(texts, _COMMA_NUMBER, r"\1.\2")
-        return texts.cast(kind)
-
-    def _read_typed(self, types: Types) -> pa.Table | None:
-        """Read the whole file; None where a value is not of its column's type."""
-        try:
-            with self._open() as file:
-                return self._leave_out_names(arrow_csv.read_csv(file, **self._write_options(types)))
-        except pa.ArrowInvalid:
-            return None
-
-    def _parse_texts(self, types: Types) -> pa.Table:
-        """Read the whole file as text; names may be repeated, and white space around values."""
-        batches = []
-        for batch in self._iterate_texts(self.names):
-            columns = []
-            for values, kind in zip(batch.columns, types.values(), strict=True):
-                if kind != _WORDS:
-                    trimmed, is_missing = self._trim(values)
-                    values = self._parse(pc.if_else(is_missing, None, trimmed), kind)
-                columns.append(values)
-            batches.append(pa.record_batch(columns, schema=pa.schema(types)))
-        return pa.Table.from_batches(batches, schema=pa.schema(types))
+    def _read_typed(self, types: Types) -> pa.Table:
+        """Read the whole file; ArrowInvalid where a value is not of its column's type."""
+        with self._open() as file:
+            return arrow_csv.read_csv(file, **self._write_options(types))
 
     def _iterate_texts(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read columns as text, block by block.
@@ -252,40 +241,15 @@ class DelimitedFile(FileOnDisk):
         try:
             yield from self._iterate_blocks(dict.fromkeys(names, pa.string()), is_checked=True)
         except pa.ArrowInvalid as error:
+            if problem := self._describe_faults():
+                raise DataError(self.name, [problem]) from error
             if "Empty CSV" in str(error) or "Could not skip" in str(error):
-                return  # There is no row.
-            problem = self._describe_faults() or f"the file cannot be read: {error}."
-            raise DataError(self.name, [problem]) from error
+                self._check_end(0)
+            raise
 
     def _iterate_blocks(self, types: Types, *, is_checked: bool = False) -> Iterator[Any]:
-        """Read columns block by block; a repeated line of column names is left out."""
-        n_rows = 0
         with self._open(is_checked=is_checked) as file:
-            for batch in arrow_csv.open_csv(file, **self._write_options(types)):
-                yield self._leave_out_names(batch, n_rows)
-                n_rows += len(batch)
-
-    def _leave_out_names(self, rows: Any, n_before: int = 0) -> Any:
-        """Leave out rows that repeat the column names, as files put together have them."""
-        names = [name for name in rows.schema.names if not is_unnamed(name)]
-        is_repeated = pa.scalar(bool(names))
-        for name in names:
-            column = rows.column(name)
-            if is_number(column.type):
-                return rows
-            texts = pc.utf8_trim(column.cast(pa.string()), " \t\ufeff")
-            is_repeated = pc.and_(is_repeated, pc.fill_null(pc.equal(texts, name), False))
-            if not pc.any(is_repeated).as_py():
-                return rows
-        if not names:
-            return rows
-        if self._facts.n_lines:
-            row = n_before + pc.index(is_repeated, True).as_py() + self.notation.first_row
-            note = f"rows that repeat the column names are left out, the first in row {row}"
-            self.notes += [note] if note not in self.notes else []
-            # The rows that are left are no longer one a line.
-            self.notation = replace(self.notation, first_line=None)
-        return rows.filter(pc.invert(is_repeated))
+            yield from arrow_csv.open_csv(file, **self._write_options(types))
 
     def _note_swallowed(self, rows: Any) -> None:
         """Note the first value that contains rows, as its quotation mark is not closed."""
@@ -356,8 +320,15 @@ class DelimitedFile(FileOnDisk):
         """Look at all lines before types are applied to them."""
         with self._open() as file:
             delimiter = self._delimiter if has_integers else None
-            self._facts = _scan_lines(file, delimiter, self.name)
-        has_gaps = self._facts.has_quoted_newlines or self._facts.has_blank_lines
+            facts = _scan_lines(
+                file, delimiter, self._names_line, self.notation.first_row, self.name
+            )
+        self._facts = facts
+        if facts.repeats_names:
+            note = "rows that repeat the column names are left out, the first in row"
+            self.notes.append(f"{note} {facts.repeats_names}")
+            self._form = replace(self._form, names=self._names_line)
+        has_gaps = facts.has_quoted_newlines or facts.has_blank_lines or facts.repeats_names
         first_line = None if has_gaps else self.notation.first_row
         self.notation = replace(self.notation, first_line=first_line)
 
@@ -403,7 +374,9 @@ class DelimitedFile(FileOnDisk):
         )
 
 
-def _scan_lines(file: Any, delimiter: str | None, dataset: str) -> _LineFacts:
+def _scan_lines(
+    file: Any, delimiter: str | None, names: bytes | None, first_row: int, dataset: str
+) -> _LineFacts:
     """Look at all lines; codes are looked for where there is a delimiter.
 
     Raises:
@@ -417,6 +390,7 @@ def _scan_lines(file: Any, delimiter: str | None, dataset: str) -> _LineFacts:
         rb"0(?:(?<=%b0)|(?<=%b[ +-]0))[0-9xX][0-9a-fA-F]*(?=[\r\n\" %b]|\Z)"
         % (opening, opening, marks)
     )
+    repeated = re.compile(rb"\n(?:\xef\xbb\xbf)?%b\r?(?=\n)" % re.escape(names or b""))
     rest, length = b"", 0
     while block := file.read(SAMPLE_BYTES):
         end = max(block.rfind(b"\n"), block.rfind(b"\r"))
@@ -434,5 +408,9 @@ def _scan_lines(file: Any, delimiter: str | None, dataset: str) -> _LineFacts:
             facts.has_blank_lines = any(end in joined for end in ends)
         if delimiter and not facts.has_codes:
             facts.has_codes = code.search(joined) is not None
-        rest = block[-64:]
+        if names and not facts.repeats_names and names in joined:
+            lines = (facts.n_lines - joined.count(b"\n", found.end())
+                     for found in repeated.finditer(joined))  # fmt: skip
+            facts.repeats_names = next((line for line in lines if line >= first_row), 0)
+        rest = block[-64 - len(names or b"") :]
     return facts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -60,12 +61,14 @@ class LineForm:
         comment: The beginning of comments; empty if there are none.
         has_escapes: Whether quotation marks within values are written as \\", not as "".
         has_spaces: Whether there are spaces between a delimiter and a quotation mark.
+        names: A rewritten line of column names; wherever it stands, it becomes blank.
     """
 
     delimiter: str = ","
     comment: str = ""
     has_escapes: bool = False
     has_spaces: bool = False
+    names: bytes | None = None
 
     @property
     def parsed(self) -> str:
@@ -88,13 +91,17 @@ class LineForm:
         if rest:
             yield self._rewrite(rest)
 
+    def _rewrite(self, line: bytes) -> bytes:
+        line = self._rewrite_marks(line)
+        return b"" if line.rstrip(b"\r").removeprefix(BOM_UTF8) == self.names else line
+
     @cached_property
     def _commented(self) -> re.Pattern[bytes]:
         """Matches a line with a comment that does not begin within quotation marks."""
         mark = re.escape(self.comment.encode())
         return re.compile(rb'((?:[^"%b]|"[^"]*")*)%b' % (mark, mark))
 
-    def _rewrite(self, line: bytes) -> bytes:
+    def _rewrite_marks(self, line: bytes) -> bytes:
         if self.comment and (found := self._commented.match(line)):
             line = found[1].rstrip()
         if self.delimiter == WHITESPACE:
