@@ -21,8 +21,7 @@ from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.columns import ROLES, check_names, find_columns
 from kerasrecipes.rows.dataset import Piece, Rows, Schema, Source
 from kerasrecipes.rows.disk import ColumnFile, describe_stream
-from kerasrecipes.rows.files.base import NO_ROWS, TableFile
-from kerasrecipes.rows.files.frames import TableInMemory
+from kerasrecipes.rows.files.base import NO_ROWS, TableFile, TableInMemory
 from kerasrecipes.rows.kinds import Column, NumberColumn
 from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable

@@ -14,7 +14,7 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.dataset import PART_NAMES, Piece, Schema, Source
 from kerasrecipes.rows.files import expand
-from kerasrecipes.rows.files.frames import TableInMemory
+from kerasrecipes.rows.files.base import TableInMemory
 from kerasrecipes.rows.files.raw import explain_damage, walk
 from kerasrecipes.rows.limits import LONGEST_TEXT, check_memory
 from kerasrecipes.rows.table import Table

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +22,7 @@ from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files import raw
 from kerasrecipes.rows.files.arrow import ArrowFile
-from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, TableFile, concatenate
+from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, Names, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import SAMPLE_BYTES, DelimitedFile
 from kerasrecipes.rows.files.excel import ExcelFile
 from kerasrecipes.rows.files.json_lines import JsonFile
@@ -40,9 +40,7 @@ _FORMATS: dict[str, type[FileOnDisk]] = {
 }
 
 
-def open_table_file(
-    path: str, spec: DatasetSpec, wanted: Collection[str] | None = None
-) -> TableFile:
+def open_table_file(path: str, spec: DatasetSpec, wanted: Names | None = None) -> TableFile:
     """Open a file of a table, or files of the same columns as one, in the order of their names.
 
     Args:
@@ -59,7 +57,7 @@ def open_table_file(
     return _open_file(files[0], spec, wanted)
 
 
-def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None) -> TableFile:
+def _open_file(file: Path, spec: DatasetSpec, wanted: Names | None) -> TableFile:
     ending = endings.find_ending(file)
     if ending not in _FORMATS:
         problem = (
@@ -70,9 +68,7 @@ def _open_file(file: Path, spec: DatasetSpec, wanted: Collection[str] | None) ->
     return _FORMATS[ending](file, spec, file.name, wanted)
 
 
-def open_stream(
-    stream: BinaryIO, spec: DatasetSpec, wanted: Collection[str] | None = None
-) -> TableFile:
+def open_stream(stream: BinaryIO, spec: DatasetSpec, wanted: Names | None = None) -> TableFile:
     """Open a stream of CSV or JSON lines, such as standard input; it may be compressed.
 
     It is kept in a temporary file, since a table is read more than once.
@@ -161,7 +157,7 @@ class _SeveralFiles(TableFile):
     """Files of the same columns as one table, in the order of their names."""
 
     def __init__(
-        self, paths: Sequence[Path], spec: DatasetSpec, name: str, wanted: Collection[str] | None
+        self, paths: Sequence[Path], spec: DatasetSpec, name: str, wanted: Names | None
     ) -> None:
         super().__init__(name, spec)
         self._paths, self._spec, self._wanted = paths, spec, wanted
@@ -169,7 +165,7 @@ class _SeveralFiles(TableFile):
         notation = _open_file(paths[0], spec, wanted).notation
         self.notation = replace(notation, first_line=None, first_row=1)
 
-    def read(self, as_text: Collection[str] = ()) -> pa.Table:
+    def read(self, as_text: Names = ()) -> pa.Table:
         tables = [file.read(as_text) for file in self._open_each()]
         names = tables[0].column_names
         # A column that is no number in one file is text in all of them.
@@ -181,9 +177,7 @@ class _SeveralFiles(TableFile):
     def list_names(self) -> list[str] | None:
         return next(self._open_each()).list_names()
 
-    def iterate(
-        self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
-    ) -> Iterator[pa.Table]:
+    def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
         for file in self._open_each():
             yield from file.iterate(wanted, numbers, n_rows)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -24,7 +24,7 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import is_number
 from kerasrecipes.rows.files import raw
-from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk, Names
 from kerasrecipes.rows.files.layout import NUMBER, LineForm, find_layout
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
@@ -66,7 +66,7 @@ class DelimitedFile(FileOnDisk):
     """
 
     def __init__(
-        self, path: Path, spec: DatasetSpec, name: str, wanted: Collection[str] | None = None
+        self, path: Path, spec: DatasetSpec, name: str, wanted: Names | None = None
     ) -> None:
         super().__init__(path, spec, name, wanted)
         with raw.explain_damage(name), raw.open_decompressed(path, name) as file:
@@ -113,7 +113,7 @@ class DelimitedFile(FileOnDisk):
     def list_names(self) -> list[str]:
         return self.names
 
-    def read(self, as_text: Collection[str] = ()) -> pa.Table:
+    def read(self, as_text: Names = ()) -> pa.Table:
         """Read every row; a column whose values are not all numbers is text.
 
         pyarrow's own inference keeps the text of the whole file: 1.1 GB for a million rows of 50
@@ -134,9 +134,7 @@ class DelimitedFile(FileOnDisk):
         self._note_swallowed(table)
         return table
 
-    def iterate(
-        self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
-    ) -> Iterator[pa.Table]:
+    def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
         """Read columns block by block: numbers as float64, all else as text.
 
         From the first block on whose numbers are not all ones, numbers are text too.

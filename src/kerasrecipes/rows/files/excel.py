@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from zipfile import ZipFile, is_zipfile
@@ -12,8 +11,7 @@ import pyarrow as pa
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.rows.cells import name_value
-from kerasrecipes.rows.files.base import FileOnDisk
-from kerasrecipes.rows.files.frames import read_series
+from kerasrecipes.rows.files.base import FileOnDisk, Names, read_series
 from kerasrecipes.rows.files.layout import (
     describe_titles,
     fill_names,
@@ -40,17 +38,18 @@ _FILLED = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^<>]*><')
 class ExcelFile(FileOnDisk):
     """A sheet of an Excel file: the one that the recipe names, or the first that has a table."""
 
-    def read(self, as_text: Collection[str] = ()) -> pa.Table:
+    def read(self, as_text: Names = ()) -> pa.Table:
         """Read every row below the line of column names."""
         sheet = self._choose_sheet(self._read_sheets())
-        cells = _list_cells(sheet)
+        first = sheet.head(_MOST_COMPARED).values
+        cells = [[name_value(value).strip() for value in row] for row in first]
         place = self.spec.excel.header_row or find_header(cells) + 1
         if place > len(cells):
             problem = f"row {place} of the sheet must name the columns, and there are {len(sheet)}."
             raise DataError(self.name, [f"{problem} Add rows, or correct excel.header_row."])
         # A cell may be text that is a number, or a number in a column of text.
         self.notation = replace(self.notation, first_row=place + 1, has_types=False)
-        names, rows = cells[place - 1], sheet.iloc[place:]
+        names, rows = cells[place - 1], sheet.iloc[place:].infer_objects()
         if not self.spec.excel.header_row:
             self.notes += [describe_titles(f"row {place}")] if place > 1 else []
             if not list_known(self.spec, self.wanted) & {*names} and is_row(names, cells[place:]):
@@ -60,7 +59,6 @@ class ExcelFile(FileOnDisk):
                     f"dataset.excel.header_row: {place} if these are their names."
                 )
                 raise DataError(self.name, [problem])
-        rows = rows.infer_objects()
         columns = [read_series(rows.iloc[:, i]) for i in range(len(names))]
         return pa.Table.from_arrays(columns, names=[*fill_names(names)])
 
@@ -120,9 +118,3 @@ class ExcelFile(FileOnDisk):
                 f"not); another: excel: {{sheet: {others[0]}}}"
             )
         return sheets[str(chosen)]
-
-
-def _list_cells(sheet: pd.DataFrame) -> list[list[str]]:
-    """The texts of a sheet's first rows; blank ones are ""."""
-    return [[name_value(value).strip() for value in row]
-            for row in sheet.head(_MOST_COMPARED).values]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from pyarrow import json as arrow_json
 from pyarrow.types import is_nested
 
 from kerasrecipes.errors import DataError
-from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, concatenate
+from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, Names, concatenate
 from kerasrecipes.rows.files.raw import ChunkReader, decode, explain_damage, open_decompressed
 from kerasrecipes.rows.limits import check_columns, check_line
 from kerasrecipes.rows.words import SHOWN
@@ -31,7 +31,7 @@ _TOO_DEEP = f"has too many arrays or objects within each other. {_WRITE_ROWS}"
 class JsonFile(FileOnDisk):
     """An object on each line, or one array of objects; read block by block."""
 
-    def read(self, as_text: Collection[str] = ()) -> pa.Table:
+    def read(self, as_text: Names = ()) -> pa.Table:
         """Read every row; a name has values of one type in all of them."""
         tables = [*self.iterate((), (), 0)]
         try:
@@ -40,9 +40,7 @@ class JsonFile(FileOnDisk):
             problem = f"the values of a name must be of one type in all rows: {error}."
             raise DataError(self.name, [problem]) from error
 
-    def iterate(
-        self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
-    ) -> Iterator[pa.Table]:
+    def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
         """Read objects block by block; types may differ from block to block."""
         names: dict[str, None] = {}
         for lines, n_before in self._iterate_lines():
