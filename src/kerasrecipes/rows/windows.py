@@ -111,12 +111,8 @@ def join_windows(
 ) -> Piece:
     """Make windows of a table's rows the samples, for a trained model.
 
-    Returns:
-        Of each window the number of its last row and what stands beside that; or, with target, the
-        number of the target's row.
-
-    Raises:
-        DataError: Rows are left out between others, or there are too few.
+    Each has the number of its last row and what stands beside that; or, with target, of the
+    target's row. It raises DataError if rows are left out between others, or there are too few.
     """
     rows, delay = join_pieces([*pieces]), spec.delay if with_target else 0
     for reason in rows.left_out:

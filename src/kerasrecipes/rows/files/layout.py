@@ -57,7 +57,6 @@ class LineForm:
     """How lines are written, and how they are rewritten for parsers of CSV.
 
     Attributes:
-        delimiter: The text between two values.
         comment: The beginning of comments; empty if there are none.
         has_escapes: Whether quotation marks within values are written as \\", not as "".
         has_spaces: Whether there are spaces between a delimiter and a quotation mark.
@@ -91,27 +90,24 @@ class LineForm:
         if rest:
             yield self._rewrite(rest)
 
-    def _rewrite(self, line: bytes) -> bytes:
-        line = self._rewrite_marks(line)
-        return b"" if line.rstrip(b"\r").removeprefix(BOM_UTF8) == self.names else line
-
     @cached_property
     def _commented(self) -> re.Pattern[bytes]:
         """Matches a line with a comment that does not begin within quotation marks."""
         mark = re.escape(self.comment.encode())
         return re.compile(rb'((?:[^"%b]|"[^"]*")*)%b' % (mark, mark))
 
-    def _rewrite_marks(self, line: bytes) -> bytes:
+    def _rewrite(self, line: bytes) -> bytes:
         if self.comment and (found := self._commented.match(line)):
             line = found[1].rstrip()
+        mark = self.delimiter.encode()
         if self.delimiter == WHITESPACE:
-            return b"\t".join(_ALIGNED.findall(line))
+            line = b"\t".join(_ALIGNED.findall(line))
         if self.has_escapes:
             line = re.sub(rb'\\(["\\])', lambda mark: mark[1].replace(b'"', b'""'), line)
-        mark = self.delimiter.encode()
         if self.has_spaces:
             line = re.sub(re.escape(mark) + b' +"', mark + b'"', line)
-        return line.replace(mark, self.parsed.encode())
+        line = line.replace(mark, self.parsed.encode())
+        return b"" if line.rstrip(b"\r").removeprefix(BOM_UTF8) == self.names else line
 
 
 class _Line(NamedTuple):
@@ -144,13 +140,9 @@ class Layout:
 def find_layout(
     sample: str, dataset_spec: DatasetSpec, dataset: str, wanted: Collection[str] | None = None
 ) -> Layout:
-    """Find how a file is laid out.
+    """Find how a file is laid out, by its first lines; what the recipe's ``csv`` says wins.
 
-    Args:
-        sample: The file's first lines, whole.
-        dataset_spec: The recipe's ``dataset``; its ``csv`` wins.
-        dataset: The data set's name, for messages.
-        wanted: The columns that will be read; None means all.
+    ``wanted`` are the columns that will be read; None means all.
 
     Raises:
         DataError: The file is empty, or its first lines can be read in two ways.
@@ -305,7 +297,7 @@ def _find_names(
         if first == names or (are_words and {*first} <= {*names}):
             return Layout(fill_names(first), end, form)
         return Layout(tuple(names), end - 1, form)
-    note = describe_titles(f"line {end}") if at else ""
+    note = f"the column names are in line {end}; what is above is skipped" if at else ""
     n_more = n_values - len(first)
     if agree and n_more < 0 and not any(first[n_values:]):
         first = first[:n_values]
@@ -343,11 +335,6 @@ def list_known(spec: DatasetSpec, wanted: Collection[str] | None) -> set[str]:
     """The columns that will be read, or that a recipe names."""
     targets = [spec.target] if isinstance(spec.target, str) else spec.target or []
     return {*(wanted or [*targets, *spec.features, *spec.drop])}
-
-
-def describe_titles(place: str) -> str:
-    """Say that the rows above the column names are left out."""
-    return f"the column names are in {place}; what is above is skipped"
 
 
 def find_header(rows: Sequence[Sequence[str]]) -> int:
@@ -389,11 +376,6 @@ def fill_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(filled)
 
 
-def is_unnamed(name: str) -> bool:
-    """Whether a column's name was made for a blank one."""
-    return name.startswith("Unnamed: ")
-
-
 def is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row contains values of its columns instead of their names."""
     if any(map(_FRACTION.fullmatch, names)):
@@ -414,10 +396,9 @@ def _are_counted(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     numbers = [int(names[i]) for i in places]
     if len(numbers) < 2 or numbers != sorted({*numbers}):
         return False
-    if numbers == [*range(numbers[0], numbers[0] + len(names))]:
-        return True
-    have_years = [all(_YEAR.fullmatch(row[i]) for i in places) for row in (names, *rows)]
-    return have_years[0] and 2 * sum(have_years[1:]) < len(rows)
+    n_rows_of_years = sum(all(_YEAR.fullmatch(row[i]) for i in places) for row in rows)
+    are_years = all(_YEAR.fullmatch(names[i]) for i in places) and 2 * n_rows_of_years < len(rows)
+    return are_years or numbers == [*range(numbers[0], numbers[0] + len(names))]
 
 
 def _is_value(name: str, values: Sequence[str]) -> bool | None:
@@ -443,9 +424,9 @@ def _find_decimal(
     if delimiter == "," or thousands in (",", "."):
         return "," if thousands == "." and delimiter != "," else ".", "", ""
     values = [value.strip() for row in rows for value in row]
-    points = [value for value in values if _FRACTION.fullmatch(value)]
-    n_grouped = sum(bool(POINT_THOUSANDS.fullmatch(value)) for value in values)
-    commas = [value for value in values if _COMMA_FRACTION.fullmatch(value)]
+    points = list(filter(_FRACTION.fullmatch, values))
+    n_grouped = len([*filter(POINT_THOUSANDS.fullmatch, values)])
+    commas = list(filter(_COMMA_FRACTION.fullmatch, values))
     are_thousands = all(map(_COMMA_THOUSANDS.fullmatch, commas))
     if commas and not are_thousands and (len(commas) > len(points) or len(points) == n_grouped):
         return ",", "", ""
