@@ -92,21 +92,12 @@ def open_stream(stream: BinaryIO, spec: DatasetSpec, wanted: Names | None = None
 
 
 def find_kind(path: str) -> DataKind:
-    """The kind of a table's file, or of those that match a pattern: delimited where one is.
-
-    Raises:
-        DataError: There is no such file.
-    """
-    kinds = {find_table_kind(endings.find_ending(file)) for file in find_files(path)}
-    return min(kinds, key=("delimited", "excel", "table").index)
+    """The kind of a table's file, or of the first one that matches a pattern."""
+    return find_table_kind(endings.find_ending(find_files(path)[0]))
 
 
 def find_files(path: str) -> list[Path]:
-    """The files that a path means.
-
-    Raises:
-        DataError: There are none, or some are empty or no regular files.
-    """
+    """The files that a path means; it raises DataError if some are empty or no regular files."""
     file = Path(path)
     with raw.explain_damage(file.name):
         found = [each for each in expand(path) if not each.is_dir()]
@@ -118,10 +109,7 @@ def find_files(path: str) -> list[Path]:
 def expand(path: str) -> list[Path]:
     """The path of a file, or what a pattern matches, in the order of the names.
 
-    "**" does not follow links, which may lead in a circle.
-
-    Raises:
-        DataError: The pattern is wrong.
+    "**" does not follow links, which may lead in a circle. A wrong pattern raises DataError.
     """
     file = Path(path)
     if not glob.has_magic(path) or os.path.lexists(path):

@@ -16,7 +16,7 @@ from pyarrow.types import is_nested
 from kerasrecipes.errors import DataError
 from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, Names, concatenate
 from kerasrecipes.rows.files.raw import ChunkReader, decode, explain_damage, open_decompressed
-from kerasrecipes.rows.limits import check_columns, check_line
+from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
 from kerasrecipes.rows.words import SHOWN
 
 _FIRST_BLOCK_BYTES, _BLOCK_BYTES = 1 << 16, 4 << 20
@@ -32,7 +32,6 @@ class JsonFile(FileOnDisk):
     """An object on each line, or one array of objects; read block by block."""
 
     def read(self, as_text: Names = ()) -> pa.Table:
-        """Read every row; a name has values of one type in all of them."""
         tables = [*self.iterate((), (), 0)]
         try:
             return concatenate(tables)
@@ -41,7 +40,6 @@ class JsonFile(FileOnDisk):
             raise DataError(self.name, [problem]) from error
 
     def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
-        """Read objects block by block; types may differ from block to block."""
         names: dict[str, None] = {}
         for lines, n_before in self._iterate_lines():
             table = self._parse(lines, n_before)
@@ -68,19 +66,17 @@ class JsonFile(FileOnDisk):
                 file = io.BytesIO(self._write_lines(file.read()))
             else:
                 self.notation = replace(self.notation, first_line=1)
-            n_lines, rest, size, is_empty = 0, b"", _FIRST_BLOCK_BYTES, True
+            n_lines, size, is_empty = 0, _FIRST_BLOCK_BYTES, True
             while block := file.read(size):
-                rest, size = rest + block, min(2 * size, _BLOCK_BYTES)
-                end = rest.rfind(b"\n") + 1
-                if rest[:end].strip():
-                    yield rest[:end], n_lines
+                rest = file.readline(LONGEST_LINE + 1)
+                check_line(len(rest), n_lines + block.count(b"\n") + 1, self.name)
+                block += rest
+                if block.strip():
+                    yield block, n_lines
                     is_empty = False
-                n_lines += rest.count(b"\n", 0, end)
-                rest = rest[end:]
-                check_line(len(rest), n_lines + 1, self.name)
-            if rest.strip():
-                yield rest, n_lines
-            elif is_empty:
+                n_lines += block.count(b"\n")
+                size = min(2 * size, _BLOCK_BYTES)
+            if is_empty:
                 problem = "the file is empty. It must contain a JSON object on each line."
                 raise DataError(self.name, [problem])
 
