@@ -59,11 +59,7 @@ class _LineFacts:
 
 
 class DelimitedFile(FileOnDisk):
-    """A delimited file.
-
-    Raises:
-        DataError: The file is empty, is not text, or does not open with column names.
-    """
+    """A delimited file; it raises DataError if it does not open with column names."""
 
     def __init__(
         self, path: Path, spec: DatasetSpec, name: str, wanted: Names | None = None
@@ -90,23 +86,17 @@ class DelimitedFile(FileOnDisk):
                       for i, each in enumerate(layout.names)]  # fmt: skip
         self.notes += [layout.note] if layout.note else []
         self.notation = replace(
-            self.notation,
-            decimal=layout.decimal,
-            thousands=spec.csv.thousands,
+            self.notation, decimal=layout.decimal, thousands=spec.csv.thousands, has_types=False,
             first_row=layout.n_lines_above + 1,
-            has_types=False,
-        )
+        )  # fmt: skip
         words = self.notation.missing.texts | self.notation.missing.kept_words
         padded = [f" {word}" for word in words] + [" " * n for n in range(_WIDEST_BLANK)]
         self._words_for_missing = sorted({*words, *padded})
         self._facts = _LineFacts()
-        # Rows may be equal to numbers, or to a single word, that are names.
         self._names_line = None
-        if (
-            layout.n_lines_above
-            and len(self.names) > 1
-            and not any(map(NUMBER.fullmatch, self.names))
-        ):
+        # Rows may be equal to numbers, or to a single word, that are names.
+        are_words = len(self.names) > 1 and not any(map(NUMBER.fullmatch, self.names))
+        if layout.n_lines_above and are_words:
             lines = b"".join(self._form.rewrite_all([text[:end].encode()])).splitlines()
             self._names_line = lines[layout.n_lines_above - 1]
 
@@ -231,11 +221,7 @@ class DelimitedFile(FileOnDisk):
             return arrow_csv.read_csv(file, **self._write_options(types))
 
     def _iterate_texts(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Read columns as text, block by block.
-
-        Raises:
-            DataError: A byte is not of the encoding, or lines have too many or too few values.
-        """
+        """Read columns as text, block by block; lines are at fault where that fails."""
         try:
             yield from self._iterate_blocks(dict.fromkeys(names, pa.string()), is_checked=True)
         except pa.ArrowInvalid as error:
@@ -284,28 +270,25 @@ class DelimitedFile(FileOnDisk):
 
     def _write_options(self, types: Types) -> dict[str, Any]:
         """How pyarrow reads the columns that have a type."""
-        facts = self._facts
-        return {
-            "read_options": arrow_csv.ReadOptions(
-                block_size=_BLOCK_BYTES,
-                skip_rows=self._layout.n_lines_above,
-                column_names=self.names,
-            ),
-            "parse_options": arrow_csv.ParseOptions(
-                delimiter=self._delimiter,
-                # Where pyarrow must look for them, it takes a third more time and memory.
-                newlines_in_values=facts.has_quoted_newlines or not facts.n_lines,
-                # In a file of one column, it is how a row without a value is written.
-                ignore_empty_lines=len(self.names) > 1,
-                invalid_row_handler=self._judge_row,
-            ),
-            "convert_options": arrow_csv.ConvertOptions(
-                column_types=types,
-                include_columns=[*types],
-                null_values=([] if {*types.values()} == {pa.string()} else self._words_for_missing),
-                decimal_point=self._layout.decimal,
-            ),
-        }
+        facts, is_text = self._facts, {*types.values()} == {pa.string()}
+        read = arrow_csv.ReadOptions(
+            block_size=_BLOCK_BYTES, skip_rows=self._layout.n_lines_above, column_names=self.names
+        )
+        parse = arrow_csv.ParseOptions(
+            delimiter=self._delimiter,
+            # Where pyarrow must look for them, it takes a third more time and memory.
+            newlines_in_values=facts.has_quoted_newlines or not facts.n_lines,
+            # In a file of one column, it is how a row without a value is written.
+            ignore_empty_lines=len(self.names) > 1,
+            invalid_row_handler=self._judge_row,
+        )
+        convert = arrow_csv.ConvertOptions(
+            column_types=types,
+            include_columns=[*types],
+            null_values=[] if is_text else self._words_for_missing,
+            decimal_point=self._layout.decimal,
+        )
+        return {"read_options": read, "parse_options": parse, "convert_options": convert}
 
     def _judge_row(self, row: Any) -> str:
         """Skip a line of another number of values if it is blank."""
@@ -333,10 +316,8 @@ class DelimitedFile(FileOnDisk):
     def _describe_faults(self) -> str:
         """Find lines with too many or too few values; empty where there are none.
 
-        Python's reader is slow, but counts lines as editors do.
-
-        Raises:
-            DataError: A quotation mark is never closed, or a line is too long.
+        Python's reader is slow, but counts lines as editors do. It raises DataError if a quotation
+        mark is never closed, or a line is too long.
         """
         if not self._facts.n_lines:
             self._scan(has_integers=False)
@@ -375,11 +356,7 @@ class DelimitedFile(FileOnDisk):
 def _scan_lines(
     file: Any, delimiter: str | None, names: bytes | None, first_row: int, dataset: str
 ) -> _LineFacts:
-    """Look at all lines; codes are looked for where there is a delimiter.
-
-    Raises:
-        DataError: A line is too long.
-    """
+    """Look at all lines; codes are looked for where there is a delimiter."""
     facts = _LineFacts(n_lines=1)
     marks = re.escape(delimiter.encode()) if delimiter else b""
     opening = rb"[\n\"%b]" % marks

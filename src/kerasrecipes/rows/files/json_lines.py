@@ -86,7 +86,9 @@ class JsonFile(FileOnDisk):
         read = arrow_json.ReadOptions(block_size=max(len(data), _BLOCK_BYTES))
         try:
             # Arrow 26 crashes where a file begins with null, and where arrays are deep in others.
-            if not data.lstrip().startswith(b"{") or _find_depth(data) > _MOST_DEPTH:
+            steps = np.frombuffer(data.translate(_BRACKETS, _NO_BRACKETS), np.int8)
+            depth = np.cumsum(steps, dtype=np.int64).max(initial=0)
+            if not data.lstrip().startswith(b"{") or depth > _MOST_DEPTH:
                 raise pa.ArrowInvalid("it must contain objects")
             table = arrow_json.read_json(pa.BufferReader(data), read, parse)
             names = table.column_names
@@ -146,12 +148,6 @@ def _find_fault(line: str) -> str:
     if isinstance(row, dict):
         return ""
     return f"must contain an object (received: {line.strip()[:_MOST_SHOWN]}). {_WRITE_ROWS}"
-
-
-def _find_depth(data: bytes) -> int:
-    """At most how many arrays and objects are within each other; more where texts have brackets."""
-    steps = np.frombuffer(data.translate(_BRACKETS, _NO_BRACKETS), np.int8)
-    return int(np.cumsum(steps, dtype=np.int64).max(initial=0))
 
 
 def _parse_int(digits: str) -> float:

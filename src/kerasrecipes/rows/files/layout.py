@@ -7,11 +7,9 @@ import io
 import re
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import NamedTuple
 
 from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe.schema import CsvSpec, DatasetSpec
@@ -90,15 +88,11 @@ class LineForm:
         if rest:
             yield self._rewrite(rest)
 
-    @cached_property
-    def _commented(self) -> re.Pattern[bytes]:
-        """Matches a line with a comment that does not begin within quotation marks."""
-        mark = re.escape(self.comment.encode())
-        return re.compile(rb'((?:[^"%b]|"[^"]*")*)%b' % (mark, mark))
-
     def _rewrite(self, line: bytes) -> bytes:
-        if self.comment and (found := self._commented.match(line)):
-            line = found[1].rstrip()
+        if self.comment:  # one that does not begin within quotation marks
+            sign = re.escape(self.comment.encode())
+            found = re.match(rb'((?:[^"%b]|"[^"]*")*)%b' % (sign, sign), line)
+            line = found[1].rstrip() if found else line
         mark = self.delimiter.encode()
         if self.delimiter == WHITESPACE:
             line = b"\t".join(_ALIGNED.findall(line))
@@ -108,13 +102,6 @@ class LineForm:
             line = re.sub(re.escape(mark) + b' +"', mark + b'"', line)
         line = line.replace(mark, self.parsed.encode())
         return b"" if line.rstrip(b"\r").removeprefix(BOM_UTF8) == self.names else line
-
-
-class _Line(NamedTuple):
-    """A line's values, and the number of the file's line on which it ends."""
-
-    values: list[str]
-    end: int
 
 
 @dataclass(frozen=True)
@@ -152,11 +139,6 @@ def find_layout(
             raise DataError(dataset, [f"the file must be delimited text, and is {what}"])
     spec, texts = dataset_spec.csv, [*io.StringIO(sample, newline="")]
     n_above, delimiter = spec.skip_rows, spec.delimiter
-    if wanted and n_above:
-        # Rows to predict may come without the lines that training's file had on top.
-        first = re.split(re.escape(delimiter) if delimiter else r"[\t;|,]", texts[0])
-        are_names = 2 * len({name.strip(' "\r\n') for name in first} & {*wanted}) > len({*wanted})
-        n_above = 0 if are_names else n_above
     head = texts[n_above].strip() if len(texts) > n_above else ""
     if match := re.fullmatch(r'"?sep=(.)"?', head):
         n_above, delimiter = n_above + 1, delimiter or match[1]
@@ -176,7 +158,7 @@ def find_layout(
     problems = find_repeated(layout.names, wanted)
     decimal: str = spec.decimal or "."
     if not spec.decimal:
-        rows = [line.values for line in lines if line.end > layout.n_lines_above]
+        rows = [values for end, values in lines.items() if end > layout.n_lines_above]
         decimal, problem, note = _find_decimal(rows, form.delimiter, spec.thousands)
         if wanted is None:  # A few rows to predict show less than those of training did.
             problems += [problem] if problem else []
@@ -192,18 +174,18 @@ def _count_comments(texts: Sequence[str]) -> int:
         return 0
     below = "".join(texts[n:])
     form = LineForm(_find_delimiter(below))
-    (names, *_), (row, *_) = (
-        _split_lines(text, form) or [_Line([], 0)]
+    names, row = (
+        next(iter(_split_lines(text, form).values()), [])
         for text in (re.sub("^# +", "#", texts[n - 1]), below)
     )
-    are_even = len(names.values) == len(row.values) > 1
-    has_number = any(map(NUMBER.fullmatch, row.values))
+    are_even = len(names) == len(row) > 1
+    has_number = any(map(NUMBER.fullmatch, row))
     return n - (are_even and (has_number or not texts[n - 1].startswith("# ")))
 
 
-def _split_lines(sample: str, form: LineForm, n_above: int = 0) -> list[_Line]:
-    """The first lines that are not blank, each split into its values."""
-    lines: list[_Line] = []
+def _split_lines(sample: str, form: LineForm, n_above: int = 0) -> dict[int, list[str]]:
+    """The values of the first lines that are not blank, by the number of the line's end."""
+    lines: dict[int, list[str]] = {}
     if not form.is_plain:
         sample = b"".join(form.rewrite_all([sample.encode()])).decode()
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=form.parsed)
@@ -211,7 +193,7 @@ def _split_lines(sample: str, form: LineForm, n_above: int = 0) -> list[_Line]:
     with suppress(csv.Error):
         for values in reader:
             if values:
-                lines.append(_Line(values, reader.line_num + n_above))
+                lines[reader.line_num + n_above] = values
             if len(lines) > _SAMPLE_LINES:
                 break
     return lines
@@ -227,8 +209,8 @@ def _find_form(sample: str, delimiter: str | None, comment: str) -> LineForm:
     escaped = rf'(?:^|{mark}) *"[^"\r\n]*\\"(?: ?[^"\s{mark}]|"(?={mark}|[\r\n]))'
     has_escapes = re.search(escaped, sample, re.MULTILINE) is not None
     form = replace(form, has_escapes=has_escapes)
-    lines = _split_lines(sample, form)
-    spaced = [any(re.match(' +"', value) for value in line.values) for line in lines]
+    lines = _split_lines(sample, form).values()
+    spaced = [any(re.match(' +"', value) for value in values) for values in lines]
     return replace(form, has_spaces=2 * sum(spaced) > len(spaced))
 
 
@@ -236,7 +218,7 @@ def _find_delimiter(sample: str, comment: str = "") -> str:
     """The delimiter that divides the lines most evenly; csv.Sniffer errs too often for that."""
     scores = {}
     for delimiter in _DELIMITERS:
-        lengths = [len(line.values) for line in _split_lines(sample, LineForm(delimiter, comment))]
+        lengths = [*map(len, _split_lines(sample, LineForm(delimiter, comment)).values())]
         n_values = _find_usual_length(lengths)
         if n_values > 1:
             share = lengths.count(n_values) / len(lengths)
@@ -250,7 +232,9 @@ def _find_delimiter(sample: str, comment: str = "") -> str:
         rarer = [WHITESPACE]
     # Others also occur within texts, times and ratios.
     for delimiter in rarer:
-        if _is_even_table(_split_lines(sample, LineForm(delimiter, comment)), delimiter):
+        if _is_even_table(
+            [*_split_lines(sample, LineForm(delimiter, comment)).values()], delimiter
+        ):
             return delimiter
     return best
 
@@ -261,12 +245,12 @@ def _find_usual_length(lengths: Iterable[int]) -> int:
     return counts.most_common(1)[0][0] if counts else 0
 
 
-def _is_even_table(lines: Sequence[_Line], delimiter: str) -> bool:
+def _is_even_table(lines: Sequence[Sequence[str]], delimiter: str) -> bool:
     """Whether lines have equally many values, and a column of numbers below its name.
 
     The names may be one fewer between spaces, as R writes them above names of rows.
     """
-    names, *rows = [line.values for line in lines] or [[]]
+    names, *rows = lines or [[]]
     lengths = {len(row) for row in rows}
     if len(lengths) != 1 or (n_values := lengths.pop()) < 2:
         return False
@@ -279,16 +263,16 @@ def _is_even_table(lines: Sequence[_Line], delimiter: str) -> bool:
 
 
 def _find_names(
-    lines: Sequence[_Line], form: LineForm, spec: CsvSpec, dataset: str, known: Collection[str]
+    lines: Mapping[int, Sequence[str]], form: LineForm, spec: CsvSpec, dataset: str, known: set[str]
 ) -> Layout:
     """Find the column names, and where rows begin."""
-    cells = [[value.strip() for value in line.values] for line in lines]
+    cells = [[value.strip() for value in values] for values in lines.values()]
     at = 0 if spec.header else find_header(cells)
-    first, rows, end = cells[at], cells[at + 1 :], lines[at].end
+    first, rows, end = cells[at], cells[at + 1 :], [*lines][at]
     n_values = _find_usual_length(map(len, rows or [first]))
     full = [row for row in rows if len(row) == n_values]
     agree = len(full) >= _MOSTLY * max(1, len(rows))
-    is_known = bool({*first} & {*known})
+    is_known = bool(known & {*first})
     if isinstance(spec.header, list) or (spec.header == "none" and not is_known):
         by_place = [f"column {i}" for i in range(1, (n_values if agree else len(first)) + 1)]
         names = spec.header if isinstance(spec.header, list) else by_place
@@ -299,11 +283,14 @@ def _find_names(
         return Layout(tuple(names), end - 1, form)
     note = f"the column names are in line {end}; what is above is skipped" if at else ""
     n_more = n_values - len(first)
+    distinct = {row[0] for row in full}  # names of rows, as R writes them
+    are_names = len(distinct) == len(full) > 1
+    is_decimal = len(first) == 1 and all(map(NUMBER.fullmatch, distinct))  # 1,5 for 1.5
     if agree and n_more < 0 and not any(first[n_values:]):
         first = first[:n_values]
     elif agree and n_more > 0 and not any(value for row in full for value in row[len(first) :]):
         first += [""] * n_more
-    elif agree and n_more == 1 and _have_names(full, first):
+    elif agree and n_more == 1 and are_names and not is_decimal:
         first.insert(0, "")
         note = "the first value of each row has no column name; it is read as a name of the row"
     elif agree and n_more:
@@ -322,13 +309,6 @@ def _find_names(
         )
         raise HeaderMissing(dataset, [problem])
     return Layout(fill_names(first), end, form, note=note)
-
-
-def _have_names(rows: Sequence[Sequence[str]], names: Sequence[str]) -> bool:
-    """Whether rows begin with names of their own, as R writes them."""
-    distinct = {row[0] for row in rows}
-    is_decimal = len(names) == 1 and all(map(NUMBER.fullmatch, distinct))  # 1,5 for 1.5
-    return len(distinct) == len(rows) > 1 and not is_decimal
 
 
 def list_known(spec: DatasetSpec, wanted: Collection[str] | None) -> set[str]:

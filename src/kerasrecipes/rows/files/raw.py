@@ -58,10 +58,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 def open_decompressed(file: Path, dataset: str) -> Any:
     """Open a file's bytes, decompressed where its first bytes are those of gzip, bz2, zstd or xz.
 
-    A zip archive is read if it contains one file.
-
-    Raises:
-        DataError: The file is of a format that is no text; the message names it.
+    A zip archive is read if it contains one file. A format that is no text raises DataError.
     """
     if what := describe_format(file):
         raise DataError(dataset, [f"path: {dataset} is {what}"])
@@ -186,10 +183,7 @@ def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
     """Name a file's codec: the recipe's, or UTF-8, UTF-16 or UTF-32 by their marks.
 
     Bytes beyond ASCII that are UTF-8 mean nothing sensible in another encoding: such a file is
-    UTF-8, whatever the recipe says.
-
-    Raises:
-        DataError: Python has no codec of that name, or the file is not text.
+    UTF-8, whatever the recipe says. It raises DataError if the file is not text.
     """
     if named is not None:
         try:
@@ -238,16 +232,10 @@ class ChunkReader(io.RawIOBase):
 def decode(
     file: BinaryIO, dataset: str, encoding: str | None = None, *, is_whole: bool = True
 ) -> Iterator[bytes]:
-    """Give a file's bytes as UTF-8, whatever its encoding.
+    """Give a file's bytes as UTF-8; DataError names the place of a byte that cannot be decoded.
 
-    Args:
-        file: The file, at its start.
-        dataset: The data set's name.
-        encoding: The file's codec; None means UTF-8 where no other can be named.
-        is_whole: Whether the file may not end within a character.
-
-    Raises:
-        DataError: A byte is not of the encoding.
+    ``encoding`` is None for files that are UTF-8 in any case. A file that is not whole, but the
+    start of one, may end within a character.
     """
     decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
     n_bytes, n_lines, is_start = 0, 1, True
