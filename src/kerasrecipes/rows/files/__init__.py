@@ -51,10 +51,8 @@ def open_table_file(path: str, spec: DatasetSpec, wanted: Names | None = None) -
     Raises:
         DataError: There is no such file, or it cannot be read as a table.
     """
-    files = find_files(path)
-    if len(files) > 1:
-        return _SeveralFiles(files, spec, Path(path).name, wanted)
-    return _open_file(files[0], spec, wanted)
+    files = [_open_file(file, spec, wanted) for file in find_files(path)]
+    return files[0] if len(files) == 1 else _SeveralFiles(files, Path(path).name, spec)
 
 
 def _open_file(file: Path, spec: DatasetSpec, wanted: Names | None) -> TableFile:
@@ -144,43 +142,39 @@ def _describe_unreadable(file: Path) -> str:
 class _SeveralFiles(TableFile):
     """Files of the same columns as one table, in the order of their names."""
 
-    def __init__(
-        self, paths: Sequence[Path], spec: DatasetSpec, name: str, wanted: Names | None
-    ) -> None:
+    def __init__(self, files: Sequence[TableFile], name: str, spec: DatasetSpec) -> None:
         super().__init__(name, spec)
-        self._paths, self._spec, self._wanted = paths, spec, wanted
+        self._files = files
         # A row of the whole has no line of its own in one of the files.
-        notation = _open_file(paths[0], spec, wanted).notation
-        self.notation = replace(notation, first_line=None, first_row=1)
+        self.notation = replace(files[0].notation, first_line=None, first_row=1)
 
     def read(self, as_text: Names = ()) -> pa.Table:
-        tables = [file.read(as_text) for file in self._open_each()]
+        tables = [file.read(as_text) for file in self._read_each()]
         names = tables[0].column_names
         # A column that is no number in one file is text in all of them.
         if clashing := self._find_clashing([table.schema for table in tables]):
-            tables = [file.read([*clashing, *as_text]) for file in self._open_each()]
+            tables = [file.read([*clashing, *as_text]) for file in self._read_each()]
         return pa.table({name: _join([table[name] for table in tables], as_text=name in clashing)
                          for name in names})  # fmt: skip
 
     def list_names(self) -> list[str] | None:
-        return next(self._open_each()).list_names()
+        return self._files[0].list_names()
 
     def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
-        for file in self._open_each():
+        for file in self._read_each():
             yield from file.iterate(wanted, numbers, n_rows)
 
     def infer_types(self) -> dict[str, pa.DataType]:
-        types = [file.infer_types() for file in self._open_each()]
+        types = [file.infer_types() for file in self._files]
         clashing = self._find_clashing([pa.schema(each) for each in types])
         return types[0] | dict.fromkeys(clashing, pa.string())
 
     def estimate_memory(self) -> int:
-        return sum(file.estimate_memory() for file in self._open_each())
+        return sum(file.estimate_memory() for file in self._files)
 
-    def _open_each(self) -> Iterator[TableFile]:
+    def _read_each(self) -> Iterator[TableFile]:
         """The files one by one; the notes of each are kept once it was read."""
-        for path in self._paths:
-            file = _open_file(path, self._spec, self._wanted)
+        for file in self._files:
             yield file
             notes = [f"{file.name}: {note}" for note in file.notes]
             self.notes += [note for note in notes if note not in self.notes]
@@ -189,12 +183,12 @@ class _SeveralFiles(TableFile):
         """The columns whose types have no common one, which only files without types may have."""
         first = schemas[0].names
         problems = []
-        for path, schema in zip(self._paths, schemas, strict=True):
+        for file, schema in zip(self._files, schemas, strict=True):
             problems += find_repeated(schema.names)
             if differ := {*first} ^ {*schema.names}:
                 problems.append(
-                    f"path: all files must have the columns of {self._paths[0].name} (received: "
-                    f"{path.name} differs in {list_some(sorted(differ))}). Correct the file, or "
+                    f"path: all files must have the columns of {self._files[0].name} (received: "
+                    f"{file.name} differs in {list_some(sorted(differ))}). Correct the file, or "
                     "leave it out of the pattern."
                 )
         raise_problems(self.name, problems)
@@ -205,8 +199,7 @@ class _SeveralFiles(TableFile):
                 concatenate([pa.table({name: pa.array([], kind)}) for kind in kinds])
             except TYPE_ERRORS:
                 clashing[name] = list_some(kinds)
-        untyped = (*endings.DELIMITED, *endings.EXCEL)
-        if any(endings.find_ending(path) not in untyped for path in self._paths):
+        if not all(isinstance(file, DelimitedFile | ExcelFile) for file in self._files):
             rule = "must have one type in all files"
             raise_problems(self.name, [f"column {name} {rule} (received: {kinds}). Write one type."
                                        for name, kinds in clashing.items()])  # fmt: skip

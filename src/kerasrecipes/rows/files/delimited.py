@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,21 +41,6 @@ _BLANK = " \t\v\f\r\n\x1a\xa0"
 
 _COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
 _MOST_CHECKED, _FEWEST_ENDS, _WIDEST_BLANK = 2_000, 20, 40
-
-
-@dataclass
-class _LineFacts:
-    """Facts about a file's lines; none before they are scanned."""
-
-    n_lines: int = 0
-    has_quoted_newlines: bool = False
-    has_blank_lines: bool = False
-    may_end_quoted: bool = False
-    has_codes: bool = False
-    """Whether a value begins with 0 and goes on with digits, as 007 does."""
-
-    repeats_names: int = 0
-    """The first line that repeats the column names, as files put together have them."""
 
 
 class DelimitedFile(FileOnDisk):
@@ -92,8 +77,9 @@ class DelimitedFile(FileOnDisk):
         words = self.notation.missing.texts | self.notation.missing.kept_words
         padded = [f" {word}" for word in words] + [" " * n for n in range(_WIDEST_BLANK)]
         self._words_for_missing = sorted({*words, *padded})
-        self._facts = _LineFacts()
-        self._names_line = None
+        self._n_lines = self._first_repeated = 0
+        self._has_quoted_newlines = self._may_end_quoted = False
+        self._names_line = b""
         # Rows may be equal to numbers, or to a single word, that are names.
         are_words = len(self.names) > 1 and not any(map(NUMBER.fullmatch, self.names))
         if layout.n_lines_above and are_words:
@@ -113,8 +99,8 @@ class DelimitedFile(FileOnDisk):
         texts = dict.fromkeys((name for name in self.names if name in as_text), _WORDS)
         with self._reading():
             types = self._find_types(texts, 1)
-            self._scan(has_integers=pa.int64() in types.values())
-            if self._facts.has_codes or self._facts.repeats_names:
+            has_codes = self._scan(has_integers=pa.int64() in types.values())
+            if has_codes or self._first_repeated:
                 types = self._find_types(texts)
             try:
                 table = self._read_typed(types)
@@ -176,7 +162,7 @@ class DelimitedFile(FileOnDisk):
 
     def _check_end(self, n_rows: int) -> None:
         """Raise DataError if there are no rows, or if a quotation mark is never closed."""
-        if self._facts.may_end_quoted:  # then all that follows was read as one value
+        if self._may_end_quoted:  # then all that follows was read as one value
             self._describe_faults()
         if not n_rows:
             problem = f"the file has column names ({list_some(self.names)}) and no rows. Add rows."
@@ -237,7 +223,7 @@ class DelimitedFile(FileOnDisk):
 
     def _note_swallowed(self, rows: Any) -> None:
         """Note the first value that contains rows, as its quotation mark is not closed."""
-        if not self._facts.has_quoted_newlines or len(self.names) < 2:
+        if not self._has_quoted_newlines or len(self.names) < 2:
             return
         for name, column in zip(rows.schema.names, rows.columns, strict=True):
             if is_number(column.type):
@@ -270,14 +256,14 @@ class DelimitedFile(FileOnDisk):
 
     def _write_options(self, types: Types) -> dict[str, Any]:
         """How pyarrow reads the columns that have a type."""
-        facts, is_text = self._facts, {*types.values()} == {pa.string()}
+        is_text = {*types.values()} == {pa.string()}
         read = arrow_csv.ReadOptions(
             block_size=_BLOCK_BYTES, skip_rows=self._layout.n_lines_above, column_names=self.names
         )
         parse = arrow_csv.ParseOptions(
             delimiter=self._delimiter,
             # Where pyarrow must look for them, it takes a third more time and memory.
-            newlines_in_values=facts.has_quoted_newlines or not facts.n_lines,
+            newlines_in_values=self._has_quoted_newlines or not self._n_lines,
             # In a file of one column, it is how a row without a value is written.
             ignore_empty_lines=len(self.names) > 1,
             invalid_row_handler=self._judge_row,
@@ -297,21 +283,49 @@ class DelimitedFile(FileOnDisk):
         self.notation = replace(self.notation, first_line=None)
         return "skip"
 
-    def _scan(self, *, has_integers: bool) -> None:
-        """Look at all lines before types are applied to them."""
+    def _scan(self, *, has_integers: bool) -> bool:
+        """Look at all lines, and whether there are codes such as 007, which are no integers."""
+        delimiter = re.escape(self._delimiter.encode())
+        opening = rb"[\n\"%b]" % delimiter
+        # The character before it is checked second: a search for one character is the fastest.
+        code = re.compile(
+            rb"0(?:(?<=%b0)|(?<=%b[ +-]0))[0-9xX][0-9a-fA-F]*(?=[\r\n\" %b]|\Z)"
+            % (opening, opening, delimiter)
+        )
+        names = self._names_line
+        repeated = re.compile(rb"\n(?:\xef\xbb\xbf)?%b\r?(?=\n)" % re.escape(names))
+        rest, n_lines, length = b"", 1, 0
+        has_blank_lines = has_codes = is_quoted = False
         with self._open() as file:
-            delimiter = self._delimiter if has_integers else None
-            facts = _scan_lines(
-                file, delimiter, self._names_line, self.notation.first_row, self.name
-            )
-        self._facts = facts
-        if facts.repeats_names:
+            while block := file.read(SAMPLE_BYTES):
+                end = max(block.rfind(b"\n"), block.rfind(b"\r"))
+                length = len(block) - 1 - end if end >= 0 else length + len(block)
+                n_lines += block.count(b"\n")
+                check_line(length, n_lines, self.name)
+                parts = block.split(b'"')
+                if len(parts) > 1 or is_quoted:
+                    quoted = b"".join(parts[not is_quoted :: 2])
+                    self._has_quoted_newlines |= b"\n" in quoted or b"\r" in quoted
+                    is_quoted ^= len(parts) % 2 == 0
+                joined = rest + block
+                ends = (b"\n\n", b"\n\r\n", b"\r\r") if b"\r" in block else (b"\n\n",)
+                has_blank_lines = has_blank_lines or any(end in joined for end in ends)
+                has_codes = has_codes or (has_integers and code.search(joined) is not None)
+                if names and not self._first_repeated and names in joined:
+                    lines = [n_lines - joined.count(b"\n", found.end())
+                             for found in repeated.finditer(joined)]  # fmt: skip
+                    below = [line for line in lines if line >= self.notation.first_row]
+                    self._first_repeated = below[0] if below else 0
+                rest = block[-64 - len(names) :]
+        self._n_lines, self._may_end_quoted = n_lines, is_quoted
+        if self._first_repeated and not self._form.names:
             note = "rows that repeat the column names are left out, the first in row"
-            self.notes.append(f"{note} {facts.repeats_names}")
-            self._form = replace(self._form, names=self._names_line)
-        has_gaps = facts.has_quoted_newlines or facts.has_blank_lines or facts.repeats_names
+            self.notes.append(f"{note} {self._first_repeated}")
+            self._form = replace(self._form, names=names)
+        has_gaps = self._has_quoted_newlines or has_blank_lines or self._first_repeated
         first_line = None if has_gaps else self.notation.first_row
         self.notation = replace(self.notation, first_line=first_line)
+        return has_codes
 
     def _describe_faults(self) -> str:
         """Find lines with too many or too few values; empty where there are none.
@@ -319,7 +333,7 @@ class DelimitedFile(FileOnDisk):
         Python's reader is slow, but counts lines as editors do. It raises DataError if a quotation
         mark is never closed, or a line is too long.
         """
-        if not self._facts.n_lines:
+        if not self._n_lines:
             self._scan(has_integers=False)
         ragged: list[str] = []
         start = 1
@@ -351,41 +365,3 @@ class DelimitedFile(FileOnDisk):
             f"(received: {received}). Fix these lines; put a value that contains "
             f"{self._form.delimiter!r} in quotation marks."
         )
-
-
-def _scan_lines(
-    file: Any, delimiter: str | None, names: bytes | None, first_row: int, dataset: str
-) -> _LineFacts:
-    """Look at all lines; codes are looked for where there is a delimiter."""
-    facts = _LineFacts(n_lines=1)
-    marks = re.escape(delimiter.encode()) if delimiter else b""
-    opening = rb"[\n\"%b]" % marks
-    # The character before it is checked second: a search for one character is the fastest.
-    code = re.compile(
-        rb"0(?:(?<=%b0)|(?<=%b[ +-]0))[0-9xX][0-9a-fA-F]*(?=[\r\n\" %b]|\Z)"
-        % (opening, opening, marks)
-    )
-    repeated = re.compile(rb"\n(?:\xef\xbb\xbf)?%b\r?(?=\n)" % re.escape(names or b""))
-    rest, length = b"", 0
-    while block := file.read(SAMPLE_BYTES):
-        end = max(block.rfind(b"\n"), block.rfind(b"\r"))
-        length = len(block) - 1 - end if end >= 0 else length + len(block)
-        facts.n_lines += block.count(b"\n")
-        check_line(length, facts.n_lines, dataset)
-        parts = block.split(b'"')
-        if len(parts) > 1 or facts.may_end_quoted:
-            quoted = b"".join(parts[not facts.may_end_quoted :: 2])
-            facts.has_quoted_newlines |= b"\n" in quoted or b"\r" in quoted
-            facts.may_end_quoted ^= len(parts) % 2 == 0
-        joined = rest + block
-        if not facts.has_blank_lines:
-            ends = (b"\n\n", b"\n\r\n", b"\r\r") if b"\r" in block else (b"\n\n",)
-            facts.has_blank_lines = any(end in joined for end in ends)
-        if delimiter and not facts.has_codes:
-            facts.has_codes = code.search(joined) is not None
-        if names and not facts.repeats_names and names in joined:
-            lines = (facts.n_lines - joined.count(b"\n", found.end())
-                     for found in repeated.finditer(joined))  # fmt: skip
-            facts.repeats_names = next((line for line in lines if line >= first_row), 0)
-        rest = block[-64 - len(names or b"") :]
-    return facts
