@@ -99,11 +99,9 @@ def make_series(name: str, source: Source, spec: TimeseriesSpec) -> Source:
     """Make windows of a table's rows the samples, each with the target that comes after it."""
     series = _make_windows(name, source, spec, spec.delay)
     rows = series.windows.lasts + spec.delay
-    weights, times = (None if each is None else each[rows]
-                      for each in (source.weights, source.times))  # fmt: skip
-    return replace(
-        source, inputs=series, target=source.target[rows], rows=rows, weights=weights, times=times
-    )
+    beside = {"weights": source.weights, "times": source.times}
+    taken: Any = {key: None if each is None else each[rows] for key, each in beside.items()}
+    return replace(source, inputs=series, target=source.target[rows], rows=rows, **taken)
 
 
 def join_windows(
@@ -197,11 +195,9 @@ def find_period(inputs: object, targets: Sequence[str]) -> int:
     distances = range(1, min(len(values) // 3, _LONGEST_PERIOD) + 1)
     differences = np.array([np.abs(values[n:] - values[:-n]).mean() for n in distances])
     largest_before = np.maximum.accumulate(differences)
-    inner = np.arange(1, len(differences) - 1)
-    is_lowest = (differences[inner] < differences[inner - 1]) & (
-        differences[inner] <= differences[inner + 1]
-    )
-    found = inner[is_lowest & (differences[inner] < _REPEATS * largest_before[inner])]
+    is_falling = np.diff(differences) < 0
+    is_lowest = np.append(is_falling[:-1] & ~is_falling[1:], False)
+    found = 1 + np.flatnonzero(is_lowest & (differences < _REPEATS * largest_before)[1:])
     if not len(found):
         return 0
     best = differences[found].min()
@@ -214,9 +210,8 @@ def name_simple_forecasts(
 ) -> dict[str, NDArray[Any]]:
     """Forecasts for each window that need no model, if the target is a number.
 
-    Returns:
-        "last_value": the target of the window's last row; "one_period_ago": the target one period
-        before, or the fewest periods for which it is known; NaN before the first row.
+    They are the target of the window's last row, and that one period before (or the fewest periods
+    for which it is known); NaN before the first row.
     """
     values = _take_numbers(inputs, targets)
     if values is None or not isinstance(inputs, Series):

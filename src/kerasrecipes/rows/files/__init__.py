@@ -43,13 +43,7 @@ _FORMATS: dict[str, type[FileOnDisk]] = {
 def open_table_file(path: str, spec: DatasetSpec, wanted: Names | None = None) -> TableFile:
     """Open a file of a table, or files of the same columns as one, in the order of their names.
 
-    Args:
-        path: Absolute; a file, or a pattern such as "/data/*.csv".
-        spec: The recipe's ``dataset``.
-        wanted: The columns that will be read; None means all.
-
-    Raises:
-        DataError: There is no such file, or it cannot be read as a table.
+    ``path`` is absolute; ``wanted`` are the columns that will be read, and None means all.
     """
     files = [_open_file(file, spec, wanted) for file in find_files(path)]
     return files[0] if len(files) == 1 else _SeveralFiles(files, Path(path).name, spec)

@@ -32,7 +32,7 @@ TYPE_ERRORS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
 
 
 class TableFile(ABC):
-    """A table that can be read, whole or in pieces; all names are for messages.
+    """A table that can be read, whole or in pieces.
 
     Attributes:
         notation: How values are written; complete once rows were read.
@@ -52,15 +52,10 @@ class TableFile(ABC):
         return None
 
     def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
-        """Read columns piece by piece; all columns if a wanted one is missing.
+        """Read columns in pieces of about so many rows; types may differ from piece to piece.
 
-        Args:
-            wanted: The columns to read, at least; none means all.
-            numbers: Columns of plain numbers, where the format has no types.
-            n_rows: How many rows a piece should have, about.
-
-        Yields:
-            Rows in order; their types may differ from piece to piece.
+        All columns are read if none is wanted, or a wanted one is missing. ``numbers`` are columns
+        of plain numbers, where the format has no types.
         """
         yield self.read()
 
@@ -73,11 +68,7 @@ class TableFile(ABC):
         return dict(zip(schema.names, schema.types, strict=True))
 
     def read_sample(self, names: Sequence[str]) -> tuple[pa.Table, pa.Table, int]:
-        """Read every row of some columns, and a sample of the rows of all columns.
-
-        Returns:
-            The columns; the sample; and the distance between two of its rows.
-        """
+        """Read every row of some columns, and a sample of rows with the distance between two."""
         types = self.infer_types()
         numbers = [name for name, kind in types.items() if is_number(kind)]
         for tried in (numbers, []):
@@ -103,9 +94,7 @@ class TableFile(ABC):
 class FileOnDisk(TableFile):
     """A table in a file, opened for the columns that will be read; None means all."""
 
-    def __init__(
-        self, path: Path, spec: DatasetSpec, name: str, wanted: Names | None = None
-    ) -> None:
+    def __init__(self, path: Path, spec: DatasetSpec, name: str, wanted: Names | None) -> None:
         super().__init__(name, spec)
         self.path, self.spec, self.wanted = path, spec, wanted
         self.notation = replace(self.notation, first_row=1)
@@ -163,10 +152,7 @@ def read_frame(frame: Any) -> pa.Table:
 
 
 def read_series(values: pd.Series) -> pa.Array:
-    """A column's values; types that Arrow cannot combine, or does not support, become text.
-
-    Whole numbers past 64 bits become float64.
-    """
+    """A column's values; as float64 past 64 bits, as text where Arrow has no type for them."""
     values = values.sparse.to_dense() if hasattr(values, "sparse") else values
     with suppress(pa.ArrowException, OverflowError):
         array = pa.Array.from_pandas(values)

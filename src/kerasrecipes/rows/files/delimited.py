@@ -1,8 +1,4 @@
-"""Delimited text such as CSV, whole or block by block: numbers with their type, all else as text.
-
-Column types are inferred from the file's start, and from all of it where a later value does not
-fit.
-"""
+"""Delimited text such as CSV: numbers with their type, all else as text."""
 
 from __future__ import annotations
 
@@ -46,12 +42,10 @@ _MOST_CHECKED, _FEWEST_ENDS, _WIDEST_BLANK = 2_000, 20, 40
 class DelimitedFile(FileOnDisk):
     """A delimited file; it raises DataError if it does not open with column names."""
 
-    def __init__(
-        self, path: Path, spec: DatasetSpec, name: str, wanted: Names | None = None
-    ) -> None:
+    def __init__(self, path: Path, spec: DatasetSpec, name: str, wanted: Names | None) -> None:
         super().__init__(path, spec, name, wanted)
         with raw.explain_damage(name), raw.open_decompressed(path, name) as file:
-            self._stamp = self._find_stamp()
+            self._stamp = path.stat()[6::2]  # size and time
             head = bytes(file.read(SAMPLE_BYTES))
             if len(re.findall(rb"[\r\n]", head)) < _FEWEST_ENDS:  # names of many columns
                 head += file.read(LONGEST_LINE - SAMPLE_BYTES)
@@ -152,13 +146,9 @@ class DelimitedFile(FileOnDisk):
             except pa.ArrowInvalid as error:
                 raise DataError(self.name, [f"the file cannot be read: {error}."]) from error
             finally:
-                if self._find_stamp() != self._stamp:
+                if self.path.stat()[6::2] != self._stamp:
                     problem = "the file changed while it was read. Wait until it is complete."
                     raise DataError(self.name, [problem])
-
-    def _find_stamp(self) -> tuple[int, ...]:
-        status = self.path.stat()
-        return status.st_ino, status.st_size, status.st_mtime_ns
 
     def _check_end(self, n_rows: int) -> None:
         """Raise DataError if there are no rows, or if a quotation mark is never closed."""
@@ -328,10 +318,9 @@ class DelimitedFile(FileOnDisk):
         return has_codes
 
     def _describe_faults(self) -> str:
-        """Find lines with too many or too few values; empty where there are none.
+        """Find lines with too many or too few values; DataError for a mark that is never closed.
 
-        Python's reader is slow, but counts lines as editors do. It raises DataError if a quotation
-        mark is never closed, or a line is too long.
+        Python's reader is slow, but counts lines as editors do.
         """
         if not self._n_lines:
             self._scan(has_integers=False)

@@ -109,11 +109,8 @@ class Layout:
     """How a delimited file is laid out.
 
     Attributes:
-        names: The column names without white space around them; one that is blank is "Unnamed: 0",
-            as pandas calls it, by its place.
+        names: The column names without white space around them.
         n_lines_above: How many lines are above the first row.
-        form: How the lines are written.
-        decimal: The mark before the fraction of a number.
         note: Lines or names that were skipped or added, in words; empty if there are none.
     """
 
@@ -129,10 +126,7 @@ def find_layout(
 ) -> Layout:
     """Find how a file is laid out, by its first lines; what the recipe's ``csv`` says wins.
 
-    ``wanted`` are the columns that will be read; None means all.
-
-    Raises:
-        DataError: The file is empty, or its first lines can be read in two ways.
+    It raises DataError if the file is empty, or can be read in two ways.
     """
     for pattern, what in _OTHER_FORMATS.items():
         if re.match(pattern, sample, re.IGNORECASE):
@@ -320,8 +314,7 @@ def list_known(spec: DatasetSpec, wanted: Collection[str] | None) -> set[str]:
 def find_header(rows: Sequence[Sequence[str]]) -> int:
     """Which of the first rows names the columns; those above it are titles.
 
-    Where the first row is shorter than most, it is a row of words that are above numbers. The
-    cells are without white space around them.
+    Where the first row is shorter than most, it is a row of words that are above numbers.
     """
     lengths = [max((i for i, value in enumerate(row, 1) if value), default=0) for row in rows]
     usual = _find_usual_length(filter(None, lengths))
@@ -347,7 +340,7 @@ def _are_names(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def fill_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names, and some for those that are blank."""
+    """Names; one that is blank is called "Unnamed: 0" by its place, as in pandas."""
     filled = [*names]
     for i, name in enumerate(names):
         # A table that pandas wrote with its index, read and wrote again has "Unnamed: 0" already.

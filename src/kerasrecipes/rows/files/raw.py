@@ -99,10 +99,7 @@ def is_plain(start: bytes) -> bool:
 
 
 def walk(folder: Path, reached: dict[str, Path]) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Walk a folder as ``os.walk`` does, links included, without what is hidden.
-
-    ``reached`` collects folders by their paths without links, so that none is read twice.
-    """
+    """Walk a folder as ``os.walk``, without what is hidden; no link may reach a folder twice."""
 
     def fail(error: OSError) -> None:
         raise error
