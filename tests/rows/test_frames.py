@@ -12,7 +12,7 @@ import pytest
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Cells
-from kerasrecipes.rows.files.frames import TableInMemory, read_frame
+from kerasrecipes.rows.files.base import TableInMemory, read_frame
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
 
-from kerasrecipes.rows.series import count_overlapping
+from kerasrecipes.rows.windows import count_overlapping
 
 RNG = np.random.default_rng(0)
 WALK = RNG.normal(size=400).cumsum()

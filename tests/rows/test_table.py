@@ -16,7 +16,7 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.dataset import Schema
 from kerasrecipes.rows.files import open_table_file
-from kerasrecipes.rows.files.frames import TableInMemory
+from kerasrecipes.rows.files.base import TableInMemory
 from kerasrecipes.rows.kinds import Column, make_column
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.target import Target

@@ -19,8 +19,7 @@ from kerasrecipes.prediction.saved import Saved
 from kerasrecipes.report import keep_columns, make_report
 from kerasrecipes.rows import Part, load_for
 from kerasrecipes.rows.dataset import count_classes
-from kerasrecipes.rows.series import join_pieces
-from kerasrecipes.rows.windows import name_simple_forecasts
+from kerasrecipes.rows.windows import join_pieces, name_simple_forecasts
 from kerasrecipes.run_files import check_place
 from kerasrecipes.runs import Run, RunWriter, create_folder
 from kerasrecipes.training.fit import Scorer

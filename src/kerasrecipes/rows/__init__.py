@@ -26,7 +26,7 @@ from kerasrecipes.rows.compatibility import add_channel, check_compatibility, fi
 from kerasrecipes.rows.dataset import Dataset, Part, Piece, Rows, Schema, Source, check_keys
 from kerasrecipes.rows.downloads import Say, say_nothing
 from kerasrecipes.rows.files import find_files, find_kind, open_stream, open_table_file
-from kerasrecipes.rows.files.frames import is_frame, read_frame
+from kerasrecipes.rows.files.base import is_frame, read_frame
 from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.images import Images, find_images
 from kerasrecipes.rows.kinds import Column

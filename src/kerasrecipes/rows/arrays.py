@@ -21,8 +21,7 @@ from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.dataset import PARTS, Piece, Rows, Schema, Source, Weights, check_keys
 from kerasrecipes.rows.disk import count_rows_of
 from kerasrecipes.rows.files import TableFile, find_files
-from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, NO_ROWS
-from kerasrecipes.rows.files.frames import read_frame
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, NO_ROWS, read_frame
 from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
 from kerasrecipes.rows.splits import add_roles
 from kerasrecipes.rows.table import Table
@@ -307,7 +306,7 @@ class _MappedColumns(TableFile):
         return MEMORY_OF_VALUE * self._array.size
 
     def iterate(
-        self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
+        self, wanted: Collection[str], numbers: Collection[str], n_rows: int
     ) -> Iterator[pa.Table]:
         for start in range(0, max(1, len(self._array)), n_rows):
             yield Arrays({"": self._array[start : start + n_rows]}, self.name, "")._make_table()

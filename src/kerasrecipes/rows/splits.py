@@ -23,7 +23,7 @@ from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Dataset, Facts, Part, S
 from kerasrecipes.rows.disk import DiskRows
 from kerasrecipes.rows.kinds import DateColumn, NumberColumn, recognise_column, take_column
 from kerasrecipes.rows.kinds.date import write_time
-from kerasrecipes.rows.series import count_overlapping
+from kerasrecipes.rows.windows import count_overlapping
 from kerasrecipes.rows.words import count, list_some, write_use
 
 _TEST_SPLIT = 0.2

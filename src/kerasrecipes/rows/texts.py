@@ -14,12 +14,13 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.dataset import PART_NAMES, Piece, Schema, Source
 from kerasrecipes.rows.files import expand
-from kerasrecipes.rows.files.frames import TableInMemory
+from kerasrecipes.rows.files.base import TableInMemory
 from kerasrecipes.rows.files.raw import explain_damage, walk
 from kerasrecipes.rows.limits import LONGEST_TEXT, check_memory
 from kerasrecipes.rows.table import Table
 from kerasrecipes.rows.words import list_some
 
+_TOO_LONG = f"over {LONGEST_TEXT >> 20} MB"
 _MEMORY_OF_BYTE = 12
 """Bytes of memory that reading takes for a byte of text, measured: 9 to 16."""
 
@@ -59,38 +60,36 @@ class Texts(Table):
             received = f"received: {list_some([*dict.fromkeys(classes)]) or 'none'}"
             problem = f"a folder of texts must have a sub-folder for each class ({received})."
             raise DataError(self.name, [f"{problem} Give the path of such a one."])
-        texts = {}
+        columns = {"text": self._read_files(names), "class": classes}
+        columns |= {"part": [each[0] for each in folders]} if spec.split else {}
+        columns |= {"file": [*map(str, names.values())]} if wanted else {}
+        return TableInMemory(pa.table(columns), spec, self.name)
+
+    def _read_files(self, names: Mapping[Path, Path]) -> list[str]:
+        """Read files, after a check that they are files and fit into memory."""
+        texts = []
         with explain_damage(self.name):
-            _check_files(names, self.name)
+            sizes = {file: file.stat().st_size if file.is_file() else -1 for file in names}
+            wrong = {file: size for file, size in sizes.items() if not 0 <= size <= LONGEST_TEXT}
+            reasons = [f"{names[file]} ({'not a file' if size < 0 else _TOO_LONG})"
+                       for file, size in wrong.items()]  # fmt: skip
+            if reasons:
+                problem = f"texts cannot be read: {list_some(reasons)}. Correct or remove them."
+                raise DataError(self.name, [problem])
+            check_memory(_MEMORY_OF_BYTE * sum(sizes.values()), self.name)
             for file, name in names.items():
                 try:
-                    texts[str(name)] = file.read_text("utf-8-sig")
+                    texts.append(file.read_text("utf-8-sig"))
                 except UnicodeDecodeError as error:
                     problem = f"texts must be UTF-8 (received: {name}, {error}). Save it as UTF-8."
                     raise DataError(self.name, [problem]) from error
-        columns = {"text": [*texts.values()], "class": classes}
-        columns |= {"part": [each[0] for each in folders]} if spec.split else {}
-        columns |= {"file": [*texts]} if wanted else {}
-        return TableInMemory(pa.table(columns), spec, self.name)
-
-
-def _check_files(names: Mapping[Path, Path], dataset: str) -> None:
-    """Check that files are files and fit into memory, before one is read."""
-    sizes = {file: file.stat().st_size if file.is_file() else -1 for file in names}
-    reasons = {file: "not a file" if size < 0 else f"over {LONGEST_TEXT >> 20} MB"
-               for file, size in sizes.items() if not 0 <= size <= LONGEST_TEXT}  # fmt: skip
-    if reasons:
-        shown = list_some([f"{names[file]} ({reason})" for file, reason in reasons.items()])
-        raise DataError(dataset, [f"texts cannot be read: {shown}. Correct or remove them."])
-    check_memory(_MEMORY_OF_BYTE * sum(sizes.values()), dataset)
+        return texts
 
 
 def find_texts(path: Path, trained_on: str | None = None) -> Texts | None:
     """Find the texts of a folder without images, or of .txt files for a run on such a folder.
 
-    Args:
-        path: A folder, a file or a pattern.
-        trained_on: The path of the training rows; only a folder's has no ending.
+    ``path`` may be a pattern; of the training rows' paths, only a folder's has no ending.
     """
     files, folder = list[Path](), path
     for root, inner, names in walk(path, {}) if os.path.isdir(path) else ():

@@ -1,16 +1,25 @@
-"""Windows of a series: rows at equal distances, gathered where they are needed."""
+"""Windows of a series: made from a table's rows, gathered where they are needed, or in arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.schema import TimeseriesSpec
+
+if TYPE_CHECKING:
+    from kerasrecipes.rows.dataset import Inputs, Piece, Source
+
 _REPEATS, _AS_GOOD = 0.7, 0.1
 _LONGEST_PERIOD, _MOST_ROWS = 1000, 10_000
+_PAIRS, _FEWEST_PAIRS = 64, 8
+_ENOUGH = 0.9
+"""An array may contain several series, so not every row continues the one before."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,95 @@ class WindowArray:
         return self.windows.gather(self.rows).astype(dtype or self.dtype, copy=False)
 
 
+def make_series(name: str, source: Source, spec: TimeseriesSpec) -> Source:
+    """Make windows of a table's rows the samples, each with the target that comes after it."""
+    series = _make_windows(name, source, spec, spec.delay)
+    rows = series.windows.lasts + spec.delay
+    beside = {"weights": source.weights, "times": source.times}
+    taken: Any = {key: None if each is None else each[rows] for key, each in beside.items()}
+    return replace(source, inputs=series, target=source.target[rows], rows=rows, **taken)
+
+
+def join_windows(
+    name: str, pieces: Iterable[Piece], spec: TimeseriesSpec, *, with_target: bool
+) -> Piece:
+    """Make windows of a table's rows the samples, for a trained model.
+
+    Each has the number of its last row and what stands beside that; or, with target, of the
+    target's row. It raises DataError if rows are left out between others, or there are too few.
+    """
+    rows, delay = join_pieces([*pieces]), spec.delay if with_target else 0
+    for reason in rows.left_out:
+        raise DataError(name, [f"timeseries: a series needs every row; {reason}."])
+    series = _make_windows(name, rows, spec, delay)
+    return replace(join_pieces([rows], series.windows.lasts + delay), inputs=series)
+
+
+def join_pieces(pieces: Sequence[Piece], some: Any = slice(None)) -> Piece:
+    """Make one piece of several, or of some of their rows."""
+    if len(pieces) == 1 and isinstance(some, slice):
+        return pieces[0]
+    import pyarrow as pa
+
+    def join(values: Sequence[Any]) -> Any:
+        if isinstance(values[0], dict):
+            return {key: join([each[key] for each in values]) for key in values[0]}
+        return None if values[0] is None else np.concatenate(values)[some]
+
+    names = ("inputs", "rows", "values", "beside", "weights", "times")
+    joined = {name: join([getattr(piece, name) for piece in pieces]) for name in names}
+    # Pieces without a value have the type of the others.
+    for key, texts in joined["beside"].items():
+        joined["beside"][key] = pa.chunked_array([pa.array(texts, pa.string())])
+    return replace(
+        pieces[0],
+        **joined,
+        warnings=tuple(dict.fromkeys(text for piece in pieces for text in piece.warnings)),
+        left_out={reason: n for piece in pieces for reason, n in piece.left_out.items()},
+    )
+
+
+def _make_windows(name: str, rows: Any, spec: TimeseriesSpec, delay: int) -> Series:
+    """All windows of a table's rows whose target, ``delay`` rows later, is among them."""
+    times, n_rows = rows.times, len(rows.rows)
+    if times is not None and len(late := np.flatnonzero(times[1:] <= times[:-1])):
+        pair = f"{times[late[0]]} and then {times[late[0] + 1]}"
+        problem = f"time: a row of a series must be later than the one before (received: {pair})."
+        raise DataError(name, [f"{problem} Sort the file, and give each series a file of its own."])
+    offsets = np.arange(spec.sequence_length, dtype=np.int64) * spec.sampling_rate
+    reach = int(offsets[-1]) + delay
+    if n_rows <= reach:
+        problem = f"timeseries: a window and its target need {reach + 1:,} rows (received: "
+        raise DataError(name, [f"{problem}{n_rows:,}). Add rows, or make windows shorter."])
+    starts = np.arange(0, n_rows - reach, spec.sequence_stride, dtype=np.int64)
+    return Series(rows.inputs, Windows(starts, offsets), reach // spec.sequence_stride, delay)
+
+
+def count_overlapping(inputs: Inputs) -> int:
+    """Count the rows after each row that share steps with it; 0 unless rows are windows.
+
+    Windows have shape (n_samples, n_steps, ...), and each is the one before, shifted by some steps.
+    """
+    if isinstance(inputs, Series):
+        return inputs.gap
+    if isinstance(inputs, dict) or inputs.ndim < 2 or len(inputs) <= _FEWEST_PAIRS:
+        return 0
+    n_steps, n_pairs = inputs.shape[1], min(_PAIRS, len(inputs) - 1)
+    places = np.linspace(0, len(inputs) - 2, n_pairs).astype(np.int64)
+    pair = [inputs[rows].reshape(n_pairs, n_steps, -1) for rows in (places, places + 1)]
+    for rows, following in (pair, [each[:, ::-1] for each in pair]):  # some have new steps first
+        for shift in range(1, n_steps):
+            # One step rules most shifts out.
+            if (rows[:, shift] == following[:, 0]).all(axis=1).mean() < _ENOUGH:
+                continue
+            shared = rows[:, shift:]
+            varies = (shared != shared[:, :1, :1]).any(axis=(1, 2))
+            equal = (shared == following[:, :-shift]).all(axis=(1, 2))[varies]
+            if len(equal) >= _FEWEST_PAIRS and equal.mean() >= _ENOUGH:
+                return -(-n_steps // shift) - 1
+    return 0
+
+
 def find_period(inputs: object, targets: Sequence[str]) -> int:
     """Find the number of rows after which the values of a series repeat; 0 if they do not.
 
@@ -97,11 +195,9 @@ def find_period(inputs: object, targets: Sequence[str]) -> int:
     distances = range(1, min(len(values) // 3, _LONGEST_PERIOD) + 1)
     differences = np.array([np.abs(values[n:] - values[:-n]).mean() for n in distances])
     largest_before = np.maximum.accumulate(differences)
-    inner = np.arange(1, len(differences) - 1)
-    is_lowest = (differences[inner] < differences[inner - 1]) & (
-        differences[inner] <= differences[inner + 1]
-    )
-    found = inner[is_lowest & (differences[inner] < _REPEATS * largest_before[inner])]
+    is_falling = np.diff(differences) < 0
+    is_lowest = np.append(is_falling[:-1] & ~is_falling[1:], False)
+    found = 1 + np.flatnonzero(is_lowest & (differences < _REPEATS * largest_before)[1:])
     if not len(found):
         return 0
     best = differences[found].min()
@@ -114,9 +210,8 @@ def name_simple_forecasts(
 ) -> dict[str, NDArray[Any]]:
     """Forecasts for each window that need no model, if the target is a number.
 
-    Returns:
-        "last_value": the target of the window's last row; "one_period_ago": the target one period
-        before, or the fewest periods for which it is known; NaN before the first row.
+    They are the target of the window's last row, and that one period before (or the fewest periods
+    for which it is known); NaN before the first row.
     """
     values = _take_numbers(inputs, targets)
     if values is None or not isinstance(inputs, Series):

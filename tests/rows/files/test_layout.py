@@ -7,8 +7,7 @@ import pytest
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.files.layout import HeaderMissing, Layout, find_layout
-from kerasrecipes.rows.files.lines import WHITESPACE, LineForm
+from kerasrecipes.rows.files.layout import WHITESPACE, HeaderMissing, Layout, LineForm, find_layout
 
 from .reading import find_problems, open_source, read, read_pieces, write
 
@@ -101,13 +100,6 @@ def test_a_line_of_names_may_begin_with_a_number_sign() -> None:
     assert find_names("#id,name\n1,x\n2,y\n") == ["#id", "name"]
     assert find_names("# id name\n1 x\n2 y\n") == ["#id", "name"]
     assert find_names("# made by a tool\n#id,name\n1,x\n2,y\n") == ["#id", "name"]
-
-
-def test_rows_to_predict_may_come_without_the_lines_above() -> None:
-    """Training's recipe skips lines; a file that opens with the names has none to skip."""
-    assert find("a,b\n1,2\n", ("a",), skip_rows=2).n_lines_above == 1
-    assert find("a,b\n1,2\n3,4\n", ("a", "b"), skip_rows=2, header=["a", "b"]).n_lines_above == 1
-    assert find("about\nb\na,b\n1,2\n", ("a",), skip_rows=2).n_lines_above == 3
 
 
 def test_comments_above_the_names_are_skipped() -> None:

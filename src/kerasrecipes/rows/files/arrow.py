@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.endings import PARQUET, find_ending
-from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk, Names
 from kerasrecipes.rows.files.raw import describe_format, read_start
 from kerasrecipes.rows.limits import check_unpacked
 
@@ -19,45 +19,43 @@ from kerasrecipes.rows.limits import check_unpacked
 class ArrowFile(FileOnDisk):
     """A Parquet file, an Arrow file, or an Arrow stream written to a file."""
 
-    @property
-    def _is_parquet(self) -> bool:
-        return find_ending(self.path) in PARQUET
-
-    def read(self, as_text: Collection[str] = ()) -> pa.Table:
+    def read(self, as_text: Names = ()) -> pa.Table:
         with self._explain():
-            if self._is_parquet:
-                table = self._open_parquet().read()
-            else:
-                table = pa.Table.from_batches(*self._open_arrow())
-            return self._tidy(table)
+            if parquet_file := self._open_parquet():
+                return self._tidy(parquet_file.read())
+            return self._tidy(pa.Table.from_batches(*self._open_arrow()))
 
     def list_names(self) -> list[str]:
         with self._explain():
-            schema = (
-                self._open_parquet().schema_arrow if self._is_parquet else self._open_arrow()[1]
-            )
+            parquet_file = self._open_parquet()
+            schema = parquet_file.schema_arrow if parquet_file else self._open_arrow()[1]
         return self._tidy(schema.empty_table()).column_names
 
-    def iterate(
-        self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
-    ) -> Iterator[pa.Table]:
+    def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
         with self._explain():
-            if self._is_parquet:
-                file = self._open_parquet()
-                is_there = wanted and {*wanted} <= {*file.schema_arrow.names}
+            if parquet_file := self._open_parquet():
+                is_there = wanted and {*wanted} <= {*parquet_file.schema_arrow.names}
                 columns = [*dict.fromkeys(wanted)] if is_there else None
-                batches = file.iter_batches(batch_size=n_rows, columns=columns)
+                batches = parquet_file.iter_batches(batch_size=n_rows, columns=columns)
             else:
                 batches, _ = self._open_arrow()
             for batch in batches:
                 yield self._tidy(pa.Table.from_batches([batch]))
 
     def estimate_memory(self) -> int:
-        if not self._is_parquet:
-            return MEMORY_OF_VALUE // 8 * self.path.stat().st_size
         with self._explain():
-            metadata = self._open_parquet().metadata
-        return MEMORY_OF_VALUE * metadata.num_rows * metadata.num_columns
+            if parquet_file := self._open_parquet():
+                metadata = parquet_file.metadata
+                return MEMORY_OF_VALUE * metadata.num_rows * metadata.num_columns
+        return MEMORY_OF_VALUE // 8 * self.path.stat().st_size
+
+    def _open_parquet(self) -> parquet.ParquetFile | None:
+        """Open the file; None where its ending is not that of Parquet."""
+        if find_ending(self.path) not in PARQUET:
+            return None
+        file = parquet.ParquetFile(self.path)
+        self._check_size(8 * file.metadata.num_rows * file.metadata.num_columns)
+        return file
 
     def _open_arrow(self) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
         """The batches of an Arrow file, or of a stream written to a file; and their schema."""
@@ -67,11 +65,6 @@ class ArrowFile(FileOnDisk):
             return self._limit(stream), stream.schema
         reader: Any = pa.ipc.open_file(source)
         return self._limit(map(reader.get_batch, range(reader.num_record_batches))), reader.schema
-
-    def _open_parquet(self) -> parquet.ParquetFile:
-        file = parquet.ParquetFile(self.path)
-        self._check_size(8 * file.metadata.num_rows * file.metadata.num_columns)
-        return file
 
     def _limit(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Batches, until they take too much memory."""
@@ -104,6 +97,5 @@ class ArrowFile(FileOnDisk):
             reason = str(error).strip().split("\n")[0].rstrip(".")
             found = describe_format(self.path)
             what = f"it is {found}" if found else f"{reason}. Write it again."
-            ending = find_ending(self.path)
-            problem = f"path: {self.path} cannot be read as a {ending} file: {what}"
+            problem = f"path: {self.path} cannot be read as a {find_ending(self.path)} file: {what}"
             raise DataError(self.name, [problem]) from error

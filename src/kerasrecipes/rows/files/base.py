@@ -1,18 +1,25 @@
-"""The interface of all formats of tables."""
+"""A table that can be read: the interface of all formats, and tables in memory."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.cells import Missing, Notation, is_number
+from kerasrecipes.rows.cells import Missing, Notation, is_number, is_usable, name_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Names = Collection[str]
 
 MEMORY_OF_VALUE = 16
 """Bytes of memory for a value of a table: Arrow's, ours and the encoded one."""
@@ -27,10 +34,6 @@ TYPE_ERRORS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
 class TableFile(ABC):
     """A table that can be read, whole or in pieces.
 
-    Args:
-        name: For messages.
-        spec: The recipe's ``dataset``.
-
     Attributes:
         notation: How values are written; complete once rows were read.
         notes: Changes to the rows; filled by reading.
@@ -41,32 +44,18 @@ class TableFile(ABC):
         self.notes: list[str] = []
 
     @abstractmethod
-    def read(self, as_text: Collection[str] = ()) -> pa.Table:
-        """Read every row.
-
-        Args:
-            as_text: Columns whose types are not to be inferred where the format has none.
-
-        Raises:
-            DataError: The table cannot be read.
-        """
+    def read(self, as_text: Names = ()) -> pa.Table:
+        """Read every row; the types of some columns are not inferred, where the format has none."""
 
     def list_names(self) -> list[str] | None:
         """The columns' names, or None where only reading the rows shows them."""
         return None
 
-    def iterate(
-        self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
-    ) -> Iterator[pa.Table]:
-        """Read columns piece by piece; all columns if a wanted one is missing.
+    def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
+        """Read columns in pieces of about so many rows; types may differ from piece to piece.
 
-        Args:
-            wanted: The columns to read, at least; none means all.
-            numbers: Columns of plain numbers, where the format has no types.
-            n_rows: How many rows a piece should have, about.
-
-        Yields:
-            Rows in order; their types may differ from piece to piece.
+        All columns are read if none is wanted, or a wanted one is missing. ``numbers`` are columns
+        of plain numbers, where the format has no types.
         """
         yield self.read()
 
@@ -79,11 +68,7 @@ class TableFile(ABC):
         return dict(zip(schema.names, schema.types, strict=True))
 
     def read_sample(self, names: Sequence[str]) -> tuple[pa.Table, pa.Table, int]:
-        """Read every row of some columns, and a sample of the rows of all columns.
-
-        Returns:
-            The columns; the sample; and the distance between two of its rows.
-        """
+        """Read every row of some columns, and a sample of rows with the distance between two."""
         types = self.infer_types()
         numbers = [name for name, kind in types.items() if is_number(kind)]
         for tried in (numbers, []):
@@ -107,21 +92,28 @@ class TableFile(ABC):
 
 
 class FileOnDisk(TableFile):
-    """A table in a file.
+    """A table in a file, opened for the columns that will be read; None means all."""
 
-    Args:
-        path: Its path.
-        spec: The recipe's ``dataset``.
-        name: For messages.
-        wanted: The columns that will be read; None means all.
-    """
-
-    def __init__(
-        self, path: Path, spec: DatasetSpec, name: str, wanted: Collection[str] | None = None
-    ) -> None:
+    def __init__(self, path: Path, spec: DatasetSpec, name: str, wanted: Names | None) -> None:
         super().__init__(name, spec)
         self.path, self.spec, self.wanted = path, spec, wanted
         self.notation = replace(self.notation, first_row=1)
+
+
+class TableInMemory(TableFile):
+    """A table in memory; ``read`` returns it once, so that its columns can be freed one by one."""
+
+    def __init__(self, table: pa.Table, spec: DatasetSpec, name: str) -> None:
+        super().__init__(name, spec)
+        self._table = table
+
+    def read(self, as_text: Names = ()) -> pa.Table:
+        table, self._table = self._table, None
+        return table
+
+    def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
+        for start in range(0, max(1, len(self._table)), n_rows):
+            yield self._table.slice(start, n_rows)
 
 
 def _as_integers(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
@@ -138,3 +130,44 @@ def _as_integers(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
     """Put tables of the same columns together; whole numbers and fractions become fractions."""
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="permissive")
+
+
+def is_frame(data: object) -> bool:
+    """Whether data are a DataFrame, of pandas or another library that exports Arrow's columns."""
+    exports = any(hasattr(data, name) for name in ("iloc", "__arrow_c_stream__", "to_arrow"))
+    return exports and hasattr(data, "columns")
+
+
+def read_frame(frame: Any) -> pa.Table:
+    """A DataFrame's columns, its index left aside; a column of mixed types becomes text."""
+    if hasattr(frame, "iloc"):
+        columns = [read_series(frame.iloc[:, i]) for i in range(frame.shape[1])]
+        return pa.Table.from_arrays(columns, names=[str(name) for name in frame.columns])
+    try:
+        return frame.to_arrow() if hasattr(frame, "to_arrow") else pa.table(frame)
+    except pa.ArrowException as error:
+        types = ", ".join(f"{name} {kind}" for name, kind in dict(frame.schema).items())
+        problem = f"Arrow cannot read a column's type ({types}): {error}. Cast or drop it."
+        raise DataError("DataFrame", [problem]) from error
+
+
+def read_series(values: pd.Series) -> pa.Array:
+    """A column's values; as float64 past 64 bits, as text where Arrow has no type for them."""
+    values = values.sparse.to_dense() if hasattr(values, "sparse") else values
+    with suppress(pa.ArrowException, OverflowError):
+        array = pa.Array.from_pandas(values)
+        is_dictionary = pa.types.is_dictionary(array.type)
+        is_kept = not is_dictionary or is_usable(array.type.value_type)
+        if is_kept and not isinstance(array.type, pa.BaseExtensionType):
+            return array
+    known = values.dropna()
+    write: Callable[[Any], Any] = name_value
+    kind = pa.string()
+    if len(known) and all(isinstance(value, int | float) for value in known):
+        write, kind = float, pa.float64()
+    texts = [
+        None if is_missing else str(value) if hasattr(value, "__len__") else write(value)
+        for value, is_missing in zip(values, values.isna(), strict=True)
+    ]
+    array = pa.array(texts, kind)
+    return array.dictionary_encode() if hasattr(values, "cat") else array

@@ -1,16 +1,12 @@
-"""Delimited text such as CSV, whole or block by block: numbers with their type, all else as text.
-
-Column types are inferred from the file's start. If a later value does not fit, the file is read
-again as text, to find the line at fault.
-"""
+"""Delimited text such as CSV: numbers with their type, all else as text."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -23,52 +19,37 @@ from pyarrow import csv as arrow_csv
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import is_number
-from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk
-from kerasrecipes.rows.files.layout import find_layout, is_unnamed
-from kerasrecipes.rows.files.lines import (
-    BLANK,
-    NUMBER,
-    SAMPLE_BYTES,
-    LineFacts,
-    LineForm,
-    scan_lines,
-)
-from kerasrecipes.rows.files.raw import (
-    ChunkReader,
-    decode,
-    explain_damage,
-    find_encoding,
-    open_decompressed,
-)
+from kerasrecipes.rows.files import raw
+from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk, Names
+from kerasrecipes.rows.files.layout import NUMBER, LineForm, find_layout
 from kerasrecipes.rows.kinds.number import are_grouped, has_codes
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
 from kerasrecipes.rows.words import SHOWN, count, list_some
 
 Types = dict[str, "pa.DataType"]
 
-_BLOCK_BYTES = 2 << 20
+SAMPLE_BYTES, _BLOCK_BYTES = 1 << 20, 2 << 20
+_WORDS = pa.dictionary(pa.int32(), pa.string())
+"""The type of text: columns of few words take little memory so."""
+
+_BLANK = " \t\v\f\r\n\x1a\xa0"
+"""Characters of lines that contain nothing; DOS ends a file with \\x1a."""
+
 _COMMA_NUMBER = r"^([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)$"
-_MOST_CHECKED = 2_000
-_FEWEST_ENDS = 20
+_MOST_CHECKED, _FEWEST_ENDS, _WIDEST_BLANK = 2_000, 20, 40
 
 
 class DelimitedFile(FileOnDisk):
-    """A delimited file.
+    """A delimited file; it raises DataError if it does not open with column names."""
 
-    Raises:
-        DataError: The file is empty, is not text, or does not open with column names.
-    """
-
-    def __init__(
-        self, path: Path, spec: DatasetSpec, name: str, wanted: Collection[str] | None = None
-    ) -> None:
+    def __init__(self, path: Path, spec: DatasetSpec, name: str, wanted: Names | None) -> None:
         super().__init__(path, spec, name, wanted)
-        with explain_damage(name), open_decompressed(path, name) as file:
-            self._stamp = self._find_stamp()
+        with raw.explain_damage(name), raw.open_decompressed(path, name) as file:
+            self._stamp = path.stat()[6::2]  # size and time
             head = bytes(file.read(SAMPLE_BYTES))
             if len(re.findall(rb"[\r\n]", head)) < _FEWEST_ENDS:  # names of many columns
                 head += file.read(LONGEST_LINE - SAMPLE_BYTES)
-        self._encoding = find_encoding(head, spec.csv.encoding, name)
+        self._encoding = raw.find_encoding(head, spec.csv.encoding, name)
         self._form = LineForm(comment=spec.csv.comment or "")
         is_whole = len(head) not in (SAMPLE_BYTES, LONGEST_LINE)
         text = self._clean(io.BytesIO(head), is_whole=is_whole).read().decode()
@@ -84,39 +65,46 @@ class DelimitedFile(FileOnDisk):
                       for i, each in enumerate(layout.names)]  # fmt: skip
         self.notes += [layout.note] if layout.note else []
         self.notation = replace(
-            self.notation,
-            decimal=layout.decimal,
-            thousands=spec.csv.thousands,
+            self.notation, decimal=layout.decimal, thousands=spec.csv.thousands, has_types=False,
             first_row=layout.n_lines_above + 1,
-            has_types=False,
-        )
-        missing = self.notation.missing
-        self._tokens = sorted(missing.texts | missing.kept_words)
-        self._facts = LineFacts()
+        )  # fmt: skip
+        words = self.notation.missing.texts | self.notation.missing.kept_words
+        padded = [f" {word}" for word in words] + [" " * n for n in range(_WIDEST_BLANK)]
+        self._words_for_missing = sorted({*words, *padded})
+        self._n_lines = self._first_repeated = 0
+        self._has_quoted_newlines = self._may_end_quoted = False
+        self._names_line = b""
+        # Rows may be equal to numbers, or to a single word, that are names.
+        are_words = len(self.names) > 1 and not any(map(NUMBER.fullmatch, self.names))
+        if layout.n_lines_above and are_words:
+            lines = b"".join(self._form.rewrite_all([text[:end].encode()])).splitlines()
+            self._names_line = lines[layout.n_lines_above - 1]
 
     def list_names(self) -> list[str]:
         return self.names
 
-    def read(self, as_text: Collection[str] = ()) -> pa.Table:
+    def read(self, as_text: Names = ()) -> pa.Table:
         """Read every row; a column whose values are not all numbers is text.
 
         pyarrow's own inference keeps the text of the whole file: 1.1 GB for a million rows of 50
         numbers, which take 0.4 GB. So types are inferred from the start, and from a pass over the
         file where they turn out wrong.
         """
-        texts = dict.fromkeys((name for name in self.names if name in as_text), pa.string())
+        texts = dict.fromkeys((name for name in self.names if name in as_text), _WORDS)
         with self._reading():
-            types = _keep_words_once(self._find_types(texts, 1))
-            self._scan(has_integers=pa.int64() in types.values())
-            table = None if self._facts.has_codes else self._read_typed(types)
-            table = self._read_twice(texts) if table is None else table
+            types = self._find_types(texts, 1)
+            has_codes = self._scan(has_integers=pa.int64() in types.values())
+            if has_codes or self._first_repeated:
+                types = self._find_types(texts)
+            try:
+                table = self._read_typed(types)
+            except pa.ArrowInvalid:
+                table = self._read_typed(self._find_types(texts))
         self._check_end(table.num_rows)
         self._note_swallowed(table)
         return table
 
-    def iterate(
-        self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
-    ) -> Iterator[pa.Table]:
+    def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
         """Read columns block by block: numbers as float64, all else as text.
 
         From the first block on whose numbers are not all ones, numbers are text too.
@@ -125,9 +113,6 @@ class DelimitedFile(FileOnDisk):
         if wanted and {*wanted} <= {*names}:
             names = [name for name in names if name in wanted]
         types = {name: pa.float64() if name in numbers else pa.string() for name in names}
-        # A text may be its column's name; in all columns at once, the names are repeated.
-        if all(is_unnamed(name) for name in names if name in numbers):
-            types |= {name: pa.string() for name in self.names if name not in types}
         n_given = n_read = 0
         with self._reading():
             self._scan(has_integers=False)
@@ -145,7 +130,7 @@ class DelimitedFile(FileOnDisk):
                         n_given += len(rest)
             self._check_end(n_given)
 
-    def infer_types(self) -> dict[str, pa.DataType]:
+    def infer_types(self) -> Types:
         with self._reading():
             return self._find_types({}, 1)
 
@@ -155,21 +140,19 @@ class DelimitedFile(FileOnDisk):
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """Explain damage, and check that the file is the same to the end: it is read twice."""
-        with explain_damage(self.name):
+        with raw.explain_damage(self.name):
             try:
                 yield
+            except pa.ArrowInvalid as error:
+                raise DataError(self.name, [f"the file cannot be read: {error}."]) from error
             finally:
-                if self._find_stamp() != self._stamp:
+                if self.path.stat()[6::2] != self._stamp:
                     problem = "the file changed while it was read. Wait until it is complete."
                     raise DataError(self.name, [problem])
 
-    def _find_stamp(self) -> tuple[int, ...]:
-        status = self.path.stat()
-        return status.st_ino, status.st_size, status.st_mtime_ns
-
     def _check_end(self, n_rows: int) -> None:
         """Raise DataError if there are no rows, or if a quotation mark is never closed."""
-        if self._facts.may_end_quoted:  # then all that follows was read as one value
+        if self._may_end_quoted:  # then all that follows was read as one value
             self._describe_faults()
         if not n_rows:
             problem = f"the file has column names ({list_some(self.names)}) and no rows. Add rows."
@@ -183,111 +166,54 @@ class DelimitedFile(FileOnDisk):
                 found[name] = self._widen(column, found[name])
         return found
 
-    def _widen(self, texts: pa.ChunkedArray, kind: pa.DataType) -> pa.DataType:
+    def _widen(self, texts: pa.Array, kind: pa.DataType) -> pa.DataType:
         """The narrowest type for a column's values so far (of type ``kind``) and these."""
-        trimmed = pc.utf8_trim_whitespace(texts)
-        texts = trimmed.filter(pc.invert(pc.is_in(trimmed, pa.array(self._tokens, texts.type))))
-        if not len(texts) and pa.types.is_null(kind):
-            kept = pa.array(sorted(self.notation.missing.kept_words), trimmed.type)
-            return pa.string() if pc.any(pc.is_in(trimmed, kept)).as_py() else kind
-        if not len(texts) or kind == pa.string():
+        missing = pa.array(self._words_for_missing)
+        known = pc.utf8_trim(texts.filter(pc.invert(pc.is_in(texts, missing))), " \t")
+        if kind == _WORDS or (not len(known) and not pa.types.is_null(kind)):
             return kind
-        if has_codes(texts):
-            return pa.string()
+        if not len(known):
+            kept = pa.array(sorted(self.notation.missing.kept_words), pa.string())
+            return _WORDS if pc.any(pc.is_in(pc.utf8_trim(texts, " \t"), kept)).as_py() else kind
         # 12.480 next to 410 may be thousands, which the kind of the column decides.
         is_open = pa.types.is_null(kind) and self.spec.csv.decimal is None
-        if is_open and are_grouped(texts.slice(0, _MOST_CHECKED).to_pylist()):
-            return pa.string()
-        for wider in (pa.float64(),) if kind == pa.float64() else (pa.int64(), pa.float64()):
-            try:
-                self._parse(texts, wider)
-            except pa.ArrowInvalid:
-                continue
-            return wider
-        return pa.string()
+        if has_codes(known) or (is_open and are_grouped(known[:_MOST_CHECKED].to_pylist())):
+            return _WORDS
+        with suppress(pa.ArrowInvalid):
+            if kind != pa.float64():
+                known.cast(pa.int64())
+                return pa.int64()
+        if self._layout.decimal != ".":  # 1.034 is no fraction here
+            known = pc.replace_substring(known, ".", "_")
+            known = pc.replace_substring_regex(known, _COMMA_NUMBER, r"\1.\2")
+        with suppress(pa.ArrowInvalid):
+            known.cast(pa.float64())
+            return pa.float64()
+        return _WORDS
 
-    def _parse(self, texts: Any, kind: pa.DataType) -> Any:
-        """Texts as values of a type; ArrowInvalid where one is none."""
-        if pa.types.is_floating(kind) and self._layout.decimal != ".":
-            # 1.034 is no fraction here; what it is, the kind of the column decides.
-            texts = pc.replace_substring(texts, ".", "_")
-            texts = pc.replace_substring_regex(texts, _COMMA_NUMBER, r"\1.\2")
-        # Arrow 26 casts no text to null.
-        return pa.nulls(len(texts)) if pa.types.is_null(kind) else texts.cast(kind)
-
-    def _read_typed(self, types: Types) -> pa.Table | None:
-        """Read the whole file; None where a value is not of its column's type."""
-        try:
-            with self._open() as file:
-                return self._leave_out_names(arrow_csv.read_csv(file, **self._write_options(types)))
-        except pa.ArrowInvalid:
-            return None
-
-    def _read_twice(self, texts: Types) -> pa.Table:
-        """Read the whole file as text to find the types of all columns but some, and once more."""
-        types = _keep_words_once(self._find_types(texts))
-        if (table := self._read_typed(types)) is not None:
-            return table
-        schema, batches = pa.schema(types), []
-        for batch in self._iterate_texts(self.names):
-            columns = []
-            for values, kind in zip(batch.columns, schema.types, strict=True):
-                if not pa.types.is_dictionary(kind):  # pyarrow leaves some white space on
-                    values = pc.utf8_trim_whitespace(values)
-                    is_missing = pc.is_in(values, pa.array(self._tokens, values.type))
-                    values = self._parse(pc.if_else(is_missing, None, values), kind)
-                columns.append(values)
-            batches.append(pa.record_batch(columns, schema=schema))
-        return pa.Table.from_batches(batches, schema=schema)
+    def _read_typed(self, types: Types) -> pa.Table:
+        """Read the whole file; ArrowInvalid where a value is not of its column's type."""
+        with self._open() as file:
+            return arrow_csv.read_csv(file, **self._write_options(types))
 
     def _iterate_texts(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Read columns as text, block by block.
-
-        Raises:
-            DataError: A byte is not of the encoding, or lines have too many or too few values.
-        """
+        """Read columns as text, block by block; lines are at fault where that fails."""
         try:
             yield from self._iterate_blocks(dict.fromkeys(names, pa.string()), is_checked=True)
         except pa.ArrowInvalid as error:
+            if problem := self._describe_faults():
+                raise DataError(self.name, [problem]) from error
             if "Empty CSV" in str(error) or "Could not skip" in str(error):
-                return  # There is no row.
-            problem = self._describe_faults() or f"the file cannot be read: {error}."
-            raise DataError(self.name, [problem]) from error
+                self._check_end(0)
+            raise
 
     def _iterate_blocks(self, types: Types, *, is_checked: bool = False) -> Iterator[Any]:
-        """Read columns block by block; a repeated line of column names is left out."""
-        n_rows = 0
         with self._open(is_checked=is_checked) as file:
-            for batch in arrow_csv.open_csv(file, **self._write_options(types)):
-                yield self._leave_out_names(batch, n_rows)
-                n_rows += len(batch)
-
-    def _leave_out_names(self, rows: Any, n_before: int = 0) -> Any:
-        """Leave out rows that repeat the column names, as files put together have them."""
-        is_repeated = None
-        for name, column in zip(rows.schema.names, rows.columns, strict=True):
-            if is_unnamed(name):
-                continue
-            if not (pa.types.is_string(column.type) or pa.types.is_dictionary(column.type)):
-                return rows
-            texts = pc.utf8_trim(column.cast(pa.string()), " \t\ufeff")
-            same = pc.fill_null(pc.equal(texts, name), False)
-            is_repeated = same if is_repeated is None else pc.and_(is_repeated, same)
-            if not pc.any(is_repeated).as_py():
-                return rows
-        if is_repeated is None:
-            return rows
-        if self._facts.n_lines:
-            row = n_before + pc.index(is_repeated, True).as_py() + self.notation.first_row
-            note = f"rows that repeat the column names are left out, the first in row {row}"
-            self.notes += [note] if note not in self.notes else []
-            # The rows that are left are no longer one a line.
-            self.notation = replace(self.notation, first_line=None)
-        return rows.filter(pc.invert(is_repeated))
+            yield from arrow_csv.open_csv(file, **self._write_options(types))
 
     def _note_swallowed(self, rows: Any) -> None:
         """Note the first value that contains rows, as its quotation mark is not closed."""
-        if not self._facts.has_quoted_newlines or len(self.names) < 2:
+        if not self._has_quoted_newlines or len(self.names) < 2:
             return
         for name, column in zip(rows.schema.names, rows.columns, strict=True):
             if is_number(column.type):
@@ -307,67 +233,96 @@ class DelimitedFile(FileOnDisk):
 
     def _open(self, *, is_checked: bool = False) -> Any:
         """Open the file as UTF-8; pyarrow's own check of UTF-8 names no line."""
-        file = open_decompressed(self.path, self.name)
+        file = raw.open_decompressed(self.path, self.name)
         is_clean = self._encoding == "utf-8" and self._form.is_plain
         return file if is_clean and not is_checked else self._clean(file)
 
     def _clean(self, file: Any, *, is_whole: bool = True) -> io.BufferedReader[Any]:
         """A file as UTF-8, each byte checked, without what pyarrow's parser has no option for."""
-        chunks = decode(file, self.name, self._encoding, is_whole=is_whole)
+        chunks = raw.decode(file, self.name, self._encoding, is_whole=is_whole)
         if not self._form.is_plain:
             chunks = self._form.rewrite_all(chunks)
-        return io.BufferedReader(ChunkReader(chunks))
+        return io.BufferedReader(raw.ChunkReader(chunks))
 
     def _write_options(self, types: Types) -> dict[str, Any]:
         """How pyarrow reads the columns that have a type."""
-        facts = self._facts
-        return {
-            "read_options": arrow_csv.ReadOptions(
-                block_size=_BLOCK_BYTES,
-                skip_rows=self._layout.n_lines_above,
-                column_names=self.names,
-            ),
-            "parse_options": arrow_csv.ParseOptions(
-                delimiter=self._delimiter,
-                # Where pyarrow must look for them, it takes a third more time and memory.
-                newlines_in_values=facts.has_quoted_newlines or not facts.n_lines,
-                # In a file of one column, it is how a row without a value is written.
-                ignore_empty_lines=len(self.names) > 1,
-                invalid_row_handler=self._judge_row,
-            ),
-            "convert_options": arrow_csv.ConvertOptions(
-                column_types=types,
-                include_columns=[*types],
-                null_values=[] if {*types.values()} == {pa.string()} else self._tokens,
-                decimal_point=self._layout.decimal,
-            ),
-        }
-
-    def _scan(self, *, has_integers: bool) -> None:
-        """Look at all lines before types are applied to them."""
-        with self._open() as file:
-            delimiter = self._delimiter if has_integers else None
-            self._facts = scan_lines(file, delimiter, self.name)
-        has_gaps = self._facts.has_quoted_newlines or self._facts.has_blank_lines
-        first_line = None if has_gaps else self.notation.first_row
-        self.notation = replace(self.notation, first_line=first_line)
+        is_text = {*types.values()} == {pa.string()}
+        read = arrow_csv.ReadOptions(
+            block_size=_BLOCK_BYTES, skip_rows=self._layout.n_lines_above, column_names=self.names
+        )
+        parse = arrow_csv.ParseOptions(
+            delimiter=self._delimiter,
+            # Where pyarrow must look for them, it takes a third more time and memory.
+            newlines_in_values=self._has_quoted_newlines or not self._n_lines,
+            # In a file of one column, it is how a row without a value is written.
+            ignore_empty_lines=len(self.names) > 1,
+            invalid_row_handler=self._judge_row,
+        )
+        convert = arrow_csv.ConvertOptions(
+            column_types=types,
+            include_columns=[*types],
+            null_values=[] if is_text else self._words_for_missing,
+            decimal_point=self._layout.decimal,
+        )
+        return {"read_options": read, "parse_options": parse, "convert_options": convert}
 
     def _judge_row(self, row: Any) -> str:
         """Skip a line of another number of values if it is blank."""
-        if row.text.strip(BLANK):
+        if row.text.strip(_BLANK):
             return "error"
         self.notation = replace(self.notation, first_line=None)
         return "skip"
 
+    def _scan(self, *, has_integers: bool) -> bool:
+        """Look at all lines, and whether there are codes such as 007, which are no integers."""
+        delimiter = re.escape(self._delimiter.encode())
+        opening = rb"[\n\"%b]" % delimiter
+        # The character before it is checked second: a search for one character is the fastest.
+        code = re.compile(
+            rb"0(?:(?<=%b0)|(?<=%b[ +-]0))[0-9xX][0-9a-fA-F]*(?=[\r\n\" %b]|\Z)"
+            % (opening, opening, delimiter)
+        )
+        names = self._names_line
+        repeated = re.compile(rb"\n(?:\xef\xbb\xbf)?%b\r?(?=\n)" % re.escape(names))
+        rest, n_lines, length = b"", 1, 0
+        has_blank_lines = has_codes = is_quoted = False
+        with self._open() as file:
+            while block := file.read(SAMPLE_BYTES):
+                end = max(block.rfind(b"\n"), block.rfind(b"\r"))
+                length = len(block) - 1 - end if end >= 0 else length + len(block)
+                n_lines += block.count(b"\n")
+                check_line(length, n_lines, self.name)
+                parts = block.split(b'"')
+                if len(parts) > 1 or is_quoted:
+                    quoted = b"".join(parts[not is_quoted :: 2])
+                    self._has_quoted_newlines |= b"\n" in quoted or b"\r" in quoted
+                    is_quoted ^= len(parts) % 2 == 0
+                joined = rest + block
+                ends = (b"\n\n", b"\n\r\n", b"\r\r") if b"\r" in block else (b"\n\n",)
+                has_blank_lines = has_blank_lines or any(end in joined for end in ends)
+                has_codes = has_codes or (has_integers and code.search(joined) is not None)
+                if names and not self._first_repeated and names in joined:
+                    lines = [n_lines - joined.count(b"\n", found.end())
+                             for found in repeated.finditer(joined)]  # fmt: skip
+                    below = [line for line in lines if line >= self.notation.first_row]
+                    self._first_repeated = below[0] if below else 0
+                rest = block[-64 - len(names) :]
+        self._n_lines, self._may_end_quoted = n_lines, is_quoted
+        if self._first_repeated and not self._form.names:
+            note = "rows that repeat the column names are left out, the first in row"
+            self.notes.append(f"{note} {self._first_repeated}")
+            self._form = replace(self._form, names=names)
+        has_gaps = self._has_quoted_newlines or has_blank_lines or self._first_repeated
+        first_line = None if has_gaps else self.notation.first_row
+        self.notation = replace(self.notation, first_line=first_line)
+        return has_codes
+
     def _describe_faults(self) -> str:
-        """Find lines with too many or too few values; empty where there are none.
+        """Find lines with too many or too few values; DataError for a mark that is never closed.
 
         Python's reader is slow, but counts lines as editors do.
-
-        Raises:
-            DataError: A quotation mark is never closed, or a line is too long.
         """
-        if not self._facts.n_lines:
+        if not self._n_lines:
             self._scan(has_integers=False)
         ragged: list[str] = []
         start = 1
@@ -387,7 +342,7 @@ class DelimitedFile(FileOnDisk):
                 if values is None:
                     break
                 is_row = reader.line_num > self._layout.n_lines_above
-                is_blank = not self._delimiter.join(values).strip(BLANK)  # see _judge_row
+                is_blank = not self._delimiter.join(values).strip(_BLANK)  # see _judge_row
                 if is_row and not is_blank and len(values) != len(self.names):
                     ragged.append(f"line {start} has {len(values)}")
                 start = reader.line_num + 1
@@ -399,9 +354,3 @@ class DelimitedFile(FileOnDisk):
             f"(received: {received}). Fix these lines; put a value that contains "
             f"{self._form.delimiter!r} in quotation marks."
         )
-
-
-def _keep_words_once(types: Types) -> dict[str, pa.DataType]:
-    """The same types, but text as a dictionary: columns of few words take little memory so."""
-    words = pa.dictionary(pa.int32(), pa.string())
-    return {name: words if kind == pa.string() else kind for name, kind in types.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from zipfile import ZipFile, is_zipfile
@@ -12,16 +11,8 @@ import pyarrow as pa
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.rows.cells import name_value
-from kerasrecipes.rows.files.base import FileOnDisk
-from kerasrecipes.rows.files.frames import read_series
-from kerasrecipes.rows.files.layout import (
-    describe_titles,
-    fill_names,
-    find_header,
-    is_row,
-    list_known,
-)
-from kerasrecipes.rows.files.raw import ARCHIVE_ERRORS, check_archive, describe_format, read_start
+from kerasrecipes.rows.files import layout, raw
+from kerasrecipes.rows.files.base import FileOnDisk, Names, read_series
 from kerasrecipes.rows.limits import check_unpacked
 from kerasrecipes.rows.words import ask_meant, count, list_some
 
@@ -40,34 +31,38 @@ _FILLED = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^<>]*><')
 class ExcelFile(FileOnDisk):
     """A sheet of an Excel file: the one that the recipe names, or the first that has a table."""
 
-    def read(self, as_text: Collection[str] = ()) -> pa.Table:
+    def read(self, as_text: Names = ()) -> pa.Table:
         """Read every row below the line of column names."""
         sheet = self._choose_sheet(self._read_sheets())
-        cells = _list_cells(sheet)
-        place = self.spec.excel.header_row or find_header(cells) + 1
+        first = sheet.head(_MOST_COMPARED).values
+        cells = [[name_value(value).strip() for value in row] for row in first]
+        place = self.spec.excel.header_row or layout.find_header(cells) + 1
         if place > len(cells):
             problem = f"row {place} of the sheet must name the columns, and there are {len(sheet)}."
             raise DataError(self.name, [f"{problem} Add rows, or correct excel.header_row."])
         # A cell may be text that is a number, or a number in a column of text.
         self.notation = replace(self.notation, first_row=place + 1, has_types=False)
-        names, rows = cells[place - 1], sheet.iloc[place:]
+        names, rows = cells[place - 1], sheet.iloc[place:].infer_objects()
         if not self.spec.excel.header_row:
-            self.notes += [describe_titles(f"row {place}")] if place > 1 else []
-            if not list_known(self.spec, self.wanted) & {*names} and is_row(names, cells[place:]):
+            if place > 1:
+                note = f"the column names are in row {place}; what is above is skipped"
+                self.notes.append(note)
+            if not layout.list_known(self.spec, self.wanted) & {*names} and layout.is_row(
+                names, cells[place:]
+            ):
                 problem = (
                     f"row {place} must name the columns, and it looks like a row (received: "
                     f"{list_some(names)}). Insert a row of names above it, or write "
                     f"dataset.excel.header_row: {place} if these are their names."
                 )
                 raise DataError(self.name, [problem])
-        rows = rows.infer_objects()
         columns = [read_series(rows.iloc[:, i]) for i in range(len(names))]
-        return pa.Table.from_arrays(columns, names=[*fill_names(names)])
+        return pa.Table.from_arrays(columns, names=[*layout.fill_names(names)])
 
     def _read_sheets(self) -> dict[str, pd.DataFrame]:
         import pandas as pd
 
-        engine = "xlrd" if read_start(self.path).startswith(_OLD) else "openpyxl"
+        engine = "xlrd" if raw.read_start(self.path).startswith(_OLD) else "openpyxl"
         try:
             if is_zipfile(self.path):
                 self._check_size()
@@ -78,8 +73,8 @@ class ExcelFile(FileOnDisk):
         except ImportError as error:
             problem = f"path: {self.path.name} is {_INSTALL[engine]}."
             raise DataError(self.name, [problem]) from error
-        except (*ARCHIVE_ERRORS, LookupError, TypeError, AttributeError, SyntaxError) as error:
-            found = describe_format(self.path)
+        except (*raw.ARCHIVE_ERRORS, LookupError, TypeError, AttributeError, SyntaxError) as error:
+            found = raw.describe_format(self.path)
             reason = (str(error) or type(error).__name__).rstrip(".")
             what = f"it is {found}" if found else f"{reason}. Save it again."
             problem = f"path: {self.path} is no Excel file that can be read: {what}"
@@ -91,7 +86,7 @@ class ExcelFile(FileOnDisk):
 
         size = self.path.stat().st_size
         with ZipFile(self.path) as archive:
-            check_archive(archive, size, self.name)
+            raw.check_archive(archive, size, self.name)
             for member in archive.namelist():
                 if member.startswith("xl/worksheets/"):
                     cells = _FILLED.findall(archive.read(member))
@@ -120,9 +115,3 @@ class ExcelFile(FileOnDisk):
                 f"not); another: excel: {{sheet: {others[0]}}}"
             )
         return sheets[str(chosen)]
-
-
-def _list_cells(sheet: pd.DataFrame) -> list[list[str]]:
-    """The texts of a sheet's first rows; blank ones are ""."""
-    return [[name_value(value).strip() for value in row]
-            for row in sheet.head(_MOST_COMPARED).values]  # fmt: skip

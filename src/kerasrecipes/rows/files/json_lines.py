@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +14,9 @@ from pyarrow import json as arrow_json
 from pyarrow.types import is_nested
 
 from kerasrecipes.errors import DataError
-from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, concatenate
+from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, Names, concatenate
 from kerasrecipes.rows.files.raw import ChunkReader, decode, explain_damage, open_decompressed
-from kerasrecipes.rows.limits import check_columns, check_line
+from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line
 from kerasrecipes.rows.words import SHOWN
 
 _FIRST_BLOCK_BYTES, _BLOCK_BYTES = 1 << 16, 4 << 20
@@ -31,8 +31,7 @@ _TOO_DEEP = f"has too many arrays or objects within each other. {_WRITE_ROWS}"
 class JsonFile(FileOnDisk):
     """An object on each line, or one array of objects; read block by block."""
 
-    def read(self, as_text: Collection[str] = ()) -> pa.Table:
-        """Read every row; a name has values of one type in all of them."""
+    def read(self, as_text: Names = ()) -> pa.Table:
         tables = [*self.iterate((), (), 0)]
         try:
             return concatenate(tables)
@@ -40,21 +39,22 @@ class JsonFile(FileOnDisk):
             problem = f"the values of a name must be of one type in all rows: {error}."
             raise DataError(self.name, [problem]) from error
 
-    def iterate(
-        self, wanted: Sequence[str], numbers: Collection[str], n_rows: int
-    ) -> Iterator[pa.Table]:
-        """Read objects block by block; types may differ from block to block."""
+    def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
         names: dict[str, None] = {}
         for lines, n_before in self._iterate_lines():
             table = self._parse(lines, n_before)
             # A row may leave out what it has no value for, and so may all rows of a block.
-            there = {*table.column_names}
-            for name in names:
-                if name not in there:
-                    table = table.append_column(name, pa.nulls(len(table)))
+            for name in names.keys() - {*table.column_names}:
+                table = table.append_column(name, pa.nulls(len(table)))
             names |= dict.fromkeys(table.column_names)
             check_columns(len(names), self.name)
-            self._check_filled(table)
+            n_cells = table.num_rows * table.num_columns
+            n_filled = n_cells - sum(column.null_count for column in table.columns)
+            # Names of its own in each row would become columns of all rows.
+            if n_cells > max(_MOST_CELLS, _MOST_TIMES_FILLED * n_filled):
+                received = f"received: {table.num_columns:,} names in {table.num_rows:,} rows"
+                problem = f"rows must have the same names ({received})."
+                raise DataError(self.name, [f"{problem} Write what differs as values."])
             yield table
 
     def _iterate_lines(self) -> Iterator[tuple[bytes, int]]:
@@ -66,30 +66,19 @@ class JsonFile(FileOnDisk):
                 file = io.BytesIO(self._write_lines(file.read()))
             else:
                 self.notation = replace(self.notation, first_line=1)
-            n_lines, rest, size, is_empty = 0, b"", _FIRST_BLOCK_BYTES, True
+            n_lines, size, is_empty = 0, _FIRST_BLOCK_BYTES, True
             while block := file.read(size):
-                rest, size = rest + block, min(2 * size, _BLOCK_BYTES)
-                end = rest.rfind(b"\n") + 1
-                if rest[:end].strip():
-                    yield rest[:end], n_lines
+                rest = file.readline(LONGEST_LINE + 1)
+                check_line(len(rest), n_lines + block.count(b"\n") + 1, self.name)
+                block += rest
+                if block.strip():
+                    yield block, n_lines
                     is_empty = False
-                n_lines += rest.count(b"\n", 0, end)
-                rest = rest[end:]
-                check_line(len(rest), n_lines + 1, self.name)
-            if rest.strip():
-                yield rest, n_lines
-            elif is_empty:
+                n_lines += block.count(b"\n")
+                size = min(2 * size, _BLOCK_BYTES)
+            if is_empty:
                 problem = "the file is empty. It must contain a JSON object on each line."
                 raise DataError(self.name, [problem])
-
-    def _check_filled(self, table: pa.Table) -> None:
-        """Raise DataError where each row has names of its own, which become columns of all rows."""
-        n_cells = table.num_rows * table.num_columns
-        n_filled = n_cells - sum(column.null_count for column in table.columns)
-        if n_cells > max(_MOST_CELLS, _MOST_TIMES_FILLED * n_filled):
-            received = f"received: {table.num_columns:,} names in {table.num_rows:,} rows"
-            problem = f"rows must have the same names ({received}). Write what differs as values."
-            raise DataError(self.name, [problem])
 
     def _parse(self, data: bytes, n_before: int) -> pa.Table:
         """Read JSON lines that follow ``n_before`` others."""
@@ -97,7 +86,9 @@ class JsonFile(FileOnDisk):
         read = arrow_json.ReadOptions(block_size=max(len(data), _BLOCK_BYTES))
         try:
             # Arrow 26 crashes where a file begins with null, and where arrays are deep in others.
-            if not data.lstrip().startswith(b"{") or _find_depth(data) > _MOST_DEPTH:
+            steps = np.frombuffer(data.translate(_BRACKETS, _NO_BRACKETS), np.int8)
+            depth = np.cumsum(steps, dtype=np.int64).max(initial=0)
+            if not data.lstrip().startswith(b"{") or depth > _MOST_DEPTH:
                 raise pa.ArrowInvalid("it must contain objects")
             table = arrow_json.read_json(pa.BufferReader(data), read, parse)
             names = table.column_names
@@ -157,12 +148,6 @@ def _find_fault(line: str) -> str:
     if isinstance(row, dict):
         return ""
     return f"must contain an object (received: {line.strip()[:_MOST_SHOWN]}). {_WRITE_ROWS}"
-
-
-def _find_depth(data: bytes) -> int:
-    """At most how many arrays and objects are within each other; more where texts have brackets."""
-    steps = np.frombuffer(data.translate(_BRACKETS, _NO_BRACKETS), np.int8)
-    return int(np.cumsum(steps, dtype=np.int64).max(initial=0))
 
 
 def _parse_int(digits: str) -> float:

@@ -49,22 +49,16 @@ _CODECS = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
 }
-_SHEET = "xl/workbook.xml"
-"""Members of an .xlsx file, which is a zip archive."""
 # The most common ones; those that accept the fewest bytes come first.
 _CANDIDATES = ("cp949", "cp932", "gb18030", "cp1252")
-_CHARACTERS_BEFORE, _CHARACTERS_AFTER = 12, 10
-_LONGEST_SHOWN = 300
+_CHARACTERS_BEFORE, _CHARACTERS_AFTER, _LONGEST_SHOWN = 12, 10, 300
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def open_decompressed(file: Path, dataset: str) -> Any:
     """Open a file's bytes, decompressed where its first bytes are those of gzip, bz2, zstd or xz.
 
-    A zip archive is read if it contains one file.
-
-    Raises:
-        DataError: The file is of a format that is no text; the message names it.
+    A zip archive is read if it contains one file. A format that is no text raises DataError.
     """
     if what := describe_format(file):
         raise DataError(dataset, [f"path: {dataset} is {what}"])
@@ -87,7 +81,7 @@ def describe_format(file: Path) -> str:
     start, own = read_start(file), find_ending(file)
     formats = [*_FORMATS]
     with suppress(*ARCHIVE_ERRORS), zipfile.ZipFile(file) as archive:
-        if _SHEET in archive.namelist():
+        if "xl/workbook.xml" in archive.namelist():
             formats.append((b"PK", "an Excel file", EXCEL))
     for magic, name, endings in formats:
         if start.startswith(magic) and own not in endings:
@@ -101,15 +95,11 @@ def describe_format(file: Path) -> str:
 
 def is_plain(start: bytes) -> bool:
     """Whether first bytes are neither of a compressed file nor of another format than text."""
-    magics = [magic for magic, _, _ in _FORMATS]
-    return not start.startswith((*magics, *_CODECS))
+    return not start.startswith((*(magic for magic, _, _ in _FORMATS), *_CODECS))
 
 
 def walk(folder: Path, reached: dict[str, Path]) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Walk a folder as ``os.walk`` does, links included, without what is hidden.
-
-    ``reached`` collects folders by their paths without links, so that none is read twice.
-    """
+    """Walk a folder as ``os.walk``, without what is hidden; no link may reach a folder twice."""
 
     def fail(error: OSError) -> None:
         raise error
@@ -157,11 +147,8 @@ def _open_member(file: Path, dataset: str) -> Any:
     """Open the one file of a zip archive."""
     try:
         archive = zipfile.ZipFile(file)
-        names = [
-            info.filename
-            for info in archive.infolist()
-            if not info.is_dir() and not any(map(is_hidden, info.filename.split("/")))
-        ]
+        files = [name for name in archive.namelist() if not name.endswith("/")]
+        names = [name for name in files if not any(map(is_hidden, name.split("/")))]
         if len(names) != 1:
             received = f"received: {list_some(names) or 'none'}"
             problem = f"path: a zip archive must contain one file ({received}). Unpack it."
@@ -173,7 +160,6 @@ def _open_member(file: Path, dataset: str) -> Any:
 
 
 def _decompress(file: Path, codec: str, dataset: str) -> Iterator[bytes]:
-    """The decompressed bytes of a file, until they are too many for those that were read."""
     n_bytes = 0
     with (
         file.open("rb") as packed,
@@ -194,10 +180,7 @@ def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
     """Name a file's codec: the recipe's, or UTF-8, UTF-16 or UTF-32 by their marks.
 
     Bytes beyond ASCII that are UTF-8 mean nothing sensible in another encoding: such a file is
-    UTF-8, whatever the recipe says.
-
-    Raises:
-        DataError: Python has no codec of that name, or the file is not text.
+    UTF-8, whatever the recipe says. It raises DataError if the file is not text.
     """
     if named is not None:
         try:
@@ -206,7 +189,10 @@ def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
         except LookupError:
             problem = f"csv.encoding: Python has no encoding of this name (received: '{named}')."
             raise DataError(dataset, [f"{problem} Usual ones: utf-8, cp949, cp1252."]) from None
-        return "utf-8" if _is_utf8_beyond_ascii(head) else found
+        with suppress(UnicodeDecodeError):
+            text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the end may be cut
+            return found if text.isascii() else "utf-8"
+        return found
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -221,14 +207,6 @@ def find_encoding(head: bytes, named: str | None, dataset: str) -> str:
     return "utf-8"
 
 
-def _is_utf8_beyond_ascii(head: bytes) -> bool:
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the end may be cut
-    except UnicodeDecodeError:
-        return False
-    return not text.isascii()
-
-
 class ChunkReader(io.RawIOBase):
     """A binary file of the bytes that an iterator gives."""
 
@@ -241,10 +219,7 @@ class ChunkReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer; 0 at the end."""
-        while not self._ready:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
+        while not self._ready and (chunk := next(self._chunks, None)) is not None:
             self._ready = memoryview(chunk)
         n = min(len(buffer), len(self._ready))
         buffer[:n], self._ready = self._ready[:n], self._ready[n:]
@@ -254,16 +229,10 @@ class ChunkReader(io.RawIOBase):
 def decode(
     file: BinaryIO, dataset: str, encoding: str | None = None, *, is_whole: bool = True
 ) -> Iterator[bytes]:
-    """Give a file's bytes as UTF-8, whatever its encoding.
+    """Give a file's bytes as UTF-8; DataError names the place of a byte that cannot be decoded.
 
-    Args:
-        file: The file, at its start.
-        dataset: The data set's name.
-        encoding: The file's codec; None means UTF-8 where no other can be named.
-        is_whole: Whether the file may not end within a character.
-
-    Raises:
-        DataError: A byte is not of the encoding.
+    ``encoding`` is None for files that are UTF-8 in any case. A file that is not whole, but the
+    start of one, may end within a character.
     """
     decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
     n_bytes, n_lines, is_start = 0, 1, True
@@ -275,15 +244,11 @@ def decode(
             text = decoder.decode(data, final=not data and is_whole)
         except UnicodeError as error:
             # The error of UTF-16 without its mark names no place before Python 3.13.
-            seen, start = data, 0
-            if isinstance(error, UnicodeDecodeError):
-                seen, start = error.object, error.start
-            line = n_lines + seen[:start].count(b"\n")
-            offset = n_bytes - len(seen) + start
-            byte = f"0x{seen[start]:02x}"
+            seen, start = getattr(error, "object", data), getattr(error, "start", 0)
+            line, offset = n_lines + seen[:start].count(b"\n"), n_bytes - len(seen) + start
             problem = (
-                f"the file must be {encoding or 'utf-8'} (received: {byte} in line {line}, at byte "
-                f"{offset} of the file). "
+                f"the file must be {encoding or 'utf-8'} (received: 0x{seen[start]:02x} in line "
+                f"{line}, at byte {offset} of the file). "
             )
             if encoding:
                 readings = _read_in_other_ways(seen, start)
