@@ -12,7 +12,7 @@ from kerasrecipes.errors import KeyPath
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.yaml_file import write_value
 
-WIDTH = 80
+_WIDTH = 80
 _COLUMN = 30
 """Where comments beside a line begin, if it is not longer."""
 
@@ -28,36 +28,24 @@ class CommentedRecipe:
         """Add a comment on lines of its own."""
         self._lines += _wrap(text, 0)
 
-    def set(self, path: KeyPath, value: Any, beside: str = "", above: str = "") -> None:
+    def add(self, path: KeyPath, value: Any = None, beside: str = "", above: str = "") -> None:
         """Add a key, or an item of a list, with its value in one line.
 
         Args:
             path: Its place in the recipe.
-            value: Plain values.
+            value: Plain values; None if they are on the lines that follow.
             beside: The comment at the end of the line; over it where the line would be too long.
             above: The comment over the line.
         """
-        text = write_flow(value)
+        indent, is_block = 2 * (len(path) - 1), value is None
+        text = "" if is_block else f" {write_flow(value)}"
         if isinstance(path[-1], int) and isinstance(value, dict):
-            ((name, arguments),) = value.items()
-            text = f"{name}: {write_flow(arguments)}"
-        self._add(path, f" {text}", beside, above)
-
-    def open(self, path: KeyPath, above: str = "") -> None:
-        """Add a key whose value is on the lines that follow."""
-        self._add(path, "", "", above)
-
-    def write(self) -> str:
-        """The recipe as YAML."""
-        return "\n".join(self._lines) + "\n"
-
-    def _add(self, path: KeyPath, text: str, beside: str, above: str) -> None:
-        indent, is_block = 2 * (len(path) - 1), not text
+            text = f" {text[2:-1]}"  # "- Dense: {units: 1}"
         lead = "-" if isinstance(path[-1], int) else f"{write_flow(path[-1])}:"
         line = " " * indent + lead + text
         start = max(_COLUMN, cell_len(line) + 2)
         comment = f"# {make_printable(beside)}"
-        if beside and start + cell_len(comment) <= WIDTH:
+        if beside and start + cell_len(comment) <= _WIDTH:
             line += " " * (start - cell_len(line)) + comment
         else:
             above = f"{above} {beside}"
@@ -67,14 +55,15 @@ class CommentedRecipe:
             self._was_block = is_block
         self._lines += [*_wrap(above, indent), line]
 
+    def write(self) -> str:
+        """The recipe as YAML."""
+        return "\n".join(self._lines) + "\n"
+
 
 def write_flow(value: Any) -> str:
     """A value in one line, in any script."""
-    if not isinstance(value, str):
-        return write_value(value, sys.maxsize)
-    text = write_value([value], sys.maxsize)[1:-1]
-    if "\n" not in text:
-        return text
+    if not (isinstance(value, str) and "\n" in value):
+        return write_value([value], sys.maxsize)[1:-1]
     # Only in double quotes can a line break be written within a line.
     quoted: str = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=sys.maxsize)
     return quoted.removesuffix("\n")
@@ -85,7 +74,7 @@ def _wrap(text: str, indent: int) -> list[str]:
     prefix = " " * indent + "#"
     lines: list[str] = []
     for word in make_printable(text).split():
-        if not lines or cell_len(lines[-1]) + 1 + cell_len(word) > WIDTH:
+        if not lines or cell_len(lines[-1]) + 1 + cell_len(word) > _WIDTH:
             lines.append(prefix)
         lines[-1] += f" {word}"
     return lines
