@@ -200,7 +200,7 @@ def _find_kept_words(table: LoadedTable) -> tuple[list[str], list[str]]:
         words = cells.words_for_missing
         for word in _WORDS_AS_CLASSES:
             n = words.get(word, 0)
-            if n >= max(2, _FREQUENT * len(table)) and 2 * n > cells.n_missing:
+            if n >= max(2, _FREQUENT * len(table)) and 2 * n > len(cells) - cells.n_values:
                 kept.setdefault(word, []).append(f"{name} ({n:,} rows)")
     hints = [
         f"'{word}' is taken as a category, as it is frequent in {', '.join(where)}; if it "

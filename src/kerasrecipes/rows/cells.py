@@ -46,9 +46,8 @@ class Missing:
     @classmethod
     def read(cls, spec: DatasetSpec) -> Missing:
         """Read a recipe's ``missing_values``."""
-        add, keep = spec.missing_values.add, spec.missing_values.keep
+        add, kept = spec.missing_values.add, {*spec.missing_values.keep}
         numbers = tuple(n for n in map(_read_number, add) if n is not None)
-        kept = {str(value) for value in keep}
         added = {text for value in add for text in _write_forms(value)}
         return cls((TOKENS - kept) | added, numbers, frozenset(kept) - added)
 
@@ -88,17 +87,19 @@ class Notation:
 
 
 class Cells:
-    """The values of one column.
+    """The values of one column, of any Arrow type.
 
     Args:
         name: The column's name.
-        values: Of any Arrow type.
+        values: The values.
         notation: How the table writes its values.
         first_row: The number of the first value's row, counted from 0.
         dataset: The data set's name, for messages.
 
     Attributes:
         type: The Arrow type of a value; text is one of Arrow's types for it.
+        is_text: Whether the values are texts.
+        is_number: Whether the values are numbers by their type.
         is_category: Whether the table itself calls the values categories.
     """
 
@@ -118,19 +119,10 @@ class Cells:
             values = values.cast(values.type.value_type)
         self._values = values
         self.type = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+        self.is_text, self.is_number = is_text(self.type), is_number(self.type)
 
     def __len__(self) -> int:
         return len(self._values)
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the values are texts."""
-        return is_text(self.type)
-
-    @property
-    def is_number(self) -> bool:
-        """Whether the values are numbers by their type."""
-        return is_number(self.type)
 
     @cached_property
     def values(self) -> pa.ChunkedArray:
@@ -176,11 +168,6 @@ class Cells:
         return np.bincount(self.codes, minlength=n + 1)[:n].astype(np.int64)
 
     @property
-    def n_missing(self) -> int:
-        """How many values are missing."""
-        return len(self) - int(self.is_known.sum())
-
-    @property
     def is_known(self) -> NDArray[np.bool_]:
         """Which rows have a value, of shape (n_rows,)."""
         if self.is_number:
@@ -190,7 +177,7 @@ class Cells:
     @property
     def n_values(self) -> int:
         """How many values are there."""
-        return len(self) - self.n_missing
+        return int(self.is_known.sum())
 
     @cached_property
     def words_for_missing(self) -> dict[str, int]:
@@ -207,8 +194,7 @@ class Cells:
 
     def head(self, n_rows: int) -> Cells:
         """The cells of the first rows."""
-        values = self._values.slice(0, n_rows)
-        return Cells(self.name, values, self.notation, self._first_row, self.dataset)
+        return Cells(self.name, self._values[:n_rows], self.notation, dataset=self.dataset)
 
     @property
     def are_kept(self) -> NDArray[np.bool_]:
@@ -217,10 +203,6 @@ class Cells:
         if not kept:
             return np.zeros(len(self.distinct), dtype=bool)
         return np.array([name in kept for name in self.names], dtype=bool)
-
-    def take_names(self, is_sought: NDArray[np.bool_]) -> list[str]:
-        """The distinct values that are sought, as ``names``."""
-        return [self.names[code] for code in np.flatnonzero(is_sought)]
 
     def find(self, is_sought: NDArray[np.bool_]) -> NDArray[np.intp]:
         """The rows, counted from 0, whose distinct value is sought."""
