@@ -15,16 +15,18 @@ from rich.cells import cell_len
 
 from kerasrecipes import pipeline
 from kerasrecipes.drafting import Draft, draft_recipe
-from kerasrecipes.drafting.commented import CommentedRecipe, make_printable, write_flow
 from kerasrecipes.drafting.plan import (
+    CommentedRecipe,
     choose_batch_size,
     choose_dropout,
     choose_widths,
     make_convolutions,
+    write_flow,
 )
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.schema import CsvSpec
 from kerasrecipes.recipe.yaml_file import parse_yaml
 

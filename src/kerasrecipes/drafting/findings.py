@@ -55,36 +55,21 @@ _FREQUENT = 0.05
 
 @dataclass(frozen=True)
 class Findings:
-    """Findings in a user's data.
+    """Findings in a user's data: rows as training with the recipe would have them, not yet split.
 
-    Attributes:
-        path: The file, pattern or folder; absolute.
-        source: The rows, as training with the recipe would have them before they are split.
-        spec: The recipe's ``dataset`` so far: how the data are read, and the target.
-        target_reason: The reason for this choice, if --target was not given.
-        n_unanswered: Rows without a target.
-        hints: Points to check before training.
+    ``spec`` is the recipe's ``dataset`` so far: how the data are read, and the target.
     """
 
     path: Path
     source: Source
     spec: DatasetSpec
-    target_reason: str = ""
-    n_unanswered: int = 0
-    hints: tuple[str, ...] = ()
+    target_reason: str = ""  # why it was chosen, if --target was not given
+    n_unanswered: int = 0  # rows without a target
+    hints: tuple[str, ...] = ()  # points to check before training
 
 
 def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Findings:
-    """Look at a table, at arrays, or at a folder of images or texts.
-
-    Args:
-        path: Absolute; may be a pattern such as "/data/*.csv".
-        target: The column to predict; None chooses it by its name or place.
-        changes: How the file is read, such as "csv.skip_rows=2".
-
-    Raises:
-        InputError: The data cannot be read, or no recipe would train on them.
-    """
+    """Look at a table, at arrays, or at a folder of images or texts; see ``draft_recipe``."""
     for change in changes:
         if not re.match(r"(dataset\.)?(csv|excel)\.", change):
             rule = (
@@ -149,15 +134,15 @@ def _look_at_images(folder: Path) -> dict[str, Any]:
 
 
 def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
-    csv: dict[str, Any] = {}
     try:
         table = rows.read_some(spec)
     except HeaderMissing:
-        csv["header"] = "none"
-        table = rows.read_some(_update(spec, csv))
-    if table.notation.decimal == ",":
-        csv["decimal"] = ","  # One row to predict may not show what 1,234 means.
-    spec = _update(spec, csv)
+        csv = spec.csv.model_copy(update={"header": "none"})
+        spec = spec.model_copy(update={"csv": csv})
+        table = rows.read_some(spec)
+    if table.notation.decimal == ",":  # One row to predict may not show what 1,234 means.
+        csv = spec.csv.model_copy(update={"decimal": ","})
+        spec = spec.model_copy(update={"csv": csv})
     kept, kept_hints = _find_kept_words(table)
     keep = spec.model_copy(update={"missing_values": MissingValues(keep=kept)})
     table = table.with_missing(Missing.read(keep))
@@ -184,10 +169,6 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     hints += [_NO_HEADER] if spec.csv.header == "none" else []
     n_unanswered = len(table) - len(source.target)
     return Findings(path, source, spec, reason, n_unanswered, (*hints, *table.remarks))
-
-
-def _update(spec: DatasetSpec, csv: dict[str, Any]) -> DatasetSpec:
-    return spec.model_copy(update={"csv": spec.csv.model_copy(update=csv)})
 
 
 def _find_kept_words(table: LoadedTable) -> tuple[list[str], list[str]]:
@@ -244,8 +225,6 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
     names = table.names
     columns = list_columns(names) + _ONE_COLUMN * (len(names) == 1 and not table.notation.has_types)
     if asked is not None:
-        by_words = {" ".join(name.split()): name for name in names}
-        asked = asked if asked in names else by_words.get(asked, asked)  # a line break in a name
         if asked not in names:
             problem = f"--target: no column '{asked}'.{ask_meant(asked, names)}"
             raise DataError(dataset, [f"{problem} {columns}"])

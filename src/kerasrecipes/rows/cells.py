@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -31,24 +30,21 @@ TOKENS = frozenset(
 
 @dataclass(frozen=True)
 class Missing:
-    """Which values mean that a value is missing.
-
-    Attributes:
-        texts: The usual ones and those of ``missing_values``.
-        numbers: Those of ``missing_values``; -999 is -999.0 too.
-        kept: Texts that are categories; among numbers and dates they still mean missing.
-    """
+    """Which values mean that a value is missing: usual texts, and those of ``missing_values``."""
 
     texts: frozenset[str] = TOKENS
-    numbers: tuple[float, ...] = ()
-    kept: frozenset[str] = frozenset()
+    numbers: tuple[float, ...] = ()  # -999 is -999.0 too
+    kept: frozenset[str] = frozenset()  # are categories; among numbers and dates still missing
 
     @classmethod
     def read(cls, spec: DatasetSpec) -> Missing:
         """Read a recipe's ``missing_values``."""
         add, kept = spec.missing_values.add, {*spec.missing_values.keep}
         numbers = tuple(n for n in map(_read_number, add) if n is not None)
-        added = {text for value in add for text in _write_forms(value)}
+        added = {str(value).strip() for value in add}
+        for value in add:
+            if not isinstance(value, str):  # -999, -999.0
+                added |= {name_value(value), str(float(value))}
         return cls((TOKENS - kept) | added, numbers, frozenset(kept) - added)
 
     @property
@@ -59,26 +55,15 @@ class Missing:
 
 @dataclass(frozen=True)
 class Notation:
-    """How a table writes its values.
-
-    Attributes:
-        missing: Which values mean that a value is missing.
-        decimal: The mark before the fraction of a number.
-        thousands: The mark between groups of three digits, where the recipe names one.
-        first_line: The file's line of row 0, where each row is one line.
-        first_row: The number of row 0 elsewhere: as a spreadsheet counts, with the names as row 1;
-            0 for rows in memory.
-        has_types: Whether the file has a type for each column.
-        step: The distance between two rows of a sample.
-    """
+    """How a table writes its values, and how it counts its rows."""
 
     missing: Missing = Missing()
-    decimal: str = "."
-    thousands: str | None = None
-    first_line: int | None = None
-    first_row: int = 0
-    has_types: bool = True
-    step: int = 1
+    decimal: str = "."  # before the fraction of a number
+    thousands: str | None = None  # between groups of three digits, where the recipe names it
+    first_line: int | None = None  # the file's line of row 0, where each row is one line
+    first_row: int = 0  # of row 0 elsewhere: as a spreadsheet counts, 0 for rows in memory
+    has_types: bool = True  # whether the file has a type for each column
+    step: int = 1  # the distance between two rows of a sample
 
     @property
     def first_place(self) -> tuple[str, int]:
@@ -87,14 +72,7 @@ class Notation:
 
 
 class Cells:
-    """The values of one column, of any Arrow type.
-
-    Args:
-        name: The column's name.
-        values: The values.
-        notation: How the table writes its values.
-        first_row: The number of the first value's row, counted from 0.
-        dataset: The data set's name, for messages.
+    """The values of one column, of any Arrow type; ``first_row`` is the first one's, from 0.
 
     Attributes:
         type: The Arrow type of a value; text is one of Arrow's types for it.
@@ -320,13 +298,6 @@ def _read_number(value: str | float) -> float | None:
         return float(value)
     except ValueError:  # a word
         return None
-
-
-def _write_forms(value: str | float) -> Iterable[str]:
-    if isinstance(value, str):
-        return {value.strip()}
-    whole = int(value) if value == value // 1 else value
-    return {str(value), str(whole), str(float(value))}
 
 
 def _null_where(missing: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray:

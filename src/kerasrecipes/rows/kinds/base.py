@@ -175,17 +175,13 @@ class Column(ABC):
 
 @dataclass(frozen=True)
 class Finding:
-    """How a column would be taken.
+    """How a column would be taken; without a column, why it is left out.
 
-    Attributes:
-        column: None means that it is left out.
-        reason: Why it is left out.
-        hint: Another possible meaning, and the key to write.
-        wrong: Few values that are not of the column's kind; training stops until the recipe lists
-            them in ``missing_values``, or takes the column as categories.
+    A few values may be wrong, not of the column's kind. Training stops until the recipe lists them
+    in ``missing_values``, or takes the column as categories.
     """
 
     column: Column | None
     reason: str = ""
-    hint: str = ""
+    hint: str = ""  # another possible meaning, and the key to write
     wrong: tuple[str, ...] = ()

@@ -29,7 +29,6 @@ Dates = NDArray[np.datetime64]
 
 _PARTS: tuple[str, ...] = ("year", "month", "day", "weekday", "hour", "minute", "second")
 _PARTS_OF_TIME = _PARTS[4:]
-_OFFSET = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$"
 _DAYS, _FEWEST_DAYS = (1900_01_01, 2100_12_31), 5
 _FAR_YEARS = (1901, 2199)
 """Dates of years outside these are seldom real dates: 9999-12-31 means "no end"."""
@@ -38,14 +37,14 @@ _LONG_MONTHS = (
     "january|february|march|april|may|june|july|august|september|october|november|december|"
     "januar|februar|märz|mai|juni|juli|oktober|dezember"
 )
-_SHORT_MONTHS = "jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sept?|oct|okt|nov|dec|dez"
 """English or German, whatever the locale."""
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTHS_BY_START = {name: month for month, name in enumerate(_MONTHS, 1)}
-_MONTHS_BY_START |= {"mär": 3, "mai": 5, "okt": 10, "dez": 12}
+_MONTHS = {
+    "jan": 1, "feb": 2, "mar": 3, "mär": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6, "jul": 7,
+    "aug": 8, "sep": 9, "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12,
+}  # fmt: skip
 _DIRECTIVES = {
     "%Y": r"\d{4}", "%y": r"\d{2}", "%q": "[1-4]", "%m": r"\d{1,2}", "%d": r"\d{1,2}",
-    "%b": _SHORT_MONTHS, "%B": _LONG_MONTHS,
+    "%b": f"sept?|{'|'.join(_MONTHS)}", "%B": _LONG_MONTHS,
     "%a": "mon|tue|wed|thu|fri|sat|sun|mo|di|mi|do|fr|sa|so|[월화수목금토일月火水木金土日]",
     "%A": "monday|tuesday|wednesday|thursday|friday|saturday|sunday|[월화수목금토일]요일",
     "%H": r"\d{1,2}", "%I": r"\d{1,2}", "%M": r"\d{2}", "%S": r"\d{2}", "%f": r"\d{1,6}",
@@ -158,27 +157,22 @@ class DateColumn(Column):
         column = super().take(cells, feature, arguments)
         if not column.accepts(cells.type):
             return column
-        written, zone = column.arguments["format"], None
+        written = column.arguments["format"]
         if cells.is_text and written is None and (readings := _read_in_formats(cells.names)):
             written = readings[0].date_format
-        if pa.types.is_timestamp(cells.type):
-            zone = cells.type.tz
-        elif "%z" in (written or ""):
-            zone = "UTC"
-        elif cells.is_text and written is None:
-            has_offset = pc.any(pc.match_substring_regex(cells.distinct, _OFFSET)).as_py()
-            zone = "UTC" if has_offset else None
+        zone = cells.type.tz if pa.types.is_timestamp(cells.type) else None
+        has_offset = "%z" in (written or "")
+        if cells.is_text and written is None:
+            has_offset = pc.any(pc.match_substring_regex(cells.distinct, _TIME_AND_OFFSET)).as_py()
+        zone = "UTC" if has_offset else zone
         found = {**column.arguments, "format": written} | ({"zone": zone} if zone else {})
         column = replace(column, arguments=found)
         dates, _ = column.parse(cells)
         dates = dates[~np.isnat(dates)]
-        is_time = pa.types.is_time(cells.type)
-        choices = _PARTS
-        if written and not re.search("%[YymdbBaAq]", written):
-            is_time = True
-        elif written and not re.search("%[daA]", written):
+        is_time = pa.types.is_time(cells.type) or not re.search("%[YymdbBaAq]", written or "%Y")
+        choices = _PARTS_OF_TIME if is_time else _PARTS
+        if not (is_time or re.search("%[daA]", written or "%d")):  # months and quarters
             choices = _PARTS[:2]
-        choices = _PARTS_OF_TIME if is_time else choices
         numbers = {part: _compute_part(dates, part) for part in choices}
         varying = tuple(part for part in choices if (numbers[part] != numbers[part][:1]).any())
         reason = "no dates"
@@ -274,24 +268,16 @@ def _read_in_formats(texts: Sequence[str]) -> list[_Reading]:
         if n < _FEWEST_FITTING * len(sample):
             break
         dates = _parse_texts(pa.array(texts, pa.string()), date_format)
-        is_old = any(np.array_equal(dates, old.dates, equal_nan=True) for old in readings)
-        if not is_old and (rank := _rank(date_format, dates)):
+        years = np.unique(dates[~np.isnat(dates)].astype("M8[Y]")).astype(np.int64) + 1970
+        # Years are few: read the wrong way round, the 31 days of a month are 31 years.
+        are_days = len(years) > 0 and years[0] > 2000 and years[-1] <= 2031
+        are_days = are_days and np.ptp(years) >= _FEWEST_YEARS_OF_DAYS
+        if are_days and _MONTH_OF_YEAR.fullmatch(str(date_format)):
+            continue
+        if not any(np.array_equal(dates, old.dates, equal_nan=True) for old in readings):
+            rank = int(np.isnat(dates).sum()), len(years), str(date_format).startswith("%y")
             readings.append(_Reading(rank, date_format, dates))
     return sorted(readings, key=lambda reading: reading.rank)
-
-
-def _rank(date_format: str | None, dates: Dates) -> tuple[int, int, bool] | None:
-    """Rank a format; None where years of two digits are rather days of a month, 1 to 31.
-
-    Years are few: read the wrong way round, the 31 days of a month are 31 years.
-    """
-    is_misfit = np.isnat(dates)
-    years = np.unique(dates[~is_misfit].astype("M8[Y]")).astype(np.int64) + 1970
-    first, last = (years[0], years[-1]) if len(years) else (0, 0)
-    are_days = first > 2000 and last <= 2031 and last - first >= _FEWEST_YEARS_OF_DAYS
-    if are_days and _MONTH_OF_YEAR.fullmatch(str(date_format)):
-        return None
-    return int(is_misfit.sum()), len(years), str(date_format).startswith("%y")
 
 
 def _parse_texts(texts: pa.Array, date_format: str | None, zone: str | None = None) -> Dates:
@@ -324,8 +310,8 @@ def _read_days(fields: Mapping[str, pa.Array]) -> tuple[Dates, NDArray[np.bool_]
         year = year + np.where(year < 69, 2000, 1900)
     if names := fields.get("b", fields.get("B")):
         starts = pc.utf8_slice_codeunits(pc.utf8_lower(names), 0, 3)
-        places = pc.index_in(starts, pa.array(_MONTHS_BY_START)).fill_null(0).to_numpy()
-        month = np.array([*_MONTHS_BY_START.values()])[places]
+        places = pc.index_in(starts, pa.array(_MONTHS)).fill_null(0).to_numpy()
+        month = np.array([*_MONTHS.values()])[places]
     if "q" in fields:
         month = 3 * _read_field(fields, "q", 1) - 2
     first = (12 * (year - 1970) + month - 1).astype("M8[M]")
@@ -376,14 +362,11 @@ def _find_candidates(text: str) -> Iterator[str | None]:
         return
     if _NUMBER.fullmatch(text) or not any(map(str.isdigit, text)) or len(text) > _LONGEST:
         return
-    for date_format in (*_MONTHLY, *_TIMES, *_WHOLE):
-        if _match(date_format, text) == len(text):
-            yield date_format
-    for date_format in _DATES:
+    for date_format in (*_MONTHLY, *_TIMES, *_WHOLE, *_DATES):
         end = _match(date_format, text)
         if end == len(text):
             yield date_format
-        elif end:
+        elif end and date_format in _DATES:
             yield from (f"{date_format}{rest}" for rest in _find_times(text[end:]))
 
 
