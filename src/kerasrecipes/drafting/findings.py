@@ -225,6 +225,8 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
     names = table.names
     columns = list_columns(names) + _ONE_COLUMN * (len(names) == 1 and not table.notation.has_types)
     if asked is not None:
+        by_words = {" ".join(name.split()): name for name in names}
+        asked = asked if asked in names else by_words.get(asked, asked)  # a line break in a name
         if asked not in names:
             problem = f"--target: no column '{asked}'.{ask_meant(asked, names)}"
             raise DataError(dataset, [f"{problem} {columns}"])
