@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -92,37 +93,38 @@ class Cells:
         self.name, self.notation, self.dataset = name, notation, dataset
         self._first_row = first_row
         is_dictionary = pa.types.is_dictionary(values.type)
+        self.type = values.type.value_type if is_dictionary else values.type
         self.is_category = is_dictionary and notation.has_types
-        if is_dictionary and not is_text(values.type.value_type):
-            values = values.cast(values.type.value_type)
-        self._values = values
-        self.type = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
         self.is_text, self.is_number = is_text(self.type), is_number(self.type)
+        if is_dictionary and not self.is_text:
+            values = values.cast(self.type)
+        if pa.types.is_string_view(self.type):  # Arrow 26 cannot take from views.
+            values = values.cast(pa.large_string())
+        self._values = values
 
     def __len__(self) -> int:
         return len(self._values)
 
     @cached_property
     def values(self) -> pa.ChunkedArray:
-        """The values with their type; null where one is missing."""
-        values = self._values
-        if self.is_text:
-            codes, distinct = self._encoded
-            taken = distinct.take(pa.array(codes, mask=codes == len(distinct)))
-            return pa.chunked_array([taken])
+        """Values other than texts, with their type; null where one is missing."""
+        values, sought = self._values, self.notation.missing.numbers
         if not self.is_number:
             return values
         if pa.types.is_float16(values.type):  # Arrow 26 computes nothing with these.
             values = values.cast(pa.float32())
-        if pa.types.is_floating(values.type):
-            values = _null_where(pc.is_nan(values), values)
-        if not self.notation.missing.numbers:
-            return values
-        # A float32 column contains float32(0.1), which is not 0.1.
         is_float = pa.types.is_floating(values.type)
-        comparable = values if is_float else values.cast(pa.float64(), safe=False)
-        sought = pa.array(self.notation.missing.numbers, pa.float64())
-        return _null_where(pc.is_in(comparable, sought.cast(comparable.type, safe=False)), values)
+        missing = [pc.is_nan(values)] if is_float else []
+        if sought:
+            # A float32 column contains float32(0.1), which is not 0.1.
+            comparable = values if is_float else values.cast(pa.float64(), safe=False)
+            given = pa.array(sought, pa.float64()).cast(comparable.type, safe=False)
+            missing.append(pc.is_in(comparable, given))
+        for is_missing in missing:
+            if pc.any(is_missing).as_py():
+                # is_in and is_nan are false or null for what is null already.
+                values = pc.if_else(is_missing, pa.scalar(None, values.type), values)
+        return values
 
     @property
     def codes(self) -> NDArray[np.integer[Any]]:
@@ -162,12 +164,11 @@ class Cells:
         """The words of a text column that mean missing, and how often each occurs."""
         if not self.is_text:
             return {}
-        codes, raw = self._encode_raw()
-        counts = np.bincount(codes, minlength=len(raw) + 1)[: len(raw)]
-        found: dict[str, int] = {}
-        for text, n in zip(raw.to_pylist(), counts.tolist(), strict=True):
+        codes, raw = _encode(self._values)
+        found: Counter[str] = Counter()
+        for text, n in zip(raw.to_pylist(), np.bincount(codes, minlength=len(raw)), strict=False):
             if (word := text.strip()) in self.notation.missing.texts:
-                found[word] = found.get(word, 0) + n
+                found[word] += int(n)
         return found
 
     def head(self, n_rows: int) -> Cells:
@@ -210,7 +211,7 @@ class Cells:
     def _encoded(self) -> tuple[NDArray[np.integer[Any]], pa.Array]:
         if not self.is_text:
             return _encode(self.values)
-        codes, raw = self._encode_raw()
+        codes, raw = _encode(self._values)
         try:
             tidy = pc.utf8_trim_whitespace(raw).dictionary_encode()
         except pa.ArrowInvalid as error:
@@ -222,11 +223,6 @@ class Cells:
         places = np.where(is_there, np.cumsum(is_there) - 1, n_there)
         by_raw = np.append(places[tidy.indices.to_numpy()], n_there).astype(np.int32)
         return by_raw[codes], tidy.dictionary.filter(pa.array(is_there))
-
-    def _encode_raw(self) -> tuple[NDArray[np.integer[Any]], pa.Array]:
-        codes, raw = _encode(self._values)
-        # Arrow 26 cannot take from views, nor write them as numbers.
-        return codes, raw.cast(pa.large_string()) if pa.types.is_string_view(raw.type) else raw
 
 
 def _encode(values: pa.ChunkedArray) -> tuple[NDArray[np.integer[Any]], pa.Array]:
@@ -276,9 +272,7 @@ def name_value(value: object) -> str:
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether an Arrow type is one of the three for text."""
-    return (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -298,10 +292,3 @@ def _read_number(value: str | float) -> float | None:
         return float(value)
     except ValueError:  # a word
         return None
-
-
-def _null_where(missing: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    if not pc.any(missing).as_py():
-        return values
-    # is_in and is_nan are false or null for what is null already.
-    return pc.if_else(missing, pa.scalar(None, values.type), values)
