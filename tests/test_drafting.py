@@ -15,16 +15,18 @@ from rich.cells import cell_len
 
 from kerasrecipes import pipeline
 from kerasrecipes.drafting import Draft, draft_recipe
-from kerasrecipes.drafting.commented import CommentedRecipe, make_printable, write_flow
-from kerasrecipes.drafting.network import (
+from kerasrecipes.drafting.plan import (
+    CommentedRecipe,
     choose_batch_size,
     choose_dropout,
     choose_widths,
     make_convolutions,
+    write_flow,
 )
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.schema import CsvSpec
 from kerasrecipes.recipe.yaml_file import parse_yaml
 
@@ -595,7 +597,7 @@ def test_any_text_is_written_in_one_line_and_read_back(text: str) -> None:
     assert "\n" not in written
     assert parse_yaml(f"{written}: 1\n", "x").value == {text: 1}
     plan = CommentedRecipe()
-    plan.set(("name",), text, beside=f"a {text} b", above=text)
+    plan.add(("name",), text, beside=f"a {text} b", above=text)
     assert parse_yaml(plan.write(), "x").value == {"name": text}
 
 
@@ -626,8 +628,9 @@ def test_free_text_alone_is_embedded(random: np.random.Generator) -> None:
         "GlobalAveragePooling1D",
     ]
     assert draft.recipe.layers[0].arguments["output_sequence_length"] == 16
-    assert draft.found.drop == {"id": "a row number, counted from 1; to use it: features: {id: "
-                                "float_normalized}"}  # fmt: skip
+    assert draft.found.source.left_out == (
+        ("id", "a row number, counted from 1; to use it: features: {id: float_normalized}"),
+    )
     text = draft.file.read_text(encoding="utf-8")
     assert "review: text" in text
     assert "words on average" in text

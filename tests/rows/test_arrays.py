@@ -16,6 +16,8 @@ from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.kinds import make_column
 from kerasrecipes.rows.target import Target
 
+from .files.reading import list_values
+
 NUMBERS, INTEGERS = LossKind.NUMBERS, LossKind.INTEGERS
 IMAGES = np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
 CODES = np.array([2, 0, 2, 0, 2, 0])
@@ -46,7 +48,7 @@ def read_labels(path: Path, schema: Schema) -> list[int]:
 
 def read_table(path: Path) -> dict[str, list[Any]]:
     table = load_arrays(path).as_table().read(DatasetSpec())
-    return {name: table.take_cells(name).values.to_pylist() for name in table.names}
+    return {name: list_values(table.take_cells(name)) for name in table.names}
 
 
 @pytest.mark.parametrize(

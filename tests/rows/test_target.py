@@ -205,7 +205,7 @@ def test_classes_are_read_as_training_read_them(
     target, _ = find(trained_on, "classification")
     found, known = target.read([make_cells(values)])
     assert (found.tolist(), found.dtype) == (codes, np.int64)
-    assert known.all() == (make_cells(values).n_missing == 0)
+    assert known.all() == make_cells(values).is_known.all()
 
 
 def test_numbers_are_read_as_training_read_them() -> None:

@@ -23,6 +23,7 @@ import pytest
 import kerasrecipes as kr
 from kerasrecipes.cli.app import main
 from kerasrecipes.drafting import Draft, draft_recipe
+from kerasrecipes.drafting.plan import count_gaps
 from kerasrecipes.errors import DataError
 
 N_ROWS = 60
@@ -193,7 +194,7 @@ def test_a_word_kept_as_a_category_means_missing_among_numbers() -> None:
     found = draft(write_table("r.csv", columns | {"size": with_few(SIZES, "NA")}), "region")
     assert found.found.source.class_names == ("EU", "NA", "SA")
     assert find_column(found, "size").kind == "number"
-    assert found.found.gaps == {"size": 2}
+    assert count_gaps(found.found.source) == {"size": 2}
 
 
 def test_most_classes_may_be_a_word_kept_as_a_category() -> None:
@@ -218,7 +219,7 @@ def test_a_word_among_dates_takes_nothing_from_other_columns(
     table = {"since": with_few(days, word), column: other, "rent": RENTS}
     found = draft(write_table("flats.csv", table), "rent")
     assert find_column(found, "since").kind == "date"
-    assert found.found.gaps == {"since": 2}
+    assert count_gaps(found.found.source) == {"since": 2}
     assert list_values(found, column) == other
 
 
@@ -281,7 +282,7 @@ def test_a_decimal_comma_within_a_comma_separated_file() -> None:
 def test_marks_that_cannot_be_read_are_reported() -> None:
     prices = [f"{size}.{i}{'KM'[i % 2]}" for i, size in enumerate(SIZES)]
     found = draft(write_table("p.csv", {"price": prices, "size": SIZES, "rent": RENTS}), "rent")
-    reason = dict(found.found.drop)["price"]
+    reason = dict(found.found.source.left_out)["price"]
     assert f"numbers with marks, such as '{prices[0]}' and '{prices[1]}'" in reason
 
 
@@ -321,7 +322,7 @@ def test_one_bad_cell_leaves_numbers_numbers() -> None:
     found = draft(write_table("class.csv", {"Height (cm)": heights, "Result": results}), "Result")
     assert find_column(found, "Height (cm)").feature == "float_normalized"
     assert found.recipe.dataset.missing_values.add == ["173,2"]
-    assert found.found.gaps == {"Height (cm)": 1}
+    assert count_gaps(found.found.source) == {"Height (cm)": 1}
     assert "1 of 60 values is not a number, such as '173,2' (line 6)" in found.found.hints[0]
 
 
@@ -348,7 +349,7 @@ def test_identifiers_are_left_out_with_their_reason() -> None:
     found = draft(write_table("clients.csv", table | {"size": SIZES, "y": RENTS}), "y")
     assert list_features(found) == {"size": "float_normalized"}
     reason = "60 distinct numbers in 60 rows: an identifier by its name"
-    drop = {name: reason.split(";")[0] for name, reason in found.found.drop.items()}
+    drop = {name: reason.split(";")[0] for name, reason in found.found.source.left_out}
     assert drop == {
         "Unnamed: 0": "a row number, counted from 0",
         "client_id": reason,
@@ -446,7 +447,7 @@ def test_dates_in_two_styles_are_reported() -> None:
     found = draft(write_table("days.csv", {"when": texts, "size": SIZES, "y": RENTS}), "y")
     assert (
         "dates in several formats, such as '01/03/2019' (line 2) and '2019-01-16' (line 3)"
-        in found.found.drop["when"]
+        in dict(found.found.source.left_out)["when"]
     )
 
 
@@ -577,7 +578,10 @@ def test_totals_are_reported_where_their_label_stands_among_numbers() -> None:
 def test_columns_without_names_and_values_are_left_out() -> None:
     found = draft(write("flats.csv", ["size,rooms,rent,,", *(f"{line},," for line in LINES)]))
     assert is_read_plainly(found)
-    assert found.found.drop == {"Unnamed: 3": "no values", "Unnamed: 4": "no values"}
+    assert dict(found.found.source.left_out) == {
+        "Unnamed: 3": "no values",
+        "Unnamed: 4": "no values",
+    }
 
 
 def test_an_index_saved_twice_is_two_columns() -> None:

@@ -20,14 +20,7 @@ __all__ = ["Draft", "draft_recipe"]
 
 @dataclass(frozen=True)
 class Draft:
-    """A written recipe, and the findings in its data.
-
-    Attributes:
-        file: The recipe.
-        recipe: The same, checked.
-        found: Findings in the data.
-        dataset: The data as the recipe's first run will have them.
-    """
+    """A written recipe, what was found in its data, and these as the first run will have them."""
 
     file: Path
     recipe: Recipe

@@ -5,35 +5,32 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Component, load_recipe
 from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.schema import DatasetSpec, MissingValues
 from kerasrecipes.rows import open_rows
+from kerasrecipes.rows.arrays import Arrays
 from kerasrecipes.rows.cells import Cells, Missing
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.files.layout import HeaderMissing
 from kerasrecipes.rows.files.raw import explain_damage
 from kerasrecipes.rows.images import find_size
-from kerasrecipes.rows.kinds import Finding, NumberColumn, find_row_number
-from kerasrecipes.rows.table import describe_words
+from kerasrecipes.rows.kinds import Column, NumberColumn, find_row_number
+from kerasrecipes.rows.table import LoadedTable, Table, describe_words
 from kerasrecipes.rows.target import MAX_CODES, check_type, recognise_target
 from kerasrecipes.rows.texts import find_texts
 from kerasrecipes.rows.words import ask_meant, list_columns
 
-if TYPE_CHECKING:
-    from kerasrecipes.rows.table import LoadedTable, Table
-
-FEWEST_ROWS = 10
-TARGET_NAMES = (
+_FEWEST_ROWS = 10
+_TARGET_NAMES = (
     *("target", "label", "labels", "class", "y", "outcome", "response"),
     *("정답", "레이블", "라벨", "목표", "타깃", "타겟"),
 )
@@ -57,57 +54,21 @@ _FREQUENT = 0.05
 
 @dataclass(frozen=True)
 class Findings:
-    """Findings in a user's data.
+    """Findings in a user's data: rows as training with the recipe would have them, not yet split.
 
-    Attributes:
-        path: The file, pattern or folder; absolute.
-        source: The rows, as training with the recipe would have them before they are split.
-        spec: The recipe's ``dataset`` so far: how the data are read, and the target.
-        target_reason: The reason for this choice, if --target was not given.
-        drop: Columns that are better left out, and why.
-        gaps: How many values each column lacks, where it lacks any.
-        n_unanswered: Rows without a target.
-        hints: Points to check before training.
+    ``spec`` is the recipe's ``dataset`` so far: how the data are read, and the target.
     """
 
     path: Path
     source: Source
     spec: DatasetSpec
-    target_reason: str = ""
-    drop: Mapping[str, str] = field(default_factory=dict)
-    gaps: Mapping[str, int] = field(default_factory=dict)
-    n_unanswered: int = 0
-    hints: tuple[str, ...] = ()
+    target_reason: str = ""  # why it was chosen, if --target was not given
+    n_unanswered: int = 0  # rows without a target
+    hints: tuple[str, ...] = ()  # points to check before training
 
 
 def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Findings:
-    """Look at a file of a table or of arrays, or at a folder of images.
-
-    Args:
-        path: Absolute; may be a pattern such as "/data/*.csv".
-        target: The column to predict; None chooses it by its name or place.
-        changes: How the file is read, such as "csv.skip_rows=2".
-
-    Raises:
-        InputError: The data cannot be read, or no recipe would train on them.
-    """
-    spec = _read_spec(path, target, changes)
-    with explain_damage(path.name):
-        are_images = os.path.isdir(path) and find_texts(path) is None
-    found = (_look_at_folder if are_images else _look_at_file)(path, spec)
-    n_rows = len(found.source.target)
-    if n_rows < FEWEST_ROWS:
-        without = f", and {found.n_unanswered} without a target" if found.n_unanswered else ""
-        problem = (
-            f"a recipe needs {FEWEST_ROWS} rows at least to train, validate and test on "
-            f"(received: {n_rows}{without}). Add some."
-        )
-        raise DataError(path.name, [problem])
-    return found
-
-
-def _read_spec(path: Path, target: str | None, changes: Sequence[str]) -> DatasetSpec:
-    """The keys of ``dataset``, as a recipe with these changes has them."""
+    """Look at a table, at arrays, or at a folder of images or texts; see ``draft_recipe``."""
     for change in changes:
         if not re.match(r"(dataset\.)?(csv|excel)\.", change):
             rule = (
@@ -117,15 +78,30 @@ def _read_spec(path: Path, target: str | None, changes: Sequence[str]) -> Datase
     dataset = {"path": str(path), "missing": "median"} | ({"target": target} if target else {})
     overrides = [f"dataset.{change.removeprefix('dataset.')}" for change in changes]
     recipe = {"dataset": dataset, "layers": ["Flatten"], "loss": "mse"}
-    return load_recipe(recipe, overrides).dataset
-
-
-def _look_at_folder(path: Path, spec: DatasetSpec) -> Findings:
-    if spec.target is not None:
+    spec = load_recipe(recipe, overrides).dataset
+    with explain_damage(path.name):
+        are_images = os.path.isdir(path) and find_texts(path) is None
+    if are_images and target is not None:
         problem = "--target: the sub-folders are the classes of its images. Leave --target out."
         raise DataError(path.name, [problem])
-    spec = spec.model_copy(update={"missing": "error", **_look_at_images(path)})
-    return Findings(path, open_rows(None, spec).load(spec), spec)
+    keys = _look_at_images(path) if are_images else {}
+    rows = open_rows(None, spec)
+    if isinstance(rows, Arrays) and rows.are_columns:
+        rows = rows.as_table()
+    if isinstance(rows, Table):
+        found = _look_at_table(path, rows, spec)
+    else:
+        spec = spec.model_copy(update={"missing": "error", **keys})
+        found = Findings(path, rows.load(spec), spec)
+    n_rows = len(found.source.target)
+    if n_rows < _FEWEST_ROWS:
+        without = f", and {found.n_unanswered} without a target" if found.n_unanswered else ""
+        problem = (
+            f"a recipe needs {_FEWEST_ROWS} rows at least to train, validate and test on "
+            f"(received: {n_rows}{without}). Add some."
+        )
+        raise DataError(path.name, [problem])
+    return found
 
 
 def _look_at_images(folder: Path) -> dict[str, Any]:
@@ -156,37 +132,16 @@ def _look_at_images(folder: Path) -> dict[str, Any]:
     return keys
 
 
-def _look_at_file(path: Path, spec: DatasetSpec) -> Findings:
-    from kerasrecipes.rows.arrays import Arrays
-    from kerasrecipes.rows.table import Table
-
-    rows = open_rows(None, spec)
-    if isinstance(rows, Arrays) and rows.are_columns:
-        rows = rows.as_table()
-    if isinstance(rows, Table):
-        return _look_at_table(path, rows, spec)
-    spec = spec.model_copy(update={"missing": "error"})
-    return Findings(path, rows.load(spec), spec)
-
-
-def _read_table(rows: Table, spec: DatasetSpec) -> tuple[LoadedTable, DatasetSpec]:
-    """The rows, and how they are read: the first line and the decimal mark."""
-
-    def set_csv(**keys: Any) -> DatasetSpec:
-        return spec.model_copy(update={"csv": spec.csv.model_copy(update=keys)})
-
+def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     try:
         table = rows.read_some(spec)
     except HeaderMissing:
-        spec = set_csv(header="none")
+        csv = spec.csv.model_copy(update={"header": "none"})
+        spec = spec.model_copy(update={"csv": csv})
         table = rows.read_some(spec)
-    if table.notation.decimal == ",":
-        spec = set_csv(decimal=",")  # One row to predict may not show what 1,234 means.
-    return table, spec
-
-
-def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
-    table, spec = _read_table(rows, spec)
+    if table.notation.decimal == ",":  # One row to predict may not show what 1,234 means.
+        csv = spec.csv.model_copy(update={"decimal": ","})
+        spec = spec.model_copy(update={"csv": csv})
     kept, kept_hints = _find_kept_words(table)
     keep = spec.model_copy(update={"missing_values": MissingValues(keep=kept)})
     table = table.with_missing(Missing.read(keep))
@@ -197,28 +152,22 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     known = {"target": target, "missing_values": missing, "features": features}
     spec = spec.model_copy(update=known)
     table = table.with_missing(Missing.read(spec))
-    target_cells = table.take_cells(target)
-    _check_target(target_cells, path.name)
+    cells = table.take_cells(target)
+    if problem := check_type(cells):
+        raise DataError(path.name, [f"--{problem}"])
+    if cells.n_values and len(cells.distinct) < 2:
+        problem = f"--target: {target} has one value only, {cells.names[0]}. Choose another."
+        raise DataError(path.name, [problem])
     source = rows.judge(table, spec)
     hints = [*wrong_hints, *kept_hints]
-    if source.class_type == "text" and source.class_names:
-        hints += [f"{target}: {words}" for words in [describe_words(target_cells)] if words]
-    if len(source.class_names) > MAX_CODES and (amounts := recognise_target(target_cells).hint):
+    if source.class_type == "text" and source.class_names and (words := describe_words(cells)):
+        hints.append(f"{target}: {words}")
+    if len(source.class_names) > MAX_CODES and (amounts := recognise_target(cells).hint):
         hints.append(f"{target}: {amounts}.")
     hints += [f"{note[0].upper()}{note[1:]}." for note in table.notes]
     hints += [_NO_HEADER] if spec.csv.header == "none" else []
-    inputs = cast(dict[str, NDArray[Any]], source.inputs)
-    gaps = {c.name: int(c.find_missing(inputs[c.inputs[0]]).sum()) for c in source.columns}
-    return Findings(
-        path,
-        source,
-        spec,
-        reason,
-        dict(source.left_out),
-        {name: n for name, n in gaps.items() if n},
-        len(table) - len(source.target),
-        hints=(*hints, *table.remarks),
-    )
+    n_unanswered = len(table) - len(source.target)
+    return Findings(path, source, spec, reason, n_unanswered, (*hints, *table.remarks))
 
 
 def _find_kept_words(table: LoadedTable) -> tuple[list[str], list[str]]:
@@ -231,7 +180,7 @@ def _find_kept_words(table: LoadedTable) -> tuple[list[str], list[str]]:
         words = cells.words_for_missing
         for word in _WORDS_AS_CLASSES:
             n = words.get(word, 0)
-            if n >= max(2, _FREQUENT * len(table)) and 2 * n > cells.n_missing:
+            if n >= max(2, _FREQUENT * len(table)) and 2 * n > len(cells) - cells.n_values:
                 kept.setdefault(word, []).append(f"{name} ({n:,} rows)")
     hints = [
         f"'{word}' is taken as a category, as it is frequent in {', '.join(where)}; if it "
@@ -245,35 +194,29 @@ def _find_wrong_words(
     table: LoadedTable, target: str, kept: Sequence[str]
 ) -> tuple[MissingValues, list[str]]:
     """Words among numbers or dates: their meaning in the recipe, and hints on them."""
-    by_name = {name: table.take_cells(name) for name in table.names}
-    findings = {
-        name: recognise_target(cells) if name == target else table.recognise(name)
-        for name, cells in by_name.items()
-    }
-    words = dict.fromkeys(word for finding in findings.values() for word in finding.wrong)
-    values = [
-        word
-        for word in words
-        if any(
-            word not in findings[name].wrong and _has_value(cells, findings[name], word)
-            for name, cells in by_name.items()
+    findings = {name: table.recognise(name) for name in table.names}
+    findings[target] = recognise_target(table.take_cells(target))
+    wrong = {name: finding for name, finding in findings.items() if finding.wrong}
+    missing = MissingValues(keep=[*kept])
+    for word in dict.fromkeys(word for finding in wrong.values() for word in finding.wrong):
+        others = [name for name, finding in findings.items() if word not in finding.wrong]
+        is_value = any(
+            _has_value(table.take_cells(name), findings[name].column, word) for name in others
         )
-    ]
-    added = [word for word in words if word not in values]
-    return MissingValues(add=[*added], keep=[*kept, *values]), [
+        (missing.keep if is_value else missing.add).append(word)
+    return missing, [
         f"{name}: {finding.hint.partition('; to have')[0]}; taken as missing, see missing_values."
-        for name, finding in findings.items()
-        if finding.wrong
+        for name, finding in wrong.items()
     ]
 
 
-def _has_value(cells: Cells, finding: Finding, word: str) -> bool:
-    if isinstance(finding.column, NumberColumn):
-        try:
-            return bool((finding.column.read_exact(cells)[0] == float(word)).any())
-        except ValueError:  # not in Python's notation of numbers
-            return cells.is_text and word in cells.names
-    return finding.column is not None and word in cells.names
+def _has_value(cells: Cells, column: Column | None, word: str) -> bool:
+    if not isinstance(column, NumberColumn):
+        return column is not None and word in cells.names
+    try:
+        return bool((column.read_exact(cells)[0] == float(word)).any())
+    except ValueError:  # not in Python's notation of numbers
+        return cells.is_text and word in cells.names
 
 
 def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple[str, str]:
@@ -292,7 +235,7 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
         problem = "no column can be the target: each is a date, or has one value only."
         raise DataError(dataset, [f"{problem} {columns}"])
     by_folded = {name.strip().casefold(): name for name in reversed(usable)}
-    for known in TARGET_NAMES:
+    for known in _TARGET_NAMES:
         if known in by_folded:
             return by_folded[known], "Chosen by its name."
     return usable[-1], "The last usable column; no column is named target, label, class or y."
@@ -307,11 +250,3 @@ def _can_be_target(table: LoadedTable, name: str) -> bool:
 def _find_kind(table: LoadedTable, name: str) -> str | None:
     column = table.recognise(name).column
     return column.kind if column else None
-
-
-def _check_target(cells: Cells, dataset: str) -> None:
-    if problem := check_type(cells):
-        raise DataError(dataset, [f"--{problem}"])
-    if cells.n_values and len(cells.distinct) < 2:
-        problem = f"--target: {cells.name} has one value only, {cells.names[0]}. Choose another."
-        raise DataError(dataset, [problem])

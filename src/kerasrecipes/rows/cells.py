@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -31,25 +31,21 @@ TOKENS = frozenset(
 
 @dataclass(frozen=True)
 class Missing:
-    """Which values mean that a value is missing.
-
-    Attributes:
-        texts: The usual ones and those of ``missing_values``.
-        numbers: Those of ``missing_values``; -999 is -999.0 too.
-        kept: Texts that are categories; among numbers and dates they still mean missing.
-    """
+    """Which values mean that a value is missing: usual texts, and those of ``missing_values``."""
 
     texts: frozenset[str] = TOKENS
-    numbers: tuple[float, ...] = ()
-    kept: frozenset[str] = frozenset()
+    numbers: tuple[float, ...] = ()  # -999 is -999.0 too
+    kept: frozenset[str] = frozenset()  # are categories; among numbers and dates still missing
 
     @classmethod
     def read(cls, spec: DatasetSpec) -> Missing:
         """Read a recipe's ``missing_values``."""
-        add, keep = spec.missing_values.add, spec.missing_values.keep
+        add, kept = spec.missing_values.add, {*spec.missing_values.keep}
         numbers = tuple(n for n in map(_read_number, add) if n is not None)
-        kept = {str(value) for value in keep}
-        added = {text for value in add for text in _write_forms(value)}
+        added = {str(value).strip() for value in add}
+        for value in add:
+            if not isinstance(value, str):  # -999, -999.0
+                added |= {name_value(value), str(float(value))}
         return cls((TOKENS - kept) | added, numbers, frozenset(kept) - added)
 
     @property
@@ -60,26 +56,15 @@ class Missing:
 
 @dataclass(frozen=True)
 class Notation:
-    """How a table writes its values.
-
-    Attributes:
-        missing: Which values mean that a value is missing.
-        decimal: The mark before the fraction of a number.
-        thousands: The mark between groups of three digits, where the recipe names one.
-        first_line: The file's line of row 0, where each row is one line.
-        first_row: The number of row 0 elsewhere: as a spreadsheet counts, with the names as row 1;
-            0 for rows in memory.
-        has_types: Whether the file has a type for each column.
-        step: The distance between two rows of a sample.
-    """
+    """How a table writes its values, and how it counts its rows."""
 
     missing: Missing = Missing()
-    decimal: str = "."
-    thousands: str | None = None
-    first_line: int | None = None
-    first_row: int = 0
-    has_types: bool = True
-    step: int = 1
+    decimal: str = "."  # before the fraction of a number
+    thousands: str | None = None  # between groups of three digits, where the recipe names it
+    first_line: int | None = None  # the file's line of row 0, where each row is one line
+    first_row: int = 0  # of row 0 elsewhere: as a spreadsheet counts, 0 for rows in memory
+    has_types: bool = True  # whether the file has a type for each column
+    step: int = 1  # the distance between two rows of a sample
 
     @property
     def first_place(self) -> tuple[str, int]:
@@ -88,17 +73,12 @@ class Notation:
 
 
 class Cells:
-    """The values of one column.
-
-    Args:
-        name: The column's name.
-        values: Of any Arrow type.
-        notation: How the table writes its values.
-        first_row: The number of the first value's row, counted from 0.
-        dataset: The data set's name, for messages.
+    """The values of one column, of any Arrow type; ``first_row`` is the first one's, from 0.
 
     Attributes:
         type: The Arrow type of a value; text is one of Arrow's types for it.
+        is_text: Whether the values are texts.
+        is_number: Whether the values are numbers by their type.
         is_category: Whether the table itself calls the values categories.
     """
 
@@ -113,46 +93,38 @@ class Cells:
         self.name, self.notation, self.dataset = name, notation, dataset
         self._first_row = first_row
         is_dictionary = pa.types.is_dictionary(values.type)
+        self.type = values.type.value_type if is_dictionary else values.type
         self.is_category = is_dictionary and notation.has_types
-        if is_dictionary and not is_text(values.type.value_type):
-            values = values.cast(values.type.value_type)
+        self.is_text, self.is_number = is_text(self.type), is_number(self.type)
+        if is_dictionary and not self.is_text:
+            values = values.cast(self.type)
+        if pa.types.is_string_view(self.type):  # Arrow 26 cannot take from views.
+            values = values.cast(pa.large_string())
         self._values = values
-        self.type = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
 
     def __len__(self) -> int:
         return len(self._values)
 
-    @property
-    def is_text(self) -> bool:
-        """Whether the values are texts."""
-        return is_text(self.type)
-
-    @property
-    def is_number(self) -> bool:
-        """Whether the values are numbers by their type."""
-        return is_number(self.type)
-
     @cached_property
     def values(self) -> pa.ChunkedArray:
-        """The values with their type; null where one is missing."""
-        values = self._values
-        if self.is_text:
-            codes, distinct = self._encoded
-            taken = distinct.take(pa.array(codes, mask=codes == len(distinct)))
-            return pa.chunked_array([taken])
+        """Values other than texts, with their type; null where one is missing."""
+        values, sought = self._values, self.notation.missing.numbers
         if not self.is_number:
             return values
         if pa.types.is_float16(values.type):  # Arrow 26 computes nothing with these.
             values = values.cast(pa.float32())
-        if pa.types.is_floating(values.type):
-            values = _null_where(pc.is_nan(values), values)
-        if not self.notation.missing.numbers:
-            return values
-        # A float32 column contains float32(0.1), which is not 0.1.
         is_float = pa.types.is_floating(values.type)
-        comparable = values if is_float else values.cast(pa.float64(), safe=False)
-        sought = pa.array(self.notation.missing.numbers, pa.float64())
-        return _null_where(pc.is_in(comparable, sought.cast(comparable.type, safe=False)), values)
+        missing = [pc.is_nan(values)] if is_float else []
+        if sought:
+            # A float32 column contains float32(0.1), which is not 0.1.
+            comparable = values if is_float else values.cast(pa.float64(), safe=False)
+            given = pa.array(sought, pa.float64()).cast(comparable.type, safe=False)
+            missing.append(pc.is_in(comparable, given))
+        for is_missing in missing:
+            if pc.any(is_missing).as_py():
+                # is_in and is_nan are false or null for what is null already.
+                values = pc.if_else(is_missing, pa.scalar(None, values.type), values)
+        return values
 
     @property
     def codes(self) -> NDArray[np.integer[Any]]:
@@ -176,11 +148,6 @@ class Cells:
         return np.bincount(self.codes, minlength=n + 1)[:n].astype(np.int64)
 
     @property
-    def n_missing(self) -> int:
-        """How many values are missing."""
-        return len(self) - int(self.is_known.sum())
-
-    @property
     def is_known(self) -> NDArray[np.bool_]:
         """Which rows have a value, of shape (n_rows,)."""
         if self.is_number:
@@ -190,25 +157,23 @@ class Cells:
     @property
     def n_values(self) -> int:
         """How many values are there."""
-        return len(self) - self.n_missing
+        return int(self.is_known.sum())
 
     @cached_property
     def words_for_missing(self) -> dict[str, int]:
         """The words of a text column that mean missing, and how often each occurs."""
         if not self.is_text:
             return {}
-        codes, raw = self._encode_raw()
-        counts = np.bincount(codes, minlength=len(raw) + 1)[: len(raw)]
-        found: dict[str, int] = {}
-        for text, n in zip(raw.to_pylist(), counts.tolist(), strict=True):
+        codes, raw = _encode(self._values)
+        found: Counter[str] = Counter()
+        for text, n in zip(raw.to_pylist(), np.bincount(codes, minlength=len(raw)), strict=False):
             if (word := text.strip()) in self.notation.missing.texts:
-                found[word] = found.get(word, 0) + n
+                found[word] += int(n)
         return found
 
     def head(self, n_rows: int) -> Cells:
         """The cells of the first rows."""
-        values = self._values.slice(0, n_rows)
-        return Cells(self.name, values, self.notation, self._first_row, self.dataset)
+        return Cells(self.name, self._values[:n_rows], self.notation, dataset=self.dataset)
 
     @property
     def are_kept(self) -> NDArray[np.bool_]:
@@ -217,10 +182,6 @@ class Cells:
         if not kept:
             return np.zeros(len(self.distinct), dtype=bool)
         return np.array([name in kept for name in self.names], dtype=bool)
-
-    def take_names(self, is_sought: NDArray[np.bool_]) -> list[str]:
-        """The distinct values that are sought, as ``names``."""
-        return [self.names[code] for code in np.flatnonzero(is_sought)]
 
     def find(self, is_sought: NDArray[np.bool_]) -> NDArray[np.intp]:
         """The rows, counted from 0, whose distinct value is sought."""
@@ -250,7 +211,7 @@ class Cells:
     def _encoded(self) -> tuple[NDArray[np.integer[Any]], pa.Array]:
         if not self.is_text:
             return _encode(self.values)
-        codes, raw = self._encode_raw()
+        codes, raw = _encode(self._values)
         try:
             tidy = pc.utf8_trim_whitespace(raw).dictionary_encode()
         except pa.ArrowInvalid as error:
@@ -262,11 +223,6 @@ class Cells:
         places = np.where(is_there, np.cumsum(is_there) - 1, n_there)
         by_raw = np.append(places[tidy.indices.to_numpy()], n_there).astype(np.int32)
         return by_raw[codes], tidy.dictionary.filter(pa.array(is_there))
-
-    def _encode_raw(self) -> tuple[NDArray[np.integer[Any]], pa.Array]:
-        codes, raw = _encode(self._values)
-        # Arrow 26 cannot take from views, nor write them as numbers.
-        return codes, raw.cast(pa.large_string()) if pa.types.is_string_view(raw.type) else raw
 
 
 def _encode(values: pa.ChunkedArray) -> tuple[NDArray[np.integer[Any]], pa.Array]:
@@ -316,9 +272,7 @@ def name_value(value: object) -> str:
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether an Arrow type is one of the three for text."""
-    return (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -338,17 +292,3 @@ def _read_number(value: str | float) -> float | None:
         return float(value)
     except ValueError:  # a word
         return None
-
-
-def _write_forms(value: str | float) -> Iterable[str]:
-    if isinstance(value, str):
-        return {value.strip()}
-    whole = int(value) if value == value // 1 else value
-    return {str(value), str(whole), str(float(value))}
-
-
-def _null_where(missing: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    if not pc.any(missing).as_py():
-        return values
-    # is_in and is_nan are false or null for what is null already.
-    return pc.if_else(missing, pa.scalar(None, values.type), values)

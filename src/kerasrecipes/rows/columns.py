@@ -27,13 +27,8 @@ def find_columns(
     """Decide which columns are used, and how each is taken.
 
     ``features`` of the recipe wins, its names before its patterns; other columns are taken by their
-    types and values. Columns of ``drop`` and targets are left aside.
-
-    Args:
-        table: Every row.
-        spec: The recipe's ``dataset``.
-        targets: The columns that are to be predicted.
-        text: How a first layer takes columns of text; None leaves free text out.
+    types and values. Columns of ``drop`` and targets are left aside. ``text`` says how a first
+    layer takes columns of text; without it, free text is left out.
 
     Returns:
         The columns that are used, in the table's order; and pairs of another column and the reason.
@@ -57,14 +52,12 @@ def find_columns(
     problems: list[str] = []
     used: list[Column] = []
     numbered: dict[str, str] = {}
-    for name in names:
-        if name in aside:
-            continue
-        if name in spec.features:
-            column = _take_column(table, name, spec)
-            if features[name] is text:
-                column = replace(column, reason="the first layer vectorises texts")
-            used.append(column)
+    for name in [name for name in names if name not in aside]:
+        if name in features:
+            column = _take_column(table, name, features[name])
+            is_first = features[name] is text
+            reason = "the first layer vectorises texts" if is_first else column.reason
+            used.append(replace(column, reason=reason))
             continue
         finding = table.recognise(name)
         if finding.wrong:
@@ -119,9 +112,9 @@ def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str])
                 yield f"{key}: '{name}' is in drop too. Remove it from one of them."
 
 
-def _take_column(table: LoadedTable, name: str, spec: DatasetSpec) -> Column:
+def _take_column(table: LoadedTable, name: str, feature: Component) -> Column:
     """Take a column as ``features`` says, with the reason that its values give for the same."""
-    column = take_column(table.take_cells(name), spec.features[name])
+    column = take_column(table.take_cells(name), feature)
     found = table.recognise(name).column if column.kind != "date" else None  # has its reason
     if found is None or found.feature != column.feature:
         return column

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def remark_on_columns(
     dates = [each for each in columns if isinstance(each, DateColumn) and not each.is_time]
     if not spec.is_in_order and not spec.roles:  # at random
         for name in [name for name in table.names if name not in targets]:
-            yield from find_groups(table.take_cells(name))
+            yield from _find_groups(table.take_cells(name))
         yield from _find_order([(column, table.take_cells(column.name)) for column in dates])
     elif spec.time and dates:
         times = read_times(table.take_cells(spec.time), spec)
@@ -56,37 +56,29 @@ def remark_on_columns(
 def remark_on_rows(
     read: ColumnsRead, columns: Sequence[Column], target: Target, targets: Sequence[Cells]
 ) -> Iterator[str]:
-    """Find points to check in the target, and in the first and the last row."""
+    """Find points to check in the target, and a first or last row that sums up all others."""
     numbers = {c.name: read.arrays[c.name] for c in columns if isinstance(c, NumberColumn)}
     for column, cells in zip(target.columns, targets, strict=True):
         if isinstance(column, NumberColumn):
             arrays, _ = column.read(cells)
             numbers[column.name] = arrays[0]
             yield from filter(None, [column.remark(cells, arrays)])
-    yield from _find_totals(numbers, targets[0])
-
-
-def _find_totals(numbers: Mapping[str, NDArray[Any]], cells: Cells) -> Iterator[str]:
-    """Find out whether the first or the last row sums up the numbers of all others, by column."""
-    if len(cells) < _FEWEST_ROWS:
-        return
-    for which, row in (("first", 0), ("last", -1)):
+    for which, row in (("first", 0), ("last", -1)) if len(targets[0]) >= _FEWEST_ROWS else ():
         known = {name: each for name, each in numbers.items() if np.isfinite(each[row])}
-        summed = [name for name, each in known.items() if _is_half(each[row], each)]
+        summed = [
+            name
+            for name, each in known.items()
+            if each[row] and np.isclose(2 * each[row], np.nansum(each, dtype=np.float64), 1e-6)
+        ]
         if summed and len(summed) == len(known):
-            where = cells.locate(np.arange(len(cells))[[row]])
+            where = targets[0].locate(np.arange(len(targets[0]))[[row]])
             yield (
                 f"The {which} row, {where}, looks like a total: {list_some(summed)} there is the "
                 "sum of the other rows. Remove it from the file."
             )
 
 
-def _is_half(number: float, numbers: NDArray[Any]) -> bool:
-    """Whether a number is half of the sum of all, as the sum of the others is."""
-    return number != 0 and bool(np.isclose(2 * number, np.nansum(numbers, dtype=np.float64), 1e-6))
-
-
-def find_groups(cells: Cells) -> Iterator[str]:
+def _find_groups(cells: Cells) -> Iterator[str]:
     """Warn of a column of persons or things that have several rows each."""
     name = cells.name
     if not _GROUPS.fullmatch(name):
@@ -131,12 +123,14 @@ def _is_in_order(times: NDArray[Any]) -> bool:
 
 def _find_late(column: DateColumn, cells: Cells, times: NDArray[Any], time: str) -> Iterator[str]:
     """Warn of dates that are later than a row's own time, when they may be unknown."""
+    if times.dtype.kind != "M" or cells.name == time:
+        return
     dates, _ = column.read_exact(cells)
-    is_late = dates > times if times.dtype.kind == "M" and cells.name != time else np.zeros(1)
-    if is_late.sum() > _LATE * np.count_nonzero(~np.isnat(dates)):
+    n_late = np.count_nonzero(dates > times)
+    if n_late > _LATE * np.count_nonzero(~np.isnat(dates)):
         yield (
-            f"{cells.name} is later than {time} in {is_late.sum():,} of {len(times):,} rows, so it "
-            f"may not be known at that time. If so, leave it out with drop: "
+            f"{cells.name} is later than {time} in {n_late:,} of {len(times):,} rows, so it may "
+            "not be known at that time. If so, leave it out with drop: "
             f"{write_value([cells.name])}."
         )
 

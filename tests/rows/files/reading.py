@@ -54,8 +54,15 @@ def gather(tables: Iterable[pa.Table], notation: Notation) -> dict[str, list[Any
     values: dict[str, list[Any]] = {}
     for table in tables:
         for name, column in zip(table.column_names, table.columns, strict=True):
-            values.setdefault(name, []).extend(Cells(name, column, notation).values.to_pylist())
+            values.setdefault(name, []).extend(list_values(Cells(name, column, notation)))
     return values
+
+
+def list_values(cells: Cells) -> list[Any]:
+    if not cells.is_text:
+        return list(cells.values.to_pylist())
+    distinct = [*cells.distinct.to_pylist(), None]
+    return [distinct[code] for code in cells.codes]
 
 
 def find_problems(source: Source, **keys: Any) -> list[str]:

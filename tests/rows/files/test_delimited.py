@@ -21,6 +21,7 @@ from .reading import (
     Source,
     find_problems,
     find_problems_of_pieces,
+    list_values,
     open_source,
     read,
     read_pieces,
@@ -506,7 +507,7 @@ def test_however_a_file_is_read_its_values_are_the_same(
 
 def _read_cells(cells: Cells, are_numbers: bool) -> list[Any]:
     if not are_numbers:
-        return list(cells.values.to_pylist())
+        return list_values(cells)
     column = make_column(cells.name, "float_normalized")
     assert isinstance(column, NumberColumn)
     numbers, wrong = column.read_exact(cells)

@@ -125,7 +125,7 @@ def test_none_and_na_may_be_categories() -> None:
 def test_words_taken_for_missing_are_counted() -> None:
     cells = make_cells(["NA", "Pool", " NA", "", "None", None])
     assert cells.words_for_missing == {"NA": 2, "": 1, "None": 1}
-    assert cells.n_missing == 5
+    assert cells.n_values == 1
 
 
 def test_the_most_frequent_categories_come_first() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kerasrecipes.recipe.features import DATE_DIRECTIVES, FEATURES
 from kerasrecipes.rows.kinds import KINDS, make_column
-from kerasrecipes.rows.kinds.date_formats import _DIRECTIVES
+from kerasrecipes.rows.kinds.date import _DIRECTIVES
 
 
 def test_every_feature_belongs_to_one_kind_and_is_described() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,10 +62,9 @@ def make_column(
     name: str,
     feature: str = "float_normalized",
     arguments: Mapping[str, Any] | None = None,
-    parts: tuple[str, ...] = (),
+    parts: Sequence[str] = (),
     reason: str = "",
     **_: Any,
 ) -> Column:
     """A column of the kind that its feature belongs to; also what ``Column.to_dict`` gave."""
-    column = _BY_WORD[feature](name, feature, arguments or {}, tuple(parts))
-    return replace(column, reason=reason)
+    return _BY_WORD[feature](name, feature, arguments or {}, tuple(parts), reason)

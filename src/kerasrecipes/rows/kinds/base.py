@@ -16,14 +16,13 @@ from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable
 from kerasrecipes.rows.words import SHOWN, count, list_some
 
+Parsed = tuple[NDArray[Any], NDArray[np.bool_]]
+"""Values, and which of the distinct ones are not of the column's kind."""
+
 
 @dataclass(frozen=True)
 class NumberCode:
-    """How numbers become the model's input: (x - centre) * factor + offset, or bins.
-
-    Attributes:
-        bounds: Between bins, in order; None where numbers are scaled.
-    """
+    """How numbers become the model's input: (x - centre) * factor + offset, or by bins' bounds."""
 
     centre: float = 0.0
     factor: float = 1.0
@@ -81,9 +80,8 @@ class Column(ABC):
     @classmethod
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
         """Take a column as set in the recipe's ``features``."""
-        return cls(
-            cells.name, feature, {**FEATURES[feature], **arguments}, reason="set in features"
-        )
+        complete = {**FEATURES[feature], **arguments}
+        return cls(cells.name, feature, complete, reason="set in features")
 
     def read(self, cells: Cells) -> tuple[list[NDArray[Any]], str]:
         """Read values, by one rule for training and for prediction.
@@ -105,7 +103,7 @@ class Column(ABC):
             f"{cells.show(wrong)}. Fix {them}, or add {them} to missing_values."
         )
 
-    def read_exact(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def read_exact(self, cells: Cells) -> Parsed:
         """Values as ``parse`` gives them, of shape (n_rows,); and which distinct ones are wrong."""
         values, wrong = self.parse(cells)
         return values[cells.codes], wrong & ~cells.are_kept
@@ -115,7 +113,7 @@ class Column(ABC):
         return is_usable(kind) and not pa.types.is_temporal(kind)
 
     @abstractmethod
-    def parse(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def parse(self, cells: Cells) -> Parsed:
         """The distinct values and, last, a missing one; and which are not of this kind."""
 
     def split(self, values: NDArray[Any]) -> list[NDArray[Any]]:
@@ -129,7 +127,8 @@ class Column(ABC):
         """
         if not wrong.any():
             return Finding(self)
-        words, n_wrong = tuple(cells.take_names(wrong)), int(cells.counts[wrong].sum())
+        words = tuple(cells.names[code] for code in np.flatnonzero(wrong))
+        n_wrong = int(cells.counts[wrong].sum())
         are_not = f"is not a {self.kind}" if n_wrong == 1 else f"are not {self.kind}s"
         hint = (
             f"{n_wrong:,} of {count(cells.n_values, 'value')} {are_not}, such as "
@@ -155,11 +154,7 @@ class Column(ABC):
         return np.asarray(is_missing, dtype=bool)
 
     def fit_numbers(self, values: NDArray[Any]) -> NumberCode:
-        """Learn from training rows how one array of numbers is encoded: standardised.
-
-        Args:
-            values: As ``read`` gave them, of shape (n_rows,); NaN where one is missing.
-        """
+        """Learn how one array of training rows, NaN where missing, is encoded: standardised."""
         known = values[~np.isnan(values)].astype(np.float64)
         if not len(known):
             return NumberCode()
@@ -180,17 +175,13 @@ class Column(ABC):
 
 @dataclass(frozen=True)
 class Finding:
-    """How a column would be taken.
+    """How a column would be taken; without a column, why it is left out.
 
-    Attributes:
-        column: None means that it is left out.
-        reason: Why it is left out.
-        hint: Another possible meaning, and the key to write.
-        wrong: Few values that are not of the column's kind; training stops until the recipe lists
-            them in ``missing_values``, or takes the column as categories.
+    A few values may be wrong, not of the column's kind. Training stops until the recipe lists them
+    in ``missing_values``, or takes the column as categories.
     """
 
     column: Column | None
     reason: str = ""
-    hint: str = ""
+    hint: str = ""  # another possible meaning, and the key to write
     wrong: tuple[str, ...] = ()

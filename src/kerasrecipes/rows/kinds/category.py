@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Cells, is_text, is_usable, name_value
-from kerasrecipes.rows.kinds.base import Column, Finding
+from kerasrecipes.rows.kinds.base import Column, Finding, Parsed
 from kerasrecipes.rows.kinds.number import are_plain_numbers
 from kerasrecipes.rows.limits import LONGEST_TEXT
 from kerasrecipes.rows.words import count, write_use
 
-FEW_VALUES = 100
+_FEW_VALUES = 100
 """Texts of at most so many distinct values are categories, however few the rows."""
 
 _FEWEST_ROWS_UNLIKE = 20
@@ -38,12 +37,9 @@ _HASHED = "category, hashed to {num_bins:,} values"
 class BooleanColumn(Column):
     """True or false, as 1 and 0 of dtype float32; NaN where a value is missing."""
 
-    kind: ClassVar[str] = "boolean"
+    kind = "boolean"
     words: ClassVar[Mapping[str, str]] = {"boolean": "true or false"}
-
-    @property
-    def expected(self) -> str:
-        return "true or false (or yes and no, 1 and 0)"
+    expected = "true or false (or yes and no, 1 and 0)"
 
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
@@ -54,20 +50,16 @@ class BooleanColumn(Column):
         column = cls(cells.name, "boolean", reason="true or false")
         return Finding(column) if is_boolean else None
 
-    def parse(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def parse(self, cells: Cells) -> Parsed:
         truths = [_TRUTHS.get(name.lower(), np.nan) for name in cells.names]
         return np.array([*truths, np.nan], np.float32), np.isnan(truths)
 
 
-@dataclass(frozen=True)
-class CategoryCode:
-    """How categories become the model's input.
+class CategoryCode(NamedTuple):
+    """How categories become the model's input: those with a column each, and those that share one.
 
-    Attributes:
-        vocabulary: Categories with a column of their own, the most frequent first.
-        rare: Categories that share one.
-        rows: The encoded row of an unknown category, of each of the vocabulary, and of a missing
-            one; of shape (n_vocabulary + 2, n_places).
+    ``rows`` has the encoded row of an unknown category, of each of the vocabulary, and of a missing
+    one, of shape (n_vocabulary + 2, n_places).
     """
 
     vocabulary: list[str]
@@ -81,18 +73,15 @@ class CategoryColumn(Column):
     Where all values of the training rows are numbers, 10, 10.0 and "10" are one category.
     """
 
-    kind: ClassVar[str] = "category"
+    kind = "category"
     words: ClassVar[Mapping[str, str]] = {
         "string_categorical": _LOOKED_UP,
         "string_hashed": _HASHED,
         "integer_categorical": _LOOKED_UP,
         "integer_hashed": _HASHED,
     }
-    model_input: ClassVar[str] = "categories"
-
-    @property
-    def expected(self) -> str:
-        return "numbers, texts, truth values or dates"
+    model_input = "categories"
+    expected = "numbers, texts, truth values or dates"
 
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
@@ -101,13 +90,12 @@ class CategoryColumn(Column):
             return None
         n_distinct, n_values = len(cells.names), cells.n_values
         is_unlike = n_distinct == n_values >= _FEWEST_ROWS_UNLIKE
-        is_unlike |= n_distinct > max(FEW_VALUES, n_values / 2)
+        is_unlike |= n_distinct > max(_FEW_VALUES, n_values / 2)
         if is_unlike and not cells.is_category:
             what = f"{n_distinct:,} distinct texts in {n_values:,} rows: an identifier or free text"
             use = f"to use it: {write_use(cells.name, 'string_hashed')}"
             return Finding(None, what, use)
-        feature = "string_categorical"
-        column = cls.take(cells, feature, FEATURES[feature])
+        column = cls.take(cells, "string_categorical", {})
         n_most, reason = column.arguments["max_tokens"], count(n_distinct, "distinct value")
         if n_distinct > n_most:
             reason += f", the {n_most} most frequent of them distinguished"
@@ -123,7 +111,7 @@ class CategoryColumn(Column):
     def accepts(self, kind: pa.DataType) -> bool:
         return is_usable(kind)
 
-    def parse(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def parse(self, cells: Cells) -> Parsed:
         names = cells.names
         if self.arguments.get("are_numbers"):
             names = [_name_number(name) for name in names]
@@ -135,15 +123,11 @@ class CategoryColumn(Column):
         return self.feature.endswith("_hashed")
 
     def fit_categories(self, values: NDArray[Any], spec: DatasetSpec) -> CategoryCode:
-        """Learn a column for each category of the training rows.
+        """Learn a column for each category of the training rows, as ``read`` gave them.
 
         A place that no training row fills would keep its random first weights, so a category that
         was never seen gives a row of zeros. Only where rare categories exceed the bound do they and
-        the unseen share a place.
-
-        Args:
-            values: As ``read`` gave them, of shape (n_rows,).
-            spec: The recipe's ``dataset``, which says how missing values are treated.
+        the unseen share a place. ``spec`` says how missing values are treated.
         """
         counts = Counter(values.tolist())
         n_missing = counts.pop("", 0)
@@ -167,13 +151,10 @@ class CategoryColumn(Column):
 class TextColumn(Column):
     """Texts, of dtype object; "" where one is missing."""
 
-    kind: ClassVar[str] = "text"
+    kind = "text"
     words: ClassVar[Mapping[str, str]] = {"text": "text, vectorised ({output_mode})"}
-    model_input: ClassVar[str] = "texts"
-
-    @property
-    def expected(self) -> str:
-        return f"texts of at most {LONGEST_TEXT >> 20} MB"
+    model_input = "texts"
+    expected = f"texts of at most {LONGEST_TEXT >> 20} MB"
 
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
@@ -190,7 +171,7 @@ class TextColumn(Column):
     def accepts(self, kind: pa.DataType) -> bool:
         return is_text(kind)
 
-    def parse(self, cells: Cells) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def parse(self, cells: Cells) -> Parsed:
         texts = np.array([*cells.names, ""], dtype=object)
         return texts, np.array([len(text) > LONGEST_TEXT for text in cells.names], dtype=bool)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Notation
-from kerasrecipes.rows.kinds.base import Column, Finding, NumberCode
+from kerasrecipes.rows.kinds.base import Column, Finding, NumberCode, Parsed
 from kerasrecipes.rows.words import write_use
 
-FEW_NUMBERS = 20
+_FEW_NUMBERS = 20
 """Few distinct numbers among words may be categories, such as 0, 1, 2 and "3 or more"."""
 
 _MOST_LOOKED_AT = 2_000
@@ -34,6 +34,10 @@ POINT_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 
 _FEWEST_GROUPED = 3
 _UNGROUPED = re.compile(r"[+-]?[0-9]{1,3}")
+
+_PLAIN_STYLE = {"unit": None, "decimal": ".", "thousands": None}
+"""How plain numbers are written: what a unit is, in front of the digits or behind them, and the
+marks before the fraction and between groups of three digits."""
 
 _NEGATIVE = (r"^\(([^()+-]*)\)$", r"-\1")
 """A negative number as bookkeepers write it, such as (5)."""
@@ -77,81 +81,10 @@ _ID_NAMES = re.compile(
 """Names of identifiers, and those of an index without one."""
 
 
-@dataclass(frozen=True)
-class NumberStyle:
-    """How numbers are written.
-
-    Attributes:
-        unit: A currency or unit in front of the digits or behind them; None for none.
-        decimal: The mark before the fraction.
-        thousands: The mark between groups of three digits; None for none.
-    """
-
-    unit: str | None = None
-    decimal: str = "."
-    thousands: str | None = None
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The arguments of a feature whose numbers are written so; none for plain numbers."""
-        usual = asdict(NumberStyle())
-        return {key: mark for key, mark in asdict(self).items() if mark != usual[key]}
-
-    def describe(self) -> str:
-        """Describe what is written beside the digits: "unit '$', thousands ','"."""
-        return ", ".join(f"{key} '{mark}'" for key, mark in self.arguments.items())
-
-    def parse(self, texts: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Texts as numbers, and which of them are not numbers; missing ones are NaN.
-
-        Args:
-            texts: Of text, or of another type that can be written as text.
-        """
-        texts = body = _tidy(texts)
-        if self.unit:
-            unit = re.escape(self.unit)
-            if self.unit.isalpha() and len(self.unit) > 2:  # "1 day", "2 days"
-                unit = f"{self.unit.removesuffix('s')}s?"
-            beside = rf"^([+-]?) *{unit} *([+-]?)| *{unit}$"
-            for pattern, plain in ((beside, r"\1\2"), _NEGATIVE):
-                body = pc.replace_substring_regex(body, pattern, plain)
-        # A unit leaves no doubt that 1,000 is a number, even if training had none so large.
-        usual = {".": ",", ",": "."}[self.decimal] if self.unit else None
-        thousands = self.thousands or usual
-        fits = pc.match_substring_regex(body, replace(self, thousands=thousands).write_shape())
-        if thousands:
-            body = pc.replace_substring(body, thousands, "")
-        body = pc.replace_substring(body, self.decimal, ".")
-        body = pc.if_else(fits, body, texts)
-        fits = pc.match_substring_regex(body, _NUMBER)
-        numbers = pc.if_else(fits, body, pa.scalar(None, body.type)).cast(pa.float64())
-        wrong = pc.and_(pc.invert(fits), pc.not_equal(texts, "")).fill_null(False)
-        return (
-            numbers.to_numpy(zero_copy_only=False).astype(np.float64),
-            wrong.to_numpy(zero_copy_only=False),
-        )
-
-    def write_shape(self) -> str:
-        """A regular expression, for Python and RE2, of such numbers without their unit."""
-        point = re.escape(self.decimal)
-        whole = "[0-9]+"
-        if self.thousands:
-            mark = re.escape(self.thousands)
-            whole = rf"(?:[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+|[0-9]+)"
-            if self.thousands == ",":  # 12,34,567, as India writes it
-                whole = rf"(?:[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}|{whole})"
-        power = "(?:[eE][+-]?[0-9]+)?"  # which 1,234,567 never has
-        plain = rf"(?:[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+){power}"
-        return rf"^[+-]?(?:{plain}|{whole}(?:{point}[0-9]*)?)$"
-
-
-_STYLE_KEYS = tuple(field.name for field in fields(NumberStyle))
-
-
 class NumberColumn(Column):
     """Numbers, as float32; NaN where a value is missing."""
 
-    kind: ClassVar[str] = "number"
+    kind = "number"
     words: ClassVar[Mapping[str, str]] = {
         "float": "number, as it is",
         "float_normalized": "number, standardised",
@@ -161,18 +94,17 @@ class NumberColumn(Column):
 
     @property
     def expected(self) -> str:
-        return "numbers" if self.is_plain else f"numbers with {self.style.describe()}"
+        return "numbers" if self.is_plain else f"numbers with {self.marks}"
 
     @property
-    def style(self) -> NumberStyle:
-        """How its texts are written."""
-        given = {key: self.arguments[key] for key in _STYLE_KEYS if self.arguments.get(key)}
-        return NumberStyle(**given)
+    def marks(self) -> str:
+        """What its texts have beside the digits: "unit '$', thousands ','"; empty for nothing."""
+        return ", ".join(f"{key} '{mark}'" for key, mark in _pick_style(self.arguments).items())
 
     @property
     def is_plain(self) -> bool:
         """Whether its texts are plain numbers, which a parser of CSV reads."""
-        return not self.style.arguments
+        return not _pick_style(self.arguments)
 
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
@@ -181,22 +113,21 @@ class NumberColumn(Column):
             return Finding(cls(cells.name, "float_normalized", reason="number"))
         if not cells.is_text or cells.is_category or not len(cells.distinct):
             return None
-        style = find_style(cells)
-        numbers, wrong = style.parse(cells.distinct)
+        column = cls(cells.name, "float_normalized", _find_style(cells))
+        how = "as text" if column.is_plain else f"with {column.marks}"
+        numbers, wrong = parse_numbers(cells.distinct, **column.arguments)
         texts = cells.distinct.filter(pa.array(~wrong))
         numbers = np.unique(numbers[~wrong])
         wrong &= ~cells.are_kept
         n_wrong = int(cells.counts[wrong].sum())
         if len(texts) < 2 or has_codes(_tidy(texts)) or 2 * n_wrong >= cells.n_values:
             return _hint_at_marks(cells)
-        reason = f"number, written {f'with {style.describe()}' if style.arguments else 'as text'}"
-        column = cls(cells.name, "float_normalized", style.arguments, reason=reason)
-        finding = column.report_wrong(cells, wrong)
+        finding = replace(column, reason=f"number, written {how}").report_wrong(cells, wrong)
         # A file with types would have a type for numbers, so a few whole ones may be codes.
-        are_codes = cells.notation.has_types and not style.arguments
+        are_codes = cells.notation.has_types and column.is_plain
         are_codes &= bool((np.trunc(numbers) == numbers).all())
         is_rare = n_wrong <= max(2, _RARE * cells.n_values)
-        if len(numbers) > FEW_NUMBERS or (is_rare and not are_codes):
+        if len(numbers) > _FEW_NUMBERS or (is_rare and not are_codes):
             return finding
         whole = (
             "whole numbers, written as text; if they are amounts, write float_normalized, or "
@@ -207,16 +138,16 @@ class NumberColumn(Column):
     @classmethod
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:
         column = super().take(cells, feature, arguments)
-        if not cells.is_text or {*_STYLE_KEYS} & {*arguments}:
+        if not cells.is_text or {*_PLAIN_STYLE} & {*arguments}:
             return column
-        return replace(column, arguments={**column.arguments, **find_style(cells).arguments})
+        return replace(column, arguments={**column.arguments, **_find_style(cells)})
 
     def read(self, cells: Cells) -> tuple[list[NDArray[Any]], str]:
         if not cells.is_number:
             return super().read(cells)
         return self.split(self.read_exact(cells)[0]), ""
 
-    def read_exact(self, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def read_exact(self, cells: Cells) -> Parsed:
         """Numbers in float64, of shape (n_rows,), NaN where missing; and which texts are wrong."""
         if not cells.is_number:
             return super().read_exact(cells)
@@ -227,14 +158,14 @@ class NumberColumn(Column):
         with np.errstate(over="ignore"):
             return [values.astype(np.float32)]
 
-    def parse(self, cells: Cells) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def parse(self, cells: Cells) -> Parsed:
         """The distinct values as numbers and, last, NaN; and which of them are not numbers."""
-        style, texts = self.style, cells.distinct
-        if self.is_plain:  # the file's own marks, such as a decimal comma
-            style = NumberStyle(None, cells.notation.decimal, cells.notation.thousands)
+        style, texts = _pick_style(self.arguments), cells.distinct
+        if not style:  # the file's own marks, such as a decimal comma
+            style = {"decimal": cells.notation.decimal, "thousands": cells.notation.thousands}
         if pa.types.is_boolean(cells.type):
             texts = texts.cast(pa.int8())
-        numbers, wrong = style.parse(texts)
+        numbers, wrong = parse_numbers(texts, **style)
         # missing_values: [-999] means "-999.00" too, as it does where the file has types.
         is_missing = np.isin(numbers, cells.notation.missing.numbers)
         return np.append(np.where(is_missing, np.nan, numbers), np.nan), wrong
@@ -295,12 +226,7 @@ def find_row_number(cells: Cells) -> str:
 
 
 def find_fill(values: NDArray[Any], strategy: str) -> float:
-    """The number that replaces a missing one, in the words of scikit-learn's SimpleImputer.
-
-    Args:
-        values: Of training rows, of shape (n_rows,); NaN where one is missing.
-        strategy: median, mean or most_frequent.
-    """
+    """The number that replaces a missing one (NaN) of training rows: as scikit-learn's imputer."""
     known = values[~np.isnan(values)].astype(np.float64)
     if not len(known):
         return 0.0
@@ -310,23 +236,37 @@ def find_fill(values: NDArray[Any], strategy: str) -> float:
     return float(np.median(known) if strategy == "median" else known.mean())
 
 
-def find_style(cells: Cells) -> NumberStyle:
-    """How most texts of a column write numbers."""
-    texts = _tidy(cells.distinct[:_MOST_LOOKED_AT]).to_pylist()
-    found = [match for match in map(_WRITTEN.fullmatch, texts) if match]
-    units = Counter(match["before"] or match["before2"] or match["after"] or "" for match in found)
-    units = Counter({u: n for u, n in units.items() if u and u.lower() not in _NO_UNITS})
-    unit = units.most_common(1)[0][0] if units else None
-    if unit and " " in unit and 2 * units[unit] < len(found):
-        unit = None  # "3 or more" next to 0, 1 and 2
-    bodies = [match["body"] + (match["power"] or "") for match in found]
-    decimal, thousands = _find_marks(bodies, cells.notation)
-    return NumberStyle(unit, decimal, thousands)
+def parse_numbers(
+    texts: pa.Array, unit: str | None = None, decimal: str = ".", thousands: str | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Texts as numbers, and which of them are not numbers; missing ones are NaN."""
+    texts = body = _tidy(texts)
+    if unit:
+        pattern = re.escape(unit)
+        if unit.isalpha() and len(unit) > 2:  # "1 day", "2 days"
+            pattern = f"{unit.removesuffix('s')}s?"
+        beside = rf"^([+-]?) *{pattern} *([+-]?)| *{pattern}$"
+        for form, plain in ((beside, r"\1\2"), _NEGATIVE):
+            body = pc.replace_substring_regex(body, form, plain)
+        # A unit leaves no doubt that 1,000 is a number, even if training had none so large.
+        thousands = thousands or {".": ",", ",": "."}[decimal]
+    fits = pc.match_substring_regex(body, _write_shape(decimal, thousands))
+    if thousands:
+        body = pc.replace_substring(body, thousands, "")
+    body = pc.replace_substring(body, decimal, ".")
+    body = pc.if_else(fits, body, texts)
+    fits = pc.match_substring_regex(body, _NUMBER)
+    numbers = pc.if_else(fits, body, pa.scalar(None, body.type)).cast(pa.float64())
+    wrong = pc.and_(pc.invert(fits), pc.not_equal(texts, "")).fill_null(False)
+    return (
+        numbers.to_numpy(zero_copy_only=False).astype(np.float64),
+        wrong.to_numpy(zero_copy_only=False),
+    )
 
 
 def are_plain_numbers(texts: pa.Array) -> bool:
     """Whether all texts are numbers and none has leading zeros, as codes do."""
-    return bool(len(texts)) and not (has_codes(texts) or NumberStyle().parse(texts)[1].any())
+    return bool(len(texts)) and not (has_codes(texts) or parse_numbers(texts)[1].any())
 
 
 def are_grouped(texts: Sequence[str]) -> bool:
@@ -345,13 +285,24 @@ def has_codes(texts: pa.Array) -> bool:
     return bool(pc.any(pc.match_substring_regex(texts, r"^\s*[+-]?0[0-9xX]")).as_py())
 
 
-def _tidy(texts: pa.Array) -> pa.Array:
-    """Texts with plain spaces, apostrophes and minus signs, and -5 for (5)."""
-    texts = pc.utf8_trim_whitespace(texts.cast(pa.large_string()))
-    if pc.any(pc.match_substring_regex(texts, r"^\(|[^ -~]")).as_py():
-        for pattern, plain in _PLAIN_FORMS:
-            texts = pc.replace_substring_regex(texts, pattern, plain)
-    return texts
+def _pick_style(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``parse_numbers`` needs to read numbers that are not plain."""
+    given = {key: arguments.get(key) for key in _PLAIN_STYLE}
+    return {key: mark for key, mark in given.items() if mark and mark != _PLAIN_STYLE[key]}
+
+
+def _find_style(cells: Cells) -> dict[str, Any]:
+    """How most texts of a column write numbers; empty for plain ones."""
+    texts = _tidy(cells.distinct[:_MOST_LOOKED_AT]).to_pylist()
+    found = [match for match in map(_WRITTEN.fullmatch, texts) if match]
+    units = Counter(match["before"] or match["before2"] or match["after"] or "" for match in found)
+    units = Counter({u: n for u, n in units.items() if u and u.lower() not in _NO_UNITS})
+    unit = units.most_common(1)[0][0] if units else None
+    if unit and " " in unit and 2 * units[unit] < len(found):
+        unit = None  # "3 or more" next to 0, 1 and 2
+    bodies = [match["body"] + (match["power"] or "") for match in found]
+    decimal, thousands = _find_marks(bodies, cells.notation)
+    return _pick_style({"unit": unit, "decimal": decimal, "thousands": thousands})
 
 
 def _find_marks(bodies: Sequence[str], notation: Notation) -> tuple[str, str | None]:
@@ -366,17 +317,40 @@ def _find_marks(bodies: Sequence[str], notation: Notation) -> tuple[str, str | N
     choices += [(decimal, mark) for decimal in (notation.decimal, other) for mark in (" ", "'")]
 
     def count_fitting(marks: tuple[str, str | None]) -> int:
-        shape = re.compile(NumberStyle(None, *marks).write_shape())
+        shape = re.compile(_write_shape(*marks))
         return sum(map(bool, map(shape.match, marked)))
 
     return max(choices, key=count_fitting)
+
+
+def _write_shape(decimal: str, thousands: str | None) -> str:
+    """A regular expression, for Python and RE2, of numbers with these marks."""
+    point = re.escape(decimal)
+    whole = "[0-9]+"
+    if thousands:
+        mark = re.escape(thousands)
+        whole = rf"(?:[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+|[0-9]+)"
+        if thousands == ",":  # 12,34,567, as India writes it
+            whole = rf"(?:[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}|{whole})"
+    power = "(?:[eE][+-]?[0-9]+)?"  # which 1,234,567 never has
+    plain = rf"(?:[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+){power}"
+    return rf"^[+-]?(?:{plain}|{whole}(?:{point}[0-9]*)?)$"
+
+
+def _tidy(texts: pa.Array) -> pa.Array:
+    """Texts with plain spaces, apostrophes and minus signs, and -5 for (5)."""
+    texts = pc.utf8_trim_whitespace(texts.cast(pa.large_string()))
+    if pc.any(pc.match_substring_regex(texts, r"^\(|[^ -~]")).as_py():
+        for pattern, plain in _PLAIN_FORMS:
+            texts = pc.replace_substring_regex(texts, pattern, plain)
+    return texts
 
 
 def _hint_at_marks(cells: Cells) -> Finding | None:
     """A hint on numbers that cannot be read, such as 3.5K and 200, ~12, or 1.5 and 2,5."""
     names = cells.names[:_MOST_LOOKED_AT]
     marked = [name for name in names if not _IN_EITHER_NOTATION.fullmatch(name)]
-    if len(names) <= FEW_NUMBERS or not all(map(_MARKED.fullmatch, marked)):
+    if len(names) <= _FEW_NUMBERS or not all(map(_MARKED.fullmatch, marked)):
         return None
     shown = " and ".join(write_value(name) for name in (marked or names)[:2])
     hint = f"numbers with marks, such as {shown}; write them as plain numbers to use them"
