@@ -18,11 +18,10 @@ from kerasrecipes.model.build import (
     build_callbacks,
     build_model,
     compile_model,
-    count_multiply_adds,
-    describe_layers,
     make_component,
     reporting_at,
 )
+from kerasrecipes.model.built import count_multiply_adds, describe_layers
 from kerasrecipes.recipe.components import ComponentReader
 from kerasrecipes.recipe.yaml_file import Document
 

@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 
 from kerasrecipes.errors import DataError, DataUnavailable
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.remote import EMBEDDED, STAND_INS, load_openml, load_sklearn
+from kerasrecipes.rows.builtin import EMBEDDED, STAND_INS, load_openml, load_sklearn
 
 Answer = Callable[..., Any]
 

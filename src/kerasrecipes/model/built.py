@@ -16,16 +16,19 @@ from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.model.build import (
     build_model,
     compile_model,
-    describe_layers,
     make_component,
     make_metric,
     needs_adapting,
     reporting_at,
 )
 from kerasrecipes.model.encoder import Encoder, fit_encoder
-from kerasrecipes.model.matrices import read_matrices
-from kerasrecipes.model.randomness import keeping_states, seeding
-from kerasrecipes.model.serving import make_mask_reader, make_predictor, make_serving_model
+from kerasrecipes.model.serving import (
+    keeping_states,
+    make_mask_reader,
+    make_predictor,
+    make_serving_model,
+    seeding,
+)
 from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.keras_names import COMPILE_METRICS
@@ -47,8 +50,6 @@ class Built:
         model: The layers to train, compiled: all, or those after a frozen pretrained model.
         network: All of the recipe's layers.
         serving: The model that is saved; it shares these layers.
-        encoder: Encodes raw rows before these layers.
-        codec: Encodes the target.
         compute_features: From encoded rows to the inputs of ``model``, where these differ.
     """
 
@@ -89,12 +90,8 @@ class Built:
 def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Built:
     """Build and compile the recipe's model for its data.
 
-    Args:
-        computes_once: Whether the outputs of a frozen pretrained model may be computed once for all
-            epochs. The model that callbacks get then takes these.
-
-    Raises:
-        InputError: Keras rejects a part of the recipe, or has other settings in this process.
+    With ``computes_once``, the outputs of a frozen pretrained model may be computed once for all
+    epochs. The model that callbacks get then takes these.
     """
     import_keras()
     with seeding(recipe.seed):
@@ -108,8 +105,9 @@ def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Bu
         if sees_all and are_on_disk(train.inputs):
             seen = np.sort(sample_rows(len(train), _ROWS_ADAPTED))
         inputs = encoder.encode(take_rows(train.inputs, seen))
-        recipe = read_matrices(recipe, encoder.model)
-        network = model = build_model(recipe, inputs, has_array_target=bool(dataset.target_shape))
+        words = encoder.model.layers[-1].get_vocabulary() if encoder.model and takes_text else ()
+        has_array_target = bool(dataset.target_shape)
+        network = model = build_model(recipe, inputs, words, has_array_target=has_array_target)
         _check_output(recipe, dataset, network)
         *steps, n_units = network.output_shape[1:]
         codec = fit_target(recipe, dataset, n_units, tuple(steps))
@@ -245,3 +243,50 @@ def weigh_rows(recipe: Recipe, dataset: Dataset) -> Weights | None:
     if by_class is None:
         return None
     return by_class[train.target.astype(np.int64)] * (1 if train.weights is None else train.weights)
+
+
+def describe_layers(
+    recipe: Recipe, model: keras.Sequential, encoder: keras.Model | None = None
+) -> list[dict[str, Any]]:
+    """One row per layer, for the report's table; TextVectorization is the encoder's last one."""
+    layers = [*(encoder.layers[-1:] if encoder else ()), *model.layers][-len(recipe.layers) :]
+    rows = []
+    for component, layer in zip(recipe.layers, layers, strict=True):
+        has_base = hasattr(getattr(layer, "layer", layer), "inputs")  # also in TimeDistributed
+        weights = () if has_base else layer.weights  # hundreds
+        rows.append({
+            "type": component.name,
+            "name": str(component.arguments.get("name", layer.name)),
+            "output_shape": list(layer.output.shape[1:]),
+            "parameters": layer.count_params(),
+            "arithmetic": "+".join("×".join(map(str, w.shape)) or "1" for w in weights),
+            "trainable": sum(int(np.prod(w.shape)) for w in layer.trainable_weights),
+            "multiply_adds": count_multiply_adds(layer),
+        })  # fmt: skip
+    return rows
+
+
+def count_multiply_adds(layer: keras.Layer) -> int | None:
+    """Multiplications with a weight for one row, or None if they cannot be counted.
+
+    A kernel is applied once for each place of a convolution or step of a sequence. Biases,
+    activations and normalisation are not counted.
+    """
+    if hasattr(layer, "inputs"):  # a pretrained model
+        counts = [count_multiply_adds(each) for each in layer.layers]
+        return None if None in counts else sum(filter(None, counts))
+    size = sum(int(np.prod(w.shape)) for w in layer.weights if "kernel" in w.name)
+    kind = type(layer).__name__
+    if not size:
+        return 0 if type(layer).__module__.startswith("keras.") else None
+    if isinstance(layer, keras.layers.Dense):
+        return size * int(np.prod(layer.output.shape[1:-1]))
+    if "Conv" in kind and "LSTM" not in kind:
+        shape = layer.input.shape if "Transpose" in kind else layer.output.shape
+        places = shape[2:] if layer.data_format == "channels_first" else shape[1:-1]
+        return size * int(np.prod(places))
+    inner = getattr(layer, "forward_layer", layer)  # Bidirectional's
+    inner = layer.layer if kind == "TimeDistributed" else inner
+    is_matrix = isinstance(inner, (keras.layers.RNN, keras.layers.Dense))
+    n_steps = keras.tree.flatten(layer.input)[0].shape[1]  # a mask is another input
+    return size * n_steps if is_matrix and "Conv" not in type(inner).__name__ and n_steps else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
@@ -22,16 +23,12 @@ _HIGHEST = 20.0  # temperatures are searched between this and its inverse
 
 
 def calibrate(recipe: Recipe, dataset: Dataset, built: Built) -> tuple[Built, list[str]]:
-    """Fit the temperature, then choose the thresholds, as far as the recipe has these keys.
-
-    Returns:
-        The model with both, and a warning for each that cannot be chosen.
-    """
+    """Fit the temperature, then choose the thresholds; warn of each that cannot be chosen."""
     codec, part, warnings = built.codec, dataset.parts.get("validation"), []
     if recipe.calibrate and part:
-        raw = _predict(_join(built, replace(codec, from_logits=False)), part)
-        codec = replace(codec, temperature=fit_temperature(codec, raw, part))
-        built = _join(built, codec)
+        raw = make_predictor(_join(built, replace(codec, from_logits=False)), built.encoder)
+        codec = replace(codec, temperature=fit_temperature(codec, raw(part.inputs), part))
+        built = replace(built, serving=_join(built, codec), codec=codec)
         if codec.temperature == 1:
             warnings.append(
                 "calibrate: no temperature from 0.05 to 20 minimises the log loss of the "
@@ -43,7 +40,7 @@ def calibrate(recipe: Recipe, dataset: Dataset, built: Built) -> tuple[Built, li
     if isinstance(aim, dict) and part:
         words = " ".join(f"{key} {value}" for key, value in aim.items()).replace("_", " ")
         reason = f"chosen on {len(part):,} validation rows ({words})"
-        chances = _predict(built, part)[:, -len(names) :]
+        chances = make_predictor(built.serving, built.encoder)(part.inputs)[:, -len(names) :]
         labels = part.target.reshape(len(part), -1) == 1
         for i, name in enumerate(names):
             found = choose_threshold(labels[:, i], chances[:, i], aim, part.weights)
@@ -58,11 +55,8 @@ def calibrate(recipe: Recipe, dataset: Dataset, built: Built) -> tuple[Built, li
 def fit_temperature(codec: TargetCodec, outputs: NDArray[Any], part: Part) -> float:
     """Fit the number that logits are divided by to minimise the log loss, arXiv:1706.04599.
 
-    Args:
-        outputs: What the recipe's layers give for a part, of shape (n_samples, n_units).
-
-    Returns:
-        1 if the log loss has no minimum within the limits.
+    ``outputs`` are those of the recipe's layers, of shape (n_samples, n_units). The result is 1 if
+    the log loss has no minimum within the limits.
     """
     if not codec.from_logits and (outputs.min() < 0 or outputs.max() > 1):
         return 1.0  # these are not probabilities
@@ -90,16 +84,8 @@ def choose_threshold(
     """Choose the least probability at which true is predicted, so that an aim is reached.
 
     A recall is reached by the highest such threshold, a precision by the one with the highest
-    recall. The result lies in the middle between two probabilities.
-
-    Args:
-        y_true: Shape (n_samples,).
-        y_prob: Shape (n_samples,).
-        aim: As in a recipe.
-        weights: How much each row counts, of shape (n_samples,).
-
-    Returns:
-        None if no threshold reaches the aim, or if the rows are all true or all false.
+    recall. The result lies in the middle between two probabilities. It is None if no threshold
+    reaches the aim, or if the rows are all true or all false. Arrays have shape (n_samples,).
     """
     if y_true.all() or not y_true.any():
         return None
@@ -125,12 +111,7 @@ def choose_threshold(
     return float(middle) if np.float32(middle) > low else high
 
 
-def _predict(built: Built, part: Part) -> NDArray[Any]:
-    return make_predictor(built.serving, built.encoder)(part.inputs)
-
-
-def _join(built: Built, codec: TargetCodec) -> Built:
+def _join(built: Built, codec: TargetCodec) -> keras.Model:
     """Join the same layers with another codec."""
     shape = built.serving.inputs[0].shape[1:]
-    serving = make_serving_model(built.network, built.encoder, codec, shape)
-    return replace(built, serving=serving, codec=codec)
+    return make_serving_model(built.network, built.encoder, codec, shape)

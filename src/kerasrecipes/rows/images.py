@@ -70,7 +70,11 @@ class Images(Rows):
             raise DataError(self.name, [problem])
         folder = self._files[0]
         with explain_damage(self.name):
-            by_part = {part: _find_classes(inner) for part, inner in _find_parts(folder).items()}
+            names = _list_folders(folder)
+            inner = {PART_NAMES[n.lower()]: folder / n for n in names if n.lower() in PART_NAMES}
+            if len(inner) < max(2, len(names)) or "train" not in inner:  # not only parts
+                inner = {"train": folder}
+            by_part = {part: _find_classes(inner[part]) for part in PARTS if part in inner}
         classes = by_part["train"]
         for part, found in by_part.items():
             if differ := sorted({*found} ^ {*classes}):
@@ -143,15 +147,6 @@ def find_images(path: str) -> list[Path]:
     return found if found != [file] and all(f.name.lower().endswith(IMAGES) for f in found) else []
 
 
-def _find_parts(folder: Path) -> dict[str, Path]:
-    """The folders of the parts, "train" first; the folder itself unless it contains only parts."""
-    names = _list_folders(folder)
-    found = {PART_NAMES[n.lower()]: folder / n for n in names if n.lower() in PART_NAMES}
-    if len(found) < max(2, len(names)) or "train" not in found:
-        return {"train": folder}
-    return {part: found[part] for part in PARTS if part in found}
-
-
 def _list_folders(folder: Path) -> list[str]:
     inner = [e for e in folder.iterdir() if e.is_dir()] if folder.is_dir() else []
     # The folder of all runs may stand beside the classes.
@@ -222,7 +217,10 @@ class _Reader:
         """The pixels, which are read when they are taken."""
         shape = (len(files), *self.find_shape(files))
         return DiskRows(
-            lambda rows: self.read([files[row] for row in rows]), shape, np.uint8, is_decoded=True
+            lambda rows: self.read([files[row] for row in rows]),
+            shape,
+            np.dtype(np.uint8),
+            is_decoded=True,
         )
 
     def open_all(self, files: Sequence[Path], pixels: Pixels | None = None) -> None:
