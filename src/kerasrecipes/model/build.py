@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import KeyPath, Problem, RecipeError, RunFailed
 from kerasrecipes.memory import check_fits, explaining_memory
-from kerasrecipes.model.serving import find_trained
+from kerasrecipes.model.serving import find_trained, keeping_states
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.components import find_category
 from kerasrecipes.recipe.keras_names import (
+    COMPILE_METRICS,
     find_canonical_name,
     find_definition,
     find_registered,
@@ -267,6 +268,34 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
 
     adapted.update_state = update_state
     return adapted
+
+
+def check_batch(
+    recipe: Recipe, model: keras.Sequential, inputs: np.ndarray, target: np.ndarray
+) -> None:
+    """Put a few encoded rows through layers, loss and metrics, which Keras checks only in fit."""
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return  # metrics cannot be updated outside a replica
+    outputs = tf.cast(inputs, model.inputs[0].dtype)
+    with keeping_states(model):
+        # The encoder has a TextVectorization.
+        for i, layer in enumerate(model.layers, len(recipe.layers) - len(model.layers)):
+            with reporting_at(recipe, ("layers", i)):
+                outputs = layer(outputs, training=False)
+            given, expected = tuple(outputs.shape[1:]), layer.output.shape[1:]
+            if not tf.TensorShape(given).is_compatible_with(expected):
+                message = (
+                    f"{recipe.layers[i].name} gives {given} when the model predicts, and the "
+                    f"layers after it are built for {expected}. Remove it."
+                )
+                raise RecipeError([recipe.problem(("layers", i), message)])
+    with reporting_at(recipe, ("loss",)):
+        keras.losses.get(make_component(recipe.loss))(target, outputs)
+    for i, metric in enumerate(recipe.metrics):
+        if metric.name not in COMPILE_METRICS:
+            with reporting_at(recipe, ("metrics", i)):
+                made = make_metric(recipe, metric, int(outputs.shape[-1]))
+                keras.metrics.get(made)(target, outputs)
 
 
 def build_callbacks(

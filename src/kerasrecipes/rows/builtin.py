@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -30,9 +30,6 @@ from kerasrecipes.rows.downloads import (
     say_nothing,
 )
 from kerasrecipes.rows.loaded_table import LoadedTable
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 BOSTON_COLUMNS = (
     "CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B", "LSTAT",
@@ -210,11 +207,11 @@ def _download(name: str, say: Say, *, stand_in: str = "", **arguments: Any) -> A
         return getattr(keras.datasets, name).load_data(**arguments)
 
 
-def load_openml(spec: DatasetSpec) -> tuple[pa.Table, str | None]:
+def load_openml(spec: DatasetSpec) -> tuple[Any, str | None]:
     """Load a data set of openml.org, by name or number, which scikit-learn keeps in its cache.
 
     Returns:
-        Every column, and the name of the target; None where the data set has not just one.
+        An Arrow table, and the name of the target; None where the data set has not just one.
 
     Raises:
         DataUnavailable: It could not be downloaded.
@@ -233,7 +230,7 @@ def load_openml(spec: DatasetSpec) -> tuple[pa.Table, str | None]:
         raise DataError(name, [problem]) from error
 
 
-def load_sklearn(spec: DatasetSpec) -> tuple[pa.Table, str | None]:
+def load_sklearn(spec: DatasetSpec) -> tuple[Any, str | None]:
     """Load a data set of scikit-learn as ``load_openml`` does, classes by their names."""
     from sklearn import datasets
 
@@ -252,9 +249,7 @@ def load_sklearn(spec: DatasetSpec) -> tuple[pa.Table, str | None]:
     return _fetch(name, fetch, "scikit-learn's source", remedy)
 
 
-def _fetch(
-    name: str, fetch: Callable[[], Any], source: str, remedy: str
-) -> tuple[pa.Table, str | None]:
+def _fetch(name: str, fetch: Callable[[], Any], source: str, remedy: str) -> tuple[Any, str | None]:
     from sklearn.datasets import get_data_home
 
     home = get_data_home()
@@ -265,7 +260,7 @@ def _fetch(
     return _read_bunch(bunch)
 
 
-def _read_bunch(bunch: Any) -> tuple[pa.Table, str | None]:
+def _read_bunch(bunch: Any) -> tuple[Any, str | None]:
     import pyarrow as pa
 
     frame, target, class_names = bunch.frame, bunch.target, bunch.get("target_names")

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataUnavailable
 
@@ -53,11 +52,8 @@ mkdir -p lists/partial &&
   {{ echo "apt-get or dpkg-deb failed, or took over 300 s" >&2; exit 1; }}
 """
 
-Pair = tuple[NDArray[Any], NDArray[Any]]
-"""Rows and their labels, as Keras's loaders return them."""
-
-Loaded = tuple[tuple[Pair, Pair], Path]
-"""For training and for test, and the folder that the files are in."""
+Loaded = tuple[Any, Path]
+"""Pairs of images and classes, for training and for test; and the folder that they are from."""
 
 
 def say_nothing(line: str) -> None:
@@ -116,8 +112,8 @@ def load_fashion_mnist(say: Say) -> Loaded:
     sources: dict[str, Callable[[], Loaded]] = {
         **{f"Keras's cache {cache}": partial(_read_folder, cache) for cache in caches},
         f"Debian's package in {DEBIAN_FOLDER}": partial(_read_folder, DEBIAN_FOLDER),
-        f"download from {URL}": partial(fill_cache, _download_files),
-        f"Debian's package {DEBIAN_PACKAGE} from apt-get": partial(fill_cache, _fetch_package),
+        f"download from {URL}": partial(fill_cache, from_debian=False),
+        f"Debian's package {DEBIAN_PACKAGE} from apt-get": partial(fill_cache, from_debian=True),
     }
     attempts = []
     for source, load in sources.items():
@@ -151,28 +147,28 @@ def _read_folder(folder: Path) -> Loaded:
     return (train, (X_test[16:].reshape(-1, 28, 28), y_test[8:])), folder
 
 
-def _fill_cache(cache: Path, say: Say, fetch: Callable[[Path, Say], Path]) -> Loaded:
+def _fill_cache(cache: Path, say: Say, *, from_debian: bool) -> Loaded:
     """Fetch the files into a folder of the cache, and move them up once they are checked."""
+    import pooch
+
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as work:
-        folder = fetch(Path(work), say)
+        folder = Path(work)
+        if from_debian:
+            _fetch_package(folder, say)
+            folder /= DEBIAN_FOLDER.relative_to("/")
+        else:
+            say("fashion_mnist: downloading 31 MB")
+            download = pooch.HTTPDownloader(timeout=STALL_TIMEOUT_S)
+            for file in FILES:
+                download(URL + file, str(folder / file), None)
         pairs, _ = _read_folder(folder)
         for file in FILES:
             (folder / file).replace(cache / file)
     return pairs, cache
 
 
-def _download_files(work: Path, say: Say) -> Path:
-    import pooch
-
-    say("fashion_mnist: downloading 31 MB")
-    download = pooch.HTTPDownloader(timeout=STALL_TIMEOUT_S)
-    for file in FILES:
-        download(URL + file, str(work / file), None)
-    return work
-
-
-def _fetch_package(work: Path, say: Say) -> Path:
+def _fetch_package(work: Path, say: Say) -> None:
     """Fetch and unpack Debian's package without root."""
     if not shutil.which("apt-get"):
         raise OSError("this machine has no apt-get")
@@ -190,4 +186,3 @@ def _fetch_package(work: Path, say: Say) -> Path:
         # The first complaint is the cause: `apt-get update` exits with 0 even if it reaches no
         # server, and only `apt-get download` fails.
         raise OSError(done.stderr.splitlines()[0])
-    return work / DEBIAN_FOLDER.relative_to("/")

@@ -21,16 +21,7 @@ from kerasrecipes.memory import count_cores, find_free_memory, make_aligned
 from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.dataset import (
-    PART_NAMES,
-    PARTS,
-    ColorMode,
-    Piece,
-    Rows,
-    Schema,
-    Source,
-    check_keys,
-)
+from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Piece, Rows, Schema, Source, check_keys
 from kerasrecipes.rows.disk import DiskRows, describe_stream
 from kerasrecipes.rows.files import expand
 from kerasrecipes.rows.files.raw import explain_damage, is_hidden, walk
@@ -187,7 +178,7 @@ class _Reader:
     """Reads images of one size, or brings them to ``image_size``."""
 
     def __init__(
-        self, folder: Path, dataset: str, image_size: Sequence[int] | None, color_mode: ColorMode
+        self, folder: Path, dataset: str, image_size: Sequence[int] | None, color_mode: str
     ) -> None:
         self._folder, self._dataset, self._color_mode = folder, dataset, color_mode
         self._size: Size | None = (image_size[0], image_size[1]) if image_size else None
