@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from http.client import HTTPException
@@ -207,65 +207,49 @@ def _download(name: str, say: Say, *, stand_in: str = "", **arguments: Any) -> A
         return getattr(keras.datasets, name).load_data(**arguments)
 
 
-def load_openml(spec: DatasetSpec) -> tuple[Any, str | None]:
-    """Load a data set of openml.org, by name or number, which scikit-learn keeps in its cache.
+def load_by_sklearn(spec: DatasetSpec) -> tuple[Any, str | None]:
+    """Load a data set of openml.org, by name or number, or one of scikit-learn.
 
     Returns:
-        An Arrow table, and the name of the target; None where the data set has not just one.
+        An Arrow table, with classes by their names; and the name of the target, None where the
+        data set has not just one.
 
     Raises:
         DataUnavailable: It could not be downloaded.
         DataError: There is no such data set, or it is no table.
     """
-    from sklearn.datasets import fetch_openml
+    import pyarrow as pa
+    from sklearn import datasets
 
-    name = str(spec.openml)
-    key = "data_id" if isinstance(spec.openml, int) else "name"
-    fetch = partial(fetch_openml, **{key: spec.openml}, as_frame=True, parser="auto")
-    remedy = "on a machine with network, download it as a file; then give path instead of openml"
+    is_embedded = spec.openml is None and spec.sklearn in EMBEDDED
+    if spec.openml is not None:
+        name, source = str(spec.openml), "openml.org"
+        key = "data_id" if isinstance(spec.openml, int) else "name"
+        fetch = partial(datasets.fetch_openml, **{key: spec.openml}, parser="auto")
+        remedy = (
+            "on a machine with network, download it as a file; then give path instead of openml"
+        )
+    else:
+        name, source = str(spec.sklearn), "scikit-learn's source"
+        if name not in (*EMBEDDED, *STAND_INS):
+            meant = name.removeprefix("load_").removeprefix("fetch_")
+            problem = f"sklearn: scikit-learn has no table of that name (received: '{name}')."
+            hint = suggest(meant, (*EMBEDDED, *STAND_INS))
+            raise DataError(name, [f"{problem} {hint}"])
+        fetch = getattr(datasets, f"load_{name}" if is_embedded else f"fetch_{name}")
+        remedy = name_stand_in(f"dataset.sklearn={STAND_INS.get(name, name)}")
+    home = None if is_embedded else datasets.get_data_home()  # which makes this folder
+    copy = f"copy {home} from a machine that has it (SCIKIT_LEARN_DATA moves it)"
+    tried = f"scikit-learn's cache {home}, then {source}"
     try:
-        return _fetch(name, fetch, "openml.org", remedy)
+        with downloading(name, tried, [copy, remedy], OSError, HTTPException):
+            bunch = fetch(as_frame=True)
     except (ValueError, KeyError, ImportError) as error:
         problem = f"openml: {str(error).strip(chr(39)).rstrip('.')}. See https://www.openml.org."
         raise DataError(name, [problem]) from error
-
-
-def load_sklearn(spec: DatasetSpec) -> tuple[Any, str | None]:
-    """Load a data set of scikit-learn as ``load_openml`` does, classes by their names."""
-    from sklearn import datasets
-
-    name = str(spec.sklearn)
-    if name in EMBEDDED:
-        return _read_bunch(getattr(datasets, f"load_{name}")(as_frame=True))
-    if name not in STAND_INS:
-        meant = name.removeprefix("load_").removeprefix("fetch_")
-        problem = (
-            f"sklearn: scikit-learn has no table of that name (received: '{name}'). "
-            f"{suggest(meant, (*EMBEDDED, *STAND_INS))}"
-        )
-        raise DataError(name, [problem])
-    fetch = partial(getattr(datasets, f"fetch_{name}"), as_frame=True)
-    remedy = name_stand_in(f"dataset.sklearn={STAND_INS[name]}")
-    return _fetch(name, fetch, "scikit-learn's source", remedy)
-
-
-def _fetch(name: str, fetch: Callable[[], Any], source: str, remedy: str) -> tuple[Any, str | None]:
-    from sklearn.datasets import get_data_home
-
-    home = get_data_home()
-    copy = f"copy {home} from a machine that has it (SCIKIT_LEARN_DATA moves it)"
-    tried = f"scikit-learn's cache {home}, then {source}"
-    with downloading(name, tried, [copy, remedy], OSError, HTTPException):
-        bunch = fetch()
-    return _read_bunch(bunch)
-
-
-def _read_bunch(bunch: Any) -> tuple[Any, str | None]:
-    import pyarrow as pa
-
     frame, target, class_names = bunch.frame, bunch.target, bunch.get("target_names")
-    name = str(target.name) if target is not None and target.ndim == 1 else None
+    column = str(target.name) if target is not None and target.ndim == 1 else None
     # For tables of numbers, scikit-learn's target_names are names of columns.
-    if name and class_names is not None and name not in list(class_names):
-        frame = frame.assign(**{name: [str(class_names[code]) for code in target]})
-    return pa.Table.from_pandas(frame, preserve_index=False), name
+    if column and class_names is not None and column not in list(class_names):
+        frame = frame.assign(**{column: [str(class_names[code]) for code in target]})
+    return pa.Table.from_pandas(frame, preserve_index=False), column
