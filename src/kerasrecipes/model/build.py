@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from kerasrecipes.errors import KeyPath, Problem, RecipeError, RunFailed
+from kerasrecipes.errors import KeyPath, RecipeError, RunFailed
 from kerasrecipes.memory import check_fits, explaining_memory
 from kerasrecipes.model.serving import find_trained, keeping_states
 from kerasrecipes.recipe import Component, Recipe
@@ -57,31 +57,23 @@ _KERAS_FOLDERS = (keras_folder(), Path(tf.__file__).parent)
 
 
 def build_model(
-    recipe: Recipe,
-    inputs: np.ndarray,
-    vocabulary: Sequence[str] = (),
-    *,
-    has_array_target: bool = False,
+    recipe: Recipe, inputs: np.ndarray, vocabulary: Sequence[str] = ()
 ) -> keras.Sequential:
     """Build the recipe's layers for encoded training inputs of shape (n_samples, ...).
 
     A layer with ``adapt()``, such as Normalization, is adapted to what reaches it of the inputs,
     unless the recipe gives its statistics; without such a layer, few rows are enough. An Embedding
     may begin with vectors of the words in ``vocabulary``.
-
-    Raises:
-        RecipeError: Keras rejects a layer, or its input shape; names the layer's line.
     """
     # Layers of the saved model have names without this ending.
     model = keras.Sequential(name=f"{make_keras_name(recipe.name, 'recipe')}-model")
     model.add(keras.Input(inputs.shape[1:]))
-    problems: list[Problem] = []
     for i, (component, layer_name) in enumerate(
         zip(recipe.layers, _name_layers(recipe.layers), strict=True)
     ):
         if component.name == "TextVectorization":  # the encoder has it
             continue
-        with reporting_at(recipe, ("layers", i), problems):
+        with reporting_at(recipe, ("layers", i)):
             arguments = component.arguments
             if recipe.precision != "float32":
                 # Losses of float16 outputs overflow, see https://keras.io/api/mixed_precision/.
@@ -96,9 +88,7 @@ def build_model(
             if component.name == "Embedding" and isinstance(arguments.get("weights"), str):
                 arguments = arguments | {"weights": _read_matrix(component, vocabulary)}
             layer = make_component(replace(component, arguments=arguments))
-            if message := _find_missing_axis(layer, shape, model.layers):
-                problems.append(recipe.problem(("layers", i), message))
-                model.add(keras.layers.Reshape((*shape, 1)))  # to find problems of later layers
+            _check_rank(layer, shape, model.layers)
             if needs_adapting(component):
                 reaching = np.asarray(inputs)
                 if model.layers:
@@ -109,19 +99,12 @@ def build_model(
             with _checking_weights():
                 model.add(layer)
             check_fits(model.output_shape, "the outputs of one row")
-    if problems:
-        if len(model.output_shape) > 2 and not has_array_target:
-            message = "The last layer must give a row of numbers. Put Flatten before it."
-            problems.append(recipe.problem(("layers", len(recipe.layers) - 1), message))
-        raise RecipeError(problems)
     model.dtype_policy = keras.dtype_policies.get(recipe.precision)  # decides about loss scaling
     return model
 
 
-def _find_missing_axis(
-    layer: keras.Layer, shape: tuple[int, ...], before: Sequence[keras.Layer]
-) -> str:
-    """The problem and its remedy, if a layer takes one dimension more than reach it."""
+def _check_rank(layer: keras.Layer, shape: tuple[int, ...], before: Sequence[keras.Layer]) -> None:
+    """Name the remedy if a layer takes more dimensions than reach it."""
     name, spec = type(layer).__name__, layer.input_spec
     if name.startswith("AdaptiveMaxPooling") and 1 in shape[:-1]:
         raise RunFailed(
@@ -131,14 +114,14 @@ def _find_missing_axis(
     wanted = spec.ndim or spec.min_ndim or 0 if isinstance(spec, keras.InputSpec) else 0
     if isinstance(layer, keras.layers.TimeDistributed):  # has no spec until it is built
         wanted = 3
-    problem = f"{name} takes {wanted - 1} dimensions (received: {shape})."
+    if wanted < len(shape) + 2:
+        return
+    remedy = f"Put Reshape: {{target_shape: {[*shape, 1]}}} before it."
     if wanted > len(shape) + 2:
-        raise RunFailed(f"{problem} Put Reshape before it, or use Dense.")
-    if wanted != len(shape) + 2:
-        return ""
-    if any(getattr(each, "return_sequences", None) is False for each in before):
-        return f"{problem} Write return_sequences: true in the recurrent layer before it."
-    return f"{problem} Put Reshape: {{target_shape: {[*shape, 1]}}} before it."
+        remedy = "Put Reshape before it, or use Dense."
+    elif any(getattr(each, "return_sequences", None) is False for each in before):
+        remedy = "Write return_sequences: true in the recurrent layer before it."
+    raise RunFailed(f"{name} takes {wanted - 1} dimensions (received: {shape}). {remedy}")
 
 
 def _read_matrix(layer: Component, words: Sequence[str]) -> NDArray[np.float32]:
@@ -433,7 +416,7 @@ def _name_layers(layers: Sequence[Component]) -> list[str]:
 
 
 @contextmanager
-def reporting_at(recipe: Recipe, path: KeyPath, problems: Sequence[Problem] = ()) -> Iterator[None]:
+def reporting_at(recipe: Recipe, path: KeyPath) -> Iterator[None]:
     """Report errors of Keras, and too little memory, at a place in the recipe.
 
     An exception that our own code raised is a bug, and keeps its traceback.
@@ -448,7 +431,7 @@ def reporting_at(recipe: Recipe, path: KeyPath, problems: Sequence[Problem] = ()
         said = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n\nArguments received by")[0]
         said = re.sub(r"^Exception encountered when calling .*\s+", "", said).strip()
         message = said if is_ours else f"Keras rejects this: {said}"
-        raise RecipeError([*problems, recipe.problem(path, message)]) from error
+        raise RecipeError([recipe.problem(path, message)]) from error
 
 
 def _is_raised_by_keras(error: Exception) -> bool:

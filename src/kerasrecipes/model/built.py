@@ -106,8 +106,7 @@ def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Bu
             seen = np.sort(sample_rows(len(train), _ROWS_ADAPTED))
         inputs = encoder.encode(take_rows(train.inputs, seen))
         words = encoder.model.layers[-1].get_vocabulary() if encoder.model and takes_text else ()
-        has_array_target = bool(dataset.target_shape)
-        network = model = build_model(recipe, inputs, words, has_array_target=has_array_target)
+        network = model = build_model(recipe, inputs, words)
         _check_output(recipe, dataset, network)
         *steps, n_units = network.output_shape[1:]
         codec = fit_target(recipe, dataset, n_units, tuple(steps))

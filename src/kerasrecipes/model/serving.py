@@ -122,11 +122,7 @@ def load_model(file: Path) -> keras.Model:
 
 
 def verify_saved(file: Path, encoder: Encoder, inputs: Inputs, expected: NDArray[Any]) -> None:
-    """Load a saved model; compare its predictions for raw rows with those made before saving.
-
-    Raises:
-        RunFailed: They differ by more than TOLERANCE of the largest answer.
-    """
+    """Load a saved model; raise RunFailed if it does not predict what was ``expected``."""
     answers = make_predictor(load_model(file), encoder)(inputs)
     difference = float(np.abs(answers - expected).max(initial=0.0))
     allowed = TOLERANCE * max(1.0, float(np.abs(expected).max(initial=0.0)))
@@ -140,11 +136,7 @@ def verify_saved(file: Path, encoder: Encoder, inputs: Inputs, expected: NDArray
 def copy_weights(model: keras.Sequential, saved: keras.Model, file: Path) -> list[str]:
     """Copy the weights of a saved model to the layers of the same names and shapes.
 
-    Returns:
-        A line for each layer with weights, which says where they come from.
-
-    Raises:
-        InputError: No layer of ``file`` has the same name and shapes.
+    A line of the result for each layer with weights says where they come from.
     """
     sources = {layer.name: layer.get_weights() for layer in find_trained(saved).layers}
     outcomes: dict[str, str] = {}
@@ -168,10 +160,10 @@ def copy_weights(model: keras.Sequential, saved: keras.Model, file: Path) -> lis
 
 @contextmanager
 def seeding(seed: int) -> Iterator[None]:
-    """Seed both generators for a while, and restore them afterwards; one thread at a time.
+    """Seed Python's and NumPy's generators for a while, and restore them; one thread at a time.
 
     A Keras layer draws the seeds of its weights and of Dropout when it is made, loaded layers
-    included. The caller's random state is restored afterwards.
+    included.
     """
     with _LOCK:
         python_state, numpy_state = random.getstate(), np.random.get_state()

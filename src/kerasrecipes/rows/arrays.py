@@ -298,12 +298,7 @@ class _MappedColumns(TableFile):
 def load_arrays(file: Path, stream: bool | None = False) -> Arrays:
     """Load the arrays of a .npz or .npy file.
 
-    Args:
-        stream: Whether those of a .npy file stay on disk; None means that they do if memory has no
-            room for them.
-
-    Raises:
-        DataError: The file cannot be read.
+    With ``stream``, those of a .npy file stay on disk; None means if memory has no room for them.
     """
     find_files(str(file))
     if not read_start(file).startswith((b"\x93NUMPY", b"PK")):

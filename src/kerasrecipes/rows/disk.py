@@ -104,9 +104,6 @@ class ColumnFile:
     """A temporary file of a table's inputs, column by column; the system removes it at the end.
 
     Numbers are float32, and categories are int32 places in the list of their texts.
-
-    Raises:
-        RunFailed: The disk has too little room.
     """
 
     def __init__(self, columns: Sequence[Column], n_rows: int) -> None:

@@ -103,9 +103,6 @@ def load_fashion_mnist(say: Say) -> Loaded:
     """Load Fashion-MNIST from a folder or by download; cheap sources are tried first.
 
     No file is used before its SHA-256 is checked, which Keras's own loader does not do.
-
-    Raises:
-        DataUnavailable: Every source failed; it lists why.
     """
     caches = [home / CACHE_FOLDER for home in find_homes()]
     fill_cache = partial(_fill_cache, caches[-1], say)

@@ -215,11 +215,7 @@ class _Reader:
         )
 
     def open_all(self, files: Sequence[Path], pixels: Pixels | None = None) -> None:
-        """Open images in threads, and read them into ``pixels`` if it is given.
-
-        Raises:
-            DataError: Some cannot be read or differ in size; it lists them.
-        """
+        """Open images in threads, into ``pixels`` if given; raise DataError with all bad ones."""
         from PIL import Image
 
         errors = (OSError, SyntaxError, ValueError, EOFError, struct.error)
