@@ -207,7 +207,7 @@ class Training:
             scorer = self._fit(built, encoded)
         if self.recipe.calibrate or self.recipe.threshold is not None:
             with self.measure("calibrate"):
-                from kerasrecipes.model.calibration import calibrate
+                from kerasrecipes.model.built import calibrate
 
                 built, warnings = calibrate(self.recipe, self.dataset, built)
             for warning in warnings:

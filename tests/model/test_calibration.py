@@ -14,7 +14,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from kerasrecipes.model.calibration import choose_threshold, fit_temperature
+from kerasrecipes.model.built import choose_threshold, fit_temperature
 from kerasrecipes.model.target import TargetCodec
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.rows import Part

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kerasrecipes.rows import fashion_mnist
+from kerasrecipes.rows import downloads
 
 N_TRAIN, N_TEST = 100, 20
 Arrays = tuple[NDArray[Any], NDArray[Any]]
@@ -53,15 +53,15 @@ def write_fashion_mnist(
 ) -> None:
     """Write the four files into a KERAS_HOME."""
     monkeypatch.setenv("KERAS_HOME", str(home))
-    folder = home / fashion_mnist.CACHE_FOLDER
+    folder = home / downloads.CACHE_FOLDER
     folder.mkdir(parents=True)
     (x, y), (x_test, y_test) = make_images(rng, (28, 28))
     sums = {}
-    for name, array in zip(fashion_mnist.SHA256, (x, y, x_test, y_test), strict=True):
+    for name, array in zip(downloads.SHA256, (x, y, x_test, y_test), strict=True):
         data = bytes(16 if array.ndim == 3 else 8) + array.tobytes()  # a header, which is not read
         (folder / f"{name}.gz").write_bytes(gzip.compress(data))
         sums[name] = hashlib.sha256(data).hexdigest()
-    monkeypatch.setattr(fashion_mnist, "SHA256", sums)
+    monkeypatch.setattr(downloads, "SHA256", sums)
 
 
 def write_texts(folder: Path, rng: np.random.Generator) -> None:

@@ -10,7 +10,7 @@ import pytest
 import kerasrecipes as kr
 from kerasrecipes.errors import DataError, DataUnavailable, RecipeError
 from kerasrecipes.recipe.schema import DatasetName, DatasetSpec
-from kerasrecipes.rows.builtin import CIFAR100_CLASSES, LOADERS, load_builtin
+from kerasrecipes.rows.builtin import ARRAYS, CIFAR100_CLASSES, TABLES, load_builtin
 
 from .conftest import FakeKeras
 
@@ -20,7 +20,7 @@ def load(name: Any) -> Any:
 
 
 def test_every_name_that_a_recipe_may_use_has_a_loader() -> None:
-    assert {*LOADERS} == {*get_args(DatasetName)}
+    assert {*TABLES, *ARRAYS} == {*get_args(DatasetName)}
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,10 @@ import pytest
 
 from kerasrecipes.errors import DataUnavailable
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows import fashion_mnist, load_dataset
+from kerasrecipes.rows import downloads, load_dataset
 from kerasrecipes.rows.builtin import load_builtin
 from kerasrecipes.rows.dataset import Source
-from kerasrecipes.rows.downloads import find_homes
-from kerasrecipes.rows.fashion_mnist import CACHE_FOLDER, FILES, SHA256
+from kerasrecipes.rows.downloads import CACHE_FOLDER, FILES, SHA256, find_homes
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES
 IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28).astype(np.uint8)
@@ -62,7 +61,7 @@ class Machine:
         self.published = root / "published"
         self.debian = root / "debian"
         self.said: list[str] = []
-        self._patch = partial(monkeypatch.setattr, fashion_mnist)
+        self._patch = partial(monkeypatch.setattr, downloads)
         self._patch("SHA256", write_files(self.published, time_s=1))
         write_files(self.debian, time_s=0)
         self._patch("DEBIAN_FOLDER", self.installed)
@@ -163,7 +162,7 @@ def test_a_read_only_cache_is_used(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     homes = (tmp_path / "keras", tmp_path / "fallback")
-    monkeypatch.setattr(fashion_mnist, "find_homes", lambda: homes)
+    monkeypatch.setattr(downloads, "find_homes", lambda: homes)
     shutil.copytree(machine.published, machine.cache)
     assert machine.load().origin == str(machine.cache)
     (machine.cache / TRAIN_LABELS).write_bytes(b"half a file")
@@ -203,7 +202,7 @@ def test_a_wrong_download_is_never_used_or_kept(
 def test_a_silent_server_is_given_up(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, answer: bytes
 ) -> None:
-    monkeypatch.setattr(fashion_mnist, "STALL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(downloads, "STALL_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def accept() -> None:
@@ -256,8 +255,8 @@ NOT_FOUND = "echo 'E: Unable to locate package' >&2; exit 100"
 def test_a_failed_fetch_gives_its_first_cause(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, update: str, download: str, why: str
 ) -> None:
-    script = fashion_mnist.FETCH_PACKAGE.replace("300", "1")
-    monkeypatch.setattr(fashion_mnist, "FETCH_PACKAGE", script)
+    script = downloads.FETCH_PACKAGE.replace("300", "1")
+    monkeypatch.setattr(downloads, "FETCH_PACKAGE", script)
     machine.add_debian(update, download)
     source, reason = machine.fail().attempts[-1]
     assert source == "Debian's package dataset-fashion-mnist from apt-get"
@@ -287,7 +286,7 @@ def test_if_every_source_fails_the_error_lists_them_and_the_remedies(machine: Ma
 @pytest.fixture(scope="module")
 def true_folder() -> Path:
     """The folder of the true files, if an offline rung has them; in CI one must."""
-    folders = [*(home / CACHE_FOLDER for home in find_homes()), fashion_mnist.DEBIAN_FOLDER]
+    folders = [*(home / CACHE_FOLDER for home in find_homes()), downloads.DEBIAN_FOLDER]
     for folder in folders:
         if all((folder / file).exists() for file in FILES):
             return folder

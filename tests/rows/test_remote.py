@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 
 from kerasrecipes.errors import DataError, DataUnavailable
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.remote import EMBEDDED, STAND_INS, load_openml, load_sklearn
+from kerasrecipes.rows.builtin import EMBEDDED, STAND_INS, load_by_sklearn
 
 Answer = Callable[..., Any]
 
@@ -24,7 +24,7 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sklearn(name: str) -> tuple[dict[str, list[Any]], str | None]:
-    table, target = load_sklearn(DatasetSpec(sklearn=name))
+    table, target = load_by_sklearn(DatasetSpec(sklearn=name))
     return table.to_pydict(), target
 
 
@@ -129,7 +129,7 @@ def test_openml_by_name_or_number(
         return Bunch(frame=frame, target=frame["class"], target_names=["class"])
 
     monkeypatch.setattr(datasets, "fetch_openml", fetch)
-    table, target = load_openml(DatasetSpec(openml=asked))
+    table, target = load_by_sklearn(DatasetSpec(openml=asked))
     assert received.arguments == arguments | {"as_frame": True, "parser": "auto"}
     assert table.to_pydict() == {"age": [39.0, None], "class": [">50K", "<=50K"]}
     assert target == "class"
@@ -142,7 +142,7 @@ def test_openml_without_one_target(
     frame = pd.DataFrame({"a": [1.0], "b": [2.0]})
     bunch = Bunch(frame=frame, target=targets and frame[targets], target_names=targets or [])
     monkeypatch.setattr(datasets, "fetch_openml", lambda **arguments: bunch)
-    table, target = load_openml(DatasetSpec(openml="a"))
+    table, target = load_by_sklearn(DatasetSpec(openml="a"))
     assert (table.column_names, target) == (["a", "b"], None)
 
 
@@ -152,7 +152,7 @@ def test_openml_does_not_know_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(datasets, "fetch_openml", fetch)
     with pytest.raises(DataError) as caught:
-        load_openml(DatasetSpec(openml="adlut"))
+        load_by_sklearn(DatasetSpec(openml="adlut"))
     assert caught.value.problems == (
         "openml: No active dataset adlut found. See https://www.openml.org.",
     )
@@ -165,7 +165,7 @@ def test_no_network_for_openml(monkeypatch: pytest.MonkeyPatch, error: Exception
 
     monkeypatch.setattr(datasets, "fetch_openml", fetch)
     with pytest.raises(DataUnavailable) as caught:
-        load_openml(DatasetSpec(openml="adult"))
+        load_by_sklearn(DatasetSpec(openml="adult"))
     assert str(caught.value) == (
         "dataset adult is not available. Tried:\n"
         "  1. scikit-learn's cache /home/me/scikit_learn_data, then openml.org: "

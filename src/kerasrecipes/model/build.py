@@ -19,13 +19,15 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from kerasrecipes.errors import KeyPath, Problem, RecipeError, RunFailed
+from kerasrecipes.errors import KeyPath, RecipeError, RunFailed
 from kerasrecipes.memory import check_fits, explaining_memory
-from kerasrecipes.model.serving import find_trained
+from kerasrecipes.model.serving import find_trained, keeping_states
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.components import find_category
 from kerasrecipes.recipe.keras_names import (
+    COMPILE_METRICS,
     find_canonical_name,
     find_definition,
     find_registered,
@@ -55,31 +57,23 @@ _KERAS_FOLDERS = (keras_folder(), Path(tf.__file__).parent)
 
 
 def build_model(
-    recipe: Recipe, inputs: np.ndarray, *, has_array_target: bool = False
+    recipe: Recipe, inputs: np.ndarray, vocabulary: Sequence[str] = ()
 ) -> keras.Sequential:
-    """Build the recipe's layers for the shape of the training inputs.
+    """Build the recipe's layers for encoded training inputs of shape (n_samples, ...).
 
-    A layer with ``adapt()``, such as Normalization, is adapted to what reaches it of the training
-    inputs, unless the recipe gives its statistics.
-
-    Args:
-        inputs: Encoded training inputs of shape (n_samples, ...): all rows where a layer needs
-            adapting, else as many as give the shape.
-        has_array_target: Whether a row's outputs are an array.
-
-    Raises:
-        RecipeError: Keras rejects a layer, or its input shape; names the layer's line.
+    A layer with ``adapt()``, such as Normalization, is adapted to what reaches it of the inputs,
+    unless the recipe gives its statistics; without such a layer, few rows are enough. An Embedding
+    may begin with vectors of the words in ``vocabulary``.
     """
     # Layers of the saved model have names without this ending.
     model = keras.Sequential(name=f"{make_keras_name(recipe.name, 'recipe')}-model")
     model.add(keras.Input(inputs.shape[1:]))
-    problems: list[Problem] = []
     for i, (component, layer_name) in enumerate(
         zip(recipe.layers, _name_layers(recipe.layers), strict=True)
     ):
         if component.name == "TextVectorization":  # the encoder has it
             continue
-        with reporting_at(recipe, ("layers", i), problems):
+        with reporting_at(recipe, ("layers", i)):
             arguments = component.arguments
             if recipe.precision != "float32":
                 # Losses of float16 outputs overflow, see https://keras.io/api/mixed_precision/.
@@ -91,53 +85,79 @@ def build_model(
             shape = model.output_shape[1:] if model.layers else inputs.shape[1:]
             if component.name in list_bases():
                 arguments = arguments | {"input_shape": shape}
+            if component.name == "Embedding" and isinstance(arguments.get("weights"), str):
+                arguments = arguments | {"weights": _read_matrix(component, vocabulary)}
             layer = make_component(replace(component, arguments=arguments))
-            if message := _find_missing_axis(layer, shape, model.layers):
-                problems.append(recipe.problem(("layers", i), message))
-                model.add(keras.layers.Reshape((*shape, 1)))  # to find problems of later layers
-            _check_adaptive_pooling(layer, shape)
+            _check_rank(layer, shape, model.layers)
             if needs_adapting(component):
-                layer.adapt(_predict_so_far(model, inputs))
+                reaching = np.asarray(inputs)
+                if model.layers:
+                    # Sequential.predict keeps what it traced before later layers were added.
+                    so_far = keras.Model(model.inputs, model.outputs)
+                    reaching = so_far.predict(reaching, batch_size=_ADAPT_BATCH_SIZE, verbose=0)
+                layer.adapt(np.asarray(reaching))
             with _checking_weights():
                 model.add(layer)
             check_fits(model.output_shape, "the outputs of one row")
-    if problems:
-        if len(model.output_shape) > 2 and not has_array_target:
-            message = "The last layer must give a row of numbers. Put Flatten before it."
-            problems.append(recipe.problem(("layers", len(recipe.layers) - 1), message))
-        raise RecipeError(problems)
     model.dtype_policy = keras.dtype_policies.get(recipe.precision)  # decides about loss scaling
     return model
 
 
-def _find_missing_axis(
-    layer: keras.Layer, shape: tuple[int, ...], before: Sequence[keras.Layer]
-) -> str:
-    """The problem and its remedy, if a layer takes one dimension more than reach it."""
-    spec = layer.input_spec
-    wanted = spec.ndim or spec.min_ndim or 0 if isinstance(spec, keras.InputSpec) else 0
-    if isinstance(layer, keras.layers.TimeDistributed):  # has no spec until it is built
-        wanted = 3
-    if wanted > len(shape) + 2:
-        remedy = "Put Reshape before it, or use Dense."
-        raise RunFailed(
-            f"{type(layer).__name__} takes {wanted - 1} dimensions (received: {shape}). {remedy}"
-        )
-    if wanted != len(shape) + 2:
-        return ""
-    remedy = f"Put Reshape: {{target_shape: {[*shape, 1]}}} before it."
-    if any(getattr(each, "return_sequences", None) is False for each in before):
-        remedy = "Write return_sequences: true in the recurrent layer before it."
-    return f"{type(layer).__name__} takes {wanted - 1} dimensions (received: {shape}). {remedy}"
-
-
-def _check_adaptive_pooling(layer: keras.Layer, shape: tuple[int, ...]) -> None:
-    name = type(layer).__name__
+def _check_rank(layer: keras.Layer, shape: tuple[int, ...], before: Sequence[keras.Layer]) -> None:
+    """Name the remedy if a layer takes more dimensions than reach it."""
+    name, spec = type(layer).__name__, layer.input_spec
     if name.startswith("AdaptiveMaxPooling") and 1 in shape[:-1]:
         raise RunFailed(
             f"Keras 3.15 pools over more steps than there are (received: {shape}), at which "
             f"TensorFlow ends the process. Remove {name}, since one step needs no pooling."
         )
+    wanted = spec.ndim or spec.min_ndim or 0 if isinstance(spec, keras.InputSpec) else 0
+    if isinstance(layer, keras.layers.TimeDistributed):  # has no spec until it is built
+        wanted = 3
+    if wanted < len(shape) + 2:
+        return
+    remedy = f"Put Reshape: {{target_shape: {[*shape, 1]}}} before it."
+    if wanted > len(shape) + 2:
+        remedy = "Put Reshape before it, or use Dense."
+    elif any(getattr(each, "return_sequences", None) is False for each in before):
+        remedy = "Write return_sequences: true in the recurrent layer before it."
+    raise RunFailed(f"{name} takes {wanted - 1} dimensions (received: {shape}). {remedy}")
+
+
+def _read_matrix(layer: Component, words: Sequence[str]) -> NDArray[np.float32]:
+    """Read the matrix that an Embedding begins with: a ``.npy`` file, or vectors of words."""
+    file = layer.arguments["weights"]
+    try:
+        if file.endswith((".txt", ".vec")):
+            return _read_vectors(Path(file), words, layer)
+        loaded = np.load(file, allow_pickle=False)
+        return np.asarray_chkfinite(loaded, np.float32)  # Keras checks its shape
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise RunFailed(f"{file} gives no matrix of numbers: {error}.") from error
+
+
+def _read_vectors(file: Path, words: Sequence[str], layer: Component) -> NDArray[np.float32]:
+    """Read a line for each word, as of GloVe and fastText; words without one get zeros."""
+    n_rows, n_numbers = (int(layer.arguments[key]) for key in ("input_dim", "output_dim"))
+    if not words or len(words) > n_rows:
+        raise ValueError(
+            f"vectors of words need TextVectorization as the first layer, and {n_rows:,} words or "
+            f"fewer (received: {len(words):,})"
+        )
+    places = {word: i for i, word in enumerate(words) if word}
+    matrix = np.zeros((n_rows, n_numbers), np.float32)
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            is_heading = number == 1 and len(line.split()) == 2  # how many words, how many numbers
+            word, *numbers = line.rstrip().rsplit(" ", n_numbers)
+            if word in places and not is_heading:
+                vector = np.array(numbers, np.float32)
+                if len(vector) != n_numbers or not np.isfinite(vector).all():
+                    raise ValueError(f"line {number} needs {n_numbers} finite numbers")
+                matrix[places[word]] = vector
+    if not matrix.any():
+        raise ValueError(f"no word of the vocabulary has a vector of {n_numbers} numbers")
+    return matrix
 
 
 @contextmanager
@@ -167,21 +187,8 @@ def needs_adapting(layer: Component) -> bool:
     return hasattr(made_of, "adapt") and not layer.arguments.keys() & _STATISTICS
 
 
-def _predict_so_far(model: keras.Sequential, inputs: np.ndarray) -> np.ndarray:
-    """The outputs of the layers added up to now."""
-    if not model.layers:
-        return np.asarray(inputs)
-    # Sequential.predict keeps the function that it traced before later layers were added.
-    so_far = keras.Model(model.inputs, model.outputs)
-    return np.asarray(so_far.predict(np.asarray(inputs), batch_size=_ADAPT_BATCH_SIZE, verbose=0))
-
-
 def compile_model(recipe: Recipe, model: keras.Sequential, *, is_weighted: bool = False) -> None:
-    """Give a built model its optimizer, loss and metrics, or Keras's ``weighted_metrics``.
-
-    Raises:
-        RecipeError: Keras rejects one of them; names its line.
-    """
+    """Give a built model its optimizer, loss and metrics, or Keras's ``weighted_metrics``."""
     n_units, metrics = int(model.output_shape[-1]), []
     for i, metric in enumerate(recipe.metrics):
         with reporting_at(recipe, ("metrics", i)):
@@ -206,9 +213,6 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
     Where the loss takes class indices, Keras gives F1Score and similar metrics these numbers, and
     not the rows that they expect. Keras gives MeanIoU and Accuracy probabilities, not classes, and
     for "accuracy" of several labels compares the largest unit alone.
-
-    Args:
-        n_units: Units of the output layer.
     """
     kind, name, arguments = find_loss_kind(recipe.loss), component.name, component.arguments
     canonical = find_canonical_name("metrics", name) or name
@@ -249,17 +253,41 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
     return adapted
 
 
+def check_batch(
+    recipe: Recipe, model: keras.Sequential, inputs: np.ndarray, target: np.ndarray
+) -> None:
+    """Put a few encoded rows through layers, loss and metrics, which Keras checks only in fit."""
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return  # metrics cannot be updated outside a replica
+    outputs = tf.cast(inputs, model.inputs[0].dtype)
+    with keeping_states(model):
+        # The encoder has a TextVectorization.
+        for i, layer in enumerate(model.layers, len(recipe.layers) - len(model.layers)):
+            with reporting_at(recipe, ("layers", i)):
+                outputs = layer(outputs, training=False)
+            given, expected = tuple(outputs.shape[1:]), layer.output.shape[1:]
+            if not tf.TensorShape(given).is_compatible_with(expected):
+                message = (
+                    f"{recipe.layers[i].name} gives {given} when the model predicts, and the "
+                    f"layers after it are built for {expected}. Remove it."
+                )
+                raise RecipeError([recipe.problem(("layers", i), message)])
+    with reporting_at(recipe, ("loss",)):
+        keras.losses.get(make_component(recipe.loss))(target, outputs)
+    for i, metric in enumerate(recipe.metrics):
+        if metric.name not in COMPILE_METRICS:
+            with reporting_at(recipe, ("metrics", i)):
+                made = make_metric(recipe, metric, int(outputs.shape[-1]))
+                keras.metrics.get(made)(target, outputs)
+
+
 def build_callbacks(
     recipe: Recipe, folder: Path, own_files: Collection[str] = (), saved: keras.Model | None = None
 ) -> list[keras.callbacks.Callback]:
     """Make the recipe's callbacks; files that they write stay inside a run's ``folder``.
 
-    Args:
-        own_files: Names in it that callbacks may not take.
-        saved: The model that ModelCheckpoint saves: that which takes raw rows.
-
-    Raises:
-        RecipeError: Keras rejects one, or its file lies outside the run's folder or in the way.
+    They may not take names of ``own_files``. ModelCheckpoint saves the model ``saved``, which takes
+    raw rows.
     """
     callbacks = []
     for i, component in enumerate(recipe.callbacks):
@@ -388,29 +416,22 @@ def _name_layers(layers: Sequence[Component]) -> list[str]:
 
 
 @contextmanager
-def reporting_at(recipe: Recipe, path: KeyPath, problems: Sequence[Problem] = ()) -> Iterator[None]:
-    """Report errors of Keras in a block at a place in the recipe, beside other problems.
+def reporting_at(recipe: Recipe, path: KeyPath) -> Iterator[None]:
+    """Report errors of Keras, and too little memory, at a place in the recipe.
 
-    Raises:
-        RecipeError: Memory is too small, or Keras or TensorFlow raised an exception. One that our
-            own code raised is a bug, and keeps its traceback.
+    An exception that our own code raised is a bug, and keeps its traceback.
     """
     try:
         with explaining_memory():
             yield
-    except RunFailed as error:
-        raise RecipeError([*problems, recipe.problem(path, _clean(error))]) from error
     except Exception as error:
-        if not _is_raised_by_keras(error):
+        is_ours = isinstance(error, RunFailed)
+        if not is_ours and not _is_raised_by_keras(error):
             raise
-        message = f"Keras rejects this: {_clean(error)}"
-        raise RecipeError([*problems, recipe.problem(path, message)]) from error
-
-
-def _clean(error: Exception) -> str:
-    """An exception's message without what Keras adds to it."""
-    said = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n\nArguments received by")[0]
-    return re.sub(r"^Exception encountered when calling .*\s+", "", said).strip()
+        said = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n\nArguments received by")[0]
+        said = re.sub(r"^Exception encountered when calling .*\s+", "", said).strip()
+        message = said if is_ours else f"Keras rejects this: {said}"
+        raise RecipeError([recipe.problem(path, message)]) from error
 
 
 def _is_raised_by_keras(error: Exception) -> bool:
@@ -419,55 +440,3 @@ def _is_raised_by_keras(error: Exception) -> bool:
     ours = [i for i, file in enumerate(files) if file.is_relative_to(_OWN_FOLDER)]
     below = files[ours[-1] + 1 :]
     return bool(below) and any(below[0].is_relative_to(folder) for folder in _KERAS_FOLDERS)
-
-
-def describe_layers(
-    recipe: Recipe, model: keras.Sequential, encoder: keras.Model | None = None
-) -> list[dict[str, Any]]:
-    """One row per layer, for the report's table.
-
-    Args:
-        encoder: Its last layer is the recipe's first one where that is ``TextVectorization``.
-    """
-    layers = [*(encoder.layers[-1:] if encoder else ()), *model.layers][-len(recipe.layers) :]
-    rows = []
-    for component, layer in zip(recipe.layers, layers, strict=True):
-        has_base = hasattr(getattr(layer, "layer", layer), "inputs")  # also in TimeDistributed
-        weights = () if has_base else layer.weights  # hundreds
-        row = {
-            "type": component.name,
-            "name": str(component.arguments.get("name", layer.name)),
-            "output_shape": list(layer.output.shape[1:]),
-            "parameters": layer.count_params(),
-            "arithmetic": "+".join("×".join(map(str, w.shape)) or "1" for w in weights),
-            "trainable": sum(int(np.prod(w.shape)) for w in layer.trainable_weights),
-            "multiply_adds": count_multiply_adds(layer),
-        }
-        rows.append(row)
-    return rows
-
-
-def count_multiply_adds(layer: keras.Layer) -> int | None:
-    """Multiplications with a weight for one row, or None if they cannot be counted.
-
-    A kernel is applied once for each place of a convolution or step of a sequence. Biases,
-    activations and normalisation are not counted.
-    """
-    if hasattr(layer, "inputs"):  # a pretrained model
-        counts = [count_multiply_adds(each) for each in layer.layers]
-        return None if None in counts else sum(filter(None, counts))
-    size = sum(int(np.prod(w.shape)) for w in layer.weights if "kernel" in w.name)
-    kind = type(layer).__name__
-    if not size:
-        return 0 if type(layer).__module__.startswith("keras.") else None
-    if isinstance(layer, keras.layers.Dense):
-        return size * int(np.prod(layer.output.shape[1:-1]))
-    if "Conv" in kind and "LSTM" not in kind:
-        shape = layer.input.shape if "Transpose" in kind else layer.output.shape
-        places = shape[2:] if layer.data_format == "channels_first" else shape[1:-1]
-        return size * int(np.prod(places))
-    inner = getattr(layer, "forward_layer", layer)  # Bidirectional's
-    inner = layer.layer if kind == "TimeDistributed" else inner
-    is_matrix = isinstance(inner, (keras.layers.RNN, keras.layers.Dense))
-    n_steps = keras.tree.flatten(layer.input)[0].shape[1]  # a mask is another input
-    return size * n_steps if is_matrix and "Conv" not in type(inner).__name__ and n_steps else None

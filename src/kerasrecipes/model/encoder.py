@@ -23,7 +23,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Column, Dataset
 from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
 from kerasrecipes.rows.disk import DiskRows, are_on_disk
-from kerasrecipes.rows.kinds import CategoryColumn, find_fill, make_column
+from kerasrecipes.rows.kinds import find_fill, make_column
 from kerasrecipes.rows.windows import Series, WindowArray
 
 Raw = NDArray[Any] | dict[str, NDArray[Any]]
@@ -48,10 +48,8 @@ _TEXTS_AT_ONCE = 1024
 class Encoder:
     """How raw inputs become the array that the recipe's first layer sees.
 
-    Attributes:
-        columns: A table's columns, in order; empty for an array, which passes unchanged.
-        model: Keras layers that take what ``stack`` gives; None for an array.
-        rare: By category column, the categories too rare in training rows to get a column each.
+    An array has no columns and passes unchanged. ``model`` takes what ``stack`` gives. ``rare`` are
+    the categories of a column that are too rare in training rows to get a column each.
     """
 
     columns: tuple[Column, ...] = ()
@@ -70,7 +68,11 @@ class Encoder:
         """Raw rows as the saved model takes them."""
         if not isinstance(inputs, dict):
             return inputs
-        stacks = {name: _stack(inputs, names) for name, names in self.inputs.items()}
+        stacks = {}
+        for name, taken in self.inputs.items():
+            dtype = np.float32 if name == "numbers" else object
+            columns = [inputs[each] for each in taken]
+            stacks[name] = np.stack(columns, axis=1, dtype=dtype, casting="unsafe")
         if isinstance(inputs, Series):
             stacks = {name: inputs.windows.gather(rows) for name, rows in stacks.items()}
         return stacks if len(stacks) > 1 else next(iter(stacks.values()))
@@ -87,7 +89,8 @@ class Encoder:
         n_rows = count_rows(inputs)
         shape = (n_rows, *self.model.output_shape[1:])
         if are_on_disk(inputs):
-            return DiskRows(lambda rows: self.encode(take_rows(inputs, rows)), shape, np.float32)
+            dtype = np.dtype(np.float32)
+            return DiskRows(lambda rows: self.encode(take_rows(inputs, rows)), shape, dtype)
         if 4 * math.prod(shape) > find_free_memory():
             raise MemoryError(f"an array of shape {shape}")
         encoded = make_aligned(shape, np.dtype(np.float32))
@@ -109,12 +112,7 @@ def count_rows_at_once(model: keras.Model) -> int:
 
 
 def fit_encoder(dataset: Dataset, spec: DatasetSpec) -> Encoder:
-    """Fit an encoder to the training rows; no other rows are used.
-
-    Args:
-        dataset: A table, or an array.
-        spec: How missing values are treated, and which columns are crossed.
-    """
+    """Fit an encoder to the training rows; no other rows are used."""
     inputs = dataset.parts["train"].inputs
     if not isinstance(inputs, dict):
         return Encoder()
@@ -126,11 +124,15 @@ def fit_encoder(dataset: Dataset, spec: DatasetSpec) -> Encoder:
         made[name] = keras.Input((len(taken),), dtype=dtype, name=name)
     outputs: list[keras.KerasTensor] = []
     rare: dict[str, list[str]] = {}
-    if "numbers" in made:
-        outputs += _encode_numbers(made["numbers"], columns, inputs, spec)
-    if "categories" in made:
-        outputs += _encode_categories(made["categories"], columns, inputs, spec, rare)
-    for i, column in enumerate(each for each in columns if each.kind == "text"):
+    numeric, categories, texts = (
+        [column for column in columns if column.model_input == name]
+        for name in ("numbers", "categories", "texts")
+    )
+    if numeric:
+        outputs += _encode_numbers(made["numbers"], numeric, inputs, spec)
+    if categories:
+        outputs += _encode_categories(made["categories"], categories, inputs, spec, rare)
+    for i, column in enumerate(texts):
         vectorization = _fit_vectorization(column, i, np.asarray(inputs[column.name]))
         # Keras 3.15 finds the shape of split texts only where these have no axis of 1.
         is_split = column.arguments.get("split", "whitespace")
@@ -140,20 +142,11 @@ def fit_encoder(dataset: Dataset, spec: DatasetSpec) -> Encoder:
     return Encoder(columns, keras.Model(wanted, output, name=ENCODER_NAME), rare)
 
 
-def _stack(inputs: Mapping[str, Any], names: Sequence[str]) -> NDArray[Any]:
-    first = inputs[names[0]]
-    stacked = np.empty((len(first), len(names)), object if first.dtype == object else np.float32)
-    for i, name in enumerate(names):
-        stacked[:, i] = inputs[name]
-    return stacked
-
-
 def _encode_numbers(
     raw: keras.KerasTensor, columns: Sequence[Column], inputs: Mapping[str, Any], spec: DatasetSpec
 ) -> list[keras.KerasTensor]:
     """Fill missing numbers, standardise, and discretize columns set to ``float_discretized``."""
-    numeric = (column for column in columns if column.model_input == "numbers")
-    described = [(column, name) for column in numeric for name in column.inputs]
+    described = [(column, name) for column in columns for name in column.inputs]
     codes = [column.fit_numbers(np.asarray(inputs[name])) for column, name in described]
     outputs = []
     filled, missing = raw, ops.isnan(raw)
@@ -189,15 +182,14 @@ def _pick(tensor: keras.KerasTensor, places: Sequence[int]) -> keras.KerasTensor
 
 def _encode_categories(
     raw: keras.KerasTensor,
-    columns: Sequence[Column],
+    columns: Sequence[Any],
     inputs: Mapping[str, Any],
     spec: DatasetSpec,
     rare: dict[str, list[str]],
 ) -> list[keras.KerasTensor]:
     """One-hot rows of every category column, and of crossed ones; ``rare`` is filled."""
     outputs, texts = [], {}
-    categories = [column for column in columns if isinstance(column, CategoryColumn)]
-    for i, column in enumerate(categories):
+    for i, column in enumerate(columns):
         texts[column.name] = text = raw[:, i : i + 1]
         if column.is_hashed:
             hashing = keras.layers.Hashing(
@@ -208,9 +200,8 @@ def _encode_categories(
         code = column.fit_categories(np.asarray(inputs[column.name]), spec)
         if code.rare:
             rare[column.name] = code.rare
-        vocabulary = [*code.vocabulary, ""]
         lookup = keras.layers.StringLookup(
-            vocabulary=vocabulary, mask_token=None, name=f"category_{i}"
+            vocabulary=[*code.vocabulary, ""], mask_token=None, name=f"category_{i}"
         )
         outputs.append(ops.take(code.rows, lookup(text)[:, 0], axis=0))
     for i, cross in enumerate(spec.crosses):

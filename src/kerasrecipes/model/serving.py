@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,10 @@ from numpy.typing import NDArray
 from kerasrecipes.backend import import_keras
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.model.encoder import Encoder, count_rows_at_once
-from kerasrecipes.model.randomness import seeding
 from kerasrecipes.model.target import TargetCodec
 from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
+
+_LOCK = threading.Lock()
 
 TOLERANCE = 1e-5
 """How far a reloaded model's answers may lie from the trained one's, relative to their size."""
@@ -49,13 +53,9 @@ def make_serving_model(
 
 
 def make_predictor(model: keras.Model, encoder: Encoder) -> Callable[[Inputs], NDArray[Any]]:
-    """Make a function that predicts any number of raw rows in little memory.
+    """Make a function from any number of raw rows to answers of shape (n_samples, ..., n_units).
 
-    Args:
-        model: Takes what ``Encoder.stack`` gives.
-
-    Returns:
-        A function from raw rows to answers of shape (n_samples, n_units).
+    It needs little memory. ``model`` takes what ``Encoder.stack`` gives.
     """
     n_at_once = count_rows_at_once(find_trained(model))
     traced: dict[tuple[tf.TensorSpec, ...], Callable[[Any], tf.Tensor]] = {}
@@ -94,10 +94,8 @@ class _MaskReader(keras.layers.Layer):
 def make_mask_reader(model: keras.Sequential) -> Callable[[Any], NDArray[np.bool_]] | None:
     """Make a function that finds the steps that no mask covers; None without masks.
 
-    Keras leaves masked steps out of losses and metrics.
-
-    Returns:
-        A function from encoded rows to truths of shape (n_samples, n_steps).
+    Keras leaves masked steps out of losses and metrics. The function takes encoded rows, and gives
+    truths of shape (n_samples, n_steps).
     """
     has_masks = any(
         getattr(layer, "mask_zero", False) or isinstance(layer, keras.layers.Masking)
@@ -124,11 +122,7 @@ def load_model(file: Path) -> keras.Model:
 
 
 def verify_saved(file: Path, encoder: Encoder, inputs: Inputs, expected: NDArray[Any]) -> None:
-    """Load a saved model; compare its predictions for raw rows with those made before saving.
-
-    Raises:
-        RunFailed: They differ by more than TOLERANCE of the largest answer.
-    """
+    """Load a saved model; raise RunFailed if it does not predict what was ``expected``."""
     answers = make_predictor(load_model(file), encoder)(inputs)
     difference = float(np.abs(answers - expected).max(initial=0.0))
     allowed = TOLERANCE * max(1.0, float(np.abs(expected).max(initial=0.0)))
@@ -142,14 +136,7 @@ def verify_saved(file: Path, encoder: Encoder, inputs: Inputs, expected: NDArray
 def copy_weights(model: keras.Sequential, saved: keras.Model, file: Path) -> list[str]:
     """Copy the weights of a saved model to the layers of the same names and shapes.
 
-    Args:
-        file: The saved model's, for messages.
-
-    Returns:
-        A line for each layer with weights, which says where they come from.
-
-    Raises:
-        InputError: No layer has the same name and shapes.
+    A line of the result for each layer with weights says where they come from.
     """
     sources = {layer.name: layer.get_weights() for layer in find_trained(saved).layers}
     outcomes: dict[str, str] = {}
@@ -169,3 +156,30 @@ def copy_weights(model: keras.Sequential, saved: keras.Model, file: Path) -> lis
         described = "\n  ".join(lines)
         raise InputError(f"No layer begins with weights of {file}:\n  {described}")
     return lines
+
+
+@contextmanager
+def seeding(seed: int) -> Iterator[None]:
+    """Seed Python's and NumPy's generators for a while, and restore them; one thread at a time.
+
+    A Keras layer draws the seeds of its weights and of Dropout when it is made, loaded layers
+    included.
+    """
+    with _LOCK:
+        python_state, numpy_state = random.getstate(), np.random.get_state()
+        random.seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+
+
+@contextmanager
+def keeping_states(model: keras.Model) -> Iterator[None]:
+    """Restore a model's seeds and statistics after a trial, which advances those of LSTM."""
+    states = [(v, keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
+    yield
+    for variable, value in states:
+        variable.assign(value)

@@ -22,16 +22,9 @@ class TargetCodec:
     """How a target is encoded for the loss, and the output layer's values are decoded.
 
     Attributes:
-        kind: The target format that the loss requires.
-        class_names: By class index; empty for numbers and labels.
-        n_units: The size of the outputs' last axis.
-        names: The target's name, or those of several.
         mean: Of each target's training rows; empty where they are not standardised.
         scale: Their standard deviation.
-        from_logits: Whether the output layer gives logits.
         class_type: Type of the classes in the file; older runs do not record it.
-        steps: The sizes of the outputs' other axes, such as height and width of an image.
-        is_multilabel: Whether the units are labels, of which a row may have several.
         thresholds: The least probability at which the second of two classes, or each label, is
             predicted; empty means above 0.5.
         threshold_reason: How they were chosen, in words.
@@ -39,15 +32,15 @@ class TargetCodec:
     """
 
     kind: LossKind
-    class_names: tuple[str, ...]
-    n_units: int
+    class_names: tuple[str, ...]  # empty for numbers and labels
+    n_units: int  # the size of the outputs' last axis
     names: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     from_logits: bool = False
     class_type: ClassType = "text"
-    steps: tuple[int, ...] = ()
-    is_multilabel: bool = False
+    steps: tuple[int, ...] = ()  # the sizes of the other axes, such as an image's height and width
+    is_multilabel: bool = False  # whether a row may have several of the units
     thresholds: tuple[float, ...] = ()
     threshold_reason: str = ""
     temperature: float = 1.0
@@ -79,9 +72,8 @@ class TargetCodec:
     def encode(self, target: NDArray[np.generic]) -> NDArray[np.generic]:
         """Encode a target of shape (n_samples, ...).
 
-        Returns:
-            Class indices of shape (n_samples, ..., 1), numbers or labels of the shape of the
-            outputs, or one-hot rows of shape (n_samples, ..., n_classes).
+        Class indices get shape (n_samples, ..., 1), one-hot rows (n_samples, ..., n_classes),
+        numbers and labels that of the outputs.
         """
         if self.class_names and self.kind is LossKind.INTEGERS:
             return target.astype(np.int32)[..., None]
@@ -129,12 +121,10 @@ class TargetCodec:
     def decode(self, outputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Name the columns of a saved model's outputs, of shape (n_samples, ..., n_units).
 
-        Returns:
-            Columns of shape (n_samples,): "predicted" in the user's units, or "predicted_<name>"
-            for each of several targets; or "predicted" as classes, with one column
-            "probability_<class>" each; or "predicted_<label>", 0 or 1, and "probability_<label>".
-            Arrays are "predicted", of shape (n_samples, ...), and "probability", that of the
-            predicted classes.
+        Columns of shape (n_samples,) are "predicted" in the user's units, or "predicted_<name>" for
+        each of several targets; or "predicted" as classes, with one column "probability_<class>"
+        each; or "predicted_<label>", 0 or 1, and "probability_<label>". Arrays are "predicted", of
+        shape (n_samples, ...), and "probability", that of the predicted classes.
         """
         if self.is_multilabel:
             is_given = outputs > 0.5
@@ -163,8 +153,7 @@ class TargetCodec:
     ) -> dict[str, NDArray[Any]]:
         """Name the columns of a target as ``decode`` names those of the answers, "actual" first.
 
-        Args:
-            known: Which steps no mask covers, of shape (n_samples, n_steps); "known" in the result.
+        ``known`` says which steps no mask covers, of shape (n_samples, n_steps).
         """
         if known is not None:
             actual = self.name_actual(target)["actual"]
@@ -208,11 +197,7 @@ def fit_target(
     """Choose the encoding that the recipe's loss requires; standardise by the training rows.
 
     Pixels as bytes are divided by 255 if the output layer gives numbers between 0 and 1, unless
-    they are 0 and 1 themselves.
-
-    Args:
-        n_units: The size of the outputs' last axis.
-        steps: The sizes of their other axes, without the batch.
+    they are 0 and 1 themselves. Outputs of a row have shape (*steps, n_units).
     """
     mean, scale = tuple[float, ...](), tuple[float, ...]()
     target, output = dataset.parts["train"].target, find_output_layer(recipe.layers)

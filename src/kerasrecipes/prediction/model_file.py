@@ -20,8 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasrecipes.errors import InputError
-from kerasrecipes.model.randomness import seeding
-from kerasrecipes.model.serving import load_model
+from kerasrecipes.model.serving import load_model, seeding
 from kerasrecipes.run_files import check_file, hash_file
 from kerasrecipes.runs import Run
 

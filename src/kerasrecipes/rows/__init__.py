@@ -21,7 +21,7 @@ from kerasrecipes.recipe.endings import has_arrays
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
-from kerasrecipes.rows.builtin import load_builtin
+from kerasrecipes.rows.builtin import load_builtin, load_by_sklearn
 from kerasrecipes.rows.compatibility import add_channel, check_compatibility, find_first_layer
 from kerasrecipes.rows.dataset import Dataset, Part, Piece, Rows, Schema, Source, check_keys
 from kerasrecipes.rows.downloads import Say, say_nothing
@@ -141,10 +141,7 @@ def _open_named(spec: DatasetSpec, say: Say) -> Rows:
     if spec.path is not None:
         return _open_path(Path(spec.path), spec)
     if spec.openml is not None or spec.sklearn is not None:
-        from kerasrecipes.rows import remote
-
-        load = remote.load_openml if spec.openml is not None else remote.load_sklearn
-        table, target = load(spec)
+        table, target = load_by_sklearn(spec)
         origin = "openml.org, through scikit-learn" if spec.openml else "scikit-learn"
         return Table.hold(table, str(spec.openml or spec.sklearn), origin, target)
     problem = "it has no source. Give it name, path, openml or sklearn, or data to train on."

@@ -25,17 +25,11 @@ ArrayTarget = tuple[Target, tuple[str, ...], NDArray[Any]]
 def find_array_target(
     values: NDArray[Any], name: str, dataset: str, task: Task | None, hint: LossKind | None
 ) -> ArrayTarget:
-    """Find the task of an array, and encode its values.
+    """Find the task of values of shape (n_rows, ...), and encode them.
 
     A row has a class or a number; a few numbers; many labels, which are 0 or 1; or an array of
     numbers or of classes, such as a class for each step of a sequence or each pixel of an image.
-
-    Args:
-        values: Of shape (n_rows, ...).
-        hint: What the recipe's loss requires; None for no recipe.
-
-    Raises:
-        DataError: The values do not suit the task.
+    ``hint`` is what the recipe's loss requires. DataError: The values do not suit the task.
     """
     if values.dtype.kind not in "biufU":
         raise DataError(dataset, [_describe(name, "a number or text", values)])
@@ -47,25 +41,31 @@ def find_array_target(
     n_last = values.shape[-1]
     # Rows of two columns may be the two classes of a single unit.
     may_be_one_hot = task == "classification" or hint is not LossKind.BINARY or n_last == 2
-    if not wants_numbers and task != "multilabel" and may_be_one_hot and is_one_hot(values):
-        names = tuple(map(str, range(n_last)))
-        target = Target((), "classification", names, "integer", values.shape[1:-1])
+    if not wants_numbers and task != "multilabel" and may_be_one_hot and _is_one_hot(values):
+        classes = tuple(map(str, range(n_last)))
+        target = Target((), "classification", classes, "integer", values.shape[1:-1])
         return target, (name,), values.argmax(axis=-1)
-    may_be_labels = hint is LossKind.BINARY or (hint is None and values.dtype.kind == "i")
-    is_binary = values.dtype.kind == "b" or (may_be_labels and _are_two(values))
+    is_binary = values.dtype.kind == "b"
+    if _is_number(values) and (hint is LossKind.BINARY or (not hint and values.dtype.kind == "i")):
+        is_binary |= bool(np.isin(values, (values.min(), values.max())).all())
     wants_numbers &= values.dtype.kind != "b"
+    names: tuple[str, ...] = (name,)
     if task == "multilabel" or (is_binary and task is None and values.ndim == 2):
         names = tuple(f"{name} {i}" for i in range(n_last))
-        return Target((), "multilabel"), names, _read_labels(values, name, dataset)
-    are_codes = hint is LossKind.INTEGERS and _are_whole(values)
-    if not wants_numbers and (
-        task == "classification" or are_codes or is_binary or not _is_number(values)
+        target = Target((), "multilabel")
+    elif not wants_numbers and (
+        is_binary
+        or task == "classification"
+        or (hint is LossKind.INTEGERS and _are_whole(values))
+        or not _is_number(values)
     ):
-        return _find_classes(values, name, dataset, is_binary=is_binary)
-    if values.ndim == 2 and n_last <= MOST_NUMBERS:
+        values = values[..., 0] if n_last == 1 else values
+        target = _find_classes(values, name, dataset, is_binary=is_binary)
+    elif values.ndim == 2 and n_last <= MOST_NUMBERS:
         return _find_in_columns(values, name, dataset, task, hint)
-    target = Target((), "regression", shape=values.shape[1:])
-    return target, (name,), _read_numbers(values, name, dataset)
+    else:
+        target = Target((), "regression", shape=values.shape[1:])
+    return target, names, _encode(values, name, dataset, target)
 
 
 def read_array_target(
@@ -73,10 +73,10 @@ def read_array_target(
 ) -> NDArray[Any]:
     """Encode values, of shape (n_rows, ...), of a target that is known from training."""
     classes, n_names = target.class_names, len(target.columns)
-    if classes and values.shape[-1:] == (len(classes),) and is_one_hot(values):
+    if classes and values.shape[-1:] == (len(classes),) and _is_one_hot(values):
         values = values.argmax(axis=-1)
     if not target.shape and target.task != "multilabel":
-        cells = read_cells(values, name, dataset) if values.ndim < 3 else []
+        cells = _read_cells(values, name, dataset) if values.ndim < 3 else []
         if len(cells) != n_names:
             one = "a class" if classes else "a number"
             each = one if n_names == 1 else f"{n_names} numbers"
@@ -86,26 +86,30 @@ def read_array_target(
     # A last axis of one makes no difference.
     if values.shape[1:] not in (wanted, (*wanted, 1)) and (*values.shape[1:], 1) != wanted:
         raise DataError(dataset, [_describe(name, f"an array of shape {wanted}", values)])
-    values = values.reshape(len(values), *wanted)
+    return _encode(values.reshape(len(values), *wanted), name, dataset, target)
+
+
+def _encode(values: NDArray[Any], name: str, dataset: str, target: Target) -> NDArray[Any]:
+    """Labels, numbers or class numbers, of shape (n_rows, ...)."""
     if target.task == "multilabel":
-        return _read_labels(values, name, dataset)
-    if not classes:
-        return _read_numbers(values, name, dataset)
+        if values.ndim != 2 or not _is_number(values) or not ((values == 0) | (values == 1)).all():
+            raise DataError(dataset, [_describe(name, "a 0 or 1 for each label and", values)])
+        return values.astype(np.float32)
+    if not target.class_names:
+        if not _is_number(values):
+            raise DataError(dataset, [_describe(name, "numbers", values)])
+        return read_finite(values, f"target {name}: ", dataset)
     found, places = np.unique(values, return_inverse=True)
     numbers = target.find_numbers(np.array([_write(value) for value in found], object))
     if (numbers < 0).any():
         unknown = list_some([_write(value) for value in found[numbers < 0]])
         problem = f"target {name} has classes that the model was not trained on: {unknown}."
-        raise DataError(dataset, [f"{problem} The classes: {list_some(classes, 20)}."])
+        raise DataError(dataset, [f"{problem} The classes: {list_some(target.class_names, 20)}."])
     return numbers[places].reshape(values.shape)
 
 
-def read_cells(values: NDArray[Any], name: str, dataset: str) -> list[Cells]:
-    """The cells of a target of one column, or of several.
-
-    Raises:
-        DataError: Values are missing.
-    """
+def _read_cells(values: NDArray[Any], name: str, dataset: str) -> list[Cells]:
+    """The cells of a target of one column, or of several; raise DataError if one is missing."""
     columns = values.reshape(len(values), -1).T
     names = [name] if len(columns) == 1 else [f"{name} {i}" for i in range(len(columns))]
     cells = [make_cells(column, dataset, one) for column, one in zip(columns, names, strict=True)]
@@ -117,7 +121,7 @@ def read_cells(values: NDArray[Any], name: str, dataset: str) -> list[Cells]:
     return cells
 
 
-def is_one_hot(values: NDArray[Any]) -> bool:
+def _is_one_hot(values: NDArray[Any]) -> bool:
     """Whether the last axis, of two or more, contains one 1 and otherwise 0."""
     if not _is_number(values) or values.ndim < 2 or values.shape[-1] < 2:
         return False
@@ -128,58 +132,33 @@ def _find_in_columns(
     values: NDArray[Any], name: str, dataset: str, task: Task | None, hint: LossKind | None
 ) -> ArrayTarget:
     """A class or a number for each row, or a few numbers, by the rules of a table's target."""
-    cells = read_cells(values, name, dataset)
+    cells = _read_cells(values, name, dataset)
     target, encoded, _ = find_target(cells, task, hint, np.ones(len(values), bool))
     return target, tuple(each.name for each in cells), encoded
 
 
-def _find_classes(values: NDArray[Any], name: str, dataset: str, *, is_binary: bool) -> ArrayTarget:
+def _find_classes(values: NDArray[Any], name: str, dataset: str, *, is_binary: bool) -> Target:
     """A class for each place of a row; whole numbers are the classes 0, 1, …, as in Keras."""
-    if values.shape[-1] == 1:
-        values = values[..., 0]
-    found, places = np.unique(values, return_inverse=True)
-    problem = ""
+    found = np.unique(values)
     if _is_number(values) and not is_binary:
-        largest = found[-1]
         if found[0] < 0 or not _are_whole(found):
             wrong = found[0] if found[0] < 0 else found[found != np.floor(found)][0]
             problem = f"target {name} must contain class numbers from 0 on (received: {wrong:g})."
             raise DataError(dataset, [f"{problem} Use loss: mse if these are numbers."])
-        names = tuple(map(str, range(int(largest) + 1)))
-        encoded = values.astype(np.int64)
+        names = tuple(map(str, range(int(found[-1]) + 1)))
     else:
-        names, encoded = tuple(map(_write, found)), places.reshape(values.shape)
+        names = tuple(map(_write, found))
     if len(names) == 1 or (len(found) > MAX_CLASSES and not _is_number(values)):
         problem = f"target {name} must have 2 classes or more, and {MAX_CLASSES:,} texts at most "
         raise DataError(dataset, [f"{problem}(received: {len(names):,})."])
     class_type: ClassType = "integer" if all(each.isdecimal() for each in names) else "text"
-    target = Target((), "classification", names, class_type, values.shape[1:])
-    return target, (name,), encoded
-
-
-def _read_labels(values: NDArray[Any], name: str, dataset: str) -> NDArray[np.float32]:
-    if values.ndim != 2 or not _is_number(values) or not ((values == 0) | (values == 1)).all():
-        raise DataError(dataset, [_describe(name, "a 0 or 1 for each label and", values)])
-    return values.astype(np.float32)
-
-
-def _read_numbers(values: NDArray[Any], name: str, dataset: str) -> NDArray[Any]:
-    if not _is_number(values):
-        raise DataError(dataset, [_describe(name, "numbers", values)])
-    return read_finite(values, f"target {name}: ", dataset)
+    return Target((), "classification", names, class_type, values.shape[1:])
 
 
 def read_finite(
     values: NDArray[Any], what: str, dataset: str, rows: NDArray[np.int64] | None = None
 ) -> NDArray[Any]:
-    """Numbers as float32; pixels stay bytes.
-
-    Args:
-        rows: The rows' numbers, for messages; None counts from 0.
-
-    Raises:
-        DataError: Some are not finite.
-    """
+    """Numbers as float32; pixels stay bytes. Raise DataError with the ``rows`` of others."""
     if values.dtype == np.uint8:
         return values
     with np.errstate(over="ignore"):
@@ -196,17 +175,12 @@ def _are_whole(values: NDArray[Any]) -> bool:
     return _is_number(values) and bool((values == np.floor(values)).all())
 
 
-def _are_two(values: NDArray[Any]) -> bool:
-    """Whether there are two different values at most, which are numbers."""
-    return _is_number(values) and bool(np.isin(values, (values.min(), values.max())).all())
-
-
 def _is_number(values: NDArray[Any]) -> bool:
     return values.dtype.kind in "biuf"
 
 
 def _write(value: Any) -> str:
-    return str(value) if isinstance(value, str) else f"{value:g}"
+    return str(value) if isinstance(value, str) else f"{value:.7g}"
 
 
 def _describe(name: str, each: str, values: NDArray[Any]) -> str:

@@ -33,9 +33,11 @@ _ERRORS = (*ARCHIVE_ERRORS, MemoryError, TypeError, SyntaxError, TokenError, Att
 
 _PIECE_BYTES = 32 << 20
 
-INPUTS = ("x", "inputs", "data", "features", "images", "x_train")
-WEIGHTS = "sample_weight"
-TARGETS = ("y", "target", "targets", "label", "labels", "y_train")
+_INPUTS = ("x", "inputs", "data", "features", "images")
+_TARGETS = ("y", "target", "targets", "label", "labels")
+
+_Names = tuple[str | None, str | None, str | None]
+"""The arrays of a part: its inputs, target and weights, as far as there are any."""
 
 
 class Arrays(Rows):
@@ -59,46 +61,48 @@ class Arrays(Rows):
         return len(shapes) == 1 and len(shapes.pop()) == 1
 
     def as_table(self) -> Table:
-        """The table of which the arrays are the columns.
-
-        Raises:
-            DataError: They are none.
-        """
+        """The table of which the arrays are the columns; raise DataError if they are none."""
         if isinstance(array := self._arrays.get(""), np.memmap):
             file = partial(_MappedColumns, array, name=self.name)
             return Table(lambda spec, wanted: file(spec), self.name, self._origin)
-        return Table.hold(self._make_table(), self.name, self._origin)
+        return Table.hold(_make_table(self._arrays, self.name), self.name, self._origin)
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
         """Read inputs and target, or the table of which the arrays are the columns."""
         if self.are_columns:
             return self.as_table().load(spec, hint)
-        pairs = self._find_pairs(spec)
-        x, y, _ = pairs["train"]
+        found = self._find_parts(spec)
+        parts = {part: (x, y, weight) for part, (x, y, weight) in found.items()
+                 if x is not None and y is not None}  # fmt: skip
+        if "train" not in parts:
+            raise DataError(self.name, [self._describe_roles(spec.target)])
+        x, y, weight = parts["train"]
+        parts["train"] = x, y, weight or spec.sample_weight
+        self._check_pairs([(x, y) for x, y, _ in parts.values()])
         for key, name in (spec.roles | {"sample_weight": spec.sample_weight}).items():
             if name == y:
                 raise DataError(self.name, [f"{key}: '{y}' is the target. Remove it from {key}."])
-        arrays = [self._check_inputs(name) for name, *_ in pairs.values()]
+        arrays = [self._check_inputs(name) for name, *_ in parts.values()]
         inputs = [read_finite(array, "", self.name) for array in arrays]
         if len({array.dtype for array in inputs}) > 1:  # pixels, and numbers of another kind
             inputs = [array.astype(np.float32) for array in inputs]
         check_keys(spec, self.name, "arrays", f"arrays of shape {inputs[0].shape[1:]}")
-        values = np.concatenate([self._arrays[name] for _, name, _ in pairs.values()])
+        values = np.concatenate([self._arrays[name] for _, name, _ in parts.values()])
         task = spec.task
         if x == y:  # an autoencoder
             values, task = np.concatenate(inputs), "regression"
         target, names, values = find_array_target(values, y, self.name, task, hint)
-        has_weights = any(weight for *_, weight in pairs.values())
+        has_weights = any(weight for *_, weight in parts.values())
         weights = [self._read_weights(name, weight) if has_weights else None
-                   for name, _, weight in pairs.values()]  # fmt: skip
-        used = {name for several in pairs.values() for name in several} | {*spec.roles.values()}
+                   for name, _, weight in parts.values()]  # fmt: skip
+        used = {name for several in parts.values() for name in several} | {*spec.roles.values()}
         unused = [name for name in self._arrays if name not in used]
         note = f"arrays not used: {list_some(unused)}. Parts are x_val, y_val, x_test, …"
         ends = np.cumsum([len(array) for array in inputs])
-        parts = zip(inputs, np.split(values, ends[:-1]), weights, strict=True)
+        rows = zip(inputs, np.split(values, ends[:-1]), weights, strict=True)
         roles = {key: self._take_role(key, name, x) for key, name in spec.roles.items()}
         source = Source.join(
-            dict(zip(pairs, parts, strict=True)),
+            dict(zip(parts, rows, strict=True)),
             task=target.task,
             target_names=names,
             class_names=target.class_names,
@@ -115,10 +119,31 @@ class Arrays(Rows):
             table = Table.hold(self._name_columns(schema), self.name, self._origin)
             yield from table.iterate(schema, ids, with_target=with_target)
             return
-        name, values, weights = self._name_inputs(), None, None
-        if with_target:
-            name, values, weights = self._read_pair(schema)
-        inputs = self._fit_shape(schema, self._check_inputs(name))
+        spec = schema.spec
+        if spec.target not in self._arrays and _find_stem(spec.target) not in _INPUTS:
+            spec = spec.model_copy(update={"target": None})
+        found = self._find_parts(spec)
+        for part in ("test", "train"):
+            x, y, weight = found[part]
+            if x is not None and (y is not None or not with_target):
+                break
+        else:
+            raise DataError(self.name, [self._describe_roles(spec.target)])
+        values = weights = None
+        if with_target and y is not None:
+            self._check_pairs([(x, y)])
+            values = read_array_target(self._arrays[y], y, self.name, schema.target)
+            weights = self._read_weights(x, weight) if weight else None
+        inputs = self._check_inputs(x)
+        # A channel of one makes no difference.
+        with_channel = {(*shape, 1) if len(shape) == 2 else shape
+                        for shape in (inputs.shape[1:], schema.shape)}  # fmt: skip
+        if len(with_channel) > 1:
+            rule = f"the model takes rows of shape {schema.shape}"
+            raise DataError(self.name, [f"{rule} (received: {inputs.shape[1:]})."])
+        if not len(inputs):
+            raise DataError(self.name, [NO_ROWS])
+        inputs = inputs.reshape(len(inputs), *schema.shape)
         n_at_once = count_rows_of(_PIECE_BYTES, inputs)
         for start in range(0, len(inputs), n_at_once):
             some = slice(start, start + n_at_once)
@@ -127,65 +152,28 @@ class Arrays(Rows):
             beside = [each if each is None else each[some] for each in (values, weights)]
             yield Piece(piece, rows, beside[0], weights=beside[1])
 
-    def _name_inputs(self) -> str:
-        """The only array, or the one with inputs; a test part's is preferred."""
-        if len(self._arrays) == 1:
-            return next(iter(self._arrays))
-        name = self._find_key(("x_test", *INPUTS))
-        if name is None:
-            raise DataError(self.name, [self._describe_roles()])
-        return name
+    def _find_parts(self, spec: DatasetSpec) -> dict[str, _Names]:
+        """The arrays of each part by their names, in whatever case: x or x_train, x_val, x_test."""
+        by_name = {name.lower(): name for name in reversed([*self._arrays])}
 
-    def _read_pair(self, schema: Schema) -> tuple[str, NDArray[Any], Weights | None]:
-        """The inputs' name, the target's values as training read them, and the rows' weights."""
-        spec, weight = schema.spec, None
-        if str(spec.target).lower() in INPUTS:  # an autoencoder
-            x = y = self._name_inputs()
-            part = "test" if x.lower() == "x_test" else "train"
-            weight = self._find_array(spec.sample_weight or WEIGHTS, part)
-        else:
-            is_named = spec.target in self._arrays
-            spec = spec if is_named else spec.model_copy(update={"target": None})
-            pairs = self._find_pairs(spec, is_test=True)
-            x, y, weight = pairs.get("test", pairs["train"])
-        values = read_array_target(self._arrays[y], y, self.name, schema.target)
-        return x, values, None if weight is None else self._read_weights(x, weight)
+        def find(names: Sequence[str], part: str) -> str | None:
+            endings = [f"_{ending}" for ending in PARTS[part]]
+            endings = ["", *endings] if part == "train" else endings
+            wanted = (f"{name}{ending}" for ending in endings for name in names)
+            return next((by_name[name] for name in wanted if name in by_name), None)
 
-    def _find_pairs(
-        self, spec: DatasetSpec, *, is_test: bool = False
-    ) -> dict[str, tuple[str, str, str | None]]:
-        """Inputs, target and weights of the training part, and of parts such as x_val and y_val.
+        targets = [_find_stem(spec.target)] if spec.target else _TARGETS
+        weights = [_find_stem(spec.sample_weight or "sample_weight")]
+        found: dict[str, _Names] = {}
+        for part in PARTS:
+            x, y = find(_INPUTS, part), find(targets, part)
+            if part == "train" and len(self._arrays) == 1 and y is None:
+                x = next(iter(self._arrays))
+            y = x if _find_stem(spec.target) in _INPUTS else y  # an autoencoder
+            found[part] = x, y, find(weights, part)
+        return found
 
-        Args:
-            spec: The recipe's ``dataset``.
-            is_test: Whether rows may be those of a test part alone, and others are not read.
-        """
-        target, weight = spec.target, spec.sample_weight or WEIGHTS
-        y = target if isinstance(target, str) and target in self._arrays else None
-        if target is None:
-            y = self._find_key([*TARGETS, "y_test"] if is_test else TARGETS)
-        x = self._find_key([*INPUTS, "x_test"] if is_test else INPUTS, y)
-        if y is not None and y.lower() in INPUTS:  # an autoencoder
-            x = y
-        if x is None or y is None:
-            raise DataError(self.name, [self._describe_roles(target)])
-        own = "test" if x.lower() == "x_test" else "train"
-        named = None if is_test else spec.sample_weight
-        pairs = {"train": (x, y, self._find_array(weight, own) or named)}
-        for part in ("test",) if is_test else ("validation", "test"):
-            own_x, own_y = (self._find_array(name, part) for name in (x, y))
-            if own_x and own_y:
-                pairs[part] = own_x, own_y, self._find_array(weight, part)
-        self._check_pairs([(x, y) for x, y, _ in pairs.values()])
-        return pairs
-
-    def _find_array(self, name: str, part: str) -> str | None:
-        """An array of a part, such as x_val; of the training part also x."""
-        stem = name.lower().removesuffix("_train")
-        plain = [stem] if part == "train" else []
-        return self._find_key([*plain, *(f"{stem}_{ending}" for ending in PARTS[part])])
-
-    def _read_weights(self, x: str, weight: str | None) -> Weights | None:
+    def _read_weights(self, x: str, weight: str | None) -> Weights:
         """The weights of a part; rows count 1 each where only other parts have weights."""
         if weight is None:
             return np.ones(len(self._arrays[x]), np.float32)
@@ -196,13 +184,8 @@ class Arrays(Rows):
         shape = (len(self._arrays[x]),)
         if name not in self._arrays or self._arrays[name].shape != shape:
             problem = f"{key}: no array '{name}' of shape {shape}."
-            raise DataError(self.name, [f"{problem} The arrays: {self._describe_arrays()}."])
+            raise DataError(self.name, [f"{problem} The arrays: {_describe_arrays(self._arrays)}."])
         return make_cells(self._arrays[name], self.name, name)
-
-    def _find_key(self, choices: Sequence[str], taken: str | None = None) -> str | None:
-        """The array that has one of some names, in whatever case."""
-        names = {name.lower(): name for name in reversed([*self._arrays]) if name != taken}
-        return next((names[choice] for choice in choices if choice in names), None)
 
     def _check_pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Raise DataError unless inputs and targets, of training and test, have the same rows."""
@@ -232,42 +215,10 @@ class Arrays(Rows):
             raise DataError(self.name, [problem])
         return array
 
-    def _fit_shape(self, schema: Schema, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Inputs in the shape that the model takes; a channel of one makes no difference."""
-        if _leave_out_channel(inputs.shape[1:]) != _leave_out_channel(schema.shape):
-            rule = f"the model takes rows of shape {schema.shape}"
-            raise DataError(self.name, [f"{rule} (received: {inputs.shape[1:]})."])
-        if not len(inputs):
-            raise DataError(self.name, [NO_ROWS])
-        return inputs.reshape(len(inputs), *schema.shape)
-
-    def _make_table(self) -> pa.Table:
-        """The arrays as columns; those of a plain array of rows are named by their places."""
-        import pandas as pd
-
-        rows = self._arrays.get("")
-        try:
-            if rows is None:
-                columns = {name: np.char.decode(array) if array.dtype.kind == "S" else array
-                           for name, array in self._arrays.items()}  # fmt: skip
-                frame = pd.DataFrame(columns)
-            else:
-                frame = pd.DataFrame(rows)
-        except ValueError:  # other shapes, unequal lengths, or bytes that are no text
-            frame = pd.DataFrame()
-        is_list = rows is not None and rows.ndim == 1 and not rows.dtype.names
-        if is_list or not frame.shape[1]:
-            problem = (
-                "arrays must be columns, of shape (rows,) and equally long, or one array of shape "
-                f"(rows, columns) (received: {self._describe_arrays()}). To train on inputs of "
-                "other shapes, save them with the target: numpy.savez(path, x=…, y=…)."
-            )
-            raise DataError(self.name, [problem])
-        return read_frame(frame)
-
     def _name_columns(self, schema: Schema) -> pa.Table:
         """Columns by name; nameless ones are those of training, in its order."""
-        table, names = self._make_table(), [column.name for column in schema.columns]
+        table = _make_table(self._arrays, self.name)
+        names = [column.name for column in schema.columns]
         is_nameless = table.column_names == [str(i) for i in range(table.num_columns)]
         if not is_nameless or {*names} <= {*table.column_names}:
             return table
@@ -280,16 +231,47 @@ class Arrays(Rows):
         return table.rename_columns(names)
 
     def _describe_roles(self, target: Any = None) -> str:
+        names = target or f"{', '.join(_TARGETS)}, y_train"
         return (
-            f"{'target: ' if target else ''}the file must contain inputs ({', '.join(INPUTS)}) and "
-            f"the target ({target or ', '.join(TARGETS)}; received: {self._describe_arrays()}). "
+            f"{'target: ' if target else ''}the file must contain inputs ({', '.join(_INPUTS)}, "
+            f"x_train) and the target ({names}; received: {_describe_arrays(self._arrays)}). "
             "Rename one when it is saved: numpy.savez(path, x=…, y=…)."
         )
 
-    def _describe_arrays(self) -> str:
-        return ", ".join(
-            f"{name or 'an array'} of shape {array.shape}" for name, array in self._arrays.items()
+
+def _make_table(arrays: Mapping[str, NDArray[Any]], dataset: str) -> pa.Table:
+    """Arrays as columns; those of a plain array of rows are named by their places."""
+    import pandas as pd
+
+    rows = arrays.get("")
+    try:
+        if rows is None:
+            columns = {name: np.char.decode(array) if array.dtype.kind == "S" else array
+                       for name, array in arrays.items()}  # fmt: skip
+            frame = pd.DataFrame(columns)
+        else:
+            frame = pd.DataFrame(rows)
+    except ValueError:  # other shapes, unequal lengths, or bytes that are no text
+        frame = pd.DataFrame()
+    is_list = rows is not None and rows.ndim == 1 and not rows.dtype.names
+    if is_list or not frame.shape[1]:
+        problem = (
+            "arrays must be columns, of shape (rows,) and equally long, or one array of shape "
+            f"(rows, columns) (received: {_describe_arrays(arrays)}). To train on inputs of other "
+            "shapes, save them with the target: numpy.savez(path, x=…, y=…)."
         )
+        raise DataError(dataset, [problem])
+    return read_frame(frame)
+
+
+def _describe_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
+    return ", ".join(
+        f"{name or 'an array'} of shape {array.shape}" for name, array in arrays.items()
+    )
+
+
+def _find_stem(name: Any) -> str:
+    return str(name).lower().removesuffix("_train")
 
 
 class _MappedColumns(TableFile):
@@ -300,7 +282,7 @@ class _MappedColumns(TableFile):
         self._array = array
 
     def read(self, as_text: Collection[str] = ()) -> pa.Table:
-        return Arrays({"": self._array}, self.name, "")._make_table()
+        return _make_table({"": self._array}, self.name)
 
     def estimate_memory(self) -> int:
         return MEMORY_OF_VALUE * self._array.size
@@ -309,18 +291,13 @@ class _MappedColumns(TableFile):
         self, wanted: Collection[str], numbers: Collection[str], n_rows: int
     ) -> Iterator[pa.Table]:
         for start in range(0, max(1, len(self._array)), n_rows):
-            yield Arrays({"": self._array[start : start + n_rows]}, self.name, "")._make_table()
+            yield _make_table({"": self._array[start : start + n_rows]}, self.name)
 
 
 def load_arrays(file: Path, stream: bool | None = False) -> Arrays:
     """Load the arrays of a .npz or .npy file.
 
-    Args:
-        stream: Whether those of a .npy file stay on disk; None means that they do if memory has no
-            room for them.
-
-    Raises:
-        DataError: The file cannot be read.
+    With ``stream``, those of a .npy file stay on disk; None means if memory has no room for them.
     """
     find_files(str(file))
     if not read_start(file).startswith((b"\x93NUMPY", b"PK")):
@@ -347,7 +324,3 @@ def load_arrays(file: Path, stream: bool | None = False) -> Arrays:
     if not arrays:
         raise DataError(file.name, [f"path: {file} contains no arrays. Save x and y in it."])
     return Arrays(arrays, file.name, str(file))
-
-
-def _leave_out_channel(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return shape[:-1] if len(shape) == 3 and shape[-1] == 1 else shape

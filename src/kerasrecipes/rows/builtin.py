@@ -1,21 +1,22 @@
-"""The built-in data sets."""
+"""Data sets that packages carry or download: the built-in ones, scikit-learn's, openml.org's."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from http.client import HTTPException
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from kerasrecipes.backend import import_keras
-from kerasrecipes.errors import raise_problems
-from kerasrecipes.recipe.dataset_rules import ID_KEYS
+from kerasrecipes.errors import DataError, raise_problems
+from kerasrecipes.recipe.dataset_rules import ID_DATASETS, ID_KEYS
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.arrays import Arrays
 from kerasrecipes.rows.cells import Notation
 from kerasrecipes.rows.columns import find_columns
@@ -24,10 +25,10 @@ from kerasrecipes.rows.downloads import (
     Say,
     downloading,
     find_homes,
+    load_fashion_mnist,
     name_stand_in,
     say_nothing,
 )
-from kerasrecipes.rows.fashion_mnist import Pair, load_fashion_mnist
 from kerasrecipes.rows.table import LoadedTable
 
 BOSTON_COLUMNS = (
@@ -65,6 +66,31 @@ CIFAR100_CLASSES = (
     "worm",
 )  # fmt: skip
 
+TABLES: dict[str, tuple[Sequence[str], str, str]] = {
+    "boston_housing": (BOSTON_COLUMNS, "MEDV", "$1000s"),
+    "breast_cancer": ((), "diagnosis", ""),
+    "california_housing": (CALIFORNIA_COLUMNS, "median_house_value", "$"),
+    "diabetes": ((), "progression", ""),
+    "iris": ((), "species", ""),
+    "wine": ((), "cultivar", ""),
+}
+"""Their columns, where scikit-learn does not name them; their target, and its unit."""
+
+ARRAYS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "cifar10": ("class", CIFAR10_CLASSES),
+    "cifar100": ("class", CIFAR100_CLASSES),
+    "digits": ("digit", DIGITS),
+    "fashion_mnist": ("class", FASHION_CLASSES),
+    "imdb": ("sentiment", ("negative", "positive")),
+    "mnist": ("digit", DIGITS),
+    "reuters": ("topic", ()),  # Keras names the topics
+}
+"""Their target, and its classes."""
+
+EMBEDDED = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
+STAND_INS = {"california_housing": "diabetes", "covtype": "wine"}
+"""The data sets that scikit-learn downloads, and an embedded one like each."""
+
 
 def load_builtin(spec: DatasetSpec, say: Say = say_nothing) -> Source:
     """Read every row of a built-in data set; of a table, the columns that the recipe uses.
@@ -78,16 +104,18 @@ def load_builtin(spec: DatasetSpec, say: Say = say_nothing) -> Source:
         DataError: The recipe names columns that are not there, or keys that do not apply.
     """
     name = str(spec.name)
-    source = LOADERS[name](say, **spec.model_dump(include={*ID_KEYS}, exclude_none=True))
-    if isinstance(source.inputs, dict):
+    if name in TABLES:
         import pyarrow as pa
 
+        source = _load_table(name, say)
         table = LoadedTable(pa.table(source.inputs), Notation(), name)
         columns, left_out = find_columns(table, spec, [str(spec.target)] if spec.target else [])
         read = table.read_columns(columns)
         raise_problems(name, read.problems)
         return replace(source, inputs=read.arrays, columns=columns, left_out=left_out)
-    check_keys(spec, name, "arrays", f"arrays of shape {source.inputs.shape[1:]}")
+    source = _load_arrays(name, say, **spec.model_dump(include={*ID_KEYS}, exclude_none=True))
+    inputs: Any = source.inputs
+    check_keys(spec, name, "arrays", f"arrays of shape {inputs.shape[1:]}")
     if not spec.target:
         return source
     parts = {"train": source, **source.own_parts}  # of an autoencoder
@@ -95,96 +123,68 @@ def load_builtin(spec: DatasetSpec, say: Say = say_nothing) -> Source:
     return Arrays(arrays, name, source.origin).load(spec)
 
 
-def _load_boston_housing(_: Say) -> Source:
-    from mlxtend.data import boston_housing_data
+def _load_table(name: str, say: Say) -> Source:
+    """Load float32 columns, and a number or class for each row."""
+    names, target_name, unit = TABLES[name]
+    class_names: Sequence[str] = ()
+    if name == "boston_housing":
+        from mlxtend.data import boston_housing_data
 
-    X, y = boston_housing_data()
-    return _make_table(X, BOSTON_COLUMNS, y, "MEDV", "$1000s", "embedded in mlxtend")
+        X, y = boston_housing_data()
+        origin = "embedded in mlxtend"
+    elif name == "california_housing":
+        (X, y), _ = _download(name, say, stand_in="diabetes", test_split=0.0)
+        origin = "downloaded through Keras, rows in its order"
+    else:
+        from sklearn import datasets
 
-
-def _load_sklearn_table(loader: str, target_name: str, _: Say, **arguments: Any) -> Source:
-    from sklearn import datasets
-
-    table = getattr(datasets, loader)(**arguments)
-    # Keras rejects "/" in names, and wine has od280/od315_of_diluted_wines.
-    names = [name.replace("/", "_") for name in table.feature_names]
-    source = _make_table(
-        table.data, names, table.target, target_name, "", "embedded in scikit-learn"
-    )
-    if "target_names" not in table:
-        return source
-    class_names = tuple(map(str, table.target_names))
-    target = table.target.astype(np.int64)
-    return replace(source, target=target, task="classification", class_names=class_names)
-
-
-def _load_california_housing(say: Say) -> Source:
-    (X, y), _ = _download("california_housing", say, stand_in="diabetes", test_split=0.0)
-    origin = "downloaded through Keras, rows in its order"
-    return _make_table(X, CALIFORNIA_COLUMNS, y, "median_house_value", "$", origin)
-
-
-def _make_table(
-    X: ArrayLike, columns: Sequence[str], y: Any, target_name: str, unit: str, origin: str
-) -> Source:
-    """Make a source of X of shape (n_samples, n_columns) and a number y for each row."""
+        unscaled = {"scaled": False} if name == "diabetes" else {}
+        table = getattr(datasets, f"load_{name}")(**unscaled)
+        # Keras rejects "/" in names, and wine has od280/od315_of_diluted_wines.
+        names = [each.replace("/", "_") for each in table.feature_names]
+        X, y, class_names = table.data, table.target, table.get("target_names", ())
+        origin = "embedded in scikit-learn"
+    is_class = len(class_names) > 0
     return Source(
-        inputs=dict(zip(columns, np.array(X, np.float32).T.copy(), strict=True)),
-        target=y.astype(np.float32),
+        inputs=dict(zip(names, np.array(X, np.float32).T.copy(), strict=True)),
+        target=y.astype(np.int64 if is_class else np.float32),
         rows=np.arange(len(y)),
-        task="regression",
+        task="classification" if is_class else "regression",
         target_names=(target_name,),
         target_unit=unit,
+        class_names=tuple(map(str, class_names)),
         origin=origin,
     )
 
 
-def _load_digits(_: Say) -> Source:
-    from sklearn.datasets import load_digits
+def _load_arrays(name: str, say: Say, *, num_words: int | None = None, **padding: Any) -> Source:
+    """Load arrays and the class of each row, for training and perhaps for test."""
+    target_name, class_names = ARRAYS[name]
+    pairs: Any
+    origin: Any = "downloaded through Keras"
+    if name == "digits":
+        from sklearn.datasets import load_digits
 
-    digits = load_digits()
-    train = (digits.images.astype(np.uint8), digits.target)
-    return _make_arrays(train, None, "digit", DIGITS, "embedded in scikit-learn")
+        digits, origin = load_digits(), "embedded in scikit-learn"
+        pairs = [(digits.images.astype(np.uint8), digits.target)]
+    elif name == "fashion_mnist":
+        pairs, origin = load_fashion_mnist(say)
+    elif name in ID_DATASETS:
+        pairs = _download(name, say, num_words=num_words)
+        import keras
 
-
-def _load_fashion_mnist(say: Say) -> Source:
-    train, test, folder = load_fashion_mnist(say)
-    return _make_arrays(train, test, "class", FASHION_CLASSES, str(folder))
-
-
-def _load_images(name: str, target_name: str, class_names: tuple[str, ...], say: Say) -> Source:
-    train, test = _download(name, say, stand_in="digits")
-    return _make_arrays(train, test, target_name, class_names, "downloaded through Keras")
-
-
-def _load_texts(
-    name: str, target_name: str, say: Say, *, num_words: int | None = None, **padding: Any
-) -> Source:
-    """Load texts as word ids; pad_sequences cuts longer ones, which load_data would leave out."""
-    train, test = _download(name, say, num_words=num_words)
-    import keras
-
-    cut = partial(keras.utils.pad_sequences, **padding)  # its maxlen and padding
-    train, test = ((cut(texts), classes) for texts, classes in (train, test))
-    topics = keras.datasets.reuters.get_label_names()
-    class_names = topics if name == "reuters" else ("negative", "positive")
-    return _make_arrays(train, test, target_name, class_names, "downloaded through Keras")
-
-
-def _make_arrays(
-    train: Pair, test: Pair | None, target_name: str, class_names: tuple[str, ...], origin: str
-) -> Source:
-    """Make a source of arrays and the class of each row."""
-    pairs = {"train": train} | ({"test": test} if test else {})
+        # Its maxlen cuts longer texts, which load_data would leave out.
+        pairs = [(keras.utils.pad_sequences(ids, **padding), y) for ids, y in pairs]
+        class_names = class_names or keras.datasets.reuters.get_label_names()
+    else:
+        pairs = _download(name, say, stand_in="digits")
+    parts = [(np.ascontiguousarray(x), y.reshape(-1).astype(np.int64)) for x, y in pairs]
     return Source.join(
-        {
-            name: (np.ascontiguousarray(x), y.reshape(-1).astype(np.int64))
-            for name, (x, y) in pairs.items()
-        },
+        dict(zip(("train", "test"), parts, strict=False)),
         task="classification",
         target_names=(target_name,),
         class_names=class_names,
-        origin=origin,
+        origin=str(origin),
         class_type="integer" if class_names == DIGITS else "text",
     )
 
@@ -207,18 +207,49 @@ def _download(name: str, say: Say, *, stand_in: str = "", **arguments: Any) -> A
         return getattr(keras.datasets, name).load_data(**arguments)
 
 
-LOADERS: dict[str, Callable[..., Source]] = {
-    "boston_housing": _load_boston_housing,
-    "breast_cancer": partial(_load_sklearn_table, "load_breast_cancer", "diagnosis"),
-    "california_housing": _load_california_housing,
-    "cifar10": partial(_load_images, "cifar10", "class", CIFAR10_CLASSES),
-    "cifar100": partial(_load_images, "cifar100", "class", CIFAR100_CLASSES),
-    "diabetes": partial(_load_sklearn_table, "load_diabetes", "progression", scaled=False),
-    "digits": _load_digits,
-    "fashion_mnist": _load_fashion_mnist,
-    "imdb": partial(_load_texts, "imdb", "sentiment"),
-    "iris": partial(_load_sklearn_table, "load_iris", "species"),
-    "mnist": partial(_load_images, "mnist", "digit", DIGITS),
-    "reuters": partial(_load_texts, "reuters", "topic"),
-    "wine": partial(_load_sklearn_table, "load_wine", "cultivar"),
-}
+def load_by_sklearn(spec: DatasetSpec) -> tuple[Any, str | None]:
+    """Load a data set of openml.org, by name or number, or one of scikit-learn.
+
+    Returns:
+        An Arrow table, with classes by their names; and the name of the target, None where the
+        data set has not just one.
+
+    Raises:
+        DataUnavailable: It could not be downloaded.
+        DataError: There is no such data set, or it is no table.
+    """
+    import pyarrow as pa
+    from sklearn import datasets
+
+    is_embedded = spec.openml is None and spec.sklearn in EMBEDDED
+    if spec.openml is not None:
+        name, source = str(spec.openml), "openml.org"
+        key = "data_id" if isinstance(spec.openml, int) else "name"
+        fetch = partial(datasets.fetch_openml, **{key: spec.openml}, parser="auto")
+        remedy = (
+            "on a machine with network, download it as a file; then give path instead of openml"
+        )
+    else:
+        name, source = str(spec.sklearn), "scikit-learn's source"
+        if name not in (*EMBEDDED, *STAND_INS):
+            meant = name.removeprefix("load_").removeprefix("fetch_")
+            problem = f"sklearn: scikit-learn has no table of that name (received: '{name}')."
+            hint = suggest(meant, (*EMBEDDED, *STAND_INS))
+            raise DataError(name, [f"{problem} {hint}"])
+        fetch = getattr(datasets, f"load_{name}" if is_embedded else f"fetch_{name}")
+        remedy = name_stand_in(f"dataset.sklearn={STAND_INS.get(name, name)}")
+    home = None if is_embedded else datasets.get_data_home()  # which makes this folder
+    copy = f"copy {home} from a machine that has it (SCIKIT_LEARN_DATA moves it)"
+    tried = f"scikit-learn's cache {home}, then {source}"
+    try:
+        with downloading(name, tried, [copy, remedy], OSError, HTTPException):
+            bunch = fetch(as_frame=True)
+    except (ValueError, KeyError, ImportError) as error:
+        problem = f"openml: {str(error).strip(chr(39)).rstrip('.')}. See https://www.openml.org."
+        raise DataError(name, [problem]) from error
+    frame, target, class_names = bunch.frame, bunch.target, bunch.get("target_names")
+    column = str(target.name) if target is not None and target.ndim == 1 else None
+    # For tables of numbers, scikit-learn's target_names are names of columns.
+    if column and class_names is not None and column not in list(class_names):
+        frame = frame.assign(**{column: [str(class_names[code]) for code in target]})
+    return pa.Table.from_pandas(frame, preserve_index=False), column

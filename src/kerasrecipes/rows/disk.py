@@ -6,6 +6,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,38 +21,34 @@ _NUMBER = np.dtype(np.float32)
 _CODE = np.dtype(np.int32)  # of the same size
 
 
+@dataclass(frozen=True, eq=False)
 class DiskRows:
     """An array of shape (n_rows, ...) on a disk; indexing it reads rows into memory.
 
-    Args:
+    Attributes:
         read: Reads rows by their numbers, which are in ascending order if the reader is fast so.
-        shape: Of the array, before ``rows`` are chosen.
-        dtype: Of its values.
         rows: The numbers of the rows that belong to the array; None means all.
         is_decoded: Whether reading takes long, because each row is decoded.
     """
 
-    def __init__(
-        self,
-        read: Callable[[NDArray[np.int64]], NDArray[Any]],
-        shape: tuple[int, ...],
-        dtype: Any,
-        rows: NDArray[np.int64] | None = None,
-        *,
-        is_decoded: bool = False,
-    ) -> None:
-        self.read, self.dtype, self._rows = read, np.dtype(dtype), rows
-        self.is_decoded = is_decoded
-        n_rows = shape[0] if rows is None else len(rows)
-        self.shape, self.ndim = (n_rows, *shape[1:]), len(shape)
+    read: Callable[[NDArray[np.int64]], NDArray[Any]]
+    shape: tuple[int, ...]
+    dtype: Any
+    rows: NDArray[np.int64] | None = None
+    is_decoded: bool = False
+
+    @property
+    def ndim(self) -> int:
+        """As of an array."""
+        return len(self.shape)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def find(self, some: Any) -> Any:
         """The numbers of some rows."""
-        if self._rows is not None:
-            return self._rows[some]
+        if self.rows is not None:
+            return self.rows[some]
         is_numbers = isinstance(some, np.ndarray) and some.dtype == np.int64
         return some if is_numbers else np.arange(len(self))[some]
 
@@ -64,16 +61,11 @@ class DiskRows:
 
     def choose(self, rows: NDArray[np.int64]) -> DiskRows:
         """Choose rows, by the numbers that ``find`` gives, without reading them."""
-        return DiskRows(self.read, self.shape, self.dtype, rows, is_decoded=self.is_decoded)
+        return replace(self, rows=rows, shape=(len(rows), *self.shape[1:]))
 
     def map(self, change: Callable[[NDArray[Any]], NDArray[Any]], row: tuple[int, ...]) -> DiskRows:
         """The same rows, each changed to shape ``row`` after it is read."""
-
-        def read(rows: NDArray[np.int64]) -> NDArray[Any]:
-            return change(self.read(rows))
-
-        shape = (self.shape[0], *row)
-        return DiskRows(read, shape, self.dtype, self._rows, is_decoded=self.is_decoded)
+        return replace(self, read=lambda rows: change(self.read(rows)), shape=(len(self), *row))
 
     def iterate(self) -> Iterator[NDArray[Any]]:
         """Read all rows in their order, some at once."""
@@ -104,7 +96,7 @@ def describe_stream(what: str, needed: int, free: int) -> str:
 
 def count_rows_of(n_bytes: int, array: Any) -> int:
     """How many rows of an array take about so many bytes; 1 at least."""
-    row_bytes = array.dtype.itemsize * int(np.prod(array.shape[1:]))
+    row_bytes = np.dtype(array.dtype).itemsize * int(np.prod(array.shape[1:]))
     return max(1, n_bytes // max(row_bytes, 1))
 
 
@@ -112,9 +104,6 @@ class ColumnFile:
     """A temporary file of a table's inputs, column by column; the system removes it at the end.
 
     Numbers are float32, and categories are int32 places in the list of their texts.
-
-    Raises:
-        RunFailed: The disk has too little room.
     """
 
     def __init__(self, columns: Sequence[Column], n_rows: int) -> None:

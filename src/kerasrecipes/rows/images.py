@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,7 @@ from kerasrecipes.memory import count_cores, find_free_memory, make_aligned
 from kerasrecipes.recipe.endings import IMAGES
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.dataset import (
-    PART_NAMES,
-    PARTS,
-    ColorMode,
-    Piece,
-    Rows,
-    Schema,
-    Source,
-    check_keys,
-)
+from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Piece, Rows, Schema, Source, check_keys
 from kerasrecipes.rows.disk import DiskRows, describe_stream
 from kerasrecipes.rows.files import expand
 from kerasrecipes.rows.files.raw import explain_damage, is_hidden, walk
@@ -56,30 +47,25 @@ class Images(Rows):
     """Images: a folder with a sub-folder for each class, or any images to predict.
 
     Classes and files are in the order of ``keras.utils.image_dataset_from_directory``: classes by
-    name, and files by name within them.
-
-    Args:
-        files: One folder, or the images themselves.
-        name: For messages.
+    name, and files by name within them. ``files`` is one folder, or the images themselves.
     """
 
     def __init__(self, files: Sequence[Path], name: str) -> None:
         self._files, self.name = files, name
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
-        """Read every image, with its folder as its class.
-
-        Returns:
-            Pixels of shape (n_images, height, width) where they are gray, else (n_images, height,
-            width, 3), as uint8; the class of each.
-        """
+        """Read every image as uint8 pixels, of shape (n_images, height, width) or (…, 3)."""
         check_keys(spec, self.name, "images", "a folder of images")
         if spec.task == "regression":
             problem = "task: the folders of images are classes. Write task: classification."
             raise DataError(self.name, [problem])
         folder = self._files[0]
         with explain_damage(self.name):
-            by_part = {part: _find_classes(inner) for part, inner in find_parts(folder).items()}
+            names = _list_folders(folder)
+            inner = {PART_NAMES[n.lower()]: folder / n for n in names if n.lower() in PART_NAMES}
+            if len(inner) < max(2, len(names)) or "train" not in inner:  # not only parts
+                inner = {"train": folder}
+            by_part = {part: _find_classes(inner[part]) for part in PARTS if part in inner}
         classes = by_part["train"]
         for part, found in by_part.items():
             if differ := sorted({*found} ^ {*classes}):
@@ -88,19 +74,24 @@ class Images(Rows):
         files = {part: [file for name in classes for file in found[name]]
                  for part, found in by_part.items()}  # fmt: skip
         reader = _Reader(folder, self.name, spec.image_size, spec.color_mode)
-        read, notes = _choose_place(reader, [*chain(*files.values())], spec)
+        shape, free = reader.find_shape([*chain(*files.values())]), find_free_memory()
+        needed = 2 * sum(map(len, files.values())) * math.prod(shape)  # parts are copies
+        stays_on_disk = needed > free if spec.stream is None else spec.stream
+        if stays_on_disk:
+            reader.open_all([*chain(*files.values())])  # for their sizes, by their headers
+        is_unasked = stays_on_disk and not spec.stream
+        read = reader.leave if stays_on_disk else reader.read
         numbers = np.arange(len(classes))
-        parts = {
-            part: (read(files[part]), np.repeat(numbers, [len(found[name]) for name in classes]))
-            for part, found in by_part.items()
-        }
         return Source.join(
-            parts,
+            {
+                part: (read(files[part]), np.repeat(numbers, [len(found[n]) for n in classes]))
+                for part, found in by_part.items()
+            },
             task="classification",
             target_names=("class",),
             class_names=tuple(classes),
             origin=f"images in {folder}",
-            warnings=notes,
+            warnings=(describe_stream("Images", needed, free),) if is_unasked else (),
         )
 
     def iterate(
@@ -114,7 +105,13 @@ class Images(Rows):
         folder, values = self._files[0], None
         with explain_damage(self.name):
             if with_target:
-                files, values = self._list_classes(folder, schema)
+                found, names = _find_classes(folder), schema.target.class_names
+                if unknown := [name for name in found if name not in names]:
+                    problem = f"{list_some(unknown)}: no class that the model was trained on."
+                    raise DataError(self.name, [f"{problem} The classes: {list_some(names, 20)}."])
+                files = [*chain(*found.values())]
+                numbers = [names.index(name) for name in found]
+                values = np.repeat(numbers, [*map(len, found.values())])
             elif folder.is_dir():
                 files = _find_images(folder, {})
             else:
@@ -127,38 +124,10 @@ class Images(Rows):
             some = slice(start, start + n_at_once)
             pixels = reader.read(files[some])
             inputs = pixels.reshape(len(pixels), *schema.shape)
-            names = np.array([reader.name_file(file) for file in files[some]])
-            beside = {} if with_target else {"file": names}
+            file_names = np.array([reader.name_file(file) for file in files[some]])
+            beside = {} if with_target else {"file": file_names}
             rows = np.arange(start, start + len(pixels))
             yield Piece(inputs, rows, None if values is None else values[some], beside)
-
-    def _list_classes(self, folder: Path, schema: Schema) -> tuple[list[Path], NDArray[np.int64]]:
-        """The images with their classes, as numbers."""
-        found, names = _find_classes(folder), schema.target.class_names
-        if unknown := [name for name in found if name not in names]:
-            problem = f"{list_some(unknown)}: no class that the model was trained on."
-            raise DataError(self.name, [f"{problem} The classes: {list_some(names, 20)}."])
-        pairs = [(file, names.index(name)) for name, files in found.items() for file in files]
-        return [file for file, _ in pairs], np.array([i for _, i in pairs], np.int64)
-
-
-def _choose_place(
-    reader: _Reader, files: Sequence[Path], spec: DatasetSpec
-) -> tuple[Callable[[Sequence[Path]], Any], tuple[str, ...]]:
-    """How images are read, into memory or in training; and why they stay on a disk unasked."""
-    shape, free = reader.find_shape(files), find_free_memory()
-    needed = 2 * len(files) * math.prod(shape)  # parts are copies
-    if spec.stream is False or (spec.stream is None and needed <= free):
-        return reader.read, ()
-    reader.open_all(files)  # for their sizes, by their headers
-
-    def leave(files: Sequence[Path]) -> DiskRows:
-        def read(rows: NDArray[np.int64]) -> Pixels:
-            return reader.read([files[row] for row in rows])
-
-        return DiskRows(read, (len(files), *shape), np.uint8, is_decoded=True)
-
-    return leave, () if spec.stream else (describe_stream("Images", needed, free),)
 
 
 def find_images(path: str) -> list[Path]:
@@ -167,15 +136,6 @@ def find_images(path: str) -> list[Path]:
     if file.is_dir() or (file.is_file() and file.name.lower().endswith(IMAGES)):
         return [file]
     return found if found != [file] and all(f.name.lower().endswith(IMAGES) for f in found) else []
-
-
-def find_parts(folder: Path) -> dict[str, Path]:
-    """The folders of the parts, "train" first; the folder itself unless it contains only parts."""
-    names = _list_folders(folder)
-    found = {PART_NAMES[n.lower()]: folder / n for n in names if n.lower() in PART_NAMES}
-    if len(found) < max(2, len(names)) or "train" not in found:
-        return {"train": folder}
-    return {part: found[part] for part in PARTS if part in found}
 
 
 def _list_folders(folder: Path) -> list[str]:
@@ -218,7 +178,7 @@ class _Reader:
     """Reads images of one size, or brings them to ``image_size``."""
 
     def __init__(
-        self, folder: Path, dataset: str, image_size: Sequence[int] | None, color_mode: ColorMode
+        self, folder: Path, dataset: str, image_size: Sequence[int] | None, color_mode: str
     ) -> None:
         self._folder, self._dataset, self._color_mode = folder, dataset, color_mode
         self._size: Size | None = (image_size[0], image_size[1]) if image_size else None
@@ -232,34 +192,30 @@ class _Reader:
         return str(file.relative_to(self._folder) if self._folder in file.parents else file.name)
 
     def find_shape(self, files: Sequence[Path]) -> tuple[int, ...]:
-        """The shape of an image's pixels."""
-
-        def keep_size(place: int, opened: Image.Image) -> None:
-            self._size = find_size(opened)
-
+        """The shape of an image's pixels; without ``image_size``, the first one's size."""
         if self._size is None:
-            self.open_all(files[:1], keep_size)
+            self.open_all(files[:1])
         size = self._size or ()
         return size if self._color_mode == "grayscale" else (*size, 3)
 
     def read(self, files: Sequence[Path]) -> Pixels:
         """Read pixels, in little more memory than they take."""
         pixels = make_aligned((len(files), *self.find_shape(files)), np.dtype(np.uint8))
-
-        def read_one(place: int, opened: Image.Image) -> None:
-            is_large = opened.width * opened.height > MOST_PIXELS_KEPT
-            with _LARGE_IMAGE if is_large else nullcontext():
-                pixels[place] = self._read_pixels(opened)
-
-        self.open_all(files, read_one)
+        self.open_all(files, pixels)
         return pixels
 
-    def open_all(
-        self,
-        files: Sequence[Path],
-        use: Callable[[int, Image.Image], None] = lambda place, opened: None,
-    ) -> None:
-        """Open images in threads; raise DataError with those that cannot be read or differ."""
+    def leave(self, files: Sequence[Path]) -> DiskRows:
+        """The pixels, which are read when they are taken."""
+        shape = (len(files), *self.find_shape(files))
+        return DiskRows(
+            lambda rows: self.read([files[row] for row in rows]),
+            shape,
+            np.dtype(np.uint8),
+            is_decoded=True,
+        )
+
+    def open_all(self, files: Sequence[Path], pixels: Pixels | None = None) -> None:
+        """Open images in threads, into ``pixels`` if given; raise DataError with all bad ones."""
         from PIL import Image
 
         errors = (OSError, SyntaxError, ValueError, EOFError, struct.error)
@@ -272,7 +228,8 @@ class _Reader:
                         raise ValueError("not a file")
                     with Image.open(file) as opened:
                         self._check(opened)
-                        use(i, opened)
+                        if pixels is not None:
+                            pixels[i] = self._read_pixels(opened)
                 except (*errors, Image.DecompressionBombError) as error:
                     reasons[i] = (getattr(error, "strerror", "") or str(error)).rstrip(".")
 
@@ -291,34 +248,34 @@ class _Reader:
         if n_pixels > (MOST_PIXELS if self._resizes else MOST_PIXELS_KEPT):
             rule = f"{n_pixels:,} pixels; over {MOST_PIXELS_KEPT:,}, up to {MOST_PIXELS:,}"
             raise ValueError(f"{rule}, need image_size, such as [224, 224]")
-        if self._resizes or not self._size:
+        if self._resizes:
             return
-        if (size := find_size(opened)) != self._size:
+        size = find_size(opened)
+        self._size = self._size or size
+        if size != self._size:
             rule = f"height × width {size}, and the first has {self._size}"
             raise ValueError(f"{rule}; to bring them to one, write image_size: {[*self._size]}")
 
     def _read_pixels(self, opened: Image.Image) -> Pixels:
         from PIL import Image, ImageOps
 
-        ImageOps.exif_transpose(opened, in_place=True)
-        image = _convert(opened, self._color_mode)
-        height, width = self._size or (image.height, image.width)
-        if (image.height, image.width) != (height, width):
-            image = image.resize((width, height), Image.Resampling.BILINEAR)
-        return np.asarray(image)
+        is_large = opened.width * opened.height > MOST_PIXELS_KEPT
+        with _LARGE_IMAGE if is_large else nullcontext():
+            ImageOps.exif_transpose(opened, in_place=True)
+            image = opened
+            if image.mode.startswith("I;16") or image.mode == "I":
+                # Pillow would cut 16 bits off at 255.
+                high = np.asarray(image).astype(np.uint32) >> 8
+                image = Image.fromarray(high.astype(np.uint8))
+            mode = "L" if self._color_mode == "grayscale" else "RGB"
+            image = image if image.mode == mode else image.convert(mode)
+            height, width = self._size or (image.height, image.width)
+            if (image.height, image.width) != (height, width):
+                image = image.resize((width, height), Image.Resampling.BILINEAR)
+            return np.asarray(image)
 
 
 def find_size(opened: Image.Image) -> Size:
     """The height and width of an image by its header."""
     is_turned = opened.getexif().get(_ORIENTATION, 1) > 4
     return (opened.width, opened.height) if is_turned else (opened.height, opened.width)
-
-
-def _convert(image: Image.Image, color_mode: ColorMode) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode == "I":
-        from PIL import Image
-
-        # Pillow would cut 16 bits off at 255.
-        image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
-    mode = "L" if color_mode == "grayscale" else "RGB"
-    return image if image.mode == mode else image.convert(mode)

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from kerasrecipes.errors import RunFailed
 from kerasrecipes.model.encoder import count_rows_at_once
-from kerasrecipes.model.randomness import keeping_states
+from kerasrecipes.model.serving import keeping_states
 from kerasrecipes.training.checkpoints import Checkpointer
 from kerasrecipes.training.feed import Feed, specify
 from kerasrecipes.training.steps import (
