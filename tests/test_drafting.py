@@ -24,7 +24,7 @@ from kerasrecipes.drafting.network import (
 )
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import load_recipe
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.recipe.schema import CsvSpec
 from kerasrecipes.recipe.yaml_file import parse_yaml
 

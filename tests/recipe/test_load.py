@@ -12,7 +12,7 @@ import yaml
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import Component, Recipe, load_recipe
 from kerasrecipes.recipe.schema import CsvSpec, ExcelSpec, MissingValues
-from kerasrecipes.recipe.yaml_file import Fraction, parse_yaml
+from kerasrecipes.recipe.yaml_file import parse_yaml
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 BASE = """\
@@ -65,7 +65,6 @@ class TestDefaults:
         assert layers[0] == Component("layers", "Flatten", {})
         assert layers[1] == Component("layers", "Dropout", {"rate": 0.25})
         assert layers[2] == Component("layers", "ReLU", {})
-        assert isinstance(layers[1].arguments["rate"], Fraction)
 
 
 class TestExtends:
@@ -383,7 +382,7 @@ def test_a_resolved_recipe_loads_again_as_the_same(file: Path, tmp_path: Path) -
 def test_a_resolved_recipe_keeps_the_form_and_writes_defaults_out(load: Load) -> None:
     text = BASE.replace("units: 8", "units: 8, kernel_regularizer: {L2: {l2: 1/100}}")
     resolved = load("name='1e3'", base=text).to_yaml()
-    assert "l2: 1/100" in resolved
+    assert "l2: 0.01" in resolved
     assert "name: '1e3'" in resolved
     tree = parse_yaml(resolved, "").value
     assert tree["optimizer"] == {"SGD": {"learning_rate": 0.1, "momentum": 0.9}}

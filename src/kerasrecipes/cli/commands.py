@@ -20,8 +20,8 @@ from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.components import REFUSED
 from kerasrecipes.recipe.keras_names import CATEGORIES, list_names
 from kerasrecipes.recipe.load import list_shipped
+from kerasrecipes.recipe.names import suggest
 from kerasrecipes.recipe.schema import DatasetName
-from kerasrecipes.recipe.suggest import suggest
 
 if TYPE_CHECKING:
     from kerasrecipes.runs import Run
@@ -37,12 +37,8 @@ RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run's folder, or runs/NAME for its newest run.")
 ]
 OutputDir = Annotated[Path, typer.Option(help="The folder of all runs.")]
-Encoding = Annotated[
-    str | None, typer.Option(help="The encoding of a CSV file, if it is not the recipe's.")
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object: run, scores, warnings.")
-]
+Encoding = Annotated[str | None, typer.Option(help="A CSV file's encoding, if not the recipe's.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object: run, scores, warnings.")]
 
 _CATEGORIES = {category.rpartition(".")[2]: category for category in CATEGORIES}
 _LISTS = ("recipes", "datasets", "runs", *_CATEGORIES)
@@ -86,13 +82,21 @@ def validate(
     ] = False,
 ) -> None:
     """Check recipes, and that data files exist and have the columns; report every problem."""
+    from kerasrecipes.rows import check_file
     from kerasrecipes.terminal import print_warnings
 
     console = make_console()
     problems: list[str] = []
     for file in recipes:
         try:
-            warnings = _check(file, build)
+            recipe = load_recipe(file)
+            if recipe.dataset.path is not None:
+                check_file(recipe)
+            if recipe.sweep:
+                from kerasrecipes.sweeping.space import Space
+
+                _ = Space(recipe, recipe.sweep).endpoints  # raises
+            warnings = build_quietly(recipe)[1] if build else [*map(str, recipe.warnings)]
         except InputError as error:
             problems.append(str(error))
             console.print(f"✗ {file}", style="red", soft_wrap=True)
@@ -101,20 +105,6 @@ def validate(
             print_warnings(console, warnings)
     if problems:
         raise InputError("\n".join(problems))
-
-
-def _check(file: Path, build: bool) -> list[str]:
-    """Check a recipe, and return its warnings."""
-    recipe = load_recipe(file)
-    if recipe.dataset.path is not None:
-        from kerasrecipes.rows import check_file
-
-        check_file(recipe)
-    if recipe.sweep:
-        from kerasrecipes.sweeping.space import Space
-
-        _ = Space(recipe, recipe.sweep).endpoints  # raises
-    return build_quietly(recipe)[1] if build else [*map(str, recipe.warnings)]
 
 
 def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
@@ -248,7 +238,7 @@ def ls(
         case "recipes":  # those in ./configs, or else those that the package ships
             names = sorted(map(str, Path("configs").glob("*.yaml"))) or list_shipped()
         case "datasets":
-            names = get_args(DatasetName)
+            names = sorted(get_args(DatasetName))
         case _ if what in _CATEGORIES:
             names = sorted(list_names(_CATEGORIES[what]).keys() - REFUSED.keys())
         case _:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasrecipes.recipe.yaml_file import Fraction
 from kerasrecipes.rows.dataset import Source
 
 Layers = list[Any]
@@ -138,7 +137,7 @@ def find_rescaling(inputs: np.ndarray[Any, Any]) -> Any:
     """The layer that brings numbers near 1; None if none is needed."""
     low, high = float(inputs.min()), float(inputs.max())
     if inputs.dtype == np.uint8 and high > 1:
-        return {"Rescaling": {"scale": Fraction(f"1/{255 if high > 127 else int(high)}")}}
+        return {"Rescaling": {"scale": 1 / (255 if high > 127 else int(high))}}
     if low >= -1 and high <= 1:
         return None
     if (inputs.reshape(-1, inputs.shape[-1]).std(axis=0, dtype=np.float64) == 0).any():

@@ -19,7 +19,7 @@ from kerasrecipes.drafting.network import (
     choose_optimizer,
     find_image_shape,
 )
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.rows.kinds import Column, NumberColumn
 from kerasrecipes.rows.words import count, list_some

@@ -365,8 +365,8 @@ def _make_argument(argument: str, value: Any) -> Any:
     if isinstance(value, Component):
         return make_component(value)
     is_rate = find_category(argument) == "optimizers.schedules" and isinstance(value, int)
-    # Keras rejects the integer learning_rate=1 and cannot save a Fraction; convert both to float.
-    return float(value) if is_rate or isinstance(value, float) else value
+    # Keras rejects the integer learning_rate=1.
+    return float(value) if is_rate else value
 
 
 def _name_layers(layers: Sequence[Component]) -> list[str]:

@@ -19,8 +19,7 @@ import yaml
 
 from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError
 from kerasrecipes.recipe.endings import ARRAYS, IMAGES, TABLES, find_ending
-from kerasrecipes.recipe.names import make_printable
-from kerasrecipes.recipe.suggest import suggest
+from kerasrecipes.recipe.names import make_printable, suggest
 
 MAX_NODES = 10_000
 MAX_DEPTH = 50
@@ -39,27 +38,9 @@ _PATTERNS = {
         r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
         r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
     ),
-    _FRACTION: re.compile(r"[-+]?[0-9]+(\.[0-9]*)?/[0-9]+(\.[0-9]*)?$"),
+    _FRACTION: re.compile(r"[-+]?[0-9]+(\.[0-9]*)?/(?![0.]+$)[0-9]+(\.[0-9]{0,300})?$"),
 }
 """How values other than text are written, by their tags."""
-
-
-class Fraction(float):
-    """A number written as a fraction such as 1/255; it prints and saves the way it was written."""
-
-    text: str
-
-    def __new__(cls, text: str) -> Fraction:
-        above, below = text.split("/")
-        number = super().__new__(cls, float(above) / float(below))
-        number.text = text
-        return number
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def __reduce__(self) -> tuple[type[Fraction], tuple[str]]:
-        return Fraction, (self.text,)
 
 
 class _Loader(yaml.SafeLoader):
@@ -95,12 +76,16 @@ def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(_TEXT, value, style=style)
 
 
+def _represent_number(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
+    # 1/255 is as exact as all of its digits, and a person can read it.
+    below = round(1 / value) if 1e-4 < value < 1 else 0
+    if below and 1 / below == value and len(str(value)) > 15:
+        return dumper.represent_scalar(_FRACTION, f"1/{below}")
+    return dumper.represent_float(value)
+
+
 _Dumper.add_representer(str, _represent_text)
-_Dumper.add_representer(
-    Fraction, lambda dumper, value: dumper.represent_scalar(_FRACTION, value.text)
-)
-
-
+_Dumper.add_representer(float, _represent_number)
 _STYLE: dict[str, Any] = {"Dumper": _Dumper, "sort_keys": False, "allow_unicode": True}
 
 
@@ -114,6 +99,7 @@ class Document:
     values: dict[KeyPath, Location | None] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     """Keys given twice; the first of each counts, so that all else can be checked."""
+    file: str = ""
 
     def locate(self, path: KeyPath) -> Location | None:
         """Find the value at a path, or the nearest enclosing value that is from a file."""
@@ -139,6 +125,63 @@ class Document:
                 if known[: len(at)] == at:
                     places[path + known[len(at) :]] = place
 
+    def read(self, node: yaml.Node, path: KeyPath) -> Any:
+        """Turn PyYAML's node into plain values, and note their places."""
+        self.values[path] = self._find(node)
+        # An alias may contain itself, or many others.
+        if len(self.values) > MAX_NODES or len(path) >= MAX_DEPTH:
+            raise self._refuse(node, path, _TOO_LARGE)
+        if isinstance(node, yaml.ScalarNode):
+            return self._read_scalar(node, path)
+        if node.tag not in _PLAIN_TAGS:
+            raise self._refuse(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(child, (*path, i)) for i, child in enumerate(node.value)]
+        return self._read_mapping(node, path)
+
+    def _read_mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in _join_decimal_commas(node.value):
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._refuse(key_node, path, "A key must be a word or a number.")
+            self._read_scalar(key_node, path)  # refuses tags
+            key, place = key_node.value, self._find(key_node)
+            if key in mapping:
+                first = self.keys[*path, key].line
+                message = f"The key '{key}' is given twice (first in line {first}). "
+                problem = Problem((*path, key), f"{message}Keep one of them.", place)
+                self.problems.append(problem)
+                continue
+            self.keys[*path, key] = place
+            mapping[key] = self.read(value_node, (*path, key))
+        return mapping
+
+    def _read_scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+        text = node.value
+        if node.tag == _TEXT:
+            return text
+        if node.tag not in _PATTERNS or not _PATTERNS[node.tag].match(text):
+            raise self._refuse(node, path)
+        match node.tag.removeprefix("tag:yaml.org,2002:"):
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int":
+                return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+            case "float":
+                return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
+        above, below = text.split("/")
+        return float(above) / float(below)
+
+    def _refuse(self, node: yaml.Node, path: KeyPath, message: str = "") -> RecipeError:
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        rule = f"A recipe contains plain values, no YAML tags (received: {tag}). Remove the tag."
+        return RecipeError([Problem(path, message or rule, self._find(node))])
+
+    def _find(self, node: yaml.Node) -> Location:
+        return Location(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
 
 def read_yaml(file: Path) -> Document:
     """Read a YAML file; RecipeError where it cannot be read, or is not YAML."""
@@ -163,12 +206,13 @@ def read_yaml(file: Path) -> Document:
 
 def parse_yaml(text: str, file: str) -> Document:
     """Read YAML from a text; ``file`` is the name that locations give."""
-    builder, place, message = _Builder(file), Location(file), _TOO_LARGE
+    document = Document(None, values={(): Location(file, 1, 1)}, file=file)
+    place, message = Location(file), _TOO_LARGE
     try:
         if len(text) <= MAX_CHARACTERS:
             node = yaml.compose(text, Loader=_Loader)
-            builder.document.value = None if node is None else builder.build(node, ())
-            return builder.document
+            document.value = None if node is None else document.read(node, ())
+            return document
     except yaml.MarkedYAMLError as error:
         message, mark = _describe_syntax(error)
         place = Location(file, mark.line + 1, mark.column + 1) if mark else place
@@ -226,73 +270,6 @@ def write_value(value: Any, length: int = 60) -> str:
         text = yaml.dump(value, default_flow_style=True, width=float("inf"), **_STYLE)
         text = text.removesuffix("...\n").strip()
     return text if len(text) <= length else f"{text[: length - 1]}…"
-
-
-class _Builder:
-    """Turns PyYAML's nodes into plain values with their places."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self.document = Document(None, values={(): Location(file, 1, 1)})
-
-    def build(self, node: yaml.Node, path: KeyPath) -> Any:
-        self.document.values[path] = self._locate(node)
-        # An alias may contain itself, or many others.
-        if len(self.document.values) > MAX_NODES or len(path) >= MAX_DEPTH:
-            raise self._refuse(node, path, _TOO_LARGE)
-        if isinstance(node, yaml.ScalarNode):
-            return self._read_scalar(node, path)
-        if node.tag not in _PLAIN_TAGS:
-            raise self._refuse(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
-        return self._read_mapping(node, path)
-
-    def _read_mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
-        mapping: dict[str, Any] = {}
-        for key_node, value_node in _join_decimal_commas(node.value):
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise self._refuse(key_node, path, "A key must be a word or a number.")
-            self._read_scalar(key_node, path)  # refuses tags
-            key, place = key_node.value, self._locate(key_node)
-            if key in mapping:
-                first = self.document.keys[*path, key].line
-                message = f"The key '{key}' is given twice (first in line {first}). "
-                problem = Problem((*path, key), f"{message}Keep one of them.", place)
-                self.document.problems.append(problem)
-                continue
-            self.document.keys[*path, key] = place
-            mapping[key] = self.build(value_node, (*path, key))
-        return mapping
-
-    def _read_scalar(self, node: yaml.Node, path: KeyPath) -> Any:
-        text = node.value
-        if node.tag == _TEXT:
-            return text
-        if node.tag not in _PATTERNS or not _PATTERNS[node.tag].match(text):
-            raise self._refuse(node, path)
-        match node.tag.removeprefix("tag:yaml.org,2002:"):
-            case "null":
-                return None
-            case "bool":
-                return text.lower() == "true"
-            case "int":
-                return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-            case "float":
-                return float(re.sub(r"\.(?=inf|nan)", "", text.lower()))
-        try:
-            return Fraction(text)
-        except ZeroDivisionError:
-            message = f"'{text}' is not a number: write another fraction."
-            raise self._refuse(node, path, message) from None
-
-    def _refuse(self, node: yaml.Node, path: KeyPath, message: str = "") -> RecipeError:
-        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-        rule = f"A recipe contains plain values, no YAML tags (received: {tag}). Remove the tag."
-        return RecipeError([Problem(path, message or rule, self._locate(node))])
-
-    def _locate(self, node: yaml.Node) -> Location:
-        return Location(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _join_decimal_commas(entries: list[tuple[yaml.Node, yaml.Node]]) -> list[tuple[Any, Any]]:

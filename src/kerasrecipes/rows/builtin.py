@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from kerasrecipes.backend import import_keras
 from kerasrecipes.errors import raise_problems
-from kerasrecipes.recipe.dataset_rules import ID_KEYS
+from kerasrecipes.recipe.rules import ID_KEYS
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays
 from kerasrecipes.rows.cells import Notation

@@ -8,8 +8,8 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from kerasrecipes.errors import DataError
+from kerasrecipes.recipe.names import suggest
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.downloads import downloading, name_stand_in
 
 if TYPE_CHECKING:

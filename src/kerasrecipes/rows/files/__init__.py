@@ -16,7 +16,6 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from kerasrecipes.errors import DataError, raise_problems
-from kerasrecipes.recipe.dataset_rules import DataKind, find_table_kind
 from kerasrecipes.recipe.endings import (
     ARRAYS,
     ARROW,
@@ -28,8 +27,9 @@ from kerasrecipes.recipe.endings import (
     TABLES,
     find_ending,
 )
+from kerasrecipes.recipe.names import suggest
+from kerasrecipes.recipe.rules import DataKind, find_table_kind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files.arrow import ArrowFile
 from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, TableFile, concatenate

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import Cells, is_text, is_usable, name_value
 from kerasrecipes.rows.kinds.base import Column, Finding
