@@ -25,7 +25,7 @@ from kerasrecipes.drafting.plan import (
 )
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import load_recipe
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.schema import CsvSpec
 from kerasrecipes.recipe.yaml_file import parse_yaml

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError, create_model
 
 from kerasrecipes.errors import RunDamaged
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.components import FEATURES
 
 _LARGEST_TEXT = 32_000_000  # bytes; as JSON it takes up to 0.8 GB of memory
 _LARGEST_ARRAYS = 2_000_000_000

@@ -17,7 +17,7 @@ from kerasrecipes.memory import make_aligned
 from kerasrecipes.model import encoder as encoder_module
 from kerasrecipes.model.built import build
 from kerasrecipes.model.encoder import ROWS_AT_ONCE, Encoder, fit_encoder
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Column, Dataset, Part, load_dataset
 from kerasrecipes.rows.dataset import Inputs

@@ -15,7 +15,7 @@ from kerasrecipes.model import encoder
 from kerasrecipes.model.built import build
 from kerasrecipes.model.encoder import Encoder
 from kerasrecipes.model.serving import make_predictor, verify_saved
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.rows import Dataset, Part, load_dataset
 from kerasrecipes.rows.dataset import take_rows
 from kerasrecipes.rows.kinds import make_column

@@ -8,7 +8,7 @@ import pytest
 
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import load_recipe
-from kerasrecipes.recipe.ranges import Range, parse_path, read_range
+from kerasrecipes.recipe.schema import Range, parse_path, read_range
 
 RECIPE = {
     "dataset": {"name": "iris", "validation_split": 0.2},

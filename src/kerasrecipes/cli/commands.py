@@ -20,8 +20,8 @@ from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.components import REFUSED
 from kerasrecipes.recipe.keras_names import CATEGORIES, list_names
 from kerasrecipes.recipe.load import list_shipped
+from kerasrecipes.recipe.names import suggest
 from kerasrecipes.recipe.schema import DatasetName
-from kerasrecipes.recipe.suggest import suggest
 
 if TYPE_CHECKING:
     from kerasrecipes.runs import Run
@@ -37,12 +37,8 @@ RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run's folder, or runs/NAME for its newest run.")
 ]
 OutputDir = Annotated[Path, typer.Option(help="The folder of all runs.")]
-Encoding = Annotated[
-    str | None, typer.Option(help="The encoding of a CSV file, if it is not the recipe's.")
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object: run, scores, warnings.")
-]
+Encoding = Annotated[str | None, typer.Option(help="A CSV file's encoding, if not the recipe's.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON object: run, scores, warnings.")]
 
 _CATEGORIES = {category.rpartition(".")[2]: category for category in CATEGORIES}
 _LISTS = ("recipes", "datasets", "runs", *_CATEGORIES)

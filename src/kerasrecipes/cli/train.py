@@ -24,9 +24,7 @@ from kerasrecipes.recipe.names import make_folder_name
 Address = Annotated[
     str | None, typer.Option(help="Train on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
 ]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Trainings at once.", show_default="one per core")
-]
+Workers = Annotated[int | None, typer.Option(min=1, help="Trainings at once (default: the cores).")]
 
 
 def train(

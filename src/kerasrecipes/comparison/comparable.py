@@ -12,8 +12,8 @@ from kerasrecipes.comparison.contenders import has_facts, read_settings
 from kerasrecipes.errors import InputError
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.components import PLACES, split_component
+from kerasrecipes.recipe.names import suggest
 from kerasrecipes.recipe.rules import find_directions
-from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.recipe.yaml_file import dump_yaml
 from kerasrecipes.rows import Dataset
 from kerasrecipes.run_facts import describe_dataset

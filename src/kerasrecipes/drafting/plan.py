@@ -19,7 +19,7 @@ from rich.cells import cell_len
 
 from kerasrecipes.drafting.findings import Findings
 from kerasrecipes.errors import KeyPath
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.dataset import Source, count_classes

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from kerasrecipes.errors import MAX_PROBLEMS, KeyPath, Problem
 from kerasrecipes.recipe import keras_names
-from kerasrecipes.recipe.features import FEATURES, find_rule
 from kerasrecipes.recipe.keras_names import Definition
-from kerasrecipes.recipe.names import make_printable
-from kerasrecipes.recipe.suggest import find_meant, suggest
+from kerasrecipes.recipe.names import find_meant, make_printable, suggest
 from kerasrecipes.recipe.yaml_file import DECIMAL_COMMA, Document, write_value
 
 PLACES = {
@@ -24,6 +24,38 @@ PLACES = {
 
 _OF_ARGUMENTS = {*keras_names.CATEGORIES} - {"losses", "metrics", "callbacks"}
 _FEATURE = ("feature", "", "{string_hashed: {num_bins: 32}}")
+_NUMBER_STYLE = {"unit": None, "decimal": None, "thousands": None}
+
+FEATURES: dict[str, dict[str, Any]] = {
+    "float": {**_NUMBER_STYLE},
+    "float_normalized": {**_NUMBER_STYLE},
+    "float_rescaled": {"scale": 1.0, "offset": 0.0, **_NUMBER_STYLE},
+    "float_discretized": {"num_bins": 10, **_NUMBER_STYLE},
+    "string_categorical": {"max_tokens": 100},
+    "string_hashed": {"num_bins": 32},
+    "integer_categorical": {"max_tokens": 100},
+    "integer_hashed": {"num_bins": 32},
+    "boolean": {},
+    "date": {"format": None},
+    "text": {
+        "max_tokens": 1000,
+        "output_mode": "tf_idf",
+        "ngrams": None,
+        "output_sequence_length": None,
+        "split": "whitespace",
+        "standardize": "lower_and_strip_punctuation",
+    },
+}
+"""Feature types, with the arguments that each word takes and their defaults: those of
+``keras.utils.FeatureSpace``, ``TextVectorization``'s for text, and two of ours, boolean and date.
+Numbers may be texts with a unit, such as "$", a decimal comma, or marks between thousands."""
+
+DATE_DIRECTIVES = "YyqmdbBaAHIMSfpzZ"
+"""Those of ``strptime`` in the format of a date, and q for a quarter."""
+
+_TEXTS = {"format": "%d/%m/%Y", "unit": "kg"}
+_OUTPUT_MODES = ("tf_idf", "count", "multi_hot", "int")
+
 _CODE = "it contains Python code, which a recipe never runs"
 _ROWS = "it combines rows of a batch, and each has a target of its own"
 REFUSED = {
@@ -78,7 +110,7 @@ def find_category(argument: str) -> str | None:
 def find_place_category(path: KeyPath) -> str | None:
     """The category of the component at a path, or None for any other value."""
     match path:
-        case ("dataset", "features", _):
+        case ("dataset", "features", str()):
             return "features"
         case ("layers" | "metrics" | "callbacks" as place, int()):
             return PLACES[place]
@@ -176,7 +208,7 @@ class ComponentReader:
             return value
         default, category = definition.arguments[argument], find_category(argument)
         if definition.category == "features" or definition.name == "TextVectorization":
-            rule = find_rule(arguments, argument)
+            rule = _find_feature_rule(arguments, argument)
         elif value is None and (default is None or category == "initializers"):
             return None
         elif argument in ("cell", "cells", "layers") and isinstance(value, list):
@@ -259,7 +291,6 @@ def _find_rule(name: str, argument: str, value: Any, default: Any) -> str:
 
 
 def _describe_malformed(category: str, value: Any) -> str:
-    """Describe a value that is no name, and no name with its arguments."""
     noun, _, example = keras_names.CATEGORIES.get(category, _FEATURE)
     if isinstance(value, dict) and len(value) > 1:
         name, *rest = value
@@ -273,7 +304,6 @@ def _describe_malformed(category: str, value: Any) -> str:
 
 
 def _describe_unknown(category: str, name: str) -> str:
-    """Describe a name that a category does not have."""
     noun, _, _ = keras_names.CATEGORIES.get(category, _FEATURE)
     if category == "features":
         return f"There is no feature '{name}'. {suggest(name, FEATURES)}"
@@ -288,3 +318,30 @@ def _describe_unknown(category: str, name: str) -> str:
     remedy = suggest_value(name).strip() or suggest(word, {*choices} - {*REFUSED})
     remedy = remedy or f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
     return f"Keras has no {noun} '{name}'. {remedy}"
+
+
+def _find_feature_rule(arguments: dict[str, Any], argument: str) -> str:
+    """The rule that the value of one of a feature's arguments breaks, or ""."""
+    value = arguments[argument]
+    directives = re.findall("%(.?)", str(value))
+    n_known = len({*directives} & {*DATE_DIRECTIVES})  # each once
+    match argument:
+        case "format" | "unit" if not isinstance(value, str):
+            return f"must be text such as '{_TEXTS[argument]}'"
+        case "format" if not 0 < len(directives) == n_known:
+            return f"must have directives of strptime, each once: %{', %'.join(DATE_DIRECTIVES)}"
+        case "output_mode" if value not in _OUTPUT_MODES:
+            return f"must be {' or '.join(_OUTPUT_MODES)}"
+        case "decimal" if value not in (".", ","):
+            return "must be '.' or ','"
+        case "thousands" if not (isinstance(value, str) and len(value) == 1):
+            return "must be one character, such as ','"
+        case "thousands" if value == arguments.get("decimal", "."):
+            return "must differ from decimal"
+        case "num_bins" | "max_tokens" if not (type(value) is int and value >= 2):
+            return "must be a whole number of 2 or more"
+        case "scale" | "offset" if not (_is_number(value) and math.isfinite(value)):
+            return "must be a finite number"
+        case "scale" if not value:
+            return "must not be 0, since every value would become the same"
+    return ""

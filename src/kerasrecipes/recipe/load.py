@@ -11,10 +11,9 @@ from typing import Any
 from kerasrecipes.errors import InputError, KeyPath, Location, Problem, RecipeError, format_path
 from kerasrecipes.recipe.components import find_place_category, split_component
 from kerasrecipes.recipe.keras_names import list_bases
-from kerasrecipes.recipe.names import make_printable
-from kerasrecipes.recipe.ranges import parse_path
+from kerasrecipes.recipe.names import find_meant, make_printable, suggest
 from kerasrecipes.recipe.recipe import Recipe
-from kerasrecipes.recipe.suggest import find_meant, suggest
+from kerasrecipes.recipe.schema import parse_path
 from kerasrecipes.recipe.yaml_file import Document, parse_yaml, read_python, read_yaml, write_value
 
 _DEEPEST = 50

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
@@ -13,13 +12,10 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_
 from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError, format_path
 from kerasrecipes.recipe import components, schema
 from kerasrecipes.recipe.components import Component
-from kerasrecipes.recipe.dataset_rules import check_dataset_keys
-from kerasrecipes.recipe.endings import TABLES, find_ending
 from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
-from kerasrecipes.recipe.ranges import SweepSpec, check_sweep
+from kerasrecipes.recipe.names import find_meant, suggest
 from kerasrecipes.recipe.rules import check_rules, find_warnings
-from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, Printable, Seed
-from kerasrecipes.recipe.suggest import find_meant, suggest
+from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, Printable, Seed, SweepSpec
 from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python, write_value
 
 
@@ -82,17 +78,12 @@ class Recipe(Model):
             return [Problem(path, message, document.locate(path)) for path, message in broken]
 
         found, tree, problems = components.read_components(document)
-        dataset = document.value.get("dataset")
-        data = dataset if isinstance(dataset, dict) else {}
-        path = str(data.get("path") or "rows.csv")
-        # Arrays and folders may bring validation rows; this is checked again with the data.
-        brings_parts = data.get("split") or find_ending(PurePath(path)) not in TABLES
-        has_validation = data.get("validation_split") or brings_parts
-        problems += [*document.problems, *locate(check_rules(found, bool(has_validation)))]
         # In Python, rows may come later: kr.train(recipe, data=frame).
         needs_source = (info.context or {}).get("needs_source", False)
-        problems += locate(check_dataset_keys(dataset, needs_source))
-        problems += locate(check_sweep(document.value.get("sweep")))
+        dataset = document.value.get("dataset")
+        problems += document.problems
+        problems += locate(check_rules(found, dataset, needs_source))
+        problems += locate(schema.check_sweep(document.value.get("sweep")))
         try:
             recipe = read(tree)
         except ValidationError as error:
@@ -154,7 +145,6 @@ def _sort(values: dict[str, Any], model: type[Model]) -> dict[str, Any]:
 
 
 def _describe_errors(error: ValidationError, document: Document) -> list[Problem]:
-    """Word pydantic's errors as problems of a recipe."""
     found = [
         (problem, details["type"] in _ABOUT_KEYS)
         for details in error.errors()[:200]  # each takes time to describe
@@ -167,19 +157,18 @@ def _describe_errors(error: ValidationError, document: Document) -> list[Problem
 
 def _describe(error: Any, document: Document) -> Problem | None:
     path = tuple(error["loc"])
-    kind, received, context = error["type"], error["input"], error.get("ctx", {})
+    kind, received, context = error["type"], None, error.get("ctx", {})
     if path[:1] == ("threshold",):  # one message for all of its forms
         path = path[:1]
-        received = document.get(path)
     # pydantic names the members of a union between its key and its value.
     if kind not in _ABOUT_KEYS:
         known: KeyPath = ()
         for part in path:
             known = (*known, part) if (*known, part) in document.values else known
-        path = known or path[:1]
+        path, received = known, document.get(known)
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
     location = None
-    text = "" if kind == "missing" else write_value(received)
+    text = write_value(received)
     example = f", such as {key}: {_EXAMPLES[key]}" if key in _EXAMPLES else ""
     match kind:
         case "missing":
@@ -206,7 +195,6 @@ def _describe(error: Any, document: Document) -> Problem | None:
 
 
 def _find_remedy(path: KeyPath, document: Document) -> str:
-    """What to do about a key that does not exist."""
     key = str(path[-1])
     model = next((_MODELS[part] for part in reversed(path[:-1]) if part in _MODELS), Recipe)
     names = [*model.model_fields, *(["extends"] if model is Recipe else [])]

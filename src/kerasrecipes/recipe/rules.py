@@ -1,17 +1,19 @@
-"""Rules between the components of a recipe, checked before any data are read."""
+"""Rules between components, and between keys of ``dataset``, checked before data are read."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePath
+from typing import Any, Literal
 
 from kerasrecipes.errors import KeyPath
 from kerasrecipes.recipe import keras_names
 from kerasrecipes.recipe.components import Component, Components
-from kerasrecipes.recipe.names import to_snake_case
-from kerasrecipes.recipe.suggest import fold, suggest
+from kerasrecipes.recipe.endings import ARRAYS, DELIMITED, EXCEL, TABLES, find_ending
+from kerasrecipes.recipe.names import find_meant, fold, suggest, to_snake_case
 
 Broken = Iterator[tuple[KeyPath, str]]
 """Paths in the recipe, each with the rule that is broken there."""
@@ -140,11 +142,23 @@ def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
     return directions
 
 
-def check_rules(recipe: Components, has_validation: bool) -> Broken:
-    """Check the rules between components."""
+def check_rules(recipe: Components, dataset: Any, needs_source: bool) -> Broken:
+    """Check the rules between components, and between keys of ``dataset`` as the recipe has it."""
+    data = dataset if isinstance(dataset, dict) else {}
+    path = PurePath(str(data.get("path") or "rows.csv"))
+    # Arrays and folders may bring validation rows; this is checked again with the data.
+    brings_parts = data.get("split") or find_ending(path) not in TABLES
+    has_validation = bool(data.get("validation_split") or brings_parts)
     yield from _check_loss(recipe)
     yield from check_monitors(recipe.metrics, recipe.callbacks, has_validation)
     yield from _check_callbacks(recipe)
+    given = [key for key in SOURCES if data.get(key) is not None]
+    is_misspelt = any(find_meant(str(key), SOURCES) for key in data if key not in SOURCES)
+    if needs_source and isinstance(dataset, dict) and not given and not is_misspelt:
+        rule = "dataset needs one of the keys name, path, openml and sklearn: such as "
+        yield ("dataset",), f"{rule}{{name: fashion_mnist}} or {{path: houses.csv, target: price}}."
+    for key, message in _find_misfits(data, given):
+        yield ("dataset", key), message
 
 
 def find_warnings(recipe: Components) -> Broken:
@@ -291,6 +305,85 @@ def _check_callbacks(recipe: Components) -> Broken:
 
 
 def _name_activation(layer: Component, default: str) -> str:
-    """The name of a layer's activation."""
     activation = layer.arguments.get("activation")
     return activation.name if isinstance(activation, Component) else default
+
+
+SOURCES = ("name", "path", "openml", "sklearn")
+DataKind = Literal["delimited", "excel", "table", "arrays", "images"]
+_TABLES: tuple[DataKind, ...] = ("delimited", "excel", "table")
+_OF_TABLES = (
+    *("drop", "features", "crosses", "missing", "missing_indicator", "missing_values"),
+    "timeseries",
+)
+_OF_ROWS = ("target", "sample_weight", "group", "time", "split")
+_APART = {
+    "timeseries": ("shuffle: true", "stratify", "missing: drop", "stream", "group", "split"),
+    "split": ("group", "time"),
+    "stratify": ("time", "shuffle: false"),
+    "group": ("shuffle: false",),
+}
+"""Settings that choose, order or keep rows in different ways."""
+_USERS: dict[str, tuple[str, tuple[DataKind, ...]]] = {
+    "csv": ("delimited text such as CSV files", ("delimited",)),
+    "excel": ("Excel files", ("excel",)),
+    **dict.fromkeys(_OF_ROWS, ("tables and arrays", (*_TABLES, "arrays"))),
+    **dict.fromkeys(("image_size", "color_mode"), ("folders of images", ("images",))),
+    **dict.fromkeys(_OF_TABLES, ("tables", _TABLES)),
+    "stream": ("tables, .npy files and folders of images", (*_TABLES, "images")),
+}
+"""Keys for some kinds of data only: these data in words, and their kinds."""
+
+ID_DATASETS = ("imdb", "reuters")
+ID_KEYS = ("num_words", "maxlen", "padding")
+"""Keys of the built-in texts, which are rows of word ids."""
+
+_NOT_BUILT_IN = ({*_USERS} | {"task"}) - {"drop", "features", "crosses"}
+"""Keys that a built-in data set determines itself."""
+
+_AUTOENCODER = ("target", "x_train")
+
+
+def _find_misfits(dataset: dict[str, Any], given: list[str]) -> Iterator[tuple[str, str]]:
+    """Find keys that do not fit the source, as far as it shows before it is opened, or others."""
+    name, path = dataset.get("name"), PurePath(str(dataset.get("path")))
+    for key in given[1:]:
+        received = f"(received: {' and '.join(given)})"
+        yield key, f"The rows come from one place {received}. Keep one of these."
+    for key in ID_KEYS if not find_meant(str(name), ID_DATASETS) else ():
+        if dataset.get(key) is not None:
+            yield key, f"{key} is for the built-in texts {' and '.join(ID_DATASETS)}. Remove it."
+    if name in ID_DATASETS and dataset.get("maxlen") is None:
+        yield "name", f"The texts of {name} differ in length, and need one. Write maxlen: 100."
+    if given == ["name"]:
+        for key in dataset:
+            if key in _NOT_BUILT_IN and dataset[key] and (key, dataset[key]) != _AUTOENCODER:
+                yield key, f"{key} is for data of your own; {name} has its own. Remove it."
+    # Folders have no ending; arrays may be the columns of a table, which reading them shows.
+    elif len(given) == 1 and (given != ["path"] or find_ending(path) in (*TABLES, *ARRAYS)):
+        kind = find_table_kind(find_ending(path) if given == ["path"] else "")
+        yield from find_unusable(dataset, kind, f"{given[0]}={dataset[given[0]]}")
+    for key, others in _APART.items():
+        for other in others if dataset.get(key) else ():
+            setting, _, value = other.partition(": ")
+            if str(dataset.get(setting)).lower() == value if value else dataset.get(setting):
+                yield setting, f"{other} cannot be combined with {key}. Remove one of them."
+    fold, folds = dataset.get("fold", 1), dataset.get("folds")
+    if isinstance(fold, int) and fold > (folds if isinstance(folds, int) else 1):
+        yield "fold", f"fold is 1 to folds (received: {fold} of {folds or 0}). Fix it."
+
+
+def find_unusable(
+    written: Mapping[str, Any], kind: DataKind, received: str
+) -> Iterator[tuple[str, str]]:
+    """Find written keys that do not apply to data of a kind, which is ``received`` in words."""
+    for key, value in written.items():
+        # missing: error needs nothing of the data.
+        users, kinds = _USERS.get(key, ("", (kind,)))
+        if value and value != "error" and kind not in kinds:
+            yield key, f"{key} is for {users} (received: {received}). Remove it."
+
+
+def find_table_kind(ending: str) -> DataKind:
+    """The kind of a table's file by its ending."""
+    return "delimited" if ending in DELIMITED else "excel" if ending in EXCEL else "table"

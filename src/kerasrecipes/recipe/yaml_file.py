@@ -19,8 +19,7 @@ import yaml
 
 from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError
 from kerasrecipes.recipe.endings import ARRAYS, IMAGES, TABLES, find_ending
-from kerasrecipes.recipe.names import make_printable
-from kerasrecipes.recipe.suggest import suggest
+from kerasrecipes.recipe.names import make_printable, suggest
 
 MAX_NODES = 10_000
 MAX_DEPTH = 50

@@ -16,9 +16,8 @@ import numpy as np
 
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Component, Recipe
-from kerasrecipes.recipe.dataset_rules import SOURCES
 from kerasrecipes.recipe.endings import has_arrays
-from kerasrecipes.recipe.rules import LossKind, find_loss_kind
+from kerasrecipes.recipe.rules import SOURCES, LossKind, find_loss_kind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
 from kerasrecipes.rows.builtin import load_builtin, load_by_sklearn

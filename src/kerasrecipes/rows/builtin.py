@@ -14,9 +14,9 @@ import numpy as np
 
 from kerasrecipes.backend import import_keras
 from kerasrecipes.errors import DataError, raise_problems
-from kerasrecipes.recipe.dataset_rules import ID_DATASETS, ID_KEYS
+from kerasrecipes.recipe.names import suggest
+from kerasrecipes.recipe.rules import ID_DATASETS, ID_KEYS
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.arrays import Arrays
 from kerasrecipes.rows.cells import Notation
 from kerasrecipes.rows.columns import find_columns

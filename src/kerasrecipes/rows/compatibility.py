@@ -12,6 +12,7 @@ import numpy as np
 from kerasrecipes.errors import KeyPath, RecipeError
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.keras_names import list_bases, list_names
+from kerasrecipes.recipe.names import suggest
 from kerasrecipes.recipe.rules import (
     LossKind,
     OutputLayer,
@@ -21,7 +22,6 @@ from kerasrecipes.recipe.rules import (
     find_output_layer,
     has_logits,
 )
-from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.dataset import Dataset, Part, Piece
 from kerasrecipes.rows.disk import DiskRows
 from kerasrecipes.rows.downloads import Say

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError, InputError, raise_problems
-from kerasrecipes.recipe.dataset_rules import DataKind, find_unusable
-from kerasrecipes.recipe.rules import LossKind
+from kerasrecipes.recipe.rules import DataKind, LossKind, find_unusable
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.rows.disk import are_on_disk, choose_columns
 from kerasrecipes.rows.kinds import Column

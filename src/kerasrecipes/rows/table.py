@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.memory import find_free_memory
 from kerasrecipes.recipe.components import Component
+from kerasrecipes.recipe.names import find_meant
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.recipe.suggest import find_meant
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Missing, Notation
 from kerasrecipes.rows.columns import ROLES, check_names, find_columns

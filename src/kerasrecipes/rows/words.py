@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from kerasrecipes.recipe.suggest import find_meant
+from kerasrecipes.recipe.names import find_meant
 from kerasrecipes.recipe.yaml_file import write_value
 
 SHOWN = 5

@@ -18,7 +18,7 @@ from kerasrecipes.errors import RecipeError
 from kerasrecipes.interrupts import catching_signals
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.recipe.ranges import Range
+from kerasrecipes.recipe.schema import Range
 from kerasrecipes.report.words import write_number
 from kerasrecipes.runs import list_runs_of
 from kerasrecipes.sweeping.space import Plan, Point

@@ -11,7 +11,7 @@ from typing import Any
 from kerasrecipes.errors import KeyPath, Problem, RecipeError
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.load import Draft
-from kerasrecipes.recipe.ranges import Range, SweepSpec, read_range
+from kerasrecipes.recipe.schema import Range, SweepSpec, read_range
 from kerasrecipes.recipe.yaml_file import dump_yaml
 
 Point = dict[str, Any]

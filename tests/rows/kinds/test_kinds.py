@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kerasrecipes.recipe.features import DATE_DIRECTIVES, FEATURES
+from kerasrecipes.recipe.components import DATE_DIRECTIVES, FEATURES
 from kerasrecipes.rows.kinds import KINDS, make_column
 from kerasrecipes.rows.kinds.date import _DIRECTIVES
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.components import FEATURES
 
 from .columns import make_cells, recognise, take
 

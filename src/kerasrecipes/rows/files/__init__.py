@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from kerasrecipes.errors import DataError, raise_problems
 from kerasrecipes.recipe import endings
-from kerasrecipes.recipe.dataset_rules import DataKind, find_table_kind
+from kerasrecipes.recipe.names import suggest
+from kerasrecipes.recipe.rules import DataKind, find_table_kind
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files import raw
 from kerasrecipes.rows.files.arrow import ArrowFile

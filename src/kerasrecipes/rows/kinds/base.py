@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from kerasrecipes.recipe.features import FEATURES
+from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, is_usable
 from kerasrecipes.rows.words import SHOWN, count, list_some
