@@ -50,7 +50,7 @@ def _draw(name: str, results: Results, fonts: style.Fonts) -> Iterator[style.Pag
     if name not in _PLOTS:  # as in a run of an older version
         return
     draw, title, caption = _PLOTS[name]
-    several = results.split_targets() if name in _BY_TARGET else [results]
+    several = results.by_target if name in _BY_TARGET else [results]
     is_one = len(several) == 1
     for number, each in enumerate(several[:_MOST_TARGETS], 1):
         if not (panels := [*draw(each, fonts)]):
@@ -181,9 +181,10 @@ def _make_square(width: float) -> Any:
 
 
 def _draw_samples(
-    results: Results, fonts: style.Fonts, *, most: int, with_heat: bool = False
+    results: Results, fonts: style.Fonts, *, with_heat: bool = False
 ) -> Iterator[Figure]:
-    """Draw so many of the first test images, and of the most confident mistakes."""
+    """Draw the first test images and the most confident mistakes, and less of both with heat."""
+    most = plots.IMAGES_IN_A_ROW if with_heat else N_SAMPLES
     has_classes = results.is_classification and results.has_predictions and not results.is_array
     if not (results.samples and has_classes):
         return
@@ -331,13 +332,13 @@ _PLOTS: dict[str, tuple[Callable[[Results, style.Fonts], Iterator[Figure]], str,
         "probability of 80% is right in 80% of the rows; below it, probabilities are too high.",
     ),
     "samples": (
-        partial(_draw_samples, most=N_SAMPLES),
+        _draw_samples,
         "Sample images",
         "Below each image are the predicted class and its probability. A mistake has a red frame, "
         "a cross and the actual class.",
     ),
     "occlusion": (
-        partial(_draw_samples, most=plots.IMAGES_IN_A_ROW, with_heat=True),
+        partial(_draw_samples, with_heat=True),
         "Occlusion of the sample images",
         "A patch of mean colour covers one place after another. Where it covers a red place, the "
         "probability of the predicted class falls most. Below each image: this probability without "
