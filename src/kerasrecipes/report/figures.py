@@ -87,20 +87,19 @@ def _label_classes(results: Results, fonts: style.Fonts) -> list[str]:
 
 
 def _draw_numbers(
-    results: Results, fonts: style.Fonts, *, plot: Callable[..., None], height: float
+    results: Results, fonts: style.Fonts, *, are_residuals: bool = False
 ) -> Iterator[Figure]:
     if results.has_classes or not results.has_predictions:
         return
-    ax = _new_axes(4.6, height)
+    ax = _new_axes(4.6, 3.9 if are_residuals else 5.6)
     ax.set_title(f"{_label(results.target, fonts, 'Target')}, {results.part} rows")
-    plot(results.y_true, results.y_pred, ax, unit=_label(results.unit, fonts, ""))
+    pair, unit = (results.y_true, results.y_pred), _label(results.unit, fonts, "")
+    if are_residuals:
+        plots.plot_residuals(*pair, ax, unit=unit)
+    else:
+        # R² of arrays compares with the mean of each place, which is not known here.
+        plots.plot_regplot(*pair, ax, unit=unit, with_r2=not results.is_array)
     yield ax.figure
-
-
-def _draw_regplot(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
-    # R² of arrays compares with the mean of each place, which is not known here.
-    plot = partial(plots.plot_regplot, with_r2=not results.is_array)
-    return _draw_numbers(results, fonts, plot=plot, height=5.6)
 
 
 def _draw_residuals_by_column(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
@@ -289,13 +288,13 @@ _BY_TARGET = ("regplot", "residuals", "outputs")
 
 _PLOTS: dict[str, tuple[Callable[[Results, style.Fonts], Iterator[Figure]], str, str]] = {
     "regplot": (
-        _draw_regplot,
+        _draw_numbers,
         "Predicted and actual values",
         "Points on the dashed line are predicted perfectly. A fitted line flatter than the dashed "
         "one means that high values are predicted too low and low values too high.",
     ),
     "residuals": (
-        partial(_draw_numbers, plot=plots.plot_residuals, height=3.9),
+        partial(_draw_numbers, are_residuals=True),
         "Residuals",
         "For points above zero, the prediction is too low. Residuals should scatter evenly around "
         "zero; a curve or a funnel shows a pattern that the model has not learned.",
