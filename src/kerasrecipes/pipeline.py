@@ -26,7 +26,7 @@ from kerasrecipes.prediction.ready import check_ready, describe_unfinished
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report import choose_plots, make_report
-from kerasrecipes.report.serving import add_inputs
+from kerasrecipes.report.serving import add_thresholds
 from kerasrecipes.resuming import Resumption
 from kerasrecipes.rows import load_for
 from kerasrecipes.rows.compatibility import find_doubts
@@ -427,7 +427,7 @@ class Training:
     def _save(self, built: Built) -> None:
         with replacing(self.run.model_path) as file:
             built.serving.save(file)
-            add_inputs(file, self.run.info["dataset"], self.run.info["codec"])
+            add_thresholds(file, self.run.info["codec"])
         self.run.update(model_sha256=hash_file(self.run.model_path))
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 import kerasrecipes as kr
-from kerasrecipes.report.serving import ModelInput, add_inputs, list_inputs
+from kerasrecipes.report.serving import ModelInput, list_inputs
 from kerasrecipes.rows.kinds import make_column
 
 from .snippets import call_snippet, take_inputs
@@ -94,21 +91,3 @@ def test_inputs_are_listed_in_their_order() -> None:
     ]
     assert list_inputs({"shape": [28, 28]}) == [ModelInput("inputs", "float32", (28, 28))]
     assert list_inputs({}) == []
-
-
-def test_the_list_of_inputs_is_in_the_model_s_file(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((2,), name="numbers"), keras.layers.Dense(1)])
-    model.save(file := tmp_path / "model.keras")
-    columns = [{"name": name, "kind": "number", "parts": []} for name in ("키 (cm)", "age")]
-    add_inputs(file, {"columns": columns}, {})
-    with zipfile.ZipFile(file) as archive:
-        (found,) = json.loads(archive.read("inputs.json"))
-    assert found == {
-        "name": "numbers",
-        "dtype": "float32",
-        "shape": [2],
-        "columns": ["키 (cm)", "age"],
-    }
-    rows = np.ones((3, 2), np.float32)
-    loaded = keras.saving.load_model(file)
-    np.testing.assert_array_equal(loaded.predict(rows, verbose=0), model.predict(rows, verbose=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,8 +121,7 @@ def test_losses_that_are_no_numbers_are_not_judged() -> None:
 
 def test_without_an_epoch_nothing_is_said_of_validation() -> None:
     results = make_results([1.0], [1.0], {})
-    results.history.clear()
-    assert describe_fit(results) == ""
+    assert describe_fit(replace(results, history={})) == ""
 
 
 def test_without_validation_overfitting_cannot_be_judged() -> None:

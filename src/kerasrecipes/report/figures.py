@@ -50,7 +50,7 @@ def _draw(name: str, results: Results, fonts: style.Fonts) -> Iterator[style.Pag
     if name not in _PLOTS:  # as in a run of an older version
         return
     draw, title, caption = _PLOTS[name]
-    several = results.split_targets() if name in _BY_TARGET else [results]
+    several = results.by_target if name in _BY_TARGET else [results]
     is_one = len(several) == 1
     for number, each in enumerate(several[:_MOST_TARGETS], 1):
         if not (panels := [*draw(each, fonts)]):
@@ -87,20 +87,19 @@ def _label_classes(results: Results, fonts: style.Fonts) -> list[str]:
 
 
 def _draw_numbers(
-    results: Results, fonts: style.Fonts, *, plot: Callable[..., None], height: float
+    results: Results, fonts: style.Fonts, *, are_residuals: bool = False
 ) -> Iterator[Figure]:
     if results.has_classes or not results.has_predictions:
         return
-    ax = _new_axes(4.6, height)
+    ax = _new_axes(4.6, 3.9 if are_residuals else 5.6)
     ax.set_title(f"{_label(results.target, fonts, 'Target')}, {results.part} rows")
-    plot(results.y_true, results.y_pred, ax, unit=_label(results.unit, fonts, ""))
+    pair, unit = (results.y_true, results.y_pred), _label(results.unit, fonts, "")
+    if are_residuals:
+        plots.plot_residuals(*pair, ax, unit=unit)
+    else:
+        # R² of arrays compares with the mean of each place, which is not known here.
+        plots.plot_regplot(*pair, ax, unit=unit, with_r2=not results.is_array)
     yield ax.figure
-
-
-def _draw_regplot(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
-    # R² of arrays compares with the mean of each place, which is not known here.
-    plot = partial(plots.plot_regplot, with_r2=not results.is_array)
-    return _draw_numbers(results, fonts, plot=plot, height=5.6)
 
 
 def _draw_residuals_by_column(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
@@ -181,9 +180,10 @@ def _make_square(width: float) -> Any:
 
 
 def _draw_samples(
-    results: Results, fonts: style.Fonts, *, most: int, with_heat: bool = False
+    results: Results, fonts: style.Fonts, *, with_heat: bool = False
 ) -> Iterator[Figure]:
-    """Draw so many of the first test images, and of the most confident mistakes."""
+    """Draw the first test images and the most confident mistakes, and less of both with heat."""
+    most = plots.IMAGES_IN_A_ROW if with_heat else N_SAMPLES
     has_classes = results.is_classification and results.has_predictions and not results.is_array
     if not (results.samples and has_classes):
         return
@@ -288,13 +288,13 @@ _BY_TARGET = ("regplot", "residuals", "outputs")
 
 _PLOTS: dict[str, tuple[Callable[[Results, style.Fonts], Iterator[Figure]], str, str]] = {
     "regplot": (
-        _draw_regplot,
+        _draw_numbers,
         "Predicted and actual values",
         "Points on the dashed line are predicted perfectly. A fitted line flatter than the dashed "
         "one means that high values are predicted too low and low values too high.",
     ),
     "residuals": (
-        partial(_draw_numbers, plot=plots.plot_residuals, height=3.9),
+        partial(_draw_numbers, are_residuals=True),
         "Residuals",
         "For points above zero, the prediction is too low. Residuals should scatter evenly around "
         "zero; a curve or a funnel shows a pattern that the model has not learned.",
@@ -331,13 +331,13 @@ _PLOTS: dict[str, tuple[Callable[[Results, style.Fonts], Iterator[Figure]], str,
         "probability of 80% is right in 80% of the rows; below it, probabilities are too high.",
     ),
     "samples": (
-        partial(_draw_samples, most=N_SAMPLES),
+        _draw_samples,
         "Sample images",
         "Below each image are the predicted class and its probability. A mistake has a red frame, "
         "a cross and the actual class.",
     ),
     "occlusion": (
-        partial(_draw_samples, most=plots.IMAGES_IN_A_ROW, with_heat=True),
+        partial(_draw_samples, with_heat=True),
         "Occlusion of the sample images",
         "A patch of mean colour covers one place after another. Where it covers a red place, the "
         "probability of the predicted class falls most. Below each image: this probability without "

@@ -6,7 +6,7 @@ import base64
 import html
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -14,23 +14,16 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup, escape
 
 from kerasrecipes.recipe.names import make_lines_printable
+from kerasrecipes.report import tables
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.serving import list_inputs, write_snippet
 from kerasrecipes.report.style import PageFigure
-from kerasrecipes.report.tables import (
-    Table,
-    list_columns,
-    list_layers,
-    list_scores,
-    score_classes,
-    score_intervals,
-    score_probabilities,
-    score_thresholds,
-)
+from kerasrecipes.report.tables import Table
 from kerasrecipes.report.verdict import give_verdict
 from kerasrecipes.report.words import write_epochs, write_rows, write_seconds, write_shape
 from kerasrecipes.rows.words import count
 
+_NO_TABLE = Table({}, ())
 _OF_TRAINING = {"Split", "Fingerprint", "Device", "Versions"}
 
 
@@ -40,7 +33,7 @@ class Section:
 
     title: str  # the question
     answer: str = ""  # in sentences
-    table: Table = field(default_factory=lambda: Table({}, ()))
+    table: Table = _NO_TABLE
     caption: str = ""  # of the table
     plots: tuple[str, ...] = ()  # names of the plots that belong to it
 
@@ -61,10 +54,10 @@ def render_page(
         figures=[figure for figure in figures if figure.name not in asked],
         sections=sections,
         by_name=by_name,
-        scores=list_scores(results),
-        classes=score_classes(results),
-        columns=list_columns(results.dataset, with_left_out=not results.evaluated),
-        layers=list_layers(info),
+        scores=tables.list_scores(results),
+        classes=tables.score_classes(results),
+        columns=tables.list_columns(results.dataset, with_left_out=not results.evaluated),
+        layers=tables.list_layers(info),
         inputs=_list_inputs(results),
         snippet=write_snippet(results.dataset, info.get("codec")),
         facts=_list_facts(results),
@@ -88,7 +81,7 @@ def _list_sections(results: Results, drawn: Collection[str]) -> list[Section]:
         Section(
             "How good are the probabilities?",
             calibrated,
-            score_probabilities(results.scored),
+            tables.score_probabilities(results.scored),
             "Brackets contain 95% intervals. Brier score: the mean squared error of probabilities. "
             "Calibration error: the mean difference between probability and observed frequency, in "
             "ten bins of equally many rows.",
@@ -98,13 +91,13 @@ def _list_sections(results: Results, drawn: Collection[str]) -> list[Section]:
             "Which threshold?",
             f"Threshold {values}: {codec.get('threshold_reason')}. Accuracy in the table "
             "of scores is at 0.5.",
-            score_thresholds(results.scored, thresholds),
+            tables.score_thresholds(results.scored, thresholds),
             f"Scores of the predicted classes on {results.part} rows",
         ),
         Section(
             "How wide are prediction intervals?",
             "predict --interval 0.9 adds an interval to each prediction.",
-            score_intervals(results),
+            tables.score_intervals(results),
             "Split conformal intervals of 90%, from the absolute residuals of validation rows, and "
             f"the share of {results.part} rows that they cover",
         ),

@@ -30,30 +30,24 @@ _MOST_RESIDUALS = 10_000  # rows
 Numbers = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scored:
-    """Predicted rows with their probabilities; classes are indices."""
+    """Predicted rows with their probabilities: arrays of n_samples, in which classes are indices.
+
+    ``chances`` are the probabilities of an event, and ``happened`` is whether it occurred: that a
+    row is of the second of two classes, or that the likeliest of more is right.
+    """
 
     name: str  # of the label, or of the second of two classes, or "all classes"
-    y_true: NDArray[np.int64]  # of shape (n_samples,), as y_pred
+    y_true: NDArray[np.int64]
     y_pred: NDArray[np.int64]
     y_prob: Numbers  # of shape (n_samples, n_classes)
-    weights: Numbers  # of shape (n_samples,): how much each row counts
+    weights: Numbers  # how much each row counts
 
-    @property
-    def is_binary(self) -> bool:
-        """Whether there are two classes, 0 and 1."""
-        return self.y_prob.shape[1] == 2
-
-    @cached_property
-    def happened(self) -> NDArray[np.bool_]:
-        """Shape (n_samples,): whether the event whose probability is ``chances`` occurred."""
-        return self.y_true == (1 if self.is_binary else self.y_prob.argmax(axis=1))
-
-    @cached_property
-    def chances(self) -> Numbers:
-        """Shape (n_samples,): the probability of the second of two classes, the highest of more."""
-        return self.y_prob[:, 1] if self.is_binary else self.y_prob.max(axis=1)
+    def __post_init__(self) -> None:
+        self.is_binary = self.y_prob.shape[1] == 2
+        self.chances = self.y_prob[:, 1] if self.is_binary else self.y_prob.max(axis=1)
+        self.happened = self.y_true == (1 if self.is_binary else self.y_prob.argmax(axis=1))
 
     @cached_property
     def bins(self) -> Numbers:
@@ -133,18 +127,21 @@ class Results:
         self.targets: list[str] = self.dataset.get("targets") or [self.target]
         self.has_several = len(self.targets) > 1 or self.is_multilabel
         self.unit = self.dataset.get("target_unit") or ""
+        # Whether the target of a row is an array, which no CSV file contains.
+        self.is_array = getattr(self.predictions.get("actual"), "ndim", 1) > 1
+        inputs = [name for name in self.predictions if name.startswith(INPUT)]
+        self.columns = {name.removeprefix(INPUT): self.predictions[name] for name in inputs}
+        self.epochs_run = len(self.history.get("loss", ()))
+        losses = np.array(self.history.get("val_loss", ()), dtype=float)
+        # The epoch of the lowest validation loss, counted from 1.
+        self.best_epoch = int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
 
     @property
     def has_predictions(self) -> bool:
         """Whether any predicted row has a known target; of several targets, every one."""
         if self.has_several:
-            return all(each.has_predictions for each in self.split_targets())
+            return all(each.has_predictions for each in self.by_target)
         return all(len(self.predictions.get(what, ())) for what in ("actual", "predicted"))
-
-    @property
-    def is_array(self) -> bool:
-        """Whether the target of a row is an array."""
-        return np.ndim(self.predictions.get("actual", ())) > 1
 
     @cached_property
     def actual(self) -> Any:
@@ -207,28 +204,12 @@ class Results:
                 each.probabilities,
                 np.broadcast_to(weights, len(each.y_true)),
             )
-            for each in self.split_targets()
+            for each in self.by_target
             if self.has_predictions and not self.is_array and each.probabilities.size
         ]
 
-    @property
-    def columns(self) -> dict[str, list[str]]:
-        """The inputs in predictions.csv, by the column's name."""
-        kept = {name: values for name, values in self.predictions.items() if name.startswith(INPUT)}
-        return {name.removeprefix(INPUT): values for name, values in kept.items()}
-
-    @property
-    def epochs_run(self) -> int:
-        """How many epochs were finished."""
-        return len(self.history.get("loss", ()))
-
-    @property
-    def best_epoch(self) -> int | None:
-        """The epoch of the lowest validation loss, counted from 1; None without validation."""
-        losses = np.array(self.history.get("val_loss", ()), dtype=float)
-        return int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else None
-
-    def split_targets(self) -> list[Results]:
+    @cached_property
+    def by_target(self) -> list[Results]:
         """The results of each target alone; a label's are those of a class that is 0 or 1."""
         if not self.has_several:
             return [self]
@@ -249,7 +230,7 @@ class Results:
         """Raise ValueError or LookupError for a row or an image without its number or class."""
         if not self.has_predictions:
             return
-        for each in self.split_targets():
+        for each in self.by_target:
             if not np.isfinite([each.y_true, each.y_pred]).all():
                 raise ValueError("it has predictions that are not finite")
         if self.residuals is not None and self.residuals.shape[1] != len(self.targets):
@@ -260,7 +241,7 @@ class Results:
 
     def _read_target(self, column: str) -> Any:
         if self.has_several:
-            return np.ma.stack([getattr(each, column) for each in self.split_targets()], axis=1)
+            return np.ma.stack([getattr(each, column) for each in self.by_target], axis=1)
         values = self.predictions[column]
         mask = ~self.predictions["known"] if "known" in self.predictions else False
         if not self.is_classification:

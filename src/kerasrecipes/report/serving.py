@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from pprint import pformat
 from typing import Any
@@ -39,17 +39,12 @@ def list_inputs(dataset: Mapping[str, Any]) -> list[ModelInput]:
     ]
 
 
-def add_inputs(file: Path, dataset: Mapping[str, Any], codec: Mapping[str, Any]) -> None:
-    """Add inputs.json, and thresholds.json if there are thresholds, to a saved model's archive.
-
-    Keras reads only the files of the archive that it wrote, and rejects other keys in config.json.
-    """
-    files = {"inputs": [*map(asdict, list_inputs(dataset))], "thresholds": _name_thresholds(codec)}
-    with zipfile.ZipFile(file, "a") as archive:
-        for name, content in files.items():
-            if content:
-                text = json.dumps(content, indent=2, ensure_ascii=False)
-                archive.writestr(f"{name}.json", text)
+def add_thresholds(file: Path, codec: Mapping[str, Any]) -> None:
+    """Add thresholds.json to a saved model's archive if there are thresholds; Keras ignores it."""
+    if thresholds := _name_thresholds(codec):
+        with zipfile.ZipFile(file, "a") as archive:
+            text = json.dumps(thresholds, indent=2, ensure_ascii=False)
+            archive.writestr("thresholds.json", text)
 
 
 def _name_thresholds(codec: Mapping[str, Any]) -> dict[str, float]:

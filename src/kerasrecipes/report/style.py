@@ -76,6 +76,7 @@ _SETTINGS = {
     "font.size": 10,
     "grid.color": "#eceef1",
     "legend.frameon": False,
+    "svg.hashsalt": "kerasrecipes",  # the same drawing has the same bytes
     "text.color": INK,
     "text.parse_math": False,  # "$5 to $10" is a class name, not mathematics
     "xtick.color": MUTED,
@@ -188,17 +189,14 @@ def render_png(panels: Sequence[Figure]) -> bytes:
 def render_svg(figure: Figure) -> bytes:
     """Draw a figure as an SVG file's bytes, with colours that follow the reader's dark mode.
 
-    Letters are drawn as outlines, so that no script depends on the reader's fonts. The background
-    is transparent.
+    Letters are outlines, so that no script depends on the reader's fonts; the background is none.
     """
-    import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     figure.patch.set_visible(False)
     file = io.BytesIO()
     undated = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "kerasrecipes"}):
-        FigureCanvasSVG(figure).print_svg(file, metadata=undated)
+    FigureCanvasSVG(figure).print_svg(file, metadata=undated)
     drawing = file.getvalue().decode("utf-8")
     drawing = drawing[drawing.index("<svg") :]  # without XML declaration and document type
     light = "".join(f"--c{color[1:]}:{color};" for color in _IN_THE_DARK)

@@ -68,17 +68,23 @@ def list_columns(
 def list_layers(info: Mapping[str, Any]) -> Table:
     """List the layers: output shape, parameters with their arithmetic, multiply-adds of one row."""
     layers, rows = info.get("layers", ()), []
-    for layer in layers:
-        parameters = _write_parameters(layer["parameters"], layer["trainable"])
-        cells = [write_shape(layer["output_shape"]), layer["arithmetic"], parameters]
-        name = f"{layer['name']} ({layer['type']})"
-        rows.append([name, *cells, _write_known(layer["multiply_adds"])])
-    n_trainable = sum(layer["trainable"] for layer in layers)
-    parameters = _write_parameters(info.get("parameters", 0), n_trainable)
-    name = f"Total ({write_bytes(info.get('parameters_bytes', 0))})"
-    total = [name, "", "", parameters, _write_known(info.get("multiply_adds"))]
+    total = {
+        "name": "Total",
+        "type": write_bytes(info.get("parameters_bytes", 0)),
+        "output_shape": (),
+        "arithmetic": "",
+        "parameters": info.get("parameters", 0),
+        "trainable": sum(layer["trainable"] for layer in layers),
+        "multiply_adds": info.get("multiply_adds"),
+    }
+    for each in (*layers, total):
+        n, n_trained, n_adds = each["parameters"], each["trainable"], each["multiply_adds"]
+        parameters = f"{n:,}" if n == n_trained else f"{n:,} ({n_trained:,} trained)"
+        cells = [write_shape(each["output_shape"]), each["arithmetic"], parameters]
+        adds = "" if n_adds is None else f"{n_adds:,}"
+        rows.append([f"{each['name']} ({each['type']})", *cells, adds])
     numbers = dict.fromkeys(("Output", "Arithmetic", "Parameters", "Multiply-adds"), True)
-    return Table({"Layer": False} | numbers, rows, total)
+    return Table({"Layer": False} | numbers, rows[:-1], rows[-1])
 
 
 def score_classes(results: Results) -> Table:
@@ -150,7 +156,7 @@ def score_intervals(results: Results) -> Table:
     if results.residuals is not None and results.has_predictions:
         with suppress(InputError):  # too few rows
             half_widths = find_half_widths(results.residuals, 0.9)
-            for each, half_width in zip(results.split_targets(), half_widths, strict=True):
+            for each, half_width in zip(results.by_target, half_widths, strict=True):
                 width = f"± {write_with_unit(half_width, each.unit)}"
                 rows.append([each.target, width, f"{np.mean(each.row_errors <= half_width):.1%}"])
     return Table({"Target": False, "Half-width": True, "Covered": True}, rows)
@@ -163,11 +169,3 @@ def write_score(score: float | None) -> str:
 
 def _write_shares(scores: Iterable[float]) -> list[str]:
     return ["–" if np.isnan(score) else f"{score:.3f}" for score in scores]
-
-
-def _write_parameters(n: int, n_trainable: int) -> str:
-    return f"{n:,}" if n == n_trainable else f"{n:,} ({n_trainable:,} trained)"
-
-
-def _write_known(n: int | None) -> str:
-    return "" if n is None else f"{n:,}"

@@ -45,7 +45,7 @@ def describe_score(results: Results) -> str:
     if not results.has_classes:
         errors = [
             f"{write_with_unit(each.row_errors.mean(), each.unit)} for {each.target}"
-            for each in results.split_targets()
+            for each in results.by_target
         ]
         r2 = results.metrics.get(results.part, {}).get("r2")
         explained = (
@@ -150,7 +150,7 @@ def _describe_losses(results: Results) -> str:
 def _describe_baseline(results: Results) -> str:
     """Compare the predictions with those that need no learning; empty for several numbers."""
     if results.has_classes:
-        counts = [np.bincount(each.y_true) for each in results.split_targets()]
+        counts = [np.bincount(each.y_true) for each in results.by_target]
         share = float(np.mean([each.max() / each.sum() for each in counts]))
         what = "value of each label" if results.is_multilabel else "class"
         is_better = _find_interval(results)[0] > share
