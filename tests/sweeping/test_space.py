@@ -8,7 +8,7 @@ import pytest
 
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import load_recipe
-from kerasrecipes.sweeping.space import Space
+from kerasrecipes.sweeping.search import Space
 
 RECIPE = """\
 name: iris

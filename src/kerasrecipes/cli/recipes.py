@@ -88,7 +88,7 @@ def _check(file: Path, build: bool) -> list[str]:
 
         check_file(recipe)
     if recipe.sweep:
-        from kerasrecipes.sweeping.space import Space
+        from kerasrecipes.sweeping.search import Space
 
         _ = Space(recipe, recipe.sweep).endpoints  # raises
     return build_quietly(recipe)[1] if build else [*map(str, recipe.warnings)]

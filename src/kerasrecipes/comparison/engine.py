@@ -1,14 +1,14 @@
-"""Trains the recipes of a comparison, none of them twice, and shows their progress."""
+"""Trains many recipes at once, none of them twice, and shows their progress."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -26,6 +26,12 @@ from kerasrecipes.workers import Crew, Job, Outcome, Show, WorkerEnded, count_wo
 _POLL_S = 0.2
 _N_ATTEMPTS = 2
 
+_Key = TypeVar("_Key")
+Watch = Callable[[_Key, Recipe, int, Mapping[str, float]], bool]
+"""Looks at the scores of an epoch, counted from 1; returns whether the training should stop now."""
+Finish = Callable[[_Key, Outcome], tuple[int, str]]
+"""Records the end of a training; returns how many have ended, and a note about this one."""
+
 
 @dataclass(frozen=True)
 class Trainer:
@@ -37,7 +43,7 @@ class Trainer:
         command: The command line that started the runs; empty in Python.
         workers: Processes; None means one per core, or one if there is a GPU to share.
         data: A DataFrame in place of the rows that the recipes name, or None.
-        fingerprints: Of the data, by the recipe's name; without one, no finished run is reused.
+        fingerprints: Of the data, by the recipe's name; without one, no run is reused or continued.
         address: Of a Ray cluster to train on, or None for this machine.
     """
 
@@ -46,62 +52,96 @@ class Trainer:
     command: tuple[str, ...] = ()
     workers: int | None = None
     data: Any = None
-    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
     address: str | None = None
 
     def train(self, recipes: Sequence[Recipe]) -> list[Outcome]:
         """Train recipes, each with its own seed, unless there is a finished run of the same.
 
-        A run that was interrupted or killed continues from its last checkpoint.
+        Returns an outcome per recipe, in their order. A run that fails does not stop the others.
+        """
+        reused = {i: run for i, each in enumerate(recipes) if (run := self.find_same(each))}
+        outcomes = {i: Outcome(recipes[i], run, was_reused=True) for i, run in reused.items()}
+        waiting = [(i, each) for i, each in enumerate(recipes) if i not in reused]
 
-        Returns:
-            An outcome per recipe, in their order. A run that fails does not stop the others.
+        def finish(i: int, outcome: Outcome) -> tuple[int, str]:
+            outcomes[i] = outcome
+            return len(outcomes) - len(reused), ""
+
+        if waiting:
+            self.run(iter(waiting), finish, recipes, len(waiting))
+        return [outcomes[i] for i in range(len(recipes))]
+
+    def run(
+        self,
+        jobs: Iterator[tuple[_Key, Recipe]],
+        finish: Finish[_Key],
+        recipes: Sequence[Recipe],
+        n_jobs: int | None,
+        watch: Watch[_Key] | None = None,
+    ) -> None:
+        """Train recipes, each taken from an iterator when a worker is free for it.
+
+        Args:
+            jobs: Recipes, each with the key that ``finish`` and ``watch`` get.
+            finish: Called after each training.
+            recipes: They have every class of the caller's own that the jobs need.
+            n_jobs: How many there are at the most; None if that is not known.
+            watch: Called after each epoch; None lets all trainings go on.
 
         Raises:
             KeyboardInterrupt: A signal asked to stop; the unfinished runs can be continued.
         """
-        finished = [self.find_same(recipe, "finished") for recipe in recipes]
-        outcomes = {
-            i: Outcome(recipes[i], run, was_reused=True) for i, run in enumerate(finished) if run
-        }
-        waiting = [i for i in range(len(recipes)) if i not in outcomes]
-        crew = self.make_crew(recipes, len(waiting))
-        lines = Lines(self.console, len(waiting))
-        with catching_signals(owns_process=bool(self.command)), crew, lines.bars:
-            futures = {}
-            for i in waiting:
-                show = partial(lines.show, recipes[i])
-                futures[crew.pool.submit(self.train_one, crew, recipes[i], show)] = i
-            unfinished = set(futures)
-            while unfinished:
-                # Without a timeout, Ctrl-C may wait until a run ends.
-                done, unfinished = wait(unfinished, _POLL_S, FIRST_COMPLETED)
-                for i in sorted(futures[future] for future in done):
-                    lines.finish(recipes[i])
-        outcomes |= {i: future.result() for future, i in futures.items()}
-        return [outcomes[i] for i in range(len(recipes))]
+        bars = Progress(
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        bar = bars.add_task("starting", total=n_jobs)
 
-    def make_crew(self, recipes: Sequence[Recipe], most: float = math.inf) -> Crew:
+        def show(key: _Key, recipe: Recipe, epoch: int, logs: Mapping[str, float]) -> bool:
+            scores = "".join(f"  {name} {value:.4f}" for name, value in logs.items())
+            place = f"epoch {epoch:,} of {recipe.epochs:,}"
+            text = f"{recipe.name}, seed {recipe.seed}: {place}{scores}"
+            bars.update(bar, description=text)
+            return bool(watch and epoch and watch(key, recipe, epoch, logs))
+
+        crew = self.make_crew(recipes, n_jobs or math.inf)
+        running: dict[Future[Outcome], _Key] = {}
+        with catching_signals(owns_process=bool(self.command)), crew, bars:
+            while True:
+                while len(running) < crew.size and (job := next(jobs, None)):
+                    report, can_stop = partial(show, *job), watch is not None
+                    future = crew.pool.submit(self.train_one, crew, job[1], report, can_stop)
+                    running[future] = job[0]
+                if not running:
+                    break
+                # Without a timeout, Ctrl-C may wait until a run ends.
+                for future in wait(running, _POLL_S, FIRST_COMPLETED).done:
+                    outcome = future.result()
+                    n_done, note = finish(running.pop(future), outcome)
+                    bars.update(bar, completed=n_done)
+                    place = f"{n_done} of {n_jobs}" if n_jobs else f"{n_done}"
+                    line = f"{place}  {outcome.recipe.name}, seed {outcome.recipe.seed}  {note}"
+                    self.console.print(line.rstrip(), style="dim", soft_wrap=True)
+
+    def make_crew(self, recipes: Sequence[Recipe], most: float) -> Crew:
         """Make the workers for recipes: as many as were asked for, and ``most`` at the most."""
         modules = find_modules(recipes)
-        if self.address and most:
+        if self.address:
             from kerasrecipes.cluster.crew import ClusterCrew
 
             address, size = self.address, self.workers
             return ClusterCrew(address, size, most, modules, self.data, self.console)
         return Crew(int(min(self.workers or count_workers(), most)), modules, self.data)
 
-    def train_one(
-        self, crew: Crew, recipe: Recipe, show: Show, *, can_stop: bool = False
-    ) -> Outcome:
-        """Train a recipe; once more if its worker is killed.
-
-        Args:
-            crew: Trains it.
-            recipe: The recipe.
-            show: Shows its epochs.
-            can_stop: Whether the answer of ``show`` may stop it.
-        """
+    def train_one(self, crew: Crew, recipe: Recipe, show: Show, can_stop: bool) -> Outcome:
+        """Train a recipe, or continue its unfinished run; once more if its worker is killed."""
+        if finished := self.find_same(recipe):
+            return Outcome(recipe, finished, was_reused=True)
         make_job = BoostingJob if recipe.name == BOOSTING else Job
         reason = ""
         for _ in range(_N_ATTEMPTS):
@@ -127,7 +167,7 @@ class Trainer:
         return [run for run in runs if is_usable(run) and run.recipe_text == recipe.to_yaml()]
 
     def find_same(self, recipe: Recipe, *statuses: str) -> Run | None:
-        """Find the newest run of the same recipe, data and versions with one of the statuses."""
+        """Find the newest run of the same recipe, data and versions; a finished one by default."""
         wanted = self.fingerprints.get(recipe.name, ""), find_versions()
         for run in reversed(self._list_runs_of(recipe)):
             info = run.info
@@ -135,37 +175,6 @@ class Trainer:
             # A network of boosting's name may have been trained by itself.
             is_network = run.has_network == (recipe.name != BOOSTING)
             is_same = found == wanted and is_network and "weights_from" not in info
-            if is_same and run.status in statuses:
+            if is_same and run.status in (statuses or ("finished",)):
                 return run
         return None
-
-
-class Lines:
-    """A bar for all runs, with the newest epoch of any, and a line for each that has ended."""
-
-    def __init__(self, console: Console, n_runs: int | None) -> None:
-        self.console, self.n_runs, self.n_done = console, n_runs, 0
-        self.bars = Progress(
-            BarColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self.bar = self.bars.add_task("starting", total=n_runs)
-
-    def show(self, recipe: Recipe, epoch: int, logs: Mapping[str, float]) -> bool:
-        """Show an epoch and its scores; the training goes on."""
-        scores = "".join(f"  {name} {value:.4f}" for name, value in logs.items())
-        text = f"{recipe.name}, seed {recipe.seed}: epoch {epoch:,} of {recipe.epochs:,}{scores}"
-        self.bars.update(self.bar, description=text)
-        return False
-
-    def finish(self, recipe: Recipe, note: str = "") -> None:
-        """Count a run that has ended."""
-        self.n_done += 1
-        self.bars.update(self.bar, completed=self.n_done)
-        of_all = f" of {self.n_runs}" if self.n_runs else ""
-        line = f"{self.n_done}{of_all}  {recipe.name}, seed {recipe.seed}  {note}".rstrip()
-        self.console.print(line, style="dim", soft_wrap=True)

@@ -1,36 +1,134 @@
-"""Optuna chooses points, workers train their recipes, and a journal keeps the results."""
+"""The points that a sweep can try; Optuna chooses among them, and a journal keeps the results."""
 
 from __future__ import annotations
 
 import math
 import sys
 import time
-from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import islice
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from kerasrecipes.comparison.comparable import read_score
-from kerasrecipes.comparison.engine import Lines, Trainer
-from kerasrecipes.errors import RecipeError
-from kerasrecipes.interrupts import catching_signals
+from kerasrecipes.comparison.engine import Trainer
+from kerasrecipes.errors import KeyPath, Problem, RecipeError
 from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.recipe.load import Draft
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.recipe.ranges import Range
+from kerasrecipes.recipe.ranges import Range, SweepSpec, read_range
 from kerasrecipes.report.words import write_number
 from kerasrecipes.runs import list_runs_of
-from kerasrecipes.sweeping.space import Plan, Point
-from kerasrecipes.workers import Crew, Outcome, Show
+from kerasrecipes.workers import Outcome
 
 if TYPE_CHECKING:
     import optuna
 
-_POLL_S = 0.2
 _N_CHECKS = 10  # of a training's scores, at equal distances, by which it may end early
 _MOST_POINTS = 10_000  # that are tried one by one, except of a grid
 _FEWEST_SCORES = 4  # for the importance of ranges
+
+Point = dict[str, Any]
+"""By range, a number or the text of a value; ranges that do not apply are missing."""
+
+
+class Space:
+    """Ranges around a recipe.
+
+    A range applies where its path leads into the recipe: ``optimizer.SGD.learning_rate`` only
+    where another range has set the optimizer to SGD.
+    """
+
+    def __init__(self, base: Recipe, spec: SweepSpec) -> None:
+        self.base = base
+        ranges = [read_range(key, value) for key, value in spec.ranges.items()]
+        self.ranges = sorted(ranges, key=lambda each: len(each.path))  # outer values come first
+
+    def choose(self, choose: Callable[[Range], Any]) -> Point:
+        """Choose a point, by a function that chooses for each range that applies."""
+        point: Point = {}
+        for each in self.ranges:
+            if self._applies(each, point):
+                point[each.key] = choose(each)
+        return point
+
+    def make(self, point: Mapping[str, Any], name: str) -> Recipe:
+        """Make the recipe of a point, or raise RecipeError if its values do not go together."""
+        return self._draft(point).finish(name)
+
+    def list_points(self, point: Point | None = None, n_set: int = 0) -> Iterator[Point]:
+        """List every point; none if the values of a range cannot be counted."""
+        point = point or {}
+        if n_set == len(self.ranges):
+            yield point
+        elif self._applies(each := self.ranges[n_set], point):
+            for choice in each.list_all():
+                yield from self.list_points({**point, each.key: choice}, n_set + 1)
+        else:
+            yield from self.list_points(point, n_set + 1)
+
+    @cached_property
+    def endpoints(self) -> list[Recipe]:
+        """The recipes of the ends of each range; all else is as in the base.
+
+        Raises:
+            RecipeError: With every problem of every one, at its range.
+        """
+        recipes: dict[str, Recipe] = {}
+        problems: list[Problem] = []
+        for inner in self.ranges:
+            misfits: list[Problem] = []
+            n_fitting = 0
+            path = inner.path  # with its ends go those of the ranges that set a value around it
+            around = [each for each in self.ranges if path[: len(each.path)] == each.path != path]
+            ranges = [*around, inner]
+            for ends in product(*(each.ends for each in ranges)):
+                try:
+                    keys = [each.key for each in ranges]
+                    draft = self._draft(dict(zip(keys, ends, strict=True)))
+                except RecipeError as error:
+                    misfits += error.problems
+                    continue
+                n_fitting += 1
+                try:
+                    recipe = draft.finish(self.base.name)
+                    recipes[recipe.to_yaml()] = recipe
+                except RecipeError as error:
+                    problems += error.problems
+            problems += [] if n_fitting else misfits[:1]
+        if problems:
+            raise RecipeError([*dict.fromkeys(problems)])
+        return [*recipes.values()]
+
+    def _applies(self, inner: Range, point: Mapping[str, Any]) -> bool:
+        """Whether a range applies at a point of the ranges before it."""
+        try:
+            self._draft({**point, inner.key: inner.ends[0]})
+        except RecipeError:
+            return False
+        return True
+
+    def _draft(self, point: Mapping[str, Any]) -> Draft:
+        draft = Draft(self.base)
+        for each in self.ranges:
+            if each.key in point:
+                place: KeyPath = ("sweep", "ranges", each.key)
+                if each.values:
+                    place = (*place, [*each.values].index(point[each.key]))
+                draft.set(each.path, each.get_value(point[each.key]), place)
+        return draft
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe and its ranges, checked; the metric of validation rows; facts of the data."""
+
+    space: Space
+    spec: SweepSpec
+    metric: str
+    higher_is_better: bool
+    facts: Mapping[str, Any]
 
 
 @dataclass
@@ -101,48 +199,41 @@ class Search:
         Raises:
             KeyboardInterrupt: A signal asked to stop; ``run`` continues the trials later.
         """
+        self.started_s = time.monotonic() - self.study.user_attrs.get("seconds", 0)
+        watch = self._watch if self.plan.spec.prune else None
+        ends = self.plan.space.endpoints
+        self.trainer.run(self._list_jobs(), self._finish, ends, self.most, watch)
+
+    def _list_jobs(self) -> Iterator[tuple[optuna.Trial, Recipe]]:
+        """List trials to train: those of a process that was stopped, then new ones."""
         import optuna
 
         # Optuna documents no other way to go on with the trials of a process that has ended.
-        waiting = [
+        trials = [
             optuna.Trial(self.study, each._trial_id)
             for each in self.study.get_trials(states=[optuna.trial.TrialState.RUNNING])
         ]
-        lines = Lines(self.trainer.console, self.most)
-        crew = self.trainer.make_crew(self.plan.space.endpoints, lines.n_runs or math.inf)
-        started_s = time.monotonic() - self.study.user_attrs.get("seconds", 0)
-        running: dict[Future[Outcome], optuna.Trial] = {}
-        with catching_signals(owns_process=bool(self.trainer.command)), crew, lines.bars:
-            while True:
-                while len(running) < crew.size:
-                    passed_s = time.monotonic() - started_s
-                    trial = waiting.pop(0) if waiting else self._ask(passed_s)
-                    if trial is None:
-                        break
-                    if recipe := self._make_recipe(trial):
-                        show = self._watch(trial, recipe, partial(lines.show, recipe))
-                        running[crew.pool.submit(self._train, crew, recipe, show)] = trial
-                if not running:
-                    break
-                # Without a timeout, Ctrl-C may wait until a run ends.
-                done, _ = wait(running, _POLL_S, FIRST_COMPLETED)
-                for future in done:
-                    note = self._tell(running.pop(future), future.result())
-                    lines.n_done = sum(each.state.is_finished() for each in self.study.trials) - 1
-                    lines.finish(future.result().recipe, note)
-                    self.study.set_user_attr("seconds", time.monotonic() - started_s)
+        while trial := trials.pop(0) if trials else self._ask():
+            if recipe := self._make_recipe(trial):
+                fingerprint = self.plan.facts["fingerprint"]
+                self.trainer.fingerprints[recipe.name] = fingerprint
+                yield trial, recipe
 
-    def _ask(self, passed_s: float) -> optuna.Trial | None:
+    def _ask(self) -> optuna.Trial | None:
         """Choose the next point; None at the end of the budget, or when all have been tried."""
+        import numpy as np
+        from optuna.samplers import RandomSampler, TPESampler
         from optuna.trial import TrialState
 
         n = sum(trial.state is not TrialState.WAITING for trial in self.study.trials)
         minutes = self.plan.spec.minutes
-        is_late = minutes is not None and passed_s > 60 * minutes
+        is_late = minutes is not None and time.monotonic() - self.started_s > 60 * minutes
         if is_late or (self.most is not None and n >= self.most):
             return None
         # Each trial has random numbers of its own, so a resumed sweep chooses as it began.
-        self.study.sampler = self._make_sampler(n)
+        seed = int(np.random.SeedSequence([self.plan.space.base.seed, n]).generate_state(1)[0])
+        make_sampler = TPESampler if self.plan.spec.strategy == "tpe" else RandomSampler
+        self.study.sampler = make_sampler(seed=seed)
         if self.points:  # a process that was killed may have enqueued the point
             self.study.enqueue_trial(self.points[n], skip_if_exists=True)
         return self.study.ask()
@@ -162,49 +253,33 @@ class Search:
             self._end(trial, "failed", str(error))
             return None
 
-    def _make_sampler(self, n: int) -> optuna.samplers.BaseSampler:
-        import numpy as np
-        from optuna.samplers import RandomSampler, TPESampler
-
-        seed = int(np.random.SeedSequence([self.plan.space.base.seed, n]).generate_state(1)[0])
-        return TPESampler(seed=seed) if self.plan.spec.strategy == "tpe" else RandomSampler(seed)
-
-    def _watch(self, trial: optuna.Trial, recipe: Recipe, show: Show) -> Show:
-        """Show a training, and stop it where its scores are worse than those of most others."""
-        column = f"val_{find_logged(self.plan.metric)}"
+    def _watch(
+        self, trial: optuna.Trial, recipe: Recipe, epoch: int, logs: Mapping[str, float]
+    ) -> bool:
+        """Stop a training where its scores are worse than those of most others."""
         interval = -(-self.plan.space.base.epochs // _N_CHECKS)
-        reported = self.study.trials[trial.number].intermediate_values  # before it was stopped
+        if epoch % interval or epoch >= recipe.epochs:
+            return False
+        if epoch not in self.study.trials[trial.number].intermediate_values:  # before it continued
+            trial.report(logs[f"val_{find_logged(self.plan.metric)}"], epoch)
+        if is_poor := trial.should_prune():
+            trial.set_user_attr("stopped_after", epoch)
+        return is_poor
 
-        def show_and_check(epoch: int, logs: Mapping[str, float]) -> bool:
-            show(epoch, logs)
-            if not self.plan.spec.prune or not epoch or epoch % interval or epoch >= recipe.epochs:
-                return False
-            if epoch not in reported:
-                trial.report(logs[column], epoch)
-            if is_poor := trial.should_prune():
-                trial.set_user_attr("stopped_after", epoch)
-            return is_poor
-
-        return show_and_check
-
-    def _train(self, crew: Crew, recipe: Recipe, show: Show) -> Outcome:
-        """Train a recipe, unless it was trained before the sweep was interrupted."""
-        trainer = replace(self.trainer, fingerprints={recipe.name: self.plan.facts["fingerprint"]})
-        if run := trainer.find_same(recipe, "finished"):
-            return Outcome(recipe, run, was_reused=True)
-        return trainer.train_one(crew, recipe, show, can_stop=self.plan.spec.prune)
-
-    def _tell(self, trial: optuna.Trial, outcome: Outcome) -> str:
+    def _finish(self, trial: optuna.Trial, outcome: Outcome) -> tuple[int, str]:
         """Record the end of a trial, and describe it."""
-        score = read_score(outcome.run, "validation", self.plan.metric) if outcome.run else math.nan
-        if math.isfinite(score):
-            self._end(trial, "finished", "", score)
-            return f"{self.plan.metric} {write_number(score, 4)}"
-        epoch = trial.user_attrs.get("stopped_after")
-        state = "pruned" if epoch else "failed"
-        note = outcome.error or f"Its {self.plan.metric} is not finite."
-        self._end(trial, state, f"after epoch {epoch:,}" if epoch else note)
-        return f"{state}: {note}"
+        metric = self.plan.metric
+        score = read_score(outcome.run, "validation", metric) if outcome.run else math.nan
+        if is_finished := math.isfinite(score):
+            state, note = "finished", ""
+        elif epoch := trial.user_attrs.get("stopped_after"):
+            state, note = "pruned", f"after epoch {epoch:,}"
+        else:
+            state, note = "failed", outcome.error or f"Its {metric} is not finite."
+        self._end(trial, state, note, score if is_finished else None)
+        self.study.set_user_attr("seconds", time.monotonic() - self.started_s)
+        n_ended = sum(each.state.is_finished() for each in self.study.trials)
+        return n_ended, f"{state}: {note}" if note else f"{metric} {write_number(score, 4)}"
 
     def _end(self, trial: optuna.Trial, state: str, note: str, score: float | None = None) -> None:
         """Record the end of a trial.

@@ -29,8 +29,7 @@ from kerasrecipes.report.words import write_number
 from kerasrecipes.run_facts import find_versions
 from kerasrecipes.runs import create_folder
 from kerasrecipes.sweeping.page import render_sweep
-from kerasrecipes.sweeping.search import Search, find_logged
-from kerasrecipes.sweeping.space import Plan, Space
+from kerasrecipes.sweeping.search import Plan, Search, Space, find_logged
 from kerasrecipes.terminal import print_warnings
 
 if TYPE_CHECKING:
@@ -185,19 +184,17 @@ def proves_better(ranking: Ranking, name: str) -> bool:
 
 
 def _find_folder(plan: Plan, parent: Path, resume: bool) -> Path:
-    """Make a folder, or find that of the newest unfinished sweep of the same recipe.
-
-    Raises:
-        InputError: There is none to continue.
-    """
+    """Make a folder, or find that of the newest unfinished sweep of the same recipe."""
+    base = plan.space.base
+    text = dump_yaml({**base.to_dict(), "sweep": base.written["sweep"]})
     if not resume:
         folder = create_folder(parent, datetime.now())
-        write_file(folder / _RECIPE, plan.text.encode("utf-8"))
+        write_file(folder / _RECIPE, text.encode("utf-8"))
         return folder
     for journal in sorted(parent.glob(f"*/{_JOURNAL}"), reverse=True):
         folder = journal.parent
         has_ended = (folder / _PAGE).exists()
-        if not has_ended and (folder / _RECIPE).read_text(encoding="utf-8") == plan.text:
+        if not has_ended and (folder / _RECIPE).read_text(encoding="utf-8") == text:
             return folder
     raise InputError(
         f"{parent} has no unfinished sweep of this recipe. If the recipe has changed, continue "
@@ -213,12 +210,11 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    lock = FileLock(folder / _LOCK)
     try:
-        lock.acquire(timeout=0)
+        held = FileLock(folder / _LOCK).acquire(timeout=0)
     except Timeout:
         raise InputError(f"Another process runs {folder}. Wait for its end.") from None
-    try:
+    with held:
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(folder / _JOURNAL))),
             study_name="sweep",
@@ -230,8 +226,6 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
             raise InputError(f"Data or versions have changed since {folder} began. Begin anew.")
         study.set_user_attr("began_with", now)
         yield study
-    finally:
-        lock.release()
 
 
 def _write_best(winner: Recipe, found: Sweep) -> str:
