@@ -72,11 +72,7 @@ class Job:
     interval_s: float = 60.0
 
     def train(self, data: Any, show: Show) -> Outcome:
-        """Train in this process, which does nothing else.
-
-        Args:
-            data: A DataFrame in place of the rows that the recipe names, or None.
-        """
+        """Train in this process, which does nothing else."""
         try:
             rows = data if self.rows is None else self.rows
             return Outcome(self.recipe, self.make_run(rows, show))
@@ -109,12 +105,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one job: a run, or the reason why there is none."""
+    """The result of one job: a run, or the reason why there is none.
+
+    Attributes:
+        was_killed: If the worker's process ended, whether a signal ended it.
+    """
 
     recipe: Recipe
     run: Run | None
     error: str = ""
     was_reused: bool = False
+    was_killed: bool | None = None
 
 
 class _EpochShower(Listener):
@@ -144,14 +145,8 @@ class Crew:
     If a worker process ends, only its run fails; the next run gets a new worker, as after a run
     that left a worker with much more memory than its first one did.
 
-    Another kind of crew has the same ``size``, ``pool``, ``is_closing`` and ``train``, is left in
-    the same way, and raises ``WorkerEnded``.
-
-    Args:
-        size: How many trainings there are at once.
-        modules: Those that workers import first.
-        data: A DataFrame in place of the rows that recipes name, or None.
-        n_threads: Of each worker.
+    Workers import modules first, and train on data, if there are any, in place of the rows that
+    recipes name.
     """
 
     def __init__(
@@ -173,18 +168,22 @@ class Crew:
         self.is_closing = True
         self.pool.shutdown(wait=False, cancel_futures=True)
         if kind and issubclass(kind, KeyboardInterrupt):  # runs in training are kept
-            for worker in self.workers:
-                worker.process.send_signal(signal.SIGINT)
+            self.interrupt()
         self.pool.shutdown()
+        self.end()
+
+    def interrupt(self) -> None:
+        """Stop the trainings as Ctrl-C does, with a checkpoint."""
+        for worker in self.workers:
+            worker.process.send_signal(signal.SIGINT)
+
+    def end(self) -> None:
+        """End the workers, which are idle."""
         for worker in self.workers:
             worker.end()
 
     def train(self, job: Job, show: Show) -> Outcome:
-        """Train a job in an idle worker.
-
-        Raises:
-            WorkerEnded: The worker's process ended before.
-        """
+        """Train a job in an idle worker."""
         worker = self.idle.get()
         if worker is None:
             worker = _Worker(self.beginning, self.n_threads)
@@ -195,14 +194,6 @@ class Crew:
             if worker.has_grown():
                 worker.end()
             self.idle.put(worker if worker.process.poll() is None else None)
-
-
-class WorkerEnded(Exception):
-    """A worker's process ended while it trained."""
-
-    def __init__(self, reason: str, *, was_killed: bool) -> None:
-        super().__init__(reason)
-        self.was_killed = was_killed
 
 
 class _Worker:
@@ -232,11 +223,7 @@ class _Worker:
             self.connection.send(message)
 
     def train(self, job: Job, show: Show) -> Outcome:
-        """Train a job and show its epochs.
-
-        Raises:
-            WorkerEnded: The process ended before.
-        """
+        """Train a job and show its epochs."""
         self._send(job)
         try:
             while isinstance(message := self.connection.recv(), tuple):
@@ -247,7 +234,7 @@ class _Worker:
         except (EOFError, ConnectionError):
             code = self.process.wait()
             was_killed = code < 0 and code != -signal.SIGINT
-            raise WorkerEnded(_describe_death(code), was_killed=was_killed) from None
+            message = Outcome(job.recipe, None, _describe_death(code), was_killed=was_killed)
         outcome: Outcome = message
         return outcome
 
@@ -263,11 +250,7 @@ class _Worker:
 
 
 def find_modules(recipes: Sequence[Recipe]) -> list[str]:
-    """Find the modules that register the caller's own classes, for workers to import.
-
-    Raises:
-        InputError: A class is defined in the caller's script, which workers do not run.
-    """
+    """Find the modules that register the caller's own classes, for workers to import."""
     keras = sys.modules.get("keras")
     registered = keras.saving.get_custom_objects() if keras else {}
     text = "".join(recipe.to_yaml() for recipe in recipes)
@@ -314,11 +297,16 @@ def make_environment(n_threads: int = 1) -> dict[str, str]:
 def serve(number: int, parent: int) -> None:
     """Train every job that arrives at a file descriptor, until its other end is closed.
 
-    Args:
-        number: The file descriptor.
-        parent: The process that sends jobs. When it has ended, this one ends, too.
+    When the parent, which sends the jobs, has ended, this process ends, too.
     """
     end_with(parent)
+
+    def show(job: Job, epoch: int, logs: Mapping[str, float]) -> bool:
+        with suppress(BrokenPipeError, EOFError):  # the parent has ended
+            connection.send((epoch, logs))
+            return bool(job.can_stop and connection.recv())
+        return False
+
     with Connection(number) as connection, suppress(EOFError):
         modules, data = connection.recv()
         for module in modules:
@@ -327,7 +315,7 @@ def serve(number: int, parent: int) -> None:
             job = connection.recv()
             signal.signal(signal.SIGINT, signal.default_int_handler)
             try:
-                outcome = job.train(data, partial(_show_there, connection, job))
+                outcome = job.train(data, partial(show, job))
             except KeyboardInterrupt:
                 os._exit(130)  # TensorFlow's threads would delay a normal exit
             signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -346,11 +334,3 @@ def end_with(parent: int) -> None:
         os._exit(128 + signal.SIGTERM)  # it waits for another process that has ended
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def _show_there(connection: Connection, job: Job, epoch: int, logs: Mapping[str, float]) -> bool:
-    """Show an epoch in the process that sent the job."""
-    with suppress(BrokenPipeError, EOFError):  # it has ended, and so does this process soon
-        connection.send((epoch, logs))
-        return bool(job.can_stop and connection.recv())
-    return False

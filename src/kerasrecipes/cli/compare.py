@@ -57,7 +57,7 @@ def compare(
 ) -> None:
     """Train recipes with several seeds each, and test which differences are significant."""
     from kerasrecipes import comparison
-    from kerasrecipes.comparison import table
+    from kerasrecipes.comparison import page
     from kerasrecipes.console import SafeConsole, echo
     from kerasrecipes.terminal import print_path, print_table
 
@@ -80,13 +80,13 @@ def compare(
             command=command,
         )
     if as_json:
-        echo(table.to_json(found))
+        echo(page.to_json(found))
     elif as_csv:
-        echo(table.to_csv(found), end="")
+        echo(page.to_csv(found), end="")
     elif as_markdown:
-        echo(table.to_markdown(found), end="")
+        echo(page.to_markdown(found), end="")
     else:
-        for each in table.make_tables(found).values():
+        for each in page.make_tables(found).values():
             print_table(console, each)
         console.print(f"\n{found}\n")
     print_path(console, "page", found.page)
@@ -109,7 +109,7 @@ def sweep(
     """Search the ranges of a recipe's sweep, and test whether the best recipe is better."""
     from kerasrecipes import sweeping
     from kerasrecipes.console import SafeConsole
-    from kerasrecipes.sweeping.page import list_trials
+    from kerasrecipes.sweeping.steps import list_trials
     from kerasrecipes.terminal import print_path, print_table
 
     console = SafeConsole()

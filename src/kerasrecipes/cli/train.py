@@ -44,7 +44,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a recipe, score it, and write a report."""
-    from kerasrecipes.distributed.joined import check_recipe, join_team
+    from kerasrecipes.distributed import check_recipe, join_team
     from kerasrecipes.errors import InputError
     from kerasrecipes.recipe import load_recipe
     from kerasrecipes.training.team import Team
@@ -81,7 +81,7 @@ def train(
 
     console = make_console(quiet=quiet or as_json or team.number > 0)
     if n_workers > team.size and not address:
-        from kerasrecipes.distributed.local import train_here
+        from kerasrecipes.distributed import train_here
         from kerasrecipes.recipe.names import make_folder_name
 
         options = [f"--workers={n_workers}", f"--checkpoint-every={checkpoint_every}"]

@@ -1,30 +1,41 @@
-"""Trains many recipes at once, none of them twice, and shows their progress."""
+"""Trains many recipes at once, none of them twice, and HistGradientBoosting beside them."""
 
 from __future__ import annotations
 
 import math
+import shlex
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from kerasrecipes.comparison.boosting import BoostingJob
 from kerasrecipes.comparison.contenders import BOOSTING, is_usable
+from kerasrecipes.errors import InputError
 from kerasrecipes.interrupts import catching_signals
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
+from kerasrecipes.recipe.rules import find_directions
 from kerasrecipes.resuming import Resumption
-from kerasrecipes.run_facts import find_versions
-from kerasrecipes.runs import Run, RunWriter, list_runs_of
-from kerasrecipes.workers import Crew, Job, Outcome, Show, WorkerEnded, count_workers, find_modules
+from kerasrecipes.rows import Dataset, load_for
+from kerasrecipes.rows.windows import Series
+from kerasrecipes.run_facts import describe_dataset, find_versions
+from kerasrecipes.runs import Run, RunWriter, create_run, list_runs_of
+from kerasrecipes.workers import Crew, Job, Outcome, Show, count_workers, find_modules
 
 _POLL_S = 0.2
 _N_ATTEMPTS = 2
+_MOST_CATEGORIES = 255
+"""Of a column; scikit-learn takes no more, and rarer ones count as missing."""
 
 _Key = TypeVar("_Key")
 Watch = Callable[[_Key, Recipe, int, Mapping[str, float]], bool]
@@ -88,9 +99,6 @@ class Trainer:
             recipes: They have every class of the caller's own that the jobs need.
             n_jobs: How many there are at the most; None if that is not known.
             watch: Called after each epoch; None lets all trainings go on.
-
-        Raises:
-            KeyboardInterrupt: A signal asked to stop; the unfinished runs can be continued.
         """
         bars = Progress(
             BarColumn(),
@@ -146,15 +154,15 @@ class Trainer:
         reason = ""
         for _ in range(_N_ATTEMPTS):
             unfinished = self.find_same(recipe, "killed", "interrupted")
-            try:
-                resumption = Resumption(unfinished, recipe) if unfinished else None
-                job = make_job(recipe, self.output_dir, self.command, resumption, can_stop)
-                show(0, {})
-                return crew.train(job, show)
-            except WorkerEnded as error:
-                reason = str(error)
-                if not error.was_killed or crew.is_closing:
-                    break
+            resumption = Resumption(unfinished, recipe) if unfinished else None
+            job = make_job(recipe, self.output_dir, self.command, resumption, can_stop)
+            show(0, {})
+            outcome = crew.train(job, show)
+            if outcome.was_killed is None:
+                return outcome
+            reason = outcome.error
+            if not outcome.was_killed or crew.is_closing:
+                break
         for run in self._list_runs_of(recipe)[-1:]:
             if run.status == "killed":
                 RunWriter(run.path).update(status="failed", error=reason)
@@ -178,3 +186,73 @@ class Trainer:
             if is_same and run.status in (statuses or ("finished",)):
                 return run
         return None
+
+
+def check_boosting(dataset: Dataset) -> None:
+    """Check that HistGradientBoosting takes a data set's rows: a table without free texts."""
+    inputs = dataset.parts["train"].inputs
+    has_text = any(column.kind == "text" for column in dataset.columns)
+    if has_text or isinstance(inputs, Series) or not isinstance(inputs, dict):
+        raise InputError(
+            f"{BOOSTING} takes tables of numbers and categories, neither texts, arrays nor windows "
+            f"(received: {dataset.name}). Compare without --baselines."
+        )
+
+
+class BoostingJob(Job):
+    """Fits HistGradientBoosting to a recipe's rows, and writes its scores as those of a run."""
+
+    def make_run(self, data: Any, show: Show) -> Run:
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        from kerasrecipes.model.built import build
+        from kerasrecipes.training.baselines import fit_baseline, score_baseline
+
+        recipe = self.recipe
+        dataset, started_at = load_for(recipe, data=data), datetime.now()
+        built = build(recipe, dataset)
+        train: Any = dataset.parts["train"].inputs
+        is_regression = dataset.task == "regression"
+        make = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
+        estimator = make(
+            categorical_features=[values.dtype == object for values in train.values()],
+            random_state=recipe.seed,
+        )
+        started_s = time.perf_counter()
+        rows = np.arange(len(dataset.parts["train"]))
+        predict = fit_baseline(estimator, _stack(train, train), rows, recipe, dataset, built)
+        seconds = {"fit": round(time.perf_counter() - started_s, 3)}
+        answers = {
+            name: predict(_stack(part.inputs, train)) for name, part in dataset.parts.items()
+        }
+        metrics = score_baseline(recipe, dataset, built, answers)
+        run = create_run(self.output_dir, make_folder_name(recipe.name), started_at)
+        run.write_recipe(recipe.to_yaml())
+        run.write_history({})
+        run.write_metrics(metrics)
+        run.update(
+            status="finished",
+            name=recipe.name,
+            command=shlex.join(self.command),
+            seed=recipe.seed,
+            started_at=started_at.isoformat(timespec="seconds"),
+            dataset=describe_dataset(recipe, dataset),
+            versions=find_versions(),
+            higher_is_better=find_directions(recipe.metrics),
+            epochs_run=0,
+            parameters=0,
+            seconds=seconds,
+        )
+        return run
+
+
+def _stack(inputs: Any, train: Any) -> NDArray[np.float64]:
+    """Columns side by side: numbers as they are, categories as their places by frequency."""
+    stacked = np.full((len(next(iter(inputs.values()))), len(inputs)), np.nan)
+    for i, (name, values) in enumerate(inputs.items()):
+        if values.dtype == object:
+            common = Counter(filter(None, train[name])).most_common(_MOST_CATEGORIES)
+            places = {category: place for place, (category, _) in enumerate(common)}
+            values = [places.get(value, np.nan) for value in values]
+        stacked[:, i] = values
+    return stacked

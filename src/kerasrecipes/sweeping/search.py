@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
-from kerasrecipes.comparison.comparable import read_score
+from kerasrecipes.comparison.contenders import read_score
 from kerasrecipes.comparison.engine import Trainer
 from kerasrecipes.errors import KeyPath, Problem, RecipeError
 from kerasrecipes.recipe import Recipe, load_recipe
@@ -133,13 +133,7 @@ class Plan:
 
 @dataclass
 class Search:
-    """A search for the point with the best score of validation rows.
-
-    Attributes:
-        plan: The points, and how they are chosen.
-        trainer: Trains the recipe of each trial.
-        study: Optuna's, which keeps every trial.
-    """
+    """A search for the point with the best score of validation rows; the study has every trial."""
 
     plan: Plan
     trainer: Trainer
@@ -194,11 +188,7 @@ class Search:
         return get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
 
     def run(self) -> None:
-        """Train until the budget ends, or every point has been tried.
-
-        Raises:
-            KeyboardInterrupt: A signal asked to stop; ``run`` continues the trials later.
-        """
+        """Train until the budget ends, or every point has been tried; or go on with that."""
         self.started_s = time.monotonic() - self.study.user_attrs.get("seconds", 0)
         watch = self._watch if self.plan.spec.prune else None
         ends = self.plan.space.endpoints

@@ -1,4 +1,8 @@
-"""Workers on this machine: started, watched, and started again from the last checkpoint."""
+"""One training in several processes, which share each batch.
+
+Each reads its place among them from TF_CONFIG. Workers on this machine are started, watched, and
+started again from the last checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +21,12 @@ from types import FrameType
 
 from rich.console import Console
 
-from kerasrecipes.errors import RunFailed
+from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.memory import count_cores
+from kerasrecipes.recipe import Recipe
 from kerasrecipes.runs import list_runs_of
-from kerasrecipes.workers import GRACE_S
-from kerasrecipes.workers import make_environment as make_plain_environment
+from kerasrecipes.training.team import ALONE, Team
+from kerasrecipes.workers import GRACE_S, make_environment
 
 _SERVE = (  # Ctrl-C ends a worker that has not begun, without a traceback
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
@@ -32,15 +37,65 @@ _POLL_S = 0.1
 _N_RESTARTS = 3
 
 
+def join_team(n_workers: int | None) -> Team:
+    """Read this worker's place from TF_CONFIG, which may name this process alone.
+
+    If a number of workers is given, TF_CONFIG must name as many.
+    """
+    text = os.environ.get("TF_CONFIG", "").strip()
+    if not text:
+        return ALONE
+    try:
+        config = json.loads(text)
+        cluster, task = config["cluster"], (config["task"]["type"], int(config["task"]["index"]))
+        if not cluster.keys() <= {"chief", "worker"}:
+            raise ValueError(f"its tasks must be chief and worker, not {', '.join(cluster)}")
+        places = [
+            (kind, i) for kind in ("chief", "worker") for i, _ in enumerate(cluster.get(kind, ()))
+        ]
+        if n_workers not in (None, len(places)):
+            raise ValueError(f"it names {len(places)} workers, and --workers {n_workers}")
+        return Team(len(places), places.index(task))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            f"TF_CONFIG cannot be used ({type(error).__name__}: {error}). Unset it to train in one "
+            'process, or set it as in {"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
+            '"task": {"type": "worker", "index": 0}}'
+        ) from error
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Check that several workers would train a recipe as one process does."""
+    reduction = recipe.loss.arguments.get("reduction", "sum_over_batch_size")
+    if recipe.jit_compile is True:
+        raise InputError("XLA cannot compile what workers exchange. Set jit_compile: false.")
+    if reduction not in ("sum_over_batch_size", "mean"):
+        raise InputError(
+            f"Several workers need a loss that is a mean over rows (received: reduction="
+            f"{reduction}). Set reduction: sum_over_batch_size."
+        )
+    if any(layer.arguments.get("synchronized") for layer in recipe.layers):
+        raise InputError("BatchNormalization with synchronized: true needs MirroredStrategy.")
+
+
 class _Workers:
-    """The processes of one training; the first leads and prints, the others have logs."""
+    """The processes of one training; the first leads and prints, the others have logs.
+
+    Each has its share of the cores, and one of the GPUs.
+    """
 
     def __init__(self, arguments: Sequence[str], logs: Sequence[Path]) -> None:
         self.logs = logs
         self.stopped_s = 0.0
         self.processes: list[subprocess.Popen[bytes]] = []
-        addresses = find_addresses(len(logs))
+        cluster = {"worker": find_addresses(len(logs))}
+        environment = make_environment(max(1, count_cores() // len(logs)))
+        n_gpus = len([*Path("/dev").glob("nvidia[0-9]*")])
         for number, log in enumerate(logs):
+            place = {"cluster": cluster, "task": {"type": "worker", "index": number}}
+            environment["TF_CONFIG"] = json.dumps(place)
+            if n_gpus and "CUDA_VISIBLE_DEVICES" not in os.environ:
+                environment["CUDA_VISIBLE_DEVICES"] = str(number % n_gpus)
             with log.open("wb") as file:
                 self.processes.append(
                     subprocess.Popen(
@@ -48,7 +103,7 @@ class _Workers:
                         stdin=subprocess.DEVNULL,
                         stdout=file if number else None,
                         stderr=file if number else None,
-                        env=make_environment(addresses, number),
+                        env=environment,
                         process_group=0,  # Ctrl-C reaches it through us, and so exactly once
                     )
                 )
@@ -62,8 +117,7 @@ class _Workers:
     def wait(self) -> tuple[int, int]:
         """Wait for the leader, or for another worker that fails.
 
-        Returns:
-            A worker and its exit code, which is negative if a signal ended it that is not ours.
+        Returns a worker and its exit code, negative if a signal ended it that is not ours.
         """
         while True:
             codes = [process.poll() for process in self.processes]
@@ -91,19 +145,13 @@ class _Workers:
 def train_here(
     arguments: Sequence[str], options: Sequence[str], n_workers: int, folder: Path, console: Console
 ) -> int:
-    """Train in several processes on this machine.
+    """Train in several processes on this machine, and return the exit code.
 
     Args:
         arguments: Of ``kerasrecipes``.
         options: With which ``train --resume`` continues a run after a worker was killed.
         folder: Where the recipe's runs are.
         console: Where a restart is reported.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        RunFailed: Workers were killed again and again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     logs = [folder / f"worker-{number}.log" for number in range(n_workers)]
@@ -129,20 +177,10 @@ def train_here(
     raise RunFailed(f"{reason} To continue: {shlex.join(['kerasrecipes', *arguments])}")
 
 
-def find_addresses(n_workers: int) -> list[str]:
+def find_addresses(n_workers: int, host: str = "127.0.0.1") -> list[str]:
     """Addresses of this machine with ports that are free."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(n_workers)]
         for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-
-
-def make_environment(addresses: Sequence[str], number: int) -> dict[str, str]:
-    """Our environment with a worker's place, its share of the cores, and one of the GPUs."""
-    task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
-    environment = make_plain_environment(max(1, count_cores() // len(addresses)))
-    n_gpus = len([*Path("/dev").glob("nvidia[0-9]*")])
-    if n_gpus and "CUDA_VISIBLE_DEVICES" not in os.environ:
-        environment["CUDA_VISIBLE_DEVICES"] = str(number % n_gpus)
-    return environment | {"TF_CONFIG": json.dumps(task)}
+            each.bind((host, 0))
+        return [f"{host}:{each.getsockname()[1]}" for each in sockets]
