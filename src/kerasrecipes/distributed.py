@@ -7,6 +7,7 @@ started again from the last checkpoint.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import signal
@@ -17,11 +18,11 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
 from kerasrecipes.errors import InputError, RunFailed
+from kerasrecipes.interrupts import Interrupts, catching_signals
 from kerasrecipes.memory import count_cores
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.runs import list_runs_of
@@ -78,70 +79,6 @@ def check_recipe(recipe: Recipe) -> None:
         raise InputError("BatchNormalization with synchronized: true needs MirroredStrategy.")
 
 
-class _Workers:
-    """The processes of one training; the first leads and prints, the others have logs.
-
-    Each has its share of the cores, and one of the GPUs.
-    """
-
-    def __init__(self, arguments: Sequence[str], logs: Sequence[Path]) -> None:
-        self.logs = logs
-        self.stopped_s = 0.0
-        self.processes: list[subprocess.Popen[bytes]] = []
-        cluster = {"worker": find_addresses(len(logs))}
-        environment = make_environment(max(1, count_cores() // len(logs)))
-        n_gpus = len([*Path("/dev").glob("nvidia[0-9]*")])
-        for number, log in enumerate(logs):
-            place = {"cluster": cluster, "task": {"type": "worker", "index": number}}
-            environment["TF_CONFIG"] = json.dumps(place)
-            if n_gpus and "CUDA_VISIBLE_DEVICES" not in os.environ:
-                environment["CUDA_VISIBLE_DEVICES"] = str(number % n_gpus)
-            with log.open("wb") as file:
-                self.processes.append(
-                    subprocess.Popen(
-                        [sys.executable, "-c", _SERVE, str(os.getpid()), *arguments],
-                        stdin=subprocess.DEVNULL,
-                        stdout=file if number else None,
-                        stderr=file if number else None,
-                        env=environment,
-                        process_group=0,  # Ctrl-C reaches it through us, and so exactly once
-                    )
-                )
-
-    def send(self, number: int, frame: FrameType | None = None) -> None:
-        """Send a signal to every worker; a second one ends them at once."""
-        for process in self.processes:
-            process.send_signal(signal.SIGKILL if self.stopped_s else number)
-        self.stopped_s = self.stopped_s or time.monotonic()
-
-    def wait(self) -> tuple[int, int]:
-        """Wait for the leader, or for another worker that fails.
-
-        Returns a worker and its exit code, negative if a signal ended it that is not ours.
-        """
-        while True:
-            codes = [process.poll() for process in self.processes]
-            failed = [(number, code) for number, code in enumerate(codes) if code]
-            killed = [(number, code) for number, code in failed if code < 0]
-            if killed and not self.stopped_s:
-                return killed[0]
-            if codes[0] is not None:
-                return 0, codes[0] if codes[0] >= 0 else 128 - codes[0]
-            if failed:
-                self.stopped_s = self.stopped_s or time.monotonic()
-            if self.stopped_s and time.monotonic() - self.stopped_s > GRACE_S:
-                number, code = (failed or [(0, 1)])[0]
-                print(f"Worker {number} failed: see {self.logs[number]}", file=sys.stderr)
-                return number, max(code, 1)
-            time.sleep(_POLL_S)
-
-    def end(self) -> None:
-        """End the processes that are left."""
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-
 def train_here(
     arguments: Sequence[str], options: Sequence[str], n_workers: int, folder: Path, console: Console
 ) -> int:
@@ -156,25 +93,78 @@ def train_here(
     folder.mkdir(parents=True, exist_ok=True)
     logs = [folder / f"worker-{number}.log" for number in range(n_workers)]
     for n_left in reversed(range(_N_RESTARTS + 1)):
-        with ExitStack() as stack:
-            workers = _Workers(arguments, logs)
-            stack.callback(workers.end)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                if (handler := signal.getsignal(number)) is not signal.SIG_IGN:
-                    signal.signal(number, workers.send)
-                    stack.callback(signal.signal, number, handler)
-            ended, code = workers.wait()
+        with catching_signals(owns_process=True) as interrupts, interrupts.deferring():
+            processes = _start_workers(arguments, logs)
+            try:
+                ended, code = _wait_for_end(processes, logs, interrupts)
+            finally:
+                for process in processes:
+                    process.kill()
+                    process.wait()
         if code >= 0:
             return code
         reason = f"Worker {ended} was ended by {signal.Signals(-code).name}."
         for run in list_runs_of(folder):
             is_ours = run.status in ("killed", "failed")
-            if is_ours and run.info["process"]["pid"] == workers.processes[0].pid:
+            if is_ours and run.info["process"]["pid"] == processes[0].pid:
                 arguments = ["train", str(run.path), "--resume", *options]
         if n_left:
             text = f"warning  {reason} All workers begin again from the last checkpoint."
             console.print(text, style="yellow", soft_wrap=True)
     raise RunFailed(f"{reason} To continue: {shlex.join(['kerasrecipes', *arguments])}")
+
+
+def _start_workers(arguments: Sequence[str], logs: Sequence[Path]) -> list[subprocess.Popen[bytes]]:
+    """Start processes, each with cores and a GPU of its own; the first leads and prints."""
+    processes = []
+    cluster = {"worker": find_addresses(len(logs))}
+    environment = make_environment(max(1, count_cores() // len(logs)))
+    n_gpus = len([*Path("/dev").glob("nvidia[0-9]*")])
+    for number, log in enumerate(logs):
+        place = {"cluster": cluster, "task": {"type": "worker", "index": number}}
+        environment["TF_CONFIG"] = json.dumps(place)
+        if n_gpus and "CUDA_VISIBLE_DEVICES" not in os.environ:
+            environment["CUDA_VISIBLE_DEVICES"] = str(number % n_gpus)
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _SERVE, str(os.getpid()), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file if number else None,
+                stderr=file if number else None,
+                env=environment,
+                process_group=0,  # Ctrl-C reaches it through us, and so exactly once
+            )
+        processes.append(process)
+    return processes
+
+
+def _wait_for_end(
+    processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path], interrupts: Interrupts
+) -> tuple[int, int]:
+    """Wait for the leader, or for another worker that fails; signals are passed on.
+
+    Returns a worker and its exit code, negative if a signal ended it that is not ours.
+    """
+    ends_s, is_stopping = math.inf, False
+    while True:
+        if interrupts.number and not is_stopping:
+            is_stopping, ends_s = True, min(ends_s, time.monotonic() + GRACE_S)
+            for process in processes:
+                process.send_signal(interrupts.number)
+        codes = [process.poll() for process in processes]
+        failed = [(number, code) for number, code in enumerate(codes) if code]
+        killed = [(number, code) for number, code in failed if code < 0]
+        if killed and ends_s == math.inf:
+            return killed[0]
+        if codes[0] is not None:
+            return 0, codes[0] if codes[0] >= 0 else 128 - codes[0]
+        if failed:
+            ends_s = min(ends_s, time.monotonic() + GRACE_S)
+        if time.monotonic() > ends_s:
+            number, code = (failed or [(0, 1)])[0]
+            print(f"Worker {number} failed: see {logs[number]}", file=sys.stderr)
+            return number, max(code, 1)
+        time.sleep(_POLL_S)
 
 
 def find_addresses(n_workers: int, host: str = "127.0.0.1") -> list[str]:

@@ -55,7 +55,6 @@ class Job:
     """A recipe to train, and where its run goes.
 
     Attributes:
-        resumption: The run to continue, or None for a new one.
         can_stop: Whether every epoch waits for the answer of ``show``.
         rows: In place of those that the recipe names, or that the worker has.
         team: The workers that train together; if another one ends, this process ends, too.
@@ -105,17 +104,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one job: a run, or the reason why there is none.
-
-    Attributes:
-        was_killed: If the worker's process ended, whether a signal ended it.
-    """
+    """The result of one job: a run, or the reason why there is none."""
 
     recipe: Recipe
     run: Run | None
     error: str = ""
     was_reused: bool = False
-    was_killed: bool | None = None
+    was_killed: bool | None = None  # whether a signal ended the worker's process, if it has ended
 
 
 class _EpochShower(Listener):
@@ -191,7 +186,8 @@ class Crew:
         try:
             return worker.train(job, show)
         finally:
-            if worker.has_grown():
+            growth = worker.memory[-1] - worker.memory[0] if worker.memory else 0
+            if growth and growth > min(_MOST_GROWTH * worker.memory[0], find_free_memory()):
                 worker.end()
             self.idle.put(worker if worker.process.poll() is None else None)
 
@@ -237,11 +233,6 @@ class _Worker:
             message = Outcome(job.recipe, None, _describe_death(code), was_killed=was_killed)
         outcome: Outcome = message
         return outcome
-
-    def has_grown(self) -> bool:
-        """Whether it has so much more memory than after its first training that it should end."""
-        growth = self.memory[-1] - self.memory[0] if self.memory else 0
-        return growth > min(_MOST_GROWTH * self.memory[0], find_free_memory()) if growth else False
 
     def end(self) -> None:
         """End the process once it is idle, and wait for that."""

@@ -77,5 +77,5 @@ def make_search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     console = Console(file=output or io.StringIO(), width=200)
     trainer = FakeTrainer(Path("no such folder"), console, data=score)
-    plan = Plan(Space(base, base.sweep), base.sweep, "accuracy", True, {"fingerprint": ""})
+    plan = Plan(Space(base, base.sweep), "accuracy", True, {"fingerprint": ""})
     return Search(plan, trainer, study)

@@ -106,17 +106,11 @@ def _check_versions() -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """The end of a training.
-
-    Attributes:
-        files: Of its run; empty without a run.
-        error: Why the run has not finished; empty if it has.
-        was_killed: Of the worker process; None if it did not end.
-    """
+    """The end of a training: the files of its run, and the reason why it has not finished."""
 
     files: Files
     error: str
-    was_killed: bool | None
+    was_killed: bool | None  # as in an Outcome
 
 
 class Seat:
@@ -135,10 +129,7 @@ class Seat:
         return find_addresses(1, ray.util.get_node_ip_address())[0]
 
     def start(self, job: Job, rows: object, unfinished: Files, place: str = "") -> None:
-        """Begin to train a job, from the files of the run that it continues.
-
-        TF_CONFIG gets the place among workers that train together.
-        """
+        """Begin to train a job, from the files of the run that it continues, at a TF_CONFIG."""
         if place:
             os.environ["TF_CONFIG"] = place
         self.training = self.crew.pool.submit(self._train, replace(job, rows=rows), unfinished)

@@ -116,23 +116,14 @@ def _choose_resources(n_workers: int) -> dict[str, int]:
 
 @dataclass
 class _Training:
-    """Starts the workers, and shows and keeps what arrives from them.
-
-    Attributes:
-        job: What each worker trains; the first of them leads: it alone writes the run.
-        rows: Sent to the cluster, or None if each worker reads them.
-        resources: Of a worker.
-        run: The run on this machine.
-        is_new: Whether the run began with this training.
-        interrupts: Signals that arrive here stop the workers.
-    """
+    """Starts the workers, and shows and keeps what arrives from them."""
 
     job: Job
-    rows: Any
-    n_workers: int
-    resources: dict[str, int]
+    rows: Any  # sent to the cluster, or None if each worker reads them
+    n_workers: int  # the first of them leads: it alone writes the run
+    resources: dict[str, int]  # of a worker
     run: RunWriter
-    is_new: bool
+    is_new: bool  # whether the run began with this training
     listener: Listener
     interrupts: Interrupts
     address: str

@@ -13,7 +13,7 @@ from typing import Any
 
 from kerasrecipes.errors import InputError, RunDamaged
 from kerasrecipes.recipe import Recipe, load_recipe
-from kerasrecipes.recipe.components import PLACES, split_component
+from kerasrecipes.recipe.components import split_component
 from kerasrecipes.recipe.rules import find_directions
 from kerasrecipes.recipe.suggest import suggest
 from kerasrecipes.recipe.yaml_file import parse_yaml
@@ -93,13 +93,7 @@ def is_usable(run: Run) -> bool:
 def read_contenders(
     given: Sequence[Given], needs_source: bool = True, baselines: bool = False
 ) -> tuple[list[Recipe], list[Contender]]:
-    """Separate recipes to train, with the variants of one, from the folders of finished runs.
-
-    Args:
-        given: In any order.
-        needs_source: Whether recipes must say where their rows come from.
-        baselines: Whether BOOSTING takes part, too.
-    """
+    """Separate recipes to train, with the variants of one, from the folders of finished runs."""
     variants, finished, sources = [], [], []
     for one in given:
         is_path = isinstance(one, str | PathLike) and Path(one).exists()
@@ -163,18 +157,12 @@ def _read_finished(path: Path) -> Contender:
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts that decide whether scores can be compared.
-
-    Attributes:
-        settings: The resolved recipe.
-        data: Facts of the data, as run.json has them, and whether the target is an array.
-        directions: Whether higher is better, for the loss and the recipe's metrics.
-    """
+    """Facts that decide whether scores can be compared."""
 
     name: str
-    settings: Mapping[str, Any]
-    data: Mapping[str, Any]
-    directions: Mapping[str, bool | None]
+    settings: Mapping[str, Any]  # the resolved recipe
+    data: Mapping[str, Any]  # as run.json has them, and whether the target is an array
+    directions: Mapping[str, bool | None]  # whether higher is better, by metric
 
     @property
     def is_standardized(self) -> bool:
@@ -253,17 +241,15 @@ def check_rows(facts: Sequence[Facts]) -> None:
                 f"Scores leave out masked steps, and the masks of {both} differ (received: "
                 f"{first.masks} and {other.masks}). Mask the same steps in both."
             )
-        if first.data["target_fingerprint"] == other.data["target_fingerprint"]:
-            continue
-        received = ", ".join(
-            f"{key}: {' and '.join(words)}"
-            for key, words in find_differences([first.settings, other.settings]).items()
-            if key.startswith("dataset.")
-        )
-        raise InputError(
-            f"Only recipes with the same rows and target in each part can be compared: {both} "
-            f"differ (received: {received or 'data that have changed; train again'})."
-        )
+        if first.data["target_fingerprint"] != other.data["target_fingerprint"]:
+            differences = find_differences([first.settings, other.settings]).items()
+            words = {key: " and ".join(values) for key, values in differences}
+            received = [f"{key}: {w}" for key, w in words.items() if key.startswith("dataset.")]
+            unknown = "data that have changed; train again"
+            raise InputError(
+                f"Only recipes with the same rows and target in each part can be compared: {both} "
+                f"differ (received: {', '.join(received) or unknown})."
+            )
 
 
 def choose_metric(facts: Sequence[Facts], wanted: str | None) -> tuple[str, bool]:
@@ -296,22 +282,13 @@ def choose_metric(facts: Sequence[Facts], wanted: str | None) -> tuple[str, bool
 
 def find_differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """By key that differs, such as "dataset.drop", the value of each resolved recipe in words."""
-    flat = [_flatten(recipe) for recipe in recipes]
+    flat: list[dict[str, Any]] = []
+    for recipe in recipes:
+        inner = {f"dataset.{key}": value for key, value in recipe["dataset"].items()}
+        flat.append(inner | {key: value for key, value in recipe.items() if key != "dataset"})
     keys = dict.fromkeys(key for recipe in flat for key in recipe if key not in LABELS)
     columns = {key: [_word(recipe.get(key)) for recipe in flat] for key in keys}
     return {key: words for key, words in columns.items() if len(set(words)) > 1}
-
-
-def _flatten(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in recipe.items():
-        if key == "dataset":
-            flat |= {f"dataset.{inner}": setting for inner, setting in value.items()}
-        elif key in PLACES and not isinstance(value, list):
-            flat[key] = split_component(value)
-        else:
-            flat[key] = value
-    return flat
 
 
 def _word(value: Any) -> str:

@@ -49,8 +49,6 @@ class Trainer:
     """Trains recipes, several at once.
 
     Attributes:
-        output_dir: The folder of all runs.
-        console: Where progress goes.
         command: The command line that started the runs; empty in Python.
         workers: Processes; None means one per core, or one if there is a GPU to share.
         data: A DataFrame in place of the rows that the recipes name, or None.
@@ -71,16 +69,13 @@ class Trainer:
 
         Returns an outcome per recipe, in their order. A run that fails does not stop the others.
         """
-        reused = {i: run for i, each in enumerate(recipes) if (run := self.find_same(each))}
-        outcomes = {i: Outcome(recipes[i], run, was_reused=True) for i, run in reused.items()}
-        waiting = [(i, each) for i, each in enumerate(recipes) if i not in reused]
+        outcomes: dict[int, Outcome] = {}
 
         def finish(i: int, outcome: Outcome) -> tuple[int, str]:
             outcomes[i] = outcome
-            return len(outcomes) - len(reused), ""
+            return len(outcomes), "reused" if outcome.was_reused else ""
 
-        if waiting:
-            self.run(iter(waiting), finish, recipes, len(waiting))
+        self.run(enumerate(recipes), finish, recipes, len(recipes))
         return [outcomes[i] for i in range(len(recipes))]
 
     def run(
@@ -94,10 +89,9 @@ class Trainer:
         """Train recipes, each taken from an iterator when a worker is free for it.
 
         Args:
-            jobs: Recipes, each with the key that ``finish`` and ``watch`` get.
+            jobs: At most ``n_jobs`` recipes, with the keys that ``finish`` and ``watch`` get.
             finish: Called after each training.
             recipes: They have every class of the caller's own that the jobs need.
-            n_jobs: How many there are at the most; None if that is not known.
             watch: Called after each epoch; None lets all trainings go on.
         """
         bars = Progress(
@@ -222,14 +216,12 @@ class BoostingJob(Job):
         rows = np.arange(len(dataset.parts["train"]))
         predict = fit_baseline(estimator, _stack(train, train), rows, recipe, dataset, built)
         seconds = {"fit": round(time.perf_counter() - started_s, 3)}
-        answers = {
-            name: predict(_stack(part.inputs, train)) for name, part in dataset.parts.items()
-        }
-        metrics = score_baseline(recipe, dataset, built, answers)
+        parts = dataset.parts.items()
+        answers = {name: predict(_stack(part.inputs, train)) for name, part in parts}
         run = create_run(self.output_dir, make_folder_name(recipe.name), started_at)
         run.write_recipe(recipe.to_yaml())
         run.write_history({})
-        run.write_metrics(metrics)
+        run.write_metrics(score_baseline(recipe, dataset, built, answers))
         run.update(
             status="finished",
             name=recipe.name,

@@ -198,9 +198,7 @@ def plot_scores(
 ) -> Axes:
     """Plot every seed's score as a dot, and below the dots the mean with its interval.
 
-    Args:
-        scores: By name, from top to bottom; each of shape (n_seeds,).
-        intervals: Shape (n_names, 2), the ends of each mean's interval; NaN where it has none.
+    Intervals have the shape (n_names, 2), and NaN where a mean has none.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -231,9 +229,7 @@ def plot_seed_curves(
 ) -> Axes:
     """Plot one recipe's seeds by epoch, each to its end, and their mean as far as all go.
 
-    Args:
-        curves: One per seed, each of shape (n_epochs_of_that_seed,).
-        others: Means of the other recipes, drawn faintly to compare with.
+    The other recipes' means are drawn faintly to compare with.
     """
     for other in others:
         _plot_thinned(other, ax, color=style.FAINT, lw=1.4, zorder=1)

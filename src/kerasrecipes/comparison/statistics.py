@@ -53,55 +53,36 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Standing:
-    """One recipe's scores and test results, in the metric's units; nan if n = 1 is too few.
-
-    Attributes:
-        scores: One score per seed (or split), in the order of the seeds.
-        sd: Standard deviation of the scores (n - 1 in the denominator).
-        interval: t interval of the mean of this recipe alone.
-        rank: 1 is the best mean; equal means share a rank.
-        difference: Mean paired difference, this recipe minus the reference.
-        difference_interval: t interval of that difference at the level that Holm's correction
-            leaves to this pair: it excludes 0 exactly when the verdict is ``WORSE``. nan if the
-            difference did not vary.
-        p_value: Holm-adjusted, two-sided; nan for the reference.
-        seeds_needed: For ``TOO_FEW``, about how many seeds would find a difference as large as the
-            observed one. Small samples overestimate differences, so it is a lower bound.
-    """
+    """One recipe's scores and test results, in the metric's units; nan if n = 1 is too few."""
 
     name: str
-    scores: tuple[float, ...]
+    scores: tuple[float, ...]  # in the order of the seeds (or splits)
     mean: float
-    sd: float
-    interval: tuple[float, float]
-    rank: int
-    difference: float = 0.0
+    sd: float  # n - 1 in the denominator
+    interval: tuple[float, float]  # t interval of the mean of this recipe alone
+    rank: int  # 1 is the best mean; equal means share a rank
+    difference: float = 0.0  # mean paired difference, this recipe minus the reference
+    # At the level that Holm's correction leaves to this pair, so it excludes 0 exactly when the
+    # verdict is WORSE; nan if the difference did not vary.
     difference_interval: tuple[float, float] = (0.0, 0.0)
-    p_value: float = math.nan
+    p_value: float = math.nan  # Holm-adjusted, two-sided
     verdict: Verdict = Verdict.LEADS
+    # Small samples overestimate differences, so it is a lower bound.
     seeds_needed: int | None = None
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Recipes from best to worst.
-
-    Attributes:
-        reference: The recipe with the best mean; equal means are ordered by name.
-        standings: One per recipe, best first.
-        n: Scores per recipe.
-        test_share: Rows scored / rows trained on, if each score has a split of its own; or None.
-        draw_name: What varies between runs of a recipe: a seed, or a split or fold with a seed.
-    """
+    """Recipes from best to worst."""
 
     metric: str
     higher_is_better: bool
-    reference: str
+    reference: str  # with the best mean; equal means are ordered by name
     standings: tuple[Standing, ...]
-    n: int
+    n: int  # scores per recipe
     method: str
-    test_share: float | None = None
-    draw_name: str = "seed"
+    test_share: float | None = None  # rows scored / rows trained on, if each score has its split
+    draw_name: str = "seed"  # what varies between runs of a recipe: a seed; with it split or fold
 
 
 def rank_scores(

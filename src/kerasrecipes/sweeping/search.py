@@ -41,7 +41,7 @@ class Space:
     """
 
     def __init__(self, base: Recipe, spec: SweepSpec) -> None:
-        self.base = base
+        self.base, self.spec = base, spec
         ranges = [read_range(key, value) for key, value in spec.ranges.items()]
         self.ranges = sorted(ranges, key=lambda each: len(each.path))  # outer values come first
 
@@ -125,7 +125,6 @@ class Plan:
     """A recipe and its ranges, checked; the metric of validation rows; facts of the data."""
 
     space: Space
-    spec: SweepSpec
     metric: str
     higher_is_better: bool
     facts: Mapping[str, Any]
@@ -161,7 +160,7 @@ class Search:
     @cached_property
     def points(self) -> list[Point]:
         """All points, to be tried one by one: those of a grid, or if there are trials for all."""
-        spec, space = self.plan.spec, self.plan.space
+        space, spec = self.plan.space, self.plan.space.spec
         if not all(each.list_all() for each in space.ranges):
             return []
         is_grid = spec.strategy == "grid"
@@ -172,7 +171,7 @@ class Search:
     @property
     def most(self) -> int | None:
         """How many trials there are at the most; None if only a clock ends them."""
-        return len(self.points) or self.plan.spec.trials
+        return len(self.points) or self.plan.space.spec.trials
 
     def measure_importance(self) -> dict[str, float]:
         """Measure which ranges decide whether a score is among the best, as shares of 1.
@@ -190,7 +189,7 @@ class Search:
     def run(self) -> None:
         """Train until the budget ends, or every point has been tried; or go on with that."""
         self.started_s = time.monotonic() - self.study.user_attrs.get("seconds", 0)
-        watch = self._watch if self.plan.spec.prune else None
+        watch = self._watch if self.plan.space.spec.prune else None
         ends = self.plan.space.endpoints
         self.trainer.run(self._list_jobs(), self._finish, ends, self.most, watch)
 
@@ -216,13 +215,13 @@ class Search:
         from optuna.trial import TrialState
 
         n = sum(trial.state is not TrialState.WAITING for trial in self.study.trials)
-        minutes = self.plan.spec.minutes
+        minutes = self.plan.space.spec.minutes
         is_late = minutes is not None and time.monotonic() - self.started_s > 60 * minutes
         if is_late or (self.most is not None and n >= self.most):
             return None
         # Each trial has random numbers of its own, so a resumed sweep chooses as it began.
         seed = int(np.random.SeedSequence([self.plan.space.base.seed, n]).generate_state(1)[0])
-        make_sampler = TPESampler if self.plan.spec.strategy == "tpe" else RandomSampler
+        make_sampler = TPESampler if self.plan.space.spec.strategy == "tpe" else RandomSampler
         self.study.sampler = make_sampler(seed=seed)
         if self.points:  # a process that was killed may have enqueued the point
             self.study.enqueue_trial(self.points[n], skip_if_exists=True)

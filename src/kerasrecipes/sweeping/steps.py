@@ -126,7 +126,7 @@ def plan_sweep(base: Recipe, data: Any = None) -> Plan:
     if spec.prune and any(logged not in one.directions for one in facts):
         message = f"prune needs {logged} after every epoch. Add it to the recipe's metrics."
         raise RecipeError([base.problem(("sweep", "prune"), message)])
-    return Plan(space, spec, metric, higher_is_better, facts[0].data)
+    return Plan(space, metric, higher_is_better, facts[0].data)
 
 
 def sweep(
@@ -299,7 +299,7 @@ def _render(found: Sweep) -> tuple[str, list[str]]:
         trials=list_trials(found),
         best=best and found.best.read_text(encoding="utf-8"),
         comparison=comparison,
-        strategy=plan.spec.strategy,
+        strategy=plan.space.spec.strategy,
         command=found.command,
     )
     return html, fonts.list_warnings()
