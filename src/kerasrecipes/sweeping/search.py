@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
@@ -45,28 +45,25 @@ class Space:
         ranges = [read_range(key, value) for key, value in spec.ranges.items()]
         self.ranges = sorted(ranges, key=lambda each: len(each.path))  # outer values come first
 
-    def choose(self, choose: Callable[[Range], Any]) -> Point:
-        """Choose a point, by a function that chooses for each range that applies."""
-        point: Point = {}
-        for each in self.ranges:
-            if self._applies(each, point):
-                point[each.key] = choose(each)
-        return point
-
     def make(self, point: Mapping[str, Any], name: str) -> Recipe:
         """Make the recipe of a point, or raise RecipeError if its values do not go together."""
         return self._draft(point).finish(name)
 
-    def list_points(self, point: Point | None = None, n_set: int = 0) -> Iterator[Point]:
-        """List every point; none if the values of a range cannot be counted."""
+    def list_points(
+        self,
+        choose: Callable[[Range], Iterable[Any]] = Range.list_all,
+        point: Point | None = None,
+        n_set: int = 0,
+    ) -> Iterator[Point]:
+        """List the points of all choices for the ranges that apply; by default, of all values."""
         point = point or {}
         if n_set == len(self.ranges):
             yield point
         elif self._applies(each := self.ranges[n_set], point):
-            for choice in each.list_all():
-                yield from self.list_points({**point, each.key: choice}, n_set + 1)
+            for choice in choose(each):
+                yield from self.list_points(choose, {**point, each.key: choice}, n_set + 1)
         else:
-            yield from self.list_points(point, n_set + 1)
+            yield from self.list_points(choose, point, n_set + 1)
 
     @cached_property
     def endpoints(self) -> list[Recipe]:
@@ -229,7 +226,7 @@ class Search:
 
     def _make_recipe(self, trial: optuna.Trial) -> Recipe | None:
         """Make the recipe of a trial's point, unless there is no need to train it."""
-        point = self.plan.space.choose(partial(_suggest, trial))
+        (point,) = self.plan.space.list_points(lambda each: [_suggest(trial, each)])
         for other in self.study.trials:
             if other.params == point and other.number < trial.number and other.values:
                 note = f"the point of trial {other.number + 1}"
