@@ -1,8 +1,7 @@
 """Many trainings on one machine: worker processes that import TensorFlow once each.
 
-Processes of one thread each train more models an hour than threads of one process, which share
-the interpreter's lock between batches. Every worker computes with one thread, so that results do
-not depend on the number of workers.
+Processes of one thread each train more models an hour than threads of one process. Results do not
+depend on the number of workers, since each has one thread.
 """
 
 from __future__ import annotations
@@ -41,10 +40,8 @@ _SERVE = (  # Ctrl-C ends a worker that has not begun, without a traceback
 )
 GRACE_S = 60.0
 """How long a worker may go on after a signal, or after another has failed."""
-
 _MOST_GROWTH = 1.0
-"""Of a worker's memory, as a share of what it had after its first training: Keras keeps some of
-every model (keras #20552)."""
+"""Of a worker's memory after its first training: Keras keeps some of every model (keras #20552)."""
 
 Show = Callable[[int, Mapping[str, float]], bool]
 """Shows an epoch, counted from 1, and its scores; returns whether training should stop now."""
@@ -52,23 +49,16 @@ Show = Callable[[int, Mapping[str, float]], bool]
 
 @dataclass(frozen=True)
 class Job:
-    """A recipe to train, and where its run goes.
-
-    Attributes:
-        can_stop: Whether every epoch waits for the answer of ``show``.
-        rows: In place of those that the recipe names, or that the worker has.
-        team: The workers that train together; if another one ends, this process ends, too.
-        interval_s: Seconds between checkpoints.
-    """
+    """A recipe to train, and where its run goes."""
 
     recipe: Recipe
     output_dir: Path
     command: tuple[str, ...] = ()
     resumption: Resumption | None = None
-    can_stop: bool = False
-    rows: Any = None
-    team: Team = ALONE
-    interval_s: float = 60.0
+    can_stop: bool = False  # whether every epoch waits for the answer of ``show``
+    rows: Any = None  # in place of those that the recipe names, or that the worker has
+    team: Team = ALONE  # if another worker of it ends, this process ends, too
+    interval_s: float = 60.0  # between checkpoints
 
     def train(self, data: Any, show: Show) -> Outcome:
         """Train in this process, which does nothing else."""
@@ -138,10 +128,8 @@ class Crew:
     """Worker processes, and a thread of ours for each; leaving the block ends them all.
 
     If a worker process ends, only its run fails; the next run gets a new worker, as after a run
-    that left a worker with much more memory than its first one did.
-
-    Workers import modules first, and train on data, if there are any, in place of the rows that
-    recipes name.
+    that left a worker with much more memory than its first one did. Workers import modules first;
+    data, if there are any, take the place of the rows that recipes name.
     """
 
     def __init__(
@@ -195,8 +183,7 @@ class Crew:
 class _Worker:
     """A process that trains one recipe after another.
 
-    It is no ``multiprocessing.Process``, which would run the caller's script once more. It has a
-    process group of its own: Ctrl-C reaches it only through us, and so exactly once.
+    It is no ``multiprocessing.Process``, which would run the caller's script once more.
     """
 
     def __init__(self, beginning: tuple[list[str], Any], n_threads: int) -> None:
@@ -209,7 +196,7 @@ class _Worker:
                 stdout=subprocess.DEVNULL,
                 env=make_environment(n_threads),
                 pass_fds=[number],
-                process_group=0,
+                process_group=0,  # Ctrl-C reaches it through us, and so exactly once
             )
         self._send(beginning)
         self.memory: list[int] = []  # after each training, in bytes

@@ -18,16 +18,7 @@ from typing import Any
 
 import ray
 
-from kerasrecipes.cluster.crew import (
-    LOST,
-    Epoch,
-    Files,
-    Result,
-    Seat,
-    connecting,
-    read_run,
-    write_run,
-)
+from kerasrecipes.cluster import crew
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.interrupts import Interrupts, catching_signals
 from kerasrecipes.pipeline import Listener
@@ -65,7 +56,7 @@ def train_on_cluster(
     with ExitStack() as stack:
         interrupts = stack.enter_context(catching_signals(owns_process=True))
         with listener.wait("connecting"):
-            stack.enter_context(connecting(address))
+            stack.enter_context(crew.connecting(address))
         resources = _choose_resources(n_workers)
         rows = read_for(recipe, stream=resumption.stays_on_disk if resumption else None)
         dataset = load_for(recipe, listener.note, rows)
@@ -84,18 +75,10 @@ def train_on_cluster(
         path = run.path.resolve()
         # On a node, a new run has a folder of its own, without the run that it continues.
         folder = path.parents[1] if there and there.run.path == path else path
-        training = _Training(
-            Job(recipe, folder, tuple(command), there, interval_s=checkpoint_every_s),
-            None if are_on_disk(rows.source.inputs) else ray.put(rows),
-            n_workers,
-            resources,
-            run,
-            is_new,
-            listener,
-            interrupts,
-            address,
-        )
-        return training.train()
+        job = Job(recipe, folder, tuple(command), there, interval_s=checkpoint_every_s)
+        sent = None if are_on_disk(rows.source.inputs) else ray.put(rows)
+        team = n_workers, resources
+        return _Training(job, sent, *team, run, is_new, listener, interrupts, address).train()
 
 
 def _choose_resources(n_workers: int) -> dict[str, int]:
@@ -132,7 +115,7 @@ class _Training:
 
     def train(self) -> Run:
         """Train to the end, up to the last restart."""
-        actor = ray.remote(Seat).options(
+        actor = ray.remote(crew.Seat).options(
             **self.resources, max_concurrency=4, scheduling_strategy="SPREAD"
         )
         commit, n_threads = find_git_commit() or "", self.resources["num_cpus"]
@@ -143,11 +126,11 @@ class _Training:
                 seats = [actor.remote((), commit, n_threads) for _ in range(self.n_workers)]
                 try:
                     result = self._follow(seats, stack)
-                except LOST:
-                    result = Result({}, "The node of a worker was lost.", was_killed=True)
+                except crew.LOST:
+                    result = crew.Result({}, "The node of a worker was lost.", was_killed=True)
                 except ray.exceptions.RayError as error:
                     reason = getattr(error, "cause", "The connection to the cluster was lost.")
-                    result, n_left = Result({}, str(reason), was_killed=True), 0
+                    result, n_left = crew.Result({}, str(reason), was_killed=True), 0
                 for seat in seats:
                     with suppress(ray.exceptions.RayError):
                         ray.kill(seat)
@@ -157,26 +140,26 @@ class _Training:
                 self.listener.note(_RESTART)
         return self._end(result)
 
-    def _follow(self, seats: Sequence[Any], stack: ExitStack) -> Result:
+    def _follow(self, seats: Sequence[Any], stack: ExitStack) -> crew.Result:
         """Start a worker in each actor, and follow them until one has ended the training."""
         addresses = [seat.find_address.remote() for seat in seats]
         while ray.wait(addresses, num_returns=len(seats), timeout=_POLL_S)[1]:  # no room yet
             if self.interrupts.number:
-                return Result({}, "It was stopped.", was_killed=True)
+                return crew.Result({}, "It was stopped.", was_killed=True)
         cluster = {"worker": ray.get(addresses)}
         job, path = self.job, self.run.path.resolve()
         if any(path.glob("checkpoints/[!.]*.npz")):
             changes = bool(job.resumption and job.resumption.allow_changes)
             resumption = Resumption(Run(path), job.recipe, allow_changes=changes)
             job = replace(job, output_dir=path.parents[1], resumption=resumption)
-        files = read_run(job.resumption.run.path) if job.resumption else {}
+        files = crew.read_run(job.resumption.run.path) if job.resumption else {}
         beginnings = []
         for number, seat in enumerate(seats):
             place = {"cluster": cluster, "task": {"type": "worker", "index": number}}
             mine = replace(job, team=Team(self.n_workers, number))
             beginnings.append(seat.start.remote(mine, self.rows, files, json.dumps(place)))
         ray.get(beginnings)
-        leader, result = seats[0], Result({}, "It was stopped.", was_killed=True)
+        leader, result = seats[0], crew.Result({}, "It was stopped.", was_killed=True)
         endings = {seat.wait_for_end.remote(): seat for seat in seats}
         waits_until_s, is_stopping = math.inf, False
         while time.monotonic() < waits_until_s:
@@ -197,7 +180,7 @@ class _Training:
                 leader.interrupt.remote()
         return result
 
-    def _take(self, message: Epoch | Files, stack: ExitStack) -> None:
+    def _take(self, message: crew.Epoch | crew.Files, stack: ExitStack) -> None:
         """Keep files that arrived, and show the epochs."""
         if isinstance(message, tuple):
             epoch, logs = message
@@ -205,7 +188,7 @@ class _Training:
                 each.on_epoch_end(epoch - 1, logs)
             return
         n_epochs = self.job.resumption.run.epochs_run if self.job.resumption else 0
-        write_run(message, self.run.path)
+        crew.write_run(message, self.run.path)
         self.run.begin(address=self.address)
         if self.progress is None:
             info = self.run.info
@@ -216,11 +199,11 @@ class _Training:
                 each.set_params({"initial_epoch": n_epochs})
                 each.on_train_begin()
 
-    def _end(self, result: Result) -> Run:
+    def _end(self, result: crew.Result) -> Run:
         """Note how the run ended, or raise why."""
         run, is_refusal = self.run, self.is_new and result.was_killed is None
         if result.files:
-            write_run(result.files, run.path)
+            crew.write_run(result.files, run.path)
             run.update(address=self.address)
         elif not is_run(run.path) or (is_refusal and not run.epochs_run):
             run.discard()  # as the leader did with its own

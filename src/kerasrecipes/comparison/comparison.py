@@ -49,9 +49,7 @@ if TYPE_CHECKING:
 
 TUNING_FACTORS = tuple(10 ** (exponent / 2) for exponent in range(-3, 4))
 """Learning rates to try, as multiples of the recipe's own: from a 30th to 30 times of it."""
-
-_SEED_OFFSET = 1_000_000
-"""Separates the seed that chooses a learning rate from those that are compared."""
+_SEED_OFFSET = 1_000_000  # of the seed that chooses a learning rate, which no comparison uses
 
 
 @dataclass(frozen=True)
@@ -279,11 +277,7 @@ def rank_contenders(
 def _tune_learning_rates(
     recipes: Sequence[Recipe], trainer: Trainer, metric: str, higher_is_better: bool
 ) -> list[Recipe]:
-    """Train each recipe once with every rate, and return it with the best on validation rows.
-
-    The seed is one that no comparison uses, and test rows are not used. A run that fails,
-    such as by a loss of NaN, is never the best.
-    """
+    """Train each recipe once with every rate, and return it with the best on validation rows."""
     budgets = [_list_rates(recipe) for recipe in recipes]
     jobs = [
         _change(recipe, [rate, f"seed={recipe.seed + _SEED_OFFSET}"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,6 @@ _POLL_S = 0.2
 _N_ATTEMPTS = 2
 _MOST_CATEGORIES = 255
 """Of a column; scikit-learn takes no more, and rarer ones count as missing."""
-
-_Key = TypeVar("_Key")
-Watch = Callable[[_Key, Recipe, int, Mapping[str, float]], bool]
-"""Looks at the scores of an epoch, counted from 1; returns whether the training should stop now."""
-Finish = Callable[[_Key, Outcome], tuple[int, str]]
-"""Records the end of a training; returns how many have ended, and a note about this one."""
 
 
 @dataclass(frozen=True)
@@ -80,19 +74,19 @@ class Trainer:
 
     def run(
         self,
-        jobs: Iterator[tuple[_Key, Recipe]],
-        finish: Finish[_Key],
+        jobs: Iterator[tuple[Any, Recipe]],
+        finish: Callable[[Any, Outcome], tuple[int, str]],
         recipes: Sequence[Recipe],
         n_jobs: int | None,
-        watch: Watch[_Key] | None = None,
+        watch: Callable[[Any, Recipe, int, Mapping[str, float]], bool] | None = None,
     ) -> None:
         """Train recipes, each taken from an iterator when a worker is free for it.
 
         Args:
             jobs: At most ``n_jobs`` recipes, with the keys that ``finish`` and ``watch`` get.
-            finish: Called after each training.
+            finish: Called after each training; returns how many have ended, and a note on it.
             recipes: They have every class of the caller's own that the jobs need.
-            watch: Called after each epoch; None lets all trainings go on.
+            watch: Called with the scores of each epoch; returns whether the training should stop.
         """
         bars = Progress(
             BarColumn(),
@@ -104,7 +98,7 @@ class Trainer:
         )
         bar = bars.add_task("starting", total=n_jobs)
 
-        def show(key: _Key, recipe: Recipe, epoch: int, logs: Mapping[str, float]) -> bool:
+        def show(key: Any, recipe: Recipe, epoch: int, logs: Mapping[str, float]) -> bool:
             scores = "".join(f"  {name} {value:.4f}" for name, value in logs.items())
             place = f"epoch {epoch:,} of {recipe.epochs:,}"
             text = f"{recipe.name}, seed {recipe.seed}: {place}{scores}"
@@ -112,7 +106,7 @@ class Trainer:
             return bool(watch and epoch and watch(key, recipe, epoch, logs))
 
         crew = self.make_crew(recipes, n_jobs or math.inf)
-        running: dict[Future[Outcome], _Key] = {}
+        running: dict[Future[Outcome], Any] = {}
         with catching_signals(owns_process=bool(self.command)), crew, bars:
             while True:
                 while len(running) < crew.size and (job := next(jobs, None)):

@@ -21,13 +21,9 @@ from kerasrecipes.report.words import write_number
 
 _Floats = npt.NDArray[np.float64]
 
-CONFIDENCE = 0.95
-"""Of every interval; 1 - CONFIDENCE is the chance of any unfounded claim."""
-POWER = 0.8
-"""Chance of finding a difference that exists; the usual choice since Cohen 1988,
-Statistical Power Analysis for the Behavioral Sciences, doi:10.4324/9780203771587."""
-MOST_SEEDS = 30
-"""A difference that needs more seeds counts as noise."""
+CONFIDENCE = 0.95  # of every interval; 1 - CONFIDENCE is the chance of any unfounded claim
+POWER = 0.8  # the chance of finding a difference that exists: Cohen 1988, doi:10.4324/9780203771587
+MOST_SEEDS = 30  # a difference that needs more seeds counts as noise
 
 _LIMITS = {
     "seed": "All runs share one split, so these results apply to this split of the data only.",
@@ -102,18 +98,15 @@ def rank_scores(
 
     *Several splits.* Training parts of repeated hold-out overlap, so their scores are correlated.
     The variance of a mean of n scores is s² (1/n + test_share) instead of s²/n: Nadeau and Bengio
-    2003, doi:10.1023/A:1024068626366. Scores of folds are correlated, too (Bouckaert
-    and Frank 2004, doi:10.1007/978-3-540-24775-3_3); test_share is then the mean over folds.
+    2003, doi:10.1023/A:1024068626366. test_share is rows scored / rows trained on, and None for a
+    single split. Scores of folds are correlated, too (Bouckaert and Frank 2004,
+    doi:10.1007/978-3-540-24775-3_3); test_share is then the mean over folds.
 
     *No variation.* If all differences are equal (to the rounding of float32, in which Keras
     computes scores), a t-test has no spread to measure by, and only signs count: n differences of
     the same sign have probability 2^(1-n) if neither recipe is better. Identical scores have p = 1.
 
-    Args:
-        scores: By recipe, n scores; the i-th scores of all recipes share a seed (or split).
-        metric, higher_is_better, draw_name: As in ``Ranking``.
-        test_share: For repeated hold-out, where each score has a random split of its own: rows
-            scored / rows trained on (0.25 for a split of 80% and 20%). None for a single split.
+    The i-th scores of all recipes share a seed (or split).
     """
     for name, row in scores.items():
         if not all(map(math.isfinite, row)):
@@ -152,8 +145,7 @@ def rank_scores(
 def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
     """Test every pair of recipes; list the last five attributes of each `Standing` but the first.
 
-    Scores have the shape (n_recipes, n), the reference first. The share is that of rows scored to
-    rows trained on; 0 for a single split.
+    Scores have the shape (n_recipes, n), the reference first; the share of one split is 0.
     """
     from scipy.special import stdtr
 
@@ -204,13 +196,11 @@ def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
 def _count_seeds_needed(effect: float, n: int, level: float, share: float) -> int | None:
     """Count the fewest scores per recipe, above n, that find an effect with power `POWER`.
 
-    An effect is the mean difference / the standard deviation of the differences. None means that
-    `MOST_SEEDS` are not enough.
-
-    With N scores, the t statistic of a difference has the noncentral t distribution with N - 1
-    degrees of freedom and noncentrality effect / √(1/N + share) (Cohen 1988). The number plans the
-    next comparison and is no evidence in this one: Hoenig and Heisey 2001,
-    doi:10.1198/000313001300339897.
+    An effect is the mean difference / the standard deviation of the differences. With N scores,
+    the t statistic of a difference has the noncentral t distribution with N - 1 degrees of freedom
+    and noncentrality effect / √(1/N + share) (Cohen 1988). None means that `MOST_SEEDS` are not
+    enough. The number plans the next comparison and is no evidence in this one: Hoenig and Heisey
+    2001, doi:10.1198/000313001300339897.
     """
     from scipy.special import nctdtr
 

@@ -67,11 +67,7 @@ class Space:
 
     @cached_property
     def endpoints(self) -> list[Recipe]:
-        """The recipes of the ends of each range; all else is as in the base.
-
-        Raises:
-            RecipeError: With every problem of every one, at its range.
-        """
+        """The recipes of the ends of each range, or every problem of every one at its range."""
         recipes: dict[str, Recipe] = {}
         problems: list[Problem] = []
         for inner in self.ranges:
@@ -268,15 +264,12 @@ class Search:
         return n_ended, f"{state}: {note}" if note else f"{metric} {write_number(score, 4)}"
 
     def _end(self, trial: optuna.Trial, state: str, note: str, score: float | None = None) -> None:
-        """Record the end of a trial.
-
-        A failed one counts as pruned for Optuna: its samplers overlook failed trials, and would
-        return to values that always fail.
-        """
+        """Record the end of a trial."""
         from optuna.trial import TrialState
 
         trial.set_user_attr("state", state)
         trial.set_user_attr("note", note)
+        # Optuna's samplers overlook failed trials, and would return to values that always fail.
         self.study.tell(trial, score, TrialState.PRUNED if score is None else None)
 
     def _name(self, number: int) -> str:
