@@ -108,10 +108,14 @@ def read_contenders(
         raise InputError(
             f"Variants such as optimizer=sgd change one recipe (received: {len(sources)} recipes)."
         )
-    if variants:
-        base = recipes[0].name
-        changes = [_split(variant, base) for variant in variants]
-        recipes = [load_recipe(sources[0], words, needs_source=needs_source) for words in changes]
+    changed = []
+    for variant in variants:
+        words = re.split(rf"\s+(?={_KEY_AND_EQUALS})", variant)
+        if not any(word.startswith("name=") for word in words):
+            name = json.dumps(f"{recipes[0].name} {variant}", ensure_ascii=False)
+            words.append(f"name={name}")
+        changed.append(load_recipe(sources[0], words, needs_source=needs_source))
+    recipes = changed or recipes
     names = [recipe.name for recipe in recipes]
     if BOOSTING in names:
         raise InputError(f"'{BOOSTING}' is the name of --baselines. Give the recipe another name.")
@@ -128,14 +132,6 @@ def read_contenders(
             f"one recipe such as optimizer=sgd optimizer=adam.{alone}"
         )
     return recipes, finished
-
-
-def _split(variant: str, base: str) -> list[str]:
-    """The changes of a variant, its name included."""
-    changes = re.split(rf"\s+(?={_KEY_AND_EQUALS})", variant)
-    if any(change.startswith("name=") for change in changes):
-        return changes
-    return [*changes, f"name={json.dumps(f'{base} {variant}', ensure_ascii=False)}"]
 
 
 def _read_finished(path: Path) -> Contender:

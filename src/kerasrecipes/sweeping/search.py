@@ -71,25 +71,23 @@ class Space:
         recipes: dict[str, Recipe] = {}
         problems: list[Problem] = []
         for inner in self.ranges:
-            misfits: list[Problem] = []
-            n_fitting = 0
             path = inner.path  # with its ends go those of the ranges that set a value around it
             around = [each for each in self.ranges if path[: len(each.path)] == each.path != path]
-            ranges = [*around, inner]
-            for ends in product(*(each.ends for each in ranges)):
+            keys = [each.key for each in (*around, inner)]
+            drafts: list[Draft] = []
+            misfits: list[Problem] = []
+            for ends in product(*(each.ends for each in (*around, inner))):
                 try:
-                    keys = [each.key for each in ranges]
-                    draft = self._draft(dict(zip(keys, ends, strict=True)))
+                    drafts.append(self._draft(dict(zip(keys, ends, strict=True))))
                 except RecipeError as error:
                     misfits += error.problems
-                    continue
-                n_fitting += 1
+            problems += [] if drafts else misfits[:1]
+            for draft in drafts:
                 try:
                     recipe = draft.finish(self.base.name)
                     recipes[recipe.to_yaml()] = recipe
                 except RecipeError as error:
                     problems += error.problems
-            problems += [] if n_fitting else misfits[:1]
         if problems:
             raise RecipeError([*dict.fromkeys(problems)])
         return [*recipes.values()]
