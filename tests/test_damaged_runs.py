@@ -15,8 +15,7 @@ import pytest
 import kerasrecipes as kr
 from kerasrecipes.cli import commands
 from kerasrecipes.cli.app import main
-from kerasrecipes.comparison.comparable import describe_run
-from kerasrecipes.comparison.contenders import read_contenders
+from kerasrecipes.comparison.contenders import describe_run, read_contenders
 from kerasrecipes.durable import replacing
 from kerasrecipes.errors import InputError, KerasRecipesError, RunDamaged
 from kerasrecipes.prediction import saved

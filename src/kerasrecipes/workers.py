@@ -1,8 +1,7 @@
 """Many trainings on one machine: worker processes that import TensorFlow once each.
 
-Processes of one thread each train more models an hour than threads of one process, which share
-the interpreter's lock between batches. Every worker computes with one thread, so that results do
-not depend on the number of workers.
+Processes of one thread each train more models an hour than threads of one process. Results do not
+depend on the number of workers, since each has one thread.
 """
 
 from __future__ import annotations
@@ -41,10 +40,8 @@ _SERVE = (  # Ctrl-C ends a worker that has not begun, without a traceback
 )
 GRACE_S = 60.0
 """How long a worker may go on after a signal, or after another has failed."""
-
 _MOST_GROWTH = 1.0
-"""Of a worker's memory, as a share of what it had after its first training: Keras keeps some of
-every model (keras #20552)."""
+"""Of a worker's memory after its first training: Keras keeps some of every model (keras #20552)."""
 
 Show = Callable[[int, Mapping[str, float]], bool]
 """Shows an epoch, counted from 1, and its scores; returns whether training should stop now."""
@@ -52,31 +49,19 @@ Show = Callable[[int, Mapping[str, float]], bool]
 
 @dataclass(frozen=True)
 class Job:
-    """A recipe to train, and where its run goes.
-
-    Attributes:
-        resumption: The run to continue, or None for a new one.
-        can_stop: Whether every epoch waits for the answer of ``show``.
-        rows: In place of those that the recipe names, or that the worker has.
-        team: The workers that train together; if another one ends, this process ends, too.
-        interval_s: Seconds between checkpoints.
-    """
+    """A recipe to train, and where its run goes."""
 
     recipe: Recipe
     output_dir: Path
     command: tuple[str, ...] = ()
     resumption: Resumption | None = None
-    can_stop: bool = False
-    rows: Any = None
-    team: Team = ALONE
-    interval_s: float = 60.0
+    can_stop: bool = False  # whether every epoch waits for the answer of ``show``
+    rows: Any = None  # in place of those that the recipe names, or that the worker has
+    team: Team = ALONE  # if another worker of it ends, this process ends, too
+    interval_s: float = 60.0  # between checkpoints
 
     def train(self, data: Any, show: Show) -> Outcome:
-        """Train in this process, which does nothing else.
-
-        Args:
-            data: A DataFrame in place of the rows that the recipe names, or None.
-        """
+        """Train in this process, which does nothing else."""
         try:
             rows = data if self.rows is None else self.rows
             return Outcome(self.recipe, self.make_run(rows, show))
@@ -115,6 +100,7 @@ class Outcome:
     run: Run | None
     error: str = ""
     was_reused: bool = False
+    was_killed: bool | None = None  # whether a signal ended the worker's process, if it has ended
 
 
 class _EpochShower(Listener):
@@ -142,16 +128,8 @@ class Crew:
     """Worker processes, and a thread of ours for each; leaving the block ends them all.
 
     If a worker process ends, only its run fails; the next run gets a new worker, as after a run
-    that left a worker with much more memory than its first one did.
-
-    Another kind of crew has the same ``size``, ``pool``, ``is_closing`` and ``train``, is left in
-    the same way, and raises ``WorkerEnded``.
-
-    Args:
-        size: How many trainings there are at once.
-        modules: Those that workers import first.
-        data: A DataFrame in place of the rows that recipes name, or None.
-        n_threads: Of each worker.
+    that left a worker with much more memory than its first one did. Workers import modules first;
+    data, if there are any, take the place of the rows that recipes name.
     """
 
     def __init__(
@@ -173,18 +151,22 @@ class Crew:
         self.is_closing = True
         self.pool.shutdown(wait=False, cancel_futures=True)
         if kind and issubclass(kind, KeyboardInterrupt):  # runs in training are kept
-            for worker in self.workers:
-                worker.process.send_signal(signal.SIGINT)
+            self.interrupt()
         self.pool.shutdown()
+        self.end()
+
+    def interrupt(self) -> None:
+        """Stop the trainings as Ctrl-C does, with a checkpoint."""
+        for worker in self.workers:
+            worker.process.send_signal(signal.SIGINT)
+
+    def end(self) -> None:
+        """End the workers, which are idle."""
         for worker in self.workers:
             worker.end()
 
     def train(self, job: Job, show: Show) -> Outcome:
-        """Train a job in an idle worker.
-
-        Raises:
-            WorkerEnded: The worker's process ended before.
-        """
+        """Train a job in an idle worker."""
         worker = self.idle.get()
         if worker is None:
             worker = _Worker(self.beginning, self.n_threads)
@@ -192,24 +174,16 @@ class Crew:
         try:
             return worker.train(job, show)
         finally:
-            if worker.has_grown():
+            growth = worker.memory[-1] - worker.memory[0] if worker.memory else 0
+            if growth and growth > min(_MOST_GROWTH * worker.memory[0], find_free_memory()):
                 worker.end()
             self.idle.put(worker if worker.process.poll() is None else None)
-
-
-class WorkerEnded(Exception):
-    """A worker's process ended while it trained."""
-
-    def __init__(self, reason: str, *, was_killed: bool) -> None:
-        super().__init__(reason)
-        self.was_killed = was_killed
 
 
 class _Worker:
     """A process that trains one recipe after another.
 
-    It is no ``multiprocessing.Process``, which would run the caller's script once more. It has a
-    process group of its own: Ctrl-C reaches it only through us, and so exactly once.
+    It is no ``multiprocessing.Process``, which would run the caller's script once more.
     """
 
     def __init__(self, beginning: tuple[list[str], Any], n_threads: int) -> None:
@@ -222,7 +196,7 @@ class _Worker:
                 stdout=subprocess.DEVNULL,
                 env=make_environment(n_threads),
                 pass_fds=[number],
-                process_group=0,
+                process_group=0,  # Ctrl-C reaches it through us, and so exactly once
             )
         self._send(beginning)
         self.memory: list[int] = []  # after each training, in bytes
@@ -232,11 +206,7 @@ class _Worker:
             self.connection.send(message)
 
     def train(self, job: Job, show: Show) -> Outcome:
-        """Train a job and show its epochs.
-
-        Raises:
-            WorkerEnded: The process ended before.
-        """
+        """Train a job and show its epochs."""
         self._send(job)
         try:
             while isinstance(message := self.connection.recv(), tuple):
@@ -247,14 +217,9 @@ class _Worker:
         except (EOFError, ConnectionError):
             code = self.process.wait()
             was_killed = code < 0 and code != -signal.SIGINT
-            raise WorkerEnded(_describe_death(code), was_killed=was_killed) from None
+            message = Outcome(job.recipe, None, _describe_death(code), was_killed=was_killed)
         outcome: Outcome = message
         return outcome
-
-    def has_grown(self) -> bool:
-        """Whether it has so much more memory than after its first training that it should end."""
-        growth = self.memory[-1] - self.memory[0] if self.memory else 0
-        return growth > min(_MOST_GROWTH * self.memory[0], find_free_memory()) if growth else False
 
     def end(self) -> None:
         """End the process once it is idle, and wait for that."""
@@ -263,11 +228,7 @@ class _Worker:
 
 
 def find_modules(recipes: Sequence[Recipe]) -> list[str]:
-    """Find the modules that register the caller's own classes, for workers to import.
-
-    Raises:
-        InputError: A class is defined in the caller's script, which workers do not run.
-    """
+    """Find the modules that register the caller's own classes, for workers to import."""
     keras = sys.modules.get("keras")
     registered = keras.saving.get_custom_objects() if keras else {}
     text = "".join(recipe.to_yaml() for recipe in recipes)
@@ -314,11 +275,16 @@ def make_environment(n_threads: int = 1) -> dict[str, str]:
 def serve(number: int, parent: int) -> None:
     """Train every job that arrives at a file descriptor, until its other end is closed.
 
-    Args:
-        number: The file descriptor.
-        parent: The process that sends jobs. When it has ended, this one ends, too.
+    When the parent, which sends the jobs, has ended, this process ends, too.
     """
     end_with(parent)
+
+    def show(job: Job, epoch: int, logs: Mapping[str, float]) -> bool:
+        with suppress(BrokenPipeError, EOFError):  # the parent has ended
+            connection.send((epoch, logs))
+            return bool(job.can_stop and connection.recv())
+        return False
+
     with Connection(number) as connection, suppress(EOFError):
         modules, data = connection.recv()
         for module in modules:
@@ -327,7 +293,7 @@ def serve(number: int, parent: int) -> None:
             job = connection.recv()
             signal.signal(signal.SIGINT, signal.default_int_handler)
             try:
-                outcome = job.train(data, partial(_show_there, connection, job))
+                outcome = job.train(data, partial(show, job))
             except KeyboardInterrupt:
                 os._exit(130)  # TensorFlow's threads would delay a normal exit
             signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -346,11 +312,3 @@ def end_with(parent: int) -> None:
         os._exit(128 + signal.SIGTERM)  # it waits for another process that has ended
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def _show_there(connection: Connection, job: Job, epoch: int, logs: Mapping[str, float]) -> bool:
-    """Show an epoch in the process that sent the job."""
-    with suppress(BrokenPipeError, EOFError):  # it has ended, and so does this process soon
-        connection.send((epoch, logs))
-        return bool(job.can_stop and connection.recv())
-    return False

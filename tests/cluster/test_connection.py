@@ -75,9 +75,9 @@ def test_a_port_that_is_not_rays_is_given_up(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="needs the extra 'ray'")
     program = """
 import sys
-from kerasrecipes.cluster import connection
+from kerasrecipes.cluster import crew
 from kerasrecipes.cli.app import main
-connection._TIMEOUT_S = 2
+crew._TIMEOUT_S = 2
 main()
 """
     (tmp_path / "recipe.yaml").write_text(RECIPE)

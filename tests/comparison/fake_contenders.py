@@ -100,7 +100,7 @@ def compare(
     higher_is_better: bool = True,
 ) -> Comparison:
     """The comparison of contenders, with its page beside the runs' folders."""
-    ranked, ranking = rank_contenders(contenders, part, metric, higher_is_better=higher_is_better)
+    ranked, ranking = rank_contenders(contenders, part, metric, higher_is_better, "seed")
     runs = contenders[0].runs[0].path.parents[1]
     page = runs / "comparisons" / "20260131-130000" / "report.html"
     return Comparison(ranked, ranking, part, page)

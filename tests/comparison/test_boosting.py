@@ -11,7 +11,7 @@ from sklearn.metrics import mean_absolute_error, roc_auc_score
 import kerasrecipes as kr
 from kerasrecipes.cli.commands import report as write_report
 from kerasrecipes.comparison.contenders import BOOSTING
-from kerasrecipes.comparison.table import to_csv, to_json
+from kerasrecipes.comparison.page import to_csv, to_json
 from kerasrecipes.errors import InputError
 from kerasrecipes.rows import load_for
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerasrecipes.comparison.comparable import (
+from kerasrecipes.comparison.contenders import (
     Facts,
     check_rows,
     choose_metric,

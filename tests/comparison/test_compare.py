@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 import kerasrecipes as kr
-from kerasrecipes.comparison import tuning
+from kerasrecipes.comparison import comparison as steps
 from kerasrecipes.errors import InputError, RecipeError, RunFailed
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.runs import list_runs, list_runs_of
@@ -217,7 +217,7 @@ def test_runs_without_a_seed_in_common_are_refused(said: str, folder: Path, tmp_
 def test_tuning_gives_every_recipe_the_same_budget_and_test_rows_judge(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuning, "TUNING_FACTORS", (0.001, 1, 1e30))
+    monkeypatch.setattr(steps, "TUNING_FACTORS", (0.001, 1, 1e30))
     console = Console(file=io.StringIO())
     comparison = kr.compare(
         folder / "roads.yaml",
@@ -263,4 +263,4 @@ def test_a_run_that_fails_is_named_and_the_others_are_reused(folder: Path, tmp_p
 
 
 def test_rates_to_try_reach_from_a_30th_to_30_times_of_the_recipe_s_own() -> None:
-    assert pytest.approx([0.0316, 0.1, 0.316, 1, 3.16, 10, 31.6], 2e-3) == tuning.TUNING_FACTORS
+    assert pytest.approx([0.0316, 0.1, 0.316, 1, 3.16, 10, 31.6], 2e-3) == steps.TUNING_FACTORS

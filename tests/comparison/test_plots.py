@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from kerasrecipes.comparison import pictures as plots
+from kerasrecipes.comparison import page as plots
 from kerasrecipes.report.style import FAINT, new_figure, render_svg, use_style
 
 pytestmark = pytest.mark.filterwarnings("error")

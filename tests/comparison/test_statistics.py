@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from kerasrecipes.comparison.description import describe
-from kerasrecipes.comparison.statistics import Ranking, Standing, Verdict, rank_scores
+from kerasrecipes.comparison.statistics import Ranking, Standing, Verdict, describe, rank_scores
 from kerasrecipes.errors import InputError
 
 ADAM = [0.883, 0.879, 0.886, 0.881, 0.884]
@@ -320,14 +319,9 @@ class TestDescribe:
             "Scores are on test parts; the test accounts for the training rows that folds share.",
         ]
 
-    def test_one_contender(self) -> None:
-        text = describe(compare_rows([ADAM]))
-        assert text == "Only r0 was run: there is nothing to compare it with."
-
     @pytest.mark.parametrize(
         ("shape", "test_share", "method"),
         [
-            ((1, 5), None, "One recipe: nothing was tested."),
             ((2, 1), None, "One seed for each recipe: nothing could be tested."),
             ((2, 5), None, "Paired t-tests over 5 seeds, two-sided at 5%."),
             (

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from kerasrecipes.comparison.contenders import Contender
-from kerasrecipes.comparison.table import make_tables, to_csv, to_markdown
+from kerasrecipes.comparison.page import make_tables, to_csv, to_markdown
 from kerasrecipes.runs import RunWriter
 from kerasrecipes.terminal import print_table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kerasrecipes.comparison.description import shorten_names
+from kerasrecipes.comparison.statistics import shorten_names
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,6 @@ from kerasrecipes.comparison.description import shorten_names
         (["sgd_", "sgd_lr01"], ["sgd_", "sgd_lr01"]),
         (["패션 모델 A", "패션 모델 B"], ["A", "B"]),
         (["adam", "adagrad"], ["adam", "adagrad"]),
-        (["alone_here"], ["alone_here"]),
     ],
 )
 def test_a_prefix_ends_where_a_word_ends_and_leaves_every_name_something(

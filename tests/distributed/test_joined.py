@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kerasrecipes.distributed.joined import check_recipe, join_team
+from kerasrecipes.distributed import check_recipe, join_team
 from kerasrecipes.errors import InputError
 from kerasrecipes.training.team import Team
 

@@ -9,7 +9,7 @@ from tests.distributed.workers import run_workers
 TOGETHER = """
 import json, sys
 import numpy as np
-from kerasrecipes.distributed.joined import join_team
+from kerasrecipes.distributed import join_team
 
 team = join_team(None)
 team.connect("")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kerasrecipes.distributed.local import find_addresses
+from kerasrecipes.distributed import find_addresses
 
 
 def run_workers(folder: Path, script: str, n_workers: int = 2) -> list[Any]:

@@ -14,8 +14,7 @@ from rich.console import Console
 
 from kerasrecipes.comparison.engine import Trainer
 from kerasrecipes.recipe import Recipe, load_recipe
-from kerasrecipes.sweeping.search import Search
-from kerasrecipes.sweeping.space import Plan, Space
+from kerasrecipes.sweeping.search import Plan, Search, Space
 from kerasrecipes.workers import Outcome, Show
 
 RECIPE = {
@@ -52,9 +51,7 @@ class FakeTrainer(Trainer):
     def make_crew(self, recipes: Sequence[Recipe], most: float = 0) -> Any:
         return FakeCrew()
 
-    def train_one(
-        self, crew: Any, recipe: Recipe, show: Show, *, can_stop: bool = False
-    ) -> Outcome:
+    def train_one(self, crew: Any, recipe: Recipe, show: Show, can_stop: bool = False) -> Outcome:
         score = 0.0
         for epoch in range(1, recipe.epochs + 1):
             score = self.data(recipe, epoch)
@@ -80,5 +77,5 @@ def make_search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     console = Console(file=output or io.StringIO(), width=200)
     trainer = FakeTrainer(Path("no such folder"), console, data=score)
-    plan = Plan(Space(base, base.sweep), base.sweep, "accuracy", True, {"fingerprint": ""})
+    plan = Plan(Space(base, base.sweep), "accuracy", True, {"fingerprint": ""})
     return Search(plan, trainer, study)

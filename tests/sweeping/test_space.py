@@ -8,7 +8,7 @@ import pytest
 
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import load_recipe
-from kerasrecipes.sweeping.space import Space
+from kerasrecipes.sweeping.search import Space
 
 RECIPE = """\
 name: iris
@@ -43,7 +43,7 @@ def test_a_range_applies_where_its_path_leads_into_the_recipe(tmp_path: Path) ->
     recipe = space.make(last, "best")
     assert recipe.name == "best"
     assert recipe.optimizer.arguments == {"momentum": 0.9, "learning_rate": 0.2}
-    assert space.choose(lambda each: each.ends[0]) == {"optimizer": "adam"}
+    assert [*space.list_points(lambda each: each.ends[:1])] == [{"optimizer": "adam"}]
 
 
 def test_a_range_inside_a_layer_applies_to_that_layer_only(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def validate(
             if recipe.dataset.path is not None:
                 check_file(recipe)
             if recipe.sweep:
-                from kerasrecipes.sweeping.space import Space
+                from kerasrecipes.sweeping.search import Space
 
                 _ = Space(recipe, recipe.sweep).endpoints  # raises
             warnings = build_quietly(recipe)[1] if build else [*map(str, recipe.warnings)]

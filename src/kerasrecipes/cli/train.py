@@ -56,7 +56,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a recipe, score it, and write a report."""
-    from kerasrecipes.distributed.joined import check_recipe, join_team
+    from kerasrecipes.distributed import check_recipe, join_team
     from kerasrecipes.training.team import Team
 
     if address and (not workers or weights_from or profile or os.environ.get("TF_CONFIG")):
@@ -90,7 +90,7 @@ def train(
 
     console = make_console(quiet=quiet or as_json or team.number > 0)
     if n_workers > team.size and not address:
-        from kerasrecipes.distributed.local import train_here
+        from kerasrecipes.distributed import train_here
 
         options = [f"--workers={n_workers}", f"--checkpoint-every={checkpoint_every}"]
         options += ["--quiet"] * quiet + ["--json"] * as_json + ["--profile"] * profile
@@ -156,7 +156,7 @@ def compare(
 ) -> None:
     """Train recipes with several seeds each, and test which differences are significant."""
     from kerasrecipes import comparison
-    from kerasrecipes.comparison import table
+    from kerasrecipes.comparison import page
     from kerasrecipes.terminal import print_path, print_table
 
     # With a format of other programs, nothing else goes to standard output.
@@ -178,13 +178,13 @@ def compare(
             command=command,
         )
     if as_json:
-        echo(table.to_json(found))
+        echo(page.to_json(found))
     elif as_csv:
-        echo(table.to_csv(found), end="")
+        echo(page.to_csv(found), end="")
     elif as_markdown:
-        echo(table.to_markdown(found), end="")
+        echo(page.to_markdown(found), end="")
     else:
-        for each in table.make_tables(found).values():
+        for each in page.make_tables(found).values():
             print_table(console, each)
         console.print(f"\n{found}\n")
     print_path(console, "page", found.page)
@@ -205,7 +205,7 @@ def sweep(
 ) -> None:
     """Search the ranges of a recipe's sweep, and test whether the best recipe is better."""
     from kerasrecipes import sweeping
-    from kerasrecipes.sweeping.page import list_trials
+    from kerasrecipes.sweeping.steps import list_trials
     from kerasrecipes.terminal import print_path, print_table
 
     console = SafeConsole()

@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
+from numbers import Real
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
-from kerasrecipes.comparison.boosting import check_boosting
-from kerasrecipes.comparison.comparable import (
-    Facts,
-    check_rows,
-    choose_metric,
-    describe_recipe,
-    describe_run,
-    read_score,
-)
 from kerasrecipes.comparison.contenders import (
     BOOSTING,
     Contender,
     Draw,
+    Facts,
     Given,
+    check_rows,
+    choose_metric,
+    describe_recipe,
+    describe_run,
     read_contenders,
+    read_score,
 )
-from kerasrecipes.comparison.description import describe, lower_first
-from kerasrecipes.comparison.engine import Trainer
-from kerasrecipes.comparison.page import render_comparison
-from kerasrecipes.comparison.statistics import Ranking, rank_scores
-from kerasrecipes.comparison.table import make_rows
-from kerasrecipes.comparison.tuning import tune_learning_rates
+from kerasrecipes.comparison.engine import Trainer, check_boosting
+from kerasrecipes.comparison.page import make_rows, render_comparison
+from kerasrecipes.comparison.statistics import Ranking, describe, lower_first, rank_scores
 from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report.page import frame_page
 from kerasrecipes.report.words import name_score
@@ -49,6 +46,10 @@ from kerasrecipes.terminal import print_warnings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+TUNING_FACTORS = tuple(10 ** (exponent / 2) for exponent in range(-3, 4))
+"""Learning rates to try, as multiples of the recipe's own: from a 30th to 30 times of it."""
+_SEED_OFFSET = 1_000_000  # of the seed that chooses a learning rate, which no comparison uses
 
 
 @dataclass(frozen=True)
@@ -158,19 +159,16 @@ def compare(
     metric, higher_is_better = choose_metric(facts, metric)
 
     fingerprints = {one.name: one.data["fingerprint"] for one in facts}
-    trainer = Trainer(
-        Path(output_dir), console, tuple(command), workers, data, fingerprints, address
-    )
+    folder = Path(output_dir)
+    trainer = Trainer(folder, console, tuple(command), workers, data, fingerprints, address)
     lacking = [one.name for one in facts if "validation" not in one.data["rows"]]
     if tune and lacking:
         problem = f"--tune chooses on validation rows: {lacking[0]} has none."
         raise InputError(f"{problem} Set dataset.validation_split.")
     for name in ("comparisons", *(make_folder_name(each.name) for each in candidates)):
-        check_writable(Path(output_dir) / name)
+        check_writable(folder / name)
     if tune:
-        candidates = tune_learning_rates(
-            candidates, trainer, metric, higher_is_better=higher_is_better
-        )
+        candidates = _tune_learning_rates(candidates, trainer, metric, higher_is_better)
     if baselines:
         candidates.append(_change(candidates[0], [f"name={BOOSTING}"]))
         fingerprints[BOOSTING] = facts[0].data["fingerprint"]
@@ -181,10 +179,8 @@ def compare(
     _, n_split_seeds, _, n_folds = (len({*values}) for values in zip(*draws, strict=True))
     draw_name = "fold" if n_folds > 1 else "split" if n_split_seeds > 1 else "seed"
     part = part or ("test" if lacking or tune or draw_name == "fold" else "validation")
-    ranked, ranking = rank_contenders(
-        contenders, part, metric, higher_is_better=higher_is_better, draw_name=draw_name
-    )
-    file = create_folder(Path(output_dir) / "comparisons", datetime.now()) / "report.html"
+    ranked, ranking = rank_contenders(contenders, part, metric, higher_is_better, draw_name)
+    file = create_folder(folder / "comparisons", datetime.now()) / "report.html"
     comparison = Comparison(ranked, ranking, part, file, shlex.join(command))
     page, warnings = render_comparison(comparison)
     print_warnings(console, warnings)
@@ -263,12 +259,7 @@ def _train(
 
 
 def rank_contenders(
-    contenders: Sequence[Contender],
-    part: str,
-    metric: str,
-    *,
-    higher_is_better: bool,
-    draw_name: str = "seed",
+    contenders: Sequence[Contender], part: str, metric: str, higher_is_better: bool, draw_name: str
 ) -> tuple[tuple[Contender, ...], Ranking]:
     """Rank contenders by a score of their paired runs, and put them in that order."""
     rows = [run.info["dataset"]["rows"] for run in contenders[0].runs]
@@ -281,3 +272,41 @@ def rank_contenders(
     )
     by_name = {contender.name: contender for contender in contenders}
     return tuple(by_name[standing.name] for standing in ranking.standings), ranking
+
+
+def _tune_learning_rates(
+    recipes: Sequence[Recipe], trainer: Trainer, metric: str, higher_is_better: bool
+) -> list[Recipe]:
+    """Train each recipe once with every rate, and return it with the best on validation rows."""
+    budgets = [_list_rates(recipe) for recipe in recipes]
+    jobs = [
+        _change(recipe, [rate, f"seed={recipe.seed + _SEED_OFFSET}"])
+        for recipe, rates in zip(recipes, budgets, strict=True)
+        for rate in rates
+    ]
+    outcomes = iter(trainer.train(jobs))
+    sign, tuned = (1 if higher_is_better else -1), []
+    for recipe, rates in zip(recipes, budgets, strict=True):
+        tried = [(next(outcomes), rate) for rate in rates]
+        scores = {r: sign * read_score(o.run, "validation", metric) for o, r in tried if o.run}
+        scores = {rate: score for rate, score in scores.items() if not math.isnan(score)}
+        if not scores:
+            raise RunFailed(f"{recipe.name} trained with no learning rate. {tried[0][0].error}")
+        best = max(scores, key=lambda rate: scores[rate])
+        tuned.append(_change(recipe, [best]))
+        rate = best.partition("=")[2]
+        trainer.console.print(f"{recipe.name}: learning_rate {rate} of {len(rates)} tried")
+    return tuned
+
+
+def _list_rates(recipe: Recipe) -> list[str]:
+    """List the overrides to try, around the recipe's learning rate or the optimizer's default."""
+    optimizer = recipe.optimizer
+    name = find_canonical_name("optimizers", optimizer.name) or optimizer.name
+    default = find_definition("optimizers", name).arguments.get("learning_rate")
+    rate = optimizer.arguments.get("learning_rate", default)
+    key = ("optimizer", optimizer.name, "learning_rate")
+    if not isinstance(rate, Real):
+        message = "--tune needs a learning rate that is a number, not a schedule."
+        raise InputError(str(recipe.problem(key, message)))
+    return [f"{'.'.join(key)}={float(rate) * factor:.6g}" for factor in TUNING_FACTORS]

@@ -1,4 +1,4 @@
-"""The recipes, variants of one recipe, and finished runs to compare."""
+"""What is compared: recipes, variants of one, finished runs; and whether their scores can be."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from kerasrecipes.errors import InputError, RunDamaged
 from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.recipe.components import split_component
+from kerasrecipes.recipe.names import suggest
+from kerasrecipes.recipe.rules import find_directions
 from kerasrecipes.recipe.yaml_file import parse_yaml
+from kerasrecipes.rows import Dataset
+from kerasrecipes.run_facts import describe_dataset
 from kerasrecipes.run_files import report_damage
 from kerasrecipes.runs import Run, find_run, is_run, list_runs_of
 
@@ -31,15 +37,13 @@ _DATA_FACTS = {"fingerprint", "rows", "target_fingerprint", "task"}
 
 _KEY_AND_EQUALS = r"[\w.\[\]]+="
 
+LABELS = ("name", "description", "seed", "report")
+"""Keys that name or show a run, and do not change what is trained."""
+
 
 @dataclass(frozen=True)
 class Contender:
-    """A recipe and its finished runs.
-
-    Attributes:
-        name: The recipe's name; no two contenders share one.
-        runs: One per draw; paired runs have the same index.
-    """
+    """A recipe and its finished runs, one per draw; paired runs have the same index."""
 
     name: str
     runs: tuple[Run, ...]
@@ -71,7 +75,7 @@ def read_settings(run: Run) -> dict[str, Any]:
         return settings | {"loss": settings["loss"]}
 
 
-def has_facts(info: Mapping[str, Any]) -> bool:
+def _has_facts(info: Mapping[str, Any]) -> bool:
     """Whether run.json has the facts that a comparison needs; older versions recorded fewer."""
     data, seconds = info.get("dataset", {}), info.get("seconds", {})
     return info.keys() >= _FACTS and data.keys() >= _DATA_FACTS and "fit" in seconds
@@ -80,7 +84,7 @@ def has_facts(info: Mapping[str, Any]) -> bool:
 def is_usable(run: Run) -> bool:
     """Whether a run is not damaged, and if it is finished, has what a comparison needs."""
     try:
-        has_all = has_facts(run.info) and run.recipe_text and run.history and run.metrics
+        has_all = _has_facts(run.info) and run.recipe_text and run.history and run.metrics
     except RunDamaged:
         return False
     return bool(has_all) or run.status != "finished"
@@ -89,22 +93,11 @@ def is_usable(run: Run) -> bool:
 def read_contenders(
     given: Sequence[Given], needs_source: bool = True, baselines: bool = False
 ) -> tuple[list[Recipe], list[Contender]]:
-    """Separate recipes and their variants from the folders of finished runs.
-
-    Args:
-        given: In any order.
-        needs_source: Whether recipes must say where their rows come from.
-        baselines: Whether BOOSTING takes part, too.
-
-    Returns:
-        Recipes to train, and finished runs.
-
-    Raises:
-        InputError: A recipe is wrong, a folder contains no finished run, or two names are the same.
-    """
+    """Separate recipes to train, with the variants of one, from the folders of finished runs."""
     variants, finished, sources = [], [], []
     for one in given:
-        if isinstance(one, str) and _is_variant(one):
+        is_path = isinstance(one, str | PathLike) and Path(one).exists()
+        if isinstance(one, str) and re.match(_KEY_AND_EQUALS, one.strip()) and not is_path:
             variants.append(one.strip())
         elif isinstance(one, str | PathLike) and Path(one).is_dir():
             finished.append(_read_finished(Path(one)))
@@ -115,10 +108,14 @@ def read_contenders(
         raise InputError(
             f"Variants such as optimizer=sgd change one recipe (received: {len(sources)} recipes)."
         )
-    if variants:
-        base = recipes[0].name
-        changes = [_split(variant, base) for variant in variants]
-        recipes = [load_recipe(sources[0], words, needs_source=needs_source) for words in changes]
+    changed = []
+    for variant in variants:
+        words = re.split(rf"\s+(?={_KEY_AND_EQUALS})", variant)
+        if not any(word.startswith("name=") for word in words):
+            name = json.dumps(f"{recipes[0].name} {variant}", ensure_ascii=False)
+            words.append(f"name={name}")
+        changed.append(load_recipe(sources[0], words, needs_source=needs_source))
+    recipes = changed or recipes
     names = [recipe.name for recipe in recipes]
     if BOOSTING in names:
         raise InputError(f"'{BOOSTING}' is the name of --baselines. Give the recipe another name.")
@@ -137,31 +134,167 @@ def read_contenders(
     return recipes, finished
 
 
-def _is_variant(text: str) -> bool:
-    return bool(re.match(_KEY_AND_EQUALS, text.strip())) and not Path(text).exists()
-
-
-def _split(variant: str, base: str) -> list[str]:
-    """The changes of a variant, its name included."""
-    changes = re.split(rf"\s+(?={_KEY_AND_EQUALS})", variant)
-    if any(change.startswith("name=") for change in changes):
-        return changes
-    return [*changes, f"name={json.dumps(f'{base} {variant}', ensure_ascii=False)}"]
-
-
 def _read_finished(path: Path) -> Contender:
     """Read a run, or every finished run of ``runs/<name>`` with the newest's recipe and data."""
     named = find_run(path)
     runs = [named] if is_run(path) else list_runs_of(path)
-    finished = [run for run in runs if run.status == "finished"]
-    if not finished:
+    alike: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        if run.status == "finished":
+            recipe = re.sub(r"^seed:.*\n|\bfold: \d+|\s", "", run.recipe_text, flags=re.MULTILINE)
+            key = recipe, run.info.get("dataset", {}).get("fingerprint", "")
+            alike[key] = [*alike.pop(key, ()), run]  # that of the newest run comes last
+    if not alike:
         status = named.info["status"]  # raises if it is damaged
         raise InputError(f"{named.path} is not finished (status: {status}).")
-    newest = finished[-1]
-    same = (run for run in finished if _read_identity(run) == _read_identity(newest))
-    return Contender(newest.info.get("name", ""), tuple(same))
+    *_, same = alike.values()
+    return Contender(same[-1].info.get("name", ""), tuple(same))
 
 
-def _read_identity(run: Run) -> tuple[str, str]:
-    alike = re.sub(r"^seed:.*\n|\bfold: \d+|\s", "", run.recipe_text, flags=re.MULTILINE)
-    return alike, run.info.get("dataset", {}).get("fingerprint", "")
+@dataclass(frozen=True)
+class Facts:
+    """Facts that decide whether scores can be compared."""
+
+    name: str
+    settings: Mapping[str, Any]  # the resolved recipe
+    data: Mapping[str, Any]  # as run.json has them, and whether the target is an array
+    directions: Mapping[str, bool | None]  # whether higher is better, by metric
+
+    @property
+    def is_standardized(self) -> bool:
+        """Whether the loss and the recipe's metrics are in standard deviations of the target."""
+        return bool(self.settings["dataset"].get("standardize_target"))
+
+    @property
+    def masks(self) -> list[tuple[str, Any]]:
+        """The layers that mask steps of array targets, which are then left out of the scores."""
+        layers = [split_component(layer) or ("", {}) for layer in self.settings["layers"]]
+        return [
+            (name, arguments.get("mask_value", 0))
+            for name, arguments in layers
+            if self.data.get("is_array") and (name == "Masking" or arguments.get("mask_zero"))
+        ]
+
+    @property
+    def scores(self) -> dict[str, bool | None]:
+        """Whether higher is better, by score; None if unknown.
+
+        A regression has scores of ours: their means over several targets, then those of each.
+        """
+        if self.data["task"] != "regression":
+            return dict(self.directions)
+        names = self.data.get("targets", ())
+        # R² has no unit, so its mean comes first if targets may have different ones.
+        kinds = ["mae", "rmse", "r2"] if len(names) == 1 else ["r2", "mae", "rmse"]
+        if min(self.data["rows"].values(), default=0) == 1:
+            kinds.remove("r2")
+        endings = ["", *(f"_{name}" for name in names if len(names) > 1)]
+        units = "_original_units" if self.is_standardized else ""
+        own = {_name_score(kind, end, units): kind == "r2" for end in endings for kind in kinds}
+        return {**self.directions, **own}
+
+
+def describe_recipe(recipe: Recipe, dataset: Dataset) -> Facts:
+    """Gather the facts of a recipe that is to be trained."""
+    data = describe_dataset(recipe, dataset) | {"is_array": bool(dataset.target_shape)}
+    return Facts(recipe.name, recipe.to_dict(), data, find_directions(recipe.metrics))
+
+
+def describe_run(run: Run) -> Facts:
+    """Gather the facts of a finished run; an older version may not have recorded them."""
+    info = run.info
+    if not _has_facts(info):
+        raise InputError(
+            f"{run.path} was made by an older version, which did not record what a comparison "
+            "needs. Train its recipe again, or compare its recipe."
+        )
+    data = info["dataset"] | {"is_array": bool(info.get("codec", {}).get("steps"))}
+    return Facts(info["name"], read_settings(run), data, info["higher_is_better"])
+
+
+def read_score(run: Run, part: str, metric: str) -> float:
+    """Read a score of a run, which may be the mean over its targets."""
+    with report_damage(run.path / "metrics.json"):
+        scores = run.metrics[part]
+        if metric in scores:
+            return scores[metric]
+        kind, units, _ = metric.partition("_original_units")
+        names = run.info["dataset"]["targets"]
+        return mean(scores[_name_score(kind, f"_{name}", units)] for name in names)
+
+
+def _name_score(kind: str, ending: str, units: str) -> str:
+    return f"{kind}{ending}{'' if kind == 'r2' else units}"
+
+
+def check_rows(facts: Sequence[Facts]) -> None:
+    """Check that all are scored on the same rows, or raise InputError with what differs."""
+    first = facts[0]
+    for other in facts[1:]:
+        both = f"{first.name} and {other.name}"
+        if first.masks != other.masks:
+            raise InputError(
+                f"Scores leave out masked steps, and the masks of {both} differ (received: "
+                f"{first.masks} and {other.masks}). Mask the same steps in both."
+            )
+        if first.data["target_fingerprint"] != other.data["target_fingerprint"]:
+            differences = find_differences([first.settings, other.settings]).items()
+            words = {key: " and ".join(values) for key, values in differences}
+            received = [f"{key}: {w}" for key, w in words.items() if key.startswith("dataset.")]
+            unknown = "data that have changed; train again"
+            raise InputError(
+                f"Only recipes with the same rows and target in each part can be compared: {both} "
+                f"differ (received: {', '.join(received) or unknown})."
+            )
+
+
+def choose_metric(facts: Sequence[Facts], wanted: str | None) -> tuple[str, bool]:
+    """Choose the metric for ranking, and whether higher is better.
+
+    It is the first that all share and that is not the loss, or else the loss.
+    """
+    for one in facts:
+        if wanted is not None and wanted not in one.scores:
+            choices = suggest(wanted, one.scores)
+            raise InputError(f"{one.name} has no metric '{wanted}'. {choices}".rstrip())
+    shared = [name for name in facts[0].scores if all(name in one.scores for one in facts)]
+    metric = wanted or next((name for name in shared if name != "loss"), "loss")
+    directions = {one.scores.get(metric) for one in facts}
+    direction = directions.pop()
+    others = f"Choose another metric: {', '.join(name for name in shared if name != metric)}."
+    if directions or direction is None:
+        raise InputError(f"It is unknown whether higher values of '{metric}' are better. {others}")
+    losses = [split_component(one.settings["loss"]) for one in facts]
+    if metric == "loss" and any(loss != losses[0] for loss in losses):
+        raise InputError(f"Recipes with different losses cannot be compared by loss. {others}")
+    is_unitless = metric.partition("_")[0] == "r2"
+    if len({one.is_standardized for one in facts}) > 1 and not is_unitless:
+        raise InputError(
+            f"Recipes with and without standardize_target have '{metric}' in different units. "
+            f"{others}"
+        )
+    return metric, direction
+
+
+def find_differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """By key that differs, such as "dataset.drop", the value of each resolved recipe in words."""
+    flat: list[dict[str, Any]] = []
+    for recipe in recipes:
+        inner = {f"dataset.{key}": value for key, value in recipe["dataset"].items()}
+        flat.append(inner | {key: value for key, value in recipe.items() if key != "dataset"})
+    keys = dict.fromkeys(key for recipe in flat for key in recipe if key not in LABELS)
+    columns = {key: [_word(recipe.get(key)) for recipe in flat] for key in keys}
+    return {key: words for key, words in columns.items() if len(set(words)) > 1}
+
+
+def _word(value: Any) -> str:
+    """Write a value in few words; a component as Python calls it: SGD(learning_rate=0.1)."""
+    if isinstance(value, tuple):
+        name, arguments = value
+        words = ", ".join(f"{key}={_word(argument)}" for key, argument in arguments.items())
+        return f"{name}({words})" if words else str(name)
+    if isinstance(value, list):
+        return ", ".join(_word(split_component(item) or item) for item in value)
+    if isinstance(value, dict):
+        return _word(split_component(value)) if split_component(value) else str(value)
+    return "–" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Statistics of scores: intervals, paired tests and a verdict in words.
+"""Statistics of scores: intervals, paired tests, and the results in sentences.
 
 Recipes are compared pair by pair, on the differences of scores that share a seed (or a split), and
 each pair by the spread of its own differences: recipes vary by different amounts.
@@ -7,8 +7,9 @@ each pair by the spread of its own differences: recipes vary by different amount
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,99 +17,68 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasrecipes.errors import InputError
+from kerasrecipes.report.words import write_number
 
 _Floats = npt.NDArray[np.float64]
 
-CONFIDENCE = 0.95
-"""Of every interval; 1 - CONFIDENCE is the chance of any unfounded claim."""
-POWER = 0.8
-"""Chance of finding a difference that exists; the usual choice since Cohen 1988,
-Statistical Power Analysis for the Behavioral Sciences, doi:10.4324/9780203771587."""
-MOST_SEEDS = 30
-"""A difference that needs more seeds counts as noise."""
+CONFIDENCE = 0.95  # of every interval; 1 - CONFIDENCE is the chance of any unfounded claim
+POWER = 0.8  # the chance of finding a difference that exists: Cohen 1988, doi:10.4324/9780203771587
+MOST_SEEDS = 30  # a difference that needs more seeds counts as noise
+
+_LIMITS = {
+    "seed": "All runs share one split, so these results apply to this split of the data only.",
+    "split": "Each split holds out different rows; the test accounts for the rows that splits "
+    "share.",
+    "fold": "Scores are on test parts; the test accounts for the training rows that folds share.",
+}
 
 
 class Verdict(StrEnum):
-    """What the tests show about one recipe.
+    """What the tests show about one recipe; all but the first two, by its difference to the best.
 
-    The reference, which has the best mean, is ``BETTER`` if it is proven better than every other
-    recipe, and ``LEADS`` otherwise. Every other recipe is rated by its difference to it:
-
-    - ``WORSE``: the difference is proven (Holm-adjusted p is at most 1 - CONFIDENCE).
-    - ``TOO_FEW``: not proven, but `MOST_SEEDS` seeds or fewer would find a difference as large as
-      the observed one with power `POWER`; or there is only one seed.
-    - ``WITHIN_NOISE``: not proven, and too small for that. It is no proof of equality.
+    If a difference is not proven, but `MOST_SEEDS` seeds or fewer would find one as large with
+    power `POWER`, there are too few seeds to tell. Noise is no proof of equality.
     """
 
-    LEADS = "leads"
-    BETTER = "better"
-    WORSE = "worse"
+    BETTER = "better"  # the best mean, proven better than every other recipe
+    LEADS = "leads"  # the best mean
+    WORSE = "worse"  # Holm-adjusted p is at most 1 - CONFIDENCE
     WITHIN_NOISE = "within noise"
     TOO_FEW = "too few seeds to tell"
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One recipe's scores and test results, in the metric's units; nan if n = 1 is too few.
-
-    Attributes:
-        name: The recipe.
-        scores: One score per seed (or split), in the order of the seeds.
-        mean: Mean of the scores.
-        sd: Standard deviation of the scores (n - 1 in the denominator).
-        interval: t interval of the mean of this recipe alone.
-        rank: 1 is the best mean; equal means share a rank.
-        difference: Mean paired difference, this recipe minus the reference.
-        difference_interval: t interval of that difference at the level that Holm's correction
-            leaves to this pair: it excludes 0 exactly when the verdict is ``WORSE``. nan if the
-            difference did not vary.
-        p_value: Holm-adjusted, two-sided; nan for the reference.
-        verdict: The same in words.
-        seeds_needed: For ``TOO_FEW``, about how many seeds would find a difference as large as the
-            observed one. Small samples overestimate differences, so it is a lower bound.
-    """
+    """One recipe's scores and test results, in the metric's units; nan if n = 1 is too few."""
 
     name: str
-    scores: tuple[float, ...]
+    scores: tuple[float, ...]  # in the order of the seeds (or splits)
     mean: float
-    sd: float
-    interval: tuple[float, float]
-    rank: int
-    difference: float = 0.0
+    sd: float  # n - 1 in the denominator
+    interval: tuple[float, float]  # t interval of the mean of this recipe alone
+    rank: int  # 1 is the best mean; equal means share a rank
+    difference: float = 0.0  # mean paired difference, this recipe minus the reference
+    # At the level that Holm's correction leaves to this pair, so it excludes 0 exactly when the
+    # verdict is WORSE; nan if the difference did not vary.
     difference_interval: tuple[float, float] = (0.0, 0.0)
-    p_value: float = math.nan
+    p_value: float = math.nan  # Holm-adjusted, two-sided
     verdict: Verdict = Verdict.LEADS
+    # Small samples overestimate differences, so it is a lower bound.
     seeds_needed: int | None = None
-
-    @property
-    def verdict_in_full(self) -> str:
-        """The verdict, with the number of seeds that would do."""
-        return self.verdict + (f" (run about {self.seeds_needed})" if self.seeds_needed else "")
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Recipes from best to worst.
-
-    Attributes:
-        metric: The metric's name.
-        higher_is_better: Direction of the metric.
-        reference: The recipe with the best mean; equal means are ordered by name.
-        standings: One per recipe, best first.
-        n: Scores per recipe.
-        method: The test, in one sentence.
-        test_share: Rows scored / rows trained on, if each score has a split of its own; or None.
-        draw_name: What varies between runs of a recipe: a seed, or a split or fold with a seed.
-    """
+    """Recipes from best to worst."""
 
     metric: str
     higher_is_better: bool
-    reference: str
+    reference: str  # with the best mean; equal means are ordered by name
     standings: tuple[Standing, ...]
-    n: int
+    n: int  # scores per recipe
     method: str
-    test_share: float | None = None
-    draw_name: str = "seed"
+    test_share: float | None = None  # rows scored / rows trained on, if each score has its split
+    draw_name: str = "seed"  # what varies between runs of a recipe: a seed; with it split or fold
 
 
 def rank_scores(
@@ -128,23 +98,15 @@ def rank_scores(
 
     *Several splits.* Training parts of repeated hold-out overlap, so their scores are correlated.
     The variance of a mean of n scores is s² (1/n + test_share) instead of s²/n: Nadeau and Bengio
-    2003, doi:10.1023/A:1024068626366. Scores of folds are correlated, too (Bouckaert
-    and Frank 2004, doi:10.1007/978-3-540-24775-3_3); test_share is then the mean over folds.
+    2003, doi:10.1023/A:1024068626366. test_share is rows scored / rows trained on, and None for a
+    single split. Scores of folds are correlated, too (Bouckaert and Frank 2004,
+    doi:10.1007/978-3-540-24775-3_3); test_share is then the mean over folds.
 
     *No variation.* If all differences are equal (to the rounding of float32, in which Keras
     computes scores), a t-test has no spread to measure by, and only signs count: n differences of
     the same sign have probability 2^(1-n) if neither recipe is better. Identical scores have p = 1.
 
-    Args:
-        scores: By recipe, n scores; the i-th scores of all recipes share a seed (or split).
-        metric: The metric's name.
-        higher_is_better: Direction of the metric.
-        test_share: For repeated hold-out, where each score has a random split of its own: rows
-            scored / rows trained on (0.25 for a split of 80% and 20%). None for a single split.
-        draw_name: As in ``Ranking``.
-
-    Raises:
-        InputError: A score is not finite.
+    The i-th scores of all recipes share a seed (or split).
     """
     for name, row in scores.items():
         if not all(map(math.isfinite, row)):
@@ -162,7 +124,7 @@ def rank_scores(
     sds = _measure_sd(values)
     half_widths = _t_critical(n, 1 - CONFIDENCE) * sds * math.sqrt(1 / n + (test_share or 0))
     others = _judge(values, test_share or 0)
-    is_better = others and all(other["verdict"] is Verdict.WORSE for other in others)
+    is_better = all(other["verdict"] is Verdict.WORSE for other in others)
     judgements = [{"verdict": Verdict.BETTER if is_better else Verdict.LEADS}, *others]
     standings = tuple(
         Standing(
@@ -181,14 +143,9 @@ def rank_scores(
 
 
 def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
-    """Test every pair of recipes; give a verdict for the pairs with the reference.
+    """Test every pair of recipes; list the last five attributes of each `Standing` but the first.
 
-    Args:
-        values: Scores of shape (n_recipes, n), the reference first.
-        share: Rows scored / rows trained on; 0 for a single split.
-
-    Returns:
-        For each recipe but the reference, the last five attributes of its `Standing`.
+    Scores have the shape (n_recipes, n), the reference first; the share of one split is 0.
     """
     from scipy.special import stdtr
 
@@ -239,19 +196,11 @@ def _judge(values: _Floats, share: float) -> list[dict[str, Any]]:
 def _count_seeds_needed(effect: float, n: int, level: float, share: float) -> int | None:
     """Count the fewest scores per recipe, above n, that find an effect with power `POWER`.
 
-    With N scores, the t statistic of a difference has the noncentral t distribution with N - 1
-    degrees of freedom and noncentrality effect / √(1/N + share) (Cohen 1988). The number plans the
-    next comparison and is no evidence in this one: Hoenig and Heisey 2001,
-    doi:10.1198/000313001300339897.
-
-    Args:
-        effect: Mean difference / standard deviation of the differences; at least 0.
-        n: Scores per recipe so far.
-        level: Two-sided level of this pair's test.
-        share: Rows scored / rows trained on; 0 for a single split.
-
-    Returns:
-        The number, or None if `MOST_SEEDS` are not enough.
+    An effect is the mean difference / the standard deviation of the differences. With N scores,
+    the t statistic of a difference has the noncentral t distribution with N - 1 degrees of freedom
+    and noncentrality effect / √(1/N + share) (Cohen 1988). None means that `MOST_SEEDS` are not
+    enough. The number plans the next comparison and is no evidence in this one: Hoenig and Heisey
+    2001, doi:10.1198/000313001300339897.
     """
     from scipy.special import nctdtr
 
@@ -280,15 +229,80 @@ def _t_critical(n: npt.ArrayLike, level: npt.ArrayLike) -> _Floats:
 
 
 def _describe_method(k: int, n: int, test_share: float | None, unit: str) -> str:
-    if k == 1:
-        return "One recipe: nothing was tested."
     if n == 1:
         return f"One {unit} for each recipe: nothing could be tested."
-    test = (
-        "Paired t-tests"
-        if test_share is None
-        else "Corrected resampled t-tests (Nadeau and Bengio 2003)"
-    )
+    test, share = "Paired t-tests", ""
+    if test_share is not None:
+        test = "Corrected resampled t-tests (Nadeau and Bengio 2003)"
+        share = f", with {test_share:.2g} scored rows per training row"
     holm = f", with Holm's correction across all {k * (k - 1) // 2} pairs" if k > 2 else ""
-    share = "" if test_share is None else f", with {test_share:.2g} scored rows per training row"
     return f"{test} over {n} {unit}s{share}, two-sided at {100 * (1 - CONFIDENCE):g}%{holm}."
+
+
+def describe(ranking: Ranking) -> str:
+    """Describe the results of a ranking and their limits, a sentence per line."""
+    names = shorten_names([standing.name for standing in ranking.standings])
+    standings = zip(ranking.standings, names, strict=True)
+    best, *others = (replace(standing, name=name) for standing, name in standings)
+    n, unit = ranking.n, ranking.draw_name
+    worse, noise = (
+        [standing.name for standing in others if standing.verdict is verdict]
+        for verdict in (Verdict.WORSE, Verdict.WITHIN_NOISE)
+    )
+    sentences = [_describe_lead(best, others, worse, ranking.metric, f"{n} paired {unit}s")]
+    would = "splits of this size would" if unit == "fold" else "would"
+    needed = [f"{o.name} (about {o.seeds_needed} {would})" for o in others if o.seeds_needed]
+    if n == 1:
+        sentences.append(f"One {unit} does not show how much scores vary. Run at least three.")
+    elif needed:
+        sentences.append(
+            f"{n} {unit}s cannot tell {best.name} from {_join(needed, 'or')}, "
+            "if the true difference is as large as the observed one."
+        )
+    if noise:
+        sentences.append(
+            f"The difference to {_join(noise)} is within the noise of {n} {unit}s. This does not "
+            "prove them equal."
+        )
+    sentences.append(_LIMITS[unit])
+    return "\n".join(sentences)
+
+
+def _describe_lead(
+    best: Standing, others: Sequence[Standing], worse: Sequence[str], metric: str, seeds: str
+) -> str:
+    if worse:
+        verb = "is better" if best.verdict is Verdict.BETTER else "leads and is better"
+        runner_up = next(standing for standing in others if standing.name in worse)
+        low, high = sorted(map(abs, runner_up.difference_interval))
+        evidence = f"by the same {write_number(abs(runner_up.difference))} each time"
+        if not math.isnan(low):
+            evidence = (
+                f"{100 * CONFIDENCE:g}% interval of the difference to {runner_up.name}: "
+                f"{write_number(low)} to {write_number(high)}"
+            )
+        return f"{best.name} {verb} than {_join(worse)} on {metric} ({seeds}; {evidence})."
+    leaders = [standing.name for standing in (best, *others) if standing.rank == 1]
+    if len(leaders) > 1:
+        return f"{_join(leaders)} share the best mean on {metric}."
+    return f"{best.name} leads on {metric}, but is not proven better."
+
+
+def _join(words: Sequence[str], conjunction: str = "and") -> str:
+    *most, last = words
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
+
+
+def shorten_names(names: Sequence[str]) -> list[str]:
+    """Remove the common prefix of names, which ends with a space or mark: ``fashion_relu_``."""
+    marks = [mark.end() for mark in re.finditer(r"[\s_./:-]", names[0])]
+    for end in reversed(marks):
+        prefix = names[0][:end]
+        if all(name.startswith(prefix) and name != prefix for name in names):
+            return [name.removeprefix(prefix) for name in names]
+    return [*names]
+
+
+def lower_first(metric: str) -> str:
+    """Write a metric's name as inside a sentence: ``accuracy``, but ``MAE``."""
+    return metric[0].lower() + metric[1:] if metric[:2].istitle() else metric

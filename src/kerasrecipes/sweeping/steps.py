@@ -1,7 +1,8 @@
-"""The steps of a sweep, and the object that it returns."""
+"""The steps of a sweep, the object that it returns, and its page."""
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,38 +10,47 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 from rich.console import Console
 
 from kerasrecipes.comparison import Comparison, compare
-from kerasrecipes.comparison.comparable import check_rows, choose_metric
 from kerasrecipes.comparison.comparison import describe_recipes
+from kerasrecipes.comparison.contenders import check_rows, choose_metric
 from kerasrecipes.comparison.engine import Trainer
+from kerasrecipes.comparison.page import draw_twice
 from kerasrecipes.comparison.statistics import Ranking, Verdict
 from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RecipeError, RunFailed
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.recipe.yaml_file import dump_yaml
-from kerasrecipes.report.page import frame_page
-from kerasrecipes.report.words import write_number
+from kerasrecipes.report import style
+from kerasrecipes.report.page import frame_page, get_environment
+from kerasrecipes.report.style import PageFigure, choose_fonts, new_figure, use_style
+from kerasrecipes.report.tables import Table
+from kerasrecipes.report.words import shorten, write_number
+from kerasrecipes.rows.words import count
 from kerasrecipes.run_facts import find_versions
 from kerasrecipes.runs import create_folder
-from kerasrecipes.sweeping.page import render_sweep
-from kerasrecipes.sweeping.search import Search, find_logged
-from kerasrecipes.sweeping.space import Plan, Space
+from kerasrecipes.sweeping.search import Plan, Search, Space, find_logged
 from kerasrecipes.terminal import print_warnings
 
 if TYPE_CHECKING:
     import optuna
     import pandas as pd
+    from matplotlib.figure import Figure
 
 _RECIPE, _BEST, _PAGE = "recipe.yaml", "best.yaml", "report.html"
 _JOURNAL, _LOCK = "journal.log", ".lock"
 _N_SEEDS = 5  # of the confirmation
 _NO_BETTER = "No better than where you began."
+_WINNER, _TRIAL = style.SERIES[1], style.SERIES[0]
+_LONGEST_NAME, _MOST_MARKS = 26, 12  # of an axis
+_LONGEST_NOTE = 100
+_WIDTH = 9.2  # of a figure on a wide screen, in inches
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,6 @@ class Sweep:
         >>> kr.train(sweep.best)
 
     Attributes:
-        folder: Its folder.
         plan: The recipe that it began with, the ranges, and the metric.
         rows: A mapping per trial: its number, state, score, note, run, and values by range.
         importance: By range, its share of what decides about good scores; see ``Search``.
@@ -96,11 +105,7 @@ class Sweep:
 
 
 def plan_sweep(base: Recipe, data: Any = None) -> Plan:
-    """Check a recipe's ``sweep``: the ends of each range as recipes, and with the data.
-
-    Raises:
-        InputError: It is wrong, or Optuna is not installed.
-    """
+    """Check a recipe's ``sweep``: the ends of each range as recipes, and with the data."""
     if base.sweep is None:
         message = f"{base.name} has no ranges. Add sweep: {{ranges: {{...}}, trials: 24}}."
         raise InputError(message)
@@ -120,7 +125,7 @@ def plan_sweep(base: Recipe, data: Any = None) -> Plan:
     if spec.prune and any(logged not in one.directions for one in facts):
         message = f"prune needs {logged} after every epoch. Add it to the recipe's metrics."
         raise RecipeError([base.problem(("sweep", "prune"), message)])
-    return Plan(space, spec, metric, higher_is_better, facts[0].data)
+    return Plan(space, metric, higher_is_better, facts[0].data)
 
 
 def sweep(
@@ -163,14 +168,8 @@ def sweep(
         search.run()
         importance = search.measure_importance()
         found = Sweep(folder, plan, search.rows, importance, shlex.join(command))
-        if found.ranking:
-            winner = plan.space.make(found.ranking[0]["values"], f"{base.name} best")
-            write_file(found.best, _write_best(winner, found).encode("utf-8"))
-            found = _confirm(found, winner, trainer)
-        else:
-            reasons = [f"Trial {row['trial']}: {row['note']}" for row in found.rows]
-            found = replace(found, verdict="\n".join(["No trial finished.", *reasons[:1]]))
-        page, warnings = render_sweep(found)
+        found = _confirm(found, trainer)
+        page, warnings = _render(found)
         print_warnings(console, warnings)
         write_file(found.page, page.encode("utf-8"))
     if not found.ranking:
@@ -185,19 +184,17 @@ def proves_better(ranking: Ranking, name: str) -> bool:
 
 
 def _find_folder(plan: Plan, parent: Path, resume: bool) -> Path:
-    """Make a folder, or find that of the newest unfinished sweep of the same recipe.
-
-    Raises:
-        InputError: There is none to continue.
-    """
+    """Make a folder, or find that of the newest unfinished sweep of the same recipe."""
+    base = plan.space.base
+    text = dump_yaml({**base.to_dict(), "sweep": base.written["sweep"]})
     if not resume:
         folder = create_folder(parent, datetime.now())
-        write_file(folder / _RECIPE, plan.text.encode("utf-8"))
+        write_file(folder / _RECIPE, text.encode("utf-8"))
         return folder
     for journal in sorted(parent.glob(f"*/{_JOURNAL}"), reverse=True):
         folder = journal.parent
         has_ended = (folder / _PAGE).exists()
-        if not has_ended and (folder / _RECIPE).read_text(encoding="utf-8") == plan.text:
+        if not has_ended and (folder / _RECIPE).read_text(encoding="utf-8") == text:
             return folder
     raise InputError(
         f"{parent} has no unfinished sweep of this recipe. If the recipe has changed, continue "
@@ -213,12 +210,11 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    lock = FileLock(folder / _LOCK)
     try:
-        lock.acquire(timeout=0)
+        held = FileLock(folder / _LOCK).acquire(timeout=0)
     except Timeout:
         raise InputError(f"Another process runs {folder}. Wait for its end.") from None
-    try:
+    with held:
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(folder / _JOURNAL))),
             study_name="sweep",
@@ -230,37 +226,37 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
             raise InputError(f"Data or versions have changed since {folder} began. Begin anew.")
         study.set_user_attr("began_with", now)
         yield study
-    finally:
-        lock.release()
 
 
-def _write_best(winner: Recipe, found: Sweep) -> str:
-    """Write the best recipe as a file that trains as it stands, with where it comes from."""
-    score = f"{found.plan.metric} {write_number(found.ranking[0]['score'], 4)}"
-    origin = f"trial {found.ranking[0]['trial']} of {len(found.rows)}, {found.folder}"
-    written = {key: value for key, value in winner.written.items() if key != "sweep"}
-    return f"# {origin}\n# validation {score}, seed {winner.seed}\n{dump_yaml(written)}"
+def _confirm(found: Sweep, trainer: Trainer) -> Sweep:
+    """Write the best recipe, and compare it with the one that the sweep began with.
 
-
-def _confirm(found: Sweep, winner: Recipe, trainer: Trainer) -> Sweep:
-    """Compare the best recipe with the one that the sweep began with, on fresh seeds.
-
-    Validation rows chose the recipe, so its scores on them are too good; test rows decide.
+    Validation rows chose the recipe, so its scores on them are too good: test rows and fresh seeds
+    decide.
     """
-    plan, base = found.plan, found.plan.space.base
-    part: Literal["test", "validation"] = "test" if "test" in plan.facts["rows"] else "validation"
+    if not found.ranking:
+        reasons = [f"Trial {row['trial']}: {row['note']}" for row in found.rows]
+        return replace(found, verdict="\n".join(["No trial finished.", *reasons[:1]]))
+    plan, base, best = found.plan, found.plan.space.base, found.ranking[0]
+    winner = plan.space.make(best["values"], f"{base.name} best")
+    score = f"{plan.metric} {write_number(best['score'], 4)}"
+    origin = f"trial {best['trial']} of {len(found.rows)}, {found.folder}"
+    written = {key: value for key, value in winner.written.items() if key != "sweep"}
+    text = f"# {origin}\n# validation {score}, seed {winner.seed}\n{dump_yaml(written)}"
+    write_file(found.best, text.encode("utf-8"))
     if winner.to_dict() == base.to_dict() | {"name": winner.name}:
         return replace(found, verdict=f"{_NO_BETTER}\nThe best trial is the same recipe.")
     recipes = [
         load_recipe(one, [f"seed={base.seed + 1}"], needs_source=False, report=[])
         for one in (base, winner)
     ]
+    has_test = "test" in plan.facts["rows"]
     try:
         comparison = compare(
             *recipes,
             seeds=_N_SEEDS,
             metric=plan.metric,
-            part=part,
+            part="test" if has_test else "validation",
             data=trainer.data,
             workers=trainer.workers,
             address=trainer.address,
@@ -272,8 +268,133 @@ def _confirm(found: Sweep, winner: Recipe, trainer: Trainer) -> Sweep:
         why = f"Trainings with fresh seeds failed, so no test says whether it is better:\n{error}"
         return replace(found, verdict=f"The best recipe is in {found.best.name}. {why}")
     rows = "Test rows, which no trial used, decide."
-    if part == "validation":
+    if not has_test:
         rows = "There are no test rows, and the others chose the recipe: its scores are too good."
     lines = [] if proves_better(comparison.ranking, winner.name) else [_NO_BETTER]
     lines += [str(comparison), rows]
     return replace(found, comparison=comparison, verdict="\n".join(lines))
+
+
+def _render(found: Sweep) -> tuple[str, list[str]]:
+    """Write the page of a sweep, and list warnings, such as of a script without a font."""
+    plan = found.plan
+    words = [word for each in plan.space.ranges for word in (each.key, str(each.values))]
+    fonts = choose_fonts([plan.metric, *words])
+    with use_style(fonts.families):
+        figures = [_draw_history(found), _draw_values(found)] if found.ranking else []
+    states = [row["state"] for row in found.rows]
+    comparison = found.comparison and os.path.relpath(found.comparison.page, found.folder)
+    tiles = [(states.count(what), what) for what in ("finished", "pruned", "failed")]
+    best = [write_number(row["score"], 4) for row in found.ranking[:1]]
+    shares = sorted(found.importance.items(), key=lambda item: -item[1])
+    importance = [[name, f"{share:.0%}"] for name, share in shares]
+    page = get_environment("kerasrecipes.sweeping").get_template("sweep.html.j2")
+    html = page.render(
+        title=f"{count(len(states), 'trial')} of {plan.space.base.name}",
+        lines=found.verdict.splitlines(),
+        tiles=[*((each, f"best validation {plan.metric}") for each in best), *filter(all, tiles)],
+        figures=figures,
+        importance=Table({"Range": False, "Importance": True}, importance),
+        trials=list_trials(found),
+        best=best and found.best.read_text(encoding="utf-8"),
+        comparison=comparison,
+        strategy=plan.space.spec.strategy,
+        command=found.command,
+    )
+    return html, fonts.list_warnings()
+
+
+def list_trials(found: Sweep, most: int | None = None) -> Table:
+    """List trials, the finished ones first and from best to worst; or the best ones only."""
+    ranking = found.ranking
+    others = [row for row in found.rows if row not in ranking]
+    cells = [
+        [
+            str(row["trial"]),
+            write_number(row["score"], 4) if row in ranking else row["state"],
+            " ".join(f"{key}={_write_value(value)}" for key, value in row["values"].items()),
+            shorten(row["note"], _LONGEST_NOTE),
+        ]
+        for row in [*ranking, *others][:most]
+    ]
+    return Table({"Trial": False, found.plan.metric: True, "Values": False, "Note": False}, cells)
+
+
+def _write_value(value: str | float) -> str:
+    """Write the value of a range."""
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _draw_history(found: Sweep) -> PageFigure:
+    from matplotlib.ticker import MaxNLocator
+
+    finished = [row for row in found.rows if row["state"] == "finished"]
+    others = [row["trial"] for row in found.rows if row["state"] in ("pruned", "failed")]
+    numbers, scores = [row["trial"] for row in finished], [row["score"] for row in finished]
+    best = (np.maximum if found.plan.higher_is_better else np.minimum).accumulate(scores)
+
+    def draw(width: float) -> Figure:
+        figure = new_figure(width, 3.2)
+        ax = figure.subplots()
+        ax.step([*numbers, len(found.rows)], [*best, best[-1]], where="post", color=_WINNER, lw=2)
+        ax.plot(numbers, scores, "o", color=_TRIAL, ms=6, mec="none")
+        below = ax.get_xaxis_transform()
+        ax.plot(others, [0.02] * len(others), "x", color=style.MUTED, transform=below)
+        ax.set(xlabel="Trial", ylabel=f"Validation {found.plan.metric}")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return figure
+
+    better = "Higher" if found.plan.higher_is_better else "Lower"
+    crosses = " Crosses are trials that were pruned or failed." if others else ""
+    return PageFigure(
+        title="Best score so far",
+        alt=f"Validation {found.plan.metric} of {count(len(scores), 'finished trial')}; the best "
+        f"is {write_number(best[-1], 4)}.",
+        caption=f"A dot is a trial; the line is the best score up to it. {better} is better."
+        f"{crosses}",
+        **draw_twice(draw, _WIDTH),
+    )
+
+
+def _draw_values(found: Sweep) -> PageFigure:
+    """Draw a line for each trial through its values, with an axis for each range."""
+    metric, ranges = found.plan.metric, found.plan.space.ranges
+    keys = [*(each.key for each in ranges), metric]
+    rows = [row["values"] | {metric: row["score"]} for row in found.ranking]
+    orders = {key: sorted({row[key] for row in rows if key in row}) for key in keys}
+    orders |= {each.key: [*each.values] for each in ranges if each.values}
+
+    def place(key: str, value: Any) -> float:
+        return float(orders[key].index(value) / max(len(orders[key]) - 1, 1))
+
+    def draw(width: float) -> Figure:
+        figure = new_figure(width, 4.5)
+        ax = figure.subplots()
+        for i, row in reversed(list(enumerate(rows))):
+            line = {x: place(key, row[key]) for x, key in enumerate(keys) if key in row}
+            color, weight = (_WINNER, 2.4) if i == 0 else (_TRIAL, 1.0)
+            alpha = 1 - 0.75 * i / len(rows)
+            ax.plot([*line], [*line.values()], "o-", color=color, lw=weight, alpha=alpha, ms=3)
+        for x, key in enumerate(keys):
+            order = orders[key]
+            for value in order if len(order) <= _MOST_MARKS else (order[0], order[-1]):
+                text = shorten(_write_value(value), 12)
+                ax.text(x + 0.03, place(key, value), text, size=9, color=style.MUTED, va="bottom")
+        names = [shorten(key, _LONGEST_NAME) for key in keys]
+        ax.set_xticks(range(len(keys)), names, size=9, color=style.INK)
+        rotation = 90 if width < _WIDTH else 12 if len(keys) > 4 else 0
+        ax.tick_params(axis="x", rotation=rotation)
+        ax.set(yticks=[], ylim=(-0.05, 1.05))
+        ax.grid(axis="x", color=style.FAINT, lw=1.2)
+        ax.spines[["left", "bottom"]].set_visible(False)
+        ax.margins(x=0.12)
+        return figure
+
+    return PageFigure(
+        title="Values of every finished trial",
+        alt=f"Parallel coordinates of {', '.join(keys)}.",
+        caption="A line is a trial, the thick one the best; lines are fainter the worse their "
+        "score. On each axis, values are in order: the first of a list or the lowest number is "
+        "below. A line passes by a range that did not apply.",
+        **draw_twice(draw, _WIDTH),
+    )
