@@ -28,18 +28,12 @@ from kerasrecipes.training.steps import (
 from kerasrecipes.training.team import ALONE, Team
 from kerasrecipes.training.updates import updating_in_place
 
-EVALUATION_BATCH_SIZE = 1024
-"""Rows scored at once where that cannot change scores: small batches are slow
-because of the overhead per call."""
-
+EVALUATION_BATCH_SIZE = 1024  # where that cannot change scores: a call of few rows is slow
+_ROWS_TRIED = 32  # to check whether scores depend on the batch size
 _CALL_S = 0.1
 """How long one call of the train function should take: progress and Ctrl-C wait for its end."""
-
 _FROZEN_BY_PYTHON = 1000
 """More objects than Python itself freezes when it starts; Python 3.12.1 freezes 375."""
-
-_ROWS_TRIED = 32
-"""Number of rows used to check whether scores depend on the batch size."""
 
 
 class Scorer:
@@ -98,18 +92,9 @@ def fit_model(
     The differences: one call takes as many steps as fit into a tenth of a second, so callbacks
     between steps come in groups, as with ``steps_per_execution``; and validation rows are scored in
     large batches. An interrupted fit keeps the weights so far. The scorer's team shares each batch.
-
-    Args:
-        seed: With the epoch's number, decides the order of the rows.
-        row_weights: How much each training row counts, of shape (n_samples,), in place of the
-            weights in ``train``.
-        checkpointer: Gives the state to begin with, and writes checkpoints between calls.
-
-    Returns:
-        Keras's history: a value an epoch, by name.
-
-    Raises:
-        RunFailed: The loss or a weight became NaN or infinite.
+    Seed and epoch decide the order of the rows. ``row_weights``, of shape (n_samples,), replace
+    those in ``train``. Returns Keras's history. RunFailed is raised if the loss or a weight became
+    NaN or infinite.
     """
     weighted = train if row_weights is None else (*train[:2], row_weights)
     n_steps = count_steps(len(train[0]), batch_size)

@@ -17,19 +17,14 @@ from kerasrecipes.training.team import ALONE, Team
 
 CHUNK_BYTES = 32 << 20
 """Encoded inputs of a chunk. It decides the order of rows, and so depends on nothing else."""
-
-_N_AHEAD = 2
-"""Chunks that are read meanwhile, each by a thread."""
-
-_BLOCK_BYTES = 1 << 20
-"""Inputs that are read in one piece: a disk reads scattered rows slowly."""
+_N_AHEAD = 2  # chunks that are read meanwhile, each by a thread
+_BLOCK_BYTES = 1 << 20  # read in one piece: a disk reads scattered rows slowly
 
 Rows = Sequence[Any]
 """Encoded inputs of shape (n_samples, ...), target of shape (n_samples, n_units) and, where rows
 count differently, their weights, of shape (n_samples,). Inputs may be on a disk."""
 
 Logs = dict[str, tf.Tensor]
-
 TakeSteps = Callable[[int, int, int], tuple[Logs, tf.Tensor]]
 """From an epoch, a first step and a number of steps to metrics, and the step after the last one."""
 
