@@ -273,6 +273,6 @@ def test_files_that_a_killed_process_left_are_removed(tmp_path: Path):
     with replacing(run.report_path) as partial:
         partial.write_text("half", encoding="utf-8")
         left = shutil.copy(partial, run.path / f"{partial.name}2")
-    run.remove_partial_files()
+    run.begin()
     assert not left.exists()
     assert run.report_path.exists()

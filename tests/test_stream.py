@@ -20,7 +20,7 @@ from kerasrecipes.recipe import load_recipe
 from kerasrecipes.resuming import plan_resumption
 from kerasrecipes.rows import images, load_for, table
 from kerasrecipes.rows.files import base
-from kerasrecipes.training import feed
+from kerasrecipes.training import steps
 
 N_ROWS = 900
 DENSE = [{"Dense": {"units": 8, "activation": "relu"}}, {"Dense": {"units": 1}}]
@@ -232,8 +232,8 @@ def test_rows_that_do_not_fit_into_memory_stay_on_disk(
 def test_a_run_stopped_within_an_epoch_continues_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "CHUNK_BYTES", 4000)
-    monkeypatch.setattr(feed, "_BLOCK_BYTES", 128)
+    monkeypatch.setattr(steps, "CHUNK_BYTES", 4000)
+    monkeypatch.setattr(steps, "_BLOCK_BYTES", 128)
     path = write(make_frame().drop(columns=["x", "who", "day"]), tmp_path, "csv")
     layers = [*DENSE[:1], {"Dropout": {"rate": 0.3}}, *DENSE[1:]]
     keys: dict[str, Any] = {"layers": layers, "epochs": 3}

@@ -37,16 +37,14 @@ def explaining_memory() -> Iterator[None]:
     """Raise RunFailed where memory ends."""
     try:
         yield
-    except _list_errors() as error:
+    except Exception as error:
+        tf = sys.modules.get("tensorflow")
+        if not isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError if tf else ())):
+            raise
         raise RunFailed(
             f"Memory ended; {write_bytes(find_free_memory())} are free now. Lower batch_size, make "
             "the layers smaller, or end other programs."
         ) from error
-
-
-def _list_errors() -> tuple[type[Exception], ...]:
-    tf = sys.modules.get("tensorflow")
-    return (MemoryError, tf.errors.ResourceExhaustedError) if tf else (MemoryError,)
 
 
 def count_cores() -> int:

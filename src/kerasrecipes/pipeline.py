@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasrecipes.assessment import predict_test
 from kerasrecipes.durable import replacing
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.interrupts import catching_signals
@@ -25,13 +25,16 @@ from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.prediction.ready import check_ready, describe_unfinished
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
-from kerasrecipes.report import choose_plots, make_report
+from kerasrecipes.report import N_SAMPLES, choose_plots, choose_samples, keep_columns, make_report
+from kerasrecipes.report.results import sort_residuals
 from kerasrecipes.report.serving import add_thresholds
 from kerasrecipes.resuming import Resumption
 from kerasrecipes.rows import load_for
 from kerasrecipes.rows.compatibility import find_doubts
+from kerasrecipes.rows.dataset import take_rows
 from kerasrecipes.rows.disk import are_on_disk
-from kerasrecipes.run_facts import describe_dataset, find_git_commit, find_versions
+from kerasrecipes.rows.windows import name_simple_forecasts
+from kerasrecipes.run_facts import describe_dataset, find_git_commit, find_versions, is_image
 from kerasrecipes.run_files import hash_file
 from kerasrecipes.runs import OWN_FILES, Run, RunWriter, create_run
 from kerasrecipes.training.team import ALONE, Team
@@ -90,24 +93,23 @@ class Training:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Add the seconds that the block takes to a stage."""
+        """Note the seconds that the block takes."""
         started_s = time.perf_counter()
         try:
             yield
         finally:
-            passed_s = time.perf_counter() - started_s
-            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + passed_s, 3)
+            self.seconds[stage] = round(time.perf_counter() - started_s, 3)
 
-    def log(self) -> AbstractContextManager[None]:
+    def _log(self) -> AbstractContextManager[None]:
         """Send messages of native libraries to the run's log, in a process of our own."""
         return redirect_stderr(self.run.log_path) if self.owns_process else nullcontext()
 
     def start(self) -> Run:
         """Read the data, take a run folder, and train in it."""
-        resumption = self.resumption
+        resumption, team = self.resumption, self.team
         with (
             catching_signals(owns_process=self.owns_process) as self.interrupts,
-            self.team.choose_folder(self.output_dir) as folder,
+            TemporaryDirectory() as scratch,
         ):
             if self.weights_from:
                 check_ready(self.weights_from)
@@ -115,13 +117,14 @@ class Training:
                 on_disk = resumption.stays_on_disk if resumption else None
                 self.dataset = load_for(self.recipe, self.listener.note, self.data, stream=on_disk)
             n_rows = len(self.dataset.parts["train"])
-            self.team.check_batch(min(self.recipe.batch_size, n_rows))
+            team.check_batch(min(self.recipe.batch_size, n_rows))
             if resumption:
                 resumption.check_data(self.dataset, find_versions())
             started_at = datetime.now()
-            if resumption and not resumption.changed and not self.team.number:
+            if resumption and not resumption.changed and not team.number:
                 self.run = RunWriter(resumption.run.path)
             else:
+                folder = Path(scratch) if team.number else self.output_dir
                 self.run = create_run(folder, make_folder_name(self.recipe.name), started_at)
             with self.run.holding():
                 self._train_in_folder(started_at)
@@ -129,20 +132,39 @@ class Training:
 
     def _train_in_folder(self, started_at: datetime) -> None:
         """Train and report, and note in run.json how the run ended."""
-        run = self.run
+        run, recipe = self.run, self.recipe
         is_new = not run.recipe_path.exists()
         try:
-            self._begin(started_at, is_new)
-            with self.log(), explaining_memory():
+            if is_new:
+                run.write_recipe(recipe.to_yaml())
+                run.begin(
+                    name=recipe.name,
+                    description=recipe.description,
+                    command=shlex.join(self.command),
+                    seed=recipe.seed,
+                    started_at=started_at.isoformat(timespec="seconds"),
+                    git_commit=find_git_commit(),
+                    epochs=recipe.epochs,
+                    dataset=describe_dataset(recipe, self.dataset),
+                )
+            else:
+                run.begin(address=None)
+            with self._log(), explaining_memory():
                 self._train()
             if self.team.number:
                 return
-            with self.measure("report"), self.log():
+            with self.measure("report"), self._log():
                 remarks = make_report(run, run.info["plots"], "finished")
             warnings = [*run.info["warnings"], *remarks]
             run.update(status="finished", seconds=self.seconds, warnings=warnings)
         except OSError as error:  # the rows were read before
-            failed = RunFailed(self._describe_loss(error))
+            kept = "Nothing of the training could be kept."
+            if run.model_path.exists():
+                kept = f"The model is saved: {run.model_path}"
+            elif any(run.checkpoints_path.glob("*.npz")):
+                kept = f"A checkpoint is kept: kerasrecipes train {run.path} --resume"
+            where, why = error.filename or run.path, error.strerror or error
+            failed = RunFailed(f"{where}: {why}. {kept}")
             self._end_early(failed)
             raise failed from error
         except BaseException as error:
@@ -152,25 +174,6 @@ class Training:
             self._end_early(error)
             raise
         self.listener.end(run, remarks)
-
-    def _begin(self, started_at: datetime, is_new: bool) -> None:
-        """Write the facts that are known before the model is built."""
-        run, recipe = self.run, self.recipe
-        if not is_new:
-            run.remove_partial_files()
-            run.begin(address=None)
-            return
-        run.write_recipe(recipe.to_yaml())
-        run.begin(
-            name=recipe.name,
-            description=recipe.description,
-            command=shlex.join(self.command),
-            seed=recipe.seed,
-            started_at=started_at.isoformat(timespec="seconds"),
-            git_commit=find_git_commit(),
-            epochs=recipe.epochs,
-            dataset=describe_dataset(recipe, self.dataset),
-        )
 
     def _end_early(self, error: BaseException) -> None:
         """Note in run.json why the run ended, and report what there is."""
@@ -187,15 +190,6 @@ class Training:
             self.listener.end(run, ())
         except OSError as second:  # the disk is full: the run counts as killed
             raise error from second
-
-    def _describe_loss(self, error: OSError) -> str:
-        """Describe a file that could not be written, and what is kept."""
-        kept = "Nothing of the training could be kept."
-        if self.run.model_path.exists():
-            kept = f"The model is saved: {self.run.model_path}"
-        elif any(self.run.checkpoints_path.glob("*.npz")):
-            kept = f"A checkpoint is kept: kerasrecipes train {self.run.path} --resume"
-        return f"{error.filename or self.run.path}: {error.strerror or error}. {kept}"
 
     def _train(self) -> None:
         """Build, fit, save, score and predict."""
@@ -225,9 +219,8 @@ class Training:
             }
         if self.team.number:
             return
-        limit_s = 0.1 * sum(self.seconds.values())
         with self.measure("predict"):
-            predict_test(self.run, self.recipe, self.dataset, built, metrics, limit_s)
+            self._predict_test(built, metrics, limit_s=0.1 * sum(self.seconds.values()))
         self.run.write_metrics(metrics)
         finished_at = datetime.now().isoformat(timespec="seconds")
         self.run.update(finished_at=finished_at, seconds=self.seconds)
@@ -250,7 +243,11 @@ class Training:
             owns_process=self.owns_process,
             takes_all=self.team.size == 1,
         )
-        self.team.connect(self._describe_work())
+        work = recipe.to_dict()  # what must be the same on all workers
+        work["dataset"] = work["dataset"] | {"path": ""}  # workers may find it elsewhere
+        on_disk = are_on_disk(dataset.parts["train"].inputs)
+        continued = self.resumption.run.path.name if self.resumption else ""
+        self.team.connect(json.dumps([work, dataset.fingerprint, on_disk, continued], default=str))
         with self.measure("build"), strategy.scope():
             built = build(recipe, dataset, computes_once=not self.callbacks)
         warnings = [
@@ -308,7 +305,7 @@ class Training:
         from kerasrecipes.model.built import weigh_rows
         from kerasrecipes.training.checkpoints import Checkpointer
         from kerasrecipes.training.fit import Scorer, fit_model
-        from kerasrecipes.training.profile import FitClock
+        from kerasrecipes.training.progress import FitClock
         from kerasrecipes.training.steps import count_steps
 
         recipe, run = self.recipe, self.run
@@ -412,13 +409,60 @@ class Training:
         self.run.update(continued=[*self.run.info.get("continued", ()), continued])
         return found
 
-    def _describe_work(self) -> str:
-        """What must be the same on all workers."""
-        recipe = self.recipe.to_dict()
-        recipe["dataset"] = recipe["dataset"] | {"path": ""}  # workers may find it elsewhere
-        on_disk = are_on_disk(self.dataset.parts["train"].inputs)
-        source = self.resumption.run.path.name if self.resumption else ""
-        return json.dumps([recipe, self.dataset.fingerprint, on_disk, source], default=str)
+    def _predict_test(
+        self, built: Built, metrics: dict[str, dict[str, float]], limit_s: float
+    ) -> None:
+        """Predict raw rows, compare those of the saved model, and save the report's data.
+
+        Scores in the user's units are added to those of each part. ``limit_s`` are the most seconds
+        to spend on the importance of columns, or of places in images.
+        """
+        from kerasrecipes.model.serving import make_mask_reader, make_predictor, verify_saved
+        from kerasrecipes.training.assessment import (
+            fit_linear,
+            measure_importance,
+            occlude,
+            rank_inputs,
+            score_answers,
+        )
+
+        run, recipe, dataset, codec = self.run, self.recipe, self.dataset, built.codec
+        plots, test = {*run.info["plots"]}, dataset.parts["test"]
+        predict = make_predictor(built.serving, built.encoder)
+        outputs = predict(test.inputs)
+        verify_saved(run.model_path, built.encoder, test.inputs, outputs)
+        columns = codec.decode(outputs)
+        read_mask = make_mask_reader(built.network)
+        known = {
+            name: read_mask(built.encoder.encode(part.inputs)) if read_mask else None
+            for name, part in dataset.parts.items()
+        }
+        actual = codec.name_actual(test.target, known["test"])
+        period = run.info["dataset"].get("period", 0)
+        simple = name_simple_forecasts(test.inputs, dataset.target_names, period)
+        if dataset.is_table and {"importance", "residuals_by_column"} & plots:
+            run.update(importance=measure_importance(built, predict, test, outputs, limit_s))
+        kept = keep_columns(test, rank_inputs(run.info, built.encoder.columns))
+        run.write_predictions({"row": test.rows} | actual | columns | simple | kept)
+        if known["test"] is not None:  # now it is known which classes are counted
+            run.update(dataset=describe_dataset(recipe, dataset, known))
+        for name, part in dataset.parts.items() if dataset.task == "regression" else ():
+            answers = outputs if part is test else predict(part.inputs)
+            metrics[name] |= score_answers(codec, part.target, answers, known[name], part.weights)
+            if name == "validation" and not codec.is_array:
+                pair = (each.reshape(len(part), -1) for each in (part.target, answers))
+                run.write_residuals(sort_residuals(*pair))
+        run.update(linear_model=fit_linear(recipe, dataset, built, outputs))
+        if is_image(recipe, dataset) and dataset.task != "multilabel":
+            positions = np.arange(min(N_SAMPLES, len(test)))
+            if dataset.task == "classification" and not codec.is_array:
+                is_correct = columns["predicted"] == actual["actual"]
+                chances = [columns[f"probability_{name}"] for name in codec.class_names]
+                positions = choose_samples(is_correct, np.max(chances, axis=0))
+            images, drops = np.asarray(take_rows(test.inputs, positions)), {}
+            if "occlusion" in plots and dataset.n_classes and not codec.is_array:
+                drops["drops"] = occlude(predict, images, outputs[positions], limit_s)
+            run.write_samples(images=images, positions=positions, **drops)
 
     def _warn(self, text: str) -> None:
         self.run.update(warnings=[*self.run.info["warnings"], text])
@@ -439,10 +483,7 @@ def train(
 ) -> Run:
     """Train a recipe, and write a run folder with its report; see ``Training`` for the options.
 
-    Raises:
-        InputError: Recipe or data break a rule; no run folder is left behind.
-        RunFailed: The loss became NaN, the saved model answers differently, or the disk is full.
-        KeyboardInterrupt: The user stopped it. The run folder has the model and the history so far,
-            as after an exception of a callback, and a checkpoint to continue from.
+    Errors are those of ``kerasrecipes.train``. After KeyboardInterrupt and exceptions of callbacks,
+    the run folder has the model and the history so far, and a checkpoint to continue from.
     """
     return Training(recipe, output_dir, listener or Listener(), **options).start()

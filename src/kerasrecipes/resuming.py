@@ -63,17 +63,13 @@ def plan_resumption(
     is_joining: bool = False,
     **keys: Any,
 ) -> Resumption:
-    """Find the run to continue, and check that it may.
+    """Find the run to continue; InputError if there is none, or it may not.
 
     Args:
         source: A recipe or ``runs/NAME``, of which the newest unfinished run is meant, or with
             changes the newest one if it is finished; or a run's folder.
-        changes: To the recipe, as ``key=value``.
         allow_changes: Whether the recipe may have changed in other keys than those that are given.
         is_joining: Whether this worker joins others, one of which may have begun to continue it.
-
-    Raises:
-        InputError: There is no such run, it is finished or in training, or its recipe has changed.
     """
     has_changes = bool(changes or keys)
     if isinstance(source, str | PathLike) and (is_run(Path(source)) or list_runs_of(Path(source))):

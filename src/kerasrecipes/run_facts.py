@@ -28,11 +28,7 @@ _STEPWISE = re.compile(r"LSTM|GRU|RNN|Bidirectional|TimeDistributed|1D")
 def describe_dataset(
     recipe: Recipe, dataset: Dataset, known: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Describe the data for run.json.
-
-    Args:
-        known: By part, which steps no mask covers.
-    """
+    """Describe the data for run.json; ``known`` says by part which steps no mask covers."""
     inputs = dataset.parts["train"].inputs
     facts: dict[str, Any] = {
         "name": dataset.name,

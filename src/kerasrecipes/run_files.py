@@ -1,13 +1,9 @@
-"""Reads the files of a run folder, which may be damaged or come from someone else.
-
-A reader gives content of the right shape, or raises ``RunDamaged``, which names the file.
-"""
+"""The content of run.json, and checks of a run's files, which may come from someone else."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import os
 import zipfile
 import zlib
@@ -21,8 +17,6 @@ from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationErro
 from kerasrecipes.errors import RunDamaged
 from kerasrecipes.recipe.components import FEATURES
 
-_LARGEST_TEXT = 32_000_000  # bytes; as JSON it takes up to 0.8 GB of memory
-_LARGEST_ARRAYS = 2_000_000_000
 _STRICT = ConfigDict(strict=True)
 _RAISED = (
     *(OSError, EOFError, TypeError, ValueError, LookupError, RuntimeError, MemoryError),
@@ -94,7 +88,7 @@ _LINEAR_MODEL = _shape(
 _IMPORTANCE = _shape(
     (dict[str, _Interval], "columns"), (_Count, "rows of_rows repeats"), (str, "left_out")
 )
-_RUN = _shape(
+_FACTS = _shape(
     (str, "status name command started_at finished_at stopped_by error evaluated device"),
     (str, "profile optimizer loss model_sha256"),
     (str | None, "description git_commit"),
@@ -116,7 +110,10 @@ _RUN = _shape(
     (_LINEAR_MODEL, "linear_model"),
     (_IMPORTANCE, "importance"),
 )
+RUN = TypeAdapter(_FACTS)
 """The content of run.json; an unfinished run has fewer facts."""
+METRICS = TypeAdapter(dict[str, dict[str, float]], config=_STRICT)
+"""The content of metrics.json: metric values by name, by part."""
 
 
 @contextmanager
@@ -156,64 +153,3 @@ def hash_file(file: Path) -> str:
     """Compute a file's SHA-256, in hexadecimal digits."""
     with open(file, "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def read_text(file: Path) -> str:
-    """Read a text."""
-    check_file(file, _LARGEST_TEXT)
-    with report_damage(file):
-        return file.read_text(encoding="utf-8")
-
-
-def read_facts(file: Path) -> dict[str, Any]:
-    """Read run.json."""
-    facts = _read_json(file, TypeAdapter(_RUN))
-    with report_damage(file):
-        return facts | {"status": facts["status"]}
-
-
-def read_metrics(file: Path) -> dict[str, dict[str, float]]:
-    """Read metrics.json."""
-    return _read_json(file, TypeAdapter(dict[str, dict[str, float]], config=_STRICT))
-
-
-def _read_json(file: Path, shape: TypeAdapter[Any]) -> dict[str, Any]:
-    text = read_text(file)
-    with report_damage(file):
-        content: dict[str, Any] = json.loads(text)
-        shape.validate_python(content)
-        return content
-
-
-def read_history(file: Path) -> dict[str, list[float]]:
-    """Read the columns of history.csv, by name."""
-    columns = read_columns(file, "epoch")
-    with report_damage(file):
-        if len(columns) > 1 and "loss" not in columns:
-            raise KeyError("loss")
-        return {name: [*map(float, values)] for name, values in columns.items()}
-
-
-def read_columns(file: Path, first: str) -> dict[str, list[str]]:
-    """Read the columns of a CSV file, by name, as text; the first has this name."""
-    check_file(file)
-    with report_damage(file), open(file, encoding="utf-8", newline="") as opened:
-        header, *rows = [*csv.reader(opened)] or [[]]
-        if header[:1] != [first] or len({*header}) < len(header):
-            raise ValueError(f"line 1 must name its columns, '{first}' first and each once")
-        if any(len(row) != len(header) for row in rows):
-            raise ValueError(f"every line must have {len(header)} values, as line 1 has")
-        return {name: [row[i] for row in rows] for i, name in enumerate(header)}
-
-
-def read_arrays(file: Path, *needed: str) -> dict[str, Any]:
-    """Read the arrays of an .npz file, by name; those that are needed are there."""
-    import numpy as np
-
-    check_file(file)
-    with report_damage(file):
-        with zipfile.ZipFile(file) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _LARGEST_ARRAYS:
-                raise ValueError(f"it unpacks to more than {_LARGEST_ARRAYS:,} bytes")
-        with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in {*needed, *arrays.files}}

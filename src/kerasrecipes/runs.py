@@ -31,31 +31,26 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from glob import glob
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from kerasrecipes.durable import PARTIAL, write_file
 from kerasrecipes.errors import InputError, RunDamaged, RunNotFound
-from kerasrecipes.run_files import (
-    check_place,
-    read_arrays,
-    read_columns,
-    read_facts,
-    read_history,
-    read_metrics,
-    read_text,
-)
-
-_Content = TypeVar("_Content")
+from kerasrecipes.run_files import METRICS, RUN, check_file, check_place, report_damage
 
 RUN_JSON = "run.json"
 LOCK = ".lock"
 _LOCK_TIMEOUT_S = 0.5
 """Long enough for a process that only looks whether the lock is held."""
+_LARGEST_TEXT = 32_000_000  # bytes; as JSON it takes up to 0.8 GB of memory
+_LARGEST_ARRAYS = 2_000_000_000
 OWN_FILES = frozenset(
     f"{RUN_JSON} recipe.yaml history.csv metrics.json predictions.csv predictions.npz "
     "residuals.npz samples.npz model.keras report.html log.txt".split()
@@ -81,7 +76,9 @@ class Run:
     @property
     def info(self) -> dict[str, Any]:
         """The content of run.json."""
-        return read_facts(self.path / RUN_JSON)
+        facts = self._read_json(RUN_JSON, RUN)
+        with report_damage(self.path / RUN_JSON):
+            return facts | {"status": facts["status"]}
 
     @property
     def status(self) -> str:
@@ -128,17 +125,21 @@ class Run:
     @property
     def recipe_text(self) -> str:
         """The resolved recipe, as YAML; empty until written."""
-        return self._read(read_text, "recipe.yaml") or ""
+        return self._read_text("recipe.yaml") if self._has("recipe.yaml") else ""
 
     @property
     def history(self) -> dict[str, list[float]]:
         """Columns of history.csv, by name: "epoch" (from 1), "loss", ...; empty until written."""
-        return self._read(read_history, "history.csv") or {}
+        columns = self._read_csv("history.csv", "epoch")
+        with report_damage(self.path / "history.csv"):
+            if len(columns) > 1 and "loss" not in columns:
+                raise KeyError("loss")
+            return {name: [*map(float, values)] for name, values in columns.items()}
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
         """The content of metrics.json: metric values by name, by part; empty until written."""
-        return self._read(read_metrics, "metrics.json") or {}
+        return self._read_json("metrics.json", METRICS) if self._has("metrics.json") else {}
 
     @property
     def predictions(self) -> dict[str, Any]:
@@ -148,8 +149,8 @@ class Run:
         of shape (n_rows, ...), "probability" of predicted classes, and "known", false where a mask
         covers a step.
         """
-        columns = self._read(read_columns, "predictions.csv", "row")
-        return columns or self._read(read_arrays, "predictions.npz", "actual", "predicted") or {}
+        columns = self._read_csv("predictions.csv", "row")
+        return columns or self._read_arrays("predictions.npz", "actual", "predicted")
 
     @property
     def samples(self) -> dict[str, Any] | None:
@@ -157,24 +158,63 @@ class Run:
 
         Keys: "images" of shape (n_images, height, width) or (..., channels), raw values;
         "positions" of shape (n_images,), each one's line in predictions.csv, counted from 0;
-        "drops" of shape (n_done, n_patches, n_patches), see ``training.importance``.
+        "drops" of shape (n_done, n_patches, n_patches), see ``training.assessment.occlude``.
         """
-        arrays = self._read(read_arrays, "samples.npz", "images", "positions")
+        arrays = self._read_arrays("samples.npz", "images", "positions")
         return {"drops": ()} | arrays if arrays else None
 
     @property
     def residuals(self) -> Any:
         """Absolute residuals of validation rows, see ``report.results``; None without them."""
-        return (self._read(read_arrays, "residuals.npz", "residuals") or {}).get("residuals")
+        return self._read_arrays("residuals.npz", "residuals").get("residuals")
 
     def plots(self) -> dict[str, Path]:
-        """The report's plots by name, sorted by name."""
         return {file.stem: file for file in sorted((self.path / "plots").glob("*.png"))}
 
-    def _read(self, read: Callable[..., _Content], name: str, *needed: str) -> _Content | None:
-        """Read a file, and check that it has what is needed; None if it is not written yet."""
+    def _has(self, name: str) -> bool:
+        return os.path.lexists(self.path / name)
+
+    def _read_text(self, name: str) -> str:
         file = self.path / name
-        return read(file, *needed) if os.path.lexists(file) else None
+        check_file(file, _LARGEST_TEXT)
+        with report_damage(file):
+            return file.read_text(encoding="utf-8")
+
+    def _read_json(self, name: str, shape: TypeAdapter[Any]) -> dict[str, Any]:
+        text = self._read_text(name)
+        with report_damage(self.path / name):
+            content: dict[str, Any] = json.loads(text)
+            shape.validate_python(content)
+            return content
+
+    def _read_csv(self, name: str, first: str) -> dict[str, list[str]]:
+        """Columns by name, as text, of which the first has this name; empty until written."""
+        if not self._has(name):
+            return {}
+        file = self.path / name
+        check_file(file)
+        with report_damage(file), open(file, encoding="utf-8", newline="") as opened:
+            header, *rows = [*csv.reader(opened)] or [[]]
+            if header[:1] != [first] or len({*header}) < len(header):
+                raise ValueError(f"line 1 must name its columns, '{first}' first and each once")
+            if any(len(row) != len(header) for row in rows):
+                raise ValueError(f"every line must have {len(header)} values, as line 1 has")
+            return {name: [row[i] for row in rows] for i, name in enumerate(header)}
+
+    def _read_arrays(self, name: str, *needed: str) -> dict[str, Any]:
+        """Arrays of an .npz file, by name; those that are needed are there; empty until written."""
+        if not self._has(name):
+            return {}
+        import numpy as np
+
+        file = self.path / name
+        check_file(file)
+        with report_damage(file):
+            with zipfile.ZipFile(file) as archive:
+                if sum(member.file_size for member in archive.infolist()) > _LARGEST_ARRAYS:
+                    raise ValueError(f"it unpacks to more than {_LARGEST_ARRAYS:,} bytes")
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in {*needed, *arrays.files}}
 
 
 class RunWriter(Run):
@@ -200,6 +240,8 @@ class RunWriter(Run):
 
     def begin(self, **facts: Any) -> None:
         """Write the facts of a run that begins or continues, and the process that trains it."""
+        for half_written in self.path.rglob(f"{PARTIAL}*"):  # by a killed process
+            half_written.unlink()
         process = {"host": platform.node(), "pid": os.getpid()}
         self.update(status="running", error="", process=process, **facts)
 
@@ -208,11 +250,6 @@ class RunWriter(Run):
         known = self.info if (self.path / RUN_JSON).exists() else {}
         self._write_json(RUN_JSON, known | facts)
 
-    def remove_partial_files(self) -> None:
-        """Remove what a killed process left half written."""
-        for file in self.path.rglob(f"{PARTIAL}*"):
-            file.unlink()
-
     def discard(self) -> None:
         """Remove the folder of a run that did not begin."""
         shutil.rmtree(self.path)
@@ -220,7 +257,6 @@ class RunWriter(Run):
             self.path.parent.rmdir()
 
     def write_recipe(self, text: str) -> None:
-        """Write the resolved recipe, as YAML."""
         self._write_text("recipe.yaml", text)
 
     def write_history(self, history: Mapping[str, Sequence[float]]) -> None:
@@ -229,7 +265,6 @@ class RunWriter(Run):
         self._write_csv("history.csv", {"epoch": range(1, n_epochs + 1), **history})
 
     def write_metrics(self, metrics: Mapping[str, Mapping[str, float]]) -> None:
-        """Write metric values by name, by part."""
         self._write_json("metrics.json", metrics)
 
     def write_predictions(self, columns: Mapping[str, Iterable[Any]]) -> None:
@@ -240,30 +275,30 @@ class RunWriter(Run):
             self._write_csv("predictions.csv", columns)
 
     def write_samples(self, **arrays: Any) -> None:
-        """Write images for the report; keys as in ``Run.samples``."""
         self._write_arrays("samples.npz", arrays)
 
     def write_residuals(self, residuals: Any) -> None:
-        """Write the residuals of validation rows, as ``Run.residuals`` gives them."""
         self._write_arrays("residuals.npz", {"residuals": residuals})
 
     def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         import numpy as np
 
-        buffer = io.BytesIO()
-        smallest = {key: _shrink(np.asarray(array)) for key, array in arrays.items()}
+        buffer, smallest = io.BytesIO(), {}
+        for key, values in arrays.items():
+            array = smallest[key] = np.asarray(values)
+            if array.dtype.kind == "i" and array.size:  # the smallest type that has all numbers
+                ends = map(np.min_scalar_type, (array.min(), array.max()))
+                smallest[key] = array.astype(np.result_type(*ends))
         np.savez_compressed(buffer, **smallest)
         write_file(self.path / name, buffer.getvalue())
 
     def write_plot(self, name: str, png: bytes) -> None:
-        """Write a plot to plots/<name>.png."""
         folder = self.path / "plots"
         check_place(folder)
         folder.mkdir(exist_ok=True)
         write_file(folder / f"{name}.png", png)
 
     def write_report(self, html: str) -> None:
-        """Write the report's page."""
         self._write_text("report.html", html)
 
     def _write_text(self, name: str, text: str) -> None:
@@ -279,16 +314,6 @@ class RunWriter(Run):
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
         self._write_text(name, text.getvalue())
-
-
-def _shrink(array: Any) -> Any:
-    """Whole numbers in the smallest type that has them all."""
-    import numpy as np
-
-    if array.dtype.kind != "i" or not array.size:
-        return array
-    ends = map(np.min_scalar_type, (array.min(), array.max()))
-    return array.astype(np.result_type(*ends))
 
 
 def check_network(run: Run) -> None:
@@ -337,13 +362,7 @@ def check_writable(folder: Path) -> None:
 
 
 def create_run(output_dir: Path, folder_name: str, started_at: datetime) -> RunWriter:
-    """Make a run folder that no other run has, even one started in the same second.
-
-    Args:
-        output_dir: The folder of all runs.
-        folder_name: The recipe's name, safe for a file name.
-        started_at: Local time.
-    """
+    """Make a run folder that no other run has, even one started in the same second."""
     if not 1980 <= started_at.year <= 2107:  # checked now, not when the trained model is saved
         raise InputError(
             f"This machine's clock says {started_at:%Y-%m-%d}. A model is saved as a ZIP file, "

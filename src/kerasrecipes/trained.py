@@ -17,8 +17,7 @@ from kerasrecipes.errors import InputError
 from kerasrecipes.prediction.ready import find_ready
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.resuming import plan_resumption
-from kerasrecipes.run_files import read_facts
-from kerasrecipes.runs import RUN_JSON, Run
+from kerasrecipes.runs import Run
 from kerasrecipes.terminal import TerminalListener
 
 if TYPE_CHECKING:
@@ -114,7 +113,6 @@ class TrainedRun(Run):
             warnings.warn(line, stacklevel=3)
 
     def _repr_html_(self) -> str:
-        """The report in a frame, for notebooks."""
         if not self.report_path.exists():
             return f"<code>{html.escape(repr(self))}</code>"
         from kerasrecipes.report.page import frame_page
@@ -130,10 +128,11 @@ def load_run(path: str | PathLike[str]) -> TrainedRun:
         RunDamaged: run.json cannot be used.
     """
     found, notes = find_ready(Path(path))
-    read_facts(found.path / RUN_JSON)
+    run = TrainedRun(found.path)
+    _ = run.info  # raises if it cannot be used
     for line in notes:
         warnings.warn(line, stacklevel=2)
-    return TrainedRun(found.path)
+    return run
 
 
 def train(
@@ -180,10 +179,8 @@ def train(
     options: dict[str, Any] = {"data": data, "callbacks": _check_callbacks(callbacks)}
     folder, notes = Path(output_dir), list[str]()
     if resume:
-        options["resumption"] = plan_resumption(
-            recipe, overrides, folder, allow_changes=allow_changes, **keys
-        )
-        checked = options["resumption"].recipe
+        plan = plan_resumption(recipe, overrides, folder, allow_changes=allow_changes, **keys)
+        options["resumption"], checked = plan, plan.recipe
     else:
         checked = load_recipe(recipe, overrides, needs_source=data is None, **keys)
     if weights_from:

@@ -12,7 +12,7 @@ import kerasrecipes as kr
 from kerasrecipes.report.results import read_results
 from kerasrecipes.report.verdict import describe_linear, give_verdict
 from kerasrecipes.rows import load_for
-from kerasrecipes.training import baselines
+from kerasrecipes.training import assessment
 
 TABLE = {"test_split": 0.3, "validation_split": 0.2}
 LINEAR_CLASSES = {
@@ -170,20 +170,20 @@ class TestVerdict:
     def test_the_interval_is_that_of_a_paired_t_test(self):
         values = np.random.default_rng(0).normal(size=20)
         interval = ttest_1samp(values, 0).confidence_interval(0.95)
-        found = baselines.find_interval(values)
+        found = assessment.find_interval(values)
         assert found == pytest.approx((values.mean(), interval.low, interval.high))
 
 
 class TestWhatIsLeftOut:
     def test_rows_beyond_the_work_of_a_second_are_sampled_and_counted(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(baselines, "_WORK", 30 * 2 * 2 * 150)
+        monkeypatch.setattr(assessment, "_WORK", 30 * 2 * 2 * 150)
         run = train(tmp_path, "side", epochs=1, **LINEAR_CLASSES)
         linear = run.info["linear_model"]
         assert (linear["rows"], linear["of_rows"]) == (150, 336)
         assert "fitted to 150 rows" in describe_linear(read_results(run))
 
     def test_large_rows_have_no_model(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(baselines, "_WORK", 1)
+        monkeypatch.setattr(assessment, "_WORK", 1)
         run = train(tmp_path, "side", epochs=1, **LINEAR_CLASSES)
         assert run.info["linear_model"] == {"left_out": "2 values of a row take too long"}
         assert describe_linear(read_results(run)) == ""
@@ -209,7 +209,7 @@ class TestWhatIsLeftOut:
 
 def test_training_is_the_same_with_and_without(tmp_path, monkeypatch):
     first = train(tmp_path, "side", **DEEP_CLASSES)
-    monkeypatch.setattr("kerasrecipes.training.baselines.fit_linear", lambda *_: {})
+    monkeypatch.setattr("kerasrecipes.training.assessment.fit_linear", lambda *_: {})
     second = train(tmp_path, "side", **DEEP_CLASSES)
     assert first.metrics == second.metrics
     assert first.history == second.history

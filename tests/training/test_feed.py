@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 from kerasrecipes.rows.disk import DiskRows
-from kerasrecipes.training import feed
-from kerasrecipes.training.feed import Feed, order_blocks
+from kerasrecipes.training import steps
 from kerasrecipes.training.fit import Scorer, fit_model
+from kerasrecipes.training.steps import Feed, order_blocks
 
 N_ROWS = 1000
 
@@ -25,8 +25,8 @@ def put_on_disk(array: np.ndarray) -> Any:
 @pytest.fixture
 def few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of 256 rows of four float32, and blocks of 8."""
-    monkeypatch.setattr(feed, "CHUNK_BYTES", 4000)
-    monkeypatch.setattr(feed, "_BLOCK_BYTES", 128)
+    monkeypatch.setattr(steps, "CHUNK_BYTES", 4000)
+    monkeypatch.setattr(steps, "_BLOCK_BYTES", 128)
 
 
 @pytest.mark.parametrize(("n_rows", "n_of_block"), [(1000, 8), (1001, 8), (7, 8), (1000, 1)])

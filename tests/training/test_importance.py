@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import kerasrecipes as kr
-from kerasrecipes.training import importance
+from kerasrecipes.training import assessment
 
 LAYERS = [{"Dense": {"units": 16, "activation": "relu"}}, {"Dense": {"units": 1}}]
 
@@ -84,7 +84,7 @@ def test_an_evaluation_shows_none(run):
 
 def test_it_takes_a_tenth_of_the_run_at_most(tmp_path, monkeypatch):
     rows = make_rows(60)
-    monkeypatch.setattr(importance.time, "perf_counter", iter(range(1000)).__next__)  # 1 s a call
+    monkeypatch.setattr(assessment.time, "perf_counter", iter(range(1000)).__next__)  # 1 s a call
     run = train(tmp_path, rows, epochs=1)
     reason = "it would take more than a tenth of the time of the run"
     assert run.info["importance"] == {"left_out": reason}

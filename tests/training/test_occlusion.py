@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import kerasrecipes as kr
-from kerasrecipes.training.importance import occlude
+from kerasrecipes.training.assessment import occlude
 
 IMAGES = np.zeros((3, 24, 24, 1), np.uint8)
 IMAGES[:, :6, :6] = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from kerasrecipes.training.profile import FitClock
+from kerasrecipes.training.progress import FitClock
 
 
 def test_every_second_of_a_fit_is_counted_once():

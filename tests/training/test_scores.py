@@ -8,7 +8,7 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 
 from kerasrecipes.model.target import TargetCodec
 from kerasrecipes.recipe.rules import LossKind
-from kerasrecipes.training.scores import score_answers
+from kerasrecipes.training.assessment import score_answers
 
 
 def score(

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasrecipes.training.feed import make_tensors, specify
-from kerasrecipes.training.steps import count_steps, make_score_function, make_train_function
+from kerasrecipes.training.steps import (
+    count_steps,
+    make_score_function,
+    make_tensors,
+    make_train_function,
+)
 
 
 class Reader:
@@ -122,7 +126,7 @@ def test_images_keep_their_bytes():
     target = np.arange(6, dtype=np.int32)[:, None]
     model = Reader()
     make_train_function(model, (images, target), 4, seed=0)(0, 0, 2)
-    make_score_function(model, [*map(specify, (images, target))], 4)(
+    make_score_function(model, (images, target), 4)(
         *make_tensors((images, target)), tf.constant(True)
     )
     assert len(model.batches) == 4
@@ -135,7 +139,7 @@ def test_images_keep_their_bytes():
 def test_a_score_sees_every_row_once_in_order(batch_size: int):
     inputs = np.arange(10)[:, None]
     model = Reader()
-    make_score_function(model, [*map(specify, (inputs, inputs))], batch_size)(
+    make_score_function(model, (inputs, inputs), batch_size)(
         *make_tensors((inputs, inputs)), tf.constant(True)
     )
     assert np.concatenate([rows for rows, _ in model.batches]).ravel().tolist() == list(range(10))

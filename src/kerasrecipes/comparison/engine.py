@@ -194,7 +194,7 @@ class BoostingJob(Job):
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         from kerasrecipes.model.built import build
-        from kerasrecipes.training.baselines import fit_baseline, score_baseline
+        from kerasrecipes.training.assessment import fit_baseline, score_baseline
 
         recipe = self.recipe
         dataset, started_at = load_for(recipe, data=data), datetime.now()

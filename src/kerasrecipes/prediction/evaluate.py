@@ -22,9 +22,8 @@ from kerasrecipes.rows.dataset import count_classes
 from kerasrecipes.rows.windows import join_pieces, name_simple_forecasts
 from kerasrecipes.run_files import check_place
 from kerasrecipes.runs import Run, RunWriter, create_folder
+from kerasrecipes.training.assessment import rank_inputs, score_answers
 from kerasrecipes.training.fit import Scorer
-from kerasrecipes.training.importance import rank_inputs
-from kerasrecipes.training.scores import score_answers
 
 PART = "evaluated"
 

@@ -39,19 +39,12 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a fit between two steps.
-
-    Attributes:
-        epoch: The epoch to continue with, from 0.
-        step: The step of that epoch, from 0.
-        arrays: Values of variables and of callbacks' arrays, by name.
-        facts: All other state, as in JSON.
-    """
+    """The state of a fit between two steps, and the epoch and step to continue with, from 0."""
 
     epoch: int
     step: int
-    arrays: Arrays
-    facts: Facts
+    arrays: Arrays  # values of variables and of callbacks' arrays, by name
+    facts: Facts  # all other state, as in JSON
 
     def fits(self, model: keras.Model) -> bool:
         """Whether a model has variables of the same shapes."""
@@ -63,11 +56,7 @@ class Checkpoint:
 
 
 def find_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
-    """Find the newest undamaged checkpoint in a folder.
-
-    Returns:
-        The checkpoint, or None, and the damaged ones that are newer.
-    """
+    """Find the newest undamaged checkpoint in a folder, or None, and the damaged newer ones."""
     damaged: list[Path] = []
     for file in reversed(_list_files(folder)):
         try:
@@ -77,41 +66,28 @@ def find_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
             facts = json.loads(by_name.pop(_FACTS).tobytes())
             if len(by_name) != facts["n_arrays"]:
                 raise ValueError("some arrays are missing")
+            return Checkpoint(epoch, step, by_name, facts), damaged
         except (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, BadZipFile):
             damaged.append(file)
-        else:
-            return Checkpoint(epoch, step, by_name, facts), damaged
     return None, damaged
 
 
 def _list_files(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, oldest first."""
-    return sorted(folder.glob("[0-9]*-[0-9]*.npz"))
+    return sorted(folder.glob("[0-9]*-[0-9]*.npz"))  # oldest first
 
 
 @dataclass
 class Checkpointer:
-    """Restores the state of a fit at its beginning, and writes checkpoints while it runs.
+    """Restores the state of a fit at its beginning, and writes checkpoints while it runs."""
 
-    Attributes:
-        folder: Where checkpoints go; None writes none.
-        callbacks: Those whose state is kept; the history is one more.
-        start: The state to begin with; None begins with the model as it is.
-        interrupts: A signal that arrives makes a checkpoint and ends the fit.
-        interval_s: Seconds between checkpoints; the end of the fit writes one too.
-        new_optimizer: Whether the optimizer begins anew, since it is not that of ``start``.
-        warn: Called with a sentence about state that cannot be kept.
-        team: Its leader writes checkpoints. A signal to one worker stops all.
-    """
-
-    folder: Path | None = None
-    callbacks: Sequence[keras.callbacks.Callback] = ()
-    start: Checkpoint | None = None
+    folder: Path | None = None  # None writes none
+    callbacks: Sequence[keras.callbacks.Callback] = ()  # whose state is kept; the history's is, too
+    start: Checkpoint | None = None  # None begins with the model as it is
     interrupts: Interrupts = field(default_factory=lambda: Interrupts(owns_process=False))
-    interval_s: float = 60.0
-    new_optimizer: bool = False
-    warn: Callable[[str], None] = warnings.warn
-    team: Team = ALONE
+    interval_s: float = 60.0  # between checkpoints; the end of the fit writes one, too
+    new_optimizer: bool = False  # whether it begins anew, since it is not that of ``start``
+    warn: Callable[[str], None] = warnings.warn  # of state that cannot be kept
+    team: Team = ALONE  # its leader writes checkpoints, and a signal to one worker stops all
     error: OSError | MemoryError | None = None
     has_begun: bool = False
     _written_s: float = field(default_factory=lambda: time.monotonic())
@@ -130,9 +106,8 @@ class Checkpointer:
 
     def note(self, epoch: int, step: int) -> None:
         """Write a checkpoint if one is due or a signal has arrived, which raises Interrupted."""
-        is_writing = self._writer is not None and self._writer.is_alive()
-        is_due = time.monotonic() - self._written_s >= self.interval_s and not is_writing
-        is_due = is_due and self.team.number == 0
+        is_free = self.team.number == 0 and not (self._writer and self._writer.is_alive())
+        is_due = is_free and time.monotonic() - self._written_s >= self.interval_s
         agreed = self.team.agree(2 * self.interrupts.number + is_due)
         if agreed:
             self.write(epoch, step)
@@ -246,11 +221,7 @@ def _list_shapes(arrays: Sequence[Any]) -> list[tuple[int, ...]]:
 
 
 def _keep(value: Any, arrays: Arrays) -> Any:
-    """A value as JSON; arrays are added to ``arrays``.
-
-    Raises:
-        TypeError: It is neither, such as an object of another class.
-    """
+    """A value as JSON; arrays are added to ``arrays``. TypeError is raised if it is neither."""
     if isinstance(value, np.ndarray | np.generic) or keras.ops.is_tensor(value):
         array = np.array(value)
         if array.dtype.hasobject:

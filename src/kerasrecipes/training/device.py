@@ -26,8 +26,7 @@ Measured on 2 quiet cores with networks of Dense layers: with 2.5 million one th
 time of all, with 42 million the same, and with 230 million 1.5 times as long.
 """
 
-_CATEGORIES = 10
-"""How many numbers an encoded category is estimated to have."""
+_CATEGORIES = 10  # numbers that an encoded category is estimated to have
 
 
 def choose_device(
@@ -37,21 +36,14 @@ def choose_device(
     owns_process: bool = True,
     takes_all: bool = True,
 ) -> tuple[str, tf.distribute.Strategy, str]:
-    """Choose where to train; "auto" takes every GPU that TensorFlow sees.
+    """Choose where to train; "auto" takes every GPU that TensorFlow sees, or the first alone.
 
-    Args:
-        is_small: Whether one thread computes the model at least as fast as several. Then TensorFlow
-            gets one thread in this process, unless it has computed before.
-        owns_process: Whether settings of the whole process may be changed. If so, this must come
-            before TensorFlow's first operation.
-        takes_all: Whether to take every GPU, or the first alone.
+    A small model gets one thread in this process, unless TensorFlow has computed before. Settings
+    of a process of our own are changed, so this must come before TensorFlow's first operation.
 
     Returns:
         The device in words, such as "CPU (2 cores)", how replicas share the work, and why a GPU
-        that is there is not used.
-
-    Raises:
-        InputError: A GPU is required but TensorFlow cannot use one.
+        that is there is not used. InputError is raised if a GPU is required.
     """
     gpus = tf.config.list_physical_devices("GPU")[: None if takes_all else 1]
     reason = "" if gpus or wanted == "cpu" else _explain_missing_gpu()
@@ -94,7 +86,6 @@ def _explain_missing_gpu() -> str:
 
 
 def _set_threads(is_small: bool) -> str:
-    """Give a small model one thread; describe cores and threads."""
     threading = tf.config.threading
     if is_small:
         try:

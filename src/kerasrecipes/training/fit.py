@@ -17,9 +17,10 @@ from kerasrecipes.errors import RunFailed
 from kerasrecipes.model.encoder import count_rows_at_once
 from kerasrecipes.model.serving import keeping_states
 from kerasrecipes.training.checkpoints import Checkpointer
-from kerasrecipes.training.feed import Feed, specify
 from kerasrecipes.training.steps import (
+    Feed,
     Logs,
+    Rows,
     count_steps,
     make_score_function,
     make_train_function,
@@ -27,31 +28,19 @@ from kerasrecipes.training.steps import (
 from kerasrecipes.training.team import ALONE, Team
 from kerasrecipes.training.updates import updating_in_place
 
-EVALUATION_BATCH_SIZE = 1024
-"""Rows scored at once where that cannot change scores: small batches are slow
-because of the overhead per call."""
-
+EVALUATION_BATCH_SIZE = 1024  # where that cannot change scores: a call of few rows is slow
+_ROWS_TRIED = 32  # to check whether scores depend on the batch size
 _CALL_S = 0.1
 """How long one call of the train function should take: progress and Ctrl-C wait for its end."""
-
 _FROZEN_BY_PYTHON = 1000
 """More objects than Python itself freezes when it starts; Python 3.12.1 freezes 375."""
-
-_ROWS_TRIED = 32
-"""Number of rows used to check whether scores depend on the batch size."""
-
-Rows = tuple[Any, ...]
-"""Encoded inputs of shape (n_samples, ...), target of shape (n_samples, n_units) and, where rows
-count differently, their weights, of shape (n_samples,). Inputs may be on a disk."""
 
 
 class Scorer:
     """Computes the loss and metrics of a compiled model, with one graph for every part.
 
-    Args:
-        like: Some rows, for their shape and type.
-        batch_size: The recipe's. Rows are scored in larger batches, unless the loss or a metric is
-            no mean over rows, such as Dice, or several devices share them.
+    Rows are scored in larger batches than the recipe's, unless the loss or a metric is no mean over
+    rows, such as Dice, or several devices share them. ``like`` are some rows of such a part.
     """
 
     def __init__(
@@ -68,20 +57,17 @@ class Scorer:
                 self.depends_on_batches = _depends_on_batches(model, like)
         if not self.depends_on_batches:
             batch_size = min(EVALUATION_BATCH_SIZE, count_rows_at_once(model))
-        self._batch_size = batch_size
-        self._score = make_score_function(model, [*map(specify, like)], batch_size, team)
+        self.batch_size = batch_size
+        self._score = make_score_function(model, like, batch_size, team)
 
     def __call__(self, rows: Rows) -> dict[str, float]:
         """Score encoded rows; returns values by name."""
-        return {name: float(value) for name, value in self.score(self.feed(rows)).items()}
-
-    def feed(self, rows: Rows) -> Feed:
-        """Prepare rows that are scored several times."""
-        return Feed(rows, self._batch_size)
+        logs = self.score(Feed(rows, self.batch_size))
+        return {name: float(value) for name, value in logs.items()}
 
     def score(self, feed: Feed) -> Logs:
-        """Score the rows of a feed."""
-        for chunk in feed.iterate():
+        """Score rows that may be scored several times."""
+        for chunk in feed:
             with tf.device("CPU"):
                 begins = tf.constant(chunk.number == 0)
             logs = self._score(*chunk.tensors, begins)
@@ -105,21 +91,10 @@ def fit_model(
 
     The differences: one call takes as many steps as fit into a tenth of a second, so callbacks
     between steps come in groups, as with ``steps_per_execution``; and validation rows are scored in
-    large batches. An interrupted fit keeps the weights so far.
-
-    Args:
-        seed: With the epoch's number, decides the order of the rows.
-        scorer: Scores the validation rows. Its team shares each batch.
-        row_weights: How much each training row counts, of shape (n_samples,), in place of the
-            weights in ``train``.
-        checkpointer: Gives the state to begin with, and writes checkpoints between calls.
-
-    Returns:
-        Keras's history: a value an epoch, by name.
-
-    Raises:
-        RunFailed: The loss or a weight became NaN or infinite.
-        KeyboardInterrupt: The user stopped it; ``model.history`` contains the finished epochs.
+    large batches. An interrupted fit keeps the weights so far. The scorer's team shares each batch.
+    Seed and epoch decide the order of the rows. ``row_weights``, of shape (n_samples,), replace
+    those in ``train``. Returns Keras's history. RunFailed is raised if the loss or a weight became
+    NaN or infinite.
     """
     weighted = train if row_weights is None else (*train[:2], row_weights)
     n_steps = count_steps(len(train[0]), batch_size)
@@ -127,7 +102,7 @@ def fit_model(
         model.optimizer.build(model.trainable_variables)
     team = scorer.team
     take_steps = make_train_function(model, weighted, batch_size, seed, team)
-    validation_rows = scorer.feed(validation) if validation else None
+    validation_rows = Feed(validation, scorer.batch_size) if validation else None
     checkpointer = checkpointer or Checkpointer()
     start = checkpointer.start
     events = keras.callbacks.CallbackList(
@@ -139,7 +114,11 @@ def fit_model(
         steps=n_steps,
         **({"initial_epoch": start.epoch} if start else {}),
     )
-    pace = _Pace(most=1 if any(map(_counts_batches, callbacks)) else n_steps)
+    frequencies = [getattr(c, f"{what}_freq", "") for c in callbacks for what in ("save", "update")]
+    counts_batches = any(
+        isinstance(each, int) for each in frequencies
+    )  # ModelCheckpoint(save_freq=6)
+    pace = _Pace(most=1 if counts_batches else n_steps)
     logs: dict[str, Any] = {}
     model.stop_training = False
     with closing(checkpointer), updating_in_place(model), _freezing_objects():
@@ -205,18 +184,10 @@ class _Pace:
         self._is_traced = False
 
     def note(self, n_steps: int, seconds: float) -> None:
-        """Use the seconds that a call took."""
         if self._is_traced:
             fitting = min(4 * n_steps, round(_CALL_S * n_steps / seconds), self._most)
             self.n_steps = max(1, fitting)
         self._is_traced = True  # the first call builds its graph, and shows nothing
-
-
-def _counts_batches(callback: keras.callbacks.Callback) -> bool:
-    """Whether a callback acts every so many batches, as ModelCheckpoint(save_freq=6) does."""
-    return any(
-        isinstance(getattr(callback, f"{what}_freq", ""), int) for what in ("save", "update")
-    )
 
 
 def _depends_on_batches(model: keras.Sequential, rows: Rows) -> bool:

@@ -1,19 +1,30 @@
-"""Graphs that take many batches in one call: training steps, and scores of a part."""
+"""Rows as tensors, and graphs that take many batches of them in one call: training, and scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from kerasrecipes.training.feed import Feed, specify
+from kerasrecipes.rows.disk import DiskRows, count_rows_of
+from kerasrecipes.rows.windows import WindowArray
 from kerasrecipes.training.team import ALONE, Team
 
-Logs = dict[str, tf.Tensor]
+CHUNK_BYTES = 32 << 20
+"""Encoded inputs of a chunk. It decides the order of rows, and so depends on nothing else."""
+_N_AHEAD = 2  # chunks that are read meanwhile, each by a thread
+_BLOCK_BYTES = 1 << 20  # read in one piece: a disk reads scattered rows slowly
 
+Rows = Sequence[Any]
+"""Encoded inputs of shape (n_samples, ...), target of shape (n_samples, n_units) and, where rows
+count differently, their weights, of shape (n_samples,). Inputs may be on a disk."""
+
+Logs = dict[str, tf.Tensor]
 TakeSteps = Callable[[int, int, int], tuple[Logs, tf.Tensor]]
 """From an epoch, a first step and a number of steps to metrics, and the step after the last one."""
 
@@ -21,6 +32,118 @@ TakeSteps = Callable[[int, int, int], tuple[Logs, tf.Tensor]]
 def count_steps(n_rows: int, batch_size: int) -> int:
     """Batches in an epoch; the last one may have fewer rows."""
     return -(-n_rows // batch_size)
+
+
+class Chunk(NamedTuple):
+    """Consecutive batches of an epoch, from ``first_step`` to before ``end_step``."""
+
+    number: int
+    tensors: tuple[Any, ...]
+    n_rows: int
+    first_step: int
+    end_step: int
+
+
+class Feed:
+    """Encoded rows, as chunks that hold whole batches.
+
+    Rows in memory are one chunk. Of rows on a disk, the next chunks are read and encoded while
+    the network is trained on the one before. ``seed`` and the epoch's number decide which rows
+    form a chunk; None keeps their order.
+    """
+
+    def __init__(self, rows: Rows, batch_size: int, seed: int | None = None) -> None:
+        self._rows, self._batch_size, self._seed = rows, batch_size, seed
+        self.n_rows = self._n_of_chunk = len(rows[0])
+        if isinstance(rows[0], DiskRows):
+            self._n_of_chunk = batch_size * -(-count_rows_of(CHUNK_BYTES, rows[0]) // batch_size)
+        self.n_chunks = max(1, -(-self.n_rows // self._n_of_chunk))
+        self._has_epochs = self.n_chunks > 1 and seed is not None  # which differ
+        self._now: tuple[int, Chunk] | None = None
+        self._ahead: dict[int, Future[Chunk]] = {}
+        self._readers = ThreadPoolExecutor(_N_AHEAD)
+
+    def take(self, epoch: int, step: int) -> Chunk:
+        """The chunk of an epoch that has a batch; past the last batch, the last chunk."""
+        place = min(step * self._batch_size // self._n_of_chunk, self.n_chunks - 1)
+        if self._has_epochs:
+            place += epoch * self.n_chunks
+        if self._now and self._now[0] == place:
+            return self._now[1]
+        self._now = None  # frees it
+        ready = self._ahead.pop(place, None)
+        chunk = ready.result() if ready else self._read(place)
+        self._now = place, chunk
+        end = place + 1 + _N_AHEAD
+        self._ahead = {
+            each: self._ahead.get(each) or self._readers.submit(self._read, each)
+            for each in range(place + 1, end if self._has_epochs else min(end, self.n_chunks))
+        }
+        return chunk
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for number in range(self.n_chunks):
+            yield self.take(0, number * self._n_of_chunk // self._batch_size)
+
+    def _read(self, place: int) -> Chunk:
+        epoch, number = divmod(place, self.n_chunks)
+        start = number * self._n_of_chunk
+        end = min(start + self._n_of_chunk, self.n_rows)
+        rows = self._rows
+        places: Any = slice(start, end)
+        if isinstance(rows[0], DiskRows):
+            if self._seed is not None and self.n_chunks > 1:
+                n_of_block = count_rows_of(_BLOCK_BYTES, rows[0])
+                places = order_blocks(self.n_rows, n_of_block, self._seed, epoch, start, end)
+            rows = [array[places] for array in rows]
+        first = start // self._batch_size
+        n_steps = count_steps(end - start, self._batch_size)
+        return Chunk(number, make_tensors(rows), end - start, first, first + n_steps)
+
+
+def order_blocks(
+    n_rows: int, n_of_block: int, seed: int, epoch: int, start: int, end: int
+) -> NDArray[np.int64]:
+    """Row numbers of a chunk, ascending: ``start`` to ``end`` of blocks in random order.
+
+    A block is ``n_of_block`` consecutive rows; the rows after the last whole one stay at the end.
+    """
+    n_blocks = n_rows // n_of_block
+    blocks = np.random.RandomState([seed, epoch]).permutation(n_blocks)
+    whole = np.arange(start, min(end, n_blocks * n_of_block))
+    moved = blocks[whole // n_of_block] * n_of_block + whole % n_of_block
+    rest = np.arange(max(start, n_blocks * n_of_block), end)
+    return np.concatenate([np.sort(moved), rest])
+
+
+def make_tensors(arrays: Rows) -> tuple[Any, ...]:
+    """Arrays as tensors on the CPU, without a copy where their memory allows.
+
+    ``tf.constant`` copies, and needs twice the array's memory while it does. TensorFlow ends the
+    whole process at memory that does not begin at a multiple of 64 bytes.
+    """
+    with tf.device("CPU"):
+        return tuple(map(_make_tensor, arrays))
+
+
+def _make_tensor(array: Any) -> Any:
+    if isinstance(array, WindowArray):
+        windows = array.windows
+        places = (each.astype(np.int32) for each in (windows.starts, windows.offsets))
+        return _make_tensor(array.rows), *map(tf.constant, places)
+    is_ready = array.flags.c_contiguous and array.flags.writeable and not array.ctypes.data % 64
+    if is_ready and array.dtype.kind in "fiu" and array.dtype.isnative and array.size:
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.constant(array)
+
+
+def specify(array: Any) -> Any:
+    """Shape and type of the tensor of any number of such rows."""
+    if isinstance(array, WindowArray):
+        n_steps = len(array.windows.offsets)
+        places = tf.TensorSpec([None], tf.int32), tf.TensorSpec([n_steps], tf.int32)
+        return specify(array.rows), *places
+    return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
 
 
 def _gather(tensor: Any, places: tf.Tensor) -> tf.Tensor:
@@ -32,11 +155,7 @@ def _gather(tensor: Any, places: tf.Tensor) -> tf.Tensor:
 
 
 def make_train_function(
-    model: keras.Sequential,
-    rows: Sequence[np.ndarray],
-    batch_size: int,
-    seed: int,
-    team: Team = ALONE,
+    model: keras.Sequential, rows: Rows, batch_size: int, seed: int, team: Team = ALONE
 ) -> TakeSteps:
     """A function that trains a compiled model on batches that it gathers itself.
 
@@ -45,10 +164,6 @@ def make_train_function(
     step of an epoch resets the model's metrics. The team's processes share each batch, or several
     replicas of one process. On one device, a step whose loss is NaN or infinite is the last one
     taken.
-
-    Args:
-        rows: Encoded inputs of shape (n_samples, ...), target of shape (n_samples, n_units) and,
-            if rows have weights, these, of shape (n_samples,).
     """
     strategy = model.distribute_strategy
     n_rows = len(rows[0])
@@ -59,20 +174,21 @@ def make_train_function(
     with tf.device("CPU"):
         order = tf.Variable(tf.range(n_rows if feed.n_chunks == 1 else 1), shape=[None])
 
-    @tf.function
-    @tf.autograph.experimental.do_not_convert
+    @tf.function(autograph=False)
     def order_rows(chunk: tf.Tensor, n_of_chunk: Any) -> None:
         seeds = tf.stack([tf.constant(seed, tf.int64), chunk])
         order.assign(tf.random.experimental.stateless_shuffle(tf.range(n_of_chunk), seed=seeds))
 
-    @tf.function
-    @tf.autograph.experimental.do_not_convert
+    @tf.function(autograph=False)
     def take_steps(rows: tuple[tf.Tensor, ...], steps: tf.Tensor) -> tuple[Logs, tf.Tensor]:
         def take_step(number: Any, _: Any, n_taken: int = batch_size) -> tuple[Any, tf.Tensor]:
             share_begin, n_of_share, weight = team.find_share(n_taken)
 
             def take_share() -> Logs:
-                begin, n_share = _find_share(n_of_share)
+                replica, n_replicas = _find_replica()
+                most = -(-n_of_share // n_replicas)
+                begin = min(replica * most, n_of_share)
+                n_share = min(most, n_of_share - begin)
                 # A static batch size avoids computing shapes at every step. But
                 # Keras 3.15 does not reduce a loss whose static shape is (0,).
                 size = [n_share] if n_share else tf.compat.v1.placeholder_with_default([0], [1])
@@ -132,22 +248,17 @@ def make_train_function(
 
 
 def make_score_function(
-    model: keras.Sequential, like: Sequence[Any], batch_size: int, team: Team = ALONE
+    model: keras.Sequential, rows: Rows, batch_size: int, team: Team = ALONE
 ) -> Callable[..., Logs]:
-    """A function from any number of rows to their loss and metrics, traced once for all parts.
+    """A function from tensors of any number of such rows to their loss and metrics, traced once.
 
     Its last argument says whether these are the first rows of a part; others are added to them.
     The processes of a team take turns: each scores whole batches.
-
-    Args:
-        like: What ``specify`` gives for each array of rows.
-        batch_size: Rows scored at once.
     """
     strategy = model.distribute_strategy
     test_step = _compile_if_asked(model, model.test_step)
 
-    @tf.function(input_signature=[*like, tf.TensorSpec([], tf.bool)])
-    @tf.autograph.experimental.do_not_convert
+    @tf.function(input_signature=[*map(specify, rows), tf.TensorSpec([], tf.bool)], autograph=False)
     def score(*arguments: tf.Tensor) -> Logs:
         *tensors, begins = arguments
         n_rows = tf.shape(tensors[1])[0]
@@ -156,10 +267,10 @@ def make_score_function(
             end = tf.minimum(start + batch_size, n_rows)
 
             def take_share() -> None:
-                number, n_replicas = _find_replica()
+                replica, n_replicas = _find_replica()
                 n_share = -((start - end) // n_replicas)
-                first = tf.minimum(start + number * n_share, end)
-                with tf.device("CPU"):  # a GPU would fetch all rows to take some
+                first = tf.minimum(start + replica * n_share, end)
+                with tf.device("CPU"):
                     places = tf.range(first, tf.minimum(first + n_share, end))
                     batch = tuple(_gather(tensor, places) for tensor in tensors)
                 test_step(batch)
@@ -187,14 +298,6 @@ def _name_numbers(results: Logs) -> Logs:
     return logs
 
 
-def _find_share(n_taken: int) -> tuple[int, int]:
-    """Where this replica's share of a batch begins, and how many rows it has."""
-    number, n_replicas = _find_replica()
-    share = -(-n_taken // n_replicas)
-    begin = min(share * number, n_taken)
-    return begin, min(share, n_taken - begin)
-
-
 def _find_replica() -> tuple[int, int]:
     """This replica's number, counted from 0, and how many there are."""
     replica = tf.distribute.get_replica_context()
@@ -205,7 +308,7 @@ def _find_replica() -> tuple[int, int]:
 def _compile_if_asked(model: keras.Sequential, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
     if not model.jit_compile:
         return step
-    return tf.function(step, jit_compile=True, reduce_retracing=True)
+    return tf.function(step, jit_compile=True, reduce_retracing=True, autograph=False)
 
 
 def _call_if(condition: tf.Tensor, call: Callable[[], Any]) -> None:

@@ -13,8 +13,6 @@ import hashlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,21 +28,13 @@ class TeamLost(RunFailed):
 
 
 class Team:
-    """One of the workers, which all call the same methods in the same order.
+    """One of ``size`` workers, which all call the same methods in the same order.
 
-    Args:
-        size: How many workers there are.
-        number: This one's, from 0. Number 0 leads: it writes the run.
+    Number 0 leads: it writes the run.
     """
 
     def __init__(self, size: int = 1, number: int = 0) -> None:
         self.size, self.number = size, number
-
-    @contextmanager
-    def choose_folder(self, output_dir: Path) -> Iterator[Path]:
-        """The folder for this worker's run folder: a temporary one, except for the leader."""
-        with TemporaryDirectory() as folder:
-            yield Path(folder) if self.number else output_dir
 
     def check_batch(self, n_rows: int) -> None:
         """Raise InputError if a batch has fewer rows than there are workers."""
@@ -55,11 +45,7 @@ class Team:
             )
 
     def connect(self, facts: str) -> None:
-        """Connect the workers, before TensorFlow computes, and compare their facts.
-
-        Raises:
-            InputError: They have different ones.
-        """
+        """Connect the workers, before TensorFlow computes; InputError if their facts differ."""
         if self.size == 1:
             return
         import tensorflow as tf

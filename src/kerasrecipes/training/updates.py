@@ -1,8 +1,7 @@
 """Updates of a model's weights in place, bit for bit those of Keras's optimizers.
 
-No private name of Keras is used. A new Keras could change the formulas of its optimizers (read in
-Keras 3.15.1) or the order of their variables. So updates of toy variables are compared with Keras's
-own before the first step.
+A new Keras could change the formulas of its optimizers (read in Keras 3.15.1) or the order of their
+variables. So updates of toy variables are compared with Keras's own before the first step.
 """
 
 from __future__ import annotations
@@ -17,35 +16,36 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-Update = Callable[..., None]
-"""Changes a variable by its gradient: ``(gradient, variable, *slots)``."""
-
-Kernel = Callable[[Any], Update]
-"""Called once a step, with the optimizer, whose slots are its variables for each of the model's."""
+Update = Callable[..., None]  # changes a variable by its gradient: (gradient, variable, *slots)
+Kernel = Callable[[Any], Update]  # makes one once a step, from the optimizer
 
 
 @contextmanager
 def updating_in_place(model: keras.Model) -> Iterator[None]:
-    """Make a model's optimizer write into the weights' own memory, as long as the block lasts.
+    """Make a model's built optimizer write into the weights' own memory, while the block lasts.
 
     TensorFlow copies a variable before it changes it while an operation still reads it, and the
     gradient of a layer's inputs may read the layer's weights when their own gradient is there
     already. So no weight is changed before all gradients are computed. Momentum and Adam, which
-    Keras writes as an operation for each sign of their formulas, get TensorFlow's kernels.
-
-    Several devices are updated by their strategy instead. The optimizer must be built.
+    Keras writes as an operation for each sign of their formulas, get TensorFlow's kernels. Several
+    devices are updated by their strategy instead.
     """
     if model.distribute_strategy.num_replicas_in_sync > 1:
         yield
         return
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of a scaled loss
-    kernel = _find_kernel(optimizer)
+    kind = type(optimizer)
+    kernel: Kernel | None = None
+    if kind is keras.optimizers.SGD and optimizer.momentum:
+        kernel = _make_momentum
+    elif kind in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
+        kernel = _make_adam
     if kernel and not _gives_the_bits_of_keras(optimizer, kernel):
         logging.getLogger(__name__).warning(
             "Keras %s computes %s in another way than TensorFlow's kernel. Training uses Keras's "
             "own updates, which are slower.",
             keras.__version__,
-            type(optimizer).__name__,
+            kind.__name__,
         )
         kernel = None
     with _replacing_apply(optimizer, model.trainable_variables, kernel):
@@ -54,9 +54,7 @@ def updating_in_place(model: keras.Model) -> Iterator[None]:
 
 @contextmanager
 def _replacing_apply(
-    optimizer: keras.optimizers.Optimizer,
-    variables: Sequence[keras.Variable],
-    kernel: Kernel | None,
+    optimizer: Any, variables: Sequence[keras.Variable], kernel: Kernel | None
 ) -> Iterator[None]:
     apply, update_step = optimizer.apply, optimizer.update_step
     # The optimizer's last variables, variable by variable.
@@ -86,15 +84,6 @@ def _replacing_apply(
     finally:
         for name in ("apply", "update_step"):
             vars(optimizer).pop(name, None)
-
-
-def _find_kernel(optimizer: keras.optimizers.Optimizer) -> Kernel | None:
-    kind = type(optimizer)
-    if kind is keras.optimizers.SGD and optimizer.momentum:
-        return _make_momentum
-    if kind in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
-        return _make_adam
-    return None
 
 
 def _make_momentum(optimizer: keras.optimizers.SGD) -> Update:
