@@ -135,8 +135,7 @@ def explain_damage(dataset: str) -> Iterator[None]:
         yield
     except (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
         if isinstance(error, OSError) and error.errno:
-            is_short = error.filename and len(error.filename) < _LONGEST_SHOWN
-            what = f"path: {error.filename}" if is_short else "the file"
+            what = f"path: {error.filename[:_LONGEST_SHOWN]}" if error.filename else "the file"
             raise DataError(dataset, [f"{what} cannot be read: {error.strerror}."]) from error
         reason = str(error).strip().split("\n")[0].rstrip(".")
         problem = f"the file is damaged or ends too early ({reason}). Copy or write it again."
