@@ -135,7 +135,8 @@ def explain_damage(dataset: str) -> Iterator[None]:
         yield
     except (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
         if isinstance(error, OSError) and error.errno:
-            what = f"path: {error.filename[:_LONGEST_SHOWN]}" if error.filename else "the file"
+            is_short = error.filename and len(error.filename) < _LONGEST_SHOWN
+            what = f"path: {error.filename}" if is_short else "the file"
             raise DataError(dataset, [f"{what} cannot be read: {error.strerror}."]) from error
         reason = str(error).strip().split("\n")[0].rstrip(".")
         problem = f"the file is damaged or ends too early ({reason}). Copy or write it again."
@@ -213,11 +214,9 @@ class ChunkReader(io.RawIOBase):
         self._chunks, self._ready = chunks, memoryview(b"")
 
     def readable(self) -> bool:
-        """Say that this file can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer; 0 at the end."""
         while not self._ready and (chunk := next(self._chunks, None)) is not None:
             self._ready = memoryview(chunk)
         n = min(len(buffer), len(self._ready))
