@@ -303,6 +303,11 @@ def test_quotation_marks_around_rows_are_reported(tmp_path: Path) -> None:
     assert (len(file.read()), file.notes) == (1, [])
 
 
+def test_spaces_may_be_before_quotation_marks(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", 'a, "b"\n1, "x, y"\n2, "z"\n')
+    assert read(path) == {"a": [1, 2], "b": ["x, y", "z"]}
+
+
 def test_a_tab_may_be_before_the_last_of_aligned_values(tmp_path: Path) -> None:
     path = write(tmp_path / "data.csv", 'a     b   name\n1.5   2\t"x y"\n2.5   4\t"z"\n')
     assert read(path) == {"a": [1.5, 2.5], "b": [2, 4], "name": ["x y", "z"]}
@@ -425,9 +430,10 @@ def test_a_column_may_be_called_as_a_number_is(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small_blocks")
 def test_runs_of_spaces_are_one_delimiter(tmp_path: Path) -> None:
-    lines = ["  a    b  c", *(f"  {i}{' ' * (1 + i % 3)}{i / 4}    x" for i in range(300))]
+    word = "whitespace"
+    lines = ["  a    b  c", *(f"  {i}{' ' * (1 + i % 3)}{i / 4}    {word}" for i in range(300))]
     path = write(tmp_path / "data.dat", "\n".join(lines))
-    expected = {"a": [*range(300)], "b": [i / 4 for i in range(300)], "c": ["x"] * 300}
+    expected = {"a": [*range(300)], "b": [i / 4 for i in range(300)], "c": [word] * 300}
     assert read(path) == expected
     assert read_pieces(path, ["a", "b", "c"], ["a", "b"]) == expected
     assert read_pieces(path.read_bytes(), ["c"]) == {"c": expected["c"]}

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from kerasrecipes.rows.files import json_lines
+from kerasrecipes.rows.files import arrow
 
 from .reading import find_problems, find_problems_of_pieces, open_source, read, read_pieces, write
 
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_lines, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr(arrow, "_BLOCK_BYTES", 100)
 
 
 @pytest.mark.parametrize(

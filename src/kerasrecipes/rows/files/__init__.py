@@ -21,11 +21,10 @@ from kerasrecipes.recipe.rules import DataKind, find_table_kind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files import raw
-from kerasrecipes.rows.files.arrow import ArrowFile
+from kerasrecipes.rows.files.arrow import ArrowFile, JsonFile
 from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, Names, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import SAMPLE_BYTES, DelimitedFile
 from kerasrecipes.rows.files.excel import ExcelFile
-from kerasrecipes.rows.files.json_lines import JsonFile
 from kerasrecipes.rows.limits import check_streamed
 from kerasrecipes.rows.words import find_repeated, list_some
 

@@ -94,13 +94,14 @@ class LineForm:
             found = re.match(rb'((?:[^"%b]|"[^"]*")*)%b' % (sign, sign), line)
             line = found[1].rstrip() if found else line
         mark = self.delimiter.encode()
-        if self.delimiter == WHITESPACE:
-            line = b"\t".join(_ALIGNED.findall(line))
         if self.has_escapes:
             line = re.sub(rb'\\(["\\])', lambda mark: mark[1].replace(b'"', b'""'), line)
         if self.has_spaces:
             line = re.sub(re.escape(mark) + b' +"', mark + b'"', line)
-        line = line.replace(mark, self.parsed.encode())
+        if self.delimiter == WHITESPACE:
+            line = b"\t".join(_ALIGNED.findall(line))
+        else:
+            line = line.replace(mark, self.parsed.encode())
         return b"" if line.rstrip(b"\r").removeprefix(BOM_UTF8) == self.names else line
 
 

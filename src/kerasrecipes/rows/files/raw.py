@@ -214,11 +214,9 @@ class ChunkReader(io.RawIOBase):
         self._chunks, self._ready = chunks, memoryview(b"")
 
     def readable(self) -> bool:
-        """Say that this file can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer; 0 at the end."""
         while not self._ready and (chunk := next(self._chunks, None)) is not None:
             self._ready = memoryview(chunk)
         n = min(len(buffer), len(self._ready))
