@@ -173,7 +173,8 @@ def make_train_function(
     with tf.device("CPU"):
         order = tf.Variable(tf.range(1), shape=[None])
 
-    @tf.function(autograph=False)
+    @tf.function
+    @tf.autograph.experimental.do_not_convert
     def take_steps(rows: tuple[tf.Tensor, ...], steps: tf.Tensor) -> tuple[Logs, tf.Tensor]:
         def take_step(number: Any, _: Any, n_taken: int = batch_size) -> tuple[Any, tf.Tensor]:
             share_begin, n_of_share, weight = team.find_share(n_taken)
@@ -253,7 +254,8 @@ def make_score_function(
     strategy = model.distribute_strategy
     test_step = _compile_if_asked(model, model.test_step)
 
-    @tf.function(input_signature=[*map(specify, rows), tf.TensorSpec([], tf.bool)], autograph=False)
+    @tf.function(input_signature=[*map(specify, rows), tf.TensorSpec([], tf.bool)])
+    @tf.autograph.experimental.do_not_convert
     def score(*arguments: tf.Tensor) -> Logs:
         *tensors, begins = arguments
         n_rows = tf.shape(tensors[1])[0]
@@ -303,7 +305,7 @@ def _find_replica() -> tuple[int, int]:
 def _compile_if_asked(model: keras.Sequential, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
     if not model.jit_compile:
         return step
-    return tf.function(step, jit_compile=True, reduce_retracing=True, autograph=False)
+    return tf.function(step, jit_compile=True, reduce_retracing=True)
 
 
 def _call_if(condition: tf.Tensor, call: Callable[[], Any]) -> None:
