@@ -92,16 +92,13 @@ class DataError(InputError):
     problems: Sequence[str]  # each names columns and rows
     locations: Sequence[Location | None] = ()  # in the recipe, of each problem
 
-    def __post_init__(self) -> None:
-        self.problems = tuple(self.problems)
-
     def __str__(self) -> str:
         places = self.locations or [None] * len(self.problems)
-        heads = [f"{place}  " if place else "" for place in places]
-        return "\n".join(
-            f"{head}dataset {self.dataset}\n  {problem}"
-            for head, problem in zip(heads, self.problems, strict=True)
-        )
+        lines = []
+        for place, problem in zip(places, self.problems, strict=True):
+            head = f"{place}  " if place else ""
+            lines.append(f"{head}dataset {self.dataset}\n  {problem}")
+        return "\n".join(lines)
 
 
 def raise_problems(dataset: str, problems: Iterable[str]) -> None:

@@ -34,7 +34,7 @@ from kerasrecipes.rows.compatibility import find_doubts
 from kerasrecipes.rows.dataset import take_rows
 from kerasrecipes.rows.disk import are_on_disk
 from kerasrecipes.rows.windows import name_simple_forecasts
-from kerasrecipes.run_facts import describe_dataset, find_git_commit, find_versions, is_image
+from kerasrecipes.run_facts import describe_dataset, find_git_commit, find_versions
 from kerasrecipes.run_files import hash_file
 from kerasrecipes.runs import OWN_FILES, Run, RunWriter, create_run
 from kerasrecipes.training.team import ALONE, Team
@@ -81,9 +81,7 @@ class Training:
     command: Sequence[str] = ()
     data: pd.DataFrame | None = None  # in place of the rows that the recipe names
     callbacks: Sequence[keras.callbacks.Callback] = ()  # the caller's own
-    owns_process: bool = False
-    """Whether the process trains this run and does nothing else. If so, TensorFlow gets the threads
-    that suit this model, and what libraries print goes to the run's log."""
+    owns_process: bool = False  # which does nothing else: it has its own threads, and a log
     profile: bool = False  # whether to say where the time of fit goes, and to write a trace
     checkpoint_every_s: float = 60.0
     resumption: Resumption | None = None  # the run to continue, and ``recipe`` again
@@ -93,7 +91,6 @@ class Training:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Note the seconds that the block takes."""
         started_s = time.perf_counter()
         try:
             yield
@@ -101,7 +98,6 @@ class Training:
             self.seconds[stage] = round(time.perf_counter() - started_s, 3)
 
     def _log(self) -> AbstractContextManager[None]:
-        """Send messages of native libraries to the run's log, in a process of our own."""
         return redirect_stderr(self.run.log_path) if self.owns_process else nullcontext()
 
     def start(self) -> Run:
@@ -283,7 +279,7 @@ class Training:
         return built
 
     def _copy_weights(self, built: Built, source: Run) -> None:
-        """Begin with another run's weights, and say of each layer where its weights come from."""
+        """Begin with another run's weights; say of each layer where they come from."""
         from kerasrecipes.model.serving import copy_weights
         from kerasrecipes.prediction.model_file import load_run_model
 
@@ -453,7 +449,7 @@ class Training:
                 pair = (each.reshape(len(part), -1) for each in (part.target, answers))
                 run.write_residuals(sort_residuals(*pair))
         run.update(linear_model=fit_linear(recipe, dataset, built, outputs))
-        if is_image(recipe, dataset) and dataset.task != "multilabel":
+        if run.info["dataset"].get("is_image") and dataset.task != "multilabel":
             positions = np.arange(min(N_SAMPLES, len(test)))
             if dataset.task == "classification" and not codec.is_array:
                 is_correct = columns["predicted"] == actual["actual"]

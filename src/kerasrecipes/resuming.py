@@ -18,11 +18,7 @@ from kerasrecipes.runs import Run, check_network, describe_holder, find_run, is_
 
 @dataclass(frozen=True)
 class Resumption:
-    """A run to continue, and the recipe to continue with.
-
-    A run whose recipe is the same continues in its folder; otherwise a new run begins with its
-    state.
-    """
+    """A run that continues in its folder or, with another recipe, a new one with its state."""
 
     run: Run
     recipe: Recipe
@@ -92,35 +88,31 @@ def plan_resumption(
             f"with its own recipe: kerasrecipes train {run.path} --resume. To continue with the "
             "changed recipe, as a new run: --allow-changes"
         )
-    if run.status == "finished" and (reason := _find_end(run, recipe, changed)):
-        raise InputError(
-            f"{run.path} is finished, and {reason}. To begin a new run with its weights: "
-            f"--from {run.path}"
-        )
+    if run.status == "finished":
+        stopped_by, n = run.info.get("stopped_by"), run.info["epochs"]
+        averages = [each for each in recipe.callbacks if each.name == "SwapEMAWeights"]
+        reason = ""
+        if stopped_by and "callbacks" not in changed:
+            reason = (
+                f"{stopped_by} would stop it again: change the callbacks, such as callbacks='[]'"
+            )
+        elif any(each.arguments.get("swap_on_epoch") for each in averages):
+            reason = "SwapEMAWeights has replaced its weights by their averages"
+        elif recipe.epochs <= n:
+            reason = f"has trained all {n:,} epochs: give more, such as epochs={2 * n}"
+        if reason:
+            raise InputError(
+                f"{run.path} is finished, and {reason}. To begin a new run with its weights: "
+                f"--from {run.path}"
+            )
     return Resumption(run, recipe, changed, allow_changes)
 
 
-def _find_end(run: Run, recipe: Recipe, changed: Sequence[str]) -> str:
-    """Why a finished run cannot be trained longer as if it had not ended; empty if it can."""
-    stopped_by, n_epochs = run.info.get("stopped_by"), run.info["epochs"]
-    averages = [each for each in recipe.callbacks if each.name == "SwapEMAWeights"]
-    if stopped_by and "callbacks" not in changed:
-        return f"{stopped_by} would stop it again: change the callbacks, such as callbacks='[]'"
-    if any(each.arguments.get("swap_on_epoch") for each in averages):
-        return "SwapEMAWeights has replaced its weights by their averages"
-    if recipe.epochs <= n_epochs:
-        return f"has trained all {n_epochs:,} epochs: give more, such as epochs={2 * n_epochs}"
-    return ""
-
-
 def _choose_run(path: Path, is_joining: bool, has_changes: bool) -> Run:
-    """The run at a path, or the newest unfinished one of a ``runs/NAME``.
-
-    Where a finished one is newer, changes such as more epochs are meant for that.
-    """
+    """The run at a path, or the newest unfinished one of a ``runs/NAME``."""
     newest = find_run(path)
     ended = {"finished", "damaged"} | (set() if is_joining else {"running"})
     unfinished = [run for run in list_runs_of(path) if run.status not in ended]
-    if not unfinished or (has_changes and newest.status == "finished"):
+    if not unfinished or (has_changes and newest.status == "finished"):  # such as more epochs
         return newest
     return unfinished[-1]

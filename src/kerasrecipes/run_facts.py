@@ -21,8 +21,7 @@ from kerasrecipes.rows.windows import Series, find_period
 
 GIT_COMMIT = "KERASRECIPES_GIT_COMMIT"
 """The environment variable of the commit, where the command ran on another machine."""
-_STEPWISE = re.compile(r"LSTM|GRU|RNN|Bidirectional|TimeDistributed|1D")
-"""Layers that take (steps, features)."""
+_STEPWISE = re.compile(r"LSTM|GRU|RNN|Bidirectional|TimeDistributed|1D")  # take (steps, features)
 
 
 def describe_dataset(
@@ -55,7 +54,7 @@ def describe_dataset(
             facts["period"] = find_period(inputs, dataset.target_names)
         facts["left_out"] = [list(pair) for pair in dataset.left_out]
     else:
-        facts |= {"shape": list(inputs.shape[1:]), "is_image": is_image(recipe, dataset)}
+        facts |= {"shape": list(inputs.shape[1:]), "is_image": _is_image(recipe, inputs)}
     if dataset.task != "regression":
         known = known or {}
         facts["class_counts"] = {
@@ -65,20 +64,17 @@ def describe_dataset(
     return facts
 
 
-def is_image(recipe: Recipe, dataset: Dataset) -> bool:
+def _is_image(recipe: Recipe, inputs: Any) -> bool:
     """Whether inputs are images: (height, width, 1 or 3), or (height, width) if likely.
 
     Arrays of shape (steps, features) have as many dimensions. They are neither bytes nor square, or
     a layer of the recipe reads them step by step.
     """
-    inputs = dataset.parts["train"].inputs
-    if isinstance(inputs, dict):
-        return False
-    if inputs.ndim == 4:
-        return inputs.shape[-1] in (1, 3)
+    if inputs.ndim != 3:
+        return inputs.ndim == 4 and inputs.shape[-1] in (1, 3)
     reads_steps = any(_STEPWISE.search(layer.name) for layer in recipe.layers)
-    is_square = inputs.ndim == 3 and inputs.shape[1] == inputs.shape[2]
-    return inputs.ndim == 3 and not reads_steps and (is_square or inputs.dtype == np.uint8)
+    is_square = inputs.shape[1] == inputs.shape[2]
+    return not reads_steps and (is_square or inputs.dtype == np.uint8)
 
 
 def find_versions() -> dict[str, str]:

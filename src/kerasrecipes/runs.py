@@ -283,7 +283,8 @@ class RunWriter(Run):
     def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         import numpy as np
 
-        buffer, smallest = io.BytesIO(), {}
+        buffer = io.BytesIO()
+        smallest: dict[str, Any] = {}
         for key, values in arrays.items():
             array = smallest[key] = np.asarray(values)
             if array.dtype.kind == "i" and array.size:  # the smallest type that has all numbers

@@ -119,7 +119,9 @@ def test_chunks_train_as_keras_does_on_the_same_batches() -> None:
         order = []
         for chunk in [chunks.take(epoch, first) for first in (0, 8, 16, 24)]:
             seeds = tf.constant([1, epoch + (chunk.number << 32)], tf.int64)
-            shuffled = tf.random.experimental.stateless_shuffle(tf.range(chunk.n_rows), seeds)
+            shuffled = tf.random.experimental.stateless_shuffle(
+                tf.range(len(chunk.tensors[1])), seeds
+            )
             order.append(chunk.tensors[1].numpy()[shuffled.numpy()])
         places = np.concatenate(order)
         assert sorted(places) == [*range(N_ROWS)]

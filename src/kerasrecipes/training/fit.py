@@ -114,10 +114,9 @@ def fit_model(
         steps=n_steps,
         **({"initial_epoch": start.epoch} if start else {}),
     )
+    # A callback may act every so many batches, as ModelCheckpoint(save_freq=6) does.
     frequencies = [getattr(c, f"{what}_freq", "") for c in callbacks for what in ("save", "update")]
-    counts_batches = any(
-        isinstance(each, int) for each in frequencies
-    )  # ModelCheckpoint(save_freq=6)
+    counts_batches = any(isinstance(each, int) for each in frequencies)
     pace = _Pace(most=1 if counts_batches else n_steps)
     logs: dict[str, Any] = {}
     model.stop_training = False

@@ -39,7 +39,6 @@ class Chunk(NamedTuple):
 
     number: int
     tensors: tuple[Any, ...]
-    n_rows: int
     first_step: int
     end_step: int
 
@@ -98,7 +97,7 @@ class Feed:
             rows = [array[places] for array in rows]
         first = start // self._batch_size
         n_steps = count_steps(end - start, self._batch_size)
-        return Chunk(number, make_tensors(rows), end - start, first, first + n_steps)
+        return Chunk(number, make_tensors(rows), first, first + n_steps)
 
 
 def order_blocks(
@@ -172,14 +171,10 @@ def make_train_function(
     n_full, n_rest = divmod(n_rows, batch_size)
     train_step = _compile_if_asked(model, model.train_step)
     with tf.device("CPU"):
-        order = tf.Variable(tf.range(n_rows if feed.n_chunks == 1 else 1), shape=[None])
+        order = tf.Variable(tf.range(1), shape=[None])
 
-    @tf.function(autograph=False)
-    def order_rows(chunk: tf.Tensor, n_of_chunk: Any) -> None:
-        seeds = tf.stack([tf.constant(seed, tf.int64), chunk])
-        order.assign(tf.random.experimental.stateless_shuffle(tf.range(n_of_chunk), seed=seeds))
-
-    @tf.function(autograph=False)
+    @tf.function
+    @tf.autograph.experimental.do_not_convert
     def take_steps(rows: tuple[tf.Tensor, ...], steps: tf.Tensor) -> tuple[Logs, tf.Tensor]:
         def take_step(number: Any, _: Any, n_taken: int = batch_size) -> tuple[Any, tf.Tensor]:
             share_begin, n_of_share, weight = team.find_share(n_taken)
@@ -203,14 +198,16 @@ def make_train_function(
             is_finite = tf.math.is_finite(logs["loss"]) if is_one_device else tf.constant(True)
             return number + 1, is_finite
 
-        order_seed, first, end, base = tf.unstack(steps)
-        first, end, base = (tf.cast(each, tf.int32) for each in (first, end, base))
+        order_seed, *others = tf.unstack(steps)
+        first, end, base, is_ordered = (tf.cast(each, tf.int32) for each in others)
 
-        def begin_chunk() -> None:
-            order_rows(order_seed, n_rows if feed.n_chunks == 1 else tf.shape(rows[1])[0])
-            _call_if(first == 0, model.reset_metrics)
+        def order_rows() -> None:
+            seeds = tf.stack([tf.constant(seed, tf.int64), order_seed])
+            places = tf.range(tf.shape(rows[1])[0])
+            order.assign(tf.random.experimental.stateless_shuffle(places, seed=seeds))
 
-        _call_if(first == base, begin_chunk)
+        _call_if(is_ordered == 0, order_rows)
+        _call_if(first == 0, model.reset_metrics)
         n_even = tf.minimum(end, n_full)
         number, is_finite = tf.while_loop(
             lambda number, is_finite: (number < n_even) & is_finite,
@@ -228,19 +225,18 @@ def make_train_function(
 
     # Rows are an argument, since a graph that contains them is freed by the garbage collector only.
     traced: list[Callable[..., tuple[Logs, tf.Tensor]]] = []
-    ordered = -1
+    ordered = -1  # the seed of the present order
 
     def call(epoch: int, first: int, count: int) -> tuple[Logs, tf.Tensor]:
         nonlocal ordered
         chunk = feed.take(epoch, first)
         order_seed, end = epoch + (chunk.number << 32), min(first + count, chunk.end_step)
         with tf.device("CPU"):
-            steps = tf.constant([order_seed, first, end, chunk.first_step], tf.int64)
+            facts = order_seed, first, end, chunk.first_step, int(ordered == order_seed)
+            steps = tf.constant(facts, tf.int64)
         if not traced:  # a tf.function would warn of retracing after a few short fits in a process
             like = chunk.tensors if feed.n_chunks == 1 else tuple(map(specify, rows))
             traced.append(take_steps.get_concrete_function(like, steps))
-        if first > chunk.first_step and ordered != order_seed:  # training continues within it
-            order_rows(steps[0], tf.constant(chunk.n_rows))
         ordered = order_seed
         return traced[0](chunk.tensors, steps)
 
@@ -258,7 +254,8 @@ def make_score_function(
     strategy = model.distribute_strategy
     test_step = _compile_if_asked(model, model.test_step)
 
-    @tf.function(input_signature=[*map(specify, rows), tf.TensorSpec([], tf.bool)], autograph=False)
+    @tf.function(input_signature=[*map(specify, rows), tf.TensorSpec([], tf.bool)])
+    @tf.autograph.experimental.do_not_convert
     def score(*arguments: tf.Tensor) -> Logs:
         *tensors, begins = arguments
         n_rows = tf.shape(tensors[1])[0]
@@ -308,7 +305,7 @@ def _find_replica() -> tuple[int, int]:
 def _compile_if_asked(model: keras.Sequential, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
     if not model.jit_compile:
         return step
-    return tf.function(step, jit_compile=True, reduce_retracing=True, autograph=False)
+    return tf.function(step, jit_compile=True, reduce_retracing=True)
 
 
 def _call_if(condition: tf.Tensor, call: Callable[[], Any]) -> None:

@@ -133,10 +133,7 @@ class Team:
         return logs
 
     def read_metrics(self, model: keras.Model) -> dict[str, Any]:
-        """The metrics of what all workers have computed.
-
-        Each goes on with its own sums, so reading them changes no later digit.
-        """
+        """The metrics of what all workers have computed; each goes on with its own sums."""
         if self.size == 1:
             return model.get_metrics_result()
         variables = model.metrics_variables

@@ -116,16 +116,14 @@ def _make_adam(optimizer: keras.optimizers.Adam) -> Update:
     alpha = rate * tf.sqrt(1 - tf.pow(beta_2, step)) / (1 - tf.pow(beta_1, step))
     zero, one = tf.constant(0.0), tf.constant(1.0)
 
-    def subtract(variable: tf.Variable, factor: float, delta: tf.Tensor) -> None:
-        """Subtract factor * delta in one pass over memory."""
-        alpha = tf.constant(factor, tf.float32)
-        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=alpha, delta=delta)
-
     def update(
         gradient: tf.Tensor, variable: tf.Variable, mean: tf.Variable, variance: tf.Variable
     ) -> None:
-        subtract(mean, beta_1 - 1, gradient - mean)
-        subtract(variance, beta_2 - 1, tf.square(gradient) - variance)
+        moments = ((mean, beta_1, gradient), (variance, beta_2, tf.square(gradient)))
+        for moment, beta, value in moments:  # in one pass over memory each
+            factor = tf.constant(beta - 1, tf.float32)
+            delta = value - moment
+            tf.raw_ops.ResourceApplyGradientDescent(var=moment.handle, alpha=factor, delta=delta)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=mean.handle,
