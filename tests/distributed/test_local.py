@@ -53,7 +53,7 @@ def train(folder: Path, *arguments: str, code: int = 0) -> str:
 
 def wait_for_checkpoint(folder: Path) -> None:
     for _ in range(1200):
-        if any(folder.glob("runs/points/*/checkpoints/*.npz")):
+        if any(folder.glob("runs/points/*/checkpoints/[!.]*.npz")):  # not one that is being written
             return
         time.sleep(0.1)
     raise AssertionError("no checkpoint")
