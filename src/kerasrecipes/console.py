@@ -79,10 +79,7 @@ def dropping(console: Console) -> Iterator[None]:
 
 
 class _Stream(io.FileIO):
-    """A file descriptor that drops what cannot be written; of standard output, it raises once.
-
-    If nobody reads standard output, the command ends as ``cat`` does.
-    """
+    """A file descriptor that drops what cannot be written; of standard output, it raises once."""
 
     is_lost = False
 
@@ -93,7 +90,7 @@ class _Stream(io.FileIO):
             self.is_lost = True
             if self.fileno() != 1:
                 return len(data)
-            if error.errno == errno.EPIPE:
+            if error.errno == errno.EPIPE:  # nobody reads: end as ``cat`` does
                 sys.exit(128 + signal.SIGPIPE)
             error.filename = "Standard output"
             raise
