@@ -231,7 +231,12 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
             problem = f"--target: no column '{asked}'.{ask_meant(asked, names)}"
             raise DataError(dataset, [f"{problem} {columns}"])
         return asked, ""
-    usable = [name for name in names if _can_be_target(table, name)]
+    usable: list[str] = []
+    for name in names:
+        kind, cells = _find_kind(table, name), table.take_cells(name)
+        is_usable = kind not in (None, "date", "text") and len(cells.distinct) > 1
+        if is_usable and not find_row_number(cells):
+            usable.append(name)
     if not usable:
         problem = "no column can be the target: each is a date, or has one value only."
         raise DataError(dataset, [f"{problem} {columns}"])
@@ -240,12 +245,6 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
         if known in by_folded:
             return by_folded[known], "Chosen by its name."
     return usable[-1], "The last usable column; no column is named target, label, class or y."
-
-
-def _can_be_target(table: LoadedTable, name: str) -> bool:
-    kind, cells = _find_kind(table, name), table.take_cells(name)
-    is_usable = kind not in (None, "date", "text") and len(cells.distinct) > 1
-    return is_usable and not find_row_number(cells)
 
 
 def _find_kind(table: LoadedTable, name: str) -> str | None:

@@ -199,7 +199,7 @@ def _encode_categories(
     categories = [column for column in columns if isinstance(column, CategoryColumn)]
     for i, column in enumerate(categories):
         texts[column.name] = text = raw[:, i : i + 1]
-        if column.is_hashed:
+        if column.feature.endswith("_hashed"):
             hashing = keras.layers.Hashing(
                 column.arguments["num_bins"], output_mode="one_hot", name=f"hash_{i}"
             )

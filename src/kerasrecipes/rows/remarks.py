@@ -36,19 +36,40 @@ _LATE = 0.5
 def remark_on_columns(
     table: LoadedTable, columns: Sequence[Column], spec: DatasetSpec, targets: Sequence[str]
 ) -> Iterator[str]:
-    """Find points to check in which columns are used, and in how rows come into parts."""
+    """Find numbers that are probably codes, such as postcodes, and splits that prove little.
+
+    Several rows of one person or thing, or rows in the order of time, make a score of a random
+    split too good; so does a date that is later than a row's own time.
+    """
     for column in columns:
-        if isinstance(column, NumberColumn) and column.name not in spec.features:
-            yield from _find_code(column, table.take_cells(column.name))
+        name = column.name
+        is_number = isinstance(column, NumberColumn) and name not in spec.features
+        if is_number and _CODES.fullmatch(name) and not _GROUPS.fullmatch(name):
+            numbers = column.read_exact(table.take_cells(name))[0]
+            if (numbers[~np.isnan(numbers)] % 1 == 0).all():
+                yield (
+                    f"{name} is used as a number, but its name suggests a code. If size has no "
+                    f"meaning, write {write_use(name, 'integer_categorical')}."
+                )
     dates = [each for each in columns if isinstance(each, DateColumn) and not each.is_time]
     if spec.splits_at_random:
-        for name in [name for name in table.names if name not in targets]:
-            yield from _find_groups(table.take_cells(name))
+        for name in table.names:
+            if name in targets or not _GROUPS.fullmatch(name):
+                continue
+            n_groups = len(table.take_cells(name).distinct)
+            if _FEWEST_GROUPS <= n_groups <= len(table) / 2:
+                yield (
+                    f"{name} has {n_groups:,} values in {len(table):,} rows. A random split puts "
+                    "rows of the same value into several parts, so the test score does not apply "
+                    f"to new values. To split by value, write dataset: "
+                    f"{write_value({'group': name})}, and leave it out of features."
+                )
         yield from _find_order([(column, table.take_cells(column.name)) for column in dates])
     elif spec.time and dates:
         times = read_times(table.take_cells(spec.time), spec)
         for column in dates:
-            yield from _find_late(column, table.take_cells(column.name), times, spec.time)
+            if column.name != spec.time and times.dtype.kind == "M":
+                yield from _find_late(column, table.take_cells(column.name), times, spec.time)
 
 
 def remark_on_rows(
@@ -74,20 +95,6 @@ def remark_on_rows(
                 f"The {which} row, {where}, looks like a total: {list_some(summed)} there is the "
                 "sum of the other rows. Remove it from the file."
             )
-
-
-def _find_groups(cells: Cells) -> Iterator[str]:
-    """Warn of a column of persons or things that have several rows each."""
-    name = cells.name
-    if not _GROUPS.fullmatch(name):
-        return
-    if _FEWEST_GROUPS <= (n_groups := len(cells.distinct)) <= len(cells) / 2:
-        yield (
-            f"{name} has {n_groups:,} values in {len(cells):,} rows. A random split puts rows of "
-            "the same value into several parts, so the test score does not apply to new values. To "
-            f"split by value, write dataset: {write_value({'group': name})}, and leave it out of "
-            "features."
-        )
 
 
 def _find_order(columns: Sequence[tuple[DateColumn, Cells]]) -> Iterator[str]:
@@ -121,8 +128,6 @@ def _is_in_order(times: NDArray[Any]) -> bool:
 
 def _find_late(column: DateColumn, cells: Cells, times: NDArray[Any], time: str) -> Iterator[str]:
     """Warn of dates that are later than a row's own time, when they may be unknown."""
-    if times.dtype.kind != "M" or cells.name == time:
-        return
     dates, _ = column.read_exact(cells)
     n_late = np.count_nonzero(dates > times)
     if n_late > _LATE * np.count_nonzero(~np.isnat(dates)):
@@ -130,17 +135,4 @@ def _find_late(column: DateColumn, cells: Cells, times: NDArray[Any], time: str)
             f"{cells.name} is later than {time} in {n_late:,} of {len(times):,} rows, so it may "
             "not be known at that time. If so, leave it out with drop: "
             f"{write_value([cells.name])}."
-        )
-
-
-def _find_code(column: NumberColumn, cells: Cells) -> Iterator[str]:
-    """Warn of whole numbers that are probably codes, such as postcodes."""
-    name = column.name
-    if not _CODES.fullmatch(name) or _GROUPS.fullmatch(name):
-        return
-    numbers = column.read_exact(cells)[0]
-    if (numbers[~np.isnan(numbers)] % 1 == 0).all():
-        yield (
-            f"{name} is used as a number, but its name suggests a code. If size has no meaning, "
-            f"write {write_use(name, 'integer_categorical')}."
         )
