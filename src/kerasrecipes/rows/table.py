@@ -18,7 +18,13 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.suggest import find_meant
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells
-from kerasrecipes.rows.columns import ROLES, check_names, find_columns
+from kerasrecipes.rows.columns import (
+    ROLES,
+    check_names,
+    find_columns,
+    remark_on_columns,
+    remark_on_rows,
+)
 from kerasrecipes.rows.dataset import Piece, Rows, Schema, Source
 from kerasrecipes.rows.disk import ColumnFile, describe_stream
 from kerasrecipes.rows.files.base import NO_ROWS, TableFile
@@ -26,7 +32,6 @@ from kerasrecipes.rows.files.frames import TableInMemory
 from kerasrecipes.rows.kinds import Column, NumberColumn
 from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.loaded_table import ColumnsRead, LoadedTable
-from kerasrecipes.rows.remarks import remark_on_columns, remark_on_rows
 from kerasrecipes.rows.roles import add_roles, read_known_times
 from kerasrecipes.rows.series import join_windows, make_series
 from kerasrecipes.rows.target import check_type, find_target, read_weights
