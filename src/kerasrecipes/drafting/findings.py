@@ -72,10 +72,9 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
     """Look at a table, at arrays, or at a folder of images or texts; see ``draft_recipe``."""
     for change in changes:
         if not re.match(r"(dataset\.)?(csv|excel)\.", change):
-            rule = (
-                f"init takes keys of csv and excel, such as csv.skip_rows=2 (received: {change})."
-            )
-            raise InputError(f"{rule} Change other keys in the recipe that is written.")
+            rule = "init takes keys of csv and excel, such as csv.skip_rows=2"
+            remedy = "Change other keys in the recipe that is written."
+            raise InputError(f"{rule} (received: {change}). {remedy}")
     dataset = {"path": str(path), "missing": "median"} | ({"target": target} if target else {})
     overrides = [f"dataset.{change.removeprefix('dataset.')}" for change in changes]
     recipe = {"dataset": dataset, "layers": ["Flatten"], "loss": "mse"}
@@ -106,10 +105,7 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
 
 
 def _look_at_images(folder: Path) -> dict[str, Any]:
-    """Find the keys that bring images to one size and to the same channels.
-
-    The heads of up to 2,000 images are read, spread evenly over the sub-folders.
-    """
+    """Find the keys that bring images to one size and channels, by the heads of up to 2,000."""
     from PIL import Image
 
     found_files = (file for file in folder.glob("*/**/*") if file.suffix.lower() in IMAGES)

@@ -86,23 +86,19 @@ def _plan_source(plan: CommentedRecipe, found: Findings, file: Path) -> None:
         reason = found.target_reason
         above = f"{reason} Choose another with init --target." if reason else ""
         plan.add(("dataset", "target"), found.spec.target, "the column to predict", above)
-    plan.add(("dataset", "task"), found.source.task, _describe_task(found.source))
+    source, about = found.source, "labels, each 0 or 1"
+    if source.task == "classification":
+        classes = [f"{name}: {n:,}" for name, n in _count_classes(source).items()]
+        about = f"{len(classes):,} classes ({list_some(classes)} rows)"
+    elif source.task == "regression":
+        about = f"from {float(source.target.min()):,.6g} to {float(source.target.max()):,.6g}"
+        numbers = [column for column in source.target_columns if isinstance(column, NumberColumn)]
+        about += next((f", written with {each.marks}" for each in numbers if each.marks), "")
+    plan.add(("dataset", "task"), source.task, about)
     if found.spec.image_size:
         plan.add(("dataset", "image_size"), found.spec.image_size, "height and width of all images")
     if found.spec.color_mode == "grayscale":
         plan.add(("dataset", "color_mode"), "grayscale", "no image has colours")
-
-
-def _describe_task(source: Source) -> str:
-    if source.task == "classification":
-        classes = [f"{name}: {n:,}" for name, n in _count_classes(source).items()]
-        return f"{len(classes):,} classes ({list_some(classes)} rows)"
-    if source.task == "multilabel":
-        return "labels, each 0 or 1"
-    columns = [column for column in source.target_columns if isinstance(column, NumberColumn)]
-    marks = next((f", written with {column.marks}" for column in columns if column.marks), "")
-    low, high = float(source.target.min()), float(source.target.max())
-    return f"from {low:,.6g} to {high:,.6g}{marks}"
 
 
 def _count_classes(source: Source) -> dict[str, int]:

@@ -44,17 +44,11 @@ _LATE = 0.5
 def find_columns(
     table: LoadedTable, spec: DatasetSpec, targets: Sequence[str], text: Component | None = None
 ) -> tuple[tuple[Column, ...], tuple[tuple[str, str], ...]]:
-    """Decide which columns are used, and how each is taken.
+    """The columns that are used, and pairs of another column and why it is left out.
 
     ``features`` of the recipe wins, its names before its patterns; other columns are taken by their
     types and values. Columns of ``drop`` and targets are left aside. ``text`` says how a first
-    layer takes columns of text; without it, free text is left out.
-
-    Returns:
-        The columns that are used, in the table's order; and pairs of another column and the reason.
-
-    Raises:
-        DataError: The recipe does not fit the columns; it lists everything.
+    layer takes columns of text; without it, free text is left out. DataError lists all problems.
     """
     names = table.names
     # A series has its target's past among the inputs.
