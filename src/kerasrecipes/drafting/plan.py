@@ -23,7 +23,7 @@ from kerasrecipes.recipe.features import FEATURES
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.yaml_file import Fraction, write_value
 from kerasrecipes.rows.dataset import Source, count_classes
-from kerasrecipes.rows.kinds import Column, NumberColumn
+from kerasrecipes.rows.kinds import NumberColumn
 from kerasrecipes.rows.words import count, list_some
 
 Layers = list[Any]
@@ -132,22 +132,18 @@ def _plan_columns(plan: CommentedRecipe, found: Findings) -> None:
     for column in listed:
         text = column.reason + (f": {', '.join(column.parts)}" if column.parts else "")
         text += f"; {gaps[column.name]:,} missing" if gaps[column.name] else ""
-        plan.add(("dataset", "features", column.name), _write_feature(column), text)
+        known, is_cut = FEATURES[column.feature], "most frequent" in column.reason
+        arguments = {
+            key: value
+            for key, value in column.arguments.items()
+            if key in known and (value != known[key] or is_cut)
+        }
+        use = {column.feature: arguments} if arguments else column.feature
+        plan.add(("dataset", "features", column.name), use, text)
     if found.source.left_out:
         plan.add(("dataset", "drop"), above="Columns that are left out.")
     for name, reason in found.source.left_out:
         plan.add(("dataset", "drop", 0), name, reason.split("; to use it")[0])
-
-
-def _write_feature(column: Column) -> Any:
-    """A feature as the recipe writes it: a word, with its arguments where these are unusual."""
-    known = FEATURES[column.feature]
-    arguments = {
-        key: value
-        for key, value in column.arguments.items()
-        if key in known and (value != known[key] or "most frequent" in column.reason)
-    }
-    return {column.feature: arguments} if arguments else column.feature
 
 
 def _plan_parts(plan: CommentedRecipe, source: Source) -> int:
