@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,9 @@ from kerasrecipes import pipeline
 from kerasrecipes.drafting import Draft, draft_recipe
 from kerasrecipes.drafting.plan import (
     CommentedRecipe,
-    choose_batch_size,
-    choose_dropout,
-    choose_widths,
+    choose_hidden,
     make_convolutions,
+    plan_training,
     write_flow,
 )
 from kerasrecipes.errors import DataError, InputError
@@ -577,13 +577,16 @@ def test_a_recipe_that_would_not_train_leaves_no_file(random) -> None:
     ],
 )
 def test_rows_choose_width_and_dropout(n_rows, n_outputs, widths, dropout) -> None:
-    assert choose_widths(n_rows, n_outputs) == widths
-    assert choose_dropout(n_rows) == dropout
+    layers = choose_hidden(SimpleNamespace(inputs={}, columns=()), n_rows, n_outputs)
+    assert [layer["Dense"]["units"] for layer in layers[::2]] == widths
+    assert layers[1::2] == [{"Dropout": {"rate": dropout}}] * 2
 
 
 @pytest.mark.parametrize(("n_rows", "size"), [(50, 8), (800, 16), (5_000, 128), (10**6, 512)])
 def test_batches_are_a_power_of_two(n_rows: int, size: int) -> None:
-    assert choose_batch_size(n_rows) == size
+    plan = CommentedRecipe()
+    plan_training(plan, SimpleNamespace(inputs={}, task="regression"), n_rows)
+    assert f"\nbatch_size: {size} " in plan.write()
 
 
 @pytest.mark.parametrize(("side", "n_blocks"), [(2, 0), (8, 1), (28, 3), (160, 4)])

@@ -46,7 +46,10 @@ def draft_recipe(
     path = Path(os.path.expanduser(data)).absolute()
     if path.suffix.lower() in (".yaml", ".yml"):
         raise InputError(f"{data} is a recipe. Give its data, or: kerasrecipes train {data}")
-    file = file or Path(f"{make_folder_name(_find_stem(path))}.yaml")
+    name = path.name if os.path.isdir(path) else Path(path.name.removesuffix(".gz")).stem
+    if glob.has_magic(path.name) and not os.path.exists(path):
+        name = path.parent.name
+    file = file or Path(f"{make_folder_name(name)}.yaml")
     if os.path.exists(file):
         raise InputError(f"{file} exists already and is not changed. Name another file with -o.")
     if not file.parent.is_dir():
@@ -63,9 +66,3 @@ def draft_recipe(
         if isinstance(error, DataError):  # without lines of that file
             raise DataError(error.dataset, error.problems) from error
         raise
-
-
-def _find_stem(path: Path) -> str:
-    if glob.has_magic(path.name) and not os.path.exists(path):
-        return path.parent.name
-    return path.name if os.path.isdir(path) else Path(path.name.removesuffix(".gz")).stem

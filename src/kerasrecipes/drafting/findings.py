@@ -71,10 +71,9 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
     """Look at a table, at arrays, or at a folder of images or texts; see ``draft_recipe``."""
     for change in changes:
         if not re.match(r"(dataset\.)?(csv|excel)\.", change):
-            rule = (
-                f"init takes keys of csv and excel, such as csv.skip_rows=2 (received: {change})."
-            )
-            raise InputError(f"{rule} Change other keys in the recipe that is written.")
+            rule = "init takes keys of csv and excel, such as csv.skip_rows=2"
+            remedy = "Change other keys in the recipe that is written."
+            raise InputError(f"{rule} (received: {change}). {remedy}")
     dataset = {"path": str(path), "missing": "median"} | ({"target": target} if target else {})
     overrides = [f"dataset.{change.removeprefix('dataset.')}" for change in changes]
     recipe = {"dataset": dataset, "layers": ["Flatten"], "loss": "mse"}
@@ -105,10 +104,7 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
 
 
 def _look_at_images(folder: Path) -> dict[str, Any]:
-    """Find the keys that bring images to one size and to the same channels.
-
-    The heads of up to 2,000 images are read, spread evenly over the sub-folders.
-    """
+    """Find the keys that bring images to one size and channels, by the heads of up to 2,000."""
     from PIL import Image
 
     found_files = (file for file in folder.glob("*/**/*") if file.suffix.lower() in IMAGES)
@@ -230,7 +226,12 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
             problem = f"--target: no column '{asked}'.{ask_meant(asked, names)}"
             raise DataError(dataset, [f"{problem} {columns}"])
         return asked, ""
-    usable = [name for name in names if _can_be_target(table, name)]
+    usable: list[str] = []
+    for name in names:
+        kind, cells = _find_kind(table, name), table.take_cells(name)
+        is_usable = kind not in (None, "date", "text") and len(cells.distinct) > 1
+        if is_usable and not find_row_number(cells):
+            usable.append(name)
     if not usable:
         problem = "no column can be the target: each is a date, or has one value only."
         raise DataError(dataset, [f"{problem} {columns}"])
@@ -239,12 +240,6 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
         if known in by_folded:
             return by_folded[known], "Chosen by its name."
     return usable[-1], "The last usable column; no column is named target, label, class or y."
-
-
-def _can_be_target(table: LoadedTable, name: str) -> bool:
-    kind, cells = _find_kind(table, name), table.take_cells(name)
-    is_usable = kind not in (None, "date", "text") and len(cells.distinct) > 1
-    return is_usable and not find_row_number(cells)
 
 
 def _find_kind(table: LoadedTable, name: str) -> str | None:

@@ -23,7 +23,7 @@ from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.dataset import Source, count_classes
-from kerasrecipes.rows.kinds import Column, NumberColumn
+from kerasrecipes.rows.kinds import NumberColumn
 from kerasrecipes.rows.words import count, list_some
 
 Layers = list[Any]
@@ -69,7 +69,7 @@ def plan_recipe(found: Findings, file: Path) -> CommentedRecipe:
         _plan_columns(plan, found)
     n_train = _plan_parts(plan, source)
     _plan_layers(plan, source, n_train)
-    _plan_training(plan, source, n_train)
+    plan_training(plan, source, n_train)
     return plan
 
 
@@ -86,23 +86,19 @@ def _plan_source(plan: CommentedRecipe, found: Findings, file: Path) -> None:
         reason = found.target_reason
         above = f"{reason} Choose another with init --target." if reason else ""
         plan.add(("dataset", "target"), found.spec.target, "the column to predict", above)
-    plan.add(("dataset", "task"), found.source.task, _describe_task(found.source))
+    source, about = found.source, "labels, each 0 or 1"
+    if source.task == "classification":
+        classes = [f"{name}: {n:,}" for name, n in _count_classes(source).items()]
+        about = f"{len(classes):,} classes ({list_some(classes)} rows)"
+    elif source.task == "regression":
+        about = f"from {float(source.target.min()):,.6g} to {float(source.target.max()):,.6g}"
+        numbers = [column for column in source.target_columns if isinstance(column, NumberColumn)]
+        about += next((f", written with {each.marks}" for each in numbers if each.marks), "")
+    plan.add(("dataset", "task"), source.task, about)
     if found.spec.image_size:
         plan.add(("dataset", "image_size"), found.spec.image_size, "height and width of all images")
     if found.spec.color_mode == "grayscale":
         plan.add(("dataset", "color_mode"), "grayscale", "no image has colours")
-
-
-def _describe_task(source: Source) -> str:
-    if source.task == "classification":
-        classes = [f"{name}: {n:,}" for name, n in _count_classes(source).items()]
-        return f"{len(classes):,} classes ({list_some(classes)} rows)"
-    if source.task == "multilabel":
-        return "labels, each 0 or 1"
-    columns = [column for column in source.target_columns if isinstance(column, NumberColumn)]
-    marks = next((f", written with {column.marks}" for column in columns if column.marks), "")
-    low, high = float(source.target.min()), float(source.target.max())
-    return f"from {low:,.6g} to {high:,.6g}{marks}"
 
 
 def _count_classes(source: Source) -> dict[str, int]:
@@ -111,26 +107,20 @@ def _count_classes(source: Source) -> dict[str, int]:
     return dict(zip(names, count_classes(source.target, len(names)), strict=True))
 
 
-def count_gaps(source: Source) -> dict[str, int]:
-    """How many values each column of a table lacks, where it lacks any."""
-    inputs: Any = source.inputs
-    gaps = {c.name: int(c.find_missing(inputs[c.inputs[0]]).sum()) for c in source.columns}
-    return {name: n for name, n in gaps.items() if n}
-
-
 def _plan_columns(plan: CommentedRecipe, found: Findings) -> None:
     """Write features, missing values, and columns that are left out."""
-    gaps = count_gaps(found.source)
+    inputs: Any = found.source.inputs
+    columns = found.source.columns
+    gaps = {c.name: int(c.find_missing(inputs[c.inputs[0]]).sum()) for c in columns}
     if missing := found.spec.missing_values.model_dump(exclude_defaults=True):
         why = "words that mean missing, and usual ones that are categories"
         plan.add(("dataset", "missing_values"), missing, why)
-    if gaps or found.n_unanswered:
+    if any(gaps.values()) or found.n_unanswered:
         above = "Missing numbers get the training rows' median, missing texts are a category of "
         above += "their own. Others: mean, most_frequent, or drop for whole rows."
         if found.n_unanswered:
             above += f" {count(found.n_unanswered, 'row')} without {found.spec.target}: left out."
         plan.add(("dataset", "missing"), "median", above=above)
-    columns = found.source.columns
     listed = [column for column in columns if len(write_flow(column.name)) <= _LONGEST_KEY]
     note = "The type of each column, as in keras.utils.FeatureSpace."
     if len(listed) > _MOST_FEATURES:
@@ -141,24 +131,19 @@ def _plan_columns(plan: CommentedRecipe, found: Findings) -> None:
         plan.add(("dataset", "features"), above=note)
     for column in listed:
         text = column.reason + (f": {', '.join(column.parts)}" if column.parts else "")
-        n_missing = gaps.get(column.name, 0)
-        text += f"; {n_missing:,} missing" if n_missing else ""
-        plan.add(("dataset", "features", column.name), _write_feature(column), text)
+        text += f"; {gaps[column.name]:,} missing" if gaps[column.name] else ""
+        known, is_cut = FEATURES[column.feature], "most frequent" in column.reason
+        arguments = {
+            key: value
+            for key, value in column.arguments.items()
+            if key in known and (value != known[key] or is_cut)
+        }
+        use = {column.feature: arguments} if arguments else column.feature
+        plan.add(("dataset", "features", column.name), use, text)
     if found.source.left_out:
         plan.add(("dataset", "drop"), above="Columns that are left out.")
     for name, reason in found.source.left_out:
         plan.add(("dataset", "drop", 0), name, reason.split("; to use it")[0])
-
-
-def _write_feature(column: Column) -> Any:
-    """A feature as the recipe writes it: a word, with its arguments where these are unusual."""
-    known = FEATURES[column.feature]
-    arguments = {
-        key: value
-        for key, value in column.arguments.items()
-        if key in known and (value != known[key] or "most frequent" in column.reason)
-    }
-    return {column.feature: arguments} if arguments else column.feature
 
 
 def _plan_parts(plan: CommentedRecipe, source: Source) -> int:
@@ -202,7 +187,7 @@ def _plan_layers(plan: CommentedRecipe, source: Source, n_train: int) -> None:
         output["activation"], why = "softmax", "a probability for each class"
     above = "The input shape comes from the data. Dropout zeroes units at random in training, "
     plan.add(("layers",), above=f"{above}against overfitting.")
-    for layer in _choose_hidden(source, n_train, n_outputs):
+    for layer in choose_hidden(source, n_train, n_outputs):
         plan.add(("layers", 0), layer)
     plan.add(("layers", 0), {"Dense": output}, why)
     if array_shape:
@@ -211,10 +196,12 @@ def _plan_layers(plan: CommentedRecipe, source: Source, n_train: int) -> None:
         plan.add(("layers", 0), "Softmax")
 
 
-def _choose_hidden(source: Source, n_rows: int, n_outputs: int) -> Layers:
-    """The layers before the output layer."""
-    dropout = choose_dropout(n_rows)
-    wide = _make_dense(choose_widths(n_rows, n_outputs), dropout)
+def choose_hidden(source: Source, n_rows: int, n_outputs: int) -> Layers:
+    """The layers before the output layer: wider for many rows, with more Dropout for few."""
+    dropout = next((rate for most, rate in _DROPOUT.items() if n_rows < most), 0.1)
+    widths = [128, 64] if n_rows < _MANY_ROWS else [256, 128]
+    least = _round_up(n_outputs) if n_outputs > 1 else 0
+    wide = _make_dense([max(units, least) for units in widths], dropout)
     if isinstance(source.inputs, dict):
         if [column.kind for column in source.columns] != ["text"]:
             return wide
@@ -238,22 +225,6 @@ def _choose_hidden(source: Source, n_rows: int, n_outputs: int) -> Layers:
     if source.inputs.ndim > 2:
         layers.append("Flatten")
     return [*layers, *(_make_dense([max(64, n_outputs)]) if image_shape else wide)]
-
-
-def choose_widths(n_rows: int, n_outputs: int) -> list[int]:
-    """The units of the two hidden layers: twice as many for many rows."""
-    widths = [128, 64] if n_rows < _MANY_ROWS else [256, 128]
-    return [max(units, _round_up(n_outputs)) if n_outputs > 1 else units for units in widths]
-
-
-def choose_dropout(n_rows: int) -> float:
-    """The share of hidden units that Dropout zeroes: the fewer rows, the more."""
-    return next((rate for most, rate in _DROPOUT.items() if n_rows < most), 0.1)
-
-
-def choose_batch_size(n_rows: int) -> int:
-    """A power of two that gives about 50 steps an epoch; 8 to 512 rows."""
-    return min(512, max(8, _round_up(n_rows / _STEPS_WANTED)))
 
 
 def _make_dense(widths: Sequence[int], dropout: float = 0) -> Layers:
@@ -307,7 +278,7 @@ def _round_up(number: float) -> int:
     return 1 << math.ceil(math.log2(max(number, 1)))
 
 
-def _plan_training(plan: CommentedRecipe, source: Source, n_train: int) -> None:
+def plan_training(plan: CommentedRecipe, source: Source, n_train: int) -> None:
     """Optimizer, loss, and how long."""
     is_image = _find_image_shape(source) is not None
     optimizer: dict[str, Any] = {"AdamW": {"learning_rate": 0.001, "weight_decay": 0.05}}
@@ -333,7 +304,7 @@ def _plan_training(plan: CommentedRecipe, source: Source, n_train: int) -> None:
         plan.add(("metrics",), metrics, baseline, _CLASS_WEIGHT if is_uneven else "")
     choices = _IMAGE_EPOCHS if is_image else _EPOCHS
     epochs = next((most for n_rows, most in choices.items() if n_train < n_rows), 20)
-    batch_size = choose_batch_size(n_train)
+    batch_size = min(512, max(8, _round_up(n_train / _STEPS_WANTED)))
     plan.add(("epochs",), epochs, "at most; EarlyStopping ends it before")
     plan.add(("batch_size",), batch_size, f"about {-(-n_train // batch_size):,} steps an epoch")
     patience = max(4, epochs // 10)  # so many epochs without progress may be chance

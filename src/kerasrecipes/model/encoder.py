@@ -191,7 +191,7 @@ def _encode_categories(
     outputs, texts = [], {}
     for i, column in enumerate(columns):
         texts[column.name] = text = raw[:, i : i + 1]
-        if column.is_hashed:
+        if column.feature.endswith("_hashed"):
             hashing = keras.layers.Hashing(
                 column.arguments["num_bins"], output_mode="one_hot", name=f"hash_{i}"
             )

@@ -1,7 +1,4 @@
-"""Limits of the files that are read, so that none fills the memory or is read without end.
-
-Each is far beyond usual files, and its message says how to read such a file after all.
-"""
+"""Limits far beyond usual files, so that none fills the memory or is read without end."""
 
 from __future__ import annotations
 

@@ -18,13 +18,18 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Missing, Notation
-from kerasrecipes.rows.columns import ROLES, check_names, find_columns
+from kerasrecipes.rows.columns import (
+    ROLES,
+    check_names,
+    find_columns,
+    remark_on_columns,
+    remark_on_rows,
+)
 from kerasrecipes.rows.dataset import Piece, Rows, Schema, Source
 from kerasrecipes.rows.disk import ColumnFile, describe_stream
 from kerasrecipes.rows.files.base import NO_ROWS, TableFile, TableInMemory
 from kerasrecipes.rows.kinds import Column, Finding, NumberColumn, recognise_column
 from kerasrecipes.rows.limits import check_memory
-from kerasrecipes.rows.remarks import remark_on_columns, remark_on_rows
 from kerasrecipes.rows.splits import add_roles, read_times
 from kerasrecipes.rows.target import ColumnsRead, check_type, find_target, read_weights
 from kerasrecipes.rows.windows import join_windows, make_series

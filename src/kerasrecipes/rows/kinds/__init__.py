@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from kerasrecipes.recipe.components import Component
 from kerasrecipes.rows.cells import Cells, is_usable
-from kerasrecipes.rows.kinds.base import Column, Finding, NumberCode
+from kerasrecipes.rows.kinds.base import Column, Finding
 from kerasrecipes.rows.kinds.category import BooleanColumn, CategoryColumn, TextColumn
 from kerasrecipes.rows.kinds.date import DateColumn
 from kerasrecipes.rows.kinds.number import NumberColumn, find_fill, find_row_number
@@ -21,7 +21,6 @@ __all__ = [
     "Column",
     "DateColumn",
     "Finding",
-    "NumberCode",
     "NumberColumn",
     "find_fill",
     "find_row_number",

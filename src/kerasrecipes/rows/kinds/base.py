@@ -35,13 +35,11 @@ class Column(ABC):
     """One column of a table: how its values are read, and how they become the model's input.
 
     Attributes:
-        name: As in the file.
         feature: How it becomes an input: a word of ``recipe.features.FEATURES``.
         arguments: The word's arguments, every default written out, and what was found in the
             training rows, such as the time zone of dates.
         parts: The parts of a date that are used, such as ("year", "month"); else empty.
         reason: Why the column is taken so, for the user: "3 distinct values".
-        kind: The kind of its values.
         words: The features that this kind of column can become, each with its description, into
             which arguments are written.
         model_input: The input of a saved model that takes it.
@@ -84,18 +82,12 @@ class Column(ABC):
         return cls(cells.name, feature, complete, reason="set in features")
 
     def read(self, cells: Cells) -> tuple[list[NDArray[Any]], str]:
-        """Read values, by one rule for training and for prediction.
-
-        Returns:
-            The arrays of ``inputs``, each of shape (n_rows,); and what is wrong with the values,
-            empty if nothing is.
-        """
+        """The arrays of ``inputs``, each of shape (n_rows,); and what is wrong, or empty."""
         if not (self.accepts(cells.type) or pa.types.is_null(cells.type)):
             return [], f"column {self.name} must contain {self.expected}; its type is {cells.type}."
-        values, wrong = self.parse(cells)
-        wrong = wrong & ~cells.are_kept
+        values, wrong = self.read_exact(cells)
         if not wrong.any():
-            return [array[cells.codes] for array in self.split(values)], ""
+            return self.split(values), ""
         n_wrong = int(cells.counts[wrong].sum())
         are, them = ("value is not", "it") if n_wrong == 1 else ("values are not", "them")
         return [], (
@@ -117,14 +109,11 @@ class Column(ABC):
         """The distinct values and, last, a missing one; and which are not of this kind."""
 
     def split(self, values: NDArray[Any]) -> list[NDArray[Any]]:
-        """The arrays of ``inputs`` for parsed values."""
+        """The arrays of ``inputs``, from values as ``read_exact`` gives them."""
         return [values]
 
     def report_wrong(self, cells: Cells, wrong: NDArray[np.bool_]) -> Finding:
-        """Take a column of which all or nearly all values are of this kind.
-
-        It is not taken where too many different values are wrong to be listed as missing.
-        """
+        """Take a column unless too many different values are wrong to be listed as missing."""
         if not wrong.any():
             return Finding(self)
         words = tuple(cells.names[code] for code in np.flatnonzero(wrong))
@@ -177,7 +166,7 @@ class Column(ABC):
 class Finding:
     """How a column would be taken; without a column, why it is left out.
 
-    A few values may be wrong, not of the column's kind. Training stops until the recipe lists them
+    Training stops at wrong values, which are not of the column's kind, until the recipe lists them
     in ``missing_values``, or takes the column as categories.
     """
 

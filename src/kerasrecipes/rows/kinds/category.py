@@ -117,11 +117,6 @@ class CategoryColumn(Column):
             names = [_name_number(name) for name in names]
         return np.array([*names, ""], dtype=object), np.zeros(len(names), dtype=bool)
 
-    @property
-    def is_hashed(self) -> bool:
-        """Whether categories are hashed instead of looked up."""
-        return self.feature.endswith("_hashed")
-
     def fit_categories(self, values: NDArray[Any], spec: DatasetSpec) -> CategoryCode:
         """Learn a column for each category of the training rows, as ``read`` gave them.
 

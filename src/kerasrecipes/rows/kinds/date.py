@@ -116,11 +116,16 @@ class DateColumn(Column):
 
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
-        """Recognise dates by their type, or texts that are dates in one format."""
+        """Recognise dates by their type, texts in one format, or whole numbers such as 20241231."""
         if pa.types.is_temporal(cells.type) and is_usable(cells.type):
             return Finding(cls.take(cells, "date", {}))
         if cells.is_number and not cells.is_category:
-            return cls._recognise_numbers(cells)
+            lowest, highest = pc.min_max(cells.values).as_py().values()
+            if lowest is None or lowest < _DAYS[0] or highest > _DAYS[1]:
+                return None
+            column = cls.take(cells, "date", {"format": "%Y%m%d"})
+            are_days = len(cells.names) >= _FEWEST_DAYS and not column.parse(cells)[1].any()
+            return Finding(column) if are_days else None
         if (
             not cells.is_text
             or cells.is_category
@@ -140,16 +145,6 @@ class DateColumn(Column):
             hint = f"say which of {write_value(cells.names[0])} is the day: {use}"
             return Finding(None, hint=hint)
         return cls.take(cells, "date", {"format": best.date_format}).report_wrong(cells, wrong)
-
-    @classmethod
-    def _recognise_numbers(cls, cells: Cells) -> Finding | None:
-        """Recognise whole numbers that are all days, such as 20241231."""
-        lowest, highest = pc.min_max(cells.values).as_py().values()
-        if lowest is None or lowest < _DAYS[0] or highest > _DAYS[1]:
-            return None
-        column = cls.take(cells, "date", {"format": "%Y%m%d"})
-        are_days = len(cells.names) >= _FEWEST_DAYS and not column.parse(cells)[1].any()
-        return Finding(column) if are_days else None
 
     @classmethod
     def take(cls, cells: Cells, feature: str, arguments: Mapping[str, Any]) -> Self:

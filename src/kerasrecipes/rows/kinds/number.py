@@ -142,11 +142,6 @@ class NumberColumn(Column):
             return column
         return replace(column, arguments={**column.arguments, **_find_style(cells)})
 
-    def read(self, cells: Cells) -> tuple[list[NDArray[Any]], str]:
-        if not cells.is_number:
-            return super().read(cells)
-        return self.split(self.read_exact(cells)[0]), ""
-
     def read_exact(self, cells: Cells) -> Parsed:
         """Numbers in float64, of shape (n_rows,), NaN where missing; and which texts are wrong."""
         if not cells.is_number:
