@@ -85,7 +85,7 @@ class TargetCodec:
             numbers = numbers.astype(dtype)
             numbers -= np.array(self.mean, dtype)
             numbers /= np.array(self.scale, dtype)
-        return numbers.astype(np.float32).reshape(self._shape_of(target))
+        return numbers.astype(np.float32).reshape(len(target), *self.steps, self.n_units)
 
     @property
     def is_binary(self) -> bool:
@@ -166,14 +166,11 @@ class TargetCodec:
     def _name_columns(self, what: str, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Numbers or labels: a column for each of several targets."""
         if self.is_array:
-            return {what: values.reshape(self._shape_of(values))}
+            return {what: values.reshape(len(values), *self.steps, self.n_units)}
         columns = values.reshape(len(values), max(1, len(self.names))).T
         if self.is_multilabel:  # which may be a single label
             return {f"{what}_{name}": v for name, v in zip(self.names, columns, strict=True)}
         return {name_column(what, self.names, i): column for i, column in enumerate(columns)}
-
-    def _shape_of(self, target: NDArray[Any]) -> tuple[int, ...]:
-        return (len(target), *self.steps, self.n_units)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for run.json."""

@@ -154,7 +154,9 @@ class Arrays(Rows):
 
     def _find_parts(self, spec: DatasetSpec) -> dict[str, _Names]:
         """The arrays of each part by their names, in whatever case: x or x_train, x_val, x_test."""
-        by_name = {name.lower(): name for name in reversed([*self._arrays])}
+        arrays = [*self._arrays]
+        named = [str(name) for name in (spec.target, spec.sample_weight) if name in arrays]
+        by_name = {name.lower(): name for name in [*reversed(arrays), *named]}
 
         def find(names: Sequence[str], part: str) -> str | None:
             endings = [f"_{ending}" for ending in PARTS[part]]
@@ -162,15 +164,17 @@ class Arrays(Rows):
             wanted = (f"{name}{ending}" for ending in endings for name in names)
             return next((by_name[name] for name in wanted if name in by_name), None)
 
-        targets = [_find_stem(spec.target)] if spec.target else _TARGETS
-        weights = [_find_stem(spec.sample_weight or "sample_weight")]
+        stem = _find_stem(spec.target)
+        is_autoencoder = stem in _INPUTS
+        inputs = (stem, *_INPUTS) if is_autoencoder else _INPUTS
+        targets = (stem,) if spec.target else _TARGETS
         found: dict[str, _Names] = {}
         for part in PARTS:
-            x, y = find(_INPUTS, part), find(targets, part)
-            if part == "train" and len(self._arrays) == 1 and y is None:
-                x = next(iter(self._arrays))
-            y = x if _find_stem(spec.target) in _INPUTS else y  # an autoencoder
-            found[part] = x, y, find(weights, part)
+            x, y = find(inputs, part), find(targets, part)
+            if part == "train" and len(arrays) == 1 and y is None:
+                x = arrays[0]
+            weight = find([_find_stem(spec.sample_weight or "sample_weight")], part)
+            found[part] = x, x if is_autoencoder else y, weight
         return found
 
     def _read_weights(self, x: str, weight: str | None) -> Weights:

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-Size = tuple[int, int]
-"""Height and width."""
-
 _VALUES_AT_ONCE = 1 << 26
 _FILES_AT_ONCE = 8
 _LARGE_IMAGE = Lock()  # several at once take much memory
@@ -181,7 +178,7 @@ class _Reader:
         self, folder: Path, dataset: str, image_size: Sequence[int] | None, color_mode: str
     ) -> None:
         self._folder, self._dataset, self._color_mode = folder, dataset, color_mode
-        self._size: Size | None = (image_size[0], image_size[1]) if image_size else None
+        self._size: tuple[int, int] | None = (image_size[0], image_size[1]) if image_size else None
         self._resizes = self._size is not None
         if self._size and math.prod(self._size) > MOST_PIXELS_KEPT:
             rule = f"image_size: a network takes images of {MOST_PIXELS_KEPT:,} pixels at most"
@@ -275,7 +272,7 @@ class _Reader:
             return np.asarray(image)
 
 
-def find_size(opened: Image.Image) -> Size:
+def find_size(opened: Image.Image) -> tuple[int, int]:
     """The height and width of an image by its header."""
     is_turned = opened.getexif().get(_ORIENTATION, 1) > 4
     return (opened.width, opened.height) if is_turned else (opened.height, opened.width)
