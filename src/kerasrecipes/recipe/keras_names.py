@@ -1,8 +1,7 @@
 """Names and signatures of the installed Keras, read from its source with ``ast``.
 
-Importing Keras takes seconds, since it imports TensorFlow; reading the few files that a recipe
-names takes milliseconds. ``keras/layers/__init__.py`` and similar files consist of lines such as
-``from keras.src.layers.core.dense import Dense as Dense``, which lead to the class.
+Importing Keras takes seconds, reading the few files that a recipe names milliseconds. Lines such
+as ``from keras.src.layers.core.dense import Dense as Dense`` lead to a class.
 """
 
 from __future__ import annotations
@@ -63,11 +62,6 @@ class Definition:
     is_class: bool  # or makes a model; functions take no arguments in a recipe
     arguments: dict[str, Any]  # their defaults, as source text where they are no literals
     docstring: str = ""
-
-    @property
-    def required(self) -> list[str]:
-        """The arguments that have no default."""
-        return [key for key, default in self.arguments.items() if default is Required]
 
 
 @cache
@@ -149,13 +143,13 @@ def list_classes(category: str, name: str) -> list[str]:
 
 
 def find_definition(category: str, name: str) -> Definition:
-    """Read the definition of a name that ``find_canonical_name`` has found.
+    """Read the definition of a name that Keras accepts.
 
     A registered class also has the arguments of its bases that it may pass on.
     """
     found = find_registered(category, name)
     if found is None:
-        return _read_definition(category, name)
+        return _read_definition(category, find_canonical_name(category, name) or name)
     arguments: dict[str, Any] = {}
     for cls in found.__mro__ if inspect.isclass(found) else ():
         signature = inspect.signature(cls.__init__)  # type: ignore[misc]

@@ -16,7 +16,7 @@ from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
 from kerasrecipes.recipe.names import find_meant, suggest
 from kerasrecipes.recipe.rules import check_rules, find_warnings
 from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, Printable, Seed, SweepSpec
-from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python, write_value
+from kerasrecipes.recipe.yaml_file import KEY, Document, dump_yaml, read_python, write_value
 
 
 class Recipe(Model):
@@ -164,7 +164,7 @@ def _describe(error: Any, document: Document) -> Problem | None:
     if kind not in _ABOUT_KEYS:
         known: KeyPath = ()
         for part in path:
-            known = (*known, part) if (*known, part) in document.values else known
+            known = (*known, part) if (*known, part) in document.places else known
         path, received = known, document.get(known)
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
     location = None
@@ -178,7 +178,7 @@ def _describe(error: Any, document: Document) -> Problem | None:
             message = f"{format_path(path) or 'A recipe'} needs the key '{key}'{example}."
         case "extra_forbidden":
             message = f"There is no key '{path[-1]}' here. {_find_remedy(path, document)}"
-            location = document.keys.get(path)
+            location = document.locate((*path, KEY))
         case _ if key in _UNIONS:
             message = f"{key} must be {_UNIONS[key]} (received: {text})."
         case "literal_error":

@@ -115,13 +115,12 @@ def name_in_logs(metric: Component) -> str:
 
 def gives_several(metric: Component) -> bool:
     """Whether a metric gives several numbers, such as one a class: name_0, name_1 and so on."""
-    name = keras_names.find_canonical_name("metrics", metric.name) or metric.name
-    averages = {"F1Score": "average", "FBetaScore": "average", "R2Score": "class_aggregation"}
-    argument = averages.get(name, "")
-    default = None if argument == "average" else ""
-    thresholds = metric.arguments.get("thresholds")
-    is_apart = bool(argument) and metric.arguments.get(argument, default) is None
-    return is_apart or (isinstance(thresholds, list) and len(thresholds) > 1)
+    definition = keras_names.find_definition("metrics", metric.name)
+    arguments = definition.arguments | metric.arguments
+    if any(arguments.get(key, "") is None for key in ("average", "class_aggregation")):
+        return True
+    thresholds = arguments.get("thresholds")
+    return isinstance(thresholds, list) and len(thresholds) > 1
 
 
 def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
