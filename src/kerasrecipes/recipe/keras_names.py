@@ -24,11 +24,7 @@ from kerasrecipes.recipe.names import to_snake_case
 CATEGORIES = {
     "layers": ("layer", "Layer", "{Dense: {units: 10}}"),
     "optimizers": ("optimizer", "Optimizer", "{Adam: {learning_rate: 0.01}}"),
-    "optimizers.schedules": (
-        "learning-rate schedule",
-        "LearningRateSchedule",
-        "{ExponentialDecay: {...}}",
-    ),
+    "optimizers.schedules": ("schedule", "LearningRateSchedule", "{ExponentialDecay: {...}}"),
     "losses": ("loss", "Loss", "{Huber: {delta: 1.0}}"),
     "metrics": ("metric", "Metric", "{AUC: {curve: PR}}"),
     "callbacks": ("callback", "Callback", "{EarlyStopping: {patience: 5}}"),
@@ -105,11 +101,7 @@ def list_aliases(category: str) -> dict[str, str]:
 
 
 def find_canonical_name(category: str, name: str) -> str | None:
-    """The spelling that Keras accepts for a name, or None where there is no such name.
-
-    Keras reads optimizers' names in any case, and those of metrics' classes also in snake case,
-    such as auc; all others must be spelt as they are.
-    """
+    """A name as Keras accepts it: optimizers in any case, metrics' classes also in snake case."""
     names = list_names(category)
     is_known = name in names or name in list_aliases(category)
     is_word = category == "metrics" and name in COMPILE_METRICS
@@ -143,10 +135,7 @@ def list_classes(category: str, name: str) -> list[str]:
 
 
 def find_definition(category: str, name: str) -> Definition:
-    """Read the definition of a name that Keras accepts.
-
-    A registered class also has the arguments of its bases that it may pass on.
-    """
+    """Read a definition; a registered class has the arguments that it may pass on to its bases."""
     found = find_registered(category, name)
     if found is None:
         return _read_definition(category, find_canonical_name(category, name) or name)

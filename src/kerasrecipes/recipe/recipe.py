@@ -64,7 +64,6 @@ class Recipe(Model):
     @classmethod
     def _check(cls, values: Any, read: Any, info: ValidationInfo) -> Recipe:
         """Report all problems of keys, of components and between them together."""
-        recipe: Recipe
         if isinstance(values, Recipe):
             return values
         document = values if isinstance(values, Document) else read_python(values)
@@ -119,12 +118,11 @@ class Recipe(Model):
 
     def to_dict(self) -> dict[str, Any]:
         """The resolved recipe as plain values; see ``to_yaml``."""
-        written = self._document.value
         defaults = {key: getattr(self, key) for key in _WRITTEN_OUT}
-        dataset = {"split_seed": self.dataset.split_seed, **written["dataset"]}
-        optimizer = {"optimizer": self.optimizer.name}
-        values = {**defaults, **optimizer, **written, "dataset": _sort(dataset, DatasetSpec)}
-        return _sort(values, Recipe)
+        values = {**defaults, "optimizer": self.optimizer.name, **self._document.value}
+        given = {"split_seed": self.dataset.split_seed, **values["dataset"]}
+        values["dataset"] = {key: given[key] for key in DatasetSpec.model_fields if key in given}
+        return {key: values[key] for key in Recipe.model_fields if key in values and key != "sweep"}
 
 
 def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
@@ -136,12 +134,6 @@ def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
 
 _WRITTEN_OUT = ("seed", "epochs", "batch_size", "device", "jit_compile")
 """Keys whose defaults a resolved recipe has."""
-
-
-def _sort(values: dict[str, Any], model: type[Model]) -> dict[str, Any]:
-    """Values in the order of a model's fields, without ``sweep``."""
-    fields = [key for key in model.model_fields if key in values and key != "sweep"]
-    return {key: values[key] for key in fields}
 
 
 def _describe_errors(error: ValidationError, document: Document) -> list[Problem]:
