@@ -179,11 +179,7 @@ def _read_change(change: str | tuple[str, Any]) -> tuple[KeyPath, Document]:
     if not equals or not 0 < len(path) < _DEEPEST:
         message = "An override is written key=value, such as epochs=10."
         raise RecipeError([Problem((), message, place)])
-    try:
-        parsed = parse_yaml(text, place.file)
-    except RecipeError as error:
-        raise RecipeError([Problem(p.path, p.message, place) for p in error.problems]) from None
-    return path, Document(parsed.value, {(): place, **dict.fromkeys(parsed.places, place)})
+    return path, parse_yaml(text, place.file, place)
 
 
 def _set_value(document: Document, path: KeyPath, change: Document) -> None:
@@ -222,6 +218,8 @@ def _set_value(document: Document, path: KeyPath, change: Document) -> None:
         document.places.setdefault(here, place)
         parent = child
     document.put(path, change)
+    for each in change.problems:
+        document.problems.append(Problem((*path, *each.path), each.message, place))
 
 
 def _dot(path: KeyPath) -> str:

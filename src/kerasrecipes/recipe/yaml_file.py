@@ -99,6 +99,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
     """Keys given twice; the first of each counts, so that all else can be checked."""
     file: str = ""
+    place: Location | None = None  # of all values, where these are no lines of a file
 
     def locate(self, path: KeyPath) -> Location | None:
         """Find the value at a path, or the nearest enclosing value that is from a file."""
@@ -145,9 +146,9 @@ class Document:
             key, place = key_node.value, self._find(key_node)
             if key in mapping:
                 first = self.places[*path, key, KEY]
-                message = f"The key '{key}' is given twice (first in line {first and first.line}). "
-                problem = Problem((*path, key), f"{message}Keep one of them.", place)
-                self.problems.append(problem)
+                where = f" (first in line {first.line})" if first and first.line else ""
+                message = f"The key '{key}' is given twice{where}. Keep one of them."
+                self.problems.append(Problem((*path, key), message, place))
                 continue
             self.places[*path, key, KEY] = place
             mapping[key] = self.read(value_node, (*path, key))
@@ -177,7 +178,8 @@ class Document:
         return RecipeError([Problem(path, message or rule, self._find(node))])
 
     def _find(self, node: yaml.Node) -> Location:
-        return Location(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+        mark = node.start_mark
+        return self.place or Location(self.file, mark.line + 1, mark.column + 1)
 
 
 def read_yaml(file: Path) -> Document:
@@ -201,10 +203,10 @@ def read_yaml(file: Path) -> Document:
     raise RecipeError([Problem((), message.rstrip(), Location(str(file)))])
 
 
-def parse_yaml(text: str, file: str) -> Document:
-    """Read YAML from a text; ``file`` is the name that locations give."""
-    document = Document(None, {(): Location(file, 1, 1)}, file=file)
-    place, message = Location(file), _TOO_LARGE
+def parse_yaml(text: str, file: str, place: Location | None = None) -> Document:
+    """Read YAML from a text; its values have places in the file, or all of them the one given."""
+    document = Document(None, {(): place or Location(file, 1, 1)}, file=file, place=place)
+    location, message = Location(file), _TOO_LARGE
     try:
         if len(text) <= MAX_CHARACTERS:
             node = yaml.compose(text, Loader=_Loader)
@@ -212,13 +214,13 @@ def parse_yaml(text: str, file: str) -> Document:
             return document
     except yaml.MarkedYAMLError as error:
         message, mark = _describe_syntax(error)
-        place = Location(file, mark.line + 1, mark.column + 1) if mark else place
+        location = Location(file, mark.line + 1, mark.column + 1) if mark else location
     except yaml.reader.ReaderError as error:
-        place = Location(file, text[: error.position].count("\n") + 1)
+        location = Location(file, text[: error.position].count("\n") + 1)
         message = f"The character {chr(error.character)!a} is not allowed here. Remove it."
     except RecursionError:
         pass
-    raise RecipeError([Problem((), message, place)])
+    raise RecipeError([Problem((), message, place or location)])
 
 
 def read_python(value: Any, name: KeyPath = (), location: Location | None = None) -> Document:
