@@ -46,9 +46,8 @@ FEATURES: dict[str, dict[str, Any]] = {
         "standardize": "lower_and_strip_punctuation",
     },
 }
-"""Feature types, with the arguments that each word takes and their defaults: those of
-``keras.utils.FeatureSpace``, ``TextVectorization``'s for text, and two of ours, boolean and date.
-Numbers may be texts with a unit, such as "$", a decimal comma, or marks between thousands."""
+"""Feature types, with their arguments and defaults: those of ``keras.utils.FeatureSpace``,
+``TextVectorization``'s for text, and two of ours, boolean and date."""
 
 DATE_DIRECTIVES = "YyqmdbBaAHIMSfpzZ"
 """Those of ``strptime`` in the format of a date, and q for a quarter."""
@@ -157,10 +156,6 @@ class ComponentReader:
             return [self.read_values(inner, (*path, i)) for i, inner in enumerate(value)]
         return value
 
-    def read_list(self, category: str, items: list[Any], path: KeyPath) -> list[Component]:
-        """Read a list of components of one category."""
-        return [self.read(category, item, (*path, i)) for i, item in enumerate(items)]
-
     def read(self, category: str, value: Any, path: KeyPath) -> Component:
         """Read the component at a path; an invalid one where it is malformed."""
         n_before, component = len(self.problems), split_component(value)
@@ -214,7 +209,7 @@ class ComponentReader:
         elif value is None and (default is None or category == "initializers"):
             return None
         elif argument in ("cell", "cells", "layers") and isinstance(value, list):
-            return self.read_list("layers", value, path)
+            return [self.read("layers", item, (*path, i)) for i, item in enumerate(value)]
         elif category and not (argument == "learning_rate" and _is_number(value)):
             name, _ = split_component(value) or ("", {})
             is_activation = category == "activations" and isinstance(value, dict)

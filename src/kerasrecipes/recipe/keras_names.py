@@ -36,8 +36,7 @@ CATEGORIES = {
 """What one of a category is called, its base class, which only code can use, and an example."""
 
 COMPILE_METRICS = ("accuracy", "acc")
-"""Words that ``compile`` turns into the metric that fits the loss, see ``get_metric`` in
-keras/src/trainers/compile_utils.py."""
+"""Words that ``compile`` turns into the metric that fits the loss (Keras's ``get_metric``)."""
 
 Required = inspect.Parameter.empty
 """The default of an argument that has none."""

@@ -56,8 +56,7 @@ LOST_ARGUMENTS: dict[str, dict[str, float]] = {
     "CosineSimilarity": {"axis": -1},
     "SparseCategoricalCrossentropy": {"axis": -1},
 }
-"""Losses whose arguments are not saved with a compiled model (keras #23286), and the values that a
-reloaded model has instead."""
+"""Arguments of losses that a saved model loses (keras #23286), and what it has instead."""
 
 
 @dataclass(frozen=True)
