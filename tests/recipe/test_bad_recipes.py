@@ -74,6 +74,13 @@ override epochs={
 """,
     ),
     (
+        "optimizer={SGD: {momentum: 0.1, momentum: 0.2}}",
+        """\
+override optimizer={SGD: {momentum: 0.1, momentum: 0.2}}  optimizer.SGD.momentum
+  The key 'momentum' is given twice. Keep one of them.
+""",
+    ),
+    (
         "epochs.3=4",
         """\
 override epochs.3=4  epochs

@@ -81,6 +81,11 @@ def test_the_class_decides_and_not_the_name_in_the_logs(
     assert find_directions([metric]) == {"loss": False, logged: is_higher_better}
 
 
+def test_a_class_in_snake_case_may_have_arguments() -> None:
+    metrics = [Component("metrics", "auc", {"curve": "PR"})]
+    assert find_directions(metrics) == {"loss": False, "auc": True}
+
+
 def test_a_registered_class_points_where_its_keras_class_points() -> None:
     import keras
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe.yaml_file import (
+    KEY,
     MAX_NODES,
     Document,
     dump_yaml,
@@ -114,7 +115,8 @@ def test_fractions_of_zero_are_texts(text: str) -> None:
 
 def test_every_key_and_value_knows_its_place() -> None:
     document = parse("a: 1\nb:\n  - c: {d: 2, e: [3, x]}\n  - f\n")
-    places = {path: (place.line, place.column) for path, place in document.values.items()}
+    places = {path: (place.line, place.column) for path, place in document.places.items()}
+    keys = {path[:-1]: places.pop(path) for path in [*places] if path[-1:] == (KEY,)}
     assert places == {
         (): (1, 1),
         ("a",): (1, 4),
@@ -127,7 +129,6 @@ def test_every_key_and_value_knows_its_place() -> None:
         ("b", 0, "c", "e", 1): (3, 22),
         ("b", 1): (4, 5),
     }
-    keys = {path: (place.line, place.column) for path, place in document.keys.items()}
     assert keys == {
         ("a",): (1, 1),
         ("b",): (2, 1),
@@ -135,12 +136,12 @@ def test_every_key_and_value_knows_its_place() -> None:
         ("b", 0, "c", "d"): (3, 9),
         ("b", 0, "c", "e"): (3, 15),
     }
-    assert {place.file for place in document.values.values()} == {"f.yaml"}
+    assert {place.file for place in document.places.values()} == {"f.yaml"}
 
 
 def test_a_place_that_no_file_has_is_the_nearest_around_it() -> None:
     document = parse("a:\n  b: 1\n")
-    assert document.locate(("a", "missing", 3)) == document.values[("a",)]
+    assert document.locate(("a", "missing", 3)) == document.places[("a",)]
     assert str(parse("").locate(("a",))) == "f.yaml:1:1"
 
 
@@ -249,7 +250,7 @@ class TestFiles:
         file.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: \xed\x8c\xa8\r\n")
         document = read_yaml(file)
         assert document.value == {"a": 1, "b": "패"}
-        assert str(document.keys[("a",)]) == f"{file}:1:1"
+        assert str(document.places["a", KEY]) == f"{file}:1:1"
 
     def test_other_encodings_are_refused(self, tmp_path: Path) -> None:
         file = tmp_path / "a.yaml"

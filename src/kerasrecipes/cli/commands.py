@@ -26,12 +26,9 @@ from kerasrecipes.recipe.schema import DatasetName
 if TYPE_CHECKING:
     from kerasrecipes.runs import Run
 
-RecipeFile = Annotated[
-    Path, typer.Argument(metavar="RECIPE", help="A recipe file, or a shipped recipe: boston.")
-]
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A file, or a shipped recipe.")]
 Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Changes, such as layers.2.Dense.units=200."),
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes, such as epochs=10.")
 ]
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run's folder, or runs/NAME for its newest run.")
@@ -45,9 +42,7 @@ _LISTS = ("recipes", "datasets", "runs", *_CATEGORIES)
 
 
 def init(
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="A table, 'data/*.csv', an .npz file, or images.")
-    ],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A table, arrays, images or texts.")],
     changes: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as excel.sheet=2.")
     ] = None,

@@ -21,9 +21,7 @@ from kerasrecipes.interrupts import Interrupted
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.names import make_folder_name
 
-Address = Annotated[
-    str | None, typer.Option(help="Train on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
-]
+Address = Annotated[str | None, typer.Option(help="A Ray cluster: auto, HOST:PORT or ray://...")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Trainings at once (default: the cores).")]
 
 

@@ -11,7 +11,7 @@ from kerasrecipes.errors import MAX_PROBLEMS, KeyPath, Problem
 from kerasrecipes.recipe import keras_names
 from kerasrecipes.recipe.keras_names import Definition
 from kerasrecipes.recipe.names import find_meant, make_printable, suggest
-from kerasrecipes.recipe.yaml_file import DECIMAL_COMMA, Document, write_value
+from kerasrecipes.recipe.yaml_file import DECIMAL_COMMA, KEY, Document, write_value
 
 PLACES = {
     "layers": "layers",
@@ -46,9 +46,8 @@ FEATURES: dict[str, dict[str, Any]] = {
         "standardize": "lower_and_strip_punctuation",
     },
 }
-"""Feature types, with the arguments that each word takes and their defaults: those of
-``keras.utils.FeatureSpace``, ``TextVectorization``'s for text, and two of ours, boolean and date.
-Numbers may be texts with a unit, such as "$", a decimal comma, or marks between thousands."""
+"""Feature types, with their arguments and defaults: those of ``keras.utils.FeatureSpace``,
+``TextVectorization``'s for text, and two of ours, boolean and date."""
 
 DATE_DIRECTIVES = "YyqmdbBaAHIMSfpzZ"
 """Those of ``strptime`` in the format of a date, and q for a quarter."""
@@ -157,10 +156,6 @@ class ComponentReader:
             return [self.read_values(inner, (*path, i)) for i, inner in enumerate(value)]
         return value
 
-    def read_list(self, category: str, items: list[Any], path: KeyPath) -> list[Component]:
-        """Read a list of components of one category."""
-        return [self.read(category, item, (*path, i)) for i, item in enumerate(items)]
-
     def read(self, category: str, value: Any, path: KeyPath) -> Component:
         """Read the component at a path; an invalid one where it is malformed."""
         n_before, component = len(self.problems), split_component(value)
@@ -178,8 +173,10 @@ class ComponentReader:
         elif (definition := _define(category, name)) is None:
             self._report(path, _describe_unknown(category, name), key=is_mapping)
         elif definition.is_class:
-            given = arguments.keys() | {find_meant(key, definition.arguments) for key in arguments}
-            if missing := [key for key in definition.required if key not in given]:
+            known = definition.arguments
+            given = arguments.keys() | {find_meant(key, known) for key in arguments}
+            required = [key for key in known if known[key] is keras_names.Required]
+            if missing := [key for key in required if key not in given]:
                 form = f"{definition.name}: {{{', '.join(f'{key}: ...' for key in missing)}}}"
                 message = f"{definition.name} needs {', '.join(missing)}. Write {form}"
                 self._report(path, message, key=is_mapping)
@@ -187,8 +184,8 @@ class ComponentReader:
                 key: self._read_argument(definition, arguments, key, path) for key in arguments
             }
         elif arguments:
-            known = [each for each in keras_names.list_names(category) if each[0].isupper()]
-            meant = find_meant(keras_names.list_aliases(category).get(name, name), known)
+            classes = [each for each in keras_names.list_names(category) if each[0].isupper()]
+            meant = find_meant(keras_names.list_aliases(category).get(name, name), classes)
             remedy = f"Write {meant} instead." if meant else "Write its name alone."
             self._report(path, f"{name} takes no arguments in a recipe. {remedy}", key=True)
         return Component(category, name, arguments, len(self.problems) == n_before)
@@ -212,7 +209,7 @@ class ComponentReader:
         elif value is None and (default is None or category == "initializers"):
             return None
         elif argument in ("cell", "cells", "layers") and isinstance(value, list):
-            return self.read_list("layers", value, path)
+            return [self.read("layers", item, (*path, i)) for i, item in enumerate(value)]
         elif category and not (argument == "learning_rate" and _is_number(value)):
             name, _ = split_component(value) or ("", {})
             is_activation = category == "activations" and isinstance(value, dict)
@@ -234,8 +231,7 @@ class ComponentReader:
         return value
 
     def _report(self, path: KeyPath, message: str, key: bool = False) -> None:
-        location = self._document.keys.get(path) if key else None
-        location = location or self._document.locate(path)
+        location = self._document.locate((*path, KEY) if key else path)
         self.problems.append(Problem(path, message.rstrip(), location))
 
 

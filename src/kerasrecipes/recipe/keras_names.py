@@ -1,8 +1,7 @@
 """Names and signatures of the installed Keras, read from its source with ``ast``.
 
-Importing Keras takes seconds, since it imports TensorFlow; reading the few files that a recipe
-names takes milliseconds. ``keras/layers/__init__.py`` and similar files consist of lines such as
-``from keras.src.layers.core.dense import Dense as Dense``, which lead to the class.
+Importing Keras takes seconds, reading the few files that a recipe names milliseconds. Lines such
+as ``from keras.src.layers.core.dense import Dense as Dense`` lead to a class.
 """
 
 from __future__ import annotations
@@ -25,11 +24,7 @@ from kerasrecipes.recipe.names import to_snake_case
 CATEGORIES = {
     "layers": ("layer", "Layer", "{Dense: {units: 10}}"),
     "optimizers": ("optimizer", "Optimizer", "{Adam: {learning_rate: 0.01}}"),
-    "optimizers.schedules": (
-        "learning-rate schedule",
-        "LearningRateSchedule",
-        "{ExponentialDecay: {...}}",
-    ),
+    "optimizers.schedules": ("schedule", "LearningRateSchedule", "{ExponentialDecay: {...}}"),
     "losses": ("loss", "Loss", "{Huber: {delta: 1.0}}"),
     "metrics": ("metric", "Metric", "{AUC: {curve: PR}}"),
     "callbacks": ("callback", "Callback", "{EarlyStopping: {patience: 5}}"),
@@ -41,8 +36,7 @@ CATEGORIES = {
 """What one of a category is called, its base class, which only code can use, and an example."""
 
 COMPILE_METRICS = ("accuracy", "acc")
-"""Words that ``compile`` turns into the metric that fits the loss, see ``get_metric`` in
-keras/src/trainers/compile_utils.py."""
+"""Words that ``compile`` turns into the metric that fits the loss (Keras's ``get_metric``)."""
 
 Required = inspect.Parameter.empty
 """The default of an argument that has none."""
@@ -63,11 +57,6 @@ class Definition:
     is_class: bool  # or makes a model; functions take no arguments in a recipe
     arguments: dict[str, Any]  # their defaults, as source text where they are no literals
     docstring: str = ""
-
-    @property
-    def required(self) -> list[str]:
-        """The arguments that have no default."""
-        return [key for key, default in self.arguments.items() if default is Required]
 
 
 @cache
@@ -111,11 +100,7 @@ def list_aliases(category: str) -> dict[str, str]:
 
 
 def find_canonical_name(category: str, name: str) -> str | None:
-    """The spelling that Keras accepts for a name, or None where there is no such name.
-
-    Keras reads optimizers' names in any case, and those of metrics' classes also in snake case,
-    such as auc; all others must be spelt as they are.
-    """
+    """A name as Keras accepts it: optimizers in any case, metrics' classes also in snake case."""
     names = list_names(category)
     is_known = name in names or name in list_aliases(category)
     is_word = category == "metrics" and name in COMPILE_METRICS
@@ -149,13 +134,10 @@ def list_classes(category: str, name: str) -> list[str]:
 
 
 def find_definition(category: str, name: str) -> Definition:
-    """Read the definition of a name that ``find_canonical_name`` has found.
-
-    A registered class also has the arguments of its bases that it may pass on.
-    """
+    """Read a definition; a registered class has the arguments that it may pass on to its bases."""
     found = find_registered(category, name)
     if found is None:
-        return _read_definition(category, name)
+        return _read_definition(category, find_canonical_name(category, name) or name)
     arguments: dict[str, Any] = {}
     for cls in found.__mro__ if inspect.isclass(found) else ():
         signature = inspect.signature(cls.__init__)  # type: ignore[misc]

@@ -78,7 +78,7 @@ class Draft:
 
     def set(self, path: KeyPath, value: Any, place: KeyPath) -> None:
         """Set the value at a path, as if it were written at another place."""
-        change = Document(copy.deepcopy(value), values={(): self._document.locate(place)})
+        change = Document(copy.deepcopy(value), {(): self._document.locate(place)})
         _set_value(self._document, path, change)
 
     def finish(self, name: str) -> Recipe:
@@ -179,17 +179,12 @@ def _read_change(change: str | tuple[str, Any]) -> tuple[KeyPath, Document]:
     if not equals or not 0 < len(path) < _DEEPEST:
         message = "An override is written key=value, such as epochs=10."
         raise RecipeError([Problem((), message, place)])
-    try:
-        parsed = parse_yaml(text, place.file)
-    except RecipeError as error:
-        raise RecipeError([Problem(p.path, p.message, place) for p in error.problems]) from None
-    keys, values = (dict.fromkeys(places, place) for places in (parsed.keys, parsed.values))
-    return path, Document(parsed.value, keys, {(): place, **values})
+    return path, parse_yaml(text, place.file, place)
 
 
 def _set_value(document: Document, path: KeyPath, change: Document) -> None:
     """Set the value at a path, and create missing mappings on the way."""
-    place = change.values[()]
+    place = change.places[()]
 
     def refuse(at: KeyPath, message: str) -> RecipeError:
         return RecipeError([Problem(at, message, place)])
@@ -220,10 +215,11 @@ def _set_value(document: Document, path: KeyPath, change: Document) -> None:
             message = f"{format_path(here)} is {write_value(child)}, which has no keys."
             raise refuse(here, f"{message} Write {_dot(here)}=...")
         parent[part] = child
+        document.places.setdefault(here, place)
         parent = child
     document.put(path, change)
-    for i in range(1, len(path)):
-        document.values.setdefault(path[:i], place)
+    for each in change.problems:
+        document.problems.append(Problem((*path, *each.path), each.message, place))
 
 
 def _dot(path: KeyPath) -> str:

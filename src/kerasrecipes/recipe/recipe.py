@@ -16,7 +16,7 @@ from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
 from kerasrecipes.recipe.names import find_meant, suggest
 from kerasrecipes.recipe.rules import check_rules, find_warnings
 from kerasrecipes.recipe.schema import DatasetSpec, Model, Name, Printable, Seed, SweepSpec
-from kerasrecipes.recipe.yaml_file import Document, dump_yaml, read_python, write_value
+from kerasrecipes.recipe.yaml_file import KEY, Document, dump_yaml, read_python, write_value
 
 
 class Recipe(Model):
@@ -64,7 +64,6 @@ class Recipe(Model):
     @classmethod
     def _check(cls, values: Any, read: Any, info: ValidationInfo) -> Recipe:
         """Report all problems of keys, of components and between them together."""
-        recipe: Recipe
         if isinstance(values, Recipe):
             return values
         document = values if isinstance(values, Document) else read_python(values)
@@ -119,12 +118,11 @@ class Recipe(Model):
 
     def to_dict(self) -> dict[str, Any]:
         """The resolved recipe as plain values; see ``to_yaml``."""
-        written = self._document.value
         defaults = {key: getattr(self, key) for key in _WRITTEN_OUT}
-        dataset = {"split_seed": self.dataset.split_seed, **written["dataset"]}
-        optimizer = {"optimizer": self.optimizer.name}
-        values = {**defaults, **optimizer, **written, "dataset": _sort(dataset, DatasetSpec)}
-        return _sort(values, Recipe)
+        values = {**defaults, "optimizer": self.optimizer.name, **self._document.value}
+        given = {"split_seed": self.dataset.split_seed, **values["dataset"]}
+        values["dataset"] = {key: given[key] for key in DatasetSpec.model_fields if key in given}
+        return {key: values[key] for key in Recipe.model_fields if key in values and key != "sweep"}
 
 
 def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
@@ -136,12 +134,6 @@ def _find_place(problem: Problem) -> tuple[bool, str, int, int]:
 
 _WRITTEN_OUT = ("seed", "epochs", "batch_size", "device", "jit_compile")
 """Keys whose defaults a resolved recipe has."""
-
-
-def _sort(values: dict[str, Any], model: type[Model]) -> dict[str, Any]:
-    """Values in the order of a model's fields, without ``sweep``."""
-    fields = [key for key in model.model_fields if key in values and key != "sweep"]
-    return {key: values[key] for key in fields}
 
 
 def _describe_errors(error: ValidationError, document: Document) -> list[Problem]:
@@ -164,7 +156,7 @@ def _describe(error: Any, document: Document) -> Problem | None:
     if kind not in _ABOUT_KEYS:
         known: KeyPath = ()
         for part in path:
-            known = (*known, part) if (*known, part) in document.values else known
+            known = (*known, part) if (*known, part) in document.places else known
         path, received = known, document.get(known)
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
     location = None
@@ -178,7 +170,7 @@ def _describe(error: Any, document: Document) -> Problem | None:
             message = f"{format_path(path) or 'A recipe'} needs the key '{key}'{example}."
         case "extra_forbidden":
             message = f"There is no key '{path[-1]}' here. {_find_remedy(path, document)}"
-            location = document.keys.get(path)
+            location = document.locate((*path, KEY))
         case _ if key in _UNIONS:
             message = f"{key} must be {_UNIONS[key]} (received: {text})."
         case "literal_error":

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kerasrecipes.errors import KeyPath
 from kerasrecipes.recipe import keras_names
 from kerasrecipes.recipe.components import Component, Components
 from kerasrecipes.recipe.endings import ARRAYS, DELIMITED, EXCEL, TABLES, find_ending
 from kerasrecipes.recipe.names import find_meant, fold, suggest, to_snake_case
+
+if TYPE_CHECKING:
+    from kerasrecipes.recipe.recipe import Recipe
 
 Broken = Iterator[tuple[KeyPath, str]]
 """Paths in the recipe, each with the rule that is broken there."""
@@ -53,8 +56,7 @@ LOST_ARGUMENTS: dict[str, dict[str, float]] = {
     "CosineSimilarity": {"axis": -1},
     "SparseCategoricalCrossentropy": {"axis": -1},
 }
-"""Losses whose arguments are not saved with a compiled model (keras #23286), and the values that a
-reloaded model has instead."""
+"""Arguments of losses that a saved model loses (keras #23286), and what it has instead."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,16 @@ def find_output_layer(layers: Sequence[Component]) -> OutputLayer | None:
         if not layer.is_valid:
             return None
         is_reshaped |= layer.name in _RESHAPES
-        if layer.name in ("Softmax", "Activation"):
-            ends.append((_name_activation(layer, "softmax"), (*path, "activation")))
-        elif layer.name == "Dense" or re.fullmatch(r"Conv\dD(Transpose)?", layer.name):
-            ends.append((_name_activation(layer, "linear"), (*path, "activation")))
+        is_end = layer.name in ("Softmax", "Activation")
+        is_output = layer.name == "Dense" or re.fullmatch(r"Conv\dD(Transpose)?", layer.name)
+        if is_end or is_output:
+            given, default = layer.arguments.get("activation"), "softmax" if is_end else "linear"
+            name = given.name if isinstance(given, Component) else default
+            ends.append((name, (*path, "activation")))
+        if is_output:
             units = None if is_reshaped else layer.arguments.get("units")
             return OutputLayer(path, units, *ends[0])
-        elif layer.name not in ("Dropout", "ActivityRegularization", *_RESHAPES):
+        if not is_end and layer.name not in ("Dropout", "ActivityRegularization", *_RESHAPES):
             return OutputLayer(path[:2], None, *(ends or [(None, ())])[0])
     return None
 
@@ -115,21 +120,19 @@ def name_in_logs(metric: Component) -> str:
 
 def gives_several(metric: Component) -> bool:
     """Whether a metric gives several numbers, such as one a class: name_0, name_1 and so on."""
-    name = keras_names.find_canonical_name("metrics", metric.name) or metric.name
-    averages = {"F1Score": "average", "FBetaScore": "average", "R2Score": "class_aggregation"}
-    argument = averages.get(name, "")
-    default = None if argument == "average" else ""
-    thresholds = metric.arguments.get("thresholds")
-    is_apart = bool(argument) and metric.arguments.get(argument, default) is None
-    return is_apart or (isinstance(thresholds, list) and len(thresholds) > 1)
+    definition = keras_names.find_definition("metrics", metric.name)
+    arguments = definition.arguments | metric.arguments
+    if any(arguments.get(key, "") is None for key in ("average", "class_aggregation")):
+        return True
+    thresholds = arguments.get("thresholds")
+    return isinstance(thresholds, list) and len(thresholds) > 1
 
 
 def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
-    """Find whether higher is better, for the loss and a recipe's metrics, by name in the logs.
+    """Find whether higher is better, for the loss and each metric of one number, by logged name.
 
     None stands for a class without a known direction, such as ``Sum``. A class that the caller
-    registered has the direction of the Keras class it descends from. Metrics that give several
-    numbers are left out.
+    registered has the direction of the Keras class it descends from.
     """
     directions: dict[str, bool | None] = {"loss": False}
     for metric in metrics:
@@ -150,8 +153,7 @@ def check_rules(recipe: Components, dataset: Any, needs_source: bool) -> Broken:
     brings_parts = data.get("split") or find_ending(path) not in TABLES
     has_validation = bool(data.get("validation_split") or brings_parts)
     yield from _check_loss(recipe)
-    yield from check_monitors(recipe.metrics, recipe.callbacks, has_validation)
-    yield from _check_callbacks(recipe)
+    yield from check_callbacks(recipe, has_validation)
     given = [key for key in SOURCES if data.get(key) is not None]
     is_misspelt = any(find_meant(str(key), SOURCES) for key in data if key not in SOURCES)
     if needs_source and isinstance(dataset, dict) and not given and not is_misspelt:
@@ -258,19 +260,27 @@ def _check_loss(recipe: Components) -> Broken:
         yield place, f"{rule} {remedy}"
 
 
-def check_monitors(
-    metrics: Sequence[Component], callbacks: Sequence[Component], has_validation: bool
-) -> Broken:
-    """Check that what callbacks read is logged; else Keras only warns, or fails after an epoch."""
-    if not all(metric.is_valid for metric in metrics):
-        return
-    suffixes = {False: "", True: "_0"}  # name_0, name_1, ...
-    logged = [name_in_logs(metric) + suffixes[gives_several(metric)] for metric in metrics]
-    logged.insert(0, "loss")
+def check_callbacks(recipe: Components | Recipe, has_validation: bool) -> Broken:
+    """Check that what callbacks read is logged, and what they require of the optimizer."""
+    optimizer, metrics = recipe.optimizer, recipe.metrics
+    inner = optimizer.arguments.get("inner_optimizer", optimizer)
+    averages = isinstance(inner, Component) and inner.arguments.get("use_ema")
+    has_schedule = isinstance(optimizer.arguments.get("learning_rate"), Component)
+    are_known, logged = all(metric.is_valid for metric in metrics), ["loss"]
+    for metric in metrics if are_known else ():
+        several = "_0" if gives_several(metric) else ""  # name_0, name_1, ...
+        logged.append(name_in_logs(metric) + several)
     logged += [f"val_{name}" for name in logged] if has_validation else []
-    for i, callback in enumerate(callbacks):
+    for i, callback in enumerate(recipe.callbacks):
+        path: KeyPath = ("callbacks", i, callback.name)
         name, arguments = callback.name, callback.arguments
-        if not callback.is_valid:
+        if name == "SwapEMAWeights" and optimizer.is_valid and not averages:
+            remedy = f"Write optimizer: {{{optimizer.name}: {{use_ema: true}}}}, or remove it."
+            yield path, f"SwapEMAWeights needs an optimizer that averages weights. {remedy}"
+        if name == "ReduceLROnPlateau" and has_schedule:
+            remedy = "Write learning_rate as a number, or remove ReduceLROnPlateau."
+            yield path, f"ReduceLROnPlateau cannot change a schedule. {remedy}"
+        if not (callback.is_valid and are_known):
             continue
         default = keras_names.find_definition("callbacks", name).arguments.get("monitor")
         read = [arguments.get("monitor", default)]
@@ -285,28 +295,7 @@ def check_monitors(
             remedy = suggest(each, logged)
             if each.startswith("val_") and not has_validation:
                 remedy = "There is no validation part: set dataset.validation_split."
-            yield ("callbacks", i, name), f"{name} reads '{each}', which is not logged. {remedy}"
-
-
-def _check_callbacks(recipe: Components) -> Broken:
-    """Check what callbacks require of the optimizer, which Keras checks in fit."""
-    optimizer = recipe.optimizer
-    inner = optimizer.arguments.get("inner_optimizer", optimizer)
-    averages = isinstance(inner, Component) and inner.arguments.get("use_ema")
-    has_schedule = isinstance(optimizer.arguments.get("learning_rate"), Component)
-    for i, callback in enumerate(recipe.callbacks):
-        path: KeyPath = ("callbacks", i, callback.name)
-        if callback.name == "SwapEMAWeights" and optimizer.is_valid and not averages:
-            remedy = f"Write optimizer: {{{optimizer.name}: {{use_ema: true}}}}, or remove it."
-            yield path, f"SwapEMAWeights needs an optimizer that averages weights. {remedy}"
-        if callback.name == "ReduceLROnPlateau" and has_schedule:
-            remedy = "Write learning_rate as a number, or remove ReduceLROnPlateau."
-            yield path, f"ReduceLROnPlateau cannot change a schedule. {remedy}"
-
-
-def _name_activation(layer: Component, default: str) -> str:
-    activation = layer.arguments.get("activation")
-    return activation.name if isinstance(activation, Component) else default
+            yield path, f"{name} reads '{each}', which is not logged. {remedy}"
 
 
 SOURCES = ("name", "path", "openml", "sklearn")

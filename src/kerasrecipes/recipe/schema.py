@@ -33,8 +33,6 @@ _OfClasses = Literal["class_counts", "confusion_matrix", "reliability", "roc_pr_
 _OfInputs = Literal["importance", "occlusion", "samples"]
 PlotName = Literal["learning_curves", _OfNumbers, _OfClasses, _OfInputs]
 Task = Literal["regression", "classification", "multilabel"]
-Missing = Literal["error", "drop", "median", "mean", "most_frequent"]
-Share = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Printable = AfterValidator(_check_printable)
 Name = Annotated[str, Field(min_length=1)]
@@ -80,13 +78,10 @@ class ExcelSpec(Model):
 
 
 class MissingValues(Model):
-    """Values that mean "missing" in addition to the usual texts, and usual texts to keep.
-
-    Among numbers and dates, words to keep still mean "missing".
-    """
+    """Values that mean "missing" in addition to the usual texts, and usual texts to keep."""
 
     add: list[str | int | float] = []
-    keep: list[str] = []
+    keep: list[str] = []  # among numbers and dates, words still mean "missing"
 
 
 def _read_missing(value: Any) -> Any:
@@ -127,7 +122,7 @@ class DatasetSpec(Model):
     features: dict[str, Component] = {}
     crosses: list[CrossSpec] = []
     drop: list[str] = []
-    missing: Missing = "error"
+    missing: Literal["error", "drop", "median", "mean", "most_frequent"] = "error"
     missing_indicator: bool = False
     missing_values: Annotated[MissingValues, BeforeValidator(_read_missing)] = MissingValues()
     timeseries: TimeseriesSpec | None = None
@@ -140,7 +135,7 @@ class DatasetSpec(Model):
     num_words: Annotated[int, Field(ge=4)] | None = None
     maxlen: Natural | None = None
     padding: Literal["pre", "post"] | None = None
-    validation_split: Share = 0.0  # of the rows left after the test part was taken
+    validation_split: float = Field(default=0.0, ge=0, lt=1)  # of the rows without test rows
     test_split: Probability | None = None  # of all rows; None: 0.2, or the data set's own part
     group: Name | None = None
     time: Name | None = None

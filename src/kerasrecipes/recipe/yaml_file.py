@@ -1,8 +1,7 @@
 """Reads YAML 1.2, with the line and column of every value.
 
-PyYAML reads YAML 1.1: ``1e-3`` is text to it, ``on`` is true, and if a key occurs twice, the last
-value is used without a warning. The classes below read and write the core schema of YAML 1.2
-(chapter 10.3 of its specification) and leave PyYAML's own loaders as they are.
+PyYAML reads YAML 1.1: ``1e-3`` is text to it, ``on`` is true, and of a key given twice the last
+counts. The classes below read and write the core schema of YAML 1.2 (chapter 10.3).
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from kerasrecipes.recipe.names import make_printable, suggest
 MAX_NODES = 10_000
 MAX_DEPTH = 50
 MAX_CHARACTERS = 1_000_000
+KEY = -1
 _DATA = {*TABLES, *ARRAYS, *IMAGES} - {".txt", ".json"}
 
 _FRACTION, _TEXT = "!fraction", "tag:yaml.org,2002:str"
@@ -94,18 +94,18 @@ class Document:
     """Plain Python values, and the place of each; None if it comes from Python."""
 
     value: Any
-    keys: dict[KeyPath, Location] = field(default_factory=dict)
-    """The place of the key of each mapping entry."""
-    values: dict[KeyPath, Location | None] = field(default_factory=dict)
+    places: dict[KeyPath, Location | None] = field(default_factory=dict)
+    """By path; that of a mapping's key by the path of its value and KEY."""
     problems: list[Problem] = field(default_factory=list)
     """Keys given twice; the first of each counts, so that all else can be checked."""
     file: str = ""
+    place: Location | None = None  # of all values, where these are no lines of a file
 
     def locate(self, path: KeyPath) -> Location | None:
         """Find the value at a path, or the nearest enclosing value that is from a file."""
-        while path and path not in self.values:
+        while path and path not in self.places:
             path = path[:-1]
-        return self.values.get(path)
+        return self.places.get(path)
 
     def get(self, path: KeyPath) -> Any:
         """The value at a path, which must be there."""
@@ -117,19 +117,17 @@ class Document:
     def put(self, path: KeyPath, other: Document, at: KeyPath = ()) -> None:
         """Put the value that another document has at a path into this one, with its places."""
         self.get(path[:-1])[path[-1]] = other.get(at)
-        pairs: Any = ((self.values, other.values), (self.keys, other.keys))
-        for places, others in pairs:
-            for known in [known for known in places if known[: len(path)] == path]:
-                del places[known]
-            for known, place in others.items():
-                if known[: len(at)] == at:
-                    places[path + known[len(at) :]] = place
+        for known in [known for known in self.places if known[: len(path)] == path]:
+            del self.places[known]
+        for known, place in other.places.items():
+            if known[: len(at)] == at:
+                self.places[path + known[len(at) :]] = place
 
     def read(self, node: yaml.Node, path: KeyPath) -> Any:
         """Turn PyYAML's node into plain values, and note their places."""
-        self.values[path] = self._find(node)
+        self.places[path] = self._find(node)
         # An alias may contain itself, or many others.
-        if len(self.values) > MAX_NODES or len(path) >= MAX_DEPTH:
+        if len(self.places) > 2 * MAX_NODES or len(path) >= MAX_DEPTH:
             raise self._refuse(node, path, _TOO_LARGE)
         if isinstance(node, yaml.ScalarNode):
             return self._read_scalar(node, path)
@@ -147,12 +145,12 @@ class Document:
             self._read_scalar(key_node, path)  # refuses tags
             key, place = key_node.value, self._find(key_node)
             if key in mapping:
-                first = self.keys[*path, key].line
-                message = f"The key '{key}' is given twice (first in line {first}). "
-                problem = Problem((*path, key), f"{message}Keep one of them.", place)
-                self.problems.append(problem)
+                first = self.places[*path, key, KEY]
+                where = f" (first in line {first.line})" if first and first.line else ""
+                message = f"The key '{key}' is given twice{where}. Keep one of them."
+                self.problems.append(Problem((*path, key), message, place))
                 continue
-            self.keys[*path, key] = place
+            self.places[*path, key, KEY] = place
             mapping[key] = self.read(value_node, (*path, key))
         return mapping
 
@@ -180,7 +178,8 @@ class Document:
         return RecipeError([Problem(path, message or rule, self._find(node))])
 
     def _find(self, node: yaml.Node) -> Location:
-        return Location(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+        mark = node.start_mark
+        return self.place or Location(self.file, mark.line + 1, mark.column + 1)
 
 
 def read_yaml(file: Path) -> Document:
@@ -204,10 +203,10 @@ def read_yaml(file: Path) -> Document:
     raise RecipeError([Problem((), message.rstrip(), Location(str(file)))])
 
 
-def parse_yaml(text: str, file: str) -> Document:
-    """Read YAML from a text; ``file`` is the name that locations give."""
-    document = Document(None, values={(): Location(file, 1, 1)}, file=file)
-    place, message = Location(file), _TOO_LARGE
+def parse_yaml(text: str, file: str, place: Location | None = None) -> Document:
+    """Read YAML from a text; its values have places in the file, or all of them the one given."""
+    document = Document(None, {(): place or Location(file, 1, 1)}, file=file, place=place)
+    location, message = Location(file), _TOO_LARGE
     try:
         if len(text) <= MAX_CHARACTERS:
             node = yaml.compose(text, Loader=_Loader)
@@ -215,13 +214,13 @@ def parse_yaml(text: str, file: str) -> Document:
             return document
     except yaml.MarkedYAMLError as error:
         message, mark = _describe_syntax(error)
-        place = Location(file, mark.line + 1, mark.column + 1) if mark else place
+        location = Location(file, mark.line + 1, mark.column + 1) if mark else location
     except yaml.reader.ReaderError as error:
-        place = Location(file, text[: error.position].count("\n") + 1)
+        location = Location(file, text[: error.position].count("\n") + 1)
         message = f"The character {chr(error.character)!a} is not allowed here. Remove it."
     except RecursionError:
         pass
-    raise RecipeError([Problem((), message, place)])
+    raise RecipeError([Problem((), message, place or location)])
 
 
 def read_python(value: Any, name: KeyPath = (), location: Location | None = None) -> Document:
@@ -229,8 +228,8 @@ def read_python(value: Any, name: KeyPath = (), location: Location | None = None
     document = Document(None)
 
     def read(value: Any, path: KeyPath) -> Any:
-        document.values[path] = location
-        if len(path) > MAX_DEPTH or len(document.values) > MAX_NODES:
+        document.places[path] = location
+        if len(path) > MAX_DEPTH or len(document.places) > MAX_NODES:
             raise RecipeError([Problem(name, _TOO_LARGE, location)])
         if hasattr(value, "tolist"):
             value = value.tolist()

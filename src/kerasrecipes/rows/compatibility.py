@@ -16,7 +16,7 @@ from kerasrecipes.recipe.names import suggest
 from kerasrecipes.recipe.rules import (
     LossKind,
     OutputLayer,
-    check_monitors,
+    check_callbacks,
     find_loss_kind,
     find_loss_name,
     find_output_layer,
@@ -56,7 +56,7 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
         received = f"where 0 is (received: {dataset.task} with {recipe.loss.name})"
         found.append((("dataset", "standardize_target"), f"{rule} {received}. Remove it."))
     found += _check_answers(recipe, dataset, output)
-    found += check_monitors(recipe.metrics, recipe.callbacks, "validation" in dataset.parts)
+    found += check_callbacks(recipe, "validation" in dataset.parts)
     found += _check_text(recipe, dataset.columns)
     found += check_ids(recipe, dataset.parts.values(), dataset.columns)
     if found:

@@ -35,7 +35,7 @@ class Column(ABC):
     """One column of a table: how its values are read, and how they become the model's input.
 
     Attributes:
-        feature: How it becomes an input: a word of ``recipe.features.FEATURES``.
+        feature: How it becomes an input: a word of ``recipe.components.FEATURES``.
         arguments: The word's arguments, every default written out, and what was found in the
             training rows, such as the time zone of dates.
         parts: The parts of a date that are used, such as ("year", "month"); else empty.
