@@ -124,7 +124,7 @@ def rank_scores(
     sds = _measure_sd(values)
     half_widths = _t_critical(n, 1 - CONFIDENCE) * sds * math.sqrt(1 / n + (test_share or 0))
     others = _judge(values, test_share or 0)
-    is_better = all(other["verdict"] is Verdict.WORSE for other in others)
+    is_better = others and all(other["verdict"] is Verdict.WORSE for other in others)
     judgements = [{"verdict": Verdict.BETTER if is_better else Verdict.LEADS}, *others]
     standings = tuple(
         Standing(
