@@ -96,7 +96,7 @@ class TrainedRun(Run):
         Raises:
             DataError: The target's column is missing or contains values that training did not have.
         """
-        from kerasrecipes.prediction.evaluate import PART, evaluate
+        from kerasrecipes.prediction.saved import PART, evaluate
 
         evaluated = evaluate(self._saved, str(data) if isinstance(data, Path) else data)
         self._warn()

@@ -13,9 +13,9 @@ from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score
 
 import kerasrecipes as kr
 from kerasrecipes.errors import InputError
-from kerasrecipes.prediction import evaluate as evaluate_module
-from kerasrecipes.prediction.evaluate import PART, evaluate
+from kerasrecipes.prediction import saved as evaluate_module
 from kerasrecipes.prediction.predict import predict_file, predict_frame
+from kerasrecipes.prediction.saved import PART, evaluate
 from kerasrecipes.runs import Run
 from prediction.saved_runs import list_warnings
 

@@ -13,9 +13,8 @@ import pytest
 
 import kerasrecipes as kr
 from kerasrecipes.errors import InputError
-from kerasrecipes.prediction.evaluate import PART, evaluate
 from kerasrecipes.prediction.predict import predict_file, predict_frame
-from kerasrecipes.prediction.saved import Saved, load_saved
+from kerasrecipes.prediction.saved import PART, Saved, evaluate, load_saved
 from kerasrecipes.rows import table
 from prediction.saved_runs import list_warnings
 

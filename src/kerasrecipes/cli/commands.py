@@ -188,7 +188,7 @@ def evaluate(
     console = make_console(quiet=as_json)
     found = _find(run, console)
     with console.status("importing TensorFlow"), redirect_stderr():
-        from kerasrecipes.prediction.evaluate import evaluate as evaluate_run
+        from kerasrecipes.prediction.saved import evaluate as evaluate_run
         from kerasrecipes.prediction.saved import load_saved
 
         saved = load_saved(found, encoding)

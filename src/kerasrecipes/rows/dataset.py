@@ -203,8 +203,7 @@ class Dataset(Facts):
     @property
     def has_class_numbers(self) -> bool:
         """Whether targets are arrays of class numbers, of which the rows may not have all."""
-        are_numbers = self.class_type == "integer" and bool(self.class_names)
-        return bool(self.target_shape) and are_numbers
+        return bool(self.target_shape and self.class_names) and self.class_type == "integer"
 
     @property
     def is_table(self) -> bool:

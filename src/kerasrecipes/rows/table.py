@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +28,7 @@ from kerasrecipes.rows.columns import (
 from kerasrecipes.rows.dataset import Piece, Rows, Schema, Source
 from kerasrecipes.rows.disk import ColumnFile, describe_stream
 from kerasrecipes.rows.files.base import NO_ROWS, TableFile, TableInMemory
-from kerasrecipes.rows.kinds import Column, Finding, NumberColumn, recognise_column
+from kerasrecipes.rows.kinds import Column, DateColumn, Finding, NumberColumn, recognise_column
 from kerasrecipes.rows.limits import check_memory
 from kerasrecipes.rows.splits import add_roles, read_times
 from kerasrecipes.rows.target import ColumnsRead, check_type, find_target, read_weights
@@ -316,7 +316,9 @@ class Table(Rows):
             with _collecting(problems):
                 weights = read_weights(table.take_cells(spec.sample_weight))[keep]
         if spec.timeseries and spec.time in table.names:
-            with suppress(DataError):  # a few rows may not show how times are written
+            is_date = isinstance(table.recognise(spec.time).column, DateColumn)
+            # Otherwise a few rows may not show how times are written.
+            if is_date or table.take_cells(spec.time).is_number or spec.time in spec.features:
                 times = read_times(table.take_cells(spec.time), spec)
         raise_problems(self.name, problems)
         return Piece(

@@ -20,13 +20,9 @@ from kerasrecipes.rows.disk import are_on_disk, choose_columns
 from kerasrecipes.rows.kinds import BooleanColumn, CategoryColumn, Column, Finding, NumberColumn
 from kerasrecipes.rows.words import ask_meant, count, list_some
 
-ClassType = Literal["text", "integer", "boolean"]
-"""The type of classes in the file, and of predicted classes."""
-
+ClassType = Literal["text", "integer", "boolean"]  # of classes in the file, and of predicted ones
 MAX_CLASSES = 1000
-MAX_CODES = 20
-"""Whole numbers of at most so many distinct values are classes by default."""
-
+MAX_CODES = 20  # whole numbers of at most so many distinct values are classes by default
 _FEWEST_LEVELS, _MANY_LEVELS = 6, 11
 """Whole numbers of fewer values are always classes; of so many or more, ratings or counts if their
 frequencies differ."""
