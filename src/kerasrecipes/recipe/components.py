@@ -300,7 +300,7 @@ def _describe_malformed(category: str, value: Any) -> str:
 
 
 def _describe_unknown(category: str, name: str) -> str:
-    noun, _, _ = keras_names.CATEGORIES.get(category, _FEATURE)
+    noun, _, example = keras_names.CATEGORIES.get(category, _FEATURE)
     if category == "features":
         return f"There is no feature '{name}'. {suggest(name, FEATURES)}"
     if ">" in name:
@@ -308,9 +308,11 @@ def _describe_unknown(category: str, name: str) -> str:
             f"No {noun} is registered as '{name}' in this process. In Python, register it with "
             "keras.saving.register_keras_serializable(package=...) before kr.train."
         )
+    if "(" in name:  # as in Python
+        return f"Keras has no {noun} '{name}'. Arguments go in braces, as in {example}"
     choices = [*keras_names.list_names(category), *keras_names.list_aliases(category)]
     choices += keras_names.COMPILE_METRICS if category == "metrics" else ()
-    word = name.partition("(")[0].rpartition(".")[2]  # as in Python: keras.optimizers.Adam(0.001)
+    word = name.rpartition(".")[2]  # as in Python: keras.optimizers.Adam
     remedy = suggest_value(name).strip() or suggest(word, {*choices} - {*REFUSED})
     remedy = remedy or f"List them with: kerasrecipes ls {category.rpartition('.')[2]}"
     return f"Keras has no {noun} '{name}'. {remedy}"
