@@ -77,8 +77,10 @@ def train_on_cluster(
         folder = path.parents[1] if there and there.run.path == path else path
         job = Job(recipe, folder, tuple(command), there, interval_s=checkpoint_every_s)
         sent = None if are_on_disk(rows.inputs) else ray.put(rows)
-        team = n_workers, resources
-        return _Training(job, sent, *team, run, is_new, listener, interrupts, address).train()
+        training = _Training(
+            job, sent, n_workers, resources, run, is_new, listener, interrupts, address
+        )
+        return training.train()
 
 
 def _choose_resources(n_workers: int) -> dict[str, int]:
