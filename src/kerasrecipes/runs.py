@@ -286,10 +286,11 @@ class RunWriter(Run):
         buffer = io.BytesIO()
         smallest: dict[str, Any] = {}
         for key, values in arrays.items():
-            array = smallest[key] = np.asarray(values)
+            array = np.asarray(values)
             if array.dtype.kind == "i" and array.size:  # the smallest type that has all numbers
                 ends = map(np.min_scalar_type, (array.min(), array.max()))
-                smallest[key] = array.astype(np.result_type(*ends))
+                array = array.astype(np.result_type(*ends))
+            smallest[key] = array
         np.savez_compressed(buffer, **smallest)
         write_file(self.path / name, buffer.getvalue())
 

@@ -24,8 +24,8 @@ layers:
 loss: sparse_categorical_crossentropy
 """
 TOO_LARGE = (
-    "A recipe has at most 1,000,000 characters, 10,000 values, and 50 lists or mappings within "
-    "each other."
+    "A recipe has at most 1,000,000 characters, 20,000 keys and values, and 50 lists or mappings "
+    "within each other."
 )
 LAUGHS = "\n".join(
     ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]

@@ -24,8 +24,8 @@ from kerasrecipes.recipe.yaml_file import (
 )
 
 TOO_LARGE = (
-    f"A recipe has at most 1,000,000 characters, {MAX_NODES:,} values, and 50 lists or mappings "
-    "within each other."
+    f"A recipe has at most 1,000,000 characters, {MAX_NODES:,} keys and values, and 50 lists or "
+    "mappings within each other."
 )
 
 

@@ -1,4 +1,4 @@
-"""Recipe to Keras: layers, optimizer, loss, metrics and callbacks by name."""
+"""Recipe to Keras: layers, optimizer, loss, metrics and callbacks by name, tried on a few rows."""
 
 from __future__ import annotations
 
@@ -428,7 +428,8 @@ def reporting_at(recipe: Recipe, path: KeyPath) -> Iterator[None]:
         is_ours = isinstance(error, RunFailed)
         if not is_ours and not _is_raised_by_keras(error):
             raise
-        said = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n\nArguments received by")[0]
+        said = str(error).split("\n\nArguments received by")[0]
+        said = re.sub(r"\x1b\[\d*m|\{\{function_node .*?\}\} | \[Op:.*", "", said)
         said = re.sub(r"^Exception encountered when calling .*\s+", "", said).strip()
         message = said if is_ours else f"Keras rejects this: {said}"
         raise RecipeError([recipe.problem(path, message)]) from error

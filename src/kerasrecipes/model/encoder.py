@@ -190,7 +190,8 @@ def _encode_categories(
     """One-hot rows of every category column, and of crossed ones; ``rare`` is filled."""
     outputs, texts = [], {}
     for i, column in enumerate(columns):
-        texts[column.name] = text = raw[:, i : i + 1]
+        text = raw[:, i : i + 1]
+        texts[column.name] = text
         if column.feature.endswith("_hashed"):
             hashing = keras.layers.Hashing(
                 column.arguments["num_bins"], output_mode="one_hot", name=f"hash_{i}"

@@ -1,4 +1,4 @@
-"""The saved model: from raw rows to predictions in the user's units, or class probabilities."""
+"""The saved model, from raw rows to answers; random states while models are made and tried."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ from kerasrecipes.errors import KeyPath, Location, Problem, RecipeError
 from kerasrecipes.recipe.endings import ARRAYS, IMAGES, TABLES, find_ending
 from kerasrecipes.recipe.names import make_printable, suggest
 
-MAX_NODES = 10_000
+MAX_NODES = 20_000
 MAX_DEPTH = 50
 MAX_CHARACTERS = 1_000_000
-KEY = -1
+KEY = -1  # see Document.places
 _DATA = {*TABLES, *ARRAYS, *IMAGES} - {".txt", ".json"}
 
 _FRACTION, _TEXT = "!fraction", "tag:yaml.org,2002:str"
@@ -50,7 +50,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Compose a node; a file of more nodes than a recipe has is not read to its end."""
         self.n_nodes += 1
-        if self.n_nodes > 2 * MAX_NODES:  # keys count, too
+        if self.n_nodes > MAX_NODES:
             raise yaml.MarkedYAMLError(problem="too many values")
         return super().compose_node(parent, index)
 
@@ -127,7 +127,7 @@ class Document:
         """Turn PyYAML's node into plain values, and note their places."""
         self.places[path] = self._find(node)
         # An alias may contain itself, or many others.
-        if len(self.places) > 2 * MAX_NODES or len(path) >= MAX_DEPTH:
+        if len(self.places) > MAX_NODES or len(path) >= MAX_DEPTH:
             raise self._refuse(node, path, _TOO_LARGE)
         if isinstance(node, yaml.ScalarNode):
             return self._read_scalar(node, path)
@@ -300,8 +300,8 @@ def _describe_syntax(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None
 
 
 _TOO_LARGE = (
-    f"A recipe has at most {MAX_CHARACTERS:,} characters, {MAX_NODES:,} values, and {MAX_DEPTH} "
-    "lists or mappings within each other."
+    f"A recipe has at most {MAX_CHARACTERS:,} characters, {MAX_NODES:,} keys and values, and "
+    f"{MAX_DEPTH} lists or mappings within each other."
 )
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _SYNTAX = {

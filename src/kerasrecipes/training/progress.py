@@ -54,8 +54,9 @@ class ProgressLine(keras.callbacks.Callback):
         speed = f"{epoch_s:.1f} s/epoch" if epoch_s > 1 else f"{1 / epoch_s:.1f} epochs/s"
         scores = []
         for metric, value in (logs or {}).items():
-            is_plain = value == 0 or 1e-3 <= abs(value) < 1e5
-            scores.append(f"{metric} {value:.4f}" if is_plain else f"{metric} {value:.2e}")
+            number = float(value)  # comparing tensors takes longer
+            is_plain = number == 0 or 1e-3 <= abs(number) < 1e5
+            scores.append(f"{metric} {number:.4f}" if is_plain else f"{metric} {number:.2e}")
         name = self._describe(self._epoch)
         if not self._is_live:
             self._console.print("  ".join([name, *scores, speed]), soft_wrap=True)
