@@ -336,6 +336,15 @@ def test_files_of_other_types_are_read_as_in_memory(tmp_path: Path) -> None:
     assert_equal([train(path, tmp_path, stream, **keys) for stream in (False, True)])
 
 
+def test_a_sample_of_files_of_few_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_MOST_SAMPLED", 250)
+    frame = make_frame()[["n", "kind", "y"]]
+    path = write_parts(tmp_path / "csv", "csv", frame, frame[:3], frame[3:4])
+    recipe = {"dataset": {"path": path, "target": "y", "stream": True}}
+    dataset = load_for(load_recipe(recipe | {"layers": [{"Dense": {"units": 1}}], "loss": "mse"}))
+    assert sum(map(len, dataset.parts.values())) == len(frame) + 4
+
+
 def test_a_file_without_rows(tmp_path: Path) -> None:
     path = write(make_frame()[:0], tmp_path, "parquet")
     with pytest.raises(DataError, match="there are no rows"):

@@ -82,7 +82,7 @@ def test_a_header_line_that_is_repeated_is_left_out_and_told(
     Path("in.csv").write_text("".join([*lines[:41], lines[0], *lines[41:]]))
     saved = load("houses")
     assert answer(saved, "in.csv") == pytest.approx(expected, rel=1e-5)
-    told = ["rows that repeat the column names are left out, the first in row 42."]
+    told = ["rows that repeat the column names are left out, the first in line 42."]
     assert saved.list_warnings() == told
     assert list_warnings(evaluate(saved, "in.csv")) == told
 

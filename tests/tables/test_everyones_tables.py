@@ -508,7 +508,7 @@ def test_times_of_day_train_and_predict() -> None:
         ),
         (
             ["size,rooms,rent", *LINES[:30], "size,rooms,rent", *LINES[30:]],
-            "Rows that repeat the column names are left out, the first in row 32.",
+            "Rows that repeat the column names are left out, the first in line 32.",
         ),
     ],
 )

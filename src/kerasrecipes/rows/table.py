@@ -150,10 +150,7 @@ class Table(Rows):
         file = self._open(spec, None)
         if self.text or spec.timeseries:
             check_memory(file.estimate_memory(), self.name)
-        table = self._hold(file.read(as_text), file)
-        if not len(table):
-            raise DataError(self.name, [NO_ROWS])
-        return table
+        return self._hold(file.read(as_text), file)
 
     def read_some(self, spec: DatasetSpec) -> LoadedTable:
         """Read every row, or a sample of the rows if memory has no room for all."""
@@ -166,6 +163,8 @@ class Table(Rows):
         return table
 
     def _hold(self, rows: pa.Table, file: TableFile, step: int = 1) -> LoadedTable:
+        if not len(rows):
+            raise DataError(self.name, [NO_ROWS])
         notation = replace(file.notation, step=step)
         return LoadedTable(rows, notation, self.name, notes=tuple(file.notes))
 

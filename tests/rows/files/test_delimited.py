@@ -189,7 +189,7 @@ def test_repeated_names_are_left_out(tmp_path: Path, values: str, is_stream: boo
     number = ["a"] if values == "1,x" else []
     pieces = list(file.iterate(["a", "b"], number, 10))
     assert sum(len(piece) for piece in pieces) == 400
-    note = "rows that repeat the column names are left out, the first in row 302"
+    note = "rows that repeat the column names are left out, the first in line 302"
     assert file.notes == [note]
     assert file.notation.first_place == ("row", 2)
     file = open_source(source)
@@ -197,6 +197,20 @@ def test_repeated_names_are_left_out(tmp_path: Path, values: str, is_stream: boo
     assert len(table) == 400
     assert pa.types.is_integer(table["a"].type) == (values == "1,x")
     assert file.notes == [note]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_repeated_names_may_end_the_file(tmp_path: Path, end: str) -> None:
+    path = write(tmp_path / "data.csv", "a,b\n1,x\na,b\n\n2,y\na,b" + end)
+    file = open_source(path)
+    assert file.read().to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
+    assert file.notes == ["rows that repeat the column names are left out, the first in line 3"]
+    assert read(write(tmp_path / "data.csv", f"a,b\n1,x\na,b{end}"))["a"] == [1]
+
+
+def test_names_on_several_lines_are_not_looked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", 'a,"b\nc",d\n1,2,x\na,"b\nc",d\n')
+    assert read(path) == {"a": ["1", "a"], "b\nc": ["2", "b\nc"], "d": ["x", "d"]}
 
 
 def test_blank_lines_are_not_among_the_ragged_ones(tmp_path: Path) -> None:

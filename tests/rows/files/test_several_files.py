@@ -202,7 +202,7 @@ def test_notes_name_their_file(tmp_path: Path) -> None:
         read_all(file)
         assert file.notes == [
             "2.csv: the column names are in line 2; what is above is skipped",
-            "2.csv: rows that repeat the column names are left out, the first in row 5",
+            "2.csv: rows that repeat the column names are left out, the first in line 5",
         ]
         assert file.notation.first_place == ("row", 1)
 

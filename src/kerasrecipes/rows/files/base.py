@@ -75,7 +75,8 @@ class TableFile(ABC):
             columns, sample, step, n_rows = [], list[pa.Table](), 1, 0
             for piece in self.iterate([*types], tried, _MOST_SAMPLED):
                 columns.append(piece.select(names))
-                sample.append(piece.take(pa.array(range(-n_rows % step, len(piece), step))))
+                some = range(-n_rows % step, len(piece), step)  # none of a few rows
+                sample.append(piece.take(pa.array(some, pa.int64())))
                 n_rows += len(piece)
                 while sum(map(len, sample)) > _MOST_SAMPLED:
                     thick = concatenate(sample)

@@ -78,7 +78,8 @@ class DelimitedFile(FileOnDisk):
         are_words = len(self.names) > 1 and not any(map(NUMBER.fullmatch, self.names))
         if layout.n_lines_above and are_words:
             lines = b"".join(self._form.rewrite_all([text[:end].encode()])).splitlines()
-            self._names_line = lines[layout.n_lines_above - 1]
+            last = lines[layout.n_lines_above - 1]
+            self._names_line = last if last.count(b'"') % 2 == 0 else b""  # names of two lines
 
     def list_names(self) -> list[str]:
         return self.names
@@ -283,7 +284,7 @@ class DelimitedFile(FileOnDisk):
             % (opening, opening, delimiter)
         )
         names = self._names_line
-        repeated = re.compile(rb"\n(?:\xef\xbb\xbf)?%b\r?(?=\n)" % re.escape(names))
+        repeated = re.compile(rb"\n(?:\xef\xbb\xbf)?%b\r?(?=\n|\Z)" % re.escape(names))
         rest, n_lines, length = b"", 1, 0
         has_blank_lines = has_codes = is_quoted = False
         with self._open() as file:
@@ -309,7 +310,7 @@ class DelimitedFile(FileOnDisk):
                 rest = block[-64 - len(names) :]
         self._n_lines, self._may_end_quoted = n_lines, is_quoted
         if self._first_repeated and not self._form.names:
-            note = "rows that repeat the column names are left out, the first in row"
+            note = "rows that repeat the column names are left out, the first in line"
             self.notes.append(f"{note} {self._first_repeated}")
             self._form = replace(self._form, names=names)
         has_gaps = self._has_quoted_newlines or has_blank_lines or self._first_repeated
