@@ -121,7 +121,7 @@ class Seat:
         self.crew = Crew(1, modules, n_threads=n_threads)
         self.messages: SimpleQueue[Epoch | None] = SimpleQueue()
         self.answers: SimpleQueue[bool] = SimpleQueue()
-        self.output_dir = self.scratch = Path()
+        self.output_dir, self.scratch = Path(), Path()
         self.milestones: set[Path] = set()
 
     def find_address(self) -> str:
