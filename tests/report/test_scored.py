@@ -15,8 +15,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from kerasrecipes.report.results import Scored
-from kerasrecipes.report.tables import score_probabilities, score_thresholds
+from kerasrecipes.report.results import Results, Scored
+from kerasrecipes.report.tables import score_classes, score_probabilities, score_thresholds
 
 
 def make_scored(n_rows: int = 500, *, weights: bool = False, threshold: float = 0.5) -> Scored:
@@ -115,3 +115,12 @@ def test_classes_are_scored_at_the_threshold_and_at_a_half():
         assert row[2] == f"{accuracy_score(scored.y_true, predicted, **given):.3f}"
         assert row[-1] == f"{f1_score(scored.y_true, predicted, **given):.3f}"
     assert score_thresholds([make_scored()], []).rows == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_labels_that_are_never_predicted_have_no_precision_and_no_mean_of_it():
+    labels = {"task": "multilabel", "targets": ["a", "b"]}
+    columns = {"actual_a": [0, 1], "predicted_a": [0, 0], "actual_b": [1, 1], "predicted_b": [0, 0]}
+    table = score_classes(Results({"dataset": labels}, predictions=columns))
+    assert [row[:3] for row in table.rows] == [["a", "–", "0.000"], ["b", "–", "0.000"]]
+    assert table.total == ["Mean", "–", "0.000", "0.000"]

@@ -25,7 +25,7 @@ from rich.console import Console
 
 from kerasrecipes.distributed import find_addresses
 from kerasrecipes.durable import PARTIAL, write_file
-from kerasrecipes.errors import InputError, KerasRecipesError
+from kerasrecipes.errors import InputError, KerasRecipesError, RunDamaged
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.rows import read_for
@@ -121,7 +121,7 @@ class Seat:
         self.crew = Crew(1, modules, n_threads=n_threads)
         self.messages: SimpleQueue[Epoch | None] = SimpleQueue()
         self.answers: SimpleQueue[bool] = SimpleQueue()
-        self.output_dir = self.scratch = Path()
+        self.output_dir, self.scratch = Path(), Path()
         self.milestones: set[Path] = set()
 
     def find_address(self) -> str:
@@ -187,13 +187,13 @@ class Seat:
     def collect(self) -> list[Epoch | Files]:
         """Collect new epochs, and the run's files if its model or a checkpoint is new."""
         news: list[Epoch | Files] = []
-        runs = [run for run in list_runs(self.output_dir) if "layers" in run.info]
-        files = [file for run in runs for file in run.checkpoints_path.glob("[!.]*.npz")]
-        milestones = {*files, *(run.path for run in runs)}
-        if milestones != self.milestones:
-            with suppress(FileNotFoundError):  # a checkpoint was replaced: read the next time
-                if found := self._read_files():
-                    news, self.milestones = [found], milestones
+        # A checkpoint may be replaced meanwhile, or the folder removed after the training.
+        with suppress(FileNotFoundError, RunDamaged):
+            runs = [run for run in list_runs(self.output_dir) if "layers" in run.info]
+            files = [file for run in runs for file in run.checkpoints_path.glob("[!.]*.npz")]
+            milestones = {*files, *(run.path for run in runs)}
+            if milestones != self.milestones and (found := self._read_files()):
+                news, self.milestones = [found], milestones
         while not self.messages.empty():
             if epoch := self.messages.get():
                 news.append(epoch)

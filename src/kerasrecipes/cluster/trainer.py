@@ -21,6 +21,7 @@ import ray
 from kerasrecipes.cluster import crew
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.interrupts import Interrupts, catching_signals
+from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.pipeline import Listener
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name
@@ -196,7 +197,8 @@ class _Training:
             info = self.run.info
             self.warnings = info["warnings"]
             self.listener.begin(info)
-            self.progress = stack.enter_context(self.listener.show_fit(info["epochs"], 1))
+            with redirect_stderr():  # the progress line imports TensorFlow
+                self.progress = stack.enter_context(self.listener.show_fit(info["epochs"], 1))
             for each in self.progress:
                 each.set_params({"initial_epoch": n_epochs})
                 each.on_train_begin()

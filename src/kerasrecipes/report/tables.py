@@ -103,14 +103,15 @@ def score_classes(results: Results) -> Table:
     pair = (results.y_true, results.y_pred)
     if results.is_multilabel:
         pair = (results.actual, results.predicted)
-    found = precision_recall_fscore_support(*pair, labels=range(len(names)), zero_division=np.nan)
-    scores = np.transpose(found[:3])
+    given: Any = {"labels": range(len(names)), "zero_division": np.nan}
+    scores = np.transpose(precision_recall_fscore_support(*pair, **given)[:3])
+    means = precision_recall_fscore_support(*pair, average="macro", **given)[:3]
     rows = [
         [name, *_write_shares(scores[i]), *(f"{of_part[i]:,}" for of_part in counts.values())]
         for i, name in enumerate(names)
     ]
     totals = (f"{sum(of_part):,}" for of_part in counts.values())
-    return Table(headings, rows, ["Mean", *_write_shares(np.nanmean(scores, axis=0)), *totals])
+    return Table(headings, rows, ["Mean", *_write_shares(means), *totals])
 
 
 def score_probabilities(several: Sequence[Scored]) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -175,7 +176,8 @@ class Search:
         scores = {trial.values[0] for trial in self.study.trials if trial.values}
         if len(scores) < _FEWEST_SCORES:
             return {}
-        return get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
+        with warnings.catch_warnings(action="ignore"):  # of few trials, as the page says
+            return get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
 
     def run(self) -> None:
         """Train until the budget ends, or every point has been tried; or go on with that."""
