@@ -47,6 +47,7 @@ def load_shape(recipe: dict[str, Any]) -> tuple[tuple[int, ...], list[str]]:
         ([FLIP, CONV, POOL], "RandomFlip"),
         ([{"Rescaling": {"scale": 1 / 255}}, CONV, POOL], "Conv2D"),
         ([{"Pipeline": {"layers": [FLIP]}}, CONV, POOL], "RandomFlip"),
+        ([{"SpectralNormalization": {"layer": CONV}}, POOL], "Conv2D"),
     ],
 )
 def test_gray_images_get_a_channel(tmp_path: Path, layers: list[Any], name: str) -> None:

@@ -143,7 +143,8 @@ def add_channel(recipe: Recipe, dataset: Dataset, say: Say) -> Dataset:
     Keras would take rows without a channel for one image before layers such as RandomFlip.
     """
     inputs = dataset.parts["train"].inputs
-    lists = (layer.arguments.get("layers", [layer]) for layer in recipe.layers)  # a Pipeline's
+    inner = (layer.arguments.get("layer", layer) for layer in recipe.layers)  # a wrapper's
+    lists = (layer.arguments.get("layers", [layer]) for layer in inner)  # a Pipeline's
     layers = (each for each_list in lists if isinstance(each_list, list) for each in each_list)
     layer = next((each for each in layers if each.name not in _ANY_RANK), recipe.layers[-1])
     if isinstance(inputs, dict) or inputs.ndim != 3 or "channels_first" in layer.arguments.values():
