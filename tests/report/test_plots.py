@@ -119,6 +119,13 @@ def test_learning_curves_name_their_lines_and_mark_the_best_epoch(ax: Axes) -> N
     assert ax.get_yscale() == "linear"
 
 
+def test_epochs_are_whole_numbers(ax: Axes) -> None:
+    for n_epochs in (1, 2, 30):
+        ax.clear()
+        plots.plot_learning_curves([0.5] * n_epochs, None, ax)
+        assert all(tick == round(tick) for tick in ax.get_xticks())
+
+
 def test_learning_curves_that_fall_far_have_a_logarithmic_scale(ax: Axes) -> None:
     plots.plot_learning_curves(np.geomspace(1, 0.01, 500), None, ax)
     assert ax.get_yscale() == "log"

@@ -239,7 +239,7 @@ def plot_series(
         ax.plot(steps, values, color=COLORS[part], label=name, **style)
     ax.set_xlabel("Step")
     write_ticks(ax)
-    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
     if 0 < len(class_names) <= _BIGGEST_ANNOTATED:
         ax.set_yticks(**_thin_out(class_names))
     write_legend(ax)

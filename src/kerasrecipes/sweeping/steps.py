@@ -341,7 +341,7 @@ def _draw_history(found: Sweep) -> PageFigure:
         below = ax.get_xaxis_transform()
         ax.plot(others, [0.02] * len(others), "x", color=style.MUTED, transform=below)
         ax.set(xlabel="Trial", ylabel=f"Validation {found.plan.metric}")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         return figure
 
     better = "Higher" if found.plan.higher_is_better else "Lower"
