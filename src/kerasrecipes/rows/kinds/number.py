@@ -32,6 +32,9 @@ _FLOAT64_NOISE = 1e-12
 POINT_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 """A number with points between thousands, or a fraction of three digits."""
 
+_LESS_THAN_ONE = r"^[+-]?0?[.,][0-9]*[1-9][0-9]*$"
+"""Among percentages, 0.24 may be 24%."""
+
 _FEWEST_GROUPED = 3
 _UNGROUPED = re.compile(r"[+-]?[0-9]{1,3}")
 
@@ -120,7 +123,9 @@ class NumberColumn(Column):
         numbers = np.unique(numbers[~wrong])
         wrong &= ~cells.are_kept
         n_wrong = int(cells.counts[wrong].sum())
-        if len(texts) < 2 or has_codes(_tidy(texts)) or 2 * n_wrong >= cells.n_values:
+        are_words = 2 * n_wrong >= cells.n_values
+        are_words &= wrong.sum() > 1 or len(numbers) <= _FEW_NUMBERS  # else one word for missing
+        if len(texts) < 2 or has_codes(_tidy(texts)) or are_words:
             return _hint_at_marks(cells)
         finding = replace(column, reason=f"number, written {how}").report_wrong(cells, wrong)
         # A file with types would have a type for numbers, so a few whole ones may be codes.
@@ -144,7 +149,7 @@ class NumberColumn(Column):
 
     def read_exact(self, cells: Cells) -> Parsed:
         """Numbers in float64, of shape (n_rows,), NaN where missing; and which texts are wrong."""
-        if not cells.is_number:
+        if not cells.is_number or self.arguments.get("unit") == "%":
             return super().read_exact(cells)
         numbers = cells.values.cast(pa.float64(), safe=False).to_numpy()
         return numbers, np.zeros(0, dtype=bool)
@@ -251,6 +256,9 @@ def parse_numbers(
     body = pc.replace_substring(body, decimal, ".")
     body = pc.if_else(fits, body, texts)
     fits = pc.match_substring_regex(body, _NUMBER)
+    if unit == "%" or (decimal == "," and not thousands):
+        unsure = _LESS_THAN_ONE if unit == "%" else f"^{POINT_THOUSANDS.pattern}$"
+        fits = pc.and_(fits, pc.invert(pc.match_substring_regex(texts, unsure)))
     numbers = pc.if_else(fits, body, pa.scalar(None, body.type)).cast(pa.float64())
     wrong = pc.and_(pc.invert(fits), pc.not_equal(texts, "")).fill_null(False)
     return (
