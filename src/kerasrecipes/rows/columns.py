@@ -189,11 +189,18 @@ def remark_on_columns(
             if column.name != spec.time and times.dtype.kind == "M":
                 yield from _find_late(column, table.take_cells(column.name), times, spec.time)
     elif spec.is_in_order and not spec.time:
-        left_out = [table.recognise(name).column for name in spec.drop]
-        dates += [each for each in left_out if isinstance(each, DateColumn) and not each.is_time]
-        for column in dates:
-            cells = table.take_cells(column.name)
-            yield from _find_falls(column, cells, is_series=spec.timeseries is not None)
+        for each in [*dates, *(table.recognise(name).column for name in spec.drop)]:
+            if not isinstance(each, DateColumn) or each.is_time:
+                continue
+            cells = table.take_cells(each.name)
+            times, _ = each.read_exact(cells)
+            falls = np.flatnonzero(times[1:] < times[:-1])
+            if len(falls) and (spec.timeseries or _is_in_order(times)):
+                where = f"{each.name} falls in {cells.locate(falls + 1)}"
+                yield (
+                    f"The order of the rows is used as the order of time, but {where}. Sort the "
+                    "file, and give each series a file of its own."
+                )
 
 
 def remark_on_rows(
@@ -242,18 +249,6 @@ def _find_order(columns: Sequence[tuple[DateColumn, Cells]]) -> Iterator[str]:
             "between training rows, so the test score does not apply to later rows. To test on "
             f"later rows, write dataset: {write_value({'time': name})}, and leave it out of "
             "features."
-        )
-
-
-def _find_falls(column: DateColumn, cells: Cells, *, is_series: bool) -> Iterator[str]:
-    """Warn of rows from the newest to the oldest, and of a series that is not in order."""
-    times, _ = column.read_exact(cells)
-    falls = np.flatnonzero(times[1:] < times[:-1])
-    if len(falls) and (is_series or _is_in_order(times)):
-        yield (
-            f"The order of the rows is used as the order of time, but {cells.name} falls in "
-            f"{cells.locate(falls + 1)}. Sort the file"
-            f"{', and give each series a file of its own' * is_series}."
         )
 
 

@@ -17,14 +17,8 @@ from kerasrecipes.recipe.schema import Task
 from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Notation, is_usable, name_value
 from kerasrecipes.rows.disk import are_on_disk, choose_columns
-from kerasrecipes.rows.kinds import (
-    BooleanColumn,
-    CategoryColumn,
-    Column,
-    DateColumn,
-    Finding,
-    NumberColumn,
-)
+from kerasrecipes.rows.kinds import BooleanColumn, CategoryColumn, Column, Finding, NumberColumn
+from kerasrecipes.rows.kinds.date import DateColumn
 from kerasrecipes.rows.words import ask_meant, count, list_some
 
 ClassType = Literal["text", "integer", "boolean"]  # of classes in the file, and of predicted ones

@@ -32,9 +32,6 @@ _FLOAT64_NOISE = 1e-12
 POINT_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 """A number with points between thousands, or a fraction of three digits."""
 
-_LESS_THAN_ONE = r"^[+-]?0?[.,][0-9]*[1-9][0-9]*$"
-"""Among percentages, 0.24 may be 24%."""
-
 _FEWEST_GROUPED = 3
 _UNGROUPED = re.compile(r"[+-]?[0-9]{1,3}")
 
@@ -257,8 +254,9 @@ def parse_numbers(
     body = pc.if_else(fits, body, texts)
     fits = pc.match_substring_regex(body, _NUMBER)
     if unit == "%" or (decimal == "," and not thousands):
-        unsure = _LESS_THAN_ONE if unit == "%" else f"^{POINT_THOUSANDS.pattern}$"
-        fits = pc.and_(fits, pc.invert(pc.match_substring_regex(texts, unsure)))
+        # 0.24 may be 24%, and 1.034 beside 1,5 may be 1034.
+        unsure = r"[+-]?0?[.,]0*[1-9][0-9]*" if unit == "%" else POINT_THOUSANDS.pattern
+        fits = pc.and_(fits, pc.invert(pc.match_substring_regex(texts, f"^{unsure}$")))
     numbers = pc.if_else(fits, body, pa.scalar(None, body.type)).cast(pa.float64())
     wrong = pc.and_(pc.invert(fits), pc.not_equal(texts, "")).fill_null(False)
     return (
