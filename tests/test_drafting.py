@@ -473,7 +473,9 @@ BAD = [
      "dataset same.csv\n  no column can be the target: each is a date, or has one value only. "
      "The columns: a, b."),
     ({"one": "a\n" + "1\n2\n" * 20}, "one.csv", None, None, DataError,
-     "dataset one.csv\n  no column is left to learn from. Keep at least one."),
+     "dataset one.csv\n  a recipe needs a column to predict, and one at least to learn from. The "
+     "columns: a. The file is read as one column: write a comma between the values, or name the "
+     "character that divides them, such as csv.delimiter=whitespace."),
     ({}, "shades", "class", None, DataError,
      "dataset shades\n  --target: the sub-folders are the classes of its images. Leave "
      "--target out."),

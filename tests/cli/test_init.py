@@ -83,14 +83,21 @@ def test_an_unknown_target_is_reported_with_the_one_that_was_meant(call, tmp_pat
     assert not (tmp_path / "things.yaml").exists()
 
 
-def test_a_table_of_one_column_may_have_another_delimiter(call, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--target", "rent"], "--target: no column 'rent'."),
+        ([], "a recipe needs a column to predict, and one at least to learn from."),
+    ],
+)
+def test_a_table_of_one_column_may_have_another_delimiter(call, tmp_path: Path, options, problem):
     (tmp_path / "lines.txt").write_text("size   rent\n" + "5 big  7\n6      8\n" * 20)
-    code, out, err = call("lines.txt", "--target", "rent")
+    code, out, err = call("lines.txt", *options)
     assert (code, out) == (2, "")
     assert err == (
-        "dataset lines.txt\n  --target: no column 'rent'. The columns: size   rent. The file is "
-        "read as one column: write a comma between the values, or name the character that divides "
-        "them in dataset.csv.delimiter.\n"
+        f"dataset lines.txt\n  {problem} The columns: size   rent. The file is read as one column: "
+        "write a comma between the values, or name the character that divides them, such as "
+        "csv.delimiter=whitespace.\n"
     )
 
 

@@ -335,6 +335,7 @@ OVERRIDES: list[tuple[str, tuple[str | int, ...], Any]] = [
     ('name="a: b=c"', ("name",), "a: b=c"),
     ("name='007'", ("name",), "007"),
     ("description=a=b", ("description",), "a=b"),
+    ("description=# 1", ("description",), "# 1"),
     ("report=[]", ("report",), []),
 ]  # fmt: skip
 

@@ -286,6 +286,21 @@ def test_rows_in_the_order_of_time() -> None:
     assert sentence not in check(table, "price", shuffle=False)
 
 
+def test_rows_that_are_not_in_the_order_of_time() -> None:
+    days = pd.date_range("2020-01-01", periods=N).strftime("%Y-%m-%d")
+    rows = pd.DataFrame(CLEAN | {"day": days, "price": PRICES})
+    series = {"timeseries": {"sequence_length": 3}, "drop": ["day", "town"]}
+    sentence = "The order of the rows is used as the order of time, but day falls in "
+    for keys, wrong, place in (
+        ({"shuffle": False}, rows[::-1], "rows 1, 2, 3, 4, 5 and 294 more. Sort the file,"),
+        (series, pd.concat([rows, rows]), "row 300. Sort the file,"),
+    ):
+        assert any(text.startswith(sentence + place) for text in check(wrong, "price", **keys))
+        assert not any(text.startswith(sentence) for text in check(rows, "price", **keys))
+    mixed = rows.sample(frac=1, random_state=0)  # which Keras's validation_split allows
+    assert not any(sentence in text for text in check(mixed, "price", shuffle=False))
+
+
 @pytest.mark.parametrize("name", ["store_id", "ZipCode", "StoreID", "code", "zip"])
 def test_codes_that_are_taken_as_numbers(name: str) -> None:
     table = CLEAN | {name: RNG.integers(1, 9, N), "price": PRICES}

@@ -249,7 +249,10 @@ def test_numbers_or_dates_with_a_few_words_stop_training() -> None:
         (
             {"a": [None], "y": [0]},
             {},
-            ["no column is left to learn from. a is left out: no values. Keep at least one."],
+            [
+                "no column is left to learn from. a is left out: no values. Keep at least one, or "
+                "write timeseries to predict a series from its past."
+            ],
         ),
         (
             {"a": [None], "b": [1], "y": [0]},

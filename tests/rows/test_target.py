@@ -132,6 +132,13 @@ NUMBERS = [f"{i}.5" for i in range(30)]
             "in 3 rows, such as 'a', 'b', 'c'). Choose another target.",
         ),
         (
+            ["2024-01-05", "2024-02-06", "2024-03-07"],
+            None,
+            "target y must have 2 to 1,000 classes, with several rows of each (received: 3 classes "
+            "in 3 rows, such as '2024-01-05', '2024-02-06', '2024-03-07'). Note: dates or times; "
+            "to predict them, write numbers, such as days or seconds. Or choose another target.",
+        ),
+        (
             [1.5, 2.5],
             "classification",
             "target y must have 2 to 1,000 classes, with several rows of each (received: 2 classes "

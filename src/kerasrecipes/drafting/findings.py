@@ -42,7 +42,7 @@ _NO_HEADER = (
 )
 _ONE_COLUMN = (
     " The file is read as one column: write a comma between the values, or name the character "
-    "that divides them in dataset.csv.delimiter."
+    "that divides them, such as csv.delimiter=whitespace."
 )
 _GRAY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 _LARGEST_SIDE = 160
@@ -226,6 +226,9 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
             problem = f"--target: no column '{asked}'.{ask_meant(asked, names)}"
             raise DataError(dataset, [f"{problem} {columns}"])
         return asked, ""
+    if len(names) == 1:
+        problem = "a recipe needs a column to predict, and one at least to learn from."
+        raise DataError(dataset, [f"{problem} {columns}"])
     usable: list[str] = []
     for name in names:
         kind, cells = _find_kind(table, name), table.take_cells(name)

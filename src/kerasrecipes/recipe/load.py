@@ -179,7 +179,8 @@ def _read_change(change: str | tuple[str, Any]) -> tuple[KeyPath, Document]:
     if not equals or not 0 < len(path) < _DEEPEST:
         message = "An override is written key=value, such as epochs=10."
         raise RecipeError([Problem((), message, place)])
-    return path, parse_yaml(text, place.file, place)
+    # A shell removes the quotation marks of csv.comment='#'.
+    return path, parse_yaml(f'"{text}"' if text[:1] == "#" else text, place.file, place)
 
 
 def _set_value(document: Document, path: KeyPath, change: Document) -> None:

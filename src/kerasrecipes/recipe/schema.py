@@ -153,6 +153,11 @@ class DatasetSpec(Model):
         return not self.shuffle or self.timeseries is not None or self.time is not None
 
     @property
+    def targets(self) -> list[str]:
+        """The columns to predict."""
+        return [self.target] if isinstance(self.target, str) else [*(self.target or ())]
+
+    @property
     def roles(self) -> dict[str, str]:
         """The columns that decide which part a row belongs to, by key; they are no inputs."""
         return {key: name for key in ("group", "time", "split") if (name := getattr(self, key))}

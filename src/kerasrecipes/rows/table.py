@@ -339,8 +339,7 @@ class Table(Rows):
             raise_problems(self.name, check_names(names, spec, self._choose_targets(names, spec)))
 
     def _choose_targets(self, names: Sequence[str], spec: DatasetSpec) -> tuple[str, ...]:
-        targets = [spec.target] if isinstance(spec.target, str) else spec.target
-        targets = targets or ([self._target] if self._target else [])
+        targets = spec.targets or ([self._target] if self._target else [])
         if not targets:
             problem = "dataset needs target: which column is to be predicted. "
             problems = [problem + list_columns(names), *check_names(names, spec, ())]

@@ -18,6 +18,7 @@ from kerasrecipes.recipe.yaml_file import write_value
 from kerasrecipes.rows.cells import Cells, Notation, is_usable, name_value
 from kerasrecipes.rows.disk import are_on_disk, choose_columns
 from kerasrecipes.rows.kinds import BooleanColumn, CategoryColumn, Column, Finding, NumberColumn
+from kerasrecipes.rows.kinds.date import DateColumn
 from kerasrecipes.rows.words import ask_meant, count, list_some
 
 ClassType = Literal["text", "integer", "boolean"]  # of classes in the file, and of predicted ones
@@ -170,6 +171,8 @@ def recognise_target(cells: Cells) -> Finding:
         if finding.column is not None:
             return finding
         hint = hint or finding.hint
+    if (date := DateColumn.recognise(cells)) and date.column:
+        hint = "dates or times; to predict them, write numbers, such as days or seconds"
     return Finding(CategoryColumn.take(cells, "string_categorical", {}), hint=hint)
 
 

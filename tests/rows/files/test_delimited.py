@@ -262,6 +262,11 @@ def test_lines_with_too_many_or_too_few_values(tmp_path: Path) -> None:
         "has 3, line 6 has 3, line 7 has 3, line 8 has 3 and more). Fix these lines; put a "
         "value that contains '\\t' in quotation marks."
     ]
+    assert find_problems(write(tmp_path / "data.csv", "a,b\n1,2\n# checked\n3,4\n")) == [
+        "every line must have 2 values, one for each column name (received: line 3 has 1). Remove "
+        "these lines, or write csv: {comment: '#'}; put a value that contains ',' in quotation "
+        "marks."
+    ]
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -9,6 +9,7 @@ import pytest
 from .reading import Source, find_problems, read, read_pieces, write
 
 NAMES = "a,b\nMüller,1\n"
+REMEDY = "dataset.csv.encoding (predict, evaluate: --encoding), or save it as UTF-8."
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
@@ -55,7 +56,7 @@ def test_the_message_shows_the_text_around_the_byte(tmp_path: Path) -> None:
     assert find_problems(path) == [
         "the file must be utf-8 (received: 0xc0 in line 1, at byte 0 of the file). There cp949 "
         "reads '이름,b', cp932 reads 'ﾀﾌｸｧ,b', gb18030 reads '捞抚,b', cp1252 reads 'ÀÌ¸§,b'. Name "
-        "the file's encoding in dataset.csv.encoding, or save it as UTF-8."
+        f"the file's encoding in {REMEDY}"
     ]
     left, right = "before " * 5, " after" * 5
     write(path, f"a,b\n1,{left}é{right}\n".encode("cp1252"))
@@ -66,8 +67,8 @@ def test_a_byte_deep_in_a_file(tmp_path: Path) -> None:
     content = b"a,b\n" + b"1,2\n" * 400_000 + "1,é\n".encode("cp1252")
     problem = (
         "the file must be utf-8 (received: 0xe9 in line 400002, at byte 1600006 of the file). "
-        "There cp1252 reads '1,é'. Name the file's encoding in dataset.csv.encoding, or save it as "
-        "UTF-8."
+        "There cp1252 reads '1,é'. Name the file's encoding in "
+        f"{REMEDY}"
     )
     assert find_problems(write(tmp_path / "data.csv", content)) == [problem]
     assert find_problems(content) == [problem]
@@ -81,7 +82,7 @@ def test_a_byte_deep_in_a_file(tmp_path: Path) -> None:
             "cp949",
             "the file must be cp949 (received: 0xfc in line 2, at byte 5 of the file). There "
             "gb18030 reads 'M黮ler,1', cp1252 reads 'Müller,1'. Name the file's encoding in "
-            "dataset.csv.encoding, or save it as UTF-8.",
+            f"{REMEDY}",
         ),
         (
             NAMES.encode(),
@@ -93,7 +94,7 @@ def test_a_byte_deep_in_a_file(tmp_path: Path) -> None:
             NAMES.encode("utf-16-le"),
             "utf-16",
             "the file must be utf-16 (received: 0x61 in line 1, at byte 0 of the file). Name the "
-            "file's encoding in dataset.csv.encoding, or save it as UTF-8.",
+            f"file's encoding in {REMEDY}",
         ),
         (
             NAMES.encode(),

@@ -154,6 +154,16 @@ def test_names_are_told(sample: str, header: Any, expected: tuple[tuple[str, ...
     assert (layout.names, layout.n_lines_above) == expected
 
 
+def test_rows_to_predict_may_be_without_the_target_and_without_names() -> None:
+    csv = {"header": ["kind", "size", "id"]}
+    spec = DatasetSpec.model_validate({"csv": csv, "target": "kind"})
+    assert find_layout("5,1\n6,2\n", spec, "new.csv", ["size"]).names == ("size", "id")
+    for wanted in (["size"], ["size", "kind"], None):
+        names = find_layout("a,5,1\nb,6,2\n", spec, "new.csv", wanted).names
+        assert names == ("kind", "size", "id")
+    assert find_layout("5,1\n6,2\n", spec, "data.csv").names == ("kind", "size", "id")
+
+
 ROWS: list[str] = [
     "5.1,3.5,setosa\n4.9,3.0,setosa\n",
     "1,5,40\n" + "".join(f"{i},{i * 7},{i}\n" for i in range(9)),

@@ -160,6 +160,12 @@ AGES = [str(i) for i in range(20, 50)]
             ("-", "n, a"),
         ),
         (
+            ["TBD"] * 90,
+            "90 of 120 values are not numbers, such as 'TBD' (line 32); to have numbers: write "
+            "missing_values: [TBD]",
+            ("TBD",),
+        ),
+        (
             ["<0.5"] * 10,
             "10 of 40 values are not numbers, such as '<0.5' (line 32); to have numbers: write "
             "missing_values: [<0.5]",
@@ -193,6 +199,7 @@ def test_numbers_but_for_a_few_words(words: list[str], hint: str, wrong: tuple[s
             "12 of 72 values are not numbers, such as 'a' (row 30); to have numbers: fix them",
         ),
         (["1", "b", "c", "d"] * 2, ""),
+        ([*"0123", *["negative"] * 9], ""),
         (
             [f"{i}{mark}5" for i in range(30) for mark in ".,"] * 2,
             "numbers with marks, such as '0.5' and '0,5'; write them as plain numbers to use them",
@@ -276,12 +283,25 @@ def test_values_that_are_no_numbers(values: Any, problem: str) -> None:
     assert find_problem(NUMBER, values, first_row=10) == problem
 
 
-def test_numbers_in_another_unit_are_refused() -> None:
-    column = recognise(["51 kg", "72 kg"]).column
-    assert find_problem(column, ["60 kg", "154 lb"]) == (
-        "column c must contain numbers with unit 'kg'; 1 value is not: '154 lb' (row 1). "
-        "Fix it, or add it to missing_values."
+@pytest.mark.parametrize(
+    ("trained", "values", "problem"),
+    [
+        (["51 kg", "72 kg"], ["60 kg", "154 lb"], "unit 'kg'; 1 value is not: '154 lb' (row 1)."),
+        (["51%", "7.5%"], ["0.5%", "0.24", "13"], "unit '%'; 1 value is not: '0.24' (row 1)."),
+        (["51%", "7.5%"], [0.24, 0.0, 13], "unit '%'; 1 value is not: '0.24' (row 0)."),
+    ],
+)
+def test_numbers_in_another_unit_are_refused(trained: Any, values: Any, problem: str) -> None:
+    column = recognise(trained).column
+    assert find_problem(column, values) == (
+        f"column c must contain numbers with {problem} Fix it, or add it to missing_values."
     )
+
+
+def test_a_point_beside_decimal_commas_may_be_a_thousands_mark() -> None:
+    assert read(NUMBER, ["1,5", "2.25"], decimal=",") == [1.5, 2.25]
+    problem = "must contain numbers; 1 value is not: '1.034' (row 1)."
+    assert problem in find_problem(NUMBER, ["1,5", "1.034"], decimal=",")
 
 
 # What stands out.

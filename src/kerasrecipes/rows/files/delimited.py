@@ -326,7 +326,7 @@ class DelimitedFile(FileOnDisk):
         if not self._n_lines:
             self._scan(has_integers=False)
         ragged: list[str] = []
-        start = 1
+        start, remedy = 1, "Fix these lines"
         with io.TextIOWrapper(self._open(is_checked=True), encoding="utf-8", newline="") as text:
             reader = csv.reader(text, delimiter=self._delimiter, strict=True)
             while len(ragged) <= SHOWN:
@@ -346,12 +346,14 @@ class DelimitedFile(FileOnDisk):
                 is_blank = not self._delimiter.join(values).strip(_BLANK)  # see _judge_row
                 if is_row and not is_blank and len(values) != len(self.names):
                     ragged.append(f"line {start} has {len(values)}")
+                    if values[0].startswith("#"):
+                        remedy = "Remove these lines, or write csv: {comment: '#'}"
                 start = reader.line_num + 1
         if not ragged:
             return ""
         received = ", ".join(ragged[:SHOWN]) + " and more" * (len(ragged) > SHOWN)
         return (
             f"every line must have {count(len(self.names), 'value')}, one for each column name "
-            f"(received: {received}). Fix these lines; put a value that contains "
+            f"(received: {received}). {remedy}; put a value that contains "
             f"{self._form.delimiter!r} in quotation marks."
         )

@@ -149,7 +149,12 @@ def find_layout(
         below = f" below line {n_above}" if n_above else ""
         problem = f"the file is empty{below}. It must open with a line of column names."
         raise DataError(dataset, [problem])
-    layout = _find_names(lines, form, spec, dataset, list_known(dataset_spec, wanted))
+    known = list_known(dataset_spec, wanted)
+    if isinstance(spec.header, list):  # Rows to predict may be without the target.
+        header = [name for name in spec.header if name in known or name not in dataset_spec.targets]
+        are_without = {*map(len, lines.values())} == {len(header)}
+        spec = spec.model_copy(update={"header": header}) if are_without else spec
+    layout = _find_names(lines, form, spec, dataset, known)
     problems = find_repeated(layout.names, wanted)
     decimal: str = spec.decimal or "."
     if not spec.decimal:
@@ -308,8 +313,7 @@ def _find_names(
 
 def list_known(spec: DatasetSpec, wanted: Collection[str] | None) -> set[str]:
     """The columns that will be read, or that a recipe names."""
-    targets = [spec.target] if isinstance(spec.target, str) else spec.target or []
-    return {*(wanted or [*targets, *spec.features, *spec.drop])}
+    return {*(wanted or [*spec.targets, *spec.features, *spec.drop])}
 
 
 def find_header(rows: Sequence[Sequence[str]]) -> int:

@@ -251,7 +251,8 @@ def decode(
             if encoding:
                 readings = _read_in_other_ways(seen, start)
                 problem += f"There {readings}. " if readings else ""
-                problem += "Name the file's encoding in dataset.csv.encoding, or save it as UTF-8."
+                problem += "Name the file's encoding in dataset.csv.encoding (predict, evaluate: "
+                problem += "--encoding), or save it as UTF-8."
             else:
                 problem += "Save it as UTF-8."
             raise DataError(dataset, [problem]) from None

@@ -120,7 +120,9 @@ class NumberColumn(Column):
         numbers = np.unique(numbers[~wrong])
         wrong &= ~cells.are_kept
         n_wrong = int(cells.counts[wrong].sum())
-        if len(texts) < 2 or has_codes(_tidy(texts)) or 2 * n_wrong >= cells.n_values:
+        are_words = 2 * n_wrong >= cells.n_values
+        are_words &= wrong.sum() > 1 or len(numbers) <= _FEW_NUMBERS  # else one word for missing
+        if len(texts) < 2 or has_codes(_tidy(texts)) or are_words:
             return _hint_at_marks(cells)
         finding = replace(column, reason=f"number, written {how}").report_wrong(cells, wrong)
         # A file with types would have a type for numbers, so a few whole ones may be codes.
@@ -144,7 +146,7 @@ class NumberColumn(Column):
 
     def read_exact(self, cells: Cells) -> Parsed:
         """Numbers in float64, of shape (n_rows,), NaN where missing; and which texts are wrong."""
-        if not cells.is_number:
+        if not cells.is_number or self.arguments.get("unit") == "%":
             return super().read_exact(cells)
         numbers = cells.values.cast(pa.float64(), safe=False).to_numpy()
         return numbers, np.zeros(0, dtype=bool)
@@ -251,6 +253,10 @@ def parse_numbers(
     body = pc.replace_substring(body, decimal, ".")
     body = pc.if_else(fits, body, texts)
     fits = pc.match_substring_regex(body, _NUMBER)
+    if unit == "%" or (decimal == "," and not thousands):
+        # 0.24 may be 24%, and 1.034 beside 1,5 may be 1034.
+        unsure = r"[+-]?0?[.,]0*[1-9][0-9]*" if unit == "%" else POINT_THOUSANDS.pattern
+        fits = pc.and_(fits, pc.invert(pc.match_substring_regex(texts, f"^{unsure}$")))
     numbers = pc.if_else(fits, body, pa.scalar(None, body.type)).cast(pa.float64())
     wrong = pc.and_(pc.invert(fits), pc.not_equal(texts, "")).fill_null(False)
     return (
