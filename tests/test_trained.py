@@ -208,7 +208,7 @@ def test_data_are_a_frame(runs: Runs, data: object) -> None:
     with pytest.raises(InputError) as caught:
         kr.train(file, data=data)
     assert str(caught.value) == (
-        f"data must be a pandas or Polars DataFrame (received: {type(data).__name__}). Name a "
-        "file in the recipe instead: dataset: {path: data.npz}. Save arrays to one with "
-        "numpy.savez('data.npz', x=x, y=y)."
+        f"data must be a pandas or Polars DataFrame (received: {type(data).__name__}). Make "
+        "one with pandas.DataFrame(data), or name a file in the recipe: dataset: {path: "
+        "data.npz}. Save arrays to one with numpy.savez('data.npz', x=x, y=y)."
     )
