@@ -164,6 +164,16 @@ class PressCtrlC(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+def test_an_interrupt_before_the_run_has_facts_leaves_no_folder(make_iris, tmp_path, monkeypatch):
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "find_git_commit", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(make_iris(), tmp_path / "runs", TerminalListener(Console(quiet=True)))
+    assert list(tmp_path.glob("runs/*")) == []
+
+
 @pytest.mark.parametrize("n_epochs", [0, 2])
 def test_an_interrupted_run_keeps_what_it_learnt(make_iris, tmp_path, monkeypatch, n_epochs: int):
     """Also in its first epoch, when Keras has no history yet."""

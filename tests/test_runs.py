@@ -123,6 +123,23 @@ class TestFindRun:
         assert said.startswith(f"{tmp_path / name} is not a run. A run is a folder such as ")
         assert "kerasrecipes ls runs" in said
 
+    @pytest.mark.parametrize(
+        ("given", "meant"),
+        [
+            ("boston", "runs/boston"),
+            ("boston.yaml", "runs/boston"),
+            ("runs/bosten", "runs/boston"),
+            ("runs/boston/20260131-120000/model.keras", "runs/boston/20260131-120000"),
+        ],
+    )
+    def test_what_is_almost_a_run_gets_its_path(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, meant: str
+    ):
+        monkeypatch.chdir(tmp_path)
+        create_run(Path("runs"), "boston", NOON).update(status="finished")
+        with pytest.raises(RunNotFound, match=f"Did you mean '{meant}'?"):
+            find_run(Path(given))
+
     def test_runs_are_listed_by_name_then_oldest_first(self, tmp_path: Path):
         for name, day in (("b", 1), ("a", 3), ("b", 2)):
             start_run(tmp_path, name, datetime(2026, 1, day))

@@ -163,10 +163,15 @@ def test_warnings_of_a_run_are_python_s_where_no_console_shows_them(tmp_path: Pa
 
 
 IMAGES = "images or arrays of shape (4, 4)"
-ROWS = "Rows are a DataFrame, an array or a file of bytes (received: {})."
+ROWS = (
+    "Rows are a DataFrame, an array, a path or a file of bytes (received: {}). Make a DataFrame, "
+    "of one row with pandas.DataFrame([row])."
+)
 REFUSED = [
     ("houses", "predict", [[1, 2]], ROWS.format("list")),
     ("houses", "predict", {"a": 1}, ROWS.format("dict")),
+    ("houses", "predict", None, "Rows are needed (received: None). Some methods of pandas return "
+     "None."),
     ("houses", "predict", make_houses().iloc[0], ROWS.format("Series")),
     ("houses", "predict", io.StringIO("rooms,area\n1,2"), ROWS.format("StringIO")),
     ("houses", "predict", np.zeros((2, 3)), "dataset array\n  the model takes rows of 5 columns: "
@@ -203,7 +208,7 @@ def test_data_are_a_frame(runs: Runs, data: object) -> None:
     with pytest.raises(InputError) as caught:
         kr.train(file, data=data)
     assert str(caught.value) == (
-        f"data must be a pandas or Polars DataFrame (received: {type(data).__name__}). Name a "
-        "file in the recipe instead: dataset: {path: data.npz}. Save arrays to one with "
-        "numpy.savez('data.npz', x=x, y=y)."
+        f"data must be a pandas or Polars DataFrame (received: {type(data).__name__}). Make "
+        "one with pandas.DataFrame(data), or name a file in the recipe: dataset: {path: "
+        "data.npz}. Save arrays to one with numpy.savez('data.npz', x=x, y=y)."
     )

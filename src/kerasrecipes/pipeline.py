@@ -129,7 +129,7 @@ class Training:
     def _train_in_folder(self, started_at: datetime) -> None:
         """Train and report, and note in run.json how the run ended."""
         run, recipe = self.run, self.recipe
-        is_new = not run.recipe_path.exists()
+        is_new = is_empty = not run.recipe_path.exists()
         try:
             if is_new:
                 run.write_recipe(recipe.to_yaml())
@@ -145,6 +145,7 @@ class Training:
                 )
             else:
                 run.begin(address=None)
+            is_empty = False
             with self._log(), explaining_memory():
                 self._train()
             if self.team.number:
@@ -161,10 +162,12 @@ class Training:
                 kept = f"A checkpoint is kept: kerasrecipes train {run.path} --resume"
             where, why = error.filename or run.path, error.strerror or error
             failed = RunFailed(f"{where}: {why}. {kept}")
-            self._end_early(failed)
+            if not is_empty:
+                self._end_early(failed)
             raise failed from error
         except BaseException as error:
-            if is_new and isinstance(error, InputError) and "epochs_run" not in run.info:
+            is_refused = is_new and isinstance(error, InputError)
+            if is_empty or (is_refused and "epochs_run" not in run.info):
                 run.discard()  # nothing was trained
                 raise
             self._end_early(error)

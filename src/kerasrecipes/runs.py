@@ -43,6 +43,7 @@ from pydantic import TypeAdapter
 
 from kerasrecipes.durable import PARTIAL, write_file
 from kerasrecipes.errors import InputError, RunDamaged, RunNotFound
+from kerasrecipes.recipe.names import find_meant
 from kerasrecipes.run_files import METRICS, RUN, check_file, check_place, report_damage
 
 RUN_JSON = "run.json"
@@ -385,9 +386,13 @@ def find_run(path: Path) -> Run:
         return Run(path)
     if runs := list_runs_of(path):
         return runs[-1]
+    folder = Path("runs") if path.parent == Path() else path.parent
+    name = find_meant(path.stem, {run.path.parent.name for run in list_runs(folder)})
+    meant = path.parent if is_run(path.parent) else name and folder / name
+    hint = f"Did you mean '{meant}'?" if meant else "To see the runs: kerasrecipes ls runs"
     raise RunNotFound(
         f"{path} is not a run. A run is a folder such as runs/boston/20260131-120000, and "
-        "runs/boston alone means its newest one. To see the runs there are: kerasrecipes ls runs"
+        f"runs/boston alone means its newest one. {hint}"
     )
 
 

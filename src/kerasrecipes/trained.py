@@ -172,9 +172,9 @@ def train(
     """
     if data is not None and not hasattr(data, "columns"):
         raise InputError(
-            f"data must be a pandas or Polars DataFrame (received: {type(data).__name__}). Name "
-            "a file in the recipe instead: dataset: {path: data.npz}. Save arrays to one with "
-            "numpy.savez('data.npz', x=x, y=y)."
+            f"data must be a pandas or Polars DataFrame (received: {type(data).__name__}). Make "
+            "one with pandas.DataFrame(data), or name a file in the recipe: dataset: {path: "
+            "data.npz}. Save arrays to one with numpy.savez('data.npz', x=x, y=y)."
         )
     options: dict[str, Any] = {"data": data, "callbacks": _check_callbacks(callbacks)}
     folder, notes = Path(output_dir), list[str]()

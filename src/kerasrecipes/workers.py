@@ -285,7 +285,7 @@ def serve(number: int, parent: int) -> None:
             return bool(job.can_stop and connection.recv())
         return False
 
-    with Connection(number) as connection, suppress(EOFError):
+    with Connection(number) as connection, suppress(EOFError, ConnectionError):
         modules, data = connection.recv()
         for module in modules:
             importlib.import_module(module)

@@ -79,7 +79,15 @@ def test_data_are_no_recipe(call, tmp_path: Path):
 def test_a_key_written_as_an_option(call, command):
     code, out, err = call(command, "iris.yaml", "--epochs", "5")
     assert (code, out) == (2, "")
-    assert err.endswith("No such option: --epochs\n")
+    assert err.endswith(
+        "No such option: --epochs\nepochs is a key of the recipe. Write: epochs=VALUE\n"
+    )
+    assert "is a key" not in call("validate", "iris.yaml", "--epochs", "5")[2]
+
+
+def test_changes_are_allowed_to_a_run_that_continues(call):
+    said = "--allow-changes is an option of --resume. Add --resume.\n"
+    assert call("train", "iris.yaml", "--allow-changes") == (2, "", said)
 
 
 def test_show_prints_the_arithmetic(call):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from kerasrecipes.comparison import page as plots
 from kerasrecipes.report.style import FAINT, new_figure, render_svg, use_style
+from kerasrecipes.runs import Run
+
+from .fake_contenders import OPTIMIZERS, compare, write_contender
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -77,3 +82,22 @@ def test_drawings_need_no_font_and_follow_the_page(ax: Axes) -> None:
     assert "font-family" not in svg
     assert "prefers-color-scheme:dark" in svg
     assert "fill: var(--c" in svg
+
+
+def test_a_recipe_has_the_same_short_name_in_every_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if a recipe without learning curves stands before it."""
+    names = ["Boosting", "wine optimizer=adam epochs=5", "wine optimizer=nadam epochs=5"]
+    contenders = [
+        write_contender(tmp_path, name, kind, n_seeds=2)
+        for name, kind in zip(names, OPTIMIZERS, strict=False)
+    ]
+    monkeypatch.setattr(Run, "has_network", property(lambda run: run.info["name"] != "Boosting"))
+    drawn = list[Figure]()
+    monkeypatch.setattr(plots, "render_svg", drawn.append)
+    plots._draw_pictures(compare(contenders))
+    scores, curves = (figure.axes for figure in drawn[1:4:2])  # on a phone
+    labels = [text.get_text() for text in scores[0].get_yticklabels()]
+    assert labels[1:] == ["wine optim… epochs=5 (2)", "wine optim… epochs=5 (3)"]
+    assert [ax.get_title("left") for ax in curves] == labels[1:]

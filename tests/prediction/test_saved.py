@@ -12,16 +12,24 @@ from kerasrecipes.prediction.saved import load_saved
 from kerasrecipes.runs import RunWriter
 
 
-@pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
-def test_a_run_without_a_model(tmp_path: Path, status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        ("failed", "Continue it with --resume, or train"),
+        ("interrupted", "Continue it with --resume, or train"),
+        ("running", "Continue it with --resume, or train"),
+        ("finished", "Train"),  # its last epoch is trained: there is nothing to continue
+    ],
+)
+def test_a_run_without_a_model(tmp_path: Path, status: str, remedy: str) -> None:
     run = RunWriter(tmp_path / "20260131-120000")
     run.path.mkdir()
-    run.update(status=status)
+    run.update(status=status, layers=[])
     with pytest.raises(InputError) as caught:
         load_saved(run)
     assert str(caught.value) == (
-        f"{run.path} has no saved model that this version can use (status: {run.status}). Continue "
-        f"it with --resume, or train it again: kerasrecipes train {run.path}/recipe.yaml"
+        f"{run.path} has no saved model that this version can use (status: {run.status}). "
+        f"{remedy} it again: kerasrecipes train {run.path}/recipe.yaml"
     )
 
 

@@ -99,7 +99,8 @@ def write(content: bytes) -> Callable[[Path], None]:
     return lambda file: file.write_bytes(content)  # type: ignore[return-value]
 
 
-DEVICE = "This is a folder, a pipe or a device. Give a file."
+DEVICE = "This is a pipe or a device. Give a file."
+FOLDER = "This is a folder. Give a file. To continue a run, add --resume."
 UTF_8 = "is not UTF-8 text. Save the file with the encoding UTF-8."
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a FIFO": (os.mkfifo, DEVICE),
@@ -108,7 +109,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link to a terminal": (lambda file: file.symlink_to("/dev/tty"), ""),
     "a link to itself": (lambda file: file.symlink_to(file), "Too many levels of symbolic links."),
     "a link to nothing": (lambda file: file.symlink_to("nothing"), "There is no such file."),
-    "a folder": (Path.mkdir, DEVICE),
+    "a folder": (Path.mkdir, FOLDER),
     "UTF-16": (write(GOOD.encode("utf-16")), f"Line 1 {UTF_8}"),
     "UTF-16 without a mark": (write(GOOD.encode("utf-16-le")), "Remove it."),
     "UTF-32": (write(GOOD.encode("utf-32")), f"Line 1 {UTF_8}"),

@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from sklearn import metrics
 
-from kerasrecipes.report import choose_plots, figures, plots
+from kerasrecipes.report import INPUT, choose_plots, figures, plots
 from kerasrecipes.report.results import read_results
 from kerasrecipes.report.style import WRONG, choose_fonts, new_figure, use_style
 
@@ -224,6 +224,17 @@ def test_titles_are_inside_their_figure(tmp_path: Path) -> None:
             (panel,) = figures._PLOTS[name][0](results, choose_fonts([]))
             panel.draw_without_rendering()
             assert panel.get_tightbbox().y1 <= panel.get_figheight()
+
+
+def test_texts_that_are_equal_when_shortened_stay_apart(tmp_path: Path) -> None:
+    run = write_regression(tmp_path / "run")
+    towns = [f"in the houses {'south' if i % 2 else 'north'} of the long river" for i in range(4)]
+    columns = {name: values[:4] for name, values in run.predictions.items()}
+    run.write_predictions(columns | {f"{INPUT}town": towns})
+    with use_style():
+        (panel,) = figures._PLOTS["residuals_by_column"][0](read_results(run), choose_fonts([]))
+        labels = [text.get_text() for text in panel.axes[0].get_xticklabels()]
+    assert labels == ["in the houses…e long river (1)", "in the houses…e long river (2)"]
 
 
 def test_text_is_at_least_nine_pixels_high_on_a_phone(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from kerasrecipes.cli.train import compare, sweep, train
 from kerasrecipes.console import open_standard_streams
 from kerasrecipes.errors import KerasRecipesError
 from kerasrecipes.memory import explaining_memory
-from kerasrecipes.recipe.names import make_lines_printable
+from kerasrecipes.recipe.names import find_meant, make_lines_printable
 
 app = typer.Typer(
     name="kerasrecipes",
@@ -73,6 +73,12 @@ def main() -> None:
     except _UsageError as error:
         usage = io.StringIO()
         error.show(usage)
+        if type(error).__name__ == "NoSuchOption" and "KEY=VALUE" in usage.getvalue():
+            from kerasrecipes.recipe import Recipe
+
+            option = getattr(error, "option_name", "").lstrip("-")
+            if key := find_meant(option, Recipe.model_fields):
+                usage.write(f"{key} is a key of the recipe. Write: {key}=VALUE")
         _print_error(usage.getvalue().rstrip())
         code = error.exit_code
     sys.exit(code)

@@ -76,6 +76,8 @@ def train(
         )
         checked, output_dir = resumption.recipe, resumption.run.path.resolve().parents[1]
     else:
+        if allow_changes:
+            raise InputError("--allow-changes is an option of --resume. Add --resume.")
         checked = load_recipe(recipe, overrides or ())
     n_workers = workers or team.size
     if n_workers > 1:

@@ -142,8 +142,8 @@ def compare(
     console = console or Console(quiet=True, markup=False)
     if tune not in (None, "learning_rate"):
         raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
-    if (splits or seeds) < 1:
-        raise InputError(f"seeds and splits must be 1 at least (received: {splits or seeds}).")
+    if not isinstance(n := splits or seeds, int) or n < 1:
+        raise InputError(f"seeds and splits are numbers, and must be 1 at least (received: {n}).")
     if folds is not None and (splits or tune or folds < 2):
         raise InputError("folds must be 2 or more, and cannot be combined with splits or tune.")
     candidates, finished = read_contenders(recipes, data is None, baselines)

@@ -25,7 +25,13 @@ from kerasrecipes.report import style
 from kerasrecipes.report.page import get_environment
 from kerasrecipes.report.style import PageFigure, choose_fonts, new_figure, render_svg, use_style
 from kerasrecipes.report.tables import Table, write_score
-from kerasrecipes.report.words import name_score, shorten, write_number, write_rows, write_seconds
+from kerasrecipes.report.words import (
+    name_score,
+    shorten_each,
+    write_number,
+    write_rows,
+    write_seconds,
+)
 from kerasrecipes.rows.words import count
 from kerasrecipes.runs import Run
 
@@ -118,7 +124,7 @@ def _draw_scores(names: Sequence[str], ranking: Ranking, what: str) -> PageFigur
 
     def draw(width: float) -> Figure:
         figure = new_figure(width, 0.85 + 0.5 * len(standings))
-        named = dict(zip(_shorten(names, width), scores, strict=True))
+        named = dict(zip(shorten_each(names, _LONGEST_NAMES[width]), scores, strict=True))
         label = f"{what[0].upper()}{what[1:]}\n{better}"
         plot_scores(named, intervals, figure.subplots(), label=label)
         return figure
@@ -146,7 +152,7 @@ def _draw_curves(
     """Draw a panel for each shown recipe, in its colour and all on the same scales."""
     from kerasrecipes.report.style import scale_curves
 
-    names, contenders = [names[i] for i in shown], [contenders[i] for i in shown]
+    contenders = [contenders[i] for i in shown]
     part = "validation" if column.startswith("val_") else "training"
     dataset = contenders[0].runs[0].info["dataset"]
     title = f"{name_score(column.removeprefix('val_'), dataset)}, {part} part"
@@ -154,18 +160,19 @@ def _draw_curves(
     means = [average_curves(curves) for curves in of_seeds]
 
     def draw(width: float) -> Figure:
-        n_columns = min(len(names), 3) if width > _NARROW else 1 if len(names) < 4 else 2
-        n_rows = -(-len(names) // n_columns)
+        titles = shorten_each(names, _LONGEST_NAMES[width])  # the same in every figure
+        n_columns = min(len(shown), 3) if width > _NARROW else 1 if len(shown) < 4 else 2
+        n_rows = -(-len(shown) // n_columns)
         figure = new_figure(width, 0.4 + 1.7 * n_rows)
         panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).flat
-        for i, (name, ax) in enumerate(zip(_shorten(names, width), panels, strict=False)):
+        for i, (number, ax) in enumerate(zip(shown, panels, strict=False)):
             others = means[:i] + means[i + 1 :]
-            color = style.SERIES[shown[i] % len(style.SERIES)]
+            color = style.SERIES[number % len(style.SERIES)]
             plot_seed_curves(of_seeds[i], others, ax, color=color)
             scale_curves(ax, means)
             ax.set_xlabel("")
-            ax.tick_params(labelbottom=i + n_columns >= len(names))
-            ax.set_title(name, size=10, pad=5)
+            ax.tick_params(labelbottom=i + n_columns >= len(shown))
+            ax.set_title(titles[number], size=10, pad=5)
         for ax in panels:  # without a recipe
             ax.remove()
         figure.supxlabel("Epoch", size=10)
@@ -175,17 +182,11 @@ def _draw_curves(
     return PageFigure(
         title=title,
         alt=f"{title}, over up to {count(n_epochs, 'epoch')}: a panel for each of "
-        f"{', '.join(names)}.",
+        f"{', '.join(names[i] for i in shown)}.",
         caption="A thin line is one run, to its last epoch; the thick line is the mean up to the "
         "first epoch that some run lacks. Grey lines are the means of the other recipes.",
         **draw_twice(draw, _WIDE),
     )
-
-
-def _shorten(names: Sequence[str], width: float) -> list[str]:
-    """Shorten names for a figure of a width in inches; names that become equal get a number."""
-    short = [shorten(name, _LONGEST_NAMES[width]) for name in names]
-    return [f"{name} ({i})" if short.count(name) > 1 else name for i, name in enumerate(short, 1)]
 
 
 def plot_scores(

@@ -102,6 +102,8 @@ def predict_frame(
     """
     import pandas as pd
 
+    if data is None:  # otherwise the recipe's own rows
+        raise InputError("Rows are needed (received: None). Some methods of pandas return None.")
     read, rows = list[Answers](), list[NDArray[np.int64]]()
     for piece in saved.read(data):
         read.append(piece.beside | saved.predict(piece.inputs, interval))

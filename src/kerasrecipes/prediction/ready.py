@@ -43,5 +43,5 @@ def check_ready(run: Run) -> None:
     check_network(run)
     status = run.status if run.info else ""  # a damaged run.json raises
     rule = f"{run.path} has no saved model that this version can use (status: {status})."
-    again = f"train it again: kerasrecipes train {run.recipe_path}"
-    raise InputError(f"{rule} Continue it with --resume, or {again}")
+    remedy = "Train" if status == "finished" else "Continue it with --resume, or train"
+    raise InputError(f"{rule} {remedy} it again: kerasrecipes train {run.recipe_path}")

@@ -185,8 +185,11 @@ class Document:
 def read_yaml(file: Path) -> Document:
     """Read a YAML file; RecipeError where it cannot be read, or is not YAML."""
     try:
-        if not stat.S_ISREG(os.stat(file).st_mode):  # reading a pipe or device may never end
-            message = "This is a folder, a pipe or a device. Give a file."
+        mode = os.stat(file).st_mode
+        if stat.S_ISDIR(mode):
+            message = "This is a folder. Give a file. To continue a run, add --resume."
+        elif not stat.S_ISREG(mode):  # reading it may never end
+            message = "This is a pipe or a device. Give a file."
         elif find_ending(file) in _DATA:
             message = f"This is a file of data. Write a recipe for it: kerasrecipes init {file}"
         else:

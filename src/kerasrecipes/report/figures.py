@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasrecipes.report import N_SAMPLES, plots, style
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.words import name_metric, shorten
+from kerasrecipes.report.words import name_metric, shorten, shorten_each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +83,12 @@ def _label_classes(results: Results, fonts: style.Fonts) -> list[str]:
     names, noun = results.class_names, "class"
     if results.is_multilabel:
         names, noun = results.targets, "label"
-    return [_label(name, fonts, f"{noun} {i}") for i, name in enumerate(names)]
+    return _label_each(names, fonts, noun)
+
+
+def _label_each(names: Iterable[str], fonts: style.Fonts, noun: str) -> list[str]:
+    spelt = [fonts.spell(name, f"{noun} {i}") for i, name in enumerate(names)]
+    return shorten_each(spelt, _LONGEST_NAME)
 
 
 def _draw_numbers(
@@ -109,7 +114,8 @@ def _draw_residuals_by_column(results: Results, fonts: style.Fonts) -> Iterator[
         try:
             values = np.array(texts, dtype=float)
         except ValueError:
-            values = np.array([_label(text, fonts, "other") for text in texts])
+            different, places = np.unique(texts, return_inverse=True)
+            values = np.array(_label_each(different, fonts, "value"))[places]
         ax = _new_axes(4.4, 3)
         plots.plot_residuals_by_column(values, results.y_true - results.y_pred, ax)
         ax.set_xlabel(_label(name, fonts, "column"))
@@ -146,8 +152,9 @@ def _draw_roc_pr_curves(results: Results, fonts: style.Fonts) -> Iterator[Figure
     if not several:
         return
     roc, pr = _make_square(4.4), _make_square(4.4)
-    for color, each in zip(style.SERIES, several, strict=False):
-        label, pair = _label(each.name, fonts, "class"), (each.happened, each.chances)
+    labels = _label_each([each.name for each in several], fonts, "class")
+    for color, label, each in zip(style.SERIES, labels, several, strict=False):
+        pair = each.happened, each.chances
         fpr, tpr, _ = roc_curve(*pair, sample_weight=each.weights)
         precision, recall, _ = precision_recall_curve(*pair, sample_weight=each.weights)
         roc.plot(fpr, tpr, color=color, lw=1.6, label=f"{label}: area {each.areas[0]}")
@@ -166,8 +173,8 @@ def _draw_reliability(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     ax = _make_square(4.6)
     ax.plot([0, 1], [0, 1], "--", color=style.MUTED, lw=1.2, zorder=1)
     ax.set(xlabel="Mean predicted probability", ylabel="Observed frequency")
-    for color, each in zip(style.SERIES, several, strict=False):
-        label = _label(each.name, fonts, "class")
+    labels = _label_each([each.name for each in several], fonts, "class")
+    for color, label, each in zip(style.SERIES, labels, several, strict=False):
         ax.plot(*each.bins[:2], "o-", color=color, lw=1.6, ms=4, label=label)
     style.write_legend(ax)
     yield ax.figure
@@ -193,7 +200,7 @@ def _draw_samples(
     is_wrong, chances = y_true != y_pred, np.full(len(y_pred), np.nan)
     if results.probabilities.size:
         chances = results.probabilities[positions, y_pred]
-    labels = [shorten(label, _LONGEST_UNDER_IMAGE) for label in _label_classes(results, fonts)]
+    labels = shorten_each(_label_classes(results, fonts), _LONGEST_UNDER_IMAGE)
 
     def describe(i: int) -> str:
         lines = [labels[y_pred[i]]]
@@ -271,7 +278,7 @@ def _draw_importance(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     if not (has_all and (columns := facts["columns"])):
         return
     shown = sorted(columns, key=lambda name: -columns[name][0])[:_MOST_COLUMNS]
-    names = [_label(name, fonts, f"column {i}") for i, name in enumerate(shown, 1)]
+    names = _label_each(shown, fonts, "column")
     unit = "standard deviations" if len(results.targets) > 1 else _label(results.unit, fonts, "")
     label, scale = f"Increase in mean absolute error{plots.in_unit(unit)}", 1
     if results.has_classes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _METRIC_WORDS = {"r2": "R²"} | {
@@ -19,6 +20,13 @@ def shorten(text: str, length: int) -> str:
         return text
     tail = (length - 1) // 2
     return f"{text[: length - 1 - tail]}…{text[-tail:]}"
+
+
+def shorten_each(names: Iterable[str], length: int) -> list[str]:
+    """Shorten names that differ; those that become equal get their numbers: ``a…b (2)``."""
+    short = [shorten(name, length) for name in names]
+    counts = Counter(short)
+    return [f"{name} ({i})" if counts[name] > 1 else name for i, name in enumerate(short, 1)]
 
 
 def write_number(value: float, digits: int = 3, *, pad: bool = False) -> str:

@@ -31,7 +31,7 @@ from kerasrecipes.report import style
 from kerasrecipes.report.page import frame_page, get_environment
 from kerasrecipes.report.style import PageFigure, choose_fonts, new_figure, use_style
 from kerasrecipes.report.tables import Table
-from kerasrecipes.report.words import shorten, write_number
+from kerasrecipes.report.words import shorten, shorten_each, write_number
 from kerasrecipes.rows.words import count
 from kerasrecipes.run_facts import find_versions
 from kerasrecipes.runs import create_folder
@@ -380,7 +380,7 @@ def _draw_values(found: Sweep) -> PageFigure:
             for value in order if len(order) <= _MOST_MARKS else (order[0], order[-1]):
                 text = shorten(_write_value(value), 12)
                 ax.text(x + 0.03, place(key, value), text, size=9, color=style.MUTED, va="bottom")
-        names = [shorten(key, _LONGEST_NAME) for key in keys]
+        names = shorten_each(keys, _LONGEST_NAME)
         ax.set_xticks(range(len(keys)), names, size=9, color=style.INK)
         rotation = 90 if width < _WIDTH else 12 if len(keys) > 4 else 0
         ax.tick_params(axis="x", rotation=rotation)
