@@ -95,8 +95,8 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
             f"{UNITS}\n  With this loss and flowers's target (class 0, class 1, class 2), the "
             "output layer needs 3 units (received: units=4). Write units: 3."]),
         (classes(3), "Dense: {units: 1, activation: sigmoid}", BINARY, [
-            "r.yaml:5:7  loss\n  A binary loss separates two classes; flowers has 3. Use "
-            "loss: sparse_categorical_crossentropy with 3 softmax units."]),
+            "r.yaml:5:7  loss\n  A binary loss separates two classes; flowers has class 0, class 1, "
+            "class 2. Use loss: sparse_categorical_crossentropy with 3 softmax units."]),
         (classes(2), "Dense: {units: 2, activation: sigmoid}", BINARY, [
             f"{UNITS}\n  With this loss and flowers's target (class 0, class 1), the output layer "
             "needs 1 unit (received: units=2). Write units: 1."]),

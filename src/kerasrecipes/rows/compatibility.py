@@ -222,7 +222,7 @@ def _check_classes(
     is_single = output.units == 1 and n_classes == 2 and kind is LossKind.NUMBERS
     more_classes = dataset.has_class_numbers and kind is LossKind.INTEGERS
     if kind is LossKind.BINARY and n_classes != 2:
-        rule = f"A binary loss separates two classes; {name} has {n_classes}."
+        rule = f"A binary loss separates two classes; {name} has {list_some(dataset.class_names)}."
         remedy = f"Use loss: sparse_categorical_crossentropy with {n_classes} softmax units."
         yield ("loss",), f"{rule} {remedy}"
     elif not (more_classes and output.units > n_classes):
