@@ -175,6 +175,12 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
         rule = f"{name} scales columns that are standardised already ({list_some(scaled)})"
         remedy = "Remove it, or write features: {'*': float} under dataset."
         yield f"layers[{i}]: {rule}. {remedy}"
+    some = np.asarray(dataset.parts["train"].target[:1000])
+    are_codes = dataset.task != "regression" or np.isin(some, (-1, 0, 1)).all()
+    for i, metric in enumerate(recipe.metrics):
+        if not are_codes and re.search("(?i)^acc$|accuracy$", metric.name):
+            what = f"{list_some(dataset.target_names)} of {dataset.name} has numbers"
+            yield f"metrics[{i}]: {metric.name} is for classes, and {what}. Write mae."
 
 
 def _check_answers(recipe: Recipe, dataset: Dataset, output: OutputLayer | None) -> Found:
