@@ -43,6 +43,8 @@ def measure(make_recipe, loss: Any, metric: Any, n_units: int, target, outputs) 
         ("auc", keras.metrics.AUC),
         ("binary_accuracy", keras.metrics.BinaryAccuracy),
         ("accuracy", keras.metrics.BinaryAccuracy),
+        ({"BinaryAccuracy": {"threshold": 0.0}}, keras.metrics.BinaryAccuracy),
+        ({"Precision": {"thresholds": 0}}, keras.metrics.Precision),
         ({"F1Score": {"threshold": 0.5, "average": "macro"}},
          lambda: keras.metrics.F1Score(threshold=0.5, average="macro")),
         ("BinaryCrossentropy", keras.metrics.BinaryCrossentropy),
@@ -69,6 +71,11 @@ def test_metrics_of_a_logit_are_those_of_its_probability(make_recipe, metric, pl
         ("AUC", keras.metrics.AUC),
         ("Precision", keras.metrics.Precision),
         ({"Recall": {"class_id": 2}}, lambda: keras.metrics.Recall(class_id=2)),
+        ("categorical_accuracy", keras.metrics.CategoricalAccuracy),
+        ("TruePositives", keras.metrics.TruePositives),
+        ({"OneHotMeanIoU": {"num_classes": 3}}, lambda: keras.metrics.OneHotMeanIoU(3)),
+        ("kl_divergence", keras.metrics.KLDivergence),
+        ("mse", keras.metrics.MeanSquaredError),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("loss", [SPARSE, {"SparseCategoricalCrossentropy": {"from_logits": True}}])

@@ -10,7 +10,7 @@ import pytest
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.schema import Task
-from kerasrecipes.rows.compatibility import check_compatibility
+from kerasrecipes.rows.compatibility import check_compatibility, find_doubts
 from kerasrecipes.rows.dataset import Dataset, Part
 
 Names = tuple[str, ...]
@@ -95,8 +95,8 @@ UNITS, ACTIVATION = "r.yaml:4:20  layers[1].Dense.units", "r.yaml:4:35  layers[1
             f"{UNITS}\n  With this loss and flowers's target (class 0, class 1, class 2), the "
             "output layer needs 3 units (received: units=4). Write units: 3."]),
         (classes(3), "Dense: {units: 1, activation: sigmoid}", BINARY, [
-            "r.yaml:5:7  loss\n  A binary loss separates two classes; flowers has 3. Use "
-            "loss: sparse_categorical_crossentropy with 3 softmax units."]),
+            "r.yaml:5:7  loss\n  A binary loss separates two classes; flowers has class 0, class "
+            "1, class 2. Use loss: sparse_categorical_crossentropy with 3 softmax units."]),
         (classes(2), "Dense: {units: 2, activation: sigmoid}", BINARY, [
             f"{UNITS}\n  With this loss and flowers's target (class 0, class 1), the output layer "
             "needs 1 unit (received: units=2). Write units: 1."]),
@@ -200,3 +200,12 @@ def test_numbers_have_no_classes_to_weigh(tmp_path: Path, dataset: Dataset) -> N
         "r.yaml:6:15  class_weight\n"
         "  houses's target is not one class for each row. Remove class_weight."
     )
+
+
+@pytest.mark.parametrize("metric", ["acc", "accuracy", "BinaryAccuracy"])
+def test_an_accuracy_of_numbers_is_pointed_out(make_recipe, metric):
+    recipe = make_recipe(layers=[{"Dense": {"units": 1}}], loss="mse", metrics=["mae", metric])
+    rule = f"metrics[1]: {metric} is for classes, and price of houses has numbers. Write mae."
+    assert [*find_doubts(recipe, numbers())] == [rule]
+    recipe = make_recipe(metrics=[metric])
+    assert [*find_doubts(recipe, classes(3))] == []

@@ -93,7 +93,8 @@ def test_nan_is_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("1/255", 1 / 255), ("-1/2", -0.5), ("+3/4", 0.75), ("1.5/3", 0.5)]
+    ("text", "number"),
+    [("1/255", 1 / 255), ("1 / 255", 1 / 255), ("-1/2", -0.5), ("+3/4", 0.75), ("1.5/3", 0.5)],
 )
 def test_fractions_are_numbers(text: str, number: float) -> None:
     assert parse(f"a: {text}").value == {"a": number}

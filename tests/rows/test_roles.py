@@ -90,7 +90,7 @@ def test_the_format_may_stand_in_features(tmp_path: Path) -> None:
     (problem,) = refuse(tmp_path, frame, time="when")
     assert problem == (
         "time: when must contain dates or numbers (received: '01/01/2024' (line 2)). Write how "
-        "dates are written: features: {when: {date: {format: '%d.%m.%Y'}}}; add drop if it is no "
+        "dates are written: features: {when: {date: {format: '%d/%m/%Y'}}}; add drop if it is no "
         "input."
     )
     use = {"when": {"date": {"format": "%m/%d/%Y"}}}

@@ -41,12 +41,6 @@ from kerasrecipes.rows.downloads import downloading, find_homes
 
 _ACCURACIES = ("accuracy", "acc")
 _FILE_ARGUMENTS = {"directory", "filepath", "filename", "log_dir", "backup_dir"}
-_TAKE_ROWS = {
-    *("AUC", "CategoricalAccuracy", "CategoricalCrossentropy", "CategoricalHinge", "F1Score"),
-    *("FBetaScore", "Precision", "PrecisionAtRecall", "Recall", "RecallAtPrecision"),
-    *("SensitivityAtSpecificity", "SpecificityAtSensitivity", "TopKCategoricalAccuracy"),
-}
-"""Metrics of Keras whose target has a column for each class."""
 _TAKE_CLASSES = {"Accuracy", "IoU", "MeanIoU"}
 """Metrics of Keras that compare class numbers; they would cut probabilities to 0."""
 _STATISTICS = {"mean", "variance", "bin_boundaries", "vocabulary", "idf_weights"}
@@ -210,8 +204,8 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
     """Make a metric; one of classes gets probabilities, one-hot rows or classes, as it needs them.
 
     Where the loss takes logits, Keras gives metrics the logits, too, which most compare with 0.5.
-    Where the loss takes class indices, Keras gives F1Score and similar metrics these numbers, and
-    not the rows that they expect. Keras gives MeanIoU and Accuracy probabilities, not classes, and
+    Where the loss takes class indices, Keras gives these numbers to all metrics, though only those
+    named sparse expect them. Keras gives MeanIoU and Accuracy probabilities, not classes, and
     for "accuracy" of several labels compares the largest unit alone.
     """
     kind, name, arguments = find_loss_kind(recipe.loss), component.name, component.arguments
@@ -222,10 +216,13 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
         component = replace(component, arguments={"name": name_in_logs(component)} | arguments)
     metric = make_component(component)
     is_binary = n_units == 1 or kind is LossKind.BINARY
-    is_ready = arguments.get("from_logits") or kind is LossKind.NUMBERS
+    has_zero = 0 in (arguments.get("threshold"), arguments.get("thresholds"))  # that of logits
+    is_ready = arguments.get("from_logits") or has_zero or kind is LossKind.NUMBERS
     takes_logits = has_logits(recipe.loss) and not is_ready
-    takes_rows = kind is LossKind.INTEGERS and canonical in _TAKE_ROWS
     takes_classes = kind is not LossKind.NUMBERS and canonical in _TAKE_CLASSES
+    is_open = ">" in canonical or canonical in ("Mean", "Sum")  # whatever they get
+    takes_numbers = takes_classes or is_open or canonical.lower().startswith("sparse")
+    takes_rows = kind is LossKind.INTEGERS and not takes_numbers
     if name in _ACCURACIES:
         if kind is not LossKind.BINARY:
             return metric  # the class of the largest output

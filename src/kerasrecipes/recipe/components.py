@@ -72,7 +72,8 @@ REFUSED = {
     **dict.fromkeys(("CTC", "ctc"), "it needs sequences of their own lengths as the target"),
 }
 """Names of Keras that a recipe cannot use, and why."""
-_FROM_DATA = ("input_shape", "input_dim", "batch_input_shape")
+_FROM_DATA = ("input_shape", "input_dim", "input_length", "batch_input_shape")
+_TUPLE = re.compile(r"\(\s*-?[\d.]+\s*(,|\)?$)")  # of Python, or its first item
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,8 @@ class ComponentReader:
         """Read an argument's value, which may be a component, and check it."""
         value, path = arguments[argument], (*path, argument)
         if argument not in definition.arguments:
+            if value is None and any(_TUPLE.match(str(each)) for each in arguments.values()):
+                return value  # such as 3) of {kernel_size: (3, 3)}
             remedy = suggest(argument, definition.arguments) or "Remove it."
             if argument in _FROM_DATA:
                 remedy = "The input shape comes from the data: remove it."
@@ -240,6 +243,8 @@ def suggest_value(value: Any) -> str:
     text = value if isinstance(value, str) else ""
     if text.lower() == "none":
         return " For none, write null."
+    if _TUPLE.match(text):
+        return " A list is in square brackets, such as [3, 3]."
     if DECIMAL_COMMA.match(text):
         return f" A number has a decimal point: write {text.replace(',', '.')}."
     return ""
@@ -268,12 +273,16 @@ def _find_rule(name: str, argument: str, value: Any, default: Any) -> str:
         return "must be a number"
     if isinstance(value, str) and DECIMAL_COMMA.match(value):
         return "must be a number"
+    if isinstance(value, str) and _TUPLE.match(value) and argument != "name":
+        return "must be a number or a list"
     if argument in ("units", "filters") and not (type(value) is int and value > 0):
         return "must be a positive whole number"
     if argument == "learning_rate" and value < 0:
         return "must be 0 or more"
     if argument == "stateful" and value:
         return "must be false: each epoch shuffles the rows, so none goes on from another's state"
+    if argument == "return_state" and value:
+        return "must be false: the next layer takes one output"
     # Faults of Keras 3.15; a test shows each. When it fails, remove the rule.
     if argument == "num_regressors" and value:
         return (

@@ -243,4 +243,5 @@ _EXAMPLES = {
     "crosses": "[{feature_names: [make, colour], crossing_dim: 32}]",
     "crossing_dim": "32",
     "csv": "{delimiter: ';'}",
+    "image_size": "[180, 180]",
 }

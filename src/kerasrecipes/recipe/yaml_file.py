@@ -38,7 +38,7 @@ _PATTERNS = {
         r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
         r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
     ),
-    _FRACTION: re.compile(r"[-+]?[0-9]+(\.[0-9]*)?/(?![0.]+$)[0-9]+(\.[0-9]{0,300})?$"),
+    _FRACTION: re.compile(r"[-+]?[0-9]+(\.[0-9]*)? ?/ ?(?![0.]+$)[0-9]+(\.[0-9]{0,300})?$"),
 }
 """How values other than text are written, by their tags."""
 

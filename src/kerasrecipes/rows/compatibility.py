@@ -176,6 +176,12 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
         rule = f"{name} scales columns that are standardised already ({list_some(scaled)})"
         remedy = "Remove it, or write features: {'*': float} under dataset."
         yield f"layers[{i}]: {rule}. {remedy}"
+    some = np.asarray(dataset.parts["train"].target[:1000])
+    are_codes = dataset.task != "regression" or np.isin(some, (-1, 0, 1)).all()
+    for i, metric in enumerate(recipe.metrics):
+        if not are_codes and re.search("(?i)^acc$|accuracy$", metric.name):
+            what = f"{list_some(dataset.target_names)} of {dataset.name} has numbers"
+            yield f"metrics[{i}]: {metric.name} is for classes, and {what}. Write mae."
 
 
 def _check_answers(recipe: Recipe, dataset: Dataset, output: OutputLayer | None) -> Found:
@@ -223,7 +229,7 @@ def _check_classes(
     is_single = output.units == 1 and n_classes == 2 and kind is LossKind.NUMBERS
     more_classes = dataset.has_class_numbers and kind is LossKind.INTEGERS
     if kind is LossKind.BINARY and n_classes != 2:
-        rule = f"A binary loss separates two classes; {name} has {n_classes}."
+        rule = f"A binary loss separates two classes; {name} has {list_some(dataset.class_names)}."
         remedy = f"Use loss: sparse_categorical_crossentropy with {n_classes} softmax units."
         yield ("loss",), f"{rule} {remedy}"
     elif not (more_classes and output.units > n_classes):

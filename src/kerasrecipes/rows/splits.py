@@ -82,7 +82,9 @@ def read_times(cells: Cells, spec: DatasetSpec) -> NDArray[Any]:
         column = NumberColumn.take(cells, "float", {})
     if not isinstance(column, DateColumn | NumberColumn) or getattr(column, "is_time", False):
         received = cells.show_first(np.arange(len(cells.distinct)) < 1)
-        use = write_use(cells.name, {"date": {"format": "%d.%m.%Y"}})
+        dates = DateColumn.take(cells, "date", {})
+        likely = None if dates.is_time else dates.arguments["format"]
+        use = write_use(cells.name, {"date": {"format": likely or "%d.%m.%Y"}})
         rule = f"time: {cells.name} must contain dates or numbers (received: {received})."
         remedy = f"Write how dates are written: {use}; add drop if it is no input."
         raise DataError(cells.dataset, [f"{rule} {remedy}"])
