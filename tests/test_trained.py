@@ -163,7 +163,7 @@ def test_warnings_of_a_run_are_python_s_where_no_console_shows_them(tmp_path: Pa
 
 
 IMAGES = "images or arrays of shape (4, 4)"
-ROWS = "Rows are a DataFrame, an array or a file of bytes (received: {})."
+ROWS = "Rows are a DataFrame, an array or a file of bytes (received: {}). Make a DataFrame of them."
 REFUSED = [
     ("houses", "predict", [[1, 2]], ROWS.format("list")),
     ("houses", "predict", {"a": 1}, ROWS.format("dict")),
@@ -178,7 +178,7 @@ REFUSED = [
     ("images", "predict", make_houses(), f"dataset DataFrame\n  this run takes {IMAGES} (received: "
      "a table). Give a file of these."),
     ("images", "predict", np.zeros((4, 4)), "dataset array\n  the model takes rows of shape (4, 4) "
-     "(received: (4,))."),
+     "(received: (4,)). If this is one row, put it into an array: x[None]."),
     ("images", "predict", np.full((1, 4, 4), "a"), "dataset array\n  the array must contain "
      "numbers, of shape (rows, …) (received: shape (1, 4, 4) of <U1). Save text and columns in "
      "a table, such as a CSV file."),

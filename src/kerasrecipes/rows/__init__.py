@@ -131,7 +131,8 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
             check_keys(spec, "DataFrame", "delimited", "a DataFrame")
         return Table.hold(read_frame(data), "DataFrame", "a DataFrame")
     kind = type(data).__name__
-    raise InputError(f"Rows are a DataFrame, an array or a file of bytes (received: {kind}).")
+    rule = f"Rows are a DataFrame, an array or a file of bytes (received: {kind})."
+    raise InputError(f"{rule} Make a DataFrame of them.")
 
 
 def _open_named(spec: DatasetSpec, say: Say) -> Rows:
