@@ -55,6 +55,15 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
         {"x": STEPS, "y": STEPS[..., :2] * 3},
         (6, 2),
     ),
+    "one of two tags for each step, by a unit for each": (
+        {
+            "layers": [{"Dense": {"units": 3, "activation": "sigmoid"}}],
+            "loss": "binary_crossentropy",
+            "metrics": ["accuracy"],
+        },
+        {"x": FEATURES, "y": np.array(["I", "B"])[LABELS]},
+        (3,),
+    ),
     "numbers for each step, standardised": (
         {
             "layers": end_with(units=2),

@@ -183,7 +183,7 @@ REFUSED = [
     ("images", "predict", make_houses(), f"dataset DataFrame\n  this run takes {IMAGES} (received: "
      "a table). Give a file of these."),
     ("images", "predict", np.zeros((4, 4)), "dataset array\n  the model takes rows of shape (4, 4) "
-     "(received: (4,))."),
+     "(received: (4,)). If this is one row, put it into an array: x[None]."),
     ("images", "predict", np.full((1, 4, 4), "a"), "dataset array\n  the array must contain "
      "numbers, of shape (rows, …) (received: shape (1, 4, 4) of <U1). Save text and columns in "
      "a table, such as a CSV file."),

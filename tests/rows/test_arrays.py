@@ -112,6 +112,7 @@ def test_target_may_name_an_array(tmp_path: Path) -> None:
     ("y", "task", "expected", "class_names"),
     [
         (np.array(["b", "a"] * 3), "classification", [1, 0, 1, 0, 1, 0], ("a", "b")),
+        (np.array([b"b", b"a"] * 3), "classification", [1, 0, 1, 0, 1, 0], ("a", "b")),
         (CODES.reshape(-1, 1), "classification", [1, 0, 1, 0, 1, 0], ("0", "2")),
         (CODES / 4, "regression", [0.5, 0, 0.5, 0, 0.5, 0], ()),
         (np.eye(3)[CODES], "classification", CODES.tolist(), ("0", "1", "2")),
@@ -125,6 +126,32 @@ def test_what_the_target_is(
     assert (source.task, source.class_names) == (task, class_names)
     assert source.target.tolist() == expected
     assert source.inputs.dtype == np.float32
+
+
+def test_labels_may_be_words(tmp_path: Path) -> None:
+    y = np.array([["yes", "No"], ["no", "yes"]] * 3)
+    for spec, hint in ((DatasetSpec(), LossKind.BINARY), (DatasetSpec(task="multilabel"), None)):
+        source = load(tmp_path, spec, hint, x=IMAGES, y=y)
+        assert (source.task, source.target_names) == ("multilabel", ("y 0", "y 1"))
+        assert source.target.tolist() == [[1, 0], [0, 1]] * 3
+    tags = load(tmp_path, hint=LossKind.BINARY, x=IMAGES, y=np.array([["B", "I"]] * 6))
+    assert (tags.task, tags.target.shape) == ("classification", (6, 2))
+
+
+@pytest.mark.parametrize("n_test", [2, 6])
+def test_numbers_of_parts_are_rows_of_one_number(tmp_path: Path, n_test: int) -> None:
+    x = np.arange(6.0)
+    own = {"x_test": x[:n_test], "y_test": x[:n_test] / 3}
+    source = load(tmp_path, x_train=x, y_train=x / 3, **own)
+    assert (source.inputs.shape, source.own_parts["test"].inputs.shape) == ((6, 1), (n_test, 1))
+
+
+def test_a_pattern_means_one_file_of_arrays(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a1.npz", x=IMAGES, y=CODES)
+    assert load_arrays(tmp_path / "a*.npz").name == "a1.npz"
+    np.savez(tmp_path / "a2.npz", x=IMAGES, y=CODES)
+    with pytest.raises(DataError, match=r"from one file \(received: a1.npz, a2.npz\)"):
+        load_arrays(tmp_path / "a*.npz")
 
 
 def test_whole_numbers_are_what_the_task_says(tmp_path: Path) -> None:
@@ -220,6 +247,7 @@ def test_columns_of_one_length_are_a_table(tmp_path: Path) -> None:
 def test_rows_of_numbers_are_a_table_of_numbered_columns(tmp_path: Path) -> None:
     np.save(tmp_path / "data.npy", np.array([[1, 2], [3, 4]]))
     assert read_table(tmp_path / "data.npy") == {"0": [1, 3], "1": [2, 4]}
+    assert DatasetSpec(target=1, drop=[0]) == DatasetSpec(target="1", drop=["0"])
 
 
 def test_rows_of_several_fields_are_a_table_of_named_columns(tmp_path: Path) -> None:
@@ -251,7 +279,11 @@ def test_inputs_alone(tmp_path: Path) -> None:
             "target (y, target, targets, label, labels, y_train; received: a of shape (6, 2, 2), b "
             "of shape (6, 2, 2)). Rename one when it is saved: numpy.savez(path, x=…, y=…).",
         ),
-        ({"x": IMAGES[0]}, "the model takes rows of shape (2, 2) (received: (2,))."),
+        (
+            {"x": IMAGES[0]},
+            "the model takes rows of shape (2, 2) (received: (2,)). If this is one row, put it "
+            "into an array: x[None].",
+        ),
         (
             {"x": np.array([[[1, np.nan], [2, 3]]])},
             "values are not finite in row 0. Correct or remove these rows.",
@@ -293,7 +325,10 @@ BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         {"x_train": IMAGES, "y_train": CODES, "x_test": IMAGES, "y_test": CODES[:, None]},
         {},
-        ["y_train and y_test must have rows of one shape."],
+        [
+            "parts must have rows of one shape (received: y_train of shape (6,), y_test of shape "
+            "(6, 1))."
+        ],
     ),
     (
         {"x": IMAGES, "y": np.array(3)},
@@ -303,7 +338,7 @@ BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         {"x": np.array([[1, np.nan], [2, 3], [np.inf, 3]]), "y": CODES[:3]},
         {},
-        ["values are not finite in rows 0, 2. Correct or remove these rows."],
+        ["x: values are not finite in rows 0, 2. Correct or remove these rows."],
     ),
     (
         {"x": np.array([["a", "b"]]), "y": CODES[:1]},

@@ -77,6 +77,7 @@ def test_a_pattern_names_all_columns(tmp_path: Path, ids):
         (50, "(received: 50 in row 7). Write input_dim: 51."),
         (-1, "(received: -1 in row 7)."),
         (0.5, "(received: 0.5 in row 7)."),
+        (50.5, "(received: 50.5 in row 7)."),
     ],
 )  # fmt: skip
 def test_ids_that_an_embedding_does_not_have_are_refused(tmp_path: Path, wrong, message):

@@ -40,6 +40,12 @@ def test_numbers_of_two_bytes_can_be_missing() -> None:
     assert cells.values.to_pylist() == [1.5, None, None]
 
 
+def test_bytes_are_text() -> None:
+    frame = pd.DataFrame({"a": [b"u", "가".encode(), None]})
+    file = TableInMemory(read_frame(frame), DatasetSpec(), "DataFrame")
+    assert Cells("a", file.read()["a"], file.notation).names == ["u", "가"]
+
+
 def test_a_type_that_arrow_lacks_is_named() -> None:
     frame = pl.DataFrame({"a": [1], "b": [2]}, schema={"a": pl.Int64, "b": pl.Int128})
     with pytest.raises(DataError, match=r"\(a Int64, b Int128\).*Cast or drop it"):

@@ -210,7 +210,7 @@ SUFFIXES = "Images end in .bmp, .gif, .jpeg, .jpg, .png, .webp."
 PLACES = (
     "images must be in sub-folders, one for each class, or in such folders named train, validation "
     "and test (received: {{folder}} with the sub-folders {}; without images of their own: {}). "
-    f"{SUFFIXES}"
+    f"{SUFFIXES} Texts end in .txt."
 )
 
 
@@ -273,6 +273,18 @@ def test_folders_of_parts(tmp_path: Path, folders: tuple[str, ...], parts: list[
         expected = np.stack([drawn[f"{folder}/{kind}/1.png"] for kind in "ab"])
         np.testing.assert_array_equal(part.inputs, expected)
         assert part.target.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("parts", "scored"), [(("train", "test"), "test"), (("train", "val"), "train")]
+)
+def test_the_test_folder_is_evaluated(tmp_path: Path, parts: tuple[str, ...], scored: str) -> None:
+    drawn = {part: [draw(tmp_path / part / kind / "1.png", seed=len(part)) for kind in ("a", "b10")]
+             for part in parts}  # fmt: skip
+    piece = read(tmp_path, 4, 6, 3, with_target=True)
+    np.testing.assert_array_equal(piece.inputs, drawn[scored])
+    assert piece.values is not None
+    assert piece.values.tolist() == [0, 1]
 
 
 def test_unsorted_images_of_parts_are_no_classes(tmp_path: Path) -> None:

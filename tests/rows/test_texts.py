@@ -149,8 +149,9 @@ def test_folders_of_parts_are_kept_to(folder: Path) -> None:
     run = kr.train(make("parts"))
     assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-5)
     assert len(run.predict("parts/test")) == 4
-    again = run.evaluate("parts/test")
-    assert again == pytest.approx(run.metrics["test"], rel=1e-5)
+    for folder_of_parts in ("parts/test", "parts"):
+        again = run.evaluate(folder_of_parts)
+        assert again == pytest.approx(run.metrics["test"], rel=1e-5)
     keys = make("parts").to_dict()
     keys["dataset"]["test_split"] = 0.3
     with pytest.raises(DataError, match="has a test part of its own, of 4 rows"):

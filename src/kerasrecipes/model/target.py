@@ -50,7 +50,7 @@ class TargetCodec:
         """Whether an answer is an array of classes or of numbers."""
         if self.is_multilabel or len(self.names) > 1:
             return False
-        return bool(self.steps) or (not self.class_names and self.n_units > 1)
+        return bool(self.steps) or (self.n_units > 1 and (self.is_binary or not self.class_names))
 
     @property
     def target_shape(self) -> tuple[int, ...]:

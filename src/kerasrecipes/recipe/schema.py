@@ -37,6 +37,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Printable = AfterValidator(_check_printable)
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Name], Field(min_length=1)]
+ColumnName = Annotated[Name, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
 Character = Annotated[str, Field(min_length=1, max_length=1)]
 Delimiter = Annotated[str, Field(pattern=r'^([^"\\\r\n]|[^"\\\r\n\w]+|whitespace)$')]
 """Words such as "tab" are a mistake."""
@@ -116,12 +117,12 @@ class DatasetSpec(Model):
     path: Name | None = None  # absolute once loaded
     openml: str | int | None = None
     sklearn: Name | None = None
-    target: Name | Names | None = None
-    sample_weight: Name | None = None
+    target: ColumnName | Annotated[list[ColumnName], Field(min_length=1)] | None = None
+    sample_weight: ColumnName | None = None
     task: Task | None = None  # None: loss and target decide
     features: dict[str, Component] = {}
     crosses: list[CrossSpec] = []
-    drop: list[str] = []
+    drop: list[ColumnName] = []
     missing: Literal["error", "drop", "median", "mean", "most_frequent"] = "error"
     missing_indicator: bool = False
     missing_values: Annotated[MissingValues, BeforeValidator(_read_missing)] = MissingValues()
@@ -137,9 +138,9 @@ class DatasetSpec(Model):
     padding: Literal["pre", "post"] | None = None
     validation_split: float = Field(default=0.0, ge=0, lt=1)  # of the rows without test rows
     test_split: Probability | None = None  # of all rows; None: 0.2, or the data set's own part
-    group: Name | None = None
-    time: Name | None = None
-    split: Annotated[Name | None, BeforeValidator(_read_column)] = None
+    group: ColumnName | None = None
+    time: ColumnName | None = None
+    split: Annotated[ColumnName | None, BeforeValidator(_read_column)] = None
     folds: Annotated[int | None, Field(ge=2)] = None
     fold: Natural = 1
     split_seed: Seed = 42  # of parts only; does not depend on the recipe's seed

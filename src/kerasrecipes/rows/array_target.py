@@ -11,6 +11,7 @@ from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import Task
 from kerasrecipes.rows.cells import Cells
+from kerasrecipes.rows.kinds import BooleanColumn
 from kerasrecipes.rows.target import MAX_CLASSES, ClassType, Target, find_target, make_cells
 from kerasrecipes.rows.words import list_some, show_places
 
@@ -48,6 +49,9 @@ def find_array_target(
     is_binary = values.dtype.kind == "b"
     if _is_number(values) and (hint is LossKind.BINARY or (not hint and values.dtype.kind == "i")):
         is_binary |= bool(np.isin(values, (values.min(), values.max())).all())
+    elif values.dtype.kind == "U" and hint in (LossKind.BINARY, None):  # yes and no
+        cells = make_cells(values.ravel(), dataset, name)
+        is_binary = not BooleanColumn.take(cells, "boolean", {}).read(cells)[1]
     wants_numbers &= values.dtype.kind != "b"
     names: tuple[str, ...] = (name,)
     if task == "multilabel" or (is_binary and task is None and values.ndim == 2):
@@ -92,6 +96,9 @@ def read_array_target(
 def _encode(values: NDArray[Any], name: str, dataset: str, target: Target) -> NDArray[Any]:
     """Labels, numbers or class numbers, of shape (n_rows, ...)."""
     if target.task == "multilabel":
+        if values.dtype.kind == "U" and values.ndim == 2:
+            cells, known = _read_cells(values, name, dataset), np.ones(len(values), bool)
+            values = find_target(cells, target.task, None, known)[1]
         if values.ndim != 2 or not _is_number(values) or not ((values == 0) | (values == 1)).all():
             raise DataError(dataset, [_describe(name, "a 0 or 1 for each label and", values)])
         return values.astype(np.float32)

@@ -57,6 +57,8 @@ class Arrays(Rows):
         """Whether the arrays are the columns of a table."""
         if "" in self._arrays:
             return True
+        if {f"{name}_train" for name in _INPUTS} & {*map(str.lower, self._arrays)}:
+            return False
         shapes = {array.shape for array in self._arrays.values()}
         return len(shapes) == 1 and len(shapes.pop()) == 1
 
@@ -82,8 +84,8 @@ class Arrays(Rows):
         for key, name in (spec.roles | {"sample_weight": spec.sample_weight}).items():
             if name == y:
                 raise DataError(self.name, [f"{key}: '{y}' is the target. Remove it from {key}."])
-        arrays = [self._check_inputs(name) for name, *_ in parts.values()]
-        inputs = [read_finite(array, "", self.name) for array in arrays]
+        inputs = [read_finite(self._check_inputs(name), f"{name}: ", self.name)
+                  for name, *_ in parts.values()]  # fmt: skip
         if len({array.dtype for array in inputs}) > 1:  # pixels, and numbers of another kind
             inputs = [array.astype(np.float32) for array in inputs]
         check_keys(spec, self.name, "arrays", f"arrays of shape {inputs[0].shape[1:]}")
@@ -139,8 +141,10 @@ class Arrays(Rows):
         with_channel = {(*shape, 1) if len(shape) == 2 else shape
                         for shape in (inputs.shape[1:], schema.shape)}  # fmt: skip
         if len(with_channel) > 1:
-            rule = f"the model takes rows of shape {schema.shape}"
-            raise DataError(self.name, [f"{rule} (received: {inputs.shape[1:]})."])
+            rule = f"the model takes rows of shape {schema.shape} (received: {inputs.shape[1:]})."
+            is_row = inputs.size == np.prod(schema.shape)
+            remedy = " If this is one row, put it into an array: x[None]." if is_row else ""
+            raise DataError(self.name, [rule + remedy])
         if not len(inputs):
             raise DataError(self.name, [NO_ROWS])
         inputs = inputs.reshape(len(inputs), *schema.shape)
@@ -205,19 +209,20 @@ class Arrays(Rows):
                 problems.append(f"{x} and {y} have no rows. Add rows.")
         for names in zip(*pairs, strict=True):
             if len({self._arrays[name].shape[1:] for name in names}) > 1:
-                problems.append(f"{' and '.join(names)} must have rows of one shape.")
+                shapes = _describe_arrays({name: self._arrays[name] for name in names})
+                problems.append(f"parts must have rows of one shape (received: {shapes}).")
         raise_problems(self.name, problems)
 
     def _check_inputs(self, name: str) -> NDArray[Any]:
         array = self._arrays[name]
-        if array.dtype.kind not in "biuf" or array.ndim < 2:
+        if array.dtype.kind not in "biuf":
             problem = (
                 f"{name or 'the array'} must contain numbers, of shape (rows, …) (received: shape "
                 f"{array.shape} of {array.dtype}). Save text and columns in a table, such as a CSV "
                 "file."
             )
             raise DataError(self.name, [problem])
-        return array
+        return array if array.ndim > 1 else array[:, None]
 
     def _name_columns(self, schema: Schema) -> pa.Table:
         """Columns by name; nameless ones are those of training, in its order."""
@@ -249,13 +254,8 @@ def _make_table(arrays: Mapping[str, NDArray[Any]], dataset: str) -> pa.Table:
 
     rows = arrays.get("")
     try:
-        if rows is None:
-            columns = {name: np.char.decode(array) if array.dtype.kind == "S" else array
-                       for name, array in arrays.items()}  # fmt: skip
-            frame = pd.DataFrame(columns)
-        else:
-            frame = pd.DataFrame(rows)
-    except ValueError:  # other shapes, unequal lengths, or bytes that are no text
+        frame = pd.DataFrame(arrays if rows is None else rows)
+    except ValueError:  # other shapes or unequal lengths
         frame = pd.DataFrame()
     is_list = rows is not None and rows.ndim == 1 and not rows.dtype.names
     if is_list or not frame.shape[1]:
@@ -303,7 +303,13 @@ def load_arrays(file: Path, stream: bool | None = False) -> Arrays:
 
     With ``stream``, those of a .npy file stay on disk; None means if memory has no room for them.
     """
-    find_files(str(file))
+    found = find_files(str(file))
+    if len(found) > 1:
+        received = f"received: {list_some([each.name for each in found])}"
+        raise DataError(
+            file.name, [f"path: arrays are read from one file ({received}). Join them."]
+        )
+    (file,) = found
     if not read_start(file).startswith((b"\x93NUMPY", b"PK")):
         what = describe_format(file) or "no array by its first bytes. Write it with numpy.save."
         raise DataError(file.name, [f"path: {file} is {what}"])
@@ -319,6 +325,7 @@ def load_arrays(file: Path, stream: bool | None = False) -> Arrays:
         for name, array in arrays.items():
             if not isinstance(array, np.ndarray):
                 raise ValueError(f"'{name}' is no array")
+            arrays[name] = np.char.decode(array) if array.dtype.kind == "S" else array
     except _ERRORS as error:
         reason = (str(error) or type(error).__name__).rstrip(".")
         if isinstance(error, TypeError | SyntaxError | TokenError) or "malformed" in reason:

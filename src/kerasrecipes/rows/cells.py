@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -91,6 +92,9 @@ class Cells:
         dataset: str = "table",
     ) -> None:
         self.name, self.notation, self.dataset = name, notation, dataset
+        if values.type in (pa.binary(), pa.large_binary()):
+            with suppress(pa.ArrowInvalid):  # they may be no text
+                values = values.cast(pa.large_string())
         self._first_row = first_row
         is_dictionary = pa.types.is_dictionary(values.type)
         self.type = values.type.value_type if is_dictionary else values.type

@@ -126,11 +126,13 @@ def check_ids(recipe: Recipe, parts: Iterable[Part | Piece], columns: Sequence[C
             is_wrong = (values < 0) | (values > most) | (values % 1 != 0)
             if not is_wrong.any():
                 continue
-            place, largest = np.argwhere(is_wrong)[0], values.max()
+            place, largest = tuple(np.argwhere(is_wrong)[0]), values.max()
+            wrong = values[place]
             where = "" if isinstance(part.inputs, Series) else f" in row {part.rows[place[0]]}"
             ids = "whole numbers from 0 " + ("on" if most == np.inf else f"to {most}")
-            received = f"(received: {values[tuple(place)]:g}{where})"
-            remedy = f" Write {size}: {int(largest) + 1}." if most < largest < np.inf else ""
+            received = f"(received: {wrong:g}{where})"
+            is_large = most < wrong and wrong % 1 == 0 and largest < np.inf
+            remedy = f" Write {size}: {int(largest) + 1}." if is_large else ""
             message = f"{layer.name} takes ids, which are {ids} {received}.{remedy}"
             yield path, f"{name}: {message}" if name else message
             return

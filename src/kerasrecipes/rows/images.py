@@ -58,10 +58,7 @@ class Images(Rows):
             raise DataError(self.name, [problem])
         folder = self._files[0]
         with explain_damage(self.name):
-            names = _list_folders(folder)
-            inner = {PART_NAMES[n.lower()]: folder / n for n in names if n.lower() in PART_NAMES}
-            if len(inner) < max(2, len(names)) or "train" not in inner:  # not only parts
-                inner = {"train": folder}
+            inner = _find_parts(folder)
             by_part = {part: _find_classes(inner[part]) for part in PARTS if part in inner}
         classes = by_part["train"]
         for part, found in by_part.items():
@@ -102,7 +99,8 @@ class Images(Rows):
         folder, values = self._files[0], None
         with explain_damage(self.name):
             if with_target:
-                found, names = _find_classes(folder), schema.target.class_names
+                inner, names = _find_parts(folder), schema.target.class_names
+                found = _find_classes(inner.get("test", inner["train"]))
                 if unknown := [name for name in found if name not in names]:
                     problem = f"{list_some(unknown)}: no class that the model was trained on."
                     raise DataError(self.name, [f"{problem} The classes: {list_some(names, 20)}."])
@@ -141,6 +139,14 @@ def _list_folders(folder: Path) -> list[str]:
     return sorted(e.name for e in inner if not is_hidden(e.name) and not [*e.glob("*/*/run.json")])
 
 
+def _find_parts(folder: Path) -> dict[str, Path]:
+    """The folders of the parts; a folder with others than these is the one of all rows, train."""
+    names = _list_folders(folder)
+    inner = {PART_NAMES[n.lower()]: folder / n for n in names if n.lower() in PART_NAMES}
+    has_parts = "train" in inner and len(inner) >= max(2, len(names))
+    return inner if has_parts else {"train": folder}
+
+
 def _find_classes(folder: Path) -> dict[str, list[Path]]:
     """The images of each class by its name."""
     names = _list_folders(folder)
@@ -158,7 +164,7 @@ def _find_classes(folder: Path) -> dict[str, list[Path]]:
             f"{list_some(names) or 'none'}; without images of their own: "
             f"{list_some(wrong) or 'none'})."
         )
-        raise DataError(folder.name, [f"{problem} {_ENDINGS}"])
+        raise DataError(folder.name, [f"{problem} {_ENDINGS} Texts end in .txt."])
     return classes
 
 

@@ -54,6 +54,10 @@ class Texts(Table):
         with_class = wanted is None or "class" in wanted
         if with_class:  # files beside the folders have no class
             names = {file: name for file, name in names.items() if len(name.parts) > depth + 1}
+        if with_class and wanted and self._has_parts:  # to evaluate
+            test = {file: name for file, name in names.items()
+                    if PART_NAMES[name.parts[0].lower()] == "test"}  # fmt: skip
+            names = test or names
         folders = [name.parts[:-1] for name in names.values()]
         classes = [each[depth] if len(each) > depth else "" for each in folders]
         if with_class and {*map(str.lower, classes)} <= PART_NAMES.keys():

@@ -18,7 +18,7 @@ DISTINCT = [7 * i % 101 for i in range(20)]
         ([None, None], "no values", ""),
         (["", "NA"], "no values", ""),
         ([[1], [2]], "columns of type list<item: int64> cannot be used", ""),
-        ([b"a"], "columns of type binary cannot be used", ""),
+        ([b"\xff"], "columns of type binary cannot be used", ""),
         ([dt.timedelta(1)], "columns of type duration[us] cannot be used", ""),
         (
             [f"이름{i}" for i in range(997)] + ["이름0"] * 3,
