@@ -78,6 +78,18 @@ def test_runs_of_other_data_or_recipes_than_the_newest_are_left_out(tmp_path: Pa
     assert [run.path for run in found.runs] == [runs[2].path]
 
 
+def test_finished_runs_of_one_name_are_called_by_their_folders(
+    recipe: Path, tmp_path: Path
+) -> None:
+    runs = [write_contender(tmp_path, "iris", kind, n_seeds=1).runs[0] for kind in ("adam", "sgd")]
+    runs.append(write_contender(tmp_path, "other", "adagrad", n_seeds=1).runs[0])
+    names = [f"iris {run.path.name}" for run in runs[:2]]
+    runs[1].path.rename(runs[1].path.with_name("later"))
+    folders = [runs[0].path, runs[1].path.with_name("later"), runs[2].path]
+    found, finished = read_contenders([str(recipe), *folders])
+    assert [each.name for each in (*found, *finished)] == ["iris", names[0], "iris later", "other"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

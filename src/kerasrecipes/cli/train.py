@@ -183,7 +183,8 @@ def compare(
         echo(page.to_markdown(found), end="")
     else:
         for each in page.make_tables(found).values():
-            print_table(console, each)
+            if len(each.headings) > 1:
+                print_table(console, each)
         console.print(f"\n{found}\n")
     print_path(console, "page", found.page)
 

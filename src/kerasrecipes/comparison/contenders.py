@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from statistics import mean
@@ -119,7 +119,12 @@ def read_contenders(
     names = [recipe.name for recipe in recipes]
     if BOOSTING in names:
         raise InputError(f"'{BOOSTING}' is the name of --baselines. Give the recipe another name.")
-    names += [*(each.name for each in finished), *[BOOSTING] * baselines]
+    names += [BOOSTING] * baselines
+    taken = [*names, *(each.name for each in finished)]
+    for i, each in enumerate(finished):
+        if taken.count(each.name) > 1:  # runs of one recipe with other overrides
+            finished[i] = replace(each, name=f"{each.name} {each.runs[-1].path.name}")
+    names += [each.name for each in finished]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"Two contenders are called '{name}'. Give each its own name.")
