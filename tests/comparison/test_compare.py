@@ -110,6 +110,17 @@ def test_recipes_that_differ_only_by_name_and_seed_are_pointed_out(
     assert expected in console.file.getvalue()
 
 
+def test_other_splits_of_data_with_parts_of_their_own_are_refused(
+    folder: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_csv(folder / "roads.csv")
+    frame["part"] = (["train"] * 3 + ["validation", "test"]) * 20
+    options: dict[str, Any] = {"data": frame, "output_dir": tmp_path, "splits": 2}
+    variants = [f"dataset.split=part dataset.validation_split=0 epochs={n}" for n in (1, 2)]
+    with pytest.raises(InputError, match="--splits changes nothing: the data have parts of their"):
+        kr.compare(folder / "roads.yaml", *variants, **options)
+
+
 def test_only_draws_that_finished_runs_share_are_trained_for_them(
     said: str, folder: Path, tmp_path: Path
 ) -> None:
@@ -128,6 +139,7 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
         (["metrics=[Sum]", "metrics=[Sum] epochs=2"], {}, "It is unknown whether higher values"),
         (["dataset.split_seed=1", "epochs=2"], {}, "differ (received: dataset.split_seed: 1 and"),
         (["loss=mae", "loss=mse"], {"metric": "loss"}, "Recipes with different losses"),
+        (["epochs=2", "epochs=3"], {"part": "tests"}, "part must be one that all recipes have"),
         (["epochs=2", "epochs=3"], {"seeds": 0}, "must be 1 at least (received: 0)"),
         (
             ["dataset.shuffle=false epochs=2", "dataset.shuffle=false epochs=3"],

@@ -50,6 +50,12 @@ def test_a_variant_may_have_a_name_of_its_own(recipe: Path) -> None:
     assert [each.name for each in found] == ["two", "iris epochs=3"]
 
 
+def test_a_long_variant_is_called_by_its_place(recipe: Path) -> None:
+    long = f"layers=[{', '.join(['{Dense: {units: 3, activation: softmax}}'] * 2)}]"
+    found, _ = read_contenders([str(recipe), "epochs=2", long, f"name=own {long}"])
+    assert [each.name for each in found] == ["iris epochs=2", "iris variant 2", "own"]
+
+
 def test_a_file_whose_name_has_an_equals_sign_is_a_recipe(
     recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

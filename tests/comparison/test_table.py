@@ -100,6 +100,7 @@ def test_markdown_has_a_line_for_each_recipe(tmp_path: Path) -> None:
     assert headings.endswith("| fit_s | recipe.optimizer |")
     assert best.startswith("| 1 | a\\|b | validation | accuracy | 5 | 0.8769 | 0.005")
     assert other.endswith("| SGD(learning_rate=0.01) |")
+    assert "nan" not in best + other
 
 
 def test_a_linear_model_on_the_same_rows_is_listed_where_runs_have_one(tmp_path: Path) -> None:

@@ -214,9 +214,8 @@ def sweep(
             build_quietly(end)
         console.print(f"{len(ends)} ends of ranges: every model builds.")
         return
-    command = ["kerasrecipes", *sys.argv[1:]]
-    words = [word for word in command if word != "--resume"]
-    with _training(console, shlex.join([*words, "--resume"])):
+    command = ["kerasrecipes", *(word for word in sys.argv[1:] if word != "--resume")]
+    with _training(console, shlex.join([*command, "--resume"])):
         found = sweeping.sweep(
             recipe,
             *(overrides or ()),

@@ -160,6 +160,14 @@ def compare(
         *(replace(describe_run(each.by_draw[draws[0]]), name=each.name) for each in finished),
     ]
     check_rows(facts)
+    if candidates and draws[0][1] != draws[-1][1]:
+        last, *_ = describe_recipes([_change(candidates[0], changes[-1])], data)
+        if last.data["target_fingerprint"] == facts[0].data["target_fingerprint"]:
+            raise InputError(
+                "--splits changes nothing: the data have parts of their own. Use --seeds."
+            )
+    if part and any(part not in one.data["rows"] for one in facts):
+        raise InputError(f"part must be one that all recipes have (received: {part!r}).")
     metric, higher_is_better = choose_metric(facts, metric)
     for one, other in combinations(facts, 2):
         if not find_differences([one.settings, other.settings]):

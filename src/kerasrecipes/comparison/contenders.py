@@ -36,6 +36,7 @@ _FACTS = {"epochs_run", "higher_is_better", "name", "parameters", "seed", "start
 _DATA_FACTS = {"fingerprint", "rows", "target_fingerprint", "task"}
 
 _KEY_AND_EQUALS = r"[\w.\[\]]+="
+_LONGEST_LABEL = 60  # of a variant, in characters; a longer one is called by its place
 
 LABELS = ("name", "description", "seed", "report")
 """Keys that name or show a run, and do not change what is trained."""
@@ -109,10 +110,11 @@ def read_contenders(
             f"Variants such as optimizer=sgd change one recipe (received: {len(sources)} recipes)."
         )
     changed = []
-    for variant in variants:
+    for i, variant in enumerate(variants, 1):
         words = re.split(rf"\s+(?={_KEY_AND_EQUALS})", variant)
         if not any(word.startswith("name=") for word in words):
-            name = json.dumps(f"{recipes[0].name} {variant}", ensure_ascii=False)
+            label = variant if len(variant) <= _LONGEST_LABEL else f"variant {i}"
+            name = json.dumps(f"{recipes[0].name} {label}", ensure_ascii=False)
             words.append(f"name={name}")
         changed.append(load_recipe(sources[0], words, needs_source=needs_source))
     recipes = changed or recipes

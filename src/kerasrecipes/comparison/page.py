@@ -365,7 +365,7 @@ def to_markdown(comparison: Comparison) -> str:
     lines = [[*rows[0]], ["---"] * len(rows[0])]
     for row in rows:
         cells = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values())
-        lines.append([cell.replace("|", "\\|") for cell in cells])
+        lines.append(["" if cell == "nan" else cell.replace("|", "\\|") for cell in cells])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
