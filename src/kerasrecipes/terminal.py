@@ -25,6 +25,7 @@ from kerasrecipes.runs import Run
 if TYPE_CHECKING:
     import keras
 
+_LONGEST_WHOLE = 24  # of the names in a table's first column, which are then not broken
 _WRAPPED = 9  # characters of a text column are enough if the names on its left need the room
 _MOST_CLASSES = 50
 _MOST_NAMES = 20  # of columns in one row of the table
@@ -37,7 +38,8 @@ def print_table(console: Console, table: Table) -> None:
     widths = [max(map(cell_len, "\n".join(column).split("\n"))) for column in columns]
     are_numbers = [*table.headings.values()]
     others = [w if n else min(w, _WRAPPED) for w, n in zip(widths, are_numbers, strict=True)][1:]
-    are_numbers[0] |= widths[0] + sum(others) + 3 * len(others) <= console.width
+    fits = widths[0] + sum(others) + 3 * len(others) <= console.width
+    are_numbers[0] |= fits and widths[0] <= _LONGEST_WHOLE
     for (heading, is_number), no_wrap in zip(table.headings.items(), are_numbers, strict=True):
         shown.add_column(
             heading, justify="right" if is_number else "left", overflow="fold", no_wrap=no_wrap
