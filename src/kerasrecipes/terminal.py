@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -24,6 +25,8 @@ from kerasrecipes.runs import Run
 if TYPE_CHECKING:
     import keras
 
+_LONGEST_WHOLE = 24  # of the names in a table's first column, which are then not broken
+_WRAPPED = 9  # characters of a text column are enough if the names on its left need the room
 _MOST_CLASSES = 50
 _MOST_NAMES = 20  # of columns in one row of the table
 
@@ -31,9 +34,15 @@ _MOST_NAMES = 20  # of columns in one row of the table
 def print_table(console: Console, table: Table) -> None:
     """Print a table after an empty line."""
     shown = RichTable(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
-    for heading, is_number in table.headings.items():
+    columns = zip(table.headings, *table.rows, strict=True)
+    widths = [max(map(cell_len, "\n".join(column).split("\n"))) for column in columns]
+    are_numbers = [*table.headings.values()]
+    others = [w if n else min(w, _WRAPPED) for w, n in zip(widths, are_numbers, strict=True)][1:]
+    fits = widths[0] + sum(others) + 3 * len(others) <= console.width
+    are_numbers[0] |= fits and widths[0] <= _LONGEST_WHOLE
+    for (heading, is_number), no_wrap in zip(table.headings.items(), are_numbers, strict=True):
         shown.add_column(
-            heading, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number
+            heading, justify="right" if is_number else "left", overflow="fold", no_wrap=no_wrap
         )
     for row in table.rows:
         shown.add_row(*[Text(make_printable(cell)) for cell in row])

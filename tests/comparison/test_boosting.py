@@ -69,6 +69,7 @@ def test_it_is_ranked_tested_and_listed_with_the_recipes(comparison):
     facts = json.loads(to_json(comparison))["rows"]
     assert facts[0]["parameters"] == facts[0]["epochs"] == 0
     assert facts[0]["linear_model"] is None
+    assert facts[0]["differs"] == {"optimizer": "–"}
     assert facts[1]["linear_model"] > facts[0]["mean"]
     assert to_csv(comparison).count("\n") == 4
     page = comparison.page.read_text(encoding="utf-8")

@@ -100,6 +100,27 @@ def test_the_name_of_a_metric_says_nothing_about_its_direction(said: str, folder
     assert comparison.page.read_text(encoding="utf-8").count("/report.html") == 6
 
 
+def test_recipes_that_differ_only_by_name_and_seed_are_pointed_out(
+    said: str, folder: Path, tmp_path: Path
+) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    options: dict[str, Any] = {"data": pd.read_csv(folder / "roads.csv"), "output_dir": tmp_path}
+    kr.compare(folder / "roads.yaml", "seed=1", "seed=2", seeds=1, console=console, **options)
+    expected = "roads seed=1 and roads seed=2 are the same recipe, trained with the same seeds."
+    assert expected in console.file.getvalue()
+
+
+def test_other_splits_of_data_with_parts_of_their_own_are_refused(
+    folder: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_csv(folder / "roads.csv")
+    frame["part"] = (["train"] * 3 + ["validation", "test"]) * 20
+    options: dict[str, Any] = {"data": frame, "output_dir": tmp_path, "splits": 2}
+    variants = [f"dataset.split=part dataset.validation_split=0 epochs={n}" for n in (1, 2)]
+    with pytest.raises(InputError, match="--splits changes nothing: the data have parts of their"):
+        kr.compare(folder / "roads.yaml", *variants, **options)
+
+
 def test_only_draws_that_finished_runs_share_are_trained_for_them(
     said: str, folder: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +139,7 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
         (["metrics=[Sum]", "metrics=[Sum] epochs=2"], {}, "It is unknown whether higher values"),
         (["dataset.split_seed=1", "epochs=2"], {}, "differ (received: dataset.split_seed: 1 and"),
         (["loss=mae", "loss=mse"], {"metric": "loss"}, "Recipes with different losses"),
+        (["epochs=2", "epochs=3"], {"part": "tests"}, "part must be one that all recipes have"),
         (["epochs=2", "epochs=3"], {"seeds": 0}, "must be 1 at least (received: 0)"),
         (["epochs=2", "epochs=3"], {"seeds": [1, 2]}, "must be 1 at least (received: [1, 2])"),
         (
@@ -126,7 +148,8 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
             "--splits draws rows at random (received: rows in order).",
         ),
         (["epochs=2", "epochs=3"], {"splits": 2, "folds": 2}, "cannot be combined with splits"),
-        (["epochs=2", "epochs=3"], {"tune": "learning_rate", "folds": 2}, "splits or tune."),
+        (["epochs=2", "epochs=3"], {"tune": "learning_rate", "folds": 2}, "of other splits"),
+        (["epochs=2", "epochs=3"], {"tune": "learning_rate", "splits": 2}, "of other splits"),
         (["epochs=2", "epochs=3"], {"folds": 101}, "101 folds need more rows (received: 100)"),
         (
             ["dataset.time=lanes epochs=2", "dataset.time=lanes epochs=3"],

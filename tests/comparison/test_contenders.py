@@ -50,6 +50,12 @@ def test_a_variant_may_have_a_name_of_its_own(recipe: Path) -> None:
     assert [each.name for each in found] == ["two", "iris epochs=3"]
 
 
+def test_a_long_variant_is_called_by_its_place(recipe: Path) -> None:
+    long = f"layers=[{', '.join(['{Dense: {units: 3, activation: softmax}}'] * 2)}]"
+    found, _ = read_contenders([str(recipe), "epochs=2", long, f"name=own {long}"])
+    assert [each.name for each in found] == ["iris epochs=2", "iris variant 2", "own"]
+
+
 def test_a_file_whose_name_has_an_equals_sign_is_a_recipe(
     recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +82,18 @@ def test_runs_of_other_data_or_recipes_than_the_newest_are_left_out(tmp_path: Pa
     folders = [runs[0].path.parent, write_contender(tmp_path / "b", "sgd").runs[0].path]
     _, (found, _) = read_contenders(folders)
     assert [run.path for run in found.runs] == [runs[2].path]
+
+
+def test_finished_runs_of_one_name_are_called_by_their_folders(
+    recipe: Path, tmp_path: Path
+) -> None:
+    runs = [write_contender(tmp_path, "iris", kind, n_seeds=1).runs[0] for kind in ("adam", "sgd")]
+    runs.append(write_contender(tmp_path, "other", "adagrad", n_seeds=1).runs[0])
+    names = [f"iris {run.path.name}" for run in runs[:2]]
+    runs[1].path.rename(runs[1].path.with_name("later"))
+    folders = [runs[0].path, runs[1].path.with_name("later"), runs[2].path]
+    found, finished = read_contenders([str(recipe), *folders])
+    assert [each.name for each in (*found, *finished)] == ["iris", names[0], "iris later", "other"]
 
 
 @pytest.mark.parametrize(

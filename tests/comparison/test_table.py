@@ -45,6 +45,13 @@ def test_80_columns_hold_scores_verdicts_facts_and_differences(tmp_path: Path) -
         assert table[-1].startswith("adagrad")
 
 
+def test_names_that_fit_beside_the_verdicts_are_not_broken(tmp_path: Path) -> None:
+    names = {"adam": "optimizer=adam", "sgd_lr01": "optimizer=sgd"}
+    lines = show(write_optimizers(tmp_path, 3, names), 80)
+    assert max(map(len, lines)) <= 80
+    assert sum(line.startswith("optimizer=adam ") for line in lines) == 3
+
+
 def test_without_validation_no_epoch_has_a_score(tmp_path: Path) -> None:
     contenders = [
         write_contender(tmp_path, kind, kind, with_validation=False) for kind in ("adam", "sgd")
@@ -93,6 +100,7 @@ def test_markdown_has_a_line_for_each_recipe(tmp_path: Path) -> None:
     assert headings.endswith("| fit_s | recipe.optimizer |")
     assert best.startswith("| 1 | a\\|b | validation | accuracy | 5 | 0.8769 | 0.005")
     assert other.endswith("| SGD(learning_rate=0.01) |")
+    assert "nan" not in best + other
 
 
 def test_a_linear_model_on_the_same_rows_is_listed_where_runs_have_one(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_wrong_key_has_a_message(changes: dict[str, Any], message: str) -> Non
     sweep = {"ranges": {"epochs": [1, 2]}, "trials": 3} | changes
     with pytest.raises(RecipeError) as caught:
         load_recipe(RECIPE, sweep=sweep)
-    assert message in [problem.message for problem in caught.value.problems]
+    assert [problem.message for problem in caught.value.problems] == [message]
 
 
 def test_a_recipe_trains_as_if_it_had_no_sweep() -> None:

@@ -273,4 +273,5 @@ def test_a_stopped_sweep_continues(folder: Path, tmp_path: Path, number: int) ->
     done = run(*words, "--resume", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     (sweep,) = tmp_path.glob("runs/sweeps/flowers/*")
+    assert "--resume" not in (sweep / "report.html").read_text(encoding="utf-8")
     assert len(list(sweep.glob("trials/*/*/run.json"))) == 2  # the stopped one was continued

@@ -185,7 +185,8 @@ def compare(
         echo(page.to_markdown(found), end="")
     else:
         for each in page.make_tables(found).values():
-            print_table(console, each)
+            if len(each.headings) > 1:
+                print_table(console, each)
         console.print(f"\n{found}\n")
     print_path(console, "page", found.page)
 
@@ -215,9 +216,8 @@ def sweep(
             build_quietly(end)
         console.print(f"{len(ends)} ends of ranges: every model builds.")
         return
-    command = ["kerasrecipes", *sys.argv[1:]]
-    words = [word for word in command if word != "--resume"]
-    with _training(console, shlex.join([*words, "--resume"])):
+    command = ["kerasrecipes", *(word for word in sys.argv[1:] if word != "--resume")]
+    with _training(console, shlex.join([*command, "--resume"])):
         found = sweeping.sweep(
             recipe,
             *(overrides or ()),

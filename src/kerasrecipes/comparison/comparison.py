@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
+from itertools import combinations, islice
 from numbers import Real
 from pathlib import Path
 from statistics import mean
@@ -25,6 +25,7 @@ from kerasrecipes.comparison.contenders import (
     choose_metric,
     describe_recipe,
     describe_run,
+    find_differences,
     read_contenders,
     read_score,
 )
@@ -144,8 +145,11 @@ def compare(
         raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
     if not isinstance(n := splits or seeds, int) or n < 1:
         raise InputError(f"seeds and splits are numbers, and must be 1 at least (received: {n}).")
-    if folds is not None and (splits or tune or folds < 2):
-        raise InputError("folds must be 2 or more, and cannot be combined with splits or tune.")
+    if folds is not None and (splits or folds < 2):
+        raise InputError("folds must be 2 or more, and cannot be combined with splits.")
+    if tune and (splits or folds):
+        problem = "tune would choose by rows that are test rows of other splits or folds."
+        raise InputError(f"{problem} Use seeds in their place.")
     candidates, finished = read_contenders(recipes, data is None, baselines)
     draws = _plan_draws(candidates, finished, seeds, splits, folds)
     n_keys = 4 if folds else 2 if splits else 1
@@ -153,10 +157,22 @@ def compare(
     changes = [[f"{key}={value}" for key, value in zip(keys, d, strict=False)] for d in draws]
     facts = [
         *describe_recipes([_change(c, changes[0]) for c in candidates], data, baselines),
-        *(describe_run(contender.by_draw[draws[0]]) for contender in finished),
+        *(replace(describe_run(each.by_draw[draws[0]]), name=each.name) for each in finished),
     ]
     check_rows(facts)
+    if candidates and draws[0][1] != draws[-1][1]:
+        last, *_ = describe_recipes([_change(candidates[0], changes[-1])], data)
+        if last.data["target_fingerprint"] == facts[0].data["target_fingerprint"]:
+            raise InputError(
+                "--splits changes nothing: the data have parts of their own. Use --seeds."
+            )
+    if part and any(part not in one.data["rows"] for one in facts):
+        raise InputError(f"part must be one that all recipes have (received: {part!r}).")
     metric, higher_is_better = choose_metric(facts, metric)
+    for one, other in combinations(facts, 2):
+        if not find_differences([one.settings, other.settings]):
+            same = f"{one.name} and {other.name} are the same recipe, trained with the same seeds."
+            print_warnings(console, [f"{same} --seeds sets how many."])
 
     fingerprints = {one.name: one.data["fingerprint"] for one in facts}
     folder = Path(output_dir)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from statistics import mean
@@ -36,6 +36,7 @@ _FACTS = {"epochs_run", "higher_is_better", "name", "parameters", "seed", "start
 _DATA_FACTS = {"fingerprint", "rows", "target_fingerprint", "task"}
 
 _KEY_AND_EQUALS = r"[\w.\[\]]+="
+_LONGEST_LABEL = 60  # of a variant, in characters; a longer one is called by its place
 
 LABELS = ("name", "description", "seed", "report")
 """Keys that name or show a run, and do not change what is trained."""
@@ -109,17 +110,23 @@ def read_contenders(
             f"Variants such as optimizer=sgd change one recipe (received: {len(sources)} recipes)."
         )
     changed = []
-    for variant in variants:
+    for i, variant in enumerate(variants, 1):
         words = re.split(rf"\s+(?={_KEY_AND_EQUALS})", variant)
         if not any(word.startswith("name=") for word in words):
-            name = json.dumps(f"{recipes[0].name} {variant}", ensure_ascii=False)
+            label = variant if len(variant) <= _LONGEST_LABEL else f"variant {i}"
+            name = json.dumps(f"{recipes[0].name} {label}", ensure_ascii=False)
             words.append(f"name={name}")
         changed.append(load_recipe(sources[0], words, needs_source=needs_source))
     recipes = changed or recipes
     names = [recipe.name for recipe in recipes]
     if BOOSTING in names:
         raise InputError(f"'{BOOSTING}' is the name of --baselines. Give the recipe another name.")
-    names += [*(each.name for each in finished), *[BOOSTING] * baselines]
+    names += [BOOSTING] * baselines
+    taken = [*names, *(each.name for each in finished)]
+    for i, each in enumerate(finished):
+        if taken.count(each.name) > 1:  # runs of one recipe with other overrides
+            finished[i] = replace(each, name=f"{each.name} {each.runs[-1].path.name}")
+    names += [each.name for each in finished]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"Two contenders are called '{name}'. Give each its own name.")

@@ -258,12 +258,14 @@ def _plot_thinned(values: NDArray[np.float64], ax: Axes, **look: Any) -> None:
 
 def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """Make one mapping per recipe, best first, with all facts about it."""
-    differences = find_differences([contender.settings for contender in comparison.contenders])
+    networks = [each for each in comparison.contenders if each.runs[0].has_network]
+    differences = find_differences([network.settings for network in networks])
+    places = {network.name: i for i, network in enumerate(networks)}
     rows = []
     pairs = zip(comparison.contenders, comparison.ranking.standings, strict=True)
     part, metric = comparison.part, comparison.ranking.metric
     best = max if comparison.ranking.higher_is_better else min
-    for i, (contender, standing) in enumerate(pairs):
+    for contender, standing in pairs:
         infos = [run.info for run in contender.runs]
         # The scores of epochs and of linear models are NaN where there are none.
         column = f"val_{metric}" if part == "validation" else ""
@@ -274,7 +276,10 @@ def make_rows(comparison: Comparison) -> list[dict[str, Any]]:
             {
                 "rank": standing.rank,
                 "recipe": contender.name,
-                "differs": {key: words[i] for key, words in differences.items()},
+                "differs": {
+                    key: words[places[contender.name]] if contender.name in places else "–"
+                    for key, words in differences.items()
+                },
                 "part": part,
                 "metric": metric,
                 "seeds": len(standing.scores),
@@ -366,7 +371,7 @@ def to_markdown(comparison: Comparison) -> str:
     lines = [[*rows[0]], ["---"] * len(rows[0])]
     for row in rows:
         cells = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values())
-        lines.append([cell.replace("|", "\\|") for cell in cells])
+        lines.append(["" if cell == "nan" else cell.replace("|", "\\|") for cell in cells])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -273,5 +273,5 @@ def check_sweep(sweep: Any) -> Iterator[tuple[KeyPath, str]]:
         else:
             if sweep.get("strategy") == "grid" and not is_countable:
                 yield place, f"A grid needs values that can be counted. Write {key} as a list."
-    if sweep.get("strategy") != "grid" and not (sweep.get("trials") or sweep.get("minutes")):
+    if sweep.get("strategy") != "grid" and sweep.get("trials") is sweep.get("minutes") is None:
         yield ("sweep",), "A sweep needs an end. Write trials: 24, or minutes: 30."
