@@ -84,7 +84,7 @@ def test_runs_of_other_data_or_recipes_than_the_newest_are_left_out(tmp_path: Pa
         (["iris.yaml"], "A comparison needs at least two contenders"),
         (
             ["iris.yaml", "optimizer=sgd"],
-            "Beside variants, the recipe without changes takes no part.",
+            "Beside variants, the unchanged recipe is not compared.",
         ),
         (["iris.yaml", "iris.yaml"], "Two contenders are called 'iris'."),
         (["iris.yaml", "epochs=1", "epochs=1"], "Two contenders are called 'iris epochs=1'."),

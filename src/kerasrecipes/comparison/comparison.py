@@ -219,7 +219,7 @@ def _plan_draws(
         names = ", ".join(contender.name for contender in finished)
         raise InputError(
             f"The finished runs of {names} share no seed and split with the others. Compare their "
-            "recipes instead of their folders, and runs with the same seeds will be made."
+            "recipes instead of their folders: they are then trained with the same seeds."
         )
     return draws
 

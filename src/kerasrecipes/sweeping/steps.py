@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _RECIPE, _BEST, _PAGE = "recipe.yaml", "best.yaml", "report.html"
 _JOURNAL, _LOCK = "journal.log", ".lock"
 _N_SEEDS = 5  # of the confirmation
-_NO_BETTER = "No better than where you began."
+_NO_BETTER = "The best recipe is not proven better than yours."
 _WINNER, _TRIAL = style.SERIES[1], style.SERIES[0]
 _LONGEST_NAME, _MOST_MARKS = 26, 12  # of an axis
 _LONGEST_NOTE = 100
@@ -213,7 +213,7 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
     try:
         held = FileLock(folder / _LOCK).acquire(timeout=0)
     except Timeout:
-        raise InputError(f"Another process runs {folder}. Wait for its end.") from None
+        raise InputError(f"Another process runs {folder}. Wait until it ends.") from None
     with held:
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(folder / _JOURNAL))),
@@ -223,7 +223,9 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
         )
         now = {"data": plan.facts["fingerprint"], "versions": find_versions()}
         if study.user_attrs.get("began_with", now) != now:
-            raise InputError(f"Data or versions have changed since {folder} began. Begin anew.")
+            raise InputError(
+                f"Data or versions have changed since {folder} began. Leave out --resume."
+            )
         study.set_user_attr("began_with", now)
         yield study
 
@@ -245,7 +247,7 @@ def _confirm(found: Sweep, trainer: Trainer) -> Sweep:
     text = f"# {origin}\n# validation {score}, seed {winner.seed}\n{dump_yaml(written)}"
     write_file(found.best, text.encode("utf-8"))
     if winner.to_dict() == base.to_dict() | {"name": winner.name}:
-        return replace(found, verdict=f"{_NO_BETTER}\nThe best trial is the same recipe.")
+        return replace(found, verdict="No trial has a better score than your recipe.")
     recipes = [
         load_recipe(one, [f"seed={base.seed + 1}"], needs_source=False, report=[])
         for one in (base, winner)
@@ -265,11 +267,13 @@ def _confirm(found: Sweep, trainer: Trainer) -> Sweep:
             command=trainer.command,
         )
     except RunFailed as error:
-        why = f"Trainings with fresh seeds failed, so no test says whether it is better:\n{error}"
+        why = f"Trainings with fresh seeds failed, so no test shows whether it is better:\n{error}"
         return replace(found, verdict=f"The best recipe is in {found.best.name}. {why}")
-    rows = "Test rows, which no trial used, decide."
+    rows = "The scores are on test rows, which no trial used."
     if not has_test:
-        rows = "There are no test rows, and the others chose the recipe: its scores are too good."
+        rows = (
+            "There are no test rows. Validation rows chose the recipe, so its scores are too good."
+        )
     lines = [] if proves_better(comparison.ranking, winner.name) else [_NO_BETTER]
     lines += [str(comparison), rows]
     return replace(found, comparison=comparison, verdict="\n".join(lines))
@@ -393,8 +397,8 @@ def _draw_values(found: Sweep) -> PageFigure:
     return PageFigure(
         title="Values of every finished trial",
         alt=f"Parallel coordinates of {', '.join(keys)}.",
-        caption="A line is a trial, the thick one the best; lines are fainter the worse their "
-        "score. On each axis, values are in order: the first of a list or the lowest number is "
-        "below. A line passes by a range that did not apply.",
+        caption="Each line is a trial. The thick line is the best trial; worse trials have fainter "
+        "lines. On each axis, the first value of a list or the lowest number is at the bottom. "
+        "A line has no point on the axis of a range that did not apply.",
         **draw_twice(draw, _WIDTH),
     )
