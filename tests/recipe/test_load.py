@@ -335,6 +335,8 @@ OVERRIDES: list[tuple[str, tuple[str | int, ...], Any]] = [
     ('name="a: b=c"', ("name",), "a: b=c"),
     ("name='007'", ("name",), "007"),
     ("description=a=b", ("description",), "a=b"),
+    ("description=:", ("description",), ":"),
+    ("description=|", ("description",), "|"),
     ("report=[]", ("report",), []),
 ]  # fmt: skip
 

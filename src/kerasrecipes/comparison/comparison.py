@@ -130,9 +130,9 @@ def compare(
         part: The rows that are scored; None means validation rows, if all recipes have any and
             nothing was chosen by them.
         workers: Trainings at once; None means one per core.
-        address: Of a Ray cluster to train on, such as "auto" or "ray://host:10001".
+        address: The Ray cluster to train on, such as "auto" or "ray://host:10001".
         output_dir: The folder of all runs, and of the comparison's page.
-        console: Where progress goes; None keeps quiet.
+        console: Where progress is printed; None prints nothing.
         command: The command line that started it, for runs and page.
 
     Raises:

@@ -179,6 +179,8 @@ def _read_change(change: str | tuple[str, Any]) -> tuple[KeyPath, Document]:
     if not equals or not 0 < len(path) < _DEEPEST:
         message = "An override is written key=value, such as epochs=10."
         raise RecipeError([Problem((), message, place)])
+    if len(text) == 1 and text in ":|,*&#!%@>?-\t":  # a delimiter; to YAML it would be syntax
+        return path, Document(text, {(): place}, place=place)
     return path, parse_yaml(text, place.file, place)
 
 

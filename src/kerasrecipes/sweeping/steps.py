@@ -63,9 +63,10 @@ class Sweep:
         >>> kr.train(sweep.best)
 
     Attributes:
+        folder: The sweep's folder.
         plan: The recipe that it began with, the ranges, and the metric.
         rows: A mapping per trial: its number, state, score, note, run, and values by range.
-        importance: By range, its share of what decides about good scores; see ``Search``.
+        importance: How much each range affects the score, from 0 to 1; see ``Search``.
         command: The command that repeats it; empty in Python.
         comparison: The best recipe and the one that the sweep began with, on fresh seeds; None if
             both are the same, or a training failed.
@@ -142,14 +143,14 @@ def sweep(
     """Search the ranges of a recipe's ``sweep``, and test whether the best recipe is better.
 
     Args:
-        recipe: A recipe.
+        recipe: A file, a mapping or a Recipe, with the key ``sweep``.
         overrides: Changes to the recipe, such as "sweep.trials=50".
         data: Rows to learn from, in place of those that the recipe names.
         resume: Whether to continue the newest unfinished sweep of the same recipe.
         workers: Trainings at once; None means one per core.
-        address: Of a Ray cluster to train on, such as "auto" or "ray://host:10001".
+        address: The Ray cluster to train on, such as "auto" or "ray://host:10001".
         output_dir: The folder of all runs; a sweep has the folder sweeps/<name>/<time> in it.
-        console: Where progress goes; None keeps quiet.
+        console: Where progress is printed; None prints nothing.
         command: The command line that started it, for runs and page.
 
     Raises:
