@@ -271,7 +271,7 @@ class TestDescribe:
         assert describe(comparison).splitlines() == [
             "r0 leads and is better than r2 on accuracy (5 paired seeds; "
             "95% interval of the difference to r2: 6.01 to 12).",
-            "5 seeds cannot distinguish r0 from r3 (about 13 would) or r4 (about 11 would), "
+            "5 seeds cannot tell r0 from r3 (about 13 would) or r4 (about 11 would), "
             "if the true difference is as large as the observed one.",
             WITHIN_NOISE,
             SAME_SPLIT,
@@ -280,7 +280,7 @@ class TestDescribe:
     def test_nothing_proven(self) -> None:
         assert describe(compare_rows([[2, 5, 2], [1, 2, 0]])).splitlines() == [
             "r0 leads on accuracy, but is not proven better.",
-            "3 seeds cannot distinguish r0 from r1 (about 5 would), "
+            "3 seeds cannot tell r0 from r1 (about 5 would), "
             "if the true difference is as large as the observed one.",
             SAME_SPLIT,
         ]
@@ -303,7 +303,7 @@ class TestDescribe:
         text = describe(compare_rows([[4, 6, 5, 4], [1, 4, 4, 0]], test_share=0.25))
         assert text.splitlines() == [
             "r0 leads on accuracy, but is not proven better.",
-            "4 splits cannot distinguish r0 from r1 (about 9 would), "
+            "4 splits cannot tell r0 from r1 (about 9 would), "
             "if the true difference is as large as the observed one.",
             "Each split holds out different rows; "
             "the test accounts for the rows that splits share.",
@@ -314,7 +314,7 @@ class TestDescribe:
             compare_rows([[4, 6, 5, 4], [1, 4, 4, 0]], test_share=1 / 3, draw_name="fold")
         )
         assert text.splitlines()[1:] == [
-            "4 folds cannot distinguish r0 from r1 (about 14 splits of this size would), "
+            "4 folds cannot tell r0 from r1 (about 14 splits of this size would), "
             "if the true difference is as large as the observed one.",
             "Scores are on test parts; the test accounts for the training rows that folds share.",
         ]

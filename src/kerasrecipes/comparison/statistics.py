@@ -256,7 +256,7 @@ def describe(ranking: Ranking) -> str:
         sentences.append(f"One {unit} does not show how much scores vary. Run at least three.")
     elif needed:
         sentences.append(
-            f"{n} {unit}s cannot distinguish {best.name} from {_join(needed, 'or')}, "
+            f"{n} {unit}s cannot tell {best.name} from {_join(needed, 'or')}, "
             "if the true difference is as large as the observed one."
         )
     if noise:
