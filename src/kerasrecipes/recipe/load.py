@@ -140,7 +140,7 @@ def _add_bases(document: Document, folder: Path, chain: tuple[Path, ...]) -> Doc
         names = " → ".join(path.name for path in (*chain, file))
         message = f"Recipes may not extend each other in a circle: {names}."
     elif len(chain) > _DEEPEST:
-        message = f"A recipe may extend {_DEEPEST} others at the most, one through another."
+        message = f"A recipe may extend at most {_DEEPEST} others, directly or through each other."
     else:
         base = _add_bases(read_yaml(file), file.parent, (*chain, file.resolve()))
     if not isinstance(base.value, dict):
