@@ -68,7 +68,7 @@ def predict_file(
     pieces = chain([first], answered)
     if saved.codec.is_array and suffix != ".npz":
         shape = first["predicted"].shape[1:]
-        rule = f"This run predicts an array of shape {shape} for each row, which a table cannot"
+        rule = f"The prediction of a row is an array of shape {shape}, which a table cannot"
         raise InputError(f"{rule} contain. Write it to an .npz file: -o predictions.npz.")
     tables = (pa.table(dict(piece)) for piece in pieces)
     if output is None:
