@@ -176,7 +176,7 @@ def test_any_yaml_reader_reads_it_alike(write: Callable[..., Path], random) -> N
 
 HOUSES = """\
 # kerasrecipes train houses.yaml
-# Drafted by kerasrecipes init for houses.csv. All of it may be changed.
+# Drafted by kerasrecipes init for houses.csv. Change what you like.
 
 name: houses
 seed: 42                      # initial weights, row order, dropout
@@ -205,8 +205,8 @@ dataset:
     - note
   test_split: 0.2             # about 24 never trained on
   validation_split: 0.2       # about 19 of the rest, scored after every epoch
-  split_seed: 42              # which rows; about 77 train
-  standardize_target: true    # in training; answers are in its own unit
+  split_seed: 42              # chooses the rows; about 77 train
+  standardize_target: true    # in training; predictions are in its own unit
 
 # The input shape comes from the data. Dropout zeroes units at random in
 # training, against overfitting.
@@ -220,7 +220,7 @@ layers:
 optimizer: {{AdamW: {{learning_rate: 0.001, weight_decay: 0.05}}}}
 loss: mse                     # mean squared error, of the standardised target
 metrics: [mae]                # mean absolute error; the report adds R² and RMSE
-epochs: 200                   # at most; EarlyStopping ends it before
+epochs: 200                   # at most; EarlyStopping may end it earlier
 batch_size: 8                 # about 10 steps an epoch
 
 callbacks:

@@ -100,7 +100,7 @@ def allocate_tensor() -> None:
 
 @pytest.mark.parametrize("allocate", [allocate, allocate_tensor])
 def test_memory_that_ends_is_named(allocate: Any) -> None:
-    with pytest.raises(RunFailed, match="Memory ended; "), explaining_memory():
+    with pytest.raises(RunFailed, match="Out of memory; "), explaining_memory():
         allocate()
 
 
@@ -110,7 +110,7 @@ def test_memory_that_ends_in_training_fails_the_run(
     from kerasrecipes.training import fit
 
     monkeypatch.setattr(fit, "make_train_function", lambda *_: lambda *_: allocate_tensor())
-    with pytest.raises(RunFailed, match="Memory ended"):
+    with pytest.raises(RunFailed, match="Out of memory"):
         kr.train(RECIPE, output_dir=tmp_path)
     (run,) = list_runs(tmp_path)
     assert run.info["status"] == "failed"

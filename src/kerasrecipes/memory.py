@@ -27,14 +27,14 @@ def check_fits(shape: Sequence[int | None], what: str, itemsize: int = 4) -> Non
     if 2 * needed > free:
         raise RunFailed(
             f"It needs {write_bytes(needed)} for {what} of shape ({', '.join(map(str, sizes))}), "
-            f"and as much for their gradient. {write_bytes(free)} of memory are free. Make this "
+            f"and as much for the gradient. {write_bytes(free)} of memory are free. Make this "
             "layer smaller, or the layers before it."
         )
 
 
 @contextmanager
 def explaining_memory() -> Iterator[None]:
-    """Raise RunFailed where memory ends."""
+    """Raise RunFailed where the process runs out of memory."""
     try:
         yield
     except Exception as error:
@@ -42,8 +42,8 @@ def explaining_memory() -> Iterator[None]:
         if not isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError if tf else ())):
             raise
         raise RunFailed(
-            f"Memory ended; {write_bytes(find_free_memory())} are free now. Lower batch_size, make "
-            "the layers smaller, or end other programs."
+            f"Out of memory; {write_bytes(find_free_memory())} are free now. Lower batch_size, "
+            "make the layers smaller, or end other programs."
         ) from error
 
 

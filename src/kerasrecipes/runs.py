@@ -333,7 +333,7 @@ def describe_holder(run: Run) -> str:
     process = run.info.get("process", {})
     return (
         f"{run.path} is in training, by process {process.get('pid')} on {process.get('host')}. "
-        "Wait for its end, or stop that process."
+        "Wait until it ends, or stop that process."
     )
 
 

@@ -167,7 +167,7 @@ def train(
 
     Raises:
         InputError: Recipe or data break a rule; no run folder is created.
-        RunFailed: The loss became NaN, the saved model answers differently, or the disk is full.
+        RunFailed: The loss became NaN, the saved model predicts differently, or the disk is full.
         KeyboardInterrupt: Ctrl-C was pressed; ``resume=True`` continues the run.
     """
     if data is not None and not hasattr(data, "columns"):

@@ -78,7 +78,7 @@ def make_texts(folder: Path) -> Iterator[tuple[Path, str]]:
     path = folder / "wide.csv"
     names = b",".join(b"c%d" % i for i in range(400_000))
     path.write_bytes(names + b",y\n" + b"1," * 400_000 + b"1\n")
-    yield path, "a file of text may have 50,000 columns (received: 400,001)."
+    yield path, "a file of text may have at most 50,000 columns (received: 400,001)."
     path = folder / "names_of_each_row.jsonl"
     path.write_bytes(b"".join(b'{"name of row %d":1}\n' % i for i in range(200_000)))
     yield path, "Write what differs as values."

@@ -102,8 +102,8 @@ def test_variants_of_one_recipe_are_named_by_what_they_change(folder: Path) -> N
         (
             ["slow.yaml", "epochs=1"],
             "A comparison needs at least two contenders: recipes, finished runs, or variants of "
-            "one recipe such as optimizer=sgd optimizer=adam. Beside variants, the recipe without "
-            "changes takes no part.",
+            "one recipe such as optimizer=sgd optimizer=adam. Beside variants, the unchanged "
+            "recipe is not compared.",
         ),
         (
             ["slow.yaml", "slow.yaml"],

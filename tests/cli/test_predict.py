@@ -45,7 +45,7 @@ def call(monkeypatch, capfd, tmp_path: Path):
 def test_answers_to_a_file(call, run: Path) -> None:
     code, out, err = call("predict", run, "--data", "rows.csv", "-o", "answers.csv", "--id", "id")
     assert (code, out) == (0, "")
-    assert err == "answers  answers.csv\n"
+    assert err == "predictions  answers.csv\n"
     assert pd.read_csv("answers.csv", dtype=str)["id"].tolist() == make_houses()["id"].tolist()
 
 
@@ -132,7 +132,10 @@ def test_what_can_be_told_early_is_told_before_tensorflow_is_imported(
     for arguments, message in [
         (["nowhere", "--data", "rows.csv"], "nowhere is not a run. "),
         ([failed.path, "--data", "rows.csv"], f"{failed.path} has no saved model that"),
-        ([run, "--data", "rows.csv", "-o", "answers.xls"], "Answers are written to .csv, .parquet"),
+        (
+            [run, "--data", "rows.csv", "-o", "answers.xls"],
+            "Predictions are written to .csv, .parquet",
+        ),
     ]:
         command = [sys.executable, "-c", LIGHT, "predict", *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -102,7 +102,7 @@ def test_finished_runs_of_one_name_are_called_by_their_folders(
         (["iris.yaml"], "A comparison needs at least two contenders"),
         (
             ["iris.yaml", "optimizer=sgd"],
-            "Beside variants, the recipe without changes takes no part.",
+            "Beside variants, the unchanged recipe is not compared.",
         ),
         (["iris.yaml", "iris.yaml"], "Two contenders are called 'iris'."),
         (["iris.yaml", "epochs=1", "epochs=1"], "Two contenders are called 'iris epochs=1'."),

@@ -71,9 +71,12 @@ def refuse(recipe: Recipe) -> str:
     ("matrix", "message"),
     [
         (MATRIX[:5], "Keras rejects this: Layer embedding weight shape (9, 2) is not compatible "),
-        (np.full((9, 2), np.nan), "gives no matrix of numbers: array must not "),
-        (np.array([["the", "of"]] * 9), "gives no matrix of numbers: could not convert string"),
-        (np.array([{}]), "gives no matrix of numbers: Object arrays cannot be loaded"),
+        (np.full((9, 2), np.nan), "must contain a matrix of numbers: array must not "),
+        (
+            np.array([["the", "of"]] * 9),
+            "must contain a matrix of numbers: could not convert string",
+        ),
+        (np.array([{}]), "must contain a matrix of numbers: Object arrays cannot be loaded"),
     ],
 )
 def test_matrices_that_do_not_fit(file: Path, matrix: np.ndarray, message: str) -> None:
@@ -83,9 +86,9 @@ def test_matrices_that_do_not_fit(file: Path, matrix: np.ndarray, message: str) 
 
 def test_files_that_are_no_matrix(file: Path) -> None:
     recipe = load_recipe(file, ["layers.0.Embedding.weights=none.npy"])
-    assert "none.npy gives no matrix of numbers: [Errno 2] No such file" in refuse(recipe)
+    assert "none.npy must contain a matrix of numbers: [Errno 2] No such file" in refuse(recipe)
     recipe = load_recipe(file, [f"layers.0.Embedding.weights={file.parent / 'ids.npz'}"])
-    assert "ids.npz gives no matrix of numbers" in refuse(recipe)
+    assert "ids.npz must contain a matrix of numbers" in refuse(recipe)
 
 
 WORDS = """\

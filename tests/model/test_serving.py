@@ -171,7 +171,7 @@ def test_a_saved_model_that_answers_alike_passes(tmp_path: Path):
 @pytest.mark.parametrize("answer", [0.01, np.nan])
 def test_a_saved_model_that_answers_differently_fails_the_run(tmp_path: Path, answer: float):
     answers = save_model(tmp_path / "model.keras")
-    with pytest.raises(RunFailed, match="answers differently from the trained one"):
+    with pytest.raises(RunFailed, match="predictions of the saved model differ"):
         verify_saved(tmp_path / "model.keras", Encoder(), ROWS, answers + answer)
 
 

@@ -176,7 +176,7 @@ FILES = [
     ("images", "x.npz", "dataset x.npz\n  the file must contain inputs (x, inputs, data, features, "
      "images, x_train) and the target (y, target, targets, label, labels, y_train; received: x of "
      "shape (2, 4, 4)). Rename one when it is saved: numpy.savez(path, x=…, y=…)."),
-    ("images", "short.npz", "dataset short.npz\n  inputs and target must be equally long "
+    ("images", "short.npz", "dataset short.npz\n  inputs and target must have the same length "
      "(received: x of 2, y of 3). Save them again."),
     ("images", "unknown.npz", "dataset unknown.npz\n  target y has classes that the model was "
      "not trained on: '7' (row 1). The classes: 0, 1, 2."),
@@ -201,7 +201,7 @@ def test_refused_files(load, houses: Frame, here: Path, run: str, data: str, mes
     assert str(caught.value) == message.replace("{here}", str(here))
 
 
-REMEDY = "Give rows with known answers: --data FILE, or evaluate(data) in Python."
+REMEDY = "Give rows that have the target: --data FILE, or evaluate(data) in Python."
 
 
 @pytest.mark.parametrize("source", ["{}", "{path: rows.csv}"])

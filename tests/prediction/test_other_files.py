@@ -179,7 +179,7 @@ def test_rows_of_which_none_has_an_answer(load, houses: Frame) -> None:
     houses.assign(price=None).to_csv("in.csv", index=False)
     with pytest.raises(InputError) as caught:
         evaluate(load("houses"), "in.csv")
-    assert str(caught.value) == "in.csv has no row with an answer to compare with. Add some."
+    assert str(caught.value) == "in.csv has no row with a target to compare with. Add some."
 
 
 # ---- rows in memory -----------------------------------------------------------------------------

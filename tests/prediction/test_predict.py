@@ -291,8 +291,8 @@ TABLES: list[tuple[str, Callable[[Frame], Frame], list[str], list[str]]] = [
         change(predicted=1),
         ["predicted"],
         [
-            "--id: 'predicted' is the name of a column of the answers. Rename it in the file, or "
-            "leave it out."
+            "--id: 'predicted' is the name of a column of the predictions. Rename it in the file, "
+            "or leave it out."
         ],
     ),
 ]
@@ -371,11 +371,11 @@ def test_ids_are_single_values(load, houses: Frame, here: Path) -> None:
 
 
 OUTPUTS = [
-    ("out.xls", "Answers are written to .csv, .parquet, .jsonl, .npz files (received: out.xls). "
-     "Give the file one of these endings."),
+    ("out.xls", "Predictions are written to .csv, .parquet, .jsonl, .npz files (received: "
+     "out.xls). Give the file one of these endings."),
     ("nowhere/out.csv", "There is no folder nowhere to write out.csv to. Make it."),
-    ("folder.csv", "folder.csv contains other files. Give the answers a file of their own."),
-    ("./in.csv", "in.csv contains the rows to answer. Give the answers a file of their own."),
+    ("folder.csv", "folder.csv contains other files. Write the predictions to another file."),
+    ("./in.csv", "in.csv contains the rows to predict. Write the predictions to another file."),
 ]  # fmt: skip
 
 

@@ -165,7 +165,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
 def test_bases_in_a_long_chain_or_circle(tmp_path: Path) -> None:
     for i in range(300):
         (tmp_path / f"{i}.yaml").write_text(f"extends: {(i + 1) % 300}.yaml\n")
-    with pytest.raises(RecipeError, match="may extend 50 others at the most"):
+    with pytest.raises(RecipeError, match="may extend at most 50 others"):
         load_recipe(tmp_path / "0.yaml")
     (tmp_path / "link.yaml").symlink_to("self.yaml")
     (tmp_path / "self.yaml").write_text("extends: link.yaml\n")

@@ -125,6 +125,6 @@ class TestPoolingOverAll:
             load_recipe(make("mse", layers=layers))
         assert str(caught.value) == (
             "layers[0].AdaptiveMaxPooling2D.output_size\n"
-            "  AdaptiveMaxPooling2D's argument 'output_size' must exceed 1, where TensorFlow 2.21 "
-            f"ends the process: write GlobalMaxPooling2D (received: {size})."
+            "  AdaptiveMaxPooling2D's argument 'output_size' must exceed 1, since TensorFlow 2.21 "
+            f"ends the process at 1: write GlobalMaxPooling2D (received: {size})."
         )

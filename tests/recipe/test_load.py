@@ -336,6 +336,8 @@ OVERRIDES: list[tuple[str, tuple[str | int, ...], Any]] = [
     ("name='007'", ("name",), "007"),
     ("description=a=b", ("description",), "a=b"),
     ("description=# 1", ("description",), "# 1"),
+    ("description=:", ("description",), ":"),
+    ("description=|", ("description",), "|"),
     ("report=[]", ("report",), []),
 ]  # fmt: skip
 

@@ -217,7 +217,8 @@ def test_the_test_part_is_evaluated(tmp_path: Path) -> None:
         ),
         (
             [0],
-            "inputs and target must be equally long (received: x of 2, y of 1). Save them again.",
+            "inputs and target must have the same length (received: x of 2, y of 1). Save them "
+            "again.",
         ),
     ],
 )
@@ -319,7 +320,10 @@ BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         {"x": IMAGES, "y": CODES[:5]},
         {},
-        ["inputs and target must be equally long (received: x of 6, y of 5). Save them again."],
+        [
+            "inputs and target must have the same length (received: x of 6, y of 5). Save them "
+            "again."
+        ],
     ),
     ({"x": IMAGES[:0], "y": CODES[:0]}, {}, ["x and y have no rows. Add rows."]),
     (
@@ -333,7 +337,10 @@ BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         {"x": IMAGES, "y": np.array(3)},
         {},
-        ["inputs and target must be equally long (received: x of 6, y of 1). Save them again."],
+        [
+            "inputs and target must have the same length (received: x of 6, y of 1). Save them "
+            "again."
+        ],
     ),
     (
         {"x": np.array([[1, np.nan], [2, 3], [np.inf, 3]]), "y": CODES[:3]},

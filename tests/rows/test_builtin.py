@@ -172,7 +172,7 @@ def test_a_failed_download_lists_remedies(
         "What you can do:\n"
         f"  - copy {cache} from a machine that has {name} in it (KERAS_HOME moves it)\n"
         f"  - to train without network, add dataset.name={stand_in} to the command: "
-        "the same layers work, because the input shape comes from the data"
+        "most layers work unchanged, because the input shape comes from the data"
     )
 
 

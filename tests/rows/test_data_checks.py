@@ -43,8 +43,8 @@ def test_nothing_is_reported_of_rows_without_faults() -> None:
 def test_columns_of_one_value() -> None:
     constant = {"year": 2020, "land": "Korea", "sale": "2020-01-01"}
     assert check(CLEAN | constant | {"price": PRICES}, "price") == [
-        "in all 192 training rows there is one value only of: year, land, sale. A network learns "
-        "nothing from that; leave it out with drop: [year, land, sale]."
+        "only one value in all 192 training rows: year, land, sale. A network learns nothing from "
+        "such a column; leave it out with drop: [year, land, sale]."
     ]
 
 
@@ -383,8 +383,8 @@ def test_labels_of_few_rows() -> None:
     targets = ["sold", "early", "late", "never"]
     found = check_several(table, target=targets, task="multilabel", shuffle=False, drop=["old"])
     assert found == [
-        "in all 192 training rows there is one value only of the target late, never, so there is "
-        "nothing to learn. Choose another target, or add rows with other values.",
+        "the target late, never has only one value in all 192 training rows, so there is nothing "
+        "to learn. Choose another target, or add rows with other values.",
         "The train part has no row of label late, so the model cannot predict it. Add rows of it.",
         "The validation part has no row of label early, late, so its scores do not include it. Add "
         "rows of it.",

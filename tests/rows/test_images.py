@@ -199,7 +199,7 @@ def test_unreadable_images_and_unequal_sizes_are_told_together(folder: Path) -> 
     assert unreadable.startswith("images cannot be read: a/5.png (cannot identify image file")
     assert ", b2/0.png (" in unreadable
     assert unreadable.endswith(
-        ", b2/9.png (height × width (5, 7), and the first has (4, 6); to bring them to one, write "
+        ", b2/9.png (height × width (5, 7), and the first has (4, 6); to resize all images, write "
         "image_size: [4, 6]). Correct or remove them."
     )
 

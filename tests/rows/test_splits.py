@@ -158,8 +158,8 @@ def test_a_constant_target_is_a_warning(table: Source, names: Any, shape: Any, c
     keys = {"task": "regression", "class_names": (), "target_names": names}
     source = dataclasses.replace(table, target=target, **keys)
     assert split_source("some", source, make_spec()).warnings == (
-        f"in all 8 training rows there is one value only of the target {constant}, so there is "
-        "nothing to learn. Choose another target, or add rows with other values.",
+        f"the target {constant} has only one value in all 8 training rows, so there is nothing to "
+        "learn. Choose another target, or add rows with other values.",
     )
     target[:] = np.arange(target.size).reshape(target.shape)
     assert split_source("some", source, make_spec()).warnings == ()

@@ -86,7 +86,7 @@ def test_fresh_seeds_and_test_rows_decide(found: Sweep) -> None:
     assert seeds == {43, 44, 45}
     lines = str(found).splitlines()
     assert lines[0].startswith("flowers best is better than flowers on accuracy (3 paired seeds")
-    assert lines[-1] == "Test rows, which no trial used, decide."
+    assert lines[-1] == "The scores are on test rows, which no trial used."
 
 
 def test_the_page_shows_it(found: Sweep) -> None:
@@ -130,7 +130,7 @@ def test_a_sweep_whose_page_is_missing_ends_without_new_trainings(
 def test_the_recipe_itself_may_be_the_best(folder: Path, tmp_path: Path) -> None:
     ranges = "sweep.ranges={optimizer.SGD.learning_rate: [1e-6]}"
     found = kr.sweep(folder / "flowers.yaml", ranges, output_dir=tmp_path)
-    assert str(found) == "No better than where you began.\nThe best trial is the same recipe."
+    assert str(found) == "No trial has a better score than your recipe."
     assert found.comparison is None
 
 
@@ -217,7 +217,7 @@ def test_a_dry_run_builds_the_ends_and_trains_nothing(folder: Path, tmp_path: Pa
     ranges = "sweep.ranges={layers.0.Dense.units: [4, 5]}"
     done = run("sweep", str(folder / "flowers.yaml"), ranges, "--dry-run", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "2 ends of ranges: every model builds."
+    assert done.stdout.splitlines()[-1] == "Models were built for all 2 ends of ranges."
     assert not list(tmp_path.iterdir())
     wrong = "sweep.ranges={layers.0: [{Conv2D: {filters: 4, kernel_size: 3}}]}"
     done = run("sweep", str(folder / "flowers.yaml"), wrong, "--dry-run", cwd=tmp_path)

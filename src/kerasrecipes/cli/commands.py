@@ -50,10 +50,11 @@ def init(
         str | None, typer.Option(help="The column to predict; if not given, it is guessed.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The recipe (default: named after DATA).")
+        Path | None,
+        typer.Option("--output", "-o", help="The recipe file (default: named after DATA)."),
     ] = None,
 ) -> None:
-    """Look at your data, and write a commented recipe that trains on them."""
+    """Read your data, and write a commented recipe that trains on them."""
     from kerasrecipes.drafting import draft_recipe
     from kerasrecipes.terminal import print_warnings
 
@@ -171,7 +172,7 @@ def predict(
             predict_file(saved, data, output, ids or (), show_progress, interval)
         print_warnings(console, saved.list_warnings())
         if output is not None:
-            print_path(console, "answers", output)
+            print_path(console, "predictions", output)
 
 
 def evaluate(

@@ -29,7 +29,7 @@ def train(
     recipe: RecipeFile,
     overrides: Overrides = None,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Say where the time of fit goes, and save a trace.")
+        bool, typer.Option("--profile", help="Measure where the time of fit goes; save a trace.")
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run: RECIPE's newest unfinished, or RUN.")
@@ -127,13 +127,13 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RECIPE|RUN|KEY=VALUE...",
-            help="Recipe files, which are trained first, and folders of finished runs. KEY=VALUE "
+            help="Recipe files, which are trained, and folders of finished runs. KEY=VALUE "
             "is a variant of the one recipe: optimizer=sgd 'optimizer=adam epochs=20'.",
         ),
     ],
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each recipe, on one split.")] = 3,
     splits: Annotated[
-        int | None, typer.Option(min=2, help="Another split for each training, not --seeds.")
+        int | None, typer.Option(min=2, help="Trainings on other splits, in place of --seeds.")
     ] = None,
     folds: Annotated[
         int | None, typer.Option(min=2, help="Folds of a cross-validation, in place of --seeds.")
@@ -195,7 +195,8 @@ def sweep(
     recipe: RecipeFile,
     overrides: Overrides = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Build the ends of each range; train nothing.")
+        bool,
+        typer.Option("--dry-run", help="Build a model for the ends of each range; do not train."),
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the newest unfinished sweep of RECIPE.")
@@ -214,7 +215,7 @@ def sweep(
         ends = sweeping.plan_sweep(load_recipe(recipe, overrides or ())).space.endpoints
         for end in ends:
             build_quietly(end)
-        console.print(f"{len(ends)} ends of ranges: every model builds.")
+        console.print(f"Models were built for all {len(ends)} ends of ranges.")
         return
     command = ["kerasrecipes", *(word for word in sys.argv[1:] if word != "--resume")]
     with _training(console, shlex.join([*command, "--resume"])):

@@ -131,9 +131,9 @@ def compare(
         part: The rows that are scored; None means validation rows, if all recipes have any and
             nothing was chosen by them.
         workers: Trainings at once; None means one per core.
-        address: Of a Ray cluster to train on, such as "auto" or "ray://host:10001".
+        address: The Ray cluster to train on, such as "auto" or "ray://host:10001".
         output_dir: The folder of all runs, and of the comparison's page.
-        console: Where progress goes; None keeps quiet.
+        console: Where progress is printed; None prints nothing.
         command: The command line that started it, for runs and page.
 
     Raises:
@@ -235,7 +235,7 @@ def _plan_draws(
         names = ", ".join(contender.name for contender in finished)
         raise InputError(
             f"The finished runs of {names} share no seed and split with the others. Compare their "
-            "recipes instead of their folders, and runs with the same seeds will be made."
+            "recipes instead of their folders: they are then trained with the same seeds."
         )
     return draws
 

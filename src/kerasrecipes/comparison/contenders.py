@@ -131,9 +131,9 @@ def read_contenders(
         if names.count(name) > 1:
             raise InputError(f"Two contenders are called '{name}'. Give each its own name.")
     if baselines and not recipes:
-        raise InputError("--baselines needs a recipe, whose rows it takes.")
+        raise InputError("--baselines needs a recipe: it is trained on the rows of the first one.")
     if len(names) < 2:
-        alone = " Beside variants, the recipe without changes takes no part." if variants else ""
+        alone = " Beside variants, the unchanged recipe is not compared." if variants else ""
         raise InputError(
             "A comparison needs at least two contenders: recipes, finished runs, or variants of "
             f"one recipe such as optimizer=sgd optimizer=adam.{alone}"
@@ -248,7 +248,7 @@ def check_rows(facts: Sequence[Facts]) -> None:
             differences = find_differences([first.settings, other.settings]).items()
             words = {key: " and ".join(values) for key, values in differences}
             received = [f"{key}: {w}" for key, w in words.items() if key.startswith("dataset.")]
-            unknown = "data that have changed; train again"
+            unknown = "data that have changed since; train again"
             raise InputError(
                 f"Only recipes with the same rows and target in each part can be compared: {both} "
                 f"differ (received: {', '.join(received) or unknown})."

@@ -41,7 +41,7 @@ _FEWEST_TO_STRATIFY = 8
 _IMBALANCED = 3
 _CLASS_WEIGHT = (
     "class_weight: balanced would give rows of rare classes more weight in the loss: the model "
-    "finds more of them, but calls more other rows by their name, and accuracy often falls."
+    "finds more of them, but also predicts them for more other rows: accuracy often falls."
 )
 _SMALLEST_MAP = 6
 _MOST_BLOCKS = 4
@@ -58,7 +58,7 @@ def plan_recipe(found: Findings, file: Path) -> CommentedRecipe:
     """Plan a recipe for data; its path to them is relative to ``file``, the new recipe."""
     plan, source = CommentedRecipe(), found.source
     plan.comment(f"kerasrecipes train {shlex.quote(str(file))}")
-    plan.comment(f"Drafted by kerasrecipes init for {found.path.name}. All of it may be changed.")
+    plan.comment(f"Drafted by kerasrecipes init for {found.path.name}. Change what you like.")
     for hint in found.hints:
         plan.comment(f"Look at this first: {hint}")
     plan.add(("name",), make_printable(file.stem))
@@ -157,12 +157,12 @@ def _plan_parts(plan: CommentedRecipe, source: Source) -> int:
             n_held_out = round(_HELD_OUT * n_train)
             n_train -= n_held_out
             plan.add(("dataset", f"{part}_split"), _HELD_OUT, f"about {n_held_out:,} {why}")
-    plan.add(("dataset", "split_seed"), 42, f"which rows; about {n_train:,} train")
+    plan.add(("dataset", "split_seed"), 42, f"chooses the rows; about {n_train:,} train")
     is_classes = source.task == "classification" and source.target.ndim == 1
     if is_classes and min(_count_classes(source).values()) >= _FEWEST_TO_STRATIFY:
-        plan.add(("dataset", "stratify"), True, "every part has the classes in the same shares")
+        plan.add(("dataset", "stratify"), True, "the same share of each class in every part")
     if source.task == "regression":
-        why = "in training; answers are in its own unit"
+        why = "in training; predictions are in its own unit"
         plan.add(("dataset", "standardize_target"), True, why)
     return n_train
 
@@ -300,12 +300,12 @@ def plan_training(plan: CommentedRecipe, source: Source, n_train: int) -> None:
         is_uneven = counts[commonest] >= _IMBALANCED * min(counts.values())
         share = counts[commonest] / sum(counts.values())
         metrics = ["accuracy", "AUC"] if is_binary and is_uneven else ["accuracy"]
-        baseline = f"always answering {commonest} gives {share:.0%}"
+        baseline = f"always predicting {commonest} gives {share:.0%}"
         plan.add(("metrics",), metrics, baseline, _CLASS_WEIGHT if is_uneven else "")
     choices = _IMAGE_EPOCHS if is_image else _EPOCHS
     epochs = next((most for n_rows, most in choices.items() if n_train < n_rows), 20)
     batch_size = min(512, max(8, _round_up(n_train / _STEPS_WANTED)))
-    plan.add(("epochs",), epochs, "at most; EarlyStopping ends it before")
+    plan.add(("epochs",), epochs, "at most; EarlyStopping may end it earlier")
     plan.add(("batch_size",), batch_size, f"about {-(-n_train // batch_size):,} steps an epoch")
     patience = max(4, epochs // 10)  # so many epochs without progress may be chance
     stopping = {"monitor": "val_loss", "patience": patience, "restore_best_weights": True}

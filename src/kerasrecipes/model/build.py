@@ -102,8 +102,8 @@ def _check_rank(layer: keras.Layer, shape: tuple[int, ...], before: Sequence[ker
     name, spec = type(layer).__name__, layer.input_spec
     if name.startswith("AdaptiveMaxPooling") and 1 in shape[:-1]:
         raise RunFailed(
-            f"Keras 3.15 pools over more steps than there are (received: {shape}), at which "
-            f"TensorFlow ends the process. Remove {name}, since one step needs no pooling."
+            f"Keras 3.15 pools one step wrongly, and TensorFlow then ends the process (received: "
+            f"{shape}). Remove {name}, since one step needs no pooling."
         )
     wanted = spec.ndim or spec.min_ndim or 0 if isinstance(spec, keras.InputSpec) else 0
     if isinstance(layer, keras.layers.TimeDistributed):  # has no spec until it is built
@@ -127,7 +127,7 @@ def _read_matrix(layer: Component, words: Sequence[str]) -> NDArray[np.float32]:
         loaded = np.load(file, allow_pickle=False)
         return np.asarray_chkfinite(loaded, np.float32)  # Keras checks its shape
     except (OSError, ValueError, TypeError, EOFError) as error:
-        raise RunFailed(f"{file} gives no matrix of numbers: {error}.") from error
+        raise RunFailed(f"{file} must contain a matrix of numbers: {error}.") from error
 
 
 def _read_vectors(file: Path, words: Sequence[str], layer: Component) -> NDArray[np.float32]:

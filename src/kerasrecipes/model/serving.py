@@ -128,8 +128,8 @@ def verify_saved(file: Path, encoder: Encoder, inputs: Inputs, expected: NDArray
     allowed = TOLERANCE * max(1.0, float(np.abs(expected).max(initial=0.0)))
     if not difference <= allowed:
         raise RunFailed(
-            f"The saved model answers differently from the trained one: by {difference:g}, where "
-            f"{allowed:g} is allowed. A layer keeps a state that Keras does not save."
+            "The predictions of the saved model differ from those of the trained model by "
+            f"{difference:g} (allowed: {allowed:g}). A layer has a state that Keras does not save."
         )
 
 

@@ -55,7 +55,7 @@ def predict_file(
         for piece in saved.read(data, ids):
             answers = saved.predict(piece.inputs, interval)
             for name in piece.beside.keys() & answers.keys():
-                problem = f"--id: '{name}' is the name of a column of the answers."
+                problem = f"--id: '{name}' is the name of a column of the predictions."
                 remedy = "Rename it in the file, or leave it out."
                 raise DataError(Path(data).name, [f"{problem} {remedy}"])
             yield piece.beside | answers
@@ -68,8 +68,8 @@ def predict_file(
     pieces = chain([first], answered)
     if saved.codec.is_array and suffix != ".npz":
         shape = first["predicted"].shape[1:]
-        rule = f"This run answers each row with an array of shape {shape}, which a table cannot"
-        raise InputError(f"{rule} contain. Write it to an .npz file: -o answers.npz.")
+        rule = f"The prediction of a row is an array of shape {shape}, which a table cannot"
+        raise InputError(f"{rule} contain. Write it to an .npz file: -o predictions.npz.")
     tables = (pa.table(dict(piece)) for piece in pieces)
     if output is None:
         for i, table in enumerate(tables):  # a terminal may show them
@@ -121,17 +121,17 @@ def check_output(output: Path | None, data: str, trained_on: str | None = None) 
     if output is None:
         return
     if output.suffix.lower() not in SUFFIXES:
-        rule = f"Answers are written to {', '.join(SUFFIXES)} files (received: {output})."
+        rule = f"Predictions are written to {', '.join(SUFFIXES)} files (received: {output})."
         raise InputError(f"{rule} Give the file one of these endings.")
     if not output.parent.is_dir():
         raise InputError(f"There is no folder {output.parent} to write {output.name} to. Make it.")
-    held = {"the rows to answer": data, "rows that the run was trained on": trained_on}
+    held = {"the rows to predict": data, "rows that the run was trained on": trained_on}
     for what, path in held.items():
         file = Path(os.path.expanduser(path or "")).absolute()
         files = [each for each in expand(str(file)) if os.path.isfile(each)]
         if output.is_dir() or (output.exists() and any(map(output.samefile, files))):
             what = "other files" if output.is_dir() else what
-            raise InputError(f"{output} contains {what}. Give the answers a file of their own.")
+            raise InputError(f"{output} contains {what}. Write the predictions to another file.")
 
 
 def _write_arrays(sink: BinaryIO, pieces: Sequence[Answers]) -> None:

@@ -233,11 +233,11 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
         read = join_pieces([*saved.read(data, with_target=True)])
         name = Path(data).name if isinstance(data, str) else type(data).__name__
         if read.values is None or not len(read.rows):
-            raise InputError(f"{name} has no row with an answer to compare with. Add some.")
+            raise InputError(f"{name} has no row with a target to compare with. Add some.")
         labelled = Part(read.inputs, read.values, read.rows, read.weights)
         labelled.check_weights(name, spec.sample_weight or "sample_weight")
         return labelled, name
-    remedy = "Give rows with known answers: --data FILE, or evaluate(data) in Python."
+    remedy = "Give rows that have the target: --data FILE, or evaluate(data) in Python."
     if not (spec.name or spec.path or spec.openml or spec.sklearn):
         raise InputError(f"This run was trained on a DataFrame, which is not saved. {remedy}")
     dataset = load_for(saved.recipe)

@@ -69,7 +69,7 @@ REFUSED = {
     "StringLookup": "columns of text are encoded before it, by features: {NAME: "
     "string_categorical} under dataset",
     **dict.fromkeys(("MixUp", "CutMix", "Circle", "circle"), _ROWS),
-    **dict.fromkeys(("CTC", "ctc"), "it needs sequences of their own lengths as the target"),
+    **dict.fromkeys(("CTC", "ctc"), "it needs sequences of different lengths as the target"),
 }
 """Names of Keras that a recipe cannot use, and why."""
 _FROM_DATA = ("input_shape", "input_dim", "input_length", "batch_input_shape")
@@ -280,7 +280,9 @@ def _find_rule(name: str, argument: str, value: Any, default: Any) -> str:
     if argument == "learning_rate" and value < 0:
         return "must be 0 or more"
     if argument == "stateful" and value:
-        return "must be false: each epoch shuffles the rows, so none goes on from another's state"
+        return (
+            "must be false: every epoch shuffles the rows, so no row continues the state of another"
+        )
     if argument == "return_state" and value:
         return "must be false: the next layer takes one output"
     # Faults of Keras 3.15; a test shows each. When it fails, remove the rule.
@@ -291,7 +293,7 @@ def _find_rule(name: str, argument: str, value: Any, default: Any) -> str:
         )
     is_one = value == 1 or (isinstance(value, list) and 1 in value)
     if name.startswith("AdaptiveMaxPooling") and argument == "output_size" and is_one:
-        return f"must exceed 1, where TensorFlow 2.21 ends the process: write Global{name[8:]}"
+        return f"must exceed 1, since TensorFlow 2.21 ends the process at 1: write Global{name[8:]}"
     return ""
 
 

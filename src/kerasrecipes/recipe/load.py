@@ -140,7 +140,7 @@ def _add_bases(document: Document, folder: Path, chain: tuple[Path, ...]) -> Doc
         names = " → ".join(path.name for path in (*chain, file))
         message = f"Recipes may not extend each other in a circle: {names}."
     elif len(chain) > _DEEPEST:
-        message = f"A recipe may extend {_DEEPEST} others at the most, one through another."
+        message = f"A recipe may extend at most {_DEEPEST} others, directly or through each other."
     else:
         base = _add_bases(read_yaml(file), file.parent, (*chain, file.resolve()))
     if not isinstance(base.value, dict):
@@ -179,8 +179,10 @@ def _read_change(change: str | tuple[str, Any]) -> tuple[KeyPath, Document]:
     if not equals or not 0 < len(path) < _DEEPEST:
         message = "An override is written key=value, such as epochs=10."
         raise RecipeError([Problem((), message, place)])
-    # A shell removes the quotation marks of csv.comment='#'.
-    return path, parse_yaml(f'"{text}"' if text[:1] == "#" else text, place.file, place)
+    # A delimiter or the sign of comments, which would be syntax to YAML.
+    if text[:1] == "#" or (len(text) == 1 and text in ":|,*&!%@>?-\t"):
+        return path, Document(text, {(): place}, place=place)
+    return path, parse_yaml(text, place.file, place)
 
 
 def _set_value(document: Document, path: KeyPath, change: Document) -> None:

@@ -202,8 +202,8 @@ class Arrays(Rows):
             n_inputs, n_targets = len(self._arrays[x]), len(self._arrays[y])
             if n_inputs != n_targets:
                 problems.append(
-                    f"inputs and target must be equally long (received: {x} of {n_inputs:,}, {y} "
-                    f"of {n_targets:,}). Save them again."
+                    f"inputs and target must have the same length (received: {x} of "
+                    f"{n_inputs:,}, {y} of {n_targets:,}). Save them again."
                 )
             elif not n_inputs:
                 problems.append(f"{x} and {y} have no rows. Add rows.")

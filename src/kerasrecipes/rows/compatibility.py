@@ -92,7 +92,7 @@ def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Found:
     wanted = wanted if len(columns) == 1 else "tf_idf"
     if (mode == "int") != (wanted == "int"):
         rule = "Embedding takes the ids of a single column of text; Dense, and other columns beside"
-        others = f"the text, go with a number for each word (received: output_mode={mode})"
+        others = f"the text, need a number for each word (received: output_mode={mode})"
         yield path, f"{rule} {others}. Write output_mode: {wanted}."
     elif n_ids is not None and most > n_ids:
         received = f"(received: input_dim={n_ids}, max_tokens={most})"

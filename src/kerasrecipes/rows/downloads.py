@@ -76,7 +76,7 @@ def find_homes() -> tuple[Path, ...]:
 def name_stand_in(override: str) -> str:
     """Word the remedy that needs no network: an override such as dataset.name=digits."""
     return (
-        f"to train without network, add {override} to the command: the same layers work, "
+        f"to train without network, add {override} to the command: most layers work unchanged, "
         "because the input shape comes from the data"
     )
 

@@ -249,15 +249,15 @@ class _Reader:
         """Raise ValueError unless an image has few pixels, and the size of the others."""
         n_pixels = opened.width * opened.height
         if n_pixels > (MOST_PIXELS if self._resizes else MOST_PIXELS_KEPT):
-            rule = f"{n_pixels:,} pixels; over {MOST_PIXELS_KEPT:,}, up to {MOST_PIXELS:,}"
-            raise ValueError(f"{rule}, need image_size, such as [224, 224]")
+            rule = f"at most {MOST_PIXELS_KEPT:,} are allowed, or {MOST_PIXELS:,} with image_size"
+            raise ValueError(f"{n_pixels:,} pixels; {rule}, such as [224, 224]")
         if self._resizes:
             return
         size = find_size(opened)
         self._size = self._size or size
         if size != self._size:
             rule = f"height × width {size}, and the first has {self._size}"
-            raise ValueError(f"{rule}; to bring them to one, write image_size: {[*self._size]}")
+            raise ValueError(f"{rule}; to resize all images, write image_size: {[*self._size]}")
 
     def _read_pixels(self, opened: Image.Image) -> Pixels:
         from PIL import Image, ImageOps

@@ -26,7 +26,7 @@ MOST_PIXELS, MOST_PIXELS_KEPT = 1 << 26, 1 << 22
 
 
 def check_unpacked(
-    n_unpacked: int, n_packed: int, dataset: str, remedy: str = "If it is meant, unpack it first"
+    n_unpacked: int, n_packed: int, dataset: str, remedy: str = "If this is right, unpack it first"
 ) -> None:
     """Raise DataError if a file takes too many bytes, once it is unpacked, for those it has."""
     if n_unpacked > max(MOST_UNPACKED, MOST_TIMES_PACKED * n_packed):
@@ -59,5 +59,7 @@ def check_memory(n_bytes: int, dataset: str) -> None:
 def check_columns(n_columns: int, dataset: str) -> None:
     """Raise DataError if a table of text has too many columns."""
     if n_columns > MOST_COLUMNS:
-        problem = f"a file of text may have {MOST_COLUMNS:,} columns (received: {n_columns:,})."
+        problem = (
+            f"a file of text may have at most {MOST_COLUMNS:,} columns (received: {n_columns:,})."
+        )
         raise DataError(dataset, [f"{problem} Save them as arrays: numpy.savez(path, x=…, y=…)."])

@@ -123,7 +123,7 @@ def split_source(name: str, source: Source, spec: DatasetSpec) -> Dataset:
                 rows = rows[: max(len(rows) - gap, 0)]
             parts[part] = source.take(held_out)
     if not len(rows):
-        problem = "no training row is left before the rows held out and the gap to them."
+        problem = "no training row is left before the held-out rows and the gap in front of them."
         raise DataError(name, [f"{problem} Add rows, or hold out a smaller share."])
     parts["train"] = source.take(rows)
     parts = {part: parts[part] for part in PARTS if len(parts[part])}
@@ -188,16 +188,16 @@ def _warn_of_split(dataset: Dataset, source: Source, spec: DatasetSpec, gap: int
     train = dataset.parts["train"]
     values: Any = train.target.reshape(len(train), len(dataset.target_names), -1)
     is_same = (values == values[0]).all(axis=(0, 2))
-    there_is = f"in all {count(len(train), 'training row')} there is one value only of"
+    where = f"only one value in all {count(len(train), 'training row')}"
     if dataset.task != "classification" and is_same.any():
         names = list_some([*compress(dataset.target_names, is_same)])
-        effect = f"{there_is} the target {names}, so there is nothing to learn."
+        effect = f"the target {names} has {where}, so there is nothing to learn."
         yield f"{effect} Choose another target, or add rows with other values."
     columns: Any = train.inputs if dataset.is_table else {}
     is_constant = {name: (np.asarray(v) == v[0]).all() for name, v in columns.items()}
     constant = [each.name for each in dataset.columns if all(map(is_constant.get, each.inputs))]
     if constant:
-        effect = f"{there_is}: {list_some(constant)}. A network learns nothing from that"
+        effect = f"{where}: {list_some(constant)}. A network learns nothing from such a column"
         yield f"{effect}; leave it out with drop: {write_value(constant)}."
 
 

@@ -159,7 +159,7 @@ class Table(Rows):
         file = self._open(spec, None)
         _, rows, step = file.read_sample([])
         table = self._hold(rows, file, step)
-        table.notes += (f"one of {step} rows was read, as memory has no room for all",)
+        table.notes += (f"one of every {step} rows was read, because memory has no room for all",)
         return table
 
     def _hold(self, rows: pa.Table, file: TableFile, step: int = 1) -> LoadedTable:

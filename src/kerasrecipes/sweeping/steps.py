@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _RECIPE, _BEST, _PAGE = "recipe.yaml", "best.yaml", "report.html"
 _JOURNAL, _LOCK = "journal.log", ".lock"
 _N_SEEDS = 5  # of the confirmation
-_NO_BETTER = "No better than where you began."
+_NO_BETTER = "The best recipe is not proven better than yours."
 _WINNER, _TRIAL = style.SERIES[1], style.SERIES[0]
 _LONGEST_NAME, _MOST_MARKS = 26, 12  # of an axis
 _LONGEST_NOTE = 100
@@ -63,9 +63,10 @@ class Sweep:
         >>> kr.train(sweep.best)
 
     Attributes:
+        folder: The sweep's folder.
         plan: The recipe that it began with, the ranges, and the metric.
         rows: A mapping per trial: its number, state, score, note, run, and values by range.
-        importance: By range, its share of what decides about good scores; see ``Search``.
+        importance: How much each range affects the score, from 0 to 1; see ``Search``.
         command: The command that repeats it; empty in Python.
         comparison: The best recipe and the one that the sweep began with, on fresh seeds; None if
             both are the same, or a training failed.
@@ -142,14 +143,14 @@ def sweep(
     """Search the ranges of a recipe's ``sweep``, and test whether the best recipe is better.
 
     Args:
-        recipe: A recipe.
+        recipe: A file, a mapping or a Recipe, with the key ``sweep``.
         overrides: Changes to the recipe, such as "sweep.trials=50".
         data: Rows to learn from, in place of those that the recipe names.
         resume: Whether to continue the newest unfinished sweep of the same recipe.
         workers: Trainings at once; None means one per core.
-        address: Of a Ray cluster to train on, such as "auto" or "ray://host:10001".
+        address: The Ray cluster to train on, such as "auto" or "ray://host:10001".
         output_dir: The folder of all runs; a sweep has the folder sweeps/<name>/<time> in it.
-        console: Where progress goes; None keeps quiet.
+        console: Where progress is printed; None prints nothing.
         command: The command line that started it, for runs and page.
 
     Raises:
@@ -213,7 +214,7 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
     try:
         held = FileLock(folder / _LOCK).acquire(timeout=0)
     except Timeout:
-        raise InputError(f"Another process runs {folder}. Wait for its end.") from None
+        raise InputError(f"Another process runs {folder}. Wait until it ends.") from None
     with held:
         study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(folder / _JOURNAL))),
@@ -223,7 +224,9 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
         )
         now = {"data": plan.facts["fingerprint"], "versions": find_versions()}
         if study.user_attrs.get("began_with", now) != now:
-            raise InputError(f"Data or versions have changed since {folder} began. Begin anew.")
+            raise InputError(
+                f"Data or versions have changed since {folder} began. Leave out --resume."
+            )
         study.set_user_attr("began_with", now)
         yield study
 
@@ -245,7 +248,7 @@ def _confirm(found: Sweep, trainer: Trainer) -> Sweep:
     text = f"# {origin}\n# validation {score}, seed {winner.seed}\n{dump_yaml(written)}"
     write_file(found.best, text.encode("utf-8"))
     if winner.to_dict() == base.to_dict() | {"name": winner.name}:
-        return replace(found, verdict=f"{_NO_BETTER}\nThe best trial is the same recipe.")
+        return replace(found, verdict="No trial has a better score than your recipe.")
     recipes = [
         load_recipe(one, [f"seed={base.seed + 1}"], needs_source=False, report=[])
         for one in (base, winner)
@@ -265,11 +268,13 @@ def _confirm(found: Sweep, trainer: Trainer) -> Sweep:
             command=trainer.command,
         )
     except RunFailed as error:
-        why = f"Trainings with fresh seeds failed, so no test says whether it is better:\n{error}"
+        why = f"Trainings with fresh seeds failed, so no test shows whether it is better:\n{error}"
         return replace(found, verdict=f"The best recipe is in {found.best.name}. {why}")
-    rows = "Test rows, which no trial used, decide."
+    rows = "The scores are on test rows, which no trial used."
     if not has_test:
-        rows = "There are no test rows, and the others chose the recipe: its scores are too good."
+        rows = (
+            "There are no test rows. Validation rows chose the recipe, so its scores are too good."
+        )
     lines = [] if proves_better(comparison.ranking, winner.name) else [_NO_BETTER]
     lines += [str(comparison), rows]
     return replace(found, comparison=comparison, verdict="\n".join(lines))
@@ -393,8 +398,8 @@ def _draw_values(found: Sweep) -> PageFigure:
     return PageFigure(
         title="Values of every finished trial",
         alt=f"Parallel coordinates of {', '.join(keys)}.",
-        caption="A line is a trial, the thick one the best; lines are fainter the worse their "
-        "score. On each axis, values are in order: the first of a list or the lowest number is "
-        "below. A line passes by a range that did not apply.",
+        caption="Each line is a trial. The thick line is the best trial; worse trials have fainter "
+        "lines. On each axis, the first value of a list or the lowest number is at the bottom. "
+        "A line has no point on the axis of a range that did not apply.",
         **draw_twice(draw, _WIDTH),
     )

@@ -97,7 +97,7 @@ class ArrowFile(FileOnDisk):
             yield batch
 
     def _check_size(self, n_bytes: int) -> None:
-        remedy = "If it is meant, write it without compression, as .arrow"
+        remedy = "If this is right, write it without compression, as .arrow"
         check_unpacked(n_bytes, self.path.stat().st_size, self.name, remedy)
 
     def _tidy(self, table: pa.Table) -> pa.Table:

@@ -108,8 +108,8 @@ def walk(folder: Path, reached: dict[str, Path]) -> Iterator[tuple[str, list[str
         real = os.path.realpath(root)
         if real in reached:
             problem = (
-                f"a folder must be reached in one way (received: {root} and {reached[real]} are "
-                "the same folder). Remove the link."
+                f"no folder may have two paths (received: {root} and {reached[real]} are the same "
+                "folder). Remove the link."
             )
             raise DataError(next(iter(reached.values())).name, [problem])
         reached[real] = Path(root)
