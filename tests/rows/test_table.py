@@ -250,8 +250,8 @@ def test_numbers_or_dates_with_a_few_words_stop_training() -> None:
             {"a": [None], "y": [0]},
             {},
             [
-                "no column is left to learn from. a is left out: no values. Keep at least one, or "
-                "write timeseries to predict a series from its past."
+                "no column is left to learn from. a is left out: no values. Keep at least one. To "
+                "predict a series from its past, write timeseries."
             ],
         ),
         (

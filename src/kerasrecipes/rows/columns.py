@@ -138,8 +138,10 @@ def _check_used(
 ) -> Iterator[str]:
     if not used:
         why = "".join(f" {name} is left out: {reason}." for name, reason in left_out[:5])
-        past = ", or write timeseries to predict a series from its past" if left_out else ""
-        yield f"no column is left to learn from.{why} Keep at least one{past}."
+        yield (
+            f"no column is left to learn from.{why} Keep at least one. To predict a series from "
+            "its past, write timeseries."
+        )
     categories = [column.name for column in used if column.kind == "category"]
     for name in dict.fromkeys(name for cross in spec.crosses for name in cross.feature_names):
         if name not in categories:
