@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ class DelimitedFile(FileOnDisk):
             columns = self._read_columns(kinds, self.names)
             texts = [name for name, kind in kinds.items() if kind == _WORDS]
             late = [name for name in texts if any(part.type != _WORDS for part in columns[name])]
-            columns |= self._read_columns(kinds, late)
+            columns |= self._read_columns(kinds, late) if late else {}
         for name, kind in kinds.items():
             parts = columns[name]
             if kind != _WORDS:  # blocks without a value are text
@@ -123,11 +124,10 @@ class DelimitedFile(FileOnDisk):
             self._check_end(n_given)
 
     def infer_types(self) -> Types:
+        kinds = dict.fromkeys(self.names, pa.null())
         with self._reading():
-            batch = next(self._iterate_texts(self.names), None)
-        columns = batch.columns if batch else [pa.nulls(0)] * len(self.names)
-        kinds = [self._convert(texts, pa.null())[1] for texts in columns]
-        return dict(zip(self.names, kinds, strict=True))
+            self._read_columns(kinds, self.names, 1)
+        return kinds
 
     def estimate_memory(self) -> int:
         return MEMORY_OF_VALUE // 6 * self.path.stat().st_size  # six characters are a value
@@ -153,10 +153,12 @@ class DelimitedFile(FileOnDisk):
             problem = f"the file has column names ({list_some(self.names)}) and no rows. Add rows."
             raise DataError(self.name, [problem])
 
-    def _read_columns(self, kinds: Types, names: Sequence[str]) -> dict[str, Any]:
+    def _read_columns(
+        self, kinds: Types, names: Sequence[str], n_blocks: int | None = None
+    ) -> dict[str, Any]:
         """Some columns' blocks; ``kinds``, the least types of columns, become those of all."""
         columns: dict[str, Any] = {name: [] for name in names}
-        for batch in self._iterate_texts(names) if names else ():
+        for batch in islice(self._iterate_texts(names), n_blocks):
             for name, texts in zip(names, batch.columns, strict=True):
                 values, kinds[name] = self._convert(texts, kinds[name])
                 columns[name].append(values)
