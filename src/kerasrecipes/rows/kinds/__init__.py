@@ -44,7 +44,7 @@ def recognise_column(cells: Cells) -> Finding:
     if not cells.n_values:
         return Finding(None, "no values")
     hint = ""
-    for kind in KINDS:
+    for kind in (CategoryColumn,) if cells.is_category else KINDS:
         if finding := kind.recognise(cells):
             hint = hint or finding.hint
             if finding.column is not None or finding.reason:

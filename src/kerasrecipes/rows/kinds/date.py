@@ -117,20 +117,16 @@ class DateColumn(Column):
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
         """Recognise dates by their type, texts in one format, or whole numbers such as 20241231."""
-        if pa.types.is_temporal(cells.type) and is_usable(cells.type):
+        if pa.types.is_temporal(cells.type):
             return Finding(cls.take(cells, "date", {}))
-        if cells.is_number and not cells.is_category:
+        if cells.is_number:
             lowest, highest = pc.min_max(cells.values).as_py().values()
             if lowest is None or lowest < _DAYS[0] or highest > _DAYS[1]:
                 return None
             column = cls.take(cells, "date", {"format": "%Y%m%d"})
             are_days = len(cells.names) >= _FEWEST_DAYS and not column.parse(cells)[1].any()
             return Finding(column) if are_days else None
-        if (
-            not cells.is_text
-            or cells.is_category
-            or not (readings := _read_in_formats(cells.names))
-        ):
+        if not cells.is_text or not (readings := _read_in_formats(cells.names)):
             return None
         best, *others = readings
         wrong = np.isnat(best.dates) & ~cells.are_kept
