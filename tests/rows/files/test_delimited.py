@@ -313,6 +313,14 @@ def test_quotation_marks_around_rows_are_reported(tmp_path: Path) -> None:
     assert len(file.read()) == 3
     (note,) = file.notes
     assert note.startswith("a value of b looks like 3 rows ('y,4'…): if the quotation mark")
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_one_note_on_quotation_marks_is_enough(tmp_path: Path) -> None:
+    rows = ["1,x,2", '3,"y,4', "5,z,6", '7,"w,8', "9,v,10"] * 100
+    file = open_source(write(tmp_path / "data.csv", "\n".join(["a,b,c", *rows, "late,x,1"])))
+    assert len(file.read()) == 301
+    assert len(file.notes) == 1
     file = open_source(write(tmp_path / "texts.csv", 'a,b,c\n1,"x, y, z\nno more",2\n'))
     assert (len(file.read()), file.notes) == (1, [])
 

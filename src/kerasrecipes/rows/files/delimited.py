@@ -223,7 +223,8 @@ class DelimitedFile(FileOnDisk):
 
     def _note_swallowed(self, rows: Any) -> None:
         """Note the first value that contains rows, as its quotation mark is not closed."""
-        if not self._has_quoted_newlines or len(self.names) < 2:
+        is_noted = any(note.startswith("a value of ") for note in self.notes)
+        if is_noted or not self._has_quoted_newlines or len(self.names) < 2:
             return
         for name, column in zip(rows.schema.names, rows.columns, strict=True):
             for text in pc.unique(column.filter(pc.match_substring(column, "\n"))).to_pylist():
