@@ -58,6 +58,8 @@ class DelimitedFile(FileOnDisk):
         self._layout = layout = find_layout(text[:end], spec, name, wanted)
         self._form, self._delimiter = layout.form, layout.form.parsed
         check_columns(len(layout.names), name)
+        # Few rows of many columns would take long to convert.
+        self._block_bytes = _BLOCK_BYTES * min(max(len(layout.names) // 256, 1), 16)
         # A name that is not wanted may come twice.
         places = {each: i for i, each in reversed([*enumerate(layout.names)])}
         self.names = [each if places[each] == i else f"{each}.{i}"
@@ -115,11 +117,12 @@ class DelimitedFile(FileOnDisk):
         with self._reading():
             self._scan()
             for batch in self._iterate_texts(names):
-                table = pa.Table.from_batches([batch])
+                columns = batch.columns
                 for i, name in enumerate(names):
-                    values = self._cast(batch[i], pa.float64()) if name in numbers else None
-                    table = table if values is None else table.set_column(i, name, values)
-                yield table
+                    known = self._find_known(columns[i]) if name in numbers else None
+                    values = None if known is None else self._cast(known, pa.float64())
+                    columns[i] = columns[i] if values is None else values
+                yield pa.Table.from_arrays(columns, names=names)
                 n_given += len(batch)
             self._check_end(n_given)
 
@@ -166,26 +169,31 @@ class DelimitedFile(FileOnDisk):
 
     def _convert(self, texts: pa.Array, kind: pa.DataType) -> tuple[pa.Array, pa.DataType]:
         """A block's values by the narrowest type for them and those before, of type ``kind``."""
-        if kind == pa.float64() and (values := self._cast(texts, kind)) is not None:
-            return values, kind
-        known = texts.filter(pc.invert(pc.is_in(texts, self._words_for_missing)))
-        if not len(known) and pa.types.is_null(kind):
+        if kind == _WORDS:
+            return texts.dictionary_encode(), kind
+        known, is_new = self._find_known(texts), pa.types.is_null(kind)
+        if known.null_count == len(known):
             kept = pa.array(sorted(self.notation.missing.kept_words), pa.string())
-            has_kept = pc.any(pc.is_in(pc.utf8_trim(texts, " \t"), kept)).as_py()
-            kind = _WORDS if has_kept else kind
-        is_open = kind not in (_WORDS, pa.float64()) and len(known) and not has_codes(known)
-        if pa.types.is_null(kind) and self.spec.csv.decimal is None:
-            # 12.480 next to 410 may be thousands, which the kind of the column decides.
-            is_open = is_open and not are_grouped(known[:_MOST_CHECKED].to_pylist())
-        for number in (pa.int64(), pa.float64()) if is_open else ():
-            if (values := self._cast(texts, number)) is not None:
+            is_kept = is_new and pc.any(pc.is_in(pc.utf8_trim(texts, " \t"), kept)).as_py()
+            return texts.dictionary_encode(), _WORDS if is_kept else kind
+        numbers = [pa.float64()] if kind == pa.float64() else [pa.int64(), pa.float64()]
+        # 12.480 next to 410 may be thousands, which the kind of the column decides.
+        is_open = is_new and self.spec.csv.decimal is None
+        is_grouped = is_open and are_grouped(known.drop_null()[:_MOST_CHECKED].to_pylist())
+        if is_grouped or (kind != pa.float64() and has_codes(known)):
+            numbers = []
+        for number in numbers:
+            if (values := self._cast(known, number)) is not None:
                 return values, number
-        return texts.dictionary_encode(), _WORDS if len(known) else kind
+        return texts.dictionary_encode(), _WORDS
 
-    def _cast(self, texts: pa.Array, number: pa.DataType) -> pa.Array | None:
-        """A block's values as numbers, null where missing; None if not all of them are."""
+    def _find_known(self, texts: pa.Array) -> pa.Array:
+        """A block's values without white space around them, null where they are missing."""
         is_missing = pc.is_in(texts, self._words_for_missing)
-        known = pc.utf8_trim(pc.if_else(is_missing, pa.scalar(None, pa.string()), texts), " \t")
+        return pc.utf8_trim(pc.if_else(is_missing, pa.scalar(None, pa.string()), texts), " \t")
+
+    def _cast(self, known: pa.Array, number: pa.DataType) -> pa.Array | None:
+        """Values as numbers; None if not all of them are."""
         if self._layout.decimal != "." and number == pa.float64():  # 1.034 is no fraction here
             known = pc.replace_substring(known, ".", "_")
             known = pc.replace_substring_regex(known, _COMMA_NUMBER, r"\1.\2")
@@ -196,7 +204,9 @@ class DelimitedFile(FileOnDisk):
     def _iterate_texts(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read columns as text, block by block; lines are at fault where that fails."""
         read = arrow_csv.ReadOptions(
-            block_size=_BLOCK_BYTES, skip_rows=self._layout.n_lines_above, column_names=self.names
+            block_size=self._block_bytes,
+            skip_rows=self._layout.n_lines_above,
+            column_names=self.names,
         )
         parse = arrow_csv.ParseOptions(
             delimiter=self._delimiter,
@@ -312,7 +322,7 @@ class DelimitedFile(FileOnDisk):
                     if re.search("unexpected end|field limit", str(error)):
                         problem = (
                             f"a quotation mark that is opened in line {start} is never closed, or "
-                            f"after more than {_BLOCK_BYTES >> 20} MB. Close it, or remove it."
+                            f"after more than {self._block_bytes >> 20} MB. Close it, or remove it."
                         )
                         raise DataError(self.name, [problem]) from None
                     values = []  # a mark within a value, which pyarrow takes as it is
