@@ -273,8 +273,6 @@ def _read_in_formats(texts: Sequence[str]) -> list[_Reading]:
 
 def _parse_texts(texts: pa.Array, date_format: str | None, zone: str | None = None) -> Dates:
     """Texts as wall time of a zone, or as they are written, to the second; NaT for other texts."""
-    if date_format is None and (dates := _cast_iso(texts, zone)) is not None:
-        return dates
     pattern = _CLOCK if date_format in _CLOCKS else _write_pattern(date_format)
     found = pc.extract_regex(pc.utf8_trim_whitespace(texts), f"(?i)^(?:{pattern})$")
     fields = {found.type.field(i).name: found.field(i) for i in range(found.type.num_fields)}
@@ -330,20 +328,6 @@ def _read_field(fields: Mapping[str, pa.Array], key: str, default: int = 0) -> N
         return np.array(default)
     is_there = pc.not_equal(fields[key], "")
     return pc.if_else(is_there, fields[key], str(default)).cast(pa.int64()).to_numpy()
-
-
-def _cast_iso(texts: pa.Array, zone: str | None) -> Dates | None:
-    """ISO 8601 by Arrow, many times as fast; None where a text is in another format, or unclear."""
-    if zone is None:
-        texts = pc.replace_substring_regex(texts, _TIME_AND_OFFSET, r"\1")
-    for offset_zone in (None, "UTC") if zone else (None,):  # without offsets, or all with one
-        try:
-            dates = texts.cast(pa.timestamp("us", offset_zone)).to_numpy(zero_copy_only=False)
-        except pa.ArrowInvalid:
-            continue
-        dates = dates.astype("M8[s]")
-        return _show_on_wall(dates, str(zone)) if offset_zone else dates
-    return None
 
 
 def _find_candidates(text: str) -> Iterator[str | None]:
