@@ -170,6 +170,13 @@ def test_types_are_not_inferred_of_columns_that_are_texts(tmp_path: Path) -> Non
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("small_blocks")
+def test_large_whole_numbers_may_be_above_fractions(tmp_path: Path) -> None:
+    large = 2**60 + 1
+    path = write(tmp_path / "data.csv", "a,b\n" + f"{large},1\n" * 50 + "0.5,NA\n" * 50)
+    assert read(path)["a"] == [float(large)] * 50 + [0.5] * 50
+
+
 # Repeated lines of column names.
 
 

@@ -101,8 +101,9 @@ class DelimitedFile(FileOnDisk):
         for name, kind in kinds.items():
             parts = columns[name]
             if kind != _WORDS:  # blocks without a value are text
-                parts = [pa.nulls(len(part), kind) if part.type == _WORDS else part.cast(kind)
-                         for part in parts]  # fmt: skip
+                empty = (part.type == _WORDS for part in parts)
+                parts = [pa.nulls(len(part), kind) if is_empty else part.cast(kind, safe=False)
+                         for part, is_empty in zip(parts, empty, strict=True)]  # fmt: skip
             columns[name] = pa.chunked_array(parts, kind)
         table = pa.table(columns)
         self._check_end(table.num_rows)
