@@ -287,8 +287,9 @@ def _parse_texts(texts: pa.Array, date_format: str | None, zone: str | None = No
     offset = digits.cast(pa.int64()).to_numpy()
     offset = 3600 * (offset // 100) + 60 * (offset % 100)
     offset = np.where(pc.starts_with(fields["z"], "-"), -offset, offset)
-    shown = _show_on_wall(dates - offset.astype("m8[s]"), zone)
-    return np.where(pc.not_equal(fields["z"], ""), shown, dates)
+    instants = pa.array(dates - offset.astype("m8[s]")).cast(pa.timestamp("s", "UTC"))
+    wall = pc.local_timestamp(instants.cast(pa.timestamp("s", zone)))
+    return np.where(pc.not_equal(fields["z"], ""), wall.to_numpy(zero_copy_only=False), dates)
 
 
 def _read_days(fields: Mapping[str, pa.Array]) -> tuple[Dates, NDArray[np.bool_]]:
@@ -377,8 +378,3 @@ def _write_pattern(date_format: str | None) -> str:
         pattern = pattern.replace("%d", "%d(?:st|nd|rd|th)?")
     pattern = pattern.replace("%b", "%b\\.?")  # "Sept." next to "May"
     return re.sub("%([A-Za-z])", lambda found: f"(?P<{found[1]}>{_DIRECTIVES[found[0]]})", pattern)
-
-
-def _show_on_wall(instants: Dates, zone: str) -> Dates:
-    utc = pa.array(instants).cast(pa.timestamp("s", "UTC"))
-    return pc.local_timestamp(utc.cast(pa.timestamp("s", zone))).to_numpy(zero_copy_only=False)
