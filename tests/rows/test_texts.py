@@ -162,7 +162,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     write("marked/pos/a.txt", b"\xef\xbb\xbfgood")
     table = find_texts(Path("marked"))
     assert table is not None
-    cells = table.read(make().dataset).take_cells("text")
+    cells = table.read_some(make().dataset).take_cells("text")
     assert cells.names == ["good"]
 
 
@@ -192,5 +192,5 @@ def test_runs_beside_the_classes_are_no_class(tmp_path: Path) -> None:
     (tmp_path / "mine/runs/mine/20260101-000000/run.json").write_text("{}", encoding="utf-8")
     texts = find_texts(tmp_path / "mine")
     assert texts is not None
-    read = texts.read(DatasetSpec())
+    read = texts.read_some(DatasetSpec())
     assert sorted(read.take_cells("class").names) == ["neg", "pos"]

@@ -35,13 +35,6 @@ def check_unpacked(
         raise DataError(dataset, [f"path: {received}; {allowed}. {remedy}."])
 
 
-def check_streamed(n_bytes: int, dataset: str) -> None:
-    """Raise DataError if a stream has too many bytes, such as one that never ends."""
-    if n_bytes > MOST_STREAMED:
-        problem = f"over {MOST_STREAMED >> 20:,} MB arrived. Save the rows to a file instead."
-        raise DataError(dataset, [problem])
-
-
 def check_line(n_bytes: int, line: int, dataset: str) -> None:
     """Raise DataError if a line of text is too long."""
     if n_bytes > LONGEST_LINE:

@@ -120,12 +120,12 @@ class Table(Rows):
         return cls(lambda spec, wanted: TableInMemory(table, spec, name), name, origin, target)
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
-        if (note := self._find_reason_to_stream(spec)) is None:
+        file = self._open(spec, None)
+        if (note := self._find_reason_to_stream(file, spec)) is None:
             uses = spec.features.items()
             as_text = [name for name, use in uses if not use.name.startswith("float")]
-            return self.judge(self.read(spec, as_text), spec, hint)
+            return self.judge(self._hold(file.read(as_text), file), spec, hint)
         # Some rows of all columns; and of every row the targets and roles, which are no inputs.
-        file = self._open(spec, None)
         original = {name.strip(): name for name in file.infer_types()}
         names = [*original]
         targets = self._choose_targets(names, spec)
@@ -136,27 +136,22 @@ class Table(Rows):
         table.notes += note
         return self.judge(table, spec, hint, self._hold(rows, file, step))
 
-    def _find_reason_to_stream(self, spec: DatasetSpec) -> tuple[str, ...] | None:
+    def _find_reason_to_stream(self, file: TableFile, spec: DatasetSpec) -> tuple[str, ...] | None:
         """Say why inputs stay on disk; None if they are read into memory."""
-        if spec.stream is not None or spec.timeseries or self.text:
-            return () if spec.stream else None
-        needed, free = self._open(spec, None).estimate_memory(), find_free_memory()
-        if needed <= free:
+        if spec.stream:
+            return ()
+        needed, free = file.estimate_memory(), find_free_memory()
+        if self.text or spec.timeseries:
+            check_memory(needed, self.name)
+        if needed <= free or spec.stream is False:
             return None
         return (describe_stream("Inputs", needed, free).removesuffix("."),)
 
-    def read(self, spec: DatasetSpec, as_text: Sequence[str] = ()) -> LoadedTable:
-        """Read every row, without interpreting the columns."""
-        file = self._open(spec, None)
-        if self.text or spec.timeseries:
-            check_memory(file.estimate_memory(), self.name)
-        return self._hold(file.read(as_text), file)
-
     def read_some(self, spec: DatasetSpec) -> LoadedTable:
         """Read every row, or a sample of the rows if memory has no room for all."""
-        if self._find_reason_to_stream(spec) is None:
-            return self.read(spec)
         file = self._open(spec, None)
+        if self._find_reason_to_stream(file, spec) is None:
+            return self._hold(file.read(), file)
         _, rows, step = file.read_sample([])
         table = self._hold(rows, file, step)
         table.notes += (f"one of every {step} rows was read, because memory has no room for all",)

@@ -146,7 +146,7 @@ def find_target(
         target = Target(tuple(NumberColumn.take(cells, "float", {}) for cells in several), found)
         return target, *target.read(several)
     column: Column = CategoryColumn.take(cells, "string_categorical", {})
-    if BooleanColumn.recognise(cells) is not None:
+    if not cells.is_category and BooleanColumn.recognise(cells) is not None:
         column = BooleanColumn.take(cells, "boolean", {})
     (values,), _ = column.read(cells)
     names_by_row, known = _name_classes(column, values), ~column.find_missing(values)
@@ -166,7 +166,7 @@ def recognise_target(cells: Cells) -> Finding:
     if check_type(cells):
         return Finding(None)
     hint = ""
-    for kind in (BooleanColumn, NumberColumn):
+    for kind in () if cells.is_category else (BooleanColumn, NumberColumn):
         finding = kind.recognise(cells) or Finding(None)
         if finding.column is not None:
             return finding

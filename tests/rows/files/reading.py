@@ -68,7 +68,7 @@ def list_values(cells: Cells) -> list[Any]:
 def find_problems(source: Source, **keys: Any) -> list[str]:
     table = Table(lambda spec, wanted: open_source(source, wanted, **keys), "data", "data")
     with pytest.raises(DataError) as caught:
-        table.read(DatasetSpec())
+        table.read_some(DatasetSpec())
     return list(caught.value.problems)
 
 

@@ -19,13 +19,13 @@ from kerasrecipes.recipe import endings
 from kerasrecipes.recipe.names import suggest
 from kerasrecipes.recipe.rules import DataKind, find_table_kind
 from kerasrecipes.recipe.schema import DatasetSpec
+from kerasrecipes.rows import limits
 from kerasrecipes.rows.cells import name_values
 from kerasrecipes.rows.files import raw
 from kerasrecipes.rows.files.arrow import ArrowFile, JsonFile
 from kerasrecipes.rows.files.base import TYPE_ERRORS, FileOnDisk, Names, TableFile, concatenate
 from kerasrecipes.rows.files.delimited import SAMPLE_BYTES, DelimitedFile
 from kerasrecipes.rows.files.excel import ExcelFile
-from kerasrecipes.rows.limits import check_streamed
 from kerasrecipes.rows.words import find_repeated, list_some
 
 __all__ = ["TableFile", "expand", "find_files", "find_kind", "open_stream", "open_table_file"]
@@ -74,7 +74,9 @@ def open_stream(stream: BinaryIO, spec: DatasetSpec, wanted: Names | None = None
                 raw.find_encoding(head, spec.csv.encoding, name)
             while block := stream.read(SAMPLE_BYTES):
                 kept.write(block)
-                check_streamed(kept.tell(), name)
+                if kept.tell() > limits.MOST_STREAMED:  # such as one that never ends
+                    arrived = f"over {limits.MOST_STREAMED >> 20:,} MB arrived"
+                    raise DataError(name, [f"{arrived}. Save the rows to a file instead."])
         with raw.open_decompressed(path, name) as opened:
             start = bytes(opened.read(1 << 12)).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     file = (JsonFile if start in (b"{", b"[") else DelimitedFile)(path, spec, name, wanted)

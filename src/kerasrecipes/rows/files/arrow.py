@@ -29,6 +29,7 @@ from kerasrecipes.rows.files.base import (
 from kerasrecipes.rows.limits import LONGEST_LINE, check_columns, check_line, check_unpacked
 from kerasrecipes.rows.words import SHOWN
 
+_ROWS_AT_ONCE = 1 << 17
 _FIRST_BLOCK_BYTES, _BLOCK_BYTES = 1 << 16, 4 << 20
 _MOST_DEPTH, _MOST_DIGITS, _MOST_SHOWN = 500, 4_000, 20
 _MOST_CELLS, _MOST_TIMES_FILLED = 1 << 20, 400
@@ -43,44 +44,39 @@ class ArrowFile(FileOnDisk):
 
     def read(self, as_text: Names = ()) -> pa.Table:
         with self._explain():
-            if parquet_file := self._open_parquet():
-                return self._tidy(parquet_file.read())
-            return self._tidy(pa.Table.from_batches(*self._open_arrow()))
+            return self._tidy(pa.Table.from_batches(*self._open()))
 
     def list_names(self) -> list[str]:
         with self._explain():
-            parquet_file = self._open_parquet()
-            schema = parquet_file.schema_arrow if parquet_file else self._open_arrow()[1]
+            _, schema = self._open()
         return self._tidy(schema.empty_table()).column_names
 
     def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
         with self._explain():
-            if parquet_file := self._open_parquet():
-                is_there = wanted and {*wanted} <= {*parquet_file.schema_arrow.names}
-                columns = [*dict.fromkeys(wanted)] if is_there else None
-                batches = parquet_file.iter_batches(batch_size=n_rows, columns=columns)
-            else:
-                batches, _ = self._open_arrow()
-            for batch in batches:
+            for batch in self._open(wanted, n_rows)[0]:
                 yield self._tidy(pa.Table.from_batches([batch]))
 
     def estimate_memory(self) -> int:
-        with self._explain():
-            if parquet_file := self._open_parquet():
-                metadata = parquet_file.metadata
-                return MEMORY_OF_VALUE * metadata.num_rows * metadata.num_columns
-        return MEMORY_OF_VALUE // 8 * self.path.stat().st_size
-
-    def _open_parquet(self) -> parquet.ParquetFile | None:
-        """Open the file; None where its ending is not that of Parquet."""
         if find_ending(self.path) not in PARQUET:
-            return None
-        file = parquet.ParquetFile(self.path)
-        self._check_size(8 * file.metadata.num_rows * file.metadata.num_columns)
-        return file
+            return MEMORY_OF_VALUE // 8 * self.path.stat().st_size
+        with self._explain():
+            metadata = parquet.read_metadata(self.path)
+        return MEMORY_OF_VALUE * metadata.num_rows * metadata.num_columns
 
-    def _open_arrow(self) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
-        """The batches of an Arrow file, or of a stream written to a file; and their schema."""
+    def _open(
+        self, wanted: Names = (), n_rows: int = _ROWS_AT_ONCE
+    ) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
+        """The batches of a Parquet file, an Arrow file or a stream; and the file's schema.
+
+        Of a Parquet file, only wanted columns are read if it has them.
+        """
+        if find_ending(self.path) in PARQUET:
+            file = parquet.ParquetFile(self.path)
+            schema, metadata = file.schema_arrow, file.metadata
+            self._check_size(8 * metadata.num_rows * metadata.num_columns)
+            is_there = wanted and {*wanted} <= {*schema.names}
+            columns = [*dict.fromkeys(wanted)] if is_there else None
+            return file.iter_batches(n_rows, columns=columns), schema
         source = pa.OSFile(str(self.path))
         if not raw.read_start(self.path).startswith(b"ARROW1"):
             stream = pa.ipc.open_stream(source)

@@ -18,7 +18,6 @@ from pyarrow import csv as arrow_csv
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows.cells import is_number
 from kerasrecipes.rows.files import raw
 from kerasrecipes.rows.files.base import MEMORY_OF_VALUE, FileOnDisk, Names
 from kerasrecipes.rows.files.layout import NUMBER, LineForm, find_layout
@@ -59,6 +58,8 @@ class DelimitedFile(FileOnDisk):
         self._layout = layout = find_layout(text[:end], spec, name, wanted)
         self._form, self._delimiter = layout.form, layout.form.parsed
         check_columns(len(layout.names), name)
+        # Few rows of many columns would take long to convert.
+        self._block_bytes = _BLOCK_BYTES * min(max(len(layout.names) // 256, 1), 16)
         # A name that is not wanted may come twice.
         places = {each: i for i, each in reversed([*enumerate(layout.names)])}
         self.names = [each if places[each] == i else f"{each}.{i}"
@@ -70,7 +71,7 @@ class DelimitedFile(FileOnDisk):
         )  # fmt: skip
         words = self.notation.missing.texts | self.notation.missing.kept_words
         padded = [f" {word}" for word in words] + [" " * n for n in range(_WIDEST_BLANK)]
-        self._words_for_missing = sorted({*words, *padded})
+        self._words_for_missing = pa.array(sorted({*words, *padded}))
         self._n_lines = self._first_repeated = 0
         self._has_quoted_newlines = self._may_end_quoted = False
         self._names_line = b""
@@ -87,53 +88,50 @@ class DelimitedFile(FileOnDisk):
     def read(self, as_text: Names = ()) -> pa.Table:
         """Read every row; a column whose values are not all numbers is text.
 
-        pyarrow's own inference keeps the text of the whole file: 1.1 GB for a million rows of 50
-        numbers, which take 0.4 GB. So types are inferred from the start, and from a pass over the
-        file where they turn out wrong.
+        Each block is converted once it is read, since the text of a million rows of 50 numbers
+        takes 1.1 GB, and the numbers 0.4 GB. Columns that turn out to be text late are read again.
         """
-        texts = dict.fromkeys((name for name in self.names if name in as_text), _WORDS)
+        kinds = {name: _WORDS if name in as_text else pa.null() for name in self.names}
         with self._reading():
-            types = self._find_types(texts, 1)
-            has_codes = self._scan(has_integers=pa.int64() in types.values())
-            if has_codes or self._first_repeated:
-                types = self._find_types(texts)
-            try:
-                table = self._read_typed(types)
-            except pa.ArrowInvalid:
-                table = self._read_typed(self._find_types(texts))
+            self._scan()
+            columns = self._read_columns(kinds, self.names)
+            texts = [name for name, kind in kinds.items() if kind == _WORDS]
+            late = [name for name in texts if any(part.type != _WORDS for part in columns[name])]
+            columns |= self._read_columns(kinds, late) if late else {}
+        for name, kind in kinds.items():
+            parts = columns[name]
+            if kind != _WORDS:  # blocks without a value are text
+                empty = (part.type == _WORDS for part in parts)
+                parts = [pa.nulls(len(part), kind) if is_empty else part.cast(kind, safe=False)
+                         for part, is_empty in zip(parts, empty, strict=True)]  # fmt: skip
+            columns[name] = pa.chunked_array(parts, kind)
+        table = pa.table(columns)
         self._check_end(table.num_rows)
-        self._note_swallowed(table)
         return table
 
     def iterate(self, wanted: Names, numbers: Names, n_rows: int) -> Iterator[pa.Table]:
-        """Read columns block by block: numbers as float64, all else as text.
-
-        From the first block on whose numbers are not all ones, numbers are text too.
-        """
+        """Read columns block by block: numbers as float64, if all of a block are, else as text."""
         names = self.names
         if wanted and {*wanted} <= {*names}:
             names = [name for name in names if name in wanted]
-        types = {name: pa.float64() if name in numbers else pa.string() for name in names}
-        n_given = n_read = 0
+        n_given = 0
         with self._reading():
-            self._scan(has_integers=False)
-            try:
-                for batch in self._iterate_blocks(types):
-                    self._note_swallowed(batch)
-                    yield pa.Table.from_batches([batch]).select(names)
-                    n_given += len(batch)
-            except pa.ArrowInvalid:
-                for batch in self._iterate_texts([*types]):
-                    rest = batch[max(n_given - n_read, 0) :]
-                    n_read += len(batch)
-                    if len(rest):
-                        yield pa.Table.from_batches([rest]).select(names)
-                        n_given += len(rest)
+            self._scan()
+            for batch in self._iterate_texts(names):
+                columns = batch.columns
+                for i, name in enumerate(names):
+                    known = self._find_known(columns[i]) if name in numbers else None
+                    values = None if known is None else self._cast(known, pa.float64())
+                    columns[i] = columns[i] if values is None else values
+                yield pa.Table.from_arrays(columns, names=names)
+                n_given += len(batch)
             self._check_end(n_given)
 
     def infer_types(self) -> Types:
+        kinds = dict.fromkeys(self.names, pa.null())
         with self._reading():
-            return self._find_types({}, 1)
+            self._read_columns(kinds, self.names, 1)
+        return kinds
 
     def estimate_memory(self) -> int:
         return MEMORY_OF_VALUE // 6 * self.path.stat().st_size  # six characters are a value
@@ -159,48 +157,74 @@ class DelimitedFile(FileOnDisk):
             problem = f"the file has column names ({list_some(self.names)}) and no rows. Add rows."
             raise DataError(self.name, [problem])
 
-    def _find_types(self, texts: Types, n_blocks: int | None = None) -> Types:
-        """The types of all columns but some, by all blocks or the first ones."""
-        found = dict.fromkeys(self.names, pa.null()) | texts
-        for batch in islice(self._iterate_texts(self.names), n_blocks):
-            for name, column in zip(self.names, batch.columns, strict=True):
-                found[name] = self._widen(column, found[name])
-        return found
+    def _read_columns(
+        self, kinds: Types, names: Sequence[str], n_blocks: int | None = None
+    ) -> dict[str, Any]:
+        """Some columns' blocks; ``kinds``, the least types of columns, become those of all."""
+        columns: dict[str, Any] = {name: [] for name in names}
+        for batch in islice(self._iterate_texts(names), n_blocks):
+            for name, texts in zip(names, batch.columns, strict=True):
+                values, kinds[name] = self._convert(texts, kinds[name])
+                columns[name].append(values)
+        return columns
 
-    def _widen(self, texts: pa.Array, kind: pa.DataType) -> pa.DataType:
-        """The narrowest type for a column's values so far (of type ``kind``) and these."""
-        missing = pa.array(self._words_for_missing)
-        known = pc.utf8_trim(texts.filter(pc.invert(pc.is_in(texts, missing))), " \t")
-        if kind == _WORDS or (not len(known) and not pa.types.is_null(kind)):
-            return kind
-        if not len(known):
+    def _convert(self, texts: pa.Array, kind: pa.DataType) -> tuple[pa.Array, pa.DataType]:
+        """A block's values by the narrowest type for them and those before, of type ``kind``."""
+        if kind == _WORDS:
+            return texts.dictionary_encode(), kind
+        known, is_new = self._find_known(texts), pa.types.is_null(kind)
+        if known.null_count == len(known):
             kept = pa.array(sorted(self.notation.missing.kept_words), pa.string())
-            return _WORDS if pc.any(pc.is_in(pc.utf8_trim(texts, " \t"), kept)).as_py() else kind
+            is_kept = is_new and pc.any(pc.is_in(pc.utf8_trim(texts, " \t"), kept)).as_py()
+            return texts.dictionary_encode(), _WORDS if is_kept else kind
+        numbers = [pa.float64()] if kind == pa.float64() else [pa.int64(), pa.float64()]
         # 12.480 next to 410 may be thousands, which the kind of the column decides.
-        is_open = pa.types.is_null(kind) and self.spec.csv.decimal is None
-        if has_codes(known) or (is_open and are_grouped(known[:_MOST_CHECKED].to_pylist())):
-            return _WORDS
-        with suppress(pa.ArrowInvalid):
-            if kind != pa.float64():
-                known.cast(pa.int64())
-                return pa.int64()
-        if self._layout.decimal != ".":  # 1.034 is no fraction here
+        is_open = is_new and self.spec.csv.decimal is None
+        is_grouped = is_open and are_grouped(known.drop_null()[:_MOST_CHECKED].to_pylist())
+        if is_grouped or (kind != pa.float64() and has_codes(known)):
+            numbers = []
+        for number in numbers:
+            if (values := self._cast(known, number)) is not None:
+                return values, number
+        return texts.dictionary_encode(), _WORDS
+
+    def _find_known(self, texts: pa.Array) -> pa.Array:
+        """A block's values without white space around them, null where they are missing."""
+        is_missing = pc.is_in(texts, self._words_for_missing)
+        return pc.utf8_trim(pc.if_else(is_missing, pa.scalar(None, pa.string()), texts), " \t")
+
+    def _cast(self, known: pa.Array, number: pa.DataType) -> pa.Array | None:
+        """Values as numbers; None if not all of them are."""
+        if self._layout.decimal != "." and number == pa.float64():  # 1.034 is no fraction here
             known = pc.replace_substring(known, ".", "_")
             known = pc.replace_substring_regex(known, _COMMA_NUMBER, r"\1.\2")
         with suppress(pa.ArrowInvalid):
-            known.cast(pa.float64())
-            return pa.float64()
-        return _WORDS
-
-    def _read_typed(self, types: Types) -> pa.Table:
-        """Read the whole file; ArrowInvalid where a value is not of its column's type."""
-        with self._open() as file:
-            return arrow_csv.read_csv(file, **self._write_options(types))
+            return known.cast(number)
+        return None
 
     def _iterate_texts(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read columns as text, block by block; lines are at fault where that fails."""
+        read = arrow_csv.ReadOptions(
+            block_size=self._block_bytes,
+            skip_rows=self._layout.n_lines_above,
+            column_names=self.names,
+        )
+        parse = arrow_csv.ParseOptions(
+            delimiter=self._delimiter,
+            # Where pyarrow must look for them, it takes a third more time and memory.
+            newlines_in_values=self._has_quoted_newlines or not self._n_lines,
+            # In a file of one column, it is how a row without a value is written.
+            ignore_empty_lines=len(self.names) > 1,
+            invalid_row_handler=self._judge_row,
+        )
+        convert = arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), include_columns=[*names], null_values=[]
+        )
         try:
-            yield from self._iterate_blocks(dict.fromkeys(names, pa.string()), is_checked=True)
+            with self._open() as file:
+                for batch in arrow_csv.open_csv(file, read, parse, convert):
+                    self._note_swallowed(batch)
+                    yield batch
         except pa.ArrowInvalid as error:
             if problem := self._describe_faults():
                 raise DataError(self.name, [problem]) from error
@@ -208,19 +232,13 @@ class DelimitedFile(FileOnDisk):
                 self._check_end(0)
             raise
 
-    def _iterate_blocks(self, types: Types, *, is_checked: bool = False) -> Iterator[Any]:
-        with self._open(is_checked=is_checked) as file:
-            yield from arrow_csv.open_csv(file, **self._write_options(types))
-
     def _note_swallowed(self, rows: Any) -> None:
         """Note the first value that contains rows, as its quotation mark is not closed."""
-        if not self._has_quoted_newlines or len(self.names) < 2:
+        is_noted = any(note.startswith("a value of ") for note in self.notes)
+        if is_noted or not self._has_quoted_newlines or len(self.names) < 2:
             return
         for name, column in zip(rows.schema.names, rows.columns, strict=True):
-            if is_number(column.type):
-                continue
-            texts = pc.unique(column.cast(pa.string()))
-            for text in texts.filter(pc.match_substring(texts, "\n")).to_pylist():
+            for text in pc.unique(column.filter(pc.match_substring(column, "\n"))).to_pylist():
                 first, *more = text.split("\n")
                 is_even = text.count(self._delimiter) == len(more) * (len(self.names) - 1)
                 cells = text.replace("\n", self._delimiter).split(self._delimiter)
@@ -245,28 +263,6 @@ class DelimitedFile(FileOnDisk):
             chunks = self._form.rewrite_all(chunks)
         return io.BufferedReader(raw.ChunkReader(chunks))
 
-    def _write_options(self, types: Types) -> dict[str, Any]:
-        """How pyarrow reads the columns that have a type."""
-        is_text = {*types.values()} == {pa.string()}
-        read = arrow_csv.ReadOptions(
-            block_size=_BLOCK_BYTES, skip_rows=self._layout.n_lines_above, column_names=self.names
-        )
-        parse = arrow_csv.ParseOptions(
-            delimiter=self._delimiter,
-            # Where pyarrow must look for them, it takes a third more time and memory.
-            newlines_in_values=self._has_quoted_newlines or not self._n_lines,
-            # In a file of one column, it is how a row without a value is written.
-            ignore_empty_lines=len(self.names) > 1,
-            invalid_row_handler=self._judge_row,
-        )
-        convert = arrow_csv.ConvertOptions(
-            column_types=types,
-            include_columns=[*types],
-            null_values=[] if is_text else self._words_for_missing,
-            decimal_point=self._layout.decimal,
-        )
-        return {"read_options": read, "parse_options": parse, "convert_options": convert}
-
     def _judge_row(self, row: Any) -> str:
         """Skip a line of another number of values if it is blank."""
         if row.text.strip(_BLANK):
@@ -274,19 +270,12 @@ class DelimitedFile(FileOnDisk):
         self.notation = replace(self.notation, first_line=None)
         return "skip"
 
-    def _scan(self, *, has_integers: bool) -> bool:
-        """Look at all lines, and whether there are codes such as 007, which are no integers."""
-        delimiter = re.escape(self._delimiter.encode())
-        opening = rb"[\n\"%b]" % delimiter
-        # The character before it is checked second: a search for one character is the fastest.
-        code = re.compile(
-            rb"0(?:(?<=%b0)|(?<=%b[ +-]0))[0-9xX][0-9a-fA-F]*(?=[\r\n\" %b]|\Z)"
-            % (opening, opening, delimiter)
-        )
+    def _scan(self) -> None:
+        """Look at all lines: for quoted line breaks, blank lines, and names that are repeated."""
         names = self._names_line
         repeated = re.compile(rb"\n(?:\xef\xbb\xbf)?%b\r?(?=\n|\Z)" % re.escape(names))
         rest, n_lines, length = b"", 1, 0
-        has_blank_lines = has_codes = is_quoted = False
+        has_blank_lines = is_quoted = False
         with self._open() as file:
             while block := file.read(SAMPLE_BYTES):
                 end = max(block.rfind(b"\n"), block.rfind(b"\r"))
@@ -301,13 +290,12 @@ class DelimitedFile(FileOnDisk):
                 joined = rest + block
                 ends = (b"\n\n", b"\n\r\n", b"\r\r") if b"\r" in block else (b"\n\n",)
                 has_blank_lines = has_blank_lines or any(end in joined for end in ends)
-                has_codes = has_codes or (has_integers and code.search(joined) is not None)
                 if names and not self._first_repeated and names in joined:
                     lines = [n_lines - joined.count(b"\n", found.end())
                              for found in repeated.finditer(joined)]  # fmt: skip
                     below = [line for line in lines if line >= self.notation.first_row]
                     self._first_repeated = below[0] if below else 0
-                rest = block[-64 - len(names) :]
+                rest = block[-8 - len(names) :]
         self._n_lines, self._may_end_quoted = n_lines, is_quoted
         if self._first_repeated and not self._form.names:
             note = "rows that repeat the column names are left out, the first in line"
@@ -316,7 +304,6 @@ class DelimitedFile(FileOnDisk):
         has_gaps = self._has_quoted_newlines or has_blank_lines or self._first_repeated
         first_line = None if has_gaps else self.notation.first_row
         self.notation = replace(self.notation, first_line=first_line)
-        return has_codes
 
     def _describe_faults(self) -> str:
         """Find lines with too many or too few values; DataError for a mark that is never closed.
@@ -324,7 +311,7 @@ class DelimitedFile(FileOnDisk):
         Python's reader is slow, but counts lines as editors do.
         """
         if not self._n_lines:
-            self._scan(has_integers=False)
+            self._scan()
         ragged: list[str] = []
         start, remedy = 1, "Fix these lines"
         with io.TextIOWrapper(self._open(is_checked=True), encoding="utf-8", newline="") as text:
@@ -336,7 +323,7 @@ class DelimitedFile(FileOnDisk):
                     if re.search("unexpected end|field limit", str(error)):
                         problem = (
                             f"a quotation mark that is opened in line {start} is never closed, or "
-                            f"after more than {_BLOCK_BYTES >> 20} MB. Close it, or remove it."
+                            f"after more than {self._block_bytes >> 20} MB. Close it, or remove it."
                         )
                         raise DataError(self.name, [problem]) from None
                     values = []  # a mark within a value, which pyarrow takes as it is

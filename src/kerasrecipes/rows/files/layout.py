@@ -389,10 +389,7 @@ def _is_value(name: str, values: Sequence[str]) -> bool | None:
     forms = {_DIGIT.sub("0", value) for value in (name, *values)}
     if len(forms) == 1 and forms != {name}:  # dates or codes
         return True
-    n_distinct = len({*values})
-    if name in values:
-        return 2 * n_distinct <= len(values) or None
-    return False if n_distinct <= 2 else None
+    return True if name in values and 2 * len({*values}) <= len(values) else None
 
 
 def _find_decimal(

@@ -37,14 +37,12 @@ _BY_WORD = {word: kind for kind in KINDS for word in kind.words}
 
 def recognise_column(cells: Cells) -> Finding:
     """Find how a column is taken by its type and values, or why it is left out."""
-    if pa.types.is_null(cells.type):
-        return Finding(None, "no values")
-    if not is_usable(cells.type):
+    if not (pa.types.is_null(cells.type) or is_usable(cells.type)):
         return Finding(None, f"columns of type {cells.type} cannot be used")
     if not cells.n_values:
         return Finding(None, "no values")
     hint = ""
-    for kind in KINDS:
+    for kind in (CategoryColumn,) if cells.is_category else KINDS:
         if finding := kind.recognise(cells):
             hint = hint or finding.hint
             if finding.column is not None or finding.reason:

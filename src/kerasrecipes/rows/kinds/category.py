@@ -45,7 +45,7 @@ class BooleanColumn(Column):
     def recognise(cls, cells: Cells) -> Finding | None:
         """Recognise a column of Arrow's truth values, or of the words true and false."""
         is_boolean = pa.types.is_boolean(cells.type)
-        if cells.is_text and not cells.is_category and len(cells.names) <= 6:
+        if cells.is_text and len(cells.names) <= 6:
             is_boolean = {name.lower() for name in cells.names} <= {"true", "false"}
         column = cls(cells.name, "boolean", reason="true or false")
         return Finding(column) if is_boolean else None
@@ -154,7 +154,7 @@ class TextColumn(Column):
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
         """Recognise texts of many words that hardly recur; ``features`` must ask for them."""
-        if not cells.is_text or cells.is_category or cells.n_values < _FEWEST_ROWS_UNLIKE:
+        if not cells.is_text or cells.n_values < _FEWEST_ROWS_UNLIKE:
             return None
         n_words = float(np.mean([len(text.split()) for text in cells.names]))
         if n_words < _FEWEST_WORDS or 2 * len(cells.names) <= cells.n_values:

@@ -117,20 +117,16 @@ class DateColumn(Column):
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
         """Recognise dates by their type, texts in one format, or whole numbers such as 20241231."""
-        if pa.types.is_temporal(cells.type) and is_usable(cells.type):
+        if pa.types.is_temporal(cells.type):
             return Finding(cls.take(cells, "date", {}))
-        if cells.is_number and not cells.is_category:
+        if cells.is_number:
             lowest, highest = pc.min_max(cells.values).as_py().values()
             if lowest is None or lowest < _DAYS[0] or highest > _DAYS[1]:
                 return None
             column = cls.take(cells, "date", {"format": "%Y%m%d"})
             are_days = len(cells.names) >= _FEWEST_DAYS and not column.parse(cells)[1].any()
             return Finding(column) if are_days else None
-        if (
-            not cells.is_text
-            or cells.is_category
-            or not (readings := _read_in_formats(cells.names))
-        ):
+        if not cells.is_text or not (readings := _read_in_formats(cells.names)):
             return None
         best, *others = readings
         wrong = np.isnat(best.dates) & ~cells.are_kept
@@ -277,8 +273,6 @@ def _read_in_formats(texts: Sequence[str]) -> list[_Reading]:
 
 def _parse_texts(texts: pa.Array, date_format: str | None, zone: str | None = None) -> Dates:
     """Texts as wall time of a zone, or as they are written, to the second; NaT for other texts."""
-    if date_format is None and (dates := _cast_iso(texts, zone)) is not None:
-        return dates
     pattern = _CLOCK if date_format in _CLOCKS else _write_pattern(date_format)
     found = pc.extract_regex(pc.utf8_trim_whitespace(texts), f"(?i)^(?:{pattern})$")
     fields = {found.type.field(i).name: found.field(i) for i in range(found.type.num_fields)}
@@ -293,8 +287,9 @@ def _parse_texts(texts: pa.Array, date_format: str | None, zone: str | None = No
     offset = digits.cast(pa.int64()).to_numpy()
     offset = 3600 * (offset // 100) + 60 * (offset % 100)
     offset = np.where(pc.starts_with(fields["z"], "-"), -offset, offset)
-    shown = _show_on_wall(dates - offset.astype("m8[s]"), zone)
-    return np.where(pc.not_equal(fields["z"], ""), shown, dates)
+    instants = pa.array(dates - offset.astype("m8[s]")).cast(pa.timestamp("s", "UTC"))
+    wall = pc.local_timestamp(instants.cast(pa.timestamp("s", zone)))
+    return np.where(pc.not_equal(fields["z"], ""), wall.to_numpy(zero_copy_only=False), dates)
 
 
 def _read_days(fields: Mapping[str, pa.Array]) -> tuple[Dates, NDArray[np.bool_]]:
@@ -334,20 +329,6 @@ def _read_field(fields: Mapping[str, pa.Array], key: str, default: int = 0) -> N
         return np.array(default)
     is_there = pc.not_equal(fields[key], "")
     return pc.if_else(is_there, fields[key], str(default)).cast(pa.int64()).to_numpy()
-
-
-def _cast_iso(texts: pa.Array, zone: str | None) -> Dates | None:
-    """ISO 8601 by Arrow, many times as fast; None where a text is in another format, or unclear."""
-    if zone is None:
-        texts = pc.replace_substring_regex(texts, _TIME_AND_OFFSET, r"\1")
-    for offset_zone in (None, "UTC") if zone else (None,):  # without offsets, or all with one
-        try:
-            dates = texts.cast(pa.timestamp("us", offset_zone)).to_numpy(zero_copy_only=False)
-        except pa.ArrowInvalid:
-            continue
-        dates = dates.astype("M8[s]")
-        return _show_on_wall(dates, str(zone)) if offset_zone else dates
-    return None
 
 
 def _find_candidates(text: str) -> Iterator[str | None]:
@@ -397,8 +378,3 @@ def _write_pattern(date_format: str | None) -> str:
         pattern = pattern.replace("%d", "%d(?:st|nd|rd|th)?")
     pattern = pattern.replace("%b", "%b\\.?")  # "Sept." next to "May"
     return re.sub("%([A-Za-z])", lambda found: f"(?P<{found[1]}>{_DIRECTIVES[found[0]]})", pattern)
-
-
-def _show_on_wall(instants: Dates, zone: str) -> Dates:
-    utc = pa.array(instants).cast(pa.timestamp("s", "UTC"))
-    return pc.local_timestamp(utc.cast(pa.timestamp("s", zone))).to_numpy(zero_copy_only=False)

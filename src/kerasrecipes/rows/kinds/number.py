@@ -109,9 +109,9 @@ class NumberColumn(Column):
     @classmethod
     def recognise(cls, cells: Cells) -> Finding | None:
         """Recognise numbers by their type, or texts of which nearly all are numbers."""
-        if cells.is_number and not cells.is_category:
+        if cells.is_number:
             return Finding(cls(cells.name, "float_normalized", reason="number"))
-        if not cells.is_text or cells.is_category or not len(cells.distinct):
+        if not cells.is_text or not len(cells.distinct):
             return None
         column = cls(cells.name, "float_normalized", _find_style(cells))
         how = "as text" if column.is_plain else f"with {column.marks}"
