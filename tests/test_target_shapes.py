@@ -320,7 +320,7 @@ def test_masked_steps_are_not_counted(tmp_path: Path):
 def test_numbers_of_masked_steps_are_not_scored(tmp_path: Path):
     x = np.where(np.arange(6)[:, None] < 4, STEPS, 0)
     layers = ["Masking", {"LSTM": {"units": 3, "return_sequences": True}}, {"Dense": {"units": 2}}]
-    keys = {"layers": layers, "loss": "mse", "metrics": ["mae"]}
+    keys = {"layers": layers, "loss": "mse", "metrics": ["mae"], "report": None}
     recipe = write(tmp_path, keys, {"x": x, "y": STEPS[..., :2]})
     run = kr.train(recipe, output_dir=tmp_path / "runs")
     test = run.predictions
