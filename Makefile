@@ -64,7 +64,7 @@ test-newest: ## run a subset with the newest releases that pyproject.toml allows
 test-lowest test-newest: test-%: .venv/.installed-dev
 	$(BIN)/uv venv --quiet --clear --python $(TEST_PYTHON) .venv-$*
 	$(BIN)/uv pip install --quiet --python .venv-$* --resolution $(RESOLUTION) -e '.[test]'
-	.venv-$*/bin/python -m pytest -n 2 --dist loadfile $(VERSION_TESTS) $(ARGS)
+	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not (slow and reliability)" $(VERSION_TESTS) $(ARGS)
 
 lint: .venv/.installed-dev ## check style, format, types and import contracts
 	$(BIN)/ruff check .
@@ -87,7 +87,8 @@ clean: ## remove environments, builds and caches; runs/ is kept
 
 .venv/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing into .venv, once: TensorFlow is large, so this takes some minutes.'
-	$(INSTALL) -e '.[dev]'
+	$(INSTALL) uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
 	@touch .venv/.installed $@
 
 # TensorFlow, as constraints.txt pins it, has no wheels for Python 3.14.

@@ -23,7 +23,7 @@ from kerasrecipes.report import make_report
 from kerasrecipes.report.results import read_results
 from kerasrecipes.rows import load_dataset
 from kerasrecipes.runs import RUN_JSON
-from report.snippets import call_snippet, take_inputs
+from report.snippets import call_snippets, take_inputs
 
 N_ROWS = 400
 SIGMOID = {
@@ -73,20 +73,19 @@ def train(folder: Path, target: Any, network: dict[str, Any], **keys: Any) -> kr
     return kr.train(recipe | keys, data=data, output_dir=folder)
 
 
-@pytest.mark.parametrize("network", [SIGMOID, SOFTMAX, LOGITS])
-def test_plain_keras_gives_the_same_classes_and_probabilities_in_a_fresh_process(
-    tmp_path: Path, network
-):
-    run = train(tmp_path, "ill", network, threshold={"recall": 0.9}, calibrate="temperature")
-    codec = run.info["codec"]
-    assert codec["temperature"] != 1
-    with zipfile.ZipFile(run.model_path) as archive:
-        assert json.loads(archive.read("thresholds.json")) == {"yes": codec["thresholds"][0]}
+def test_plain_keras_gives_the_same_classes_and_probabilities_in_a_fresh_process(tmp_path: Path):
+    keys = {"threshold": {"recall": 0.9}, "calibrate": "temperature"}
+    runs = [train(tmp_path, "ill", network, **keys) for network in (SIGMOID, SOFTMAX, LOGITS)]
     rows = make_rows().head(50)
-    chances, classes = call_snippet(run, take_inputs(run, rows), tmp_path)
-    answers = run.predict(rows)
-    np.testing.assert_allclose(chances[:, -1], answers["probability_yes"], atol=1e-6)
-    assert (classes[:, 0] == (answers["predicted"] == "yes")).all()
+    printed = call_snippets([(run, take_inputs(run, rows)) for run in runs], tmp_path)
+    for run, (chances, classes) in zip(runs, printed, strict=True):
+        codec = run.info["codec"]
+        assert codec["temperature"] != 1
+        with zipfile.ZipFile(run.model_path) as archive:
+            assert json.loads(archive.read("thresholds.json")) == {"yes": codec["thresholds"][0]}
+        answers = run.predict(rows)
+        np.testing.assert_allclose(chances[:, -1], answers["probability_yes"], atol=1e-6)
+        assert (classes[:, 0] == (answers["predicted"] == "yes")).all()
 
 
 def test_every_command_predicts_at_the_threshold(tmp_path: Path):

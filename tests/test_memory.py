@@ -109,7 +109,7 @@ def test_memory_that_ends_in_training_fails_the_run(
 ) -> None:
     from kerasrecipes.training import fit
 
-    monkeypatch.setattr(fit, "make_train_function", lambda *_: lambda *_: allocate_tensor())
+    monkeypatch.setattr(fit, "make_train_function", lambda *_: lambda *_: allocate())
     with pytest.raises(RunFailed, match="Out of memory"):
         kr.train(RECIPE, output_dir=tmp_path)
     (run,) = list_runs(tmp_path)

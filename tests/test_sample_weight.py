@@ -19,7 +19,8 @@ from kerasrecipes.rows import load_for
 from kerasrecipes.trained import TrainedRun
 
 N_ROWS = 60
-LINEAR = {"layers": [{"Dense": {"units": 1}}], "loss": "mse", "metrics": ["mae"], "epochs": 2}
+LINEAR = {"layers": [{"Dense": {"units": 1}}], "loss": "mse", "metrics": ["mae"]}
+LINEAR |= {"epochs": 2, "report": []}
 BINARY = {
     "layers": [{"Dense": {"units": 1, "activation": "sigmoid"}}],
     "loss": "binary_crossentropy",
@@ -50,7 +51,8 @@ def train(make_recipe, tmp_path: Path, data: pd.DataFrame | None = None, **keys:
 
 
 def test_every_score_is_weighted_and_the_weight_is_no_input(make_recipe, tmp_path: Path):
-    run, dataset = train(make_recipe, tmp_path, dataset={"validation_split": 0.2})
+    keys = {"dataset": {"validation_split": 0.2}, "report": None}
+    run, dataset = train(make_recipe, tmp_path, **keys)
     assert [column.name for column in dataset.columns] == ["a", "b"]
     trained = TrainedRun(run.path)
     table = make_table()

@@ -47,6 +47,7 @@ def write(folder: Path, timeseries: dict[str, int], **keys: Any) -> Path:
         "layers": [{"SimpleRNN": {"units": 6}}, {"Dense": {"units": 1}}],
         "loss": "mse",
         "epochs": 2,
+        "report": [],
     }
     (folder / "weather.yaml").write_text(yaml.safe_dump(recipe | keys), encoding="utf-8")
     return folder / "weather.yaml"
@@ -106,7 +107,8 @@ def test_no_row_of_a_window_is_known_to_two_parts(tmp_path: Path):
 
 
 def test_what_trains_predicts_and_is_scored(tmp_path: Path):
-    recipe = write(tmp_path, {"sequence_length": 8, "sampling_rate": 2, "delay": 3})
+    timeseries = {"sequence_length": 8, "sampling_rate": 2, "delay": 3}
+    recipe = write(tmp_path, timeseries, report=None)
     run = kr.train(recipe, output_dir=tmp_path / "runs")
     assert run.evaluate() == pytest.approx(run.metrics["test"], rel=1e-4)
     answers = run.predict(make_rows())
@@ -303,6 +305,7 @@ def test_several_targets_of_a_series(tmp_path: Path):
         {"sequence_length": 4},
         dataset={"target": ["temperature", "pressure"]},
         layers=[{"SimpleRNN": {"units": 6}}, {"Dense": {"units": 2}}],
+        report=None,
     )
     run = kr.train(recipe, output_dir=tmp_path / "runs")
     page = run.report.read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 import kerasrecipes as kr
+from kerasrecipes.cli.app import main
 from kerasrecipes.errors import InputError, RecipeError
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.report.results import Results
@@ -215,7 +217,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
 
 def write(folder: Path, keys: dict[str, Any], arrays: dict[str, Any]) -> Path:
     np.savez(folder / "data.npz", **arrays)
-    recipe = {"name": "shapes", "epochs": 2, "batch_size": 16, **keys}
+    recipe = {"name": "shapes", "epochs": 2, "batch_size": 16, "report": [], **keys}
     recipe["dataset"] = {"path": "data.npz", **keys.get("dataset", {})}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     return folder / "recipe.yaml"
@@ -224,7 +226,8 @@ def write(folder: Path, keys: dict[str, Any], arrays: dict[str, Any]) -> Path:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_trains_predicts_and_is_scored(tmp_path: Path, name: str):
     keys, arrays, shape = NETWORKS[name]
-    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+    recipe = write(tmp_path, keys | {"report": None}, arrays)
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
     assert run.status == "finished"
     inputs = next(iter(arrays.values()))
     answers = run.predict(inputs[:5])
@@ -287,25 +290,27 @@ ALONE = """
 import sys
 import keras
 import numpy as np
-model = keras.saving.load_model(sys.argv[1], compile=False)
-np.save(sys.argv[2], model.predict(np.load(sys.argv[3]), verbose=0))
+for run in sys.argv[1:]:
+    model = keras.saving.load_model(f"{run}/model.keras", compile=False)
+    np.save(f"{run}/out.npy", model.predict(np.load(f"{run}/rows.npy"), verbose=0))
 assert not any(name.startswith("kerasrecipes") for name in sys.modules)
 """
 
 
-@pytest.mark.parametrize(
-    "name", ["numbers for each step, standardised", "labels as logits", "an autoencoder of pixels"]
-)
-def test_plain_keras_answers_raw_rows_alike(tmp_path: Path, name: str):
-    keys, arrays, _ = NETWORKS[name]
-    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
-    inputs = next(iter(arrays.values()))[:7]
-    np.save(tmp_path / "rows.npy", inputs)
-    files = [str(run.model_path), str(tmp_path / "out.npy"), str(tmp_path / "rows.npy")]
-    subprocess.run([sys.executable, "-c", ALONE, *files], check=True, cwd=tmp_path)
-    alone, answers = np.load(tmp_path / "out.npy"), run.predict(inputs)
-    ours = answers["predicted"] if isinstance(answers, dict) else answers.iloc[:, 3:].to_numpy()
-    np.testing.assert_allclose(ours, alone, rtol=1e-5)
+def test_plain_keras_answers_raw_rows_alike(tmp_path: Path):
+    names = ["numbers for each step, standardised", "labels as logits", "an autoencoder of pixels"]
+    runs = {}
+    for name in names:
+        keys, arrays, _ = NETWORKS[name]
+        run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+        runs[run] = next(iter(arrays.values()))[:7]
+        np.save(run.path / "rows.npy", runs[run])
+    folders = [str(run.path) for run in runs]
+    subprocess.run([sys.executable, "-c", ALONE, *folders], check=True, cwd=tmp_path)
+    for run, inputs in runs.items():
+        alone, answers = np.load(run.path / "out.npy"), run.predict(inputs)
+        ours = answers["predicted"] if isinstance(answers, dict) else answers.iloc[:, 3:].to_numpy()
+        np.testing.assert_allclose(ours, alone, rtol=1e-5)
 
 
 def test_masked_steps_are_not_counted(tmp_path: Path):
@@ -324,7 +329,7 @@ def test_masked_steps_are_not_counted(tmp_path: Path):
 def test_numbers_of_masked_steps_are_not_scored(tmp_path: Path):
     x = np.where(np.arange(6)[:, None] < 4, STEPS, 0)
     layers = ["Masking", {"LSTM": {"units": 3, "return_sequences": True}}, {"Dense": {"units": 2}}]
-    keys = {"layers": layers, "loss": "mse", "metrics": ["mae"]}
+    keys = {"layers": layers, "loss": "mse", "metrics": ["mae"], "report": None}
     recipe = write(tmp_path, keys, {"x": x, "y": STEPS[..., :2]})
     run = kr.train(recipe, output_dir=tmp_path / "runs")
     test = run.predictions
@@ -467,30 +472,40 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, keys: Any, arrays: Any, me
     assert not [*tmp_path.glob("runs/*/*")]
 
 
-def run_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "kerasrecipes", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., object]:
+    """Call the command line in a folder of its own; return the exit code."""
+    monkeypatch.chdir(tmp_path)
+
+    def call_main(*arguments: str) -> object:
+        monkeypatch.setattr(sys, "argv", ["kerasrecipes", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return caught.value.code
+
+    return call_main
 
 
-def test_arrays_are_written_to_npz(tmp_path: Path):
+def test_arrays_are_written_to_npz(tmp_path: Path, call: Callable[..., object], capfd: Any):
     keys, arrays, _ = NETWORKS["one-hot classes of each step"]
     write(tmp_path, keys, arrays)
-    assert run_command(tmp_path, "train", "recipe.yaml", "--quiet").returncode == 0
+    assert call("train", "recipe.yaml", "--quiet") == 0
     command = ("predict", "runs/shapes", "--data", "data.npz", "-o")
-    table = run_command(tmp_path, *command, "answers.csv")
-    assert table.returncode == 2
-    assert "array of shape (6,), which a table cannot contain" in table.stderr
-    assert run_command(tmp_path, *command, "a.npz").returncode == 0
+    assert call(*command, "answers.csv") == 2
+    assert "array of shape (6,), which a table cannot contain" in capfd.readouterr().err
+    assert call(*command, "a.npz") == 0
     with np.load(tmp_path / "a.npz") as answers:
         assert answers["predicted"].shape == answers["probability"].shape == (N, 6)
 
 
-def test_a_run_with_damaged_arrays_is_reported_without_them(tmp_path: Path):
+def test_a_run_with_damaged_arrays_is_reported_without_them(
+    tmp_path: Path, call: Callable[..., object]
+):
     keys, arrays, _ = NETWORKS["numbers for each step"]
-    run = kr.train(write(tmp_path, keys, arrays), output_dir=tmp_path / "runs")
+    recipe = write(tmp_path, keys | {"report": None}, arrays)
+    run = kr.train(recipe, output_dir=tmp_path / "runs")
     (run.path / "predictions.npz").write_bytes(b"PK")
-    report = run_command(tmp_path, "report", str(run.path))
-    assert report.returncode == 0
+    assert call("report", str(run.path)) == 0
     assert "predictions.npz cannot be used" in run.report.read_text(encoding="utf-8")
 
 

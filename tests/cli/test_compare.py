@@ -86,7 +86,9 @@ def test_csv_and_markdown_have_a_column_for_each_difference(first: Done, folder:
 
 def test_variants_of_one_recipe_are_named_by_what_they_change(folder: Path) -> None:
     words = ("optimizer.SGD.learning_rate=1", "optimizer=adam epochs=1")
-    done = compare(folder, "slow.yaml", *words, "--seeds", "1", "--output-dir", "variants")
+    done = compare(
+        folder, "slow.yaml", *words, "--seeds", "1", "--workers", "1", "--output-dir=variants"
+    )
     assert done.returncode == 0, done.stderr
     for name in ("optimizer.SGD.learning_rate=1", "optimizer=adam epochs=1"):
         assert name in done.stdout

@@ -195,7 +195,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_first_training(
 
 def test_each_fold_is_the_test_part_once(folder: Path, tmp_path: Path) -> None:
     frame, given = pd.read_csv(folder / "roads.csv"), ["epochs=2", "epochs=2 dataset.drop=[lanes]"]
-    options: dict[str, Any] = {"data": frame, "output_dir": tmp_path}
+    options: dict[str, Any] = {"data": frame, "output_dir": tmp_path, "workers": 1}
     variants = [f"dataset.test_split=0.3 {one}" for one in given]
     comparison = kr.compare(folder / "roads.yaml", *variants, folds=4, **options)
     first, second = comparison.contenders
@@ -248,6 +248,7 @@ def test_tuning_gives_every_recipe_the_same_budget_and_test_rows_judge(
         *("name=a", "name=b batch_size=8"),
         seeds=1,
         tune="learning_rate",
+        workers=1,
         data=pd.read_csv(folder / "roads.csv"),
         output_dir=tmp_path,
         console=console,
@@ -277,10 +278,11 @@ def read_rate(recipe: Path) -> float:
 
 def test_a_run_that_fails_is_named_and_the_others_are_reused(folder: Path, tmp_path: Path) -> None:
     variants = ("name=good", "name=bad optimizer.SGD.learning_rate=1e30")
-    frame = pd.read_csv(folder / "roads.csv")
+    options: dict[str, Any] = {"seeds": 1, "workers": 1, "output_dir": tmp_path}
+    options["data"] = pd.read_csv(folder / "roads.csv")
     for _ in range(2):
         with pytest.raises(RunFailed) as caught:
-            kr.compare(folder / "roads.yaml", *variants, seeds=1, data=frame, output_dir=tmp_path)
+            kr.compare(folder / "roads.yaml", *variants, **options)
         assert str(caught.value).startswith("bad, seed 42: ")
         assert str(caught.value).endswith("The other runs are kept and will be reused: 1 of 2.")
     assert len(list_runs_of(tmp_path / "good")) == 1

@@ -407,6 +407,7 @@ def test_every_saved_model_is_made_of_allowed_parts(runs: dict[str, Path], tmp_p
                 "initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.9}}}},
             "metrics": [{"SparseCategoricalAccuracy": {"name": "my accuracy (%)"}}],
             "epochs": 1,
+            "report": [],
         },
         output_dir=tmp_path / "runs",
     )  # fmt: skip
@@ -418,7 +419,7 @@ def test_every_saved_model_is_made_of_allowed_parts(runs: dict[str, Path], tmp_p
         "id": {"string_categorical": {"max_tokens": 9}},
     }
     dataset = {"target": "price", "missing": "median", "drop": ["dear", "rent"]}
-    recipe = {"layers": [{"Dense": {"units": 1}}], "loss": "mse", "epochs": 1}
+    recipe = {"layers": [{"Dense": {"units": 1}}], "loss": "mse", "epochs": 1, "report": []}
     houses = make_houses()
     run = kr.train(
         recipe | {"dataset": dataset | {"features": features}},
@@ -443,7 +444,7 @@ def test_a_registered_class_of_the_caller_s_own_is_loaded(tmp_path: Path) -> Non
         "layers = [{'Own>Twice': {}}, {'Dense': {'units': 2, 'activation': 'Own>bend'}},"
         " {'Dense': {'units': 1}}]\n"
         "recipe = {'dataset': {'target': 'y'}, 'layers': layers, 'loss': 'mse', 'epochs': 1}\n"
-        "run = kr.train(recipe, data=rows, output_dir=sys.argv[1])\n"
+        "run = kr.train(recipe, data=rows, report=[], output_dir=sys.argv[1])\n"
         "print(len(kr.load_run(run.path).predict(rows)))\n",
         encoding="utf-8",
     )

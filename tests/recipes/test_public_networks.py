@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ RNG = np.random.default_rng(0)
 SOFTMAX = {"Dense": {"units": 10, "activation": "softmax"}}
 SIGMOID = {"Dense": {"units": 1, "activation": "sigmoid"}}
 Rows = dict[str, Any] | pd.DataFrame | Callable[[Path], None]
+Trained = tuple[kr.TrainedRun, str]
 
 
 def draw(*shape: int) -> np.ndarray:
@@ -319,7 +321,7 @@ NETWORKS: dict[str, tuple[Rows, dict[str, Any]]] = {
 }
 
 
-def train(folder: Path, name: str) -> tuple[kr.TrainedRun, str]:
+def train(folder: Path, name: str) -> Trained:
     """Train a network on its stand-in data; the path of the rows to answer."""
     rows, keys = NETWORKS[name]
     if callable(rows):
@@ -336,9 +338,17 @@ def train(folder: Path, name: str) -> tuple[kr.TrainedRun, str]:
     return run, str(folder / "test" if path == "." else folder / path)
 
 
+@pytest.fixture(scope="module")
+def train_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
+    """Train a network by name, unless an earlier test did."""
+    return cache(lambda name: train(tmp_path_factory.mktemp("network"), name))
+
+
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_public_network_trains_predicts_and_is_scored(tmp_path: Path, name: str) -> None:
-    run, rows = train(tmp_path, name)
+def test_a_public_network_trains_predicts_and_is_scored(
+    train_once: Callable[[str], Trained], name: str
+) -> None:
+    run, rows = train_once(name)
     answers = run.predict(rows)
     predicted = [np.asarray(answers[key]) for key in answers if key.startswith("predicted")]
     assert predicted
@@ -378,13 +388,14 @@ assert not any(name.startswith("kerasrecipes") for name in sys.modules)
 """
 
 
-def test_plain_keras_answers_raw_rows_of_ten_networks(tmp_path: Path) -> None:
+def test_plain_keras_answers_raw_rows_of_ten_networks(
+    train_once: Callable[[str], Trained], tmp_path: Path
+) -> None:
     from kerasrecipes.prediction.saved import load_saved
 
     expected, names = {}, [*NETWORKS][:7] + [*NETWORKS][8:11]
-    for i, name in enumerate(names):
-        (folder := tmp_path / str(i)).mkdir()
-        run, rows = train(folder, name)
+    for name in names:
+        run, rows = train_once(name)
         saved = load_saved(run)
         (piece,) = saved.read(rows)
         raw = saved.encoder.stack(piece.inputs)

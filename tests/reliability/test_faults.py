@@ -24,6 +24,7 @@ name: iris
 dataset: {name: iris}
 layers: [Dense: {units: 3, activation: softmax}]
 loss: sparse_categorical_crossentropy
+report: []
 """
 
 
@@ -53,22 +54,27 @@ def start(command: Sequence[str], folder: Path, wait_for: str = "epoch", **optio
 
 
 @pytest.mark.reliability("fault")
-@pytest.mark.parametrize(
-    ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
-def test_a_signal_leaves_a_run_that_continues(folder: Path, number: int, exit_code: int):
-    process = start([*TRAIN, "r.yaml", "epochs=1000000"], folder)
-    process.send_signal(number)
-    out, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors) == (exit_code, "")
-    (run,) = list_runs(folder / "runs")
-    assert run.status == "interrupted"
-    n_epochs = run.info["epochs_run"]
-    *_, what, how, where = out.splitlines()
-    assert what.startswith(f"Interrupted after {n_epochs:,} of 1,000,000 epochs.")
-    resume = f"kerasrecipes train {run.path.relative_to(folder)} --resume"
-    assert how == f"To continue: {resume}"
-    assert where == f"report  {run.report_path.relative_to(folder)}"
+def test_a_signal_leaves_a_run_that_continues(
+    folder: Path, record_property: Callable[[str, object], None]
+):
+    signals = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+    record_property("cases", len(signals))
+    words = ["r.yaml", "epochs=1000000"]
+    for number, exit_code in signals.items():
+        process = start([*TRAIN, *words], folder)
+        process.send_signal(number)
+        out, errors = process.communicate(timeout=120)
+        assert (process.returncode, errors) == (exit_code, "")
+        (run,) = list_runs(folder / "runs")
+        assert run.status == "interrupted"
+        n_epochs = run.info["epochs_run"]
+        *_, what, how, where = out.splitlines()
+        assert what.startswith(f"Interrupted after {n_epochs:,} of 1,000,000 epochs.")
+        resume = f"kerasrecipes train {run.path.relative_to(folder)} --resume"
+        assert how == f"To continue: {resume}"
+        assert where == f"report  {run.report_path.relative_to(folder)}"
+        words = resume.split()[2:]
+    assert len(run.info["continued"]) == len(signals) - 1
     done = subprocess.run(
         [*TRAIN[:2], *resume.split(), f"epochs={n_epochs + 5}"],
         cwd=folder, capture_output=True, text=True,
@@ -190,7 +196,8 @@ def without_coverage() -> dict[str, str]:
 @pytest.mark.reliability("fault")
 @pytest.mark.parametrize("kilobytes", [4, 8, 40])
 def test_a_file_that_cannot_be_written_ends_in_one_line(folder: Path, kilobytes: int):
-    """A limit of the size of files stands for a full disk."""
+    """A limit of the size of files stands for a full disk; the largest one stops the report."""
+    (folder / "r.yaml").write_text(RECIPE.replace("report: []\n", ""), encoding="utf-8")
     (folder / "runs").mkdir()
     done = subprocess.run(
         [*TRAIN, "r.yaml",

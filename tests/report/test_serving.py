@@ -12,37 +12,33 @@ import kerasrecipes as kr
 from kerasrecipes.report.serving import ModelInput, list_inputs
 from kerasrecipes.rows.kinds import make_column
 
-from .snippets import call_snippet, take_inputs
+from .snippets import call_snippets, take_inputs
 
-RECIPES = {
-    "table": """\
+FLATS = """\
 name: flats
 dataset: {path: flats.csv, target: rent, test_split: 0.2}
 layers: [Dense: {units: 4}, Dense: {units: 1}]
 loss: mse
 epochs: 2
 report: []
-""",
-    "array": """\
+"""
+SHAPES = """\
 name: shapes
 dataset: {path: shapes.npz}
 layers: [Flatten, Dense: {units: 3, activation: softmax}]
 loss: sparse_categorical_crossentropy
 epochs: 2
 report: []
-""",
-}
-
-
+"""
 DATE = ("year", "month", "day", "weekday", "hour", "minute")
 
 
-@pytest.mark.parametrize("kind", RECIPES)
 def test_the_snippet_calls_the_saved_model_without_us(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("recipe.yaml").write_text(RECIPES[kind], encoding="utf-8")
+    Path("flats.yaml").write_text(FLATS, encoding="utf-8")
+    Path("shapes.yaml").write_text(SHAPES, encoding="utf-8")
     rng, n_rows = np.random.default_rng(5), 90
     images = rng.integers(0, 255, (n_rows, 8, 8)).astype(np.uint8)
     np.savez("shapes.npz", X=images, y=np.arange(n_rows) % 3)
@@ -55,16 +51,17 @@ def test_the_snippet_calls_the_saved_model_without_us(
         "rent": rng.normal(500, 50, n_rows),
     }
     pd.DataFrame(columns).to_csv("flats.csv", index=False)
-    run = kr.train("recipe.yaml")
-    if kind == "array":
-        rows, inputs = images[:5], {"inputs": images[:5].astype(np.float32)}
-        expected = run.predict(rows).filter(like="probability_").to_numpy()
-    else:
-        rows = pd.DataFrame(columns).head(7)
-        parts = {f"built ({part})": getattr(days.dt, part) for part in DATE}
-        inputs = take_inputs(run, rows.assign(**parts))
-        expected = run.predict(rows)[["predicted"]].to_numpy()
-    np.testing.assert_allclose(call_snippet(run, inputs, tmp_path)[0], expected, rtol=1e-4)
+    of_table, of_array = kr.train("flats.yaml"), kr.train("shapes.yaml")
+    rows = pd.DataFrame(columns).head(7)
+    parts = {f"built ({part})": getattr(days.dt, part) for part in DATE}
+    cases = [
+        (of_table, take_inputs(of_table, rows.assign(**parts))),
+        (of_array, {"inputs": images[:5].astype(np.float32)}),
+    ]
+    (numbers, *_), (chances, *_) = call_snippets(cases, tmp_path)
+    np.testing.assert_allclose(numbers, of_table.predict(rows)[["predicted"]], rtol=1e-4)
+    expected = of_array.predict(images[:5]).filter(like="probability_")
+    np.testing.assert_allclose(chances, expected, rtol=1e-4)
 
 
 def column(name: str, feature: str, *parts: str, **arguments: object) -> dict[str, object]:
