@@ -87,8 +87,7 @@ clean: ## remove environments, builds and caches; runs/ is kept
 
 .venv/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing into .venv, once: TensorFlow is large, so this takes some minutes.'
-	$(INSTALL) uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	$(INSTALL) -e '.[dev]'
 	@touch .venv/.installed $@
 
 # TensorFlow, as constraints.txt pins it, has no wheels for Python 3.14.
