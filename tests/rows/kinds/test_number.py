@@ -302,6 +302,8 @@ def test_a_point_beside_decimal_commas_may_be_a_thousands_mark() -> None:
     assert read(NUMBER, ["1,5", "2.25"], decimal=",") == [1.5, 2.25]
     problem = "must contain numbers; 1 value is not: '1.034' (row 1)."
     assert problem in find_problem(NUMBER, ["1,5", "1.034"], decimal=",")
+    # In a file with decimal commas, a column without any has points.
+    assert read(NUMBER, ["1.5", "2.125", "12.25"], decimal=",") == [1.5, 2.125, 12.25]
 
 
 # What stands out.

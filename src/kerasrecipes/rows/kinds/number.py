@@ -158,10 +158,12 @@ class NumberColumn(Column):
     def parse(self, cells: Cells) -> Parsed:
         """The distinct values as numbers and, last, NaN; and which of them are not numbers."""
         style, texts = _pick_style(self.arguments), cells.distinct
-        if not style:  # the file's own marks, such as a decimal comma
-            style = {"decimal": cells.notation.decimal, "thousands": cells.notation.thousands}
         if pa.types.is_boolean(cells.type):
             texts = texts.cast(pa.int8())
+        decimal, thousands = cells.notation.decimal, cells.notation.thousands
+        has_mark = pc.any(pc.match_substring(texts.cast(pa.large_string()), decimal)).as_py()
+        if not style and (thousands or has_mark):  # the file's own marks, such as a decimal comma
+            style = {"decimal": decimal, "thousands": thousands}
         numbers, wrong = parse_numbers(texts, **style)
         # missing_values: [-999] means "-999.00" too, as it does where the file has types.
         is_missing = np.isin(numbers, cells.notation.missing.numbers)
