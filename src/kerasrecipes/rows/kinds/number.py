@@ -114,7 +114,7 @@ class NumberColumn(Column):
         if not cells.is_text or cells.is_category or not len(cells.distinct):
             return None
         column = cls(cells.name, "float_normalized", _find_style(cells))
-        how = "as text" if column.is_plain else f"with {column.marks}"
+        marks = "" if column.is_plain else f" with {column.marks}"
         numbers, wrong = parse_numbers(cells.distinct, **column.arguments)
         texts = cells.distinct.filter(pa.array(~wrong))
         numbers = np.unique(numbers[~wrong])
@@ -124,7 +124,8 @@ class NumberColumn(Column):
         are_words &= wrong.sum() > 1 or len(numbers) <= _FEW_NUMBERS  # else one word for missing
         if len(texts) < 2 or has_codes(_tidy(texts)) or are_words:
             return _hint_at_marks(cells)
-        finding = replace(column, reason=f"number, written {how}").report_wrong(cells, wrong)
+        column = replace(column, reason=f"number, written{marks or ' as text'}")
+        finding = column.report_wrong(cells, wrong, marks)
         # A file with types would have a type for numbers, so a few whole ones may be codes.
         are_codes = cells.notation.has_types and column.is_plain
         are_codes &= bool((np.trunc(numbers) == numbers).all())
