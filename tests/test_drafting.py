@@ -473,7 +473,7 @@ BAD = [
      "dataset same.csv\n  no column can be the target: each is a date, or has one value only. "
      "The columns: a, b."),
     ({"one": "a\n" + "1\n2\n" * 20}, "one.csv", None, None, DataError,
-     "dataset one.csv\n  a recipe needs a column to predict, and one at least to learn from. The "
+     "dataset one.csv\n  a recipe needs a column to predict, and at least one to learn from. The "
      "columns: a. The file is read as one column: write a comma between the values, or name the "
      "character that divides them, such as csv.delimiter=whitespace."),
     ({}, "shades", "class", None, DataError,

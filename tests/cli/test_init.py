@@ -87,7 +87,7 @@ def test_an_unknown_target_is_reported_with_the_one_that_was_meant(call, tmp_pat
     ("options", "problem"),
     [
         (["--target", "rent"], "--target: no column 'rent'."),
-        ([], "a recipe needs a column to predict, and one at least to learn from."),
+        ([], "a recipe needs a column to predict, and at least one to learn from."),
     ],
 )
 def test_a_table_of_one_column_may_have_another_delimiter(call, tmp_path: Path, options, problem):

@@ -45,6 +45,7 @@ def measure(make_recipe, loss: Any, metric: Any, n_units: int, target, outputs) 
         ("accuracy", keras.metrics.BinaryAccuracy),
         ({"BinaryAccuracy": {"threshold": 0.0}}, keras.metrics.BinaryAccuracy),
         ({"Precision": {"thresholds": 0}}, keras.metrics.Precision),
+        ({"Recall": {"thresholds": [0]}}, keras.metrics.Recall),
         ({"F1Score": {"threshold": 0.5, "average": "macro"}},
          lambda: keras.metrics.F1Score(threshold=0.5, average="macro")),
         ("BinaryCrossentropy", keras.metrics.BinaryCrossentropy),

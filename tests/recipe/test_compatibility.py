@@ -205,7 +205,7 @@ def test_numbers_have_no_classes_to_weigh(tmp_path: Path, dataset: Dataset) -> N
 @pytest.mark.parametrize("metric", ["acc", "accuracy", "BinaryAccuracy"])
 def test_an_accuracy_of_numbers_is_pointed_out(make_recipe, metric):
     recipe = make_recipe(layers=[{"Dense": {"units": 1}}], loss="mse", metrics=["mae", metric])
-    rule = f"metrics[1]: {metric} is for classes, and price of houses has numbers. Write mae."
+    rule = f"metrics[1]: {metric} is for classes, and the target contains numbers. Write mae."
     assert [*find_doubts(recipe, numbers())] == [rule]
     recipe = make_recipe(metrics=[metric])
     assert [*find_doubts(recipe, classes(3))] == []

@@ -146,6 +146,10 @@ def test_numbers_of_parts_are_rows_of_one_number(tmp_path: Path, n_test: int) ->
     assert (source.inputs.shape, source.own_parts["test"].inputs.shape) == ((6, 1), (n_test, 1))
 
 
+def test_bytes_that_are_no_text_do_not_matter_to_other_arrays(tmp_path: Path) -> None:
+    assert load(tmp_path, x=IMAGES, y=CODES, digest=np.array([b"\xff"])).task == "classification"
+
+
 def test_a_pattern_means_one_file_of_arrays(tmp_path: Path) -> None:
     np.savez(tmp_path / "a1.npz", x=IMAGES, y=CODES)
     assert load_arrays(tmp_path / "a*.npz").name == "a1.npz"

@@ -292,13 +292,15 @@ def test_rows_that_are_not_in_the_order_of_time() -> None:
     series = {"timeseries": {"sequence_length": 3}, "drop": ["day", "town"]}
     sentence = "The order of the rows is used as the order of time, but day falls in "
     for keys, wrong, place in (
-        ({"shuffle": False}, rows[::-1], "rows 1, 2, 3, 4, 5 and 294 more. Sort the file,"),
-        (series, pd.concat([rows, rows]), "row 300. Sort the file,"),
+        ({"shuffle": False}, rows[::-1], "rows 1, 2, 3, 4, 5 and 294 more. Sort the file."),
+        (series, pd.concat([rows, rows]), "row 300. Sort the file, and give each series"),
     ):
         assert any(text.startswith(sentence + place) for text in check(wrong, "price", **keys))
         assert not any(text.startswith(sentence) for text in check(rows, "price", **keys))
     mixed = rows.sample(frac=1, random_state=0)  # which Keras's validation_split allows
     assert not any(sentence in text for text in check(mixed, "price", shuffle=False))
+    built = rows.assign(built=days[::-1])  # the rows are in the order of another column
+    assert not any(sentence in text for text in check(built, "price", **series))
 
 
 @pytest.mark.parametrize("name", ["store_id", "ZipCode", "StoreID", "code", "zip"])

@@ -275,16 +275,16 @@ def test_folders_of_parts(tmp_path: Path, folders: tuple[str, ...], parts: list[
         assert part.target.tolist() == [0, 1]
 
 
-@pytest.mark.parametrize(
-    ("parts", "scored"), [(("train", "test"), "test"), (("train", "val"), "train")]
-)
-def test_the_test_folder_is_evaluated(tmp_path: Path, parts: tuple[str, ...], scored: str) -> None:
+def test_the_test_folder_is_evaluated(tmp_path: Path) -> None:
     drawn = {part: [draw(tmp_path / part / kind / "1.png", seed=len(part)) for kind in ("a", "b10")]
-             for part in parts}  # fmt: skip
+             for part in ("train", "test")}  # fmt: skip
     piece = read(tmp_path, 4, 6, 3, with_target=True)
-    np.testing.assert_array_equal(piece.inputs, drawn[scored])
+    np.testing.assert_array_equal(piece.inputs, drawn["test"])
     assert piece.values is not None
     assert piece.values.tolist() == [0, 1]
+    (tmp_path / "test").rename(tmp_path / "val")
+    with pytest.raises(DataError, match="without images of their own: train, val"):
+        read(tmp_path, 4, 6, 3, with_target=True)
 
 
 def test_unsorted_images_of_parts_are_no_classes(tmp_path: Path) -> None:

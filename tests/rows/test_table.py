@@ -249,10 +249,12 @@ def test_numbers_or_dates_with_a_few_words_stop_training() -> None:
         (
             {"a": [None], "y": [0]},
             {},
-            [
-                "no column is left to learn from. a is left out: no values. Keep at least one. To "
-                "predict a series from its past, write timeseries."
-            ],
+            ["no column is left to learn from. a is left out: no values. Keep at least one."],
+        ),
+        (
+            {"y": [0, 1]},
+            {},
+            ["no column is left to learn from. To predict a series, write timeseries."],
         ),
         (
             {"a": [None], "b": [1], "y": [0]},

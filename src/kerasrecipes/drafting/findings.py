@@ -227,7 +227,7 @@ def _choose_target(table: LoadedTable, dataset: str, asked: str | None) -> tuple
             raise DataError(dataset, [f"{problem} {columns}"])
         return asked, ""
     if len(names) == 1:
-        problem = "a recipe needs a column to predict, and one at least to learn from."
+        problem = "a recipe needs a column to predict, and at least one to learn from."
         raise DataError(dataset, [f"{problem} {columns}"])
     usable: list[str] = []
     for name in names:

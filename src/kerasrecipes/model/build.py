@@ -216,7 +216,8 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
         component = replace(component, arguments={"name": name_in_logs(component)} | arguments)
     metric = make_component(component)
     is_binary = n_units == 1 or kind is LossKind.BINARY
-    has_zero = 0 in (arguments.get("threshold"), arguments.get("thresholds"))  # that of logits
+    # A threshold of 0 is one of logits.
+    has_zero = arguments.get("threshold") == 0 or arguments.get("thresholds") in (0, [0])
     is_ready = arguments.get("from_logits") or has_zero or kind is LossKind.NUMBERS
     takes_logits = has_logits(recipe.loss) and not is_ready
     takes_classes = kind is not LossKind.NUMBERS and canonical in _TAKE_CLASSES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tokenize import TokenError
@@ -325,7 +326,9 @@ def load_arrays(file: Path, stream: bool | None = False) -> Arrays:
         for name, array in arrays.items():
             if not isinstance(array, np.ndarray):
                 raise ValueError(f"'{name}' is no array")
-            arrays[name] = np.char.decode(array) if array.dtype.kind == "S" else array
+            if array.dtype.kind == "S":
+                with suppress(UnicodeDecodeError):  # they may be no text
+                    arrays[name] = np.char.decode(array)
     except _ERRORS as error:
         reason = (str(error) or type(error).__name__).rstrip(".")
         if isinstance(error, TypeError | SyntaxError | TokenError) or "malformed" in reason:

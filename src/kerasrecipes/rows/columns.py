@@ -138,10 +138,8 @@ def _check_used(
 ) -> Iterator[str]:
     if not used:
         why = "".join(f" {name} is left out: {reason}." for name, reason in left_out[:5])
-        yield (
-            f"no column is left to learn from.{why} Keep at least one. To predict a series from "
-            "its past, write timeseries."
-        )
+        why = f"{why} Keep at least one." if why else " To predict a series, write timeseries."
+        yield f"no column is left to learn from.{why}"
     categories = [column.name for column in used if column.kind == "category"]
     for name in dict.fromkeys(name for cross in spec.crosses for name in cross.feature_names):
         if name not in categories:
@@ -191,18 +189,19 @@ def remark_on_columns(
             if column.name != spec.time and times.dtype.kind == "M":
                 yield from _find_late(column, table.take_cells(column.name), times, spec.time)
     elif spec.is_in_order and not spec.time:
+        falls: dict[str, NDArray[Any]] = {}
         for each in [*dates, *(table.recognise(name).column for name in spec.drop)]:
-            if not isinstance(each, DateColumn) or each.is_time:
-                continue
-            cells = table.take_cells(each.name)
-            times, _ = each.read_exact(cells)
-            falls = np.flatnonzero(times[1:] < times[:-1])
-            if len(falls) and (spec.timeseries or _is_in_order(times)):
-                where = f"{each.name} falls in {cells.locate(falls + 1)}"
-                yield (
-                    f"The order of the rows is used as the order of time, but {where}. Sort the "
-                    "file, and give each series a file of its own."
-                )
+            if isinstance(each, DateColumn) and not each.is_time:
+                times, _ = each.read_exact(table.take_cells(each.name))
+                if spec.timeseries or _is_in_order(times):
+                    falls[each.name] = np.flatnonzero(times[1:] < times[:-1])
+        name = min(falls, key=lambda name: len(falls[name]), default="")
+        if name and len(falls[name]):
+            yield (
+                "The order of the rows is used as the order of time, but "
+                f"{name} falls in {table.take_cells(name).locate(falls[name] + 1)}. Sort the file"
+                f"{', and give each series a file of its own' if spec.timeseries else ''}."
+            )
 
 
 def remark_on_rows(

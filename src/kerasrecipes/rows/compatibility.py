@@ -182,8 +182,8 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
     are_codes = dataset.task != "regression" or np.isin(some, (-1, 0, 1)).all()
     for i, metric in enumerate(recipe.metrics):
         if not are_codes and re.search("(?i)^acc$|accuracy$", metric.name):
-            what = f"{list_some(dataset.target_names)} of {dataset.name} has numbers"
-            yield f"metrics[{i}]: {metric.name} is for classes, and {what}. Write mae."
+            rule = f"{metric.name} is for classes, and the target contains numbers"
+            yield f"metrics[{i}]: {rule}. Write mae."
 
 
 def _check_answers(recipe: Recipe, dataset: Dataset, output: OutputLayer | None) -> Found:

@@ -99,8 +99,8 @@ class Images(Rows):
         folder, values = self._files[0], None
         with explain_damage(self.name):
             if with_target:
-                inner, names = _find_parts(folder), schema.target.class_names
-                found = _find_classes(inner.get("test", inner["train"]))
+                found = _find_classes(_find_parts(folder).get("test", folder))
+                names = schema.target.class_names
                 if unknown := [name for name in found if name not in names]:
                     problem = f"{list_some(unknown)}: no class that the model was trained on."
                     raise DataError(self.name, [f"{problem} The classes: {list_some(names, 20)}."])

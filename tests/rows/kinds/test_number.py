@@ -191,8 +191,8 @@ def test_numbers_but_for_a_few_words(words: list[str], hint: str, wrong: tuple[s
         ),
         (
             ["20세", "30세", "65세 이상"] * 9,
-            "9 of 27 values are not numbers, such as '65세 이상' (row 2); to have numbers: write "
-            "missing_values: [65세 이상]",
+            "9 of 27 values are not numbers with unit '세', such as '65세 이상' (row 2); to have "
+            "numbers: write missing_values: [65세 이상]",
         ),
         (
             [*AGES, *"abcdef"] * 2,
@@ -298,10 +298,17 @@ def test_numbers_in_another_unit_are_refused(trained: Any, values: Any, problem:
     )
 
 
+def test_fractions_among_percentages_are_reported_as_such() -> None:
+    finding = recognise([*(f"{i}%" for i in range(30)), "0.24"])
+    assert finding.hint.startswith("1 of 31 values is not a number with unit '%', such as '0.24'")
+
+
 def test_a_point_beside_decimal_commas_may_be_a_thousands_mark() -> None:
     assert read(NUMBER, ["1,5", "2.25"], decimal=",") == [1.5, 2.25]
     problem = "must contain numbers; 1 value is not: '1.034' (row 1)."
     assert problem in find_problem(NUMBER, ["1,5", "1.034"], decimal=",")
+    # In a file with decimal commas, a column without any has points.
+    assert read(NUMBER, ["1.5", "2.125", "12.25"], decimal=",") == [1.5, 2.125, 12.25]
 
 
 # What stands out.

@@ -112,7 +112,7 @@ class Column(ABC):
         """The arrays of ``inputs``, from values as ``read_exact`` gives them."""
         return [values]
 
-    def report_wrong(self, cells: Cells, wrong: NDArray[np.bool_]) -> Finding:
+    def report_wrong(self, cells: Cells, wrong: NDArray[np.bool_], marks: str = "") -> Finding:
         """Take a column unless too many different values are wrong to be listed as missing."""
         if not wrong.any():
             return Finding(self)
@@ -120,7 +120,7 @@ class Column(ABC):
         n_wrong = int(cells.counts[wrong].sum())
         are_not = f"is not a {self.kind}" if n_wrong == 1 else f"are not {self.kind}s"
         hint = (
-            f"{n_wrong:,} of {count(cells.n_values, 'value')} {are_not}, such as "
+            f"{n_wrong:,} of {count(cells.n_values, 'value')} {are_not}{marks}, such as "
             f"{cells.show_first(wrong)}; to have {self.kind}s: "
         )
         if len(words) > SHOWN:

@@ -114,7 +114,7 @@ class NumberColumn(Column):
         if not cells.is_text or not len(cells.distinct):
             return None
         column = cls(cells.name, "float_normalized", _find_style(cells))
-        how = "as text" if column.is_plain else f"with {column.marks}"
+        marks = "" if column.is_plain else f" with {column.marks}"
         numbers, wrong = parse_numbers(cells.distinct, **column.arguments)
         texts = cells.distinct.filter(pa.array(~wrong))
         numbers = np.unique(numbers[~wrong])
@@ -124,7 +124,8 @@ class NumberColumn(Column):
         are_words &= wrong.sum() > 1 or len(numbers) <= _FEW_NUMBERS  # else one word for missing
         if len(texts) < 2 or has_codes(_tidy(texts)) or are_words:
             return _hint_at_marks(cells)
-        finding = replace(column, reason=f"number, written {how}").report_wrong(cells, wrong)
+        column = replace(column, reason=f"number, written{marks or ' as text'}")
+        finding = column.report_wrong(cells, wrong, marks)
         # A file with types would have a type for numbers, so a few whole ones may be codes.
         are_codes = cells.notation.has_types and column.is_plain
         are_codes &= bool((np.trunc(numbers) == numbers).all())
@@ -158,10 +159,12 @@ class NumberColumn(Column):
     def parse(self, cells: Cells) -> Parsed:
         """The distinct values as numbers and, last, NaN; and which of them are not numbers."""
         style, texts = _pick_style(self.arguments), cells.distinct
-        if not style:  # the file's own marks, such as a decimal comma
-            style = {"decimal": cells.notation.decimal, "thousands": cells.notation.thousands}
         if pa.types.is_boolean(cells.type):
             texts = texts.cast(pa.int8())
+        decimal, thousands = cells.notation.decimal, cells.notation.thousands
+        has_mark = pc.any(pc.match_substring(texts.cast(pa.large_string()), decimal)).as_py()
+        if not style and (thousands or has_mark):  # the file's own marks, such as a decimal comma
+            style = {"decimal": decimal, "thousands": thousands}
         numbers, wrong = parse_numbers(texts, **style)
         # missing_values: [-999] means "-999.00" too, as it does where the file has types.
         is_missing = np.isin(numbers, cells.notation.missing.numbers)
