@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import keras
 
 _LONGEST_WHOLE = 24  # of the names in a table's first column, which are then not broken
-_WRAPPED = 9  # characters of a text column are enough if the names on its left need the room
 _MOST_CLASSES = 50
 _MOST_NAMES = 20  # of columns in one row of the table
 
@@ -35,12 +34,16 @@ def print_table(console: Console, table: Table) -> None:
     """Print a table after an empty line."""
     shown = RichTable(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
     columns = zip(table.headings, *table.rows, strict=True)
-    widths = [max(map(cell_len, "\n".join(column).split("\n"))) for column in columns]
-    are_numbers = [*table.headings.values()]
-    others = [w if n else min(w, _WRAPPED) for w, n in zip(widths, are_numbers, strict=True)][1:]
-    fits = widths[0] + sum(others) + 3 * len(others) <= console.width
-    are_numbers[0] |= fits and widths[0] <= _LONGEST_WHOLE
-    for (heading, is_number), no_wrap in zip(table.headings.items(), are_numbers, strict=True):
+    name_width, *others = (
+        max(
+            map(cell_len, "\n".join(column).split("\n" if i == 0 or is_number else None)), default=0
+        )
+        for i, (column, is_number) in enumerate(zip(columns, table.headings.values(), strict=True))
+    )
+    room = console.width - sum(width + 3 for width in others)  # where no word is broken
+    keeps_names = name_width <= min(room, _LONGEST_WHOLE)
+    for i, (heading, is_number) in enumerate(table.headings.items()):
+        no_wrap = is_number or (i == 0 and keeps_names)
         shown.add_column(
             heading, justify="right" if is_number else "left", overflow="fold", no_wrap=no_wrap
         )

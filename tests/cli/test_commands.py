@@ -82,7 +82,8 @@ def test_a_key_written_as_an_option(call, command):
     assert err.endswith(
         "No such option: --epochs\nepochs is a key of the recipe. Write: epochs=VALUE\n"
     )
-    assert "is a key" not in call("validate", "iris.yaml", "--epochs", "5")[2]
+    for other in ("validate", "init", "compare"):
+        assert "is a key" not in call(other, "iris.yaml", "--epochs", "5")[2]
 
 
 def test_changes_are_allowed_to_a_run_that_continues(call):

@@ -108,6 +108,12 @@ def test_recipes_that_differ_only_by_name_and_seed_are_pointed_out(
     kr.compare(folder / "roads.yaml", "seed=1", "seed=2", seeds=1, console=console, **options)
     expected = "roads seed=1 and roads seed=2 are the same recipe, trained with the same seeds."
     assert expected in console.file.getvalue()
+    console = Console(file=io.StringIO(), width=200)
+    options["data"]["lanes"] += 1  # the same recipe of other rows
+    recipe = load_recipe(folder / "roads.yaml", ["seed=1"], needs_source=False)
+    (run,) = tmp_path.glob("roads_seed=1/*")
+    kr.compare(recipe, run, seeds=np.int64(1), console=console, **options)
+    assert "same recipe" not in console.file.getvalue()
 
 
 def test_other_splits_of_data_with_parts_of_their_own_are_refused(
@@ -140,8 +146,12 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
         (["dataset.split_seed=1", "epochs=2"], {}, "differ (received: dataset.split_seed: 1 and"),
         (["loss=mae", "loss=mse"], {"metric": "loss"}, "Recipes with different losses"),
         (["epochs=2", "epochs=3"], {"part": "tests"}, "part must be one that all recipes have"),
-        (["epochs=2", "epochs=3"], {"seeds": 0}, "must be 1 at least (received: 0)"),
-        (["epochs=2", "epochs=3"], {"seeds": [1, 2]}, "must be 1 at least (received: [1, 2])"),
+        (["epochs=2", "epochs=3"], {"seeds": 0}, "whole numbers, 1 at least (received: 0)"),
+        (
+            ["epochs=2", "epochs=3"],
+            {"seeds": [1, 2]},
+            "whole numbers, 1 at least (received: [1, 2])",
+        ),
         (
             ["dataset.shuffle=false epochs=2", "dataset.shuffle=false epochs=3"],
             {"splits": 2},

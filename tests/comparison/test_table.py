@@ -47,9 +47,11 @@ def test_80_columns_hold_scores_verdicts_facts_and_differences(tmp_path: Path) -
 
 def test_names_that_fit_beside_the_verdicts_are_not_broken(tmp_path: Path) -> None:
     names = {"adam": "optimizer=adam", "sgd_lr01": "optimizer=sgd"}
-    lines = show(write_optimizers(tmp_path, 3, names), 80)
+    contenders = write_optimizers(tmp_path, 3, names)
+    lines = show(contenders, 80)
     assert max(map(len, lines)) <= 80
     assert sum(line.startswith("optimizer=adam ") for line in lines) == 3
+    assert "0.8708 ± 0.0047" in " ".join(show(contenders, 60))
 
 
 def test_without_validation_no_epoch_has_a_score(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from kerasrecipes.comparison.statistics import shorten_names
         (["sgd_", "sgd_lr01"], ["sgd_", "sgd_lr01"]),
         (["패션 모델 A", "패션 모델 B"], ["A", "B"]),
         (["adam", "adagrad"], ["adam", "adagrad"]),
+        (["iris variant 1", "iris variant 2"], ["variant 1", "variant 2"]),
+        (["a 20260131-120000", "a 20260131-120001"], ["a 20260131-120000", "a 20260131-120001"]),
     ],
 )
 def test_a_prefix_ends_where_a_word_ends_and_leaves_every_name_something(

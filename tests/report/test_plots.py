@@ -237,6 +237,18 @@ def test_texts_that_are_equal_when_shortened_stay_apart(tmp_path: Path) -> None:
     assert labels == ["in the houses…e long river (1)", "in the houses…e long river (2)"]
 
 
+def test_a_class_has_the_number_of_its_place_if_others_have_no_curve(tmp_path: Path) -> None:
+    names = tuple(f"in the houses {place} of the long river" for place in ("east", "north", "west"))
+    run = write_classification(tmp_path / "run", names, 200)
+    kept = [i for i, name in enumerate(run.predictions["actual"]) if name != names[0]]
+    run.write_predictions({key: [v[i] for i in kept] for key, v in run.predictions.items()})
+    with use_style():
+        roc, _ = figures._PLOTS["roc_pr_curves"][0](read_results(run), choose_fonts([]))
+        _, names_of_lines = roc.axes[0].get_legend_handles_labels()
+    labels = [name.partition(":")[0] for name in names_of_lines]
+    assert labels == [f"in the houses…e long river ({i})" for i in (2, 3)]
+
+
 def test_text_is_at_least_nine_pixels_high_on_a_phone(tmp_path: Path) -> None:
     runs = (
         write_regression(tmp_path / "regression"),

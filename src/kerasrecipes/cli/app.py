@@ -73,7 +73,8 @@ def main() -> None:
     except _UsageError as error:
         usage = io.StringIO()
         error.show(usage)
-        if type(error).__name__ == "NoSuchOption" and "KEY=VALUE" in usage.getvalue():
+        command = error.ctx.info_name if error.ctx else None
+        if type(error).__name__ == "NoSuchOption" and command in ("train", "sweep", "show"):
             from kerasrecipes.recipe import Recipe
 
             option = getattr(error, "option_name", "").lstrip("-")

@@ -143,8 +143,8 @@ def compare(
     console = console or Console(quiet=True, markup=False)
     if tune not in (None, "learning_rate"):
         raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
-    if not isinstance(n := splits or seeds, int) or n < 1:
-        raise InputError(f"seeds and splits are numbers, and must be 1 at least (received: {n}).")
+    if not hasattr(n := splits or seeds, "__index__") or n < 1:
+        raise InputError(f"seeds and splits are whole numbers, 1 at least (received: {n!r}).")
     if folds is not None and (splits or folds < 2):
         raise InputError("folds must be 2 or more, and cannot be combined with splits.")
     if tune and (splits or folds):
@@ -170,9 +170,11 @@ def compare(
         raise InputError(f"part must be one that all recipes have (received: {part!r}).")
     metric, higher_is_better = choose_metric(facts, metric)
     for one, other in combinations(facts, 2):
-        if not find_differences([one.settings, other.settings]):
+        has_same_rows = one.data["fingerprint"] == other.data["fingerprint"]
+        if has_same_rows and not find_differences([one.settings, other.settings]):
             same = f"{one.name} and {other.name} are the same recipe, trained with the same seeds."
-            print_warnings(console, [f"{same} --seeds sets how many."])
+            print_warnings(console, [f"{same} For more seeds: --seeds N"])
+            break  # ten equal recipes make 45 pairs
 
     fingerprints = {one.name: one.data["fingerprint"] for one in facts}
     folder = Path(output_dir)

@@ -294,11 +294,14 @@ def _join(words: Sequence[str], conjunction: str = "and") -> str:
 
 
 def shorten_names(names: Sequence[str]) -> list[str]:
-    """Remove the common prefix of names, which ends with a space or mark: ``fashion_relu_``."""
+    """Remove the common prefix of names, which ends with a space or mark: ``fashion_relu_``.
+
+    Numbers keep the word before them, since "2 leads" would not be understood.
+    """
     marks = [mark.end() for mark in re.finditer(r"[\s_./:-]", names[0])]
     for end in reversed(marks):
         prefix = names[0][:end]
-        if all(name.startswith(prefix) and name != prefix for name in names):
+        if all(name.startswith(prefix) and re.match(r"\D", name[end:]) for name in names):
             return [name.removeprefix(prefix) for name in names]
     return [*names]
 

@@ -148,12 +148,12 @@ def _draw_roc_pr_curves(results: Results, fonts: style.Fonts) -> Iterator[Figure
     several = results.scored
     if len(several) == 1 and not several[0].is_binary:
         several = [several[0].separate(i, name) for i, name in enumerate(results.class_names)]
-    several = [each for each in several[: len(style.SERIES)] if each.areas]
-    if not several:
+    labels = _label_each([each.name for each in several], fonts, "class")
+    drawn = [row for row in zip(style.SERIES, labels, several, strict=False) if row[2].areas]
+    if not drawn:
         return
     roc, pr = _make_square(4.4), _make_square(4.4)
-    labels = _label_each([each.name for each in several], fonts, "class")
-    for color, label, each in zip(style.SERIES, labels, several, strict=False):
+    for color, label, each in drawn:
         pair = each.happened, each.chances
         fpr, tpr, _ = roc_curve(*pair, sample_weight=each.weights)
         precision, recall, _ = precision_recall_curve(*pair, sample_weight=each.weights)
@@ -168,7 +168,7 @@ def _draw_roc_pr_curves(results: Results, fonts: style.Fonts) -> Iterator[Figure
 
 
 def _draw_reliability(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
-    if not (several := results.scored[: len(style.SERIES)]):
+    if not (several := results.scored):
         return
     ax = _make_square(4.6)
     ax.plot([0, 1], [0, 1], "--", color=style.MUTED, lw=1.2, zorder=1)
