@@ -164,8 +164,8 @@ def test_warnings_of_a_run_are_python_s_where_no_console_shows_them(tmp_path: Pa
 
 IMAGES = "images or arrays of shape (4, 4)"
 ROWS = (
-    "Rows are a DataFrame, an array, a path or a file of bytes (received: {}). Make a DataFrame, "
-    "of one row with pandas.DataFrame([row])."
+    "Rows are a DataFrame, an array, a path or a file of bytes (received: {}). Make a DataFrame "
+    "of them (of one row: pandas.DataFrame([row]))."
 )
 REFUSED = [
     ("houses", "predict", [[1, 2]], ROWS.format("list")),

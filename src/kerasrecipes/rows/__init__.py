@@ -133,7 +133,7 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
     kind = type(data).__name__
     raise InputError(
         f"Rows are a DataFrame, an array, a path or a file of bytes (received: {kind}). Make a "
-        "DataFrame, of one row with pandas.DataFrame([row])."
+        "DataFrame of them (of one row: pandas.DataFrame([row]))."
     )
 
 
