@@ -61,7 +61,7 @@ BOMBS: dict[str, tuple[str | Callable[[], str], str]] = {
         "There are more than 100 problems. Fix these first.",
     ),
     "9,000 wrong columns": (
-        GOOD.replace("name: iris", f"path: a.csv, target: a, drop: [{'1, ' * 9000}]"),
+        GOOD.replace("name: iris", f"path: a.csv, target: a, drop: [{'1.5, ' * 9000}]"),
         "There are more than 100 problems. Fix these first.",
     ),
     "9,000 unknown keys": (

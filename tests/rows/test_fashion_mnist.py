@@ -278,8 +278,8 @@ def test_if_every_source_fails_the_error_lists_them_and_the_remedies(machine: Ma
         "  - on Debian or Ubuntu, run: sudo apt-get install dataset-fashion-mnist\n"
         f"  - copy {TRAIN_IMAGES}, {TRAIN_LABELS}, {TEST_IMAGES}, {TEST_LABELS} into "
         f"{machine.cache} (KERAS_HOME moves that folder)\n"
-        "  - to train without network, add dataset.name=digits to the command: the same layers "
-        "work, because the input shape comes from the data"
+        "  - to train without network, add dataset.name=digits to the command: most layers "
+        "work unchanged, because the input shape comes from the data"
     )
 
 

@@ -105,8 +105,8 @@ def test_no_network_for_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
         "What you can do:\n"
         "  - copy /home/me/scikit_learn_data from a machine that has it (SCIKIT_LEARN_DATA moves "
         "it)\n"
-        "  - to train without network, add dataset.sklearn=wine to the command: the same layers "
-        "work, because the input shape comes from the data"
+        "  - to train without network, add dataset.sklearn=wine to the command: most layers "
+        "work unchanged, because the input shape comes from the data"
     )
 
 

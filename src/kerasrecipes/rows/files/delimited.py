@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,6 @@ class DelimitedFile(FileOnDisk):
             self.notation, decimal=layout.decimal, thousands=spec.csv.thousands, has_types=False,
             first_row=layout.n_lines_above + 1,
         )  # fmt: skip
-        words = self.notation.missing.texts | self.notation.missing.kept_words
-        padded = [f" {word}" for word in words] + [" " * n for n in range(_WIDEST_BLANK)]
-        self._words_for_missing = pa.array(sorted({*words, *padded}))
         self._n_lines = self._first_repeated = 0
         self._has_quoted_newlines = self._may_end_quoted = False
         self._names_line = b""
@@ -187,6 +185,12 @@ class DelimitedFile(FileOnDisk):
             if (values := self._cast(known, number)) is not None:
                 return values, number
         return texts.dictionary_encode(), _WORDS
+
+    @cached_property
+    def _words_for_missing(self) -> pa.Array:
+        words = self.notation.missing.texts | self.notation.missing.kept_words
+        padded = [f" {word}" for word in words] + [" " * n for n in range(_WIDEST_BLANK)]
+        return pa.array(sorted({*words, *padded}))
 
     def _find_known(self, texts: pa.Array) -> pa.Array:
         """A block's values without white space around them, null where they are missing."""
