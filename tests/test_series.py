@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tracemalloc
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import kerasrecipes as kr
 from kerasrecipes.errors import InputError
 from kerasrecipes.prediction.predict import predict_file
 from kerasrecipes.prediction.saved import load_saved
+from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.schema import DatasetSpec, TimeseriesSpec
-from kerasrecipes.rows import load_dataset
+from kerasrecipes.rows import load_dataset, load_for
 from kerasrecipes.rows.windows import Series, WindowArray, Windows, find_period
 from report.snippets import call_snippet, take_inputs
 
@@ -271,6 +273,23 @@ def test_a_target_that_is_missing_breaks_a_series(tmp_path: Path):
     rows.to_csv(tmp_path / "weather.csv", index=False)
     with pytest.raises(InputError, match="temperature is missing in 1 of 400 rows"):
         kr.train(recipe, output_dir=tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ([], ""),
+        ([100, 101, 250], "2 of 396 steps of time are longer than the others, such as 2024-01-05 "
+         "03:00:00 to 2024-01-05 06:00:00. Windows reach over them: add the missing rows."),
+        (range(5, N, 7), ""),  # one day of every week
+    ],
+)  # fmt: skip
+def test_a_few_gaps_in_time_are_named(tmp_path: Path, missing: Sequence[int], said: str):
+    recipe = write(tmp_path, {"sequence_length": 4}, dataset={"time": "when", "drop": ["when"]})
+    rows = make_rows().assign(when=pd.date_range("2024-01-01", periods=N, freq="h"))
+    rows.drop(index=[*missing]).to_csv(tmp_path / "weather.csv", index=False)
+    remarks = load_for(load_recipe(recipe)).warnings
+    assert [each for each in remarks if "of time" in each] == [said] * bool(said)
 
 
 def test_rows_to_predict_must_be_in_the_order_of_time(tmp_path: Path):

@@ -117,6 +117,7 @@ class Saved:
                 raise ValueError(f"it has residuals of {residuals.shape[1]} targets")
         half_widths = find_half_widths(residuals, interval)
         for i, (values, half) in enumerate(zip([*answers.values()], half_widths, strict=True)):
+            half = half.astype(values.dtype)
             answers[name_column("low", codec.names, i)] = values - half
             answers[name_column("high", codec.names, i)] = values + half
         return answers

@@ -75,7 +75,8 @@ def find_meant(word: str, choices: Iterable[str]) -> str | None:
         by_folded.setdefault(fold(choice), choice)
     if folded in by_folded:
         return by_folded[folded]
-    near = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)
+    near = [c for c in by_folded if sorted(c) == sorted(folded)]  # sdg for sgd
+    near += difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)
     near += [c for c in by_folded if c.startswith(folded) and len(c) <= 2 * len(word)]  # BatchNorm
     return by_folded[near[0]] if near else None
 

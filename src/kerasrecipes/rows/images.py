@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.memory import count_cores, find_free_memory, make_aligned
-from kerasrecipes.recipe.endings import IMAGES
+from kerasrecipes.recipe.endings import IMAGES, TABLES, find_ending
 from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.dataset import PART_NAMES, PARTS, Piece, Rows, Schema, Source, check_keys
@@ -164,7 +164,9 @@ def _find_classes(folder: Path) -> dict[str, list[Path]]:
             f"{list_some(names) or 'none'}; without images of their own: "
             f"{list_some(wrong) or 'none'})."
         )
-        raise DataError(folder.name, [f"{problem} {_ENDINGS} Texts end in .txt."])
+        tables = {*map(find_ending, folder.glob("*"))} & {*TABLES}
+        hint = f"For the tables, write {folder}/*{min(tables)}." if tables else "Texts end in .txt."
+        raise DataError(folder.name, [f"{problem} {_ENDINGS} {hint}"])
     return classes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import TimeseriesSpec
+from kerasrecipes.rows.kinds.date import write_time
+from kerasrecipes.rows.words import count
 
 if TYPE_CHECKING:
     from kerasrecipes.rows.dataset import Inputs, Piece, Source
 
 _REPEATS, _AS_GOOD = 0.7, 0.1
+_LONG, _FEW_GAPS = 1.5, 0.1  # of the usual step; more gaps are weekends and the like
 _LONGEST_PERIOD, _MOST_ROWS = 1000, 10_000
 _PAIRS, _FEWEST_PAIRS = 64, 8
 _ENOUGH = 0.9
@@ -101,7 +104,22 @@ def make_series(name: str, source: Source, spec: TimeseriesSpec) -> Source:
     rows = series.windows.lasts + spec.delay
     beside = {"weights": source.weights, "times": source.times}
     taken: Any = {key: None if each is None else each[rows] for key, each in beside.items()}
+    taken["warnings"] = (*source.warnings, *_find_gaps(source.times))
     return replace(source, inputs=series, target=source.target[rows], rows=rows, **taken)
+
+
+def _find_gaps(times: NDArray[Any] | None) -> Iterator[str]:
+    """Warn of a few steps of time that are longer than all others."""
+    if times is None:
+        return
+    steps = np.diff(times)
+    gaps = np.flatnonzero(steps > _LONG * np.sort(steps)[len(steps) // 2])
+    if 0 < len(gaps) <= _FEW_GAPS * len(steps):
+        ends = " to ".join(write_time(times[gaps[0] + i]) for i in (0, 1))
+        yield (
+            f"{len(gaps):,} of {count(len(steps), 'step')} of time are longer than the others, "
+            f"such as {ends}. Windows reach over them: add the missing rows."
+        )
 
 
 def join_windows(

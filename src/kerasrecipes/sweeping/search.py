@@ -19,7 +19,7 @@ from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.load import Draft
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.recipe.schema import Range, SweepSpec, read_range
-from kerasrecipes.report.words import write_number
+from kerasrecipes.report.words import name_score, write_number
 from kerasrecipes.runs import list_runs_of
 from kerasrecipes.workers import Outcome
 
@@ -120,6 +120,11 @@ class Plan:
     metric: str
     higher_is_better: bool
     facts: Mapping[str, Any]
+
+    @property
+    def metric_name(self) -> str:
+        """The metric as ``train`` names it: ``Accuracy``, ``MAE ($1000s)``."""
+        return name_score(self.metric, self.facts)
 
 
 @dataclass

@@ -21,7 +21,7 @@ from kerasrecipes.comparison.comparison import describe_recipes
 from kerasrecipes.comparison.contenders import check_rows, choose_metric
 from kerasrecipes.comparison.engine import Trainer
 from kerasrecipes.comparison.page import draw_twice
-from kerasrecipes.comparison.statistics import Ranking, Verdict
+from kerasrecipes.comparison.statistics import Ranking, Verdict, lower_first
 from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RecipeError, RunFailed
 from kerasrecipes.recipe import Recipe, load_recipe
@@ -282,9 +282,9 @@ def _confirm(found: Sweep, trainer: Trainer) -> Sweep:
 
 def _render(found: Sweep) -> tuple[str, list[str]]:
     """Write the page of a sweep, and list warnings, such as of a script without a font."""
-    plan = found.plan
+    plan, metric = found.plan, lower_first(found.plan.metric_name)
     words = [word for each in plan.space.ranges for word in (each.key, str(each.values))]
-    fonts = choose_fonts([plan.metric, *words])
+    fonts = choose_fonts([metric, *words])
     with use_style(fonts.families):
         figures = [_draw_history(found), _draw_values(found)] if found.ranking else []
     states = [row["state"] for row in found.rows]
@@ -297,7 +297,7 @@ def _render(found: Sweep) -> tuple[str, list[str]]:
     html = page.render(
         title=f"{count(len(states), 'trial')} of {plan.space.base.name}",
         lines=found.verdict.splitlines(),
-        tiles=[*((each, f"best validation {plan.metric}") for each in best), *filter(all, tiles)],
+        tiles=[*((each, f"best validation {metric}") for each in best), *filter(all, tiles)],
         figures=figures,
         importance=Table({"Range": False, "Importance": True}, importance),
         trials=list_trials(found),
@@ -322,7 +322,8 @@ def list_trials(found: Sweep, most: int | None = None) -> Table:
         ]
         for row in [*ranking, *others][:most]
     ]
-    return Table({"Trial": False, found.plan.metric: True, "Values": False, "Note": False}, cells)
+    metric = found.plan.metric_name
+    return Table({"Trial": False, metric: True, "Values": False, "Note": False}, cells)
 
 
 def _write_value(value: str | float) -> str:
@@ -333,6 +334,7 @@ def _write_value(value: str | float) -> str:
 def _draw_history(found: Sweep) -> PageFigure:
     from matplotlib.ticker import MaxNLocator
 
+    metric = lower_first(found.plan.metric_name)
     finished = [row for row in found.rows if row["state"] == "finished"]
     others = [row["trial"] for row in found.rows if row["state"] in ("pruned", "failed")]
     numbers, scores = [row["trial"] for row in finished], [row["score"] for row in finished]
@@ -345,7 +347,7 @@ def _draw_history(found: Sweep) -> PageFigure:
         ax.plot(numbers, scores, "o", color=_TRIAL, ms=6, mec="none")
         below = ax.get_xaxis_transform()
         ax.plot(others, [0.02] * len(others), "x", color=style.MUTED, transform=below)
-        ax.set(xlabel="Trial", ylabel=f"Validation {found.plan.metric}")
+        ax.set(xlabel="Trial", ylabel=f"Validation {metric}")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         return figure
 
@@ -353,8 +355,8 @@ def _draw_history(found: Sweep) -> PageFigure:
     crosses = " Crosses are trials that were pruned or failed." if others else ""
     return PageFigure(
         title="Best score so far",
-        alt=f"Validation {found.plan.metric} of {count(len(scores), 'finished trial')}; the best "
-        f"is {write_number(best[-1], 4)}.",
+        alt=f"Validation {metric} of {count(len(scores), 'finished trial')}; the best is "
+        f"{write_number(best[-1], 4)}.",
         caption=f"A dot is a trial; the line is the best score up to it. {better} is better."
         f"{crosses}",
         **draw_twice(draw, _WIDTH),
@@ -363,7 +365,7 @@ def _draw_history(found: Sweep) -> PageFigure:
 
 def _draw_values(found: Sweep) -> PageFigure:
     """Draw a line for each trial through its values, with an axis for each range."""
-    metric, ranges = found.plan.metric, found.plan.space.ranges
+    metric, ranges = found.plan.metric_name, found.plan.space.ranges
     keys = [*(each.key for each in ranges), metric]
     rows = [row["values"] | {metric: row["score"]} for row in found.ranking]
     orders = {key: sorted({row[key] for row in rows if key in row}) for key in keys}
