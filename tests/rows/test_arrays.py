@@ -47,7 +47,7 @@ def read_labels(path: Path, schema: Schema) -> list[int]:
 
 
 def read_table(path: Path) -> dict[str, list[Any]]:
-    table = load_arrays(path).as_table().read(DatasetSpec())
+    table = load_arrays(path).as_table().read_some(DatasetSpec())
     return {name: list_values(table.take_cells(name)) for name in table.names}
 
 
