@@ -33,13 +33,12 @@ _MOST_NAMES = 20  # of columns in one row of the table
 def print_table(console: Console, table: Table) -> None:
     """Print a table after an empty line."""
     shown = RichTable(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
+    widths: list[int] = []
     columns = zip(table.headings, *table.rows, strict=True)
-    name_width, *others = (
-        max(
-            map(cell_len, "\n".join(column).split("\n" if i == 0 or is_number else None)), default=0
-        )
-        for i, (column, is_number) in enumerate(zip(columns, table.headings.values(), strict=True))
-    )
+    for column, is_number in zip(columns, table.headings.values(), strict=True):
+        text, is_whole = "\n".join(column), is_number or not widths  # other texts break at spaces
+        widths.append(max(map(cell_len, text.split("\n" if is_whole else None)), default=0))
+    name_width, *others = widths
     room = console.width - sum(width + 3 for width in others)  # where no word is broken
     keeps_names = name_width <= min(room, _LONGEST_WHOLE)
     for i, (heading, is_number) in enumerate(table.headings.items()):

@@ -144,7 +144,7 @@ def compare(
     if tune not in (None, "learning_rate"):
         raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
     if not hasattr(n := splits or seeds, "__index__") or n < 1:
-        raise InputError(f"seeds and splits are whole numbers, 1 at least (received: {n!r}).")
+        raise InputError(f"seeds and splits must be whole numbers from 1 on (received: {n!r}).")
     if folds is not None and (splits or folds < 2):
         raise InputError("folds must be 2 or more, and cannot be combined with splits.")
     if tune and (splits or folds):
