@@ -103,11 +103,24 @@ def find_workers(cluster: Any) -> list[int]:
     return [pid for pid, parent in parents.items() if parents.get(parent) in nodes]
 
 
+@pytest.fixture
+def add_third(cluster: Any) -> Iterator[Callable[[], None]]:
+    """Adds a node that is there until the test ends."""
+    added: list[Any] = []
+    yield lambda: added.append(cluster.add_node(**NODE))
+    for node in added:
+        cluster.remove_node(node)
+
+
 def test_a_killed_worker_and_a_lost_node_change_no_digit(
-    train: Callable[..., Run], cluster: Any, second: Any, folder: Path, tmp_path: Path
+    train: Callable[..., Run],
+    cluster: Any,
+    second: Any,
+    add_third: Callable[[], None],
+    folder: Path,
+    tmp_path: Path,
 ) -> None:
     lost: list[str] = []
-    third: list[Any] = []
 
     def lose(epoch: int) -> None:
         if not any(tmp_path.glob("*/*/checkpoints/*.npz")):
@@ -117,7 +130,7 @@ def test_a_killed_worker_and_a_lost_node_change_no_digit(
             os.kill(find_workers(cluster)[-1], signal.SIGKILL)
         elif lost == ["worker"] and any("lost" in note for note in watcher.notes) and epoch >= 100:
             lost.append("node")
-            third.append(cluster.add_node(**NODE))
+            add_third()
             cluster.remove_node(second, allow_graceful=False)
 
     watcher = Watcher(lose)
@@ -127,7 +140,6 @@ def test_a_killed_worker_and_a_lost_node_change_no_digit(
     assert watcher.info["workers"] == 2
     assert len(run.info["continued"]) == 2
     check_digits(run, folder)
-    cluster.remove_node(third.pop())
 
 
 def test_an_interrupted_training_is_kept_here_and_continues(

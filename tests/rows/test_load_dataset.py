@@ -35,6 +35,13 @@ def test_a_column_is_dropped_where_features_are_set_too() -> None:
     assert "B" not in dataset.parts["train"].inputs
 
 
+def test_tensorflow_can_use_the_rows_of_arrays_without_a_copy(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "a.npz", x=rng.integers(0, 9, (50, 7, 3)), y=rng.integers(0, 2, 50))
+    parts = load_dataset(DatasetSpec(path=str(tmp_path / "a.npz"), test_split=0.3)).parts.values()
+    assert [part.inputs.ctypes.data % 64 for part in parts] == [0, 0]  # type: ignore[union-attr]
+
+
 def test_a_misspelt_column_is_told_as_a_person_reads_it() -> None:
     with pytest.raises(DataError) as caught:
         load_dataset(DatasetSpec(name="boston_housing", drop=["lsat"]))

@@ -126,8 +126,8 @@ def test_images_keep_their_bytes():
     target = np.arange(6, dtype=np.int32)[:, None]
     model = Reader()
     make_train_function(model, (images, target), 4, seed=0)(0, 0, 2)
-    make_score_function(model, (images, target), 4)(
-        *make_tensors((images, target)), tf.constant(True)
+    make_score_function(model, (images, target))(
+        *make_tensors((images, target)), tf.constant(True), tf.constant(4)
     )
     assert len(model.batches) == 4
     for rows, labels in model.batches:
@@ -139,8 +139,8 @@ def test_images_keep_their_bytes():
 def test_a_score_sees_every_row_once_in_order(batch_size: int):
     inputs = np.arange(10)[:, None]
     model = Reader()
-    make_score_function(model, (inputs, inputs), batch_size)(
-        *make_tensors((inputs, inputs)), tf.constant(True)
+    make_score_function(model, (inputs, inputs))(
+        *make_tensors((inputs, inputs)), tf.constant(True), tf.constant(batch_size)
     )
     assert np.concatenate([rows for rows, _ in model.batches]).ravel().tolist() == list(range(10))
     assert (len(model.batches), model.n_resets) == (count_steps(10, batch_size), 1)

@@ -118,8 +118,12 @@ class _Training:
 
     def train(self) -> Run:
         """Train to the end, up to the last restart."""
+        # Ray may choose a node that it does not know to be lost yet; then it chooses another.
         actor = ray.remote(crew.Seat).options(
-            **self.resources, max_concurrency=4, scheduling_strategy="SPREAD"
+            **self.resources,
+            max_concurrency=4,
+            max_restarts=_N_RESTARTS,
+            scheduling_strategy="SPREAD",
         )
         commit, n_threads = find_git_commit() or "", self.resources["num_cpus"]
         n_left = _N_RESTARTS

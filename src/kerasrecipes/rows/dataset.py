@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasrecipes.errors import DataError, InputError, raise_problems
+from kerasrecipes.memory import make_aligned
 from kerasrecipes.recipe.rules import DataKind, LossKind, find_unusable
 from kerasrecipes.recipe.schema import DatasetSpec, Task
 from kerasrecipes.rows.disk import are_on_disk, choose_columns
@@ -52,9 +53,12 @@ def take_rows(inputs: Inputs, rows: slice | NDArray[np.int64]) -> Inputs:
     """Some rows, or windows of a series; a slice is not copied."""
     if isinstance(inputs, Series):
         return inputs.take(rows)
-    if not isinstance(inputs, dict):
+    if isinstance(inputs, dict):
+        return {name: column[rows] for name, column in inputs.items()}
+    if isinstance(rows, slice) or are_on_disk(inputs) or inputs.dtype.hasobject:
         return inputs[rows]
-    return {name: column[rows] for name, column in inputs.items()}
+    taken = make_aligned((len(rows), *inputs.shape[1:]), inputs.dtype)
+    return np.take(inputs, rows, axis=0, out=taken, mode="wrap")  # "raise" would copy it once more
 
 
 def choose_rows(inputs: Inputs, rows: slice | NDArray[np.int64]) -> Inputs:

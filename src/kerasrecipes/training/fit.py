@@ -21,6 +21,7 @@ from kerasrecipes.training.steps import (
     Feed,
     Logs,
     Rows,
+    choose,
     count_steps,
     make_score_function,
     make_train_function,
@@ -29,7 +30,7 @@ from kerasrecipes.training.team import ALONE, Team
 from kerasrecipes.training.updates import updating_in_place
 
 EVALUATION_BATCH_SIZE = 1024  # where that cannot change scores: a call of few rows is slow
-_ROWS_TRIED = 32  # to check whether scores depend on the batch size
+_ROWS_TRIED, _BATCH_TRIED = 32, 11  # to check whether scores depend on the batch size
 _CALL_S = 0.1
 """How long one call of the train function should take: progress and Ctrl-C wait for its end."""
 _FROZEN_BY_PYTHON = 1000
@@ -48,17 +49,18 @@ class Scorer:
     ) -> None:
         self.team = team
         n_replicas = model.distribute_strategy.num_replicas_in_sync
-        self.depends_on_batches = n_replicas > 1
+        first = [array[:n_replicas] for array in like]
         with keeping_states(model):
             if n_replicas > 1:
-                X, y, *weights = (array[:n_replicas] for array in like)
+                X, y, *weights = first
                 model.evaluate(X, y, n_replicas, 0, *weights)  # builds the metrics
             else:
-                self.depends_on_batches = _depends_on_batches(model, like)
+                model.test_step(tuple(map(tf.constant, first)))
+            self._score = make_score_function(model, like, team)
+            self.depends_on_batches = n_replicas > 1 or self._find_dependence(like)
         if not self.depends_on_batches:
             batch_size = min(EVALUATION_BATCH_SIZE, count_rows_at_once(model))
         self.batch_size = batch_size
-        self._score = make_score_function(model, like, batch_size, team)
 
     def __call__(self, rows: Rows) -> dict[str, float]:
         """Score encoded rows; returns values by name."""
@@ -69,9 +71,20 @@ class Scorer:
         """Score rows that may be scored several times."""
         for chunk in feed:
             with tf.device("CPU"):
-                begins = tf.constant(chunk.number == 0)
-            logs = self._score(*chunk.tensors, begins)
+                begins, size = tf.constant(chunk.number == 0), tf.constant(feed.batch_size)
+            logs = self._score(*chunk.tensors, begins, size)
         return logs
+
+    def _find_dependence(self, rows: Rows) -> bool:
+        """Whether scores of the same rows differ between one batch and many."""
+        n_rows = len(rows[0])
+        places = np.linspace(0, n_rows - 1, min(_ROWS_TRIED, n_rows)).astype(np.int64)
+        some = [choose(array, places) for array in rows]
+        at_once, in_parts = (
+            [float(value) for value in self.score(Feed(some, size)).values()]
+            for size in (len(places), _BATCH_TRIED)
+        )
+        return not np.allclose(at_once, in_parts, rtol=1e-3, atol=1e-6)
 
 
 def fit_model(
@@ -187,21 +200,6 @@ class _Pace:
             fitting = min(4 * n_steps, round(_CALL_S * n_steps / seconds), self._most)
             self.n_steps = max(1, fitting)
         self._is_traced = True  # the first call builds its graph, and shows nothing
-
-
-def _depends_on_batches(model: keras.Sequential, rows: Rows) -> bool:
-    """Whether scores of the same rows differ between one batch and many; builds the metrics."""
-    places = np.linspace(0, len(rows[0]) - 1, min(_ROWS_TRIED, len(rows[0]))).astype(np.int64)
-    scores = []
-    for batch_size in (len(places), 11):
-        model.reset_metrics()
-        for start in range(0, len(places), batch_size):
-            batch = places[start : start + batch_size]
-            model.test_step(tuple(tf.constant(array[batch]) for array in rows))
-        results = model.get_metrics_result().values()
-        scores.append(np.concatenate([np.ravel(value) for value in results]))
-    at_once, in_parts = scores
-    return not np.allclose(at_once, in_parts, rtol=1e-3, atol=1e-6)
 
 
 def _describe_divergence(model: keras.Sequential, what: str) -> RunFailed:

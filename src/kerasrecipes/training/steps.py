@@ -52,7 +52,7 @@ class Feed:
     """
 
     def __init__(self, rows: Rows, batch_size: int, seed: int | None = None) -> None:
-        self._rows, self._batch_size, self._seed = rows, batch_size, seed
+        self._rows, self.batch_size, self._seed = rows, batch_size, seed
         self.n_rows = self._n_of_chunk = len(rows[0])
         if isinstance(rows[0], DiskRows):
             self._n_of_chunk = batch_size * -(-count_rows_of(CHUNK_BYTES, rows[0]) // batch_size)
@@ -64,7 +64,7 @@ class Feed:
 
     def take(self, epoch: int, step: int) -> Chunk:
         """The chunk of an epoch that has a batch; past the last batch, the last chunk."""
-        place = min(step * self._batch_size // self._n_of_chunk, self.n_chunks - 1)
+        place = min(step * self.batch_size // self._n_of_chunk, self.n_chunks - 1)
         if self._has_epochs:
             place += epoch * self.n_chunks
         if self._now and self._now[0] == place:
@@ -82,7 +82,7 @@ class Feed:
 
     def __iter__(self) -> Iterator[Chunk]:
         for number in range(self.n_chunks):
-            yield self.take(0, number * self._n_of_chunk // self._batch_size)
+            yield self.take(0, number * self._n_of_chunk // self.batch_size)
 
     def _read(self, place: int) -> Chunk:
         epoch, number = divmod(place, self.n_chunks)
@@ -95,8 +95,8 @@ class Feed:
                 n_of_block = count_rows_of(_BLOCK_BYTES, rows[0])
                 places = order_blocks(self.n_rows, n_of_block, self._seed, epoch, start, end)
             rows = [array[places] for array in rows]
-        first = start // self._batch_size
-        n_steps = count_steps(end - start, self._batch_size)
+        first = start // self.batch_size
+        n_steps = count_steps(end - start, self.batch_size)
         return Chunk(number, make_tensors(rows), first, first + n_steps)
 
 
@@ -136,6 +136,13 @@ def _make_tensor(array: Any) -> Any:
     return tf.constant(array)
 
 
+def choose(array: Any, rows: NDArray[np.int64]) -> Any:
+    """Some rows, or windows of a series."""
+    if isinstance(array, WindowArray):
+        return WindowArray(array.rows, array.windows[rows])
+    return array[rows]
+
+
 def specify(array: Any) -> Any:
     """Shape and type of the tensor of any number of such rows."""
     if isinstance(array, WindowArray):
@@ -169,7 +176,9 @@ def make_train_function(
     batch_size = min(batch_size, n_rows)
     feed = Feed(rows, batch_size, seed)
     n_full, n_rest = divmod(n_rows, batch_size)
-    train_step = _compile_if_asked(model, model.train_step)
+    train_step = model.train_step
+    if model.jit_compile:
+        train_step = tf.function(train_step, jit_compile=True, reduce_retracing=True)
     with tf.device("CPU"):
         order = tf.Variable(tf.range(1), shape=[None])
 
@@ -244,20 +253,21 @@ def make_train_function(
 
 
 def make_score_function(
-    model: keras.Sequential, rows: Rows, batch_size: int, team: Team = ALONE
+    model: keras.Sequential, rows: Rows, team: Team = ALONE
 ) -> Callable[..., Logs]:
     """A function from tensors of any number of such rows to their loss and metrics, traced once.
 
-    Its last argument says whether these are the first rows of a part; others are added to them.
-    The processes of a team take turns: each scores whole batches.
+    Its last arguments say whether these are the first rows of a part, since others are added to
+    them, and the batch size. The processes of a team take turns: each scores whole batches.
     """
     strategy = model.distribute_strategy
-    test_step = _compile_if_asked(model, model.test_step)
 
-    @tf.function(input_signature=[*map(specify, rows), tf.TensorSpec([], tf.bool)])
+    how = tf.TensorSpec([], tf.bool), tf.TensorSpec([], tf.int32)
+
+    @tf.function(input_signature=[*map(specify, rows), *how])
     @tf.autograph.experimental.do_not_convert
     def score(*arguments: tf.Tensor) -> Logs:
-        *tensors, begins = arguments
+        *tensors, begins, batch_size = arguments
         n_rows = tf.shape(tensors[1])[0]
 
         def take_step(start: tf.Tensor) -> tuple[tf.Tensor]:
@@ -270,13 +280,13 @@ def make_score_function(
                 with tf.device("CPU"):
                     places = tf.range(first, tf.minimum(first + n_share, end))
                     batch = tuple(_gather(tensor, places) for tensor in tensors)
-                test_step(batch)
+                model.test_step(batch)
 
             strategy.run(take_share)
             return (start + team.size * batch_size,)
 
         _call_if(begins, model.reset_metrics)
-        first = tf.constant(team.number * batch_size)
+        first = team.number * batch_size
         tf.while_loop(lambda start: start < n_rows, take_step, (first,))
         return _name_numbers(team.read_metrics(model))
 
@@ -300,12 +310,6 @@ def _find_replica() -> tuple[int, int]:
     replica = tf.distribute.get_replica_context()
     number = int(tf.get_static_value(replica.replica_id_in_sync_group))
     return number, replica.num_replicas_in_sync
-
-
-def _compile_if_asked(model: keras.Sequential, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    if not model.jit_compile:
-        return step
-    return tf.function(step, jit_compile=True, reduce_retracing=True)
 
 
 def _call_if(condition: tf.Tensor, call: Callable[[], Any]) -> None:
