@@ -206,6 +206,30 @@ def test_repeated_names_are_left_out(tmp_path: Path, values: str, is_stream: boo
     assert file.notes == [note]
 
 
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("late", ["$7", "seven", "1,5"])
+@pytest.mark.parametrize("place", [0, 150, 299])
+def test_a_word_among_numbers_changes_no_value_in_other_blocks(
+    tmp_path: Path, late: str, place: int
+) -> None:
+    numbers: list[Any] = [["", " NA", f" {i} ", f"{i}.5", f'"{i}"'][i % 5] for i in range(300)]
+    numbers[place] = f'"{late}"'
+    rows = [f'{i},{number},"t\n{i}"' for i, number in enumerate(numbers)]
+    path = write(tmp_path / "data.csv", "\n".join(["n,x,t", *rows]))
+    pieces = list(open_source(path).iterate(["n", "x", "t"], ["n", "x"], 10))
+    assert len(pieces) > 10
+    assert {each["n"].type for each in pieces} == {pa.float64()}
+    whole = pa.concat_tables(each.select(["n", "t"]) for each in pieces)
+    assert whole.to_pydict() == {"n": [*range(300)], "t": [f"t\n{i}" for i in range(300)]}
+    read = [value for each in pieces for value in each["x"].to_pylist()]
+    texts = [each["x"].type for each in pieces].count(pa.string())
+    assert texts == 1
+    assert read[place] == late
+    expected = [[None, None, i, i + 0.5, i][i % 5] for i in range(300)]
+    same = [a == b for a, b in zip(read, expected, strict=True)]
+    assert same.count(False) < 20  # of the block with the word
+
+
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_repeated_names_may_end_the_file(tmp_path: Path, end: str) -> None:
     path = write(tmp_path / "data.csv", "a,b\n1,x\na,b\n\n2,y\na,b" + end)

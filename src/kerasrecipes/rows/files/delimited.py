@@ -115,12 +115,12 @@ class DelimitedFile(FileOnDisk):
         n_given = 0
         with self._reading():
             self._scan()
-            for batch in self._iterate_texts(names):
+            for batch in self._iterate_numbers(names, {*numbers} & {*names}):
                 columns = batch.columns
                 for i, name in enumerate(names):
-                    known = self._find_known(columns[i]) if name in numbers else None
-                    values = None if known is None else self._cast(known, pa.float64())
-                    columns[i] = columns[i] if values is None else values
+                    if name in numbers and columns[i].type == pa.string():
+                        values = self._cast(self._find_known(columns[i]), pa.float64())
+                        columns[i] = columns[i] if values is None else values
                 yield pa.Table.from_arrays(columns, names=names)
                 n_given += len(batch)
             self._check_end(n_given)
@@ -160,7 +160,7 @@ class DelimitedFile(FileOnDisk):
     ) -> dict[str, Any]:
         """Some columns' blocks; ``kinds``, the least types of columns, become those of all."""
         columns: dict[str, Any] = {name: [] for name in names}
-        for batch in islice(self._iterate_texts(names), n_blocks):
+        for batch in islice(self._iterate_blocks(names), n_blocks):
             for name, texts in zip(names, batch.columns, strict=True):
                 values, kinds[name] = self._convert(texts, kinds[name])
                 columns[name].append(values)
@@ -206,8 +206,24 @@ class DelimitedFile(FileOnDisk):
             return known.cast(number)
         return None
 
-    def _iterate_texts(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Read columns as text, block by block; lines are at fault where that fails."""
+    def _iterate_numbers(self, names: Sequence[str], numbers: Names) -> Iterator[pa.RecordBatch]:
+        """Read numbers as float64 up to the first that pyarrow's reader cannot take, then text."""
+        n_given = 0
+        if self._layout.decimal == ".":
+            with suppress(pa.ArrowInvalid):
+                for batch in self._iterate_blocks(names, numbers):
+                    yield batch
+                    n_given += len(batch)
+                return
+        for batch in self._iterate_blocks(names):
+            yield batch.slice(min(n_given, len(batch)))
+            n_given = max(0, n_given - len(batch))
+
+    def _iterate_blocks(self, names: Sequence[str], numbers: Names = ()) -> Iterator[pa.RecordBatch]:
+        """Read columns as text, block by block; lines are at fault where that fails.
+
+        Columns ``numbers`` are read as float64, and pa.ArrowInvalid is raised where one is not.
+        """
         read = arrow_csv.ReadOptions(
             block_size=self._block_bytes,
             skip_rows=self._layout.n_lines_above,
@@ -222,7 +238,9 @@ class DelimitedFile(FileOnDisk):
             invalid_row_handler=self._judge_row,
         )
         convert = arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), include_columns=[*names], null_values=[]
+            column_types={name: pa.float64() if name in numbers else pa.string() for name in names},
+            include_columns=[*names],
+            null_values=self._words_for_missing.to_pylist(),
         )
         try:
             with self._open() as file:
@@ -230,6 +248,8 @@ class DelimitedFile(FileOnDisk):
                     self._note_swallowed(batch)
                     yield batch
         except pa.ArrowInvalid as error:
+            if numbers:
+                raise
             if problem := self._describe_faults():
                 raise DataError(self.name, [problem]) from error
             if "Empty CSV" in str(error) or "Could not skip" in str(error):
@@ -241,7 +261,8 @@ class DelimitedFile(FileOnDisk):
         is_noted = any(note.startswith("a value of ") for note in self.notes)
         if is_noted or not self._has_quoted_newlines or len(self.names) < 2:
             return
-        for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        texts = [name for name in rows.schema.names if rows[name].type == pa.string()]
+        for name, column in ((name, rows[name]) for name in texts):
             for text in pc.unique(column.filter(pc.match_substring(column, "\n"))).to_pylist():
                 first, *more = text.split("\n")
                 is_even = text.count(self._delimiter) == len(more) * (len(self.names) - 1)
