@@ -14,6 +14,7 @@ import kerasrecipes as kr
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.rows import load_for
+from kerasrecipes.rows.compatibility import find_doubts
 
 RNG = np.random.default_rng(0)
 CONV = {"Conv2D": {"filters": 2, "kernel_size": 3}}
@@ -37,6 +38,27 @@ def load_shape(recipe: dict[str, Any]) -> tuple[tuple[int, ...], list[str]]:
     said: list[str] = []
     dataset = load_for(load_recipe(recipe), said.append)
     return np.shape(dataset.parts["train"].inputs)[1:], said
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers", "is_doubted"),
+    [
+        ((3, 8, 8), [CONV, "Flatten"], True),
+        ((1, 8, 8), [{"Rescaling": {"scale": 1 / 255}}, CONV, "Flatten"], True),
+        ((8, 8, 3), [CONV, "Flatten"], False),
+        ((3, 8, 8), [{"Permute": {"dims": [2, 3, 1]}}, CONV, "Flatten"], False),
+        ((3, 8, 8), ["Flatten"], False),
+    ],
+)
+def test_images_with_channels_first_are_pointed_out(
+    tmp_path: Path, shape: tuple[int, ...], layers: list[Any], is_doubted: bool
+) -> None:
+    recipe = load_recipe(make(tmp_path, np.zeros((20, *shape), np.uint8), *layers))
+    doubt = (
+        f"layers: images have the shape {shape}, and Conv2D takes channels last. Change the order: "
+        "np.moveaxis(images, 1, -1)."
+    )
+    assert [*find_doubts(recipe, load_for(recipe))] == [doubt] * is_doubted
 
 
 @pytest.mark.parametrize(

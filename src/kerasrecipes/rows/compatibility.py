@@ -178,6 +178,17 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
         rule = f"{name} scales columns that are standardised already ({list_some(scaled)})"
         remedy = "Remove it, or write features: {'*': float} under dataset."
         yield f"layers[{i}]: {rule}. {remedy}"
+    inputs = dataset.parts["train"].inputs
+    shape = () if isinstance(inputs, dict) else inputs.shape[1:]
+    are_first = len(shape) == 3 and shape[0] in (1, 3) and shape[1] == shape[2] > 3
+    of_images = [each for each in recipe.layers if re.search("(?<!LSTM)2D", each.name)]
+    is_meant = any(
+        each.name in ("Permute", "Reshape") or "channels_first" in each.arguments.values()
+        for each in recipe.layers
+    )
+    if are_first and of_images and not is_meant:
+        rule = f"images have the shape {shape}, and {of_images[0].name} takes channels last"
+        yield f"layers: {rule}. Change the order: np.moveaxis(images, 1, -1)."
     some = np.asarray(dataset.parts["train"].target[:1000])
     are_codes = dataset.task != "regression" or np.isin(some, (-1, 0, 1)).all()
     for i, metric in enumerate(recipe.metrics):

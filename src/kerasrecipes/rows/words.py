@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kerasrecipes.recipe.names import find_meant
@@ -32,10 +32,9 @@ def count(n: int, noun: str) -> str:
     return f"{n:,} {noun if n == 1 else plural}"
 
 
-def find_repeated(names: Sequence[str], wanted: Collection[str] | None = None) -> list[str]:
-    """Describe column names, all or wanted ones, that occur more than once."""
-    counts = Counter(name for name in names if wanted is None or name in wanted)
-    repeated = list_some([write_value(name) for name, n in counts.items() if n > 1])
+def find_repeated(names: Sequence[str]) -> list[str]:
+    """Describe column names that occur more than once."""
+    repeated = list_some([write_value(name) for name, n in Counter(names).items() if n > 1])
     problem = f"column names must differ (received twice: {repeated}). Rename all but one."
     return [problem] if repeated else []
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kerasrecipes.errors import DataError
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.files import delimited
 from kerasrecipes.rows.kinds import NumberColumn, make_column
@@ -474,11 +474,10 @@ def test_all_columns_are_read_where_a_wanted_one_is_not_there(tmp_path: Path) ->
     assert read_pieces(path, ["absent"]) == {"a": ["1", "2"], "b": ["x", "y"]}
 
 
-def test_columns_of_one_name_matter_only_where_they_are_read(tmp_path: Path) -> None:
+def test_columns_of_one_name_are_read_as_pandas_calls_them(tmp_path: Path) -> None:
     path = write(tmp_path / "data.csv", "a,a,x\n1,2,3\n")
-    assert read_pieces(path, ["x"], ["x"]) == {"x": [3.0]}
-    with pytest.raises(DataError, match="column names must differ"):
-        open_source(path, ["a"])
+    assert read(path) == pd.read_csv(path).to_dict("list")
+    assert read_pieces(path, ["x", "a.1"], ["x"]) == {"x": [3.0], "a.1": ["2"]}
 
 
 def test_a_column_may_be_called_as_a_number_is(tmp_path: Path) -> None:

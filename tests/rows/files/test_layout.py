@@ -263,15 +263,15 @@ def test_values_with_a_comma_do_not_make_the_first_ones_names_of_rows() -> None:
         find("size,place,rent\n5,Bonn, DE,7\n6,Jena, DE,8\n5,Bonn, DE,9\n")
 
 
-def test_names_must_differ_where_they_are_read() -> None:
-    sample = "a,b, a\n1,2,3\n"
+def test_a_second_column_of_a_name_gets_a_number_as_in_pandas() -> None:
+    sample = "a,b, a,,a.1,a,Unnamed: 3\n1,2,3,4,5,6,7\n"
+    names = ("a", "b", "a.2", "Unnamed: 3.1", "a.1", "a.3", "Unnamed: 3")
     for wanted in (None, ("a",)):
-        with pytest.raises(DataError) as caught:
-            find(sample, wanted)
-        assert caught.value.problems == (
-            "column names must differ (received twice: 'a'). Rename all but one.",
-        )
-    assert find(sample, ("b",)).names == ("a", "b", "a")
+        layout = find(sample, wanted)
+        assert layout.names == names
+        assert layout.note == "column names must differ, so repeated ones are called a.2, a.3"
+    with pytest.raises(DataError, match="column names must differ"):
+        find("1,2,3\n4,5,6\n", header=["a", "a", "b"])
 
 
 def test_blank_names_differ_by_their_place() -> None:

@@ -61,10 +61,7 @@ class DelimitedFile(FileOnDisk):
         check_columns(len(layout.names), name)
         # Few rows of many columns would take long to convert.
         self._block_bytes = _BLOCK_BYTES * min(max(len(layout.names) // 256, 1), 16)
-        # A name that is not wanted may come twice.
-        places = {each: i for i, each in reversed([*enumerate(layout.names)])}
-        self.names = [each if places[each] == i else f"{each}.{i}"
-                      for i, each in enumerate(layout.names)]  # fmt: skip
+        self.names = [*layout.names]
         self.notes += [layout.note] if layout.note else []
         self.notation = replace(
             self.notation, decimal=layout.decimal, thousands=spec.csv.thousands, has_types=False,
@@ -219,7 +216,9 @@ class DelimitedFile(FileOnDisk):
             yield batch.slice(min(n_given, len(batch)))
             n_given = max(0, n_given - len(batch))
 
-    def _iterate_blocks(self, names: Sequence[str], numbers: Names = ()) -> Iterator[pa.RecordBatch]:
+    def _iterate_blocks(
+        self, names: Sequence[str], numbers: Names = ()
+    ) -> Iterator[pa.RecordBatch]:
         """Read columns as text, block by block; lines are at fault where that fails.
 
         Columns ``numbers`` are read as float64, and pa.ArrowInvalid is raised where one is not.

@@ -57,7 +57,9 @@ class ExcelFile(FileOnDisk):
                 )
                 raise DataError(self.name, [problem])
         columns = [read_series(rows.iloc[:, i]) for i in range(len(names))]
-        return pa.Table.from_arrays(columns, names=[*layout.fill_names(names)])
+        filled, note = layout.fill_names(names)
+        self.notes += [note] if note else []
+        return pa.Table.from_arrays(columns, names=[*filled])
 
     def _read_sheets(self) -> dict[str, pd.DataFrame]:
         import pandas as pd

@@ -155,7 +155,7 @@ def find_layout(
         are_without = {*map(len, lines.values())} == {len(header)}
         spec = spec.model_copy(update={"header": header}) if are_without else spec
     layout = _find_names(lines, form, spec, dataset, known)
-    problems = find_repeated(layout.names, wanted)
+    problems = find_repeated(layout.names)
     decimal: str = spec.decimal or "."
     if not spec.decimal:
         rows = [values for end, values in lines.items() if end > layout.n_lines_above]
@@ -279,7 +279,7 @@ def _find_names(
         # Rows to predict may have names, without the target or in another order.
         are_words = len({*first}) == len(first) and not any(map(NUMBER.fullmatch, first))
         if first == names or (are_words and {*first} <= {*names}):
-            return Layout(fill_names(first), end, form)
+            return Layout(fill_names(first)[0], end, form)
         return Layout(tuple(names), end - 1, form)
     note = f"the column names are in line {end}; what is above is skipped" if at else ""
     n_more = n_values - len(first)
@@ -308,7 +308,8 @@ def _find_names(
             "to call them column 1, column 2, …, or header: first if these are their names."
         )
         raise HeaderMissing(dataset, [problem])
-    return Layout(fill_names(first), end, form, note=note)
+    filled, more = fill_names(first)
+    return Layout(filled, end, form, note="; ".join(filter(None, (note, more))))
 
 
 def list_known(spec: DatasetSpec, wanted: Collection[str] | None) -> set[str]:
@@ -344,14 +345,24 @@ def _are_names(rows: Sequence[Sequence[str]]) -> bool:
     return False
 
 
-def fill_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names; one that is blank is called "Unnamed: 0" by its place, as in pandas."""
-    filled = [*names]
+def fill_names(names: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Names that differ, as pandas makes them, and a note of those that occur twice.
+
+    A blank one is called "Unnamed: 0" by its place, and a second "a" is called "a.1".
+    """
+    given, filled, numbers = {*names}, dict[str, str](), Counter[str]()
     for i, name in enumerate(names):
+        new = first = name or f"Unnamed: {i}"
         # A table that pandas wrote with its index, read and wrote again has "Unnamed: 0" already.
-        new = f"Unnamed: {i}"
-        filled[i] = name or (new if new not in filled else f"{new}.1")
-    return tuple(filled)
+        while new in filled or (new != name and new in given):
+            numbers[first] += 1
+            new = f"{first}.{numbers[first]}"
+        filled[new] = name
+    added = [new for new, name in filled.items() if name and new != name]
+    note = (
+        f"column names must differ, so repeated ones are called {list_some(added)}" if added else ""
+    )
+    return tuple(filled), note
 
 
 def is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
