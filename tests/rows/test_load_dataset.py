@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import load_dataset
+from kerasrecipes.rows.dataset import take_rows
 
 from .specs import read_spec
 
@@ -40,6 +42,18 @@ def test_tensorflow_can_use_the_rows_of_arrays_without_a_copy(tmp_path: Path) ->
     np.savez(tmp_path / "a.npz", x=rng.integers(0, 9, (50, 7, 3)), y=rng.integers(0, 2, 50))
     parts = load_dataset(DatasetSpec(path=str(tmp_path / "a.npz"), test_split=0.3)).parts.values()
     assert [part.inputs.ctypes.data % 64 for part in parts] == [0, 0]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_some_rows_are_taken_without_a_copy_of_all(order: Literal["C", "F"]) -> None:
+    rows, some = np.zeros((1000, 1000), order=order), np.array([7, 3])
+    rows[7, 2] = 5
+    tracemalloc.start()
+    taken = take_rows(rows, some)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(taken, rows[some])
+    assert peak < rows.nbytes / 10
 
 
 def test_a_misspelt_column_is_told_as_a_person_reads_it() -> None:

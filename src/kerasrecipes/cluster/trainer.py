@@ -153,7 +153,8 @@ class _Training:
         while ray.wait(addresses, num_returns=len(seats), timeout=_POLL_S)[1]:  # no room yet
             if self.interrupts.number:
                 return crew.Result({}, "It was stopped.", was_killed=True)
-        cluster = {"worker": ray.get(addresses)}
+        # An actor that began on a node that was lost meanwhile has another address now.
+        cluster = {"worker": ray.get([seat.find_address.remote() for seat in seats])}
         job, path = self.job, self.run.path.resolve()
         if any(path.glob("checkpoints/[!.]*.npz")):
             changes = bool(job.resumption and job.resumption.allow_changes)

@@ -261,7 +261,6 @@ def make_score_function(
     them, and the batch size. The processes of a team take turns: each scores whole batches.
     """
     strategy = model.distribute_strategy
-
     how = tf.TensorSpec([], tf.bool), tf.TensorSpec([], tf.int32)
 
     @tf.function(input_signature=[*map(specify, rows), *how])

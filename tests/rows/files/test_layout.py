@@ -270,8 +270,9 @@ def test_a_second_column_of_a_name_gets_a_number_as_in_pandas() -> None:
         layout = find(sample, wanted)
         assert layout.names == names
         assert layout.note == "column names must differ, so repeated ones are called a.2, a.3"
-    with pytest.raises(DataError, match="column names must differ"):
-        find("1,2,3\n4,5,6\n", header=["a", "a", "b"])
+    for above in ("", "a,a,b\n"):
+        with pytest.raises(DataError, match="column names must differ"):
+            find(f"{above}1,2,3\n4,5,6\n", header=["a", "a", "b"])
 
 
 def test_blank_names_differ_by_their_place() -> None:

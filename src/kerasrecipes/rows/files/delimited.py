@@ -260,8 +260,8 @@ class DelimitedFile(FileOnDisk):
         is_noted = any(note.startswith("a value of ") for note in self.notes)
         if is_noted or not self._has_quoted_newlines or len(self.names) < 2:
             return
-        texts = [name for name in rows.schema.names if rows[name].type == pa.string()]
-        for name, column in ((name, rows[name]) for name in texts):
+        texts = rows.select([each.name for each in rows.schema if each.type == pa.string()])
+        for name, column in zip(texts.schema.names, texts.columns, strict=True):
             for text in pc.unique(column.filter(pc.match_substring(column, "\n"))).to_pylist():
                 first, *more = text.split("\n")
                 is_even = text.count(self._delimiter) == len(more) * (len(self.names) - 1)

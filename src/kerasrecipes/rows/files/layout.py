@@ -279,7 +279,7 @@ def _find_names(
         # Rows to predict may have names, without the target or in another order.
         are_words = len({*first}) == len(first) and not any(map(NUMBER.fullmatch, first))
         if first == names or (are_words and {*first} <= {*names}):
-            return Layout(fill_names(first)[0], end, form)
+            return Layout(tuple(first), end, form)
         return Layout(tuple(names), end - 1, form)
     note = f"the column names are in line {end}; what is above is skipped" if at else ""
     n_more = n_values - len(first)
