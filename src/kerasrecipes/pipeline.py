@@ -321,7 +321,7 @@ class Training:
             team=self.team,
         )
         clocks = [FitClock()] * self.profile
-        with reporting_at(recipe, ("layers",)):
+        with self.team.explaining_loss(), reporting_at(recipe, ("layers",)):
             scorer = Scorer(built.model, encoded["train"], recipe.batch_size, self.team)
         try:
             with (

@@ -8,7 +8,8 @@ import pytest
 
 from kerasrecipes.distributed import check_recipe, join_team
 from kerasrecipes.errors import InputError
-from kerasrecipes.training.team import Team
+from kerasrecipes.trained import train
+from kerasrecipes.training.team import Team, TeamLost
 
 
 def config(cluster, kind, index):
@@ -100,3 +101,16 @@ def test_shares_cover_a_batch(size, n_rows):
         assert [begin for begin, _, _ in shares] == ends[:-1]
         assert ends[-1] == n_rows
         assert {n for _, n, _ in shares} <= {n_rows // size, n_rows // size + 1}
+
+
+def test_a_worker_that_is_lost_before_the_first_step_is_no_fault_of_the_recipe(
+    make_recipe, monkeypatch, tmp_path
+):
+    import tensorflow as tf
+
+    def lose(team, model):
+        tf.debugging.assert_equal(1, 2, "Collective ops is aborted by: Error reported from task:1")
+
+    monkeypatch.setattr(Team, "read_metrics", lose)
+    with pytest.raises(TeamLost, match="Another worker has ended"):
+        train(make_recipe(), output_dir=tmp_path)
