@@ -65,7 +65,8 @@ def test_the_first_sheet_that_holds_a_table_is_read(tmp_path: Path) -> None:
 def test_a_second_column_of_a_name_gets_a_number(tmp_path: Path) -> None:
     path = write_sheets(tmp_path / "data.xlsx", One=[["a", "a", "y"], [1, 2, 3], [4, 5, 6]])
     file = open_source(path)
-    assert file.read().column_names == ["a", "a.1", "y"]
+    for _ in range(2):
+        assert file.read().column_names == ["a", "a.1", "y"]
     assert file.notes == ["column names must differ, so repeated ones are called a.1"]
 
 

@@ -33,6 +33,7 @@ class ExcelFile(FileOnDisk):
 
     def read(self, as_text: Names = ()) -> pa.Table:
         """Read every row below the line of column names."""
+        self.notes = []  # with stream: true, it is read more than once
         sheet = self._choose_sheet(self._read_sheets())
         first = sheet.head(_MOST_COMPARED).values
         cells = [[name_value(value).strip() for value in row] for row in first]
