@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_
 
 from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError, format_path
 from kerasrecipes.recipe import components, schema
-from kerasrecipes.recipe.components import Component
+from kerasrecipes.recipe.components import PLACES, Component
 from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
 from kerasrecipes.recipe.names import find_meant, suggest
 from kerasrecipes.recipe.rules import check_rules, find_warnings
@@ -58,7 +58,6 @@ class Recipe(Model):
     sweep: SweepSpec | None = None
 
     _document: Document = PrivateAttr(default_factory=lambda: Document({}))
-    _warnings: list[Problem] = PrivateAttr(default_factory=list)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -76,12 +75,15 @@ class Recipe(Model):
         def locate(broken: Iterator[tuple[KeyPath, str]]) -> list[Problem]:
             return [Problem(path, message, document.locate(path)) for path, message in broken]
 
-        found, tree, problems = components.read_components(document)
+        tree, problems = components.read_components(document)
+        found: dict[str, Any] = {"layers": [], "loss": Component("losses", "", is_valid=False)}
+        found |= {key: tree[key] for key in PLACES if isinstance(tree.get(key), Component | list)}
         # In Python, rows may come later: kr.train(recipe, data=frame).
         needs_source = (info.context or {}).get("needs_source", False)
         dataset = document.value.get("dataset")
         problems += document.problems
-        problems += locate(check_rules(found, dataset, needs_source))
+        unchecked = cls.model_construct(**found)
+        problems += locate(check_rules(unchecked, dataset, needs_source))
         problems += locate(schema.check_sweep(document.value.get("sweep")))
         try:
             recipe = read(tree)
@@ -89,7 +91,7 @@ class Recipe(Model):
             problems += _describe_errors(error, document)
         if problems:
             raise RecipeError(sorted(dict.fromkeys(problems), key=_find_place))
-        recipe._document, recipe._warnings = document, locate(find_warnings(found))
+        recipe._document = document
         return recipe
 
     @property
@@ -100,7 +102,7 @@ class Recipe(Model):
     @property
     def warnings(self) -> list[Problem]:
         """Settings that are allowed but probably unintended."""
-        return self._warnings
+        return [self.problem(*each) for each in find_warnings(self)]
 
     def problem(self, path: KeyPath, message: str) -> Problem:
         """A problem at a place of this recipe, with its file, line and column."""
