@@ -229,8 +229,8 @@ def _doubt_metrics(recipe: Recipe, output: OutputLayer | None) -> Broken:
     if find_loss_kind(recipe.loss) is not LossKind.BINARY:
         return
     for i, metric in enumerate(recipe.metrics):
-        name, path = metric.name, ("metrics", i, metric.name)
-        name = keras_names.find_canonical_name("metrics", name) or name
+        path = ("metrics", i, metric.name)
+        name = keras_names.find_definition("metrics", metric.name).name
         if name in ("F1Score", "FBetaScore") and metric.arguments.get("threshold") is None:
             message = f"{name} without threshold predicts the largest unit, whatever its value."
             yield path, f"{message} Write threshold: 0.5."
