@@ -25,7 +25,6 @@ from kerasrecipes.errors import KeyPath, RecipeError, RunFailed
 from kerasrecipes.memory import check_fits, explaining_memory
 from kerasrecipes.model.serving import find_trained, keeping_states
 from kerasrecipes.recipe import Component, Recipe
-from kerasrecipes.recipe.components import find_category
 from kerasrecipes.recipe.keras_names import (
     COMPILE_METRICS,
     find_definition,
@@ -386,9 +385,8 @@ def _make_argument(argument: str, value: Any) -> Any:
         return [_make_argument(argument, item) for item in value]
     if isinstance(value, Component):
         return make_component(value)
-    is_rate = find_category(argument) == "optimizers.schedules" and isinstance(value, int)
     # Keras rejects the integer learning_rate=1.
-    return float(value) if is_rate else value
+    return float(value) if argument == "learning_rate" and isinstance(value, int) else value
 
 
 def _name_layers(layers: Sequence[Component]) -> list[str]:
