@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
@@ -71,20 +70,17 @@ class Recipe(Model):
             problem = Problem((), f"{rule} at its top level.", document.locate(()))
             raise RecipeError([*document.problems, problem])
         document.value.setdefault("name", "recipe")
-
-        def locate(broken: Iterator[tuple[KeyPath, str]]) -> list[Problem]:
-            return [Problem(path, message, document.locate(path)) for path, message in broken]
-
         tree, problems = components.read_components(document)
         found: dict[str, Any] = {"layers": [], "loss": Component("losses", "", is_valid=False)}
         found |= {key: tree[key] for key in PLACES if isinstance(tree.get(key), Component | list)}
+        unchecked = cls.model_construct(**found)
+        unchecked._document = document
         # In Python, rows may come later: kr.train(recipe, data=frame).
         needs_source = (info.context or {}).get("needs_source", False)
-        dataset = document.value.get("dataset")
+        broken = [*check_rules(unchecked, document.value.get("dataset"), needs_source)]
+        broken += schema.check_sweep(document.value.get("sweep"))
         problems += document.problems
-        unchecked = cls.model_construct(**found)
-        problems += locate(check_rules(unchecked, dataset, needs_source))
-        problems += locate(schema.check_sweep(document.value.get("sweep")))
+        problems += [unchecked.problem(*each) for each in broken]
         try:
             recipe = read(tree)
         except ValidationError as error:
