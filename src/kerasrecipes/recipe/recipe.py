@@ -62,8 +62,6 @@ class Recipe(Model):
     @classmethod
     def _check(cls, values: Any, read: Any, info: ValidationInfo) -> Recipe:
         """Report all problems of keys, of components and between them together."""
-        if isinstance(values, Recipe):
-            return values
         document = values if isinstance(values, Document) else read_python(values)
         if not isinstance(document.value, dict):
             rule = "A recipe is a mapping with the keys dataset, layers, loss, ..."
