@@ -67,7 +67,7 @@ class TestComponentsByName:
         made = make(category, name, arguments)
         assert isinstance(getattr(made, "forward_layer", made), expected)
 
-    @pytest.mark.parametrize("name", ["mse", "accuracy", "acc"])
+    @pytest.mark.parametrize("name", ["accuracy", "acc"])
     def test_a_word_that_compile_interprets_is_left_to_it(self, name):
         assert make("metrics", name, {}) == name
 

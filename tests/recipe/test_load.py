@@ -362,6 +362,11 @@ def test_overrides_reach_what_the_base_says(load: Load) -> None:
     assert recipe.epochs == 1
 
 
+def test_a_number_in_an_override_names_no_key_of_a_mapping(load: Load) -> None:
+    with pytest.raises(RecipeError, match="Keras has no loss '0'"):
+        load("loss.0=", base=BASE.replace("loss: sparse_categorical_crossentropy\n", ""))
+
+
 def test_of_two_overrides_the_last_counts(load: Load) -> None:
     assert load("epochs=1", "epochs=2", base=BASE).epochs == 2
 

@@ -11,6 +11,6 @@ from kerasrecipes.recipe.yaml_file import Document
 
 def read_spec(**keys: Any) -> DatasetSpec:
     """Read the keys of ``dataset``, features included, as from a recipe's file."""
-    _, tree, problems = read_components(Document({"dataset": keys}))
+    tree, problems = read_components(Document({"dataset": keys}))
     assert problems == []
     return DatasetSpec.model_validate(tree["dataset"])

@@ -35,7 +35,7 @@ from kerasrecipes.comparison.statistics import Ranking, describe, lower_first, r
 from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe, load_recipe
-from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
+from kerasrecipes.recipe.keras_names import find_definition
 from kerasrecipes.recipe.names import make_folder_name
 from kerasrecipes.report.page import frame_page
 from kerasrecipes.report.words import name_score
@@ -320,8 +320,7 @@ def _tune_learning_rates(
 def _list_rates(recipe: Recipe) -> list[str]:
     """List the overrides to try, around the recipe's learning rate or the optimizer's default."""
     optimizer = recipe.optimizer
-    name = find_canonical_name("optimizers", optimizer.name) or optimizer.name
-    default = find_definition("optimizers", name).arguments.get("learning_rate")
+    default = find_definition("optimizers", optimizer.name).arguments.get("learning_rate")
     rate = optimizer.arguments.get("learning_rate", default)
     key = ("optimizer", optimizer.name, "learning_rate")
     if not isinstance(rate, Real):

@@ -25,10 +25,8 @@ from kerasrecipes.errors import KeyPath, RecipeError, RunFailed
 from kerasrecipes.memory import check_fits, explaining_memory
 from kerasrecipes.model.serving import find_trained, keeping_states
 from kerasrecipes.recipe import Component, Recipe
-from kerasrecipes.recipe.components import find_category
 from kerasrecipes.recipe.keras_names import (
     COMPILE_METRICS,
-    find_canonical_name,
     find_definition,
     find_registered,
     keras_folder,
@@ -209,8 +207,9 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
     for "accuracy" of several labels compares the largest unit alone.
     """
     kind, name, arguments = find_loss_kind(recipe.loss), component.name, component.arguments
-    canonical = find_canonical_name("metrics", name) or name
-    if find_definition("metrics", canonical).is_class and not find_registered("metrics", canonical):
+    definition = find_definition("metrics", name)
+    canonical = definition.name
+    if definition.is_class and not find_registered("metrics", name):
         # Keras would number some on from the ones of their kind that were made before in this
         # process, and would log others by their class as it is written, MeanSquaredError.
         component = replace(component, arguments={"name": name_in_logs(component)} | arguments)
@@ -336,20 +335,16 @@ def _keep_files_inside(
 
 
 def make_component(component: Component) -> Any:
-    """Make a Keras object; return only its name where Keras resolves the name itself."""
+    """Make a Keras object; return only the name of a function, which Keras resolves itself."""
     category, arguments = component.category, component.arguments
-    canonical = find_canonical_name(category, component.name) or component.name
-    is_class = find_definition(category, canonical).is_class
-    registered = find_registered(category, canonical)
+    definition = find_definition(category, component.name)
+    name, registered = definition.name, find_registered(category, component.name)
+    if not definition.is_class:
+        return name if registered is None else registered
     if "name" in arguments and category != "metrics":  # a metric's name is what the history shows
-        safe_name = make_keras_name(str(arguments["name"]), canonical.lower())
+        safe_name = make_keras_name(str(arguments["name"]), name.lower())
         arguments = arguments | {"name": safe_name}
-    if not is_class and registered is not None:
-        return registered
-    is_known = registered is None and category in ("losses", "metrics", "activations")
-    if not is_class or (is_known and not arguments):
-        return canonical
-    symbol = list_aliases(category).get(canonical, canonical)
+    symbol = list_aliases(category).get(name, name)
     package, base = operator.attrgetter(category)(keras), partial(_make_base, symbol)
     make = registered or (base if symbol in list_bases() else getattr(package, symbol))
     return make(
@@ -390,9 +385,8 @@ def _make_argument(argument: str, value: Any) -> Any:
         return [_make_argument(argument, item) for item in value]
     if isinstance(value, Component):
         return make_component(value)
-    is_rate = find_category(argument) == "optimizers.schedules" and isinstance(value, int)
     # Keras rejects the integer learning_rate=1.
-    return float(value) if is_rate else value
+    return float(value) if argument == "learning_rate" and isinstance(value, int) else value
 
 
 def _name_layers(layers: Sequence[Component]) -> list[str]:

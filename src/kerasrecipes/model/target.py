@@ -168,9 +168,12 @@ class TargetCodec:
         if self.is_array:
             return {what: values.reshape(len(values), *self.steps, self.n_units)}
         columns = values.reshape(len(values), max(1, len(self.names))).T
-        if self.is_multilabel:  # which may be a single label
-            return {f"{what}_{name}": v for name, v in zip(self.names, columns, strict=True)}
-        return {name_column(what, self.names, i): column for i, column in enumerate(columns)}
+        return {self.name_column(what, i): column for i, column in enumerate(columns)}
+
+    def name_column(self, what: str, i: int = 0) -> str:
+        """The name of a column of predictions: of labels and of several targets, each has one."""
+        is_named = self.is_multilabel or len(self.names) > 1
+        return f"{what}_{self.names[i]}" if is_named else what
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for run.json."""
@@ -181,11 +184,6 @@ class TargetCodec:
         """Read the values of ``to_dict``."""
         lists = {name: tuple(value) for name, value in facts.items() if isinstance(value, list)}
         return cls(**{**facts, **lists, "kind": LossKind(facts["kind"])})
-
-
-def name_column(what: str, names: tuple[str, ...], i: int = 0) -> str:
-    """The name of a column of predictions: of several targets, each has its own."""
-    return f"{what}_{names[i]}" if len(names) > 1 else what
 
 
 def fit_target(

@@ -18,7 +18,7 @@ from kerasrecipes.model.build import compile_model
 from kerasrecipes.model.built import spread_weights
 from kerasrecipes.model.encoder import ENCODER_NAME, Encoder
 from kerasrecipes.model.serving import find_trained, make_mask_reader, make_predictor
-from kerasrecipes.model.target import TargetCodec, name_column
+from kerasrecipes.model.target import TargetCodec
 from kerasrecipes.prediction.model_file import load_run_model
 from kerasrecipes.prediction.ready import check_ready, describe_unfinished
 from kerasrecipes.recipe import Recipe, load_recipe
@@ -118,8 +118,8 @@ class Saved:
         half_widths = find_half_widths(residuals, interval)
         for i, (values, half) in enumerate(zip([*answers.values()], half_widths, strict=True)):
             half = half.astype(values.dtype)
-            answers[name_column("low", codec.names, i)] = values - half
-            answers[name_column("high", codec.names, i)] = values + half
+            answers[codec.name_column("low", i)] = values - half
+            answers[codec.name_column("high", i)] = values + half
         return answers
 
     def list_warnings(self) -> list[str]:

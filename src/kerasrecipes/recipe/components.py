@@ -86,17 +86,6 @@ class Component:
     is_valid: bool = True  # whether its name and its arguments passed every check
 
 
-@dataclass
-class Components:
-    """The components of a recipe, for rules; other keys may be wrong."""
-
-    layers: list[Component] = field(default_factory=list)
-    optimizer: Component = Component("optimizers", "rmsprop")
-    loss: Component = Component("losses", "", is_valid=False)
-    metrics: list[Component] = field(default_factory=list)
-    callbacks: list[Component] = field(default_factory=list)
-
-
 def find_category(argument: str) -> str | None:
     """The category of an argument's value: "kernel_initializer" takes one of "initializers"."""
     if argument == "learning_rate":
@@ -128,16 +117,14 @@ def split_component(value: Any) -> tuple[str, dict[str, Any]] | None:
     if isinstance(value, dict) and len(value) == 1:
         ((name, arguments),) = value.items()
         if isinstance(arguments, dict | None):
-            return name, arguments or {}
+            return str(name), arguments or {}  # an override may give a number as key
     return None
 
 
-def read_components(document: Document) -> tuple[Components, dict[str, Any], list[Problem]]:
-    """Read and check every component: they, the recipe's values with them, and all problems."""
+def read_components(document: Document) -> tuple[dict[str, Any], list[Problem]]:
+    """Read and check every component: the recipe's values with them, and all problems."""
     reader = ComponentReader(document)
-    tree = reader.read_values(document.value, ())
-    found = {key: tree[key] for key in PLACES if isinstance(tree.get(key), Component | list)}
-    return Components(**found), tree, reader.problems
+    return reader.read_values(document.value, ()), reader.problems
 
 
 class ComponentReader:

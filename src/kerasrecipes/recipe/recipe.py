@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
 
 from kerasrecipes.errors import DataError, KeyPath, Location, Problem, RecipeError, format_path
 from kerasrecipes.recipe import components, schema
-from kerasrecipes.recipe.components import Component
+from kerasrecipes.recipe.components import PLACES, Component
 from kerasrecipes.recipe.keras_names import find_canonical_name, find_definition
 from kerasrecipes.recipe.names import find_meant, suggest
 from kerasrecipes.recipe.rules import check_rules, find_warnings
@@ -58,38 +57,35 @@ class Recipe(Model):
     sweep: SweepSpec | None = None
 
     _document: Document = PrivateAttr(default_factory=lambda: Document({}))
-    _warnings: list[Problem] = PrivateAttr(default_factory=list)
 
     @model_validator(mode="wrap")
     @classmethod
     def _check(cls, values: Any, read: Any, info: ValidationInfo) -> Recipe:
         """Report all problems of keys, of components and between them together."""
-        if isinstance(values, Recipe):
-            return values
         document = values if isinstance(values, Document) else read_python(values)
         if not isinstance(document.value, dict):
             rule = "A recipe is a mapping with the keys dataset, layers, loss, ..."
             problem = Problem((), f"{rule} at its top level.", document.locate(()))
             raise RecipeError([*document.problems, problem])
         document.value.setdefault("name", "recipe")
-
-        def locate(broken: Iterator[tuple[KeyPath, str]]) -> list[Problem]:
-            return [Problem(path, message, document.locate(path)) for path, message in broken]
-
-        found, tree, problems = components.read_components(document)
+        tree, problems = components.read_components(document)
+        found: dict[str, Any] = {"layers": [], "loss": Component("losses", "", is_valid=False)}
+        found |= {key: tree[key] for key in PLACES if isinstance(tree.get(key), Component | list)}
+        unchecked = cls.model_construct(**found)
+        unchecked._document = document
         # In Python, rows may come later: kr.train(recipe, data=frame).
         needs_source = (info.context or {}).get("needs_source", False)
-        dataset = document.value.get("dataset")
+        broken = [*check_rules(unchecked, document.value.get("dataset"), needs_source)]
+        broken += schema.check_sweep(document.value.get("sweep"))
         problems += document.problems
-        problems += locate(check_rules(found, dataset, needs_source))
-        problems += locate(schema.check_sweep(document.value.get("sweep")))
+        problems += [unchecked.problem(*each) for each in broken]
         try:
             recipe = read(tree)
         except ValidationError as error:
             problems += _describe_errors(error, document)
         if problems:
             raise RecipeError(sorted(dict.fromkeys(problems), key=_find_place))
-        recipe._document, recipe._warnings = document, locate(find_warnings(found))
+        recipe._document = document
         return recipe
 
     @property
@@ -100,7 +96,7 @@ class Recipe(Model):
     @property
     def warnings(self) -> list[Problem]:
         """Settings that are allowed but probably unintended."""
-        return self._warnings
+        return [self.problem(*each) for each in find_warnings(self)]
 
     def problem(self, path: KeyPath, message: str) -> Problem:
         """A problem at a place of this recipe, with its file, line and column."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kerasrecipes.errors import KeyPath
 from kerasrecipes.recipe import keras_names
-from kerasrecipes.recipe.components import Component, Components
+from kerasrecipes.recipe.components import Component
 from kerasrecipes.recipe.endings import ARRAYS, DELIMITED, EXCEL, TABLES, find_ending
 from kerasrecipes.recipe.names import find_meant, fold, suggest, to_snake_case
 
@@ -145,7 +145,7 @@ def find_directions(metrics: Iterable[Component]) -> dict[str, bool | None]:
     return directions
 
 
-def check_rules(recipe: Components, dataset: Any, needs_source: bool) -> Broken:
+def check_rules(recipe: Recipe, dataset: Any, needs_source: bool) -> Broken:
     """Check the rules between components, and between keys of ``dataset`` as the recipe has it."""
     data = dataset if isinstance(dataset, dict) else {}
     path = PurePath(str(data.get("path") or "rows.csv"))
@@ -163,7 +163,7 @@ def check_rules(recipe: Components, dataset: Any, needs_source: bool) -> Broken:
         yield ("dataset", key), message
 
 
-def find_warnings(recipe: Components) -> Broken:
+def find_warnings(recipe: Recipe) -> Broken:
     """Find settings that are allowed but probably unintended."""
     output = find_output_layer(recipe.layers)
     yield from _doubt_loss(recipe)
@@ -171,7 +171,7 @@ def find_warnings(recipe: Components) -> Broken:
     yield from _doubt_metrics(recipe, output)
 
 
-def _doubt_loss(recipe: Components) -> Broken:
+def _doubt_loss(recipe: Recipe) -> Broken:
     """Find losses that Keras 3.15 computes or saves differently from its documentation."""
     loss, arguments = recipe.loss, recipe.loss.arguments
     if loss.name == "Tversky" and arguments.get("alpha", 0.5) != arguments.get("beta", 0.5):
@@ -192,7 +192,7 @@ def _doubt_loss(recipe: Components) -> Broken:
             yield ("callbacks", i, "ModelCheckpoint"), message
 
 
-def _doubt_layers(recipe: Components, output: OutputLayer | None) -> Broken:
+def _doubt_layers(recipe: Recipe, output: OutputLayer | None) -> Broken:
     """Find layers that are too narrow, and pixels that a pretrained model gets in a wrong scale."""
     is_of_classes = find_loss_kind(recipe.loss) in (LossKind.INTEGERS, LossKind.ONE_HOT)
     least = (output.units or 0) if output and is_of_classes else 0  # an autoencoder may have fewer
@@ -224,13 +224,13 @@ def _doubt_layers(recipe: Components, output: OutputLayer | None) -> Broken:
             yield path, f"{rule} {remedy}"
 
 
-def _doubt_metrics(recipe: Components, output: OutputLayer | None) -> Broken:
+def _doubt_metrics(recipe: Recipe, output: OutputLayer | None) -> Broken:
     """Find metrics that take the largest of several units where each unit is an answer."""
     if find_loss_kind(recipe.loss) is not LossKind.BINARY:
         return
     for i, metric in enumerate(recipe.metrics):
-        name, path = metric.name, ("metrics", i, metric.name)
-        name = keras_names.find_canonical_name("metrics", name) or name
+        path = ("metrics", i, metric.name)
+        name = keras_names.find_definition("metrics", metric.name).name
         if name in ("F1Score", "FBetaScore") and metric.arguments.get("threshold") is None:
             message = f"{name} without threshold predicts the largest unit, whatever its value."
             yield path, f"{message} Write threshold: 0.5."
@@ -238,7 +238,7 @@ def _doubt_metrics(recipe: Components, output: OutputLayer | None) -> Broken:
             yield path, f"{name} compares several units, and there is one. Write BinaryAccuracy."
 
 
-def _check_loss(recipe: Components) -> Broken:
+def _check_loss(recipe: Recipe) -> Broken:
     loss, output = recipe.loss, find_output_layer(recipe.layers)
     if output is None or output.activation is None:
         return
@@ -260,7 +260,7 @@ def _check_loss(recipe: Components) -> Broken:
         yield place, f"{rule} {remedy}"
 
 
-def check_callbacks(recipe: Components | Recipe, has_validation: bool) -> Broken:
+def check_callbacks(recipe: Recipe, has_validation: bool) -> Broken:
     """Check that what callbacks read is logged, and what they require of the optimizer."""
     optimizer, metrics = recipe.optimizer, recipe.metrics
     inner = optimizer.arguments.get("inner_optimizer", optimizer)
