@@ -66,6 +66,11 @@ class Contender:
             found[*seeds, data["folds"] or 0, data["fold"]] = run
         return found
 
+    def take(self, draws: Sequence[Draw]) -> Contender:
+        """The same recipe with the runs of these draws."""
+        found = self.by_draw
+        return replace(self, runs=tuple(found[draw] for draw in draws))
+
 
 def read_settings(run: Run) -> dict[str, Any]:
     """Read a run's resolved recipe, without checking it against the installed Keras."""

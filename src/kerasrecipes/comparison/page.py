@@ -12,14 +12,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from math import isnan, nan
+from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from kerasrecipes.comparison.contenders import LABELS, Contender, find_differences
 from kerasrecipes.comparison.statistics import CONFIDENCE, Ranking, lower_first, shorten_names
+from kerasrecipes.durable import write_file
 from kerasrecipes.recipe.yaml_file import dump_yaml
 from kerasrecipes.report import style
 from kerasrecipes.report.page import get_environment
@@ -34,6 +37,7 @@ from kerasrecipes.report.words import (
 )
 from kerasrecipes.rows.words import count
 from kerasrecipes.runs import Run
+from kerasrecipes.terminal import print_warnings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +49,13 @@ _WIDE, _NARROW = 11.2, 4  # figures on a wide and on a narrow screen, in inches
 _LONGEST_NAMES = {_WIDE: 34, _NARROW: 20}  # in characters
 _MOST_POINTS = 200  # of a curve: more cannot be distinguished in a panel
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.]+(e[+-]?\d+)?$)")
+
+
+def write_page(file: Path, page: tuple[str, list[str]], console: Console) -> None:
+    """Write a page, and print the warnings with which it was rendered."""
+    html, warnings = page
+    print_warnings(console, warnings)
+    write_file(file, html.encode("utf-8"))
 
 
 def render_comparison(comparison: Comparison) -> tuple[str, list[str]]:

@@ -18,6 +18,7 @@ from kerasrecipes.comparison import Comparison, compare
 from kerasrecipes.comparison.comparison import describe_recipes
 from kerasrecipes.comparison.contenders import check_rows, choose_metric
 from kerasrecipes.comparison.engine import Trainer
+from kerasrecipes.comparison.page import write_page
 from kerasrecipes.comparison.statistics import Ranking, Verdict
 from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RecipeError, RunFailed
@@ -30,7 +31,6 @@ from kerasrecipes.run_facts import find_versions
 from kerasrecipes.runs import create_folder
 from kerasrecipes.sweeping.page import render_sweep
 from kerasrecipes.sweeping.search import Plan, Search, Space, find_logged
-from kerasrecipes.terminal import print_warnings
 
 if TYPE_CHECKING:
     import optuna
@@ -159,9 +159,7 @@ def sweep(
         importance = search.measure_importance()
         found = Sweep(folder, plan, search.rows, importance, shlex.join(command))
         found = _confirm(found, trainer)
-        page, warnings = render_sweep(found)
-        print_warnings(console, warnings)
-        write_file(found.page, page.encode("utf-8"))
+        write_page(found.page, render_sweep(found), console)
     if not found.ranking:
         raise RunFailed(f"{found.verdict}\nAll trials: {found.page}")
     return found
