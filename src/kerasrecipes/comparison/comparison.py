@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from rich.console import Console
 
 from kerasrecipes.comparison.contenders import (
@@ -317,15 +318,15 @@ def _tune_learning_rates(
         for recipe, rates in zip(recipes, budgets, strict=True)
         for rate in rates
     ]
-    outcomes = iter(trainer.train(jobs))
-    sign, tuned = (1 if higher_is_better else -1), []
-    for recipe, rates in zip(recipes, budgets, strict=True):
-        tried = [(next(outcomes), rate) for rate in rates]
-        scores = {r: sign * read_score(o.run, "validation", metric) for o, r in tried if o.run}
-        scores = {rate: score for rate, score in scores.items() if not math.isnan(score)}
-        if not scores:
-            raise RunFailed(f"{recipe.name} trained with no learning rate. {tried[0][0].error}")
-        best = max(scores, key=lambda rate: scores[rate])
+    outcomes = trainer.train(jobs)
+    found = [read_score(o.run, "validation", metric) if o.run else math.nan for o in outcomes]
+    scores = np.reshape(found, (len(recipes), -1)) * (1 if higher_is_better else -1)
+    tuned = []
+    for i, (recipe, rates) in enumerate(zip(recipes, budgets, strict=True)):
+        if np.isnan(scores[i]).all():
+            error = outcomes[i * len(rates)].error
+            raise RunFailed(f"{recipe.name} trained with no learning rate. {error}")
+        best = rates[np.nanargmax(scores[i])]
         tuned.append(_change(recipe, [best]))
         rate = best.partition("=")[2]
         trainer.console.print(f"{recipe.name}: learning_rate {rate} of {len(rates)} tried")

@@ -301,12 +301,10 @@ def find_differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[str
 
 def _word(value: Any) -> str:
     """Write a value in few words; a component as Python calls it: SGD(learning_rate=0.1)."""
-    if isinstance(value, tuple):
-        name, arguments = value
+    if isinstance(value, list):
+        return ", ".join(map(_word, value))
+    if component := split_component(value):
+        name, arguments = component
         words = ", ".join(f"{key}={_word(argument)}" for key, argument in arguments.items())
         return f"{name}({words})" if words else str(name)
-    if isinstance(value, list):
-        return ", ".join(_word(split_component(item) or item) for item in value)
-    if isinstance(value, dict):
-        return _word(split_component(value)) if split_component(value) else str(value)
     return "–" if value is None else str(value)
