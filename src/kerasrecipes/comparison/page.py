@@ -79,10 +79,8 @@ def render_comparison(comparison: Comparison) -> tuple[str, list[str]]:
     html = page.render(
         title=f"{count(len(contenders), 'recipe')} compared by "
         f"{comparison.part} {lower_first(comparison.metric_name)}",
+        comparison=comparison,
         lines=str(comparison).splitlines(),
-        metric=comparison.metric_name,
-        ranking=ranking,
-        contenders=contenders,
         names=shorten_names([contender.name for contender in contenders]),
         dataset=dataset,
         facts={"Data": dataset.get("origin"), "Rows": write_rows(dataset["rows"])},
@@ -97,7 +95,6 @@ def render_comparison(comparison: Comparison) -> tuple[str, list[str]]:
         diffs=[_diff_recipes([contenders[0], each]) for each in contenders[1:]],
         score=write_score,
         link=link,
-        command=comparison.command,
         warnings=dict.fromkeys([*(w for i in infos for w in i.get("warnings", ())), *warnings]),
     )
     return html, warnings

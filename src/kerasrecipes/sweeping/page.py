@@ -43,6 +43,7 @@ def render_sweep(found: Sweep) -> tuple[str, list[str]]:
     page = get_environment("kerasrecipes.sweeping").get_template("sweep.html.j2")
     html = page.render(
         title=f"{count(len(states), 'trial')} of {plan.space.base.name}",
+        sweep=found,
         lines=found.verdict.splitlines(),
         tiles=[*((each, f"best validation {metric}") for each in best), *filter(all, tiles)],
         figures=figures,
@@ -50,8 +51,6 @@ def render_sweep(found: Sweep) -> tuple[str, list[str]]:
         trials=list_trials(found),
         best=best and found.best.read_text(encoding="utf-8"),
         comparison=comparison,
-        strategy=plan.space.spec.strategy,
-        command=found.command,
     )
     return html, fonts.list_warnings()
 
