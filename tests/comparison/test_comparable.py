@@ -217,9 +217,11 @@ def test_r2_has_no_unit_that_could_differ() -> None:
     assert choose_metric(facts, "r2") == ("r2", True)
 
 
-def test_runs_of_older_versions_are_refused(tmp_path: Path) -> None:
+def test_runs_that_lack_a_fact_are_refused(tmp_path: Path) -> None:
     run = write_contender(tmp_path, "a", n_seeds=1).runs[0]
-    with pytest.raises(InputError, match="was made by an older version"):
+    with pytest.raises(
+        InputError, match=r"run\.json cannot be used: 'higher_is_better' is missing"
+    ):
         describe_run(run)
 
 

@@ -207,7 +207,7 @@ def sweep(
 ) -> None:
     """Search the ranges of a recipe's sweep, and test whether the best recipe is better."""
     from kerasrecipes import sweeping
-    from kerasrecipes.sweeping.steps import list_trials
+    from kerasrecipes.sweeping.page import list_trials
     from kerasrecipes.terminal import print_path, print_table
 
     console = SafeConsole()

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from rich.console import Console
 
 from kerasrecipes.comparison.contenders import (
@@ -30,9 +31,8 @@ from kerasrecipes.comparison.contenders import (
     read_score,
 )
 from kerasrecipes.comparison.engine import Trainer, check_boosting
-from kerasrecipes.comparison.page import make_rows, render_comparison
+from kerasrecipes.comparison.page import make_rows, render_comparison, write_page
 from kerasrecipes.comparison.statistics import Ranking, describe, lower_first, rank_scores
-from kerasrecipes.durable import write_file
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.keras_names import find_definition
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 TUNING_FACTORS = tuple(10 ** (exponent / 2) for exponent in range(-3, 4))
 """Learning rates to try, as multiples of the recipe's own: from a 30th to 30 times of it."""
+_DRAW_KEYS = ("seed", "dataset.split_seed", "dataset.folds", "dataset.fold")
 _SEED_OFFSET = 1_000_000  # of the seed that chooses a learning rate, which no comparison uses
 
 
@@ -123,8 +124,7 @@ def compare(
         splits: The number of splits, each with its own seed; replaces ``seeds``.
         folds: The number of folds, each the test part once with its own seed; replaces ``seeds``.
         metric: The metric used for ranking; None means the first metric that all share.
-        tune: "learning_rate": tune it for each recipe on validation rows, then compare on test
-            rows.
+        tune: "learning_rate": tune that of each recipe on validation rows, compare on test rows.
         baselines: Whether scikit-learn's HistGradientBoosting takes part, on the raw columns of the
             first recipe.
         data: Rows to learn from, in place of those that the recipes name.
@@ -141,6 +141,42 @@ def compare(
         RunFailed: A run failed; the others are kept and will be reused.
     """
     console = console or Console(quiet=True, markup=False)
+    _check_options(seeds, splits, folds, tune)
+    candidates, finished = read_contenders(recipes, data is None, baselines)
+    draws = _plan_draws(candidates, finished, seeds, splits, folds)
+    finished = [each.take(draws) for each in finished]
+    keys = _DRAW_KEYS[: 4 if folds else 2 if splits else 1]
+    changes = [[f"{key}={value}" for key, value in zip(keys, d, strict=False)] for d in draws]
+    facts = [
+        *describe_recipes([_change(c, changes[0]) for c in candidates], data, baselines),
+        *(replace(describe_run(each.runs[0]), name=each.name) for each in finished),
+    ]
+    draw_name = _name_draws(draws)
+    check_rows(facts)
+    if candidates and draw_name == "split":
+        _check_splits(_change(candidates[0], changes[-1]), data, facts[0])
+    scored = _choose_part(facts, part, tune, draw_name)
+    metric, higher_is_better = choose_metric(facts, metric)
+    _warn_of_equals(facts, console)
+    folder = Path(output_dir)
+    for name in ("comparisons", *(make_folder_name(each.name) for each in candidates)):
+        check_writable(folder / name)
+    fingerprints = {one.name: one.data["fingerprint"] for one in facts}
+    trainer = Trainer(folder, console, tuple(command), workers, data, fingerprints, address)
+    if tune:
+        candidates = _tune_learning_rates(candidates, trainer, metric, higher_is_better)
+    if baselines:
+        candidates.append(_change(candidates[0], [f"name={BOOSTING}"]))
+        fingerprints[BOOSTING] = facts[0].data["fingerprint"]
+    contenders = [*_train(candidates, changes, trainer), *finished]
+    ranked, ranking = rank_contenders(contenders, scored, metric, higher_is_better, draw_name)
+    file = create_folder(folder / "comparisons", datetime.now()) / "report.html"
+    comparison = Comparison(ranked, ranking, scored, file, shlex.join(command))
+    write_page(file, render_comparison(comparison), console)
+    return comparison
+
+
+def _check_options(seeds: int, splits: int | None, folds: int | None, tune: str | None) -> None:
     if tune not in (None, "learning_rate"):
         raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
     if not hasattr(n := splits or seeds, "__index__") or n < 1:
@@ -150,60 +186,34 @@ def compare(
     if tune and (splits or folds):
         problem = "tune would choose by rows that are test rows of other splits or folds."
         raise InputError(f"{problem} Use seeds in their place.")
-    candidates, finished = read_contenders(recipes, data is None, baselines)
-    draws = _plan_draws(candidates, finished, seeds, splits, folds)
-    n_keys = 4 if folds else 2 if splits else 1
-    keys = ("seed", "dataset.split_seed", "dataset.folds", "dataset.fold")[:n_keys]
-    changes = [[f"{key}={value}" for key, value in zip(keys, d, strict=False)] for d in draws]
-    facts = [
-        *describe_recipes([_change(c, changes[0]) for c in candidates], data, baselines),
-        *(replace(describe_run(each.by_draw[draws[0]]), name=each.name) for each in finished),
-    ]
-    check_rows(facts)
-    if candidates and draws[0][1] != draws[-1][1]:
-        last, *_ = describe_recipes([_change(candidates[0], changes[-1])], data)
-        if last.data["target_fingerprint"] == facts[0].data["target_fingerprint"]:
-            raise InputError(
-                "--splits changes nothing: the data have parts of their own. Use --seeds."
-            )
+
+
+def _check_splits(last: Recipe, data: Any, first: Facts) -> None:
+    """Check that the last split of a recipe has other rows than the first one."""
+    (facts,) = describe_recipes([last], data)
+    if facts.data["target_fingerprint"] == first.data["target_fingerprint"]:
+        raise InputError("--splits changes nothing: the data have parts of their own. Use --seeds.")
+
+
+def _choose_part(facts: Sequence[Facts], part: str | None, tune: str | None, draw_name: str) -> str:
+    """Choose the rows that are scored: test rows if validation rows are missing, or chose."""
     if part and any(part not in one.data["rows"] for one in facts):
         raise InputError(f"part must be one that all recipes have (received: {part!r}).")
-    metric, higher_is_better = choose_metric(facts, metric)
+    lacking = [one.name for one in facts if "validation" not in one.data["rows"]]
+    if tune and lacking:
+        problem = f"--tune chooses on validation rows: {lacking[0]} has none."
+        raise InputError(f"{problem} Set dataset.validation_split.")
+    return part or ("test" if lacking or tune or draw_name == "fold" else "validation")
+
+
+def _warn_of_equals(facts: Sequence[Facts], console: Console) -> None:
+    """Point out the first two recipes that differ in nothing; ten of them make 45 pairs."""
     for one, other in combinations(facts, 2):
         has_same_rows = one.data["fingerprint"] == other.data["fingerprint"]
         if has_same_rows and not find_differences([one.settings, other.settings]):
             same = f"{one.name} and {other.name} are the same recipe, trained with the same seeds."
             print_warnings(console, [f"{same} For more seeds: --seeds N"])
-            break  # ten equal recipes make 45 pairs
-
-    fingerprints = {one.name: one.data["fingerprint"] for one in facts}
-    folder = Path(output_dir)
-    trainer = Trainer(folder, console, tuple(command), workers, data, fingerprints, address)
-    lacking = [one.name for one in facts if "validation" not in one.data["rows"]]
-    if tune and lacking:
-        problem = f"--tune chooses on validation rows: {lacking[0]} has none."
-        raise InputError(f"{problem} Set dataset.validation_split.")
-    for name in ("comparisons", *(make_folder_name(each.name) for each in candidates)):
-        check_writable(folder / name)
-    if tune:
-        candidates = _tune_learning_rates(candidates, trainer, metric, higher_is_better)
-    if baselines:
-        candidates.append(_change(candidates[0], [f"name={BOOSTING}"]))
-        fingerprints[BOOSTING] = facts[0].data["fingerprint"]
-    contenders = _train(candidates, changes, trainer)
-    contenders += [Contender(c.name, tuple(c.by_draw[draw] for draw in draws)) for c in finished]
-
-    # What differs between the runs of a recipe; a column of ``draws`` that varies.
-    _, n_split_seeds, _, n_folds = (len({*values}) for values in zip(*draws, strict=True))
-    draw_name = "fold" if n_folds > 1 else "split" if n_split_seeds > 1 else "seed"
-    part = part or ("test" if lacking or tune or draw_name == "fold" else "validation")
-    ranked, ranking = rank_contenders(contenders, part, metric, higher_is_better, draw_name)
-    file = create_folder(folder / "comparisons", datetime.now()) / "report.html"
-    comparison = Comparison(ranked, ranking, part, file, shlex.join(command))
-    page, warnings = render_comparison(comparison)
-    print_warnings(console, warnings)
-    write_file(file, page.encode("utf-8"))
-    return comparison
+            return
 
 
 def _change(recipe: Recipe, changes: Sequence[str]) -> Recipe:
@@ -240,6 +250,12 @@ def _plan_draws(
             "recipes instead of their folders: they are then trained with the same seeds."
         )
     return draws
+
+
+def _name_draws(draws: Sequence[Draw]) -> str:
+    """Name what varies between the runs of a recipe: a fold, a split, or the seed alone."""
+    _, split_seeds, _, folds = zip(*draws, strict=True)
+    return "fold" if len({*folds}) > 1 else "split" if len({*split_seeds}) > 1 else "seed"
 
 
 def describe_recipes(
@@ -302,15 +318,15 @@ def _tune_learning_rates(
         for recipe, rates in zip(recipes, budgets, strict=True)
         for rate in rates
     ]
-    outcomes = iter(trainer.train(jobs))
-    sign, tuned = (1 if higher_is_better else -1), []
-    for recipe, rates in zip(recipes, budgets, strict=True):
-        tried = [(next(outcomes), rate) for rate in rates]
-        scores = {r: sign * read_score(o.run, "validation", metric) for o, r in tried if o.run}
-        scores = {rate: score for rate, score in scores.items() if not math.isnan(score)}
-        if not scores:
-            raise RunFailed(f"{recipe.name} trained with no learning rate. {tried[0][0].error}")
-        best = max(scores, key=lambda rate: scores[rate])
+    outcomes = trainer.train(jobs)
+    found = [read_score(o.run, "validation", metric) if o.run else math.nan for o in outcomes]
+    scores = np.reshape(found, (len(recipes), -1)) * (1 if higher_is_better else -1)
+    tuned = []
+    for i, (recipe, rates) in enumerate(zip(recipes, budgets, strict=True)):
+        if np.isnan(scores[i]).all():
+            error = outcomes[i * len(rates)].error
+            raise RunFailed(f"{recipe.name} trained with no learning rate. {error}")
+        best = rates[np.nanargmax(scores[i])]
         tuned.append(_change(recipe, [best]))
         rate = best.partition("=")[2]
         trainer.console.print(f"{recipe.name}: learning_rate {rate} of {len(rates)} tried")

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from os import PathLike
 from pathlib import Path
 from statistics import mean
@@ -20,7 +21,7 @@ from kerasrecipes.recipe.yaml_file import parse_yaml
 from kerasrecipes.rows import Dataset
 from kerasrecipes.run_facts import describe_dataset
 from kerasrecipes.run_files import report_damage
-from kerasrecipes.runs import Run, find_run, is_run, list_runs_of
+from kerasrecipes.runs import RUN_JSON, Run, find_run, is_run, list_runs_of
 
 Given = str | PathLike[str] | Mapping[str, Any] | Recipe
 """A recipe (its file, a mapping or a Recipe), a variant "key=value ...", or a run's folder."""
@@ -32,8 +33,8 @@ BOOSTING = "HistGradientBoosting (scikit-learn)"
 """The name of the contender that has no network."""
 
 _OF_NETWORKS = ("optimizer", "epochs", "batch_size")
-_FACTS = {"epochs_run", "higher_is_better", "name", "parameters", "seed", "started_at", "versions"}
-_DATA_FACTS = {"fingerprint", "rows", "target_fingerprint", "task"}
+_FACTS = ("epochs_run", "higher_is_better", "name", "parameters", "seed")
+_DATA_FACTS = ("fingerprint", "rows", "target_fingerprint", "task")
 
 _KEY_AND_EQUALS = r"[\w.\[\]]+="
 _LONGEST_LABEL = 60  # of a variant, in characters; a longer one is called by its place
@@ -66,6 +67,11 @@ class Contender:
             found[*seeds, data["folds"] or 0, data["fold"]] = run
         return found
 
+    def take(self, draws: Sequence[Draw]) -> Contender:
+        """The same recipe with the runs of these draws."""
+        found = self.by_draw
+        return replace(self, runs=tuple(found[draw] for draw in draws))
+
 
 def read_settings(run: Run) -> dict[str, Any]:
     """Read a run's resolved recipe, without checking it against the installed Keras."""
@@ -76,19 +82,23 @@ def read_settings(run: Run) -> dict[str, Any]:
         return settings | {"loss": settings["loss"]}
 
 
-def _has_facts(info: Mapping[str, Any]) -> bool:
-    """Whether run.json has the facts that a comparison needs; older versions recorded fewer."""
-    data, seconds = info.get("dataset", {}), info.get("seconds", {})
-    return info.keys() >= _FACTS and data.keys() >= _DATA_FACTS and "fit" in seconds
+def read_facts(run: Run) -> dict[str, Any]:
+    """Read a finished run's run.json, or raise RunDamaged if it lacks what a comparison needs."""
+    with report_damage(run.path / RUN_JSON):
+        info = run.info
+        of_data, seconds = info["dataset"], info["seconds"]
+        for facts, keys in ((info, _FACTS), (of_data, _DATA_FACTS), (seconds, ["fit"])):
+            itemgetter(*keys)(facts)
+        return info
 
 
 def is_usable(run: Run) -> bool:
     """Whether a run is not damaged, and if it is finished, has what a comparison needs."""
     try:
-        has_all = _has_facts(run.info) and run.recipe_text and run.history and run.metrics
+        is_whole = run.recipe_text and run.history and run.metrics
+        return run.info["status"] != "finished" or bool(is_whole and read_facts(run))
     except RunDamaged:
         return False
-    return bool(has_all) or run.status != "finished"
 
 
 def read_contenders(
@@ -208,13 +218,8 @@ def describe_recipe(recipe: Recipe, dataset: Dataset) -> Facts:
 
 
 def describe_run(run: Run) -> Facts:
-    """Gather the facts of a finished run; an older version may not have recorded them."""
-    info = run.info
-    if not _has_facts(info):
-        raise InputError(
-            f"{run.path} was made by an older version, which did not record what a comparison "
-            "needs. Train its recipe again, or compare its recipe."
-        )
+    """Gather the facts of a finished run."""
+    info = read_facts(run)
     data = info["dataset"] | {"is_array": bool(info.get("codec", {}).get("steps"))}
     return Facts(info["name"], read_settings(run), data, info["higher_is_better"])
 
@@ -296,12 +301,10 @@ def find_differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[str
 
 def _word(value: Any) -> str:
     """Write a value in few words; a component as Python calls it: SGD(learning_rate=0.1)."""
-    if isinstance(value, tuple):
-        name, arguments = value
+    if isinstance(value, list):
+        return ", ".join(map(_word, value))
+    if component := split_component(value):
+        name, arguments = component
         words = ", ".join(f"{key}={_word(argument)}" for key, argument in arguments.items())
         return f"{name}({words})" if words else str(name)
-    if isinstance(value, list):
-        return ", ".join(_word(split_component(item) or item) for item in value)
-    if isinstance(value, dict):
-        return _word(split_component(value)) if split_component(value) else str(value)
     return "–" if value is None else str(value)
