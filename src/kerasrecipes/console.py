@@ -21,10 +21,12 @@ UNLIMITED = 1_000_000
 
 
 class SafeConsole(Console):
-    """A console that prints text as it is, with control characters escaped."""
+    """A console that escapes control characters, and that never wraps in a file or pipe."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, markup=False, emoji=False, **options)
+        if not (options.get("width") or self.is_jupyter or self.file.isatty()):
+            self.width = UNLIMITED
         if not self.width:  # COLUMNS=0
             self.width = 80
 
@@ -34,12 +36,6 @@ class SafeConsole(Console):
         """Render to segments, of which rich's own control codes stay as they are."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else make_lines_printable(text), style, control)
-
-
-def make_console(file: IO[str] | None = None, *, quiet: bool = False) -> Console:
-    """Make a console, by default of standard output, that never wraps in a file or pipe."""
-    width = None if (file or sys.stdout).isatty() else UNLIMITED
-    return SafeConsole(file=file, quiet=quiet, width=width)
 
 
 def echo(text: object, end: str = "\n") -> None:
