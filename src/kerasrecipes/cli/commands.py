@@ -13,9 +13,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from kerasrecipes.console import UNLIMITED, SafeConsole, echo, open_stream
+from kerasrecipes.console import UNLIMITED, SafeConsole, echo, open_stream, redirect_stderr
 from kerasrecipes.errors import InputError, RunDamaged
-from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.components import REFUSED
 from kerasrecipes.recipe.keras_names import CATEGORIES, list_names
