@@ -202,7 +202,7 @@ def test_a_damaged_run_is_passed_over_by_its_name(folder: Path) -> None:
 @pytest.mark.reliability("fault")
 def test_a_damaged_run_is_not_reused_and_hides_no_other(folder: Path) -> None:
     from kerasrecipes.comparison.engine import Trainer
-    from kerasrecipes.console import make_console
+    from kerasrecipes.console import SafeConsole
     from kerasrecipes.recipe import load_recipe
 
     output_dir = folder.parents[1]
@@ -210,7 +210,7 @@ def test_a_damaged_run_is_not_reused_and_hides_no_other(folder: Path) -> None:
     run = RunWriter(folder)
     recipe = load_recipe(run.recipe_path, needs_source=False)
     fingerprints = {recipe.name: run.info["dataset"]["fingerprint"]}
-    trainer = Trainer(output_dir, make_console(), fingerprints=fingerprints)
+    trainer = Trainer(output_dir, SafeConsole(), fingerprints=fingerprints)
     found = trainer.find_same(recipe, "finished")
     assert found is not None
     assert found.path == folder

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kerasrecipes.console import make_console
+from kerasrecipes.console import SafeConsole
 from kerasrecipes.report.tables import list_columns
 from kerasrecipes.terminal import TerminalListener, print_path
 from report.fake_runs import write_regression, write_table
@@ -38,7 +38,7 @@ def test_a_terminal_of_80_columns_is_enough(tmp_path: Path, screen: Console) -> 
 
 
 def test_in_a_pipe_a_row_is_one_line(tmp_path: Path) -> None:
-    console = make_console(io.StringIO())
+    console = SafeConsole(file=io.StringIO())
     info = write_table(tmp_path / "run").info
     info["dataset"]["columns"][0]["reason"] = LONG_REASON
     TerminalListener(console).begin(info)
@@ -80,7 +80,7 @@ def test_a_run_that_stopped_early_says_so(
 def test_a_stopped_run_says_how_to_continue(
     tmp_path: Path, facts: dict[str, Any], options: str
 ) -> None:
-    console, run = make_console(io.StringIO()), write_table(tmp_path / "run")
+    console, run = SafeConsole(file=io.StringIO()), write_table(tmp_path / "run")
     run.update(**facts, status="interrupted")
     run.checkpoints_path.mkdir()
     (run.checkpoints_path / "000001-00000000-0.npz").touch()

@@ -1,4 +1,4 @@
-"""Text on standard output: printable, on whole lines in a file or pipe, dropped where it may be."""
+"""Standard streams: printable text, on whole lines in a file or pipe, dropped where it may be."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, Any, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -21,10 +22,12 @@ UNLIMITED = 1_000_000
 
 
 class SafeConsole(Console):
-    """A console that prints text as it is, with control characters escaped."""
+    """A console that escapes control characters, and that never wraps in a file or pipe."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, markup=False, emoji=False, **options)
+        if not (options.get("width") or self.is_jupyter or self.file.isatty()):
+            self.width = UNLIMITED
         if not self.width:  # COLUMNS=0
             self.width = 80
 
@@ -36,15 +39,9 @@ class SafeConsole(Console):
             yield Segment(text if control else make_lines_printable(text), style, control)
 
 
-def make_console(file: IO[str] | None = None, *, quiet: bool = False) -> Console:
-    """Make a console, by default of standard output, that never wraps in a file or pipe."""
-    width = None if (file or sys.stdout).isatty() else UNLIMITED
-    return SafeConsole(file=file, quiet=quiet, width=width)
-
-
-def echo(text: object, end: str = "\n") -> None:
-    """Print a result for programs to standard output, with control characters escaped."""
-    print(make_lines_printable(str(text)), end=end)
+def echo(text: object, end: str = "\n", file: IO[str] | None = None) -> None:
+    """Print text, by default a result to standard output, with control characters escaped."""
+    print(make_lines_printable(str(text)), end=end, file=file)
 
 
 class _Dropping:
@@ -113,3 +110,23 @@ def open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
         if stream is getattr(sys, f"__{name}__") and number:  # else a test or a notebook reads it
             setattr(sys, name, open_stream(number, stream.encoding if stream else "utf-8"))
+
+
+@contextmanager
+def redirect_stderr(log: str | Path = os.devnull) -> Iterator[None]:
+    """Append to ``log`` what this process writes to standard error, C++ libraries included.
+
+    TensorFlow writes its start-up notes past Python, to file descriptor 2, so that only
+    replacing the descriptor catches them.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(target, 2)
+    os.close(target)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)

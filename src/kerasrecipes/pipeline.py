@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasrecipes.console import redirect_stderr
 from kerasrecipes.durable import replacing
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.interrupts import catching_signals
 from kerasrecipes.memory import explaining_memory
-from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.prediction.ready import check_ready, describe_unfinished
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name

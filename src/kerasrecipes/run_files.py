@@ -89,7 +89,7 @@ _IMPORTANCE = _shape(
     (dict[str, _Interval], "columns"), (_Count, "rows of_rows repeats"), (str, "left_out")
 )
 _FACTS = _shape(
-    (str, "status name command started_at finished_at stopped_by error evaluated device"),
+    (str, "name command started_at finished_at stopped_by error evaluated device"),
     (str, "profile optimizer loss model_sha256"),
     (str | None, "description git_commit"),
     (int | None, "seed"),
@@ -110,7 +110,7 @@ _FACTS = _shape(
     (_LINEAR_MODEL, "linear_model"),
     (_IMPORTANCE, "importance"),
 )
-RUN = TypeAdapter(_FACTS)
+RUN = TypeAdapter(create_model("Run", __base__=_FACTS, status=(str, ...)))
 """The content of run.json; an unfinished run has fewer facts."""
 METRICS = TypeAdapter(dict[str, dict[str, float]], config=_STRICT)
 """The content of metrics.json: metric values by name, by part."""

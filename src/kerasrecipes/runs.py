@@ -77,9 +77,7 @@ class Run:
     @property
     def info(self) -> dict[str, Any]:
         """The content of run.json."""
-        facts = self._read_json(RUN_JSON, RUN)
-        with report_damage(self.path / RUN_JSON):
-            return facts | {"status": facts["status"]}
+        return self._read_json(RUN_JSON, RUN)
 
     @property
     def status(self) -> str:
@@ -126,7 +124,10 @@ class Run:
     @property
     def recipe_text(self) -> str:
         """The resolved recipe, as YAML; empty until written."""
-        return self._read_text("recipe.yaml") if self._has("recipe.yaml") else ""
+        if not self._has("recipe.yaml"):
+            return ""
+        with self._reading("recipe.yaml", _LARGEST_TEXT) as file:
+            return file.read_text(encoding="utf-8")
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -175,16 +176,17 @@ class Run:
     def _has(self, name: str) -> bool:
         return os.path.lexists(self.path / name)
 
-    def _read_text(self, name: str) -> str:
+    @contextmanager
+    def _reading(self, name: str, largest: float = float("inf")) -> Iterator[Path]:
+        """Give a file's path, and raise RunDamaged if it, or its content, cannot be used."""
         file = self.path / name
-        check_file(file, _LARGEST_TEXT)
+        check_file(file, largest)
         with report_damage(file):
-            return file.read_text(encoding="utf-8")
+            yield file
 
     def _read_json(self, name: str, shape: TypeAdapter[Any]) -> dict[str, Any]:
-        text = self._read_text(name)
-        with report_damage(self.path / name):
-            content: dict[str, Any] = json.loads(text)
+        with self._reading(name, _LARGEST_TEXT) as file:
+            content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             shape.validate_python(content)
             return content
 
@@ -192,9 +194,7 @@ class Run:
         """Columns by name, as text, of which the first has this name; empty until written."""
         if not self._has(name):
             return {}
-        file = self.path / name
-        check_file(file)
-        with report_damage(file), open(file, encoding="utf-8", newline="") as opened:
+        with self._reading(name) as file, open(file, encoding="utf-8", newline="") as opened:
             header, *rows = [*csv.reader(opened)] or [[]]
             if header[:1] != [first] or len({*header}) < len(header):
                 raise ValueError(f"line 1 must name its columns, '{first}' first and each once")
@@ -208,9 +208,7 @@ class Run:
             return {}
         import numpy as np
 
-        file = self.path / name
-        check_file(file)
-        with report_damage(file):
+        with self._reading(name) as file:
             with zipfile.ZipFile(file) as archive:
                 if sum(member.file_size for member in archive.infolist()) > _LARGEST_ARRAYS:
                     raise ValueError(f"it unpacks to more than {_LARGEST_ARRAYS:,} bytes")

@@ -11,10 +11,10 @@ import typer
 
 from kerasrecipes.cli.commands import evaluate, init, ls, predict, report, show, validate
 from kerasrecipes.cli.train import compare, sweep, train
-from kerasrecipes.console import open_standard_streams
+from kerasrecipes.console import echo, open_standard_streams
 from kerasrecipes.errors import KerasRecipesError
 from kerasrecipes.memory import explaining_memory
-from kerasrecipes.recipe.names import find_meant, make_lines_printable
+from kerasrecipes.recipe.names import find_meant
 
 app = typer.Typer(
     name="kerasrecipes",
@@ -64,11 +64,11 @@ def main() -> None:
             code = app(standalone_mode=False) or 0
         sys.stdout.flush()
     except KerasRecipesError as error:
-        _print_error(str(error))
+        echo(error, file=sys.stderr)
         code = error.exit_code
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        _print_error(f"{place}{error.strerror or error}.")
+        echo(f"{place}{error.strerror or error}.", file=sys.stderr)
         code = 2 if error.errno in _REFUSED else 1
     except _UsageError as error:
         usage = io.StringIO()
@@ -80,10 +80,6 @@ def main() -> None:
             option = getattr(error, "option_name", "").lstrip("-")
             if key := find_meant(option, Recipe.model_fields):
                 usage.write(f"{key} is a key of the recipe. Write: {key}=VALUE")
-        _print_error(usage.getvalue().rstrip())
+        echo(usage.getvalue().rstrip(), file=sys.stderr)
         code = error.exit_code
     sys.exit(code)
-
-
-def _print_error(text: str) -> None:
-    print(make_lines_printable(text), file=sys.stderr)

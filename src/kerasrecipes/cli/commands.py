@@ -13,9 +13,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from kerasrecipes.console import UNLIMITED, SafeConsole, echo, make_console, open_stream
+from kerasrecipes.console import UNLIMITED, SafeConsole, echo, open_stream, redirect_stderr
 from kerasrecipes.errors import InputError, RunDamaged
-from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.components import REFUSED
 from kerasrecipes.recipe.keras_names import CATEGORIES, list_names
@@ -81,7 +80,7 @@ def validate(
     from kerasrecipes.rows import check_file
     from kerasrecipes.terminal import print_warnings
 
-    console = make_console()
+    console = SafeConsole()
     problems: list[str] = []
     for file in recipes:
         try:
@@ -109,7 +108,7 @@ def show(recipe: RecipeFile, overrides: Overrides = None) -> None:
     from kerasrecipes.terminal import print_table, print_warnings
 
     checked = load_recipe(recipe, overrides or ())
-    console = make_console()
+    console = SafeConsole()
     with console.status("importing TensorFlow"):
         info, warnings = build_quietly(checked)
     console.print(checked.name, style="bold")
@@ -156,7 +155,7 @@ def predict(
 
     # Standard output is for predictions alone. TensorFlow's messages are dropped, ours are not.
     with open_stream(os.dup(2)) as stderr, redirect_stderr():
-        console = make_console(stderr)
+        console = SafeConsole(file=stderr)
         found = _find(run, console)
         check_output(output, data)
         with console.status("importing TensorFlow") as status:
@@ -186,7 +185,7 @@ def evaluate(
     """Score a run's saved model on rows that have the target, and write a small report."""
     from kerasrecipes.terminal import print_evaluation, print_json
 
-    console = make_console(quiet=as_json)
+    console = SafeConsole(quiet=as_json)
     found = _find(run, console)
     with console.status("importing TensorFlow"), redirect_stderr():
         from kerasrecipes.prediction.saved import evaluate as evaluate_run
@@ -207,7 +206,7 @@ def report(run: RunFolder) -> None:
 
     found = find_run(run)
     check_network(found)
-    print_warnings(make_console(), make_report(found, found.info.get("plots", [])))
+    print_warnings(SafeConsole(), make_report(found, found.info.get("plots", [])))
     echo(found.report_path)
 
 
@@ -239,7 +238,7 @@ def ls(
             names = sorted(list_names(_CATEGORIES[what]).keys() - REFUSED.keys())
         case _:
             raise InputError(f"ls has no list '{what}'. {suggest(what, _LISTS)}")
-    console = make_console()
+    console = SafeConsole()
     for name in names:
         console.print(name, soft_wrap=True)
 

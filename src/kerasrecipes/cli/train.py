@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from kerasrecipes.cli.commands import AsJson, OutputDir, Overrides, RecipeFile, build_quietly
-from kerasrecipes.console import SafeConsole, dropping, echo, make_console
+from kerasrecipes.console import SafeConsole, dropping, echo
 from kerasrecipes.errors import InputError
 from kerasrecipes.interrupts import Interrupted
 from kerasrecipes.recipe import load_recipe
@@ -88,7 +88,7 @@ def train(
     from kerasrecipes.prediction.ready import find_ready
     from kerasrecipes.terminal import TerminalListener, print_json, print_warnings
 
-    console = make_console(quiet=quiet or as_json or team.number > 0)
+    console = SafeConsole(quiet=quiet or as_json or team.number > 0)
     if n_workers > team.size and not address:
         from kerasrecipes.distributed import train_here
 

@@ -19,9 +19,9 @@ from typing import Any
 import ray
 
 from kerasrecipes.cluster import crew
+from kerasrecipes.console import redirect_stderr
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.interrupts import Interrupts, catching_signals
-from kerasrecipes.native_log import redirect_stderr
 from kerasrecipes.pipeline import Listener
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.names import make_folder_name

@@ -9,7 +9,7 @@ from pathlib import Path
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from kerasrecipes.native_log import redirect_stderr
+from kerasrecipes.console import redirect_stderr
 
 log = Path(sys.argv[1])
 os.write(2, b"before\\n")
