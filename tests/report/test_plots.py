@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from sklearn import metrics
 
 from kerasrecipes.report import INPUT, choose_plots, figures, plots
-from kerasrecipes.report.results import Results, read_results
+from kerasrecipes.report.results import read_results
 from kerasrecipes.report.style import WRONG, choose_fonts, new_figure, use_style
 
 from .fake_runs import draw_shapes, write_classification, write_regression
@@ -42,27 +42,9 @@ def numbers(n_samples: int = 80) -> tuple[np.ndarray, np.ndarray]:
     return y_true, y_true + rng.normal(0, 2, n_samples)
 
 
-def predicted(y_true: Sequence[object], y_pred: Sequence[object], **data: object) -> Results:
-    columns = {"actual": y_true, "predicted": y_pred}
-    return Results({"dataset": {"target": "value"} | data}, predictions=columns)
-
-
-def curves(train: Sequence[float], validation: Sequence[float] = ()) -> Results:
-    history = {"loss": train, "val_loss": validation}
-    return Results({}, {name: [*curve] for name, curve in history.items() if len(curve)})
-
-
-def draw(name: str, results: Results) -> Axes:
-    """The Axes of a plot's first panel."""
-    with use_style():
-        panel, *_ = figures._PLOTS[name][0](results, choose_fonts([]))
-        panel.draw_without_rendering()
-    return panel.axes[0]
-
-
-def test_regplot_states_scikit_learns_numbers() -> None:
+def test_regplot_states_scikit_learns_numbers(ax: Axes) -> None:
     y_true, y_pred = numbers()
-    ax = draw("regplot", predicted(y_true, y_pred, target_unit="$1000s"))
+    plots.plot_regplot(y_true, y_pred, ax, unit="$1000s")
     assert (ax.get_xlabel(), ax.get_ylabel()) == (
         "Actual values ($1000s)",
         "Predicted values ($1000s)",
@@ -75,8 +57,8 @@ def test_regplot_states_scikit_learns_numbers() -> None:
     )
 
 
-def test_regplot_draws_equality_between_equal_limits() -> None:
-    ax = draw("regplot", predicted(*numbers()))
+def test_regplot_draws_equality_between_equal_limits(ax: Axes) -> None:
+    plots.plot_regplot(*numbers(), ax)
     assert ax.get_xlim() == ax.get_ylim()
     lines = {line.get_label(): line for line in ax.get_lines()}
     np.testing.assert_array_equal(*lines["perfect prediction"].get_data())
@@ -87,22 +69,22 @@ def test_regplot_draws_equality_between_equal_limits() -> None:
     assert [text.get_text() for text in legend.get_texts()] == [*lines]
 
 
-def test_regplot_of_many_rows_stays_cheap() -> None:
-    ax = draw("regplot", predicted(*numbers(100_000)))
+def test_regplot_of_many_rows_stays_cheap(ax: Axes) -> None:
+    plots.plot_regplot(*numbers(100_000), ax)
     assert len(ax.collections[0].get_offsets()) == 1_000
     assert "n = 100,000" in texts(ax)
     assert "fitted line, 95% band" in [line.get_label() for line in ax.get_lines()]
 
 
 @pytest.mark.parametrize("n_samples", [1, 2, 3])
-def test_regplot_of_few_rows(n_samples: int) -> None:
-    ax = draw("regplot", predicted(*numbers(n_samples)))
+def test_regplot_of_few_rows(ax: Axes, n_samples: int) -> None:
+    plots.plot_regplot(*numbers(n_samples), ax)
     assert f"n = {n_samples}\n" in texts(ax)
 
 
-def test_residuals_are_actual_minus_predicted() -> None:
+def test_residuals_are_actual_minus_predicted(ax: Axes) -> None:
     y_true, y_pred = numbers()
-    ax = draw("residuals", predicted(y_true, y_pred, target_unit="mm"))
+    plots.plot_residuals(y_true, y_pred, ax, unit="mm")
     points = np.asarray(ax.collections[0].get_offsets())
     np.testing.assert_allclose(points, np.column_stack([y_pred, y_true - y_pred]))
     assert ax.get_ylabel() == "Actual − predicted (mm)"
@@ -110,10 +92,13 @@ def test_residuals_are_actual_minus_predicted() -> None:
     assert "the middle 90%" in texts(ax)
 
 
-@pytest.mark.parametrize("name", ["regplot", "residuals"])
-def test_ticks_of_large_numbers_stay_apart(name: str) -> None:
+@pytest.mark.parametrize("plot", [plots.plot_regplot, plots.plot_residuals])
+def test_ticks_of_large_numbers_stay_apart(plot: Callable[..., None]) -> None:
     y_true, y_pred = numbers()
-    ax = draw(name, predicted(y_true * 20_000, y_pred * 20_000, target_unit="$"))
+    with use_style():
+        ax = new_figure(4.6, 5.2).subplots()
+        plot(y_true * 20_000, y_pred * 20_000, ax, unit="$")
+    ax.figure.draw_without_rendering()
     low, high = ax.get_xlim()
     labels = [t for t in ax.get_xticklabels() if low <= t.get_position()[0] <= high]
     boxes = [label.get_window_extent() for label in labels]
@@ -122,9 +107,9 @@ def test_ticks_of_large_numbers_stay_apart(name: str) -> None:
     assert all(left.x1 + gap < right.x0 for left, right in pairwise(boxes))
 
 
-def test_learning_curves_name_their_lines_and_mark_the_best_epoch() -> None:
+def test_learning_curves_name_their_lines_and_mark_the_best_epoch(ax: Axes) -> None:
     train, validation = [0.9, 0.5, 0.3, 0.2], [0.8, 0.6, 0.55, 0.7]
-    ax = draw("learning_curves", curves(train, validation))
+    plots.plot_learning_curves(train, validation, ax, best_epoch=3)
     by_label = {line.get_label(): line for line in ax.get_lines()}
     np.testing.assert_array_equal(by_label["train"].get_ydata(), train)
     np.testing.assert_array_equal(by_label["validation"].get_ydata(), validation)
@@ -134,33 +119,35 @@ def test_learning_curves_name_their_lines_and_mark_the_best_epoch() -> None:
     assert ax.get_yscale() == "linear"
 
 
-def test_epochs_are_whole_numbers() -> None:
+def test_epochs_are_whole_numbers(ax: Axes) -> None:
     for n_epochs in (1, 2, 30):
-        ax = draw("learning_curves", curves([0.5] * n_epochs))
+        ax.clear()
+        plots.plot_learning_curves([0.5] * n_epochs, None, ax)
         assert all(tick == round(tick) for tick in ax.get_xticks())
 
 
-def test_learning_curves_that_fall_far_have_a_logarithmic_scale() -> None:
-    ax = draw("learning_curves", curves(np.geomspace(1, 0.01, 500)))
+def test_learning_curves_that_fall_far_have_a_logarithmic_scale(ax: Axes) -> None:
+    plots.plot_learning_curves(np.geomspace(1, 0.01, 500), None, ax)
     assert ax.get_yscale() == "log"
     assert [line.get_label() for line in ax.get_lines()] == ["train"]
 
 
 @pytest.mark.parametrize("values", [[np.nan], [0.5, np.nan, np.inf], [np.nan, np.nan]])
-def test_learning_curves_that_diverge_are_drawn(values: list[float]) -> None:
-    assert len(draw("learning_curves", curves(values, values)).lines) >= 2
+def test_learning_curves_that_diverge_are_drawn(ax: Axes, values: list[float]) -> None:
+    plots.plot_learning_curves(values, values, ax)
+    ax.figure.draw_without_rendering()
+    assert len(ax.lines) >= 2
 
 
 @pytest.mark.parametrize(("n_classes", "is_annotated"), [(2, True), (10, True), (100, False)])
 def test_confusion_matrix_has_numbers_while_they_can_be_read(
-    n_classes: int, is_annotated: bool
+    ax: Axes, n_classes: int, is_annotated: bool
 ) -> None:
     rng = np.random.default_rng(0)
     y_true = rng.integers(0, n_classes, 3_000)
     y_pred = np.where(rng.random(3_000) < 0.8, y_true, rng.integers(0, n_classes, 3_000))
     names = [f"c{i}" for i in range(n_classes)]
-    pair = ([names[i] for i in classes] for classes in (y_true, y_pred))
-    ax = draw("confusion_matrix", predicted(*pair, task="classification", class_names=names))
+    plots.plot_confusion_matrix(y_true, y_pred, ax, class_names=names)
     counts = metrics.confusion_matrix(y_true, y_pred)
     share = counts[0, 0] / counts[0].sum()
     named = names if is_annotated else names[::2]
@@ -186,8 +173,9 @@ def test_high_values_are_black_only_in_data_sets_of_ink_on_paper(
 ) -> None:
     run = write_classification(tmp_path / "run", images=draw_shapes())
     run.update(dataset=run.info["dataset"] | {"name": name})
-    ax = draw("samples", read_results(run))
-    assert {image.get_cmap().name for image in ax.get_images()} == {cmap}
+    with use_style():
+        panel, *_ = figures._PLOTS["samples"][0](read_results(run), choose_fonts([]))
+    assert {image.get_cmap().name for image in panel.axes[0].get_images()} == {cmap}
 
 
 @pytest.mark.parametrize("n_channels", [0, 1, 3])
@@ -196,27 +184,33 @@ def test_images_of_any_channels(ax: Axes, n_channels: int) -> None:
     assert ax.get_images()[0].get_array().shape == (28, 28, 3)[: 3 if n_channels == 3 else 2]
 
 
-def test_class_counts_are_bars() -> None:
-    data = {"class_names": ["a", "b"], "class_counts": {"test": [30, 5]}}
-    ax = draw("class_counts", Results({"dataset": data}))
+def test_class_counts_are_bars(ax: Axes) -> None:
+    plots.plot_class_counts([30, 5], ["a", "b"], ax, part="test")
     assert [bar.get_width() for bar in ax.patches] == [30, 5]
     assert (ax.get_title("left"), ax.get_xlabel()) == ("Test", "35 in all")
 
 
 CORNERS = np.array([-90.0, -90, 0, 90, 90]), np.array([-90.0, 90, 0, -90, 90])
-OUTLIER = np.array([5.0, 6, 7, 2280]), np.array([5.0, 6, 7, 80])
 
 
-@pytest.mark.parametrize(
-    ("name", "results"),
-    [
-        ("regplot", predicted(*CORNERS, target_unit="$1000s")),
-        ("residuals", predicted(*OUTLIER)),
-        ("learning_curves", curves([1, 0.2, 0.1, 0.05], [0.2, 1, 1.1, 1.2])),
-    ],
-)
-def test_no_text_covers_data(name: str, results: Results) -> None:
-    ax = draw(name, results)
+def draw_corners(ax: Axes) -> None:
+    ax.set_title("value")
+    plots.plot_regplot(*CORNERS, ax, unit="$1000s")
+
+
+def draw_outlier(ax: Axes) -> None:
+    ax.set_title("value")
+    plots.plot_residuals(np.array([5.0, 6, 7, 2280]), np.array([5.0, 6, 7, 80]), ax)
+
+
+def draw_early_stop(ax: Axes) -> None:
+    plots.plot_learning_curves([1, 0.2, 0.1, 0.05], [0.2, 1, 1.1, 1.2], ax, best_epoch=1)
+
+
+@pytest.mark.parametrize("draw", [draw_corners, draw_outlier, draw_early_stop])
+def test_no_text_covers_data(ax: Axes, draw: Callable[[Axes], None]) -> None:
+    draw(ax)
+    ax.figure.draw_without_rendering()
     boxes = [artist.get_window_extent() for artist in (*ax.texts, *ax.figure.legends)]
     inside = ax.get_window_extent().padded(-1)
     assert boxes
@@ -225,9 +219,11 @@ def test_no_text_covers_data(name: str, results: Results) -> None:
 
 def test_titles_are_inside_their_figure(tmp_path: Path) -> None:
     results = read_results(write_regression(tmp_path / "run"))
-    for name in ("regplot", "residuals"):
-        panel = draw(name, results).figure
-        assert panel.get_tightbbox().y1 <= panel.get_figheight()
+    with use_style():
+        for name in ("regplot", "residuals"):
+            (panel,) = figures._PLOTS[name][0](results, choose_fonts([]))
+            panel.draw_without_rendering()
+            assert panel.get_tightbbox().y1 <= panel.get_figheight()
 
 
 def test_texts_that_are_equal_when_shortened_stay_apart(tmp_path: Path) -> None:
@@ -235,8 +231,9 @@ def test_texts_that_are_equal_when_shortened_stay_apart(tmp_path: Path) -> None:
     towns = [f"in the houses {'south' if i % 2 else 'north'} of the long river" for i in range(4)]
     columns = {name: values[:4] for name, values in run.predictions.items()}
     run.write_predictions(columns | {f"{INPUT}town": towns})
-    ax = draw("residuals_by_column", read_results(run))
-    labels = [text.get_text() for text in ax.get_xticklabels()]
+    with use_style():
+        (panel,) = figures._PLOTS["residuals_by_column"][0](read_results(run), choose_fonts([]))
+        labels = [text.get_text() for text in panel.axes[0].get_xticklabels()]
     assert labels == ["in the houses…e long river (1)", "in the houses…e long river (2)"]
 
 
@@ -245,7 +242,9 @@ def test_a_class_has_the_number_of_its_place_if_others_have_no_curve(tmp_path: P
     run = write_classification(tmp_path / "run", names, 200)
     kept = [i for i, name in enumerate(run.predictions["actual"]) if name != names[0]]
     run.write_predictions({key: [v[i] for i in kept] for key, v in run.predictions.items()})
-    _, names_of_lines = draw("roc_pr_curves", read_results(run)).get_legend_handles_labels()
+    with use_style():
+        roc, _ = figures._PLOTS["roc_pr_curves"][0](read_results(run), choose_fonts([]))
+        _, names_of_lines = roc.axes[0].get_legend_handles_labels()
     labels = [name.partition(":")[0] for name in names_of_lines]
     assert labels == [f"in the houses…e long river ({i})" for i in (2, 3)]
 
