@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kerasrecipes.comparison import page as plots
-from kerasrecipes.comparison.statistics import rank_scores
 from kerasrecipes.report.style import FAINT, new_figure, render_svg, use_style
 from kerasrecipes.runs import Run
 
@@ -28,19 +27,17 @@ def ax(request: pytest.FixtureRequest) -> Iterator[Axes]:
 
 def test_every_seed_is_a_dot_and_every_mean_stands_in_its_interval(ax: Axes) -> None:
     scores = {"a": [0.8, 0.9, 1.0], "b": [0.5, 0.6, 0.7]}
-    standings = rank_scores(scores, "accuracy", higher_is_better=True).standings
-    plots.plot_scores(["a", "b"], standings, ax)
+    plots.plot_scores(scores, [(0.85, 0.95), (0.5, 0.7)], ax, label="accuracy")
     drawn = [np.asarray(line.get_xdata(), dtype=float) for line in ax.get_lines()]
-    intervals = [standing.interval for standing in standings]
-    for values in (*scores.values(), *intervals, [0.9], [0.6]):
+    for values in (*scores.values(), (0.85, 0.95), (0.5, 0.7), [0.9], [0.6]):
         assert any(len(x) == len(values) and np.allclose(x, values) for x in drawn)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
     assert ax.yaxis.get_inverted()
 
 
 def test_one_seed_has_a_dot_and_no_mean(ax: Axes) -> None:
-    standings = rank_scores({"a": [0.8]}, "accuracy", higher_is_better=True).standings
-    plots.plot_scores(["a"], standings, ax)
+    nothing = (float("nan"), float("nan"))
+    plots.plot_scores({"a": [0.8]}, [nothing], ax, label="accuracy")
     assert sorted(line.get_marker() for line in ax.get_lines()) == ["None", "None", "o"]
     render_svg(ax.figure)
 
@@ -77,8 +74,7 @@ def test_a_seed_without_any_number_has_no_dot(ax: Axes) -> None:
 
 
 def test_drawings_need_no_font_and_follow_the_page(ax: Axes) -> None:
-    standings = rank_scores({"모델": [1, 2]}, "accuracy", higher_is_better=True).standings
-    plots.plot_scores(["모델"], standings, ax)
+    plots.plot_scores({"모델": [1, 2]}, [(1, 2)], ax, label="accuracy")
     with pytest.warns(UserWarning, match="missing from font"):  # this style has no Korean font
         svg = render_svg(ax.figure).decode("utf-8")
     assert svg.startswith("<svg")

@@ -1,6 +1,6 @@
 """The tables of a comparison, formats of other programs, and one HTML page with its pictures.
 
-The functions ``plot_...`` take numbers and a matplotlib Axes, and need neither recipes nor runs.
+The functions ``plot_...`` take arrays and a matplotlib Axes, and need neither recipes nor runs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from math import isnan, nan
 from pathlib import Path
@@ -21,13 +21,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from kerasrecipes.comparison.contenders import LABELS, Contender, find_differences
-from kerasrecipes.comparison.statistics import (
-    CONFIDENCE,
-    Ranking,
-    Standing,
-    lower_first,
-    shorten_names,
-)
+from kerasrecipes.comparison.statistics import CONFIDENCE, Ranking, lower_first, shorten_names
 from kerasrecipes.durable import write_file
 from kerasrecipes.recipe.yaml_file import dump_yaml
 from kerasrecipes.report import style
@@ -133,12 +127,14 @@ def _draw_pictures(comparison: Comparison) -> tuple[list[PageFigure], list[str]]
 def _draw_scores(names: Sequence[str], ranking: Ranking, what: str) -> PageFigure:
     standings, draw_name = ranking.standings, ranking.draw_name
     better = "higher is better →" if ranking.higher_is_better else "← lower is better"
+    scores = [standing.scores for standing in standings]
+    intervals = [standing.interval for standing in standings]
 
     def draw(width: float) -> Figure:
         figure = new_figure(width, 0.85 + 0.5 * len(standings))
-        ax = figure.subplots()
-        plot_scores(shorten_each(names, _LONGEST_NAMES[width]), standings, ax)
-        ax.set_xlabel(f"{what[0].upper()}{what[1:]}\n{better}")
+        named = dict(zip(shorten_each(names, _LONGEST_NAMES[width]), scores, strict=True))
+        label = f"{what[0].upper()}{what[1:]}\n{better}"
+        plot_scores(named, intervals, figure.subplots(), label=label)
         return figure
 
     listed = "; ".join(f"{each.name} {write_number(each.mean, 4)}" for each in standings)
@@ -199,23 +195,35 @@ def _draw_curves(
     )
 
 
-def plot_scores(names: Sequence[str], standings: Sequence[Standing], ax: Axes) -> None:
-    """Plot every seed's score as a dot, and below the dots the mean with its interval."""
+def plot_scores(
+    scores: Mapping[str, Sequence[float]],
+    intervals: Sequence[tuple[float, float]],
+    ax: Axes,
+    *,
+    label: str,
+) -> Axes:
+    """Plot every seed's score as a dot, and below the dots the mean with its interval.
+
+    Intervals have the shape (n_names, 2), and NaN where a mean has none.
+    """
     from matplotlib.ticker import MaxNLocator
 
-    ax.axvline(standings[0].mean, color=style.MUTED, lw=1, ls=(0, (1, 2)), zorder=1)
-    for i, each in enumerate(standings):
+    means = [float(np.mean(values)) for values in scores.values()]
+    if np.isfinite(means[0]):
+        ax.axvline(means[0], color=style.MUTED, lw=1, ls=(0, (1, 2)), zorder=1)
+    for i, values in enumerate(scores.values()):
         color = style.SERIES[i % len(style.SERIES)]
-        row = np.full(len(each.scores), i - 0.14)
-        ax.plot(each.scores, row, "o", color=color, ms=6.5, mec="none", alpha=0.65)
-        ax.plot(each.interval, [i + 0.16] * 2, color=color, lw=2.2, solid_capstyle="butt")
-        if len(each.scores) > 1:
-            ax.plot(each.mean, i + 0.16, "D", color=color, ms=6, mec="white", mew=1)
-    ax.set_yticks(range(len(names)), names, color=style.INK)
-    ax.set_ylim(len(names) - 0.45, -0.55)
+        row = np.full(len(values), i - 0.14)
+        ax.plot(values, row, "o", color=color, ms=6.5, mec="none", alpha=0.65)
+        ax.plot(intervals[i], [i + 0.16] * 2, color=color, lw=2.2, solid_capstyle="butt")
+        if len(values) > 1:
+            ax.plot(means[i], i + 0.16, "D", color=color, ms=6, mec="white", mew=1)
+    ax.set_yticks(range(len(scores)), [*scores], color=style.INK)
+    ax.set(ylim=(len(scores) - 0.45, -0.55), xlabel=label)
     ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
     ax.grid(visible=False, axis="y")
     ax.margins(x=0.06)
+    return ax
 
 
 def plot_seed_curves(
@@ -224,7 +232,7 @@ def plot_seed_curves(
     ax: Axes,
     *,
     color: str,
-) -> None:
+) -> Axes:
     """Plot one recipe's seeds by epoch, each to its end, and their mean as far as all go.
 
     The other recipes' means are drawn faintly to compare with.
@@ -238,6 +246,7 @@ def plot_seed_curves(
             ax.plot(ends[-1] + 1, values[ends[-1]], "o", color=color, ms=3.2, mec="none")
     if len(curves) > 1:
         _plot_thinned(average_curves(curves), ax, color=color, lw=2.2)
+    return ax
 
 
 def average_curves(curves: Sequence[Sequence[float]]) -> NDArray[np.float64]:
