@@ -92,6 +92,9 @@ class DataError(InputError):
     problems: Sequence[str]  # each names columns and rows
     locations: Sequence[Location | None] = ()  # in the recipe, of each problem
 
+    def __post_init__(self) -> None:
+        self.problems = tuple(self.problems)
+
     def __str__(self) -> str:
         places = self.locations or [None] * len(self.problems)
         lines = []
