@@ -162,7 +162,7 @@ def test_trials_of_a_lost_node_run_elsewhere(
         return replace(found, verdict="not confirmed")
 
     monkeypatch.setattr("kerasrecipes.sweeping.steps._confirm", confirm)
-    monkeypatch.setattr("kerasrecipes.sweeping.steps._render", lambda found: ("", []))
+    monkeypatch.setattr("kerasrecipes.sweeping.steps.render_sweep", lambda found: ("", []))
     long = change(recipe, epochs=500)
     here = search(long, trainer.output_dir / "here", trainer.console, None)
     at_an_epoch(monkeypatch, lose_the_second_node)
