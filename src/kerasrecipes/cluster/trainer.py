@@ -118,7 +118,7 @@ class _Training:
 
     def train(self) -> Run:
         """Train to the end, up to the last restart."""
-        # Ray may choose a node that it does not know to be lost yet; then it chooses another.
+        # Ray may choose a lost node before it knows that. With restarts, it then chooses another.
         actor = ray.remote(crew.Seat).options(
             **self.resources,
             max_concurrency=4,

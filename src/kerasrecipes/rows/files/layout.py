@@ -359,10 +359,8 @@ def fill_names(names: Sequence[str]) -> tuple[tuple[str, ...], str]:
             new = f"{first}.{numbers[first]}"
         filled[new] = name
     added = [new for new, name in filled.items() if name and new != name]
-    note = (
-        f"column names must differ, so repeated ones are called {list_some(added)}" if added else ""
-    )
-    return tuple(filled), note
+    note = f"column names must differ, so repeated ones are called {list_some(added)}"
+    return tuple(filled), note if added else ""
 
 
 def is_row(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
