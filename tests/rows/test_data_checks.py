@@ -217,6 +217,13 @@ def test_a_column_that_decides_the_target(column: Any, target: str, what: str) -
     assert check(CLEAN | {"gross": column, target: answers}, target, drop=["gross"]) == []
 
 
+@pytest.mark.filterwarnings("error")
+def test_classes_of_a_row_or_two_are_decided_by_no_column() -> None:
+    days = np.repeat([f"day {i}" for i in range(60)], 2)
+    (found,) = check({"x": np.arange(120) % 7, "y": np.arange(120) % 11, "day": days}, "day")[-1:]
+    assert found.startswith("Fewer than 5 training rows are of class day 0")
+
+
 def test_the_only_column_may_decide_the_target() -> None:
     x = np.linspace(0, 6, N)
     assert check({"x": x, "y": np.sin(x)}, "y") == []

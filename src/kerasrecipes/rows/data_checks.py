@@ -180,9 +180,10 @@ def _find_deciding(dataset: Dataset, columns: Sequence[Column]) -> Iterator[str]
     rows = sample_rows(len(target), n_rows)
     half, name = len(rows) // 2, dataset.target_names[0]
     seen, held_out = target[rows[:half]], target[rows[half:]]
-    if np.ptp(held_out) == 0:
-        return
     is_number = dataset.task == "regression"
+    has_rare_classes = not is_number and len(np.unique(seen)) > half / 2  # nothing to learn from
+    if np.ptp(held_out) == 0 or has_rare_classes:
+        return
     most_frequent = np.unique(held_out, return_counts=True)[1].max() / len(held_out)
     least = _VARIANCE if is_number else most_frequent + _SKILL * (1 - most_frequent)
     for column in columns:
