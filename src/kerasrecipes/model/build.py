@@ -37,7 +37,6 @@ from kerasrecipes.recipe.names import make_keras_name, to_snake_case
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits, name_in_logs
 from kerasrecipes.rows.downloads import downloading, find_homes
 
-_ACCURACIES = ("accuracy", "acc")
 _FILE_ARGUMENTS = {"directory", "filepath", "filename", "log_dir", "backup_dir"}
 _TAKE_CLASSES = {"Accuracy", "IoU", "MeanIoU"}
 """Metrics of Keras that compare class numbers; they would cut probabilities to 0."""
@@ -223,7 +222,7 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
     is_open = ">" in canonical or canonical in ("Mean", "Sum")  # whatever they get
     takes_numbers = takes_classes or is_open or canonical.lower().startswith("sparse")
     takes_rows = kind is LossKind.INTEGERS and not takes_numbers
-    if name in _ACCURACIES:
+    if name in COMPILE_METRICS:
         if kind is not LossKind.BINARY:
             return metric  # the class of the largest output
         metric = keras.metrics.BinaryAccuracy(name=name)
