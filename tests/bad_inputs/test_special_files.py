@@ -18,8 +18,9 @@ from kerasrecipes.drafting.findings import look_at
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe import Component
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows import load_dataset, open_rows
+from kerasrecipes.rows import open_rows
 from kerasrecipes.rows.files import open_table_file
+from rows.specs import load_dataset
 
 pytestmark = pytest.mark.reliability("hostile")
 CSV = "a,y\n" + "".join(f"{i * 7 % 5}.5,{i}\n" for i in range(20))
