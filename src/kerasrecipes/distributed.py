@@ -27,13 +27,8 @@ from kerasrecipes.memory import count_cores
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.runs import list_runs_of
 from kerasrecipes.training.team import ALONE, Team
-from kerasrecipes.workers import GRACE_S, make_environment
+from kerasrecipes.workers import GRACE_S, make_environment, start_process
 
-_SERVE = (  # Ctrl-C ends a worker that has not begun, without a traceback
-    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    "from kerasrecipes.workers import end_with; end_with(int(sys.argv.pop(1))); "
-    "from kerasrecipes.cli.app import main; main()"
-)
 _POLL_S = 0.1
 N_RESTARTS = 3  # of all workers, after one is lost
 
@@ -133,14 +128,9 @@ def _start_workers(arguments: Sequence[str], logs: Sequence[Path]) -> list[subpr
         if n_gpus and "CUDA_VISIBLE_DEVICES" not in os.environ:
             environment["CUDA_VISIBLE_DEVICES"] = str(number % n_gpus)
         with log.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, str(os.getpid()), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=file if number else None,
-                stderr=file if number else None,
-                env=environment,
-                process_group=0,  # Ctrl-C reaches it through us, and so exactly once
-            )
+            output = file if number else None
+            code = "from kerasrecipes.cli.app import main; main()"
+            process = start_process(code, arguments, stdout=output, stderr=output, env=environment)
         processes.append(process)
     return processes
 
