@@ -148,9 +148,13 @@ class Crew:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.close(interrupts=bool(kind and issubclass(kind, KeyboardInterrupt)))
+
+    def close(self, *, interrupts: bool) -> None:
+        """Begin no further training, interrupt the others or wait for them, and end the workers."""
         self.is_closing = True
         self.pool.shutdown(wait=False, cancel_futures=True)
-        if kind and issubclass(kind, KeyboardInterrupt):  # runs in training are kept
+        if interrupts:  # runs in training are kept
             self.interrupt()
         self.pool.shutdown()
         self.end()

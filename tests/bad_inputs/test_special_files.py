@@ -238,8 +238,9 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, change: str) -> No
         if change == "append":
             path.write_text(f"{CSV}1,2\n")
         elif change == "replace":
+            moment_ns = path.stat().st_mtime_ns
             path.write_text(CSV.replace(",", ";"))
-            os.utime(path, (1, 1))
+            os.utime(path, ns=(moment_ns, moment_ns + 1))  # of the same size, in the same second
         else:
             path.unlink()
         with pytest.raises(DataError) as caught:
