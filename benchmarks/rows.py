@@ -16,10 +16,10 @@ def write_recipe_rows(recipe_file: str, overrides: list[str], folder: Path) -> N
     """Write ``rows.npz``, the parts as the first layer sees them, and ``settings.json``."""
     import kerasrecipes as kr
     from kerasrecipes.model.built import build
-    from kerasrecipes.rows import load_dataset
+    from kerasrecipes.rows import load_for
 
     recipe = kr.load_recipe(recipe_file, overrides)
-    dataset = load_dataset(recipe.dataset)
+    dataset = load_for(recipe)
     built = build(recipe, dataset)
     rows = {}
     for part in dataset.parts:

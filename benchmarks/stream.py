@@ -116,10 +116,11 @@ def decode_all(folder: Path) -> float:
 def read_all(folder: Path) -> float:
     """Images that reach the network in a second, if it computes nothing."""
     from kerasrecipes.recipe.schema import DatasetSpec
-    from kerasrecipes.rows import load_dataset
+    from kerasrecipes.rows import open_rows
     from kerasrecipes.rows.disk import DiskRows
 
-    inputs = load_dataset(DatasetSpec(path=str(folder), stream=True)).parts["train"].inputs
+    spec = DatasetSpec(path=str(folder), stream=True)
+    inputs = open_rows(None, spec).load(spec).inputs
     assert isinstance(inputs, DiskRows)
     started_s = time.perf_counter()
     n_images = sum(map(len, inputs.iterate()))

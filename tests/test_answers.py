@@ -21,9 +21,9 @@ from kerasrecipes.cli.app import app
 from kerasrecipes.errors import InputError, RecipeError
 from kerasrecipes.report import make_report
 from kerasrecipes.report.results import read_results
-from kerasrecipes.rows import load_dataset
 from kerasrecipes.runs import RUN_JSON
 from report.snippets import call_snippets, take_inputs
+from rows.specs import load_dataset
 
 N_ROWS = 400
 SIGMOID = {

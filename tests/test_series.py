@@ -21,9 +21,10 @@ from kerasrecipes.prediction.predict import predict_file
 from kerasrecipes.prediction.saved import load_saved
 from kerasrecipes.recipe import load_recipe
 from kerasrecipes.recipe.schema import DatasetSpec, TimeseriesSpec
-from kerasrecipes.rows import load_dataset, load_for
+from kerasrecipes.rows import load_for
 from kerasrecipes.rows.windows import Series, WindowArray, Windows, find_period
 from report.snippets import call_snippet, take_inputs
+from rows.specs import load_dataset
 
 N = 400
 

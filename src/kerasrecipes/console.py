@@ -1,4 +1,4 @@
-"""Standard streams: printable text, on whole lines in a file or pipe, dropped where it may be."""
+"""Standard streams: control characters are escaped, and what cannot be written may be dropped."""
 
 from __future__ import annotations
 

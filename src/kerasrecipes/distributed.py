@@ -27,15 +27,10 @@ from kerasrecipes.memory import count_cores
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.runs import list_runs_of
 from kerasrecipes.training.team import ALONE, Team
-from kerasrecipes.workers import GRACE_S, make_environment
+from kerasrecipes.workers import GRACE_S, make_environment, start_process
 
-_SERVE = (  # Ctrl-C ends a worker that has not begun, without a traceback
-    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    "from kerasrecipes.workers import end_with; end_with(int(sys.argv.pop(1))); "
-    "from kerasrecipes.cli.app import main; main()"
-)
 _POLL_S = 0.1
-_N_RESTARTS = 3
+N_RESTARTS = 3  # of all workers, after one is lost
 
 
 def join_team(n_workers: int | None) -> Team:
@@ -65,8 +60,16 @@ def join_team(n_workers: int | None) -> Team:
         ) from error
 
 
-def check_recipe(recipe: Recipe) -> None:
+def write_place(addresses: Sequence[str], number: int) -> str:
+    """Write the TF_CONFIG of one of the workers at these addresses."""
+    task = {"type": "worker", "index": number}
+    return json.dumps({"cluster": {"worker": addresses}, "task": task})
+
+
+def check_recipe(recipe: Recipe, n_workers: int) -> None:
     """Check that several workers would train a recipe as one process does."""
+    if n_workers == 1:
+        return
     reduction = recipe.loss.arguments.get("reduction", "sum_over_batch_size")
     if recipe.jit_compile is True:
         raise InputError("XLA cannot compile what workers exchange. Set jit_compile: false.")
@@ -77,6 +80,7 @@ def check_recipe(recipe: Recipe) -> None:
         )
     if any(layer.arguments.get("synchronized") for layer in recipe.layers):
         raise InputError("BatchNormalization with synchronized: true needs MirroredStrategy.")
+    Team(n_workers).check_batch(recipe.batch_size)
 
 
 def train_here(
@@ -92,7 +96,7 @@ def train_here(
     """
     folder.mkdir(parents=True, exist_ok=True)
     logs = [folder / f"worker-{number}.log" for number in range(n_workers)]
-    for n_left in reversed(range(_N_RESTARTS + 1)):
+    for n_left in reversed(range(N_RESTARTS + 1)):
         with catching_signals(owns_process=True) as interrupts, interrupts.deferring():
             processes = _start_workers(arguments, logs)
             try:
@@ -116,24 +120,17 @@ def train_here(
 
 def _start_workers(arguments: Sequence[str], logs: Sequence[Path]) -> list[subprocess.Popen[bytes]]:
     """Start processes, each with cores and a GPU of its own; the first leads and prints."""
-    processes = []
-    cluster = {"worker": find_addresses(len(logs))}
+    processes, addresses = [], find_addresses(len(logs))
     environment = make_environment(max(1, count_cores() // len(logs)))
     n_gpus = len([*Path("/dev").glob("nvidia[0-9]*")])
     for number, log in enumerate(logs):
-        place = {"cluster": cluster, "task": {"type": "worker", "index": number}}
-        environment["TF_CONFIG"] = json.dumps(place)
+        environment["TF_CONFIG"] = write_place(addresses, number)
         if n_gpus and "CUDA_VISIBLE_DEVICES" not in os.environ:
             environment["CUDA_VISIBLE_DEVICES"] = str(number % n_gpus)
         with log.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, str(os.getpid()), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=file if number else None,
-                stderr=file if number else None,
-                env=environment,
-                process_group=0,  # Ctrl-C reaches it through us, and so exactly once
-            )
+            output = file if number else None
+            code = "from kerasrecipes.cli.app import main; main()"
+            process = start_process(code, arguments, stdout=output, stderr=output, env=environment)
         processes.append(process)
     return processes
 

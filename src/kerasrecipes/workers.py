@@ -34,9 +34,9 @@ from kerasrecipes.training.team import ALONE, Team, TeamLost
 if TYPE_CHECKING:
     import keras
 
-_SERVE = (  # Ctrl-C ends a worker that has not begun, without a traceback
+_BEGIN = (  # Ctrl-C ends a worker that has not begun, without a traceback
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    "from kerasrecipes.workers import serve; serve(*map(int, sys.argv[1:]))"
+    "from kerasrecipes.workers import end_with, serve; end_with(int(sys.argv.pop(1))); "
 )
 GRACE_S = 60.0
 """How long a worker may go on after a signal, or after another has failed."""
@@ -148,9 +148,13 @@ class Crew:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.close(interrupts=bool(kind and issubclass(kind, KeyboardInterrupt)))
+
+    def close(self, *, interrupts: bool) -> None:
+        """Begin no further training, interrupt the others or wait for them, and end the workers."""
         self.is_closing = True
         self.pool.shutdown(wait=False, cancel_futures=True)
-        if kind and issubclass(kind, KeyboardInterrupt):  # runs in training are kept
+        if interrupts:  # runs in training are kept
             self.interrupt()
         self.pool.shutdown()
         self.end()
@@ -190,13 +194,12 @@ class _Worker:
         self.connection, theirs = Pipe()
         with theirs:
             number = theirs.fileno()
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, str(number), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
+            self.process = start_process(
+                "serve(int(sys.argv[1]))",
+                [str(number)],
                 stdout=subprocess.DEVNULL,
                 env=make_environment(n_threads),
                 pass_fds=[number],
-                process_group=0,  # Ctrl-C reaches it through us, and so exactly once
             )
         self._send(beginning)
         self.memory: list[int] = []  # after each training, in bytes
@@ -272,12 +275,18 @@ def make_environment(n_threads: int = 1) -> dict[str, str]:
     return os.environ | dict.fromkeys(names, str(n_threads)) | {"PYTHONPATH": path}
 
 
-def serve(number: int, parent: int) -> None:
-    """Train every job that arrives at a file descriptor, until its other end is closed.
+def start_process(code: str, arguments: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a process that runs Python code, and ends once this one has ended."""
+    return subprocess.Popen(
+        [sys.executable, "-c", f"{_BEGIN}{code}", str(os.getpid()), *arguments],
+        stdin=subprocess.DEVNULL,
+        process_group=0,  # Ctrl-C reaches it through us, and so exactly once
+        **options,
+    )
 
-    When the parent, which sends the jobs, has ended, this process ends, too.
-    """
-    end_with(parent)
+
+def serve(number: int) -> None:
+    """Train every job that arrives at a file descriptor, until its other end is closed."""
 
     def show(job: Job, epoch: int, logs: Mapping[str, float]) -> bool:
         with suppress(BrokenPipeError, EOFError):  # the parent has ended

@@ -46,7 +46,7 @@ import json, sys
 from pathlib import Path
 from kerasrecipes.errors import InputError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows import load_dataset
+from rows.specs import load_dataset
 messages = {}
 for path in sys.argv[1:]:
     target = {} if path.endswith(("npz", "images")) else {"target": "y"}
@@ -175,7 +175,7 @@ def test_a_stream_of_zeros_without_end(tmp_path: Path) -> None:
     code = (
         "import sys; from kerasrecipes.rows.files import open_stream\n"
         "from kerasrecipes.recipe.schema import DatasetSpec\n"
-        "open_stream(sys.stdin.buffer, DatasetSpec())"
+        "open_stream(sys.stdin.buffer, 'the stream', DatasetSpec())"
     )
     with Path(os.devnull).with_name("zero").open("rb") as zeros:
         child = subprocess.run(

@@ -30,9 +30,10 @@ from pyarrow import feather, parquet
 
 from kerasrecipes.errors import InputError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows import Schema, load_dataset, open_rows
+from kerasrecipes.rows import Schema, open_rows
 from kerasrecipes.rows.dataset import count_rows
 from kerasrecipes.rows.target import Target
+from rows.specs import load_dataset
 
 N_QUICK, N_SLOW = 30, 650
 CELLS = (

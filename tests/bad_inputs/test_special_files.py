@@ -18,8 +18,9 @@ from kerasrecipes.drafting.findings import look_at
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe import Component
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows import load_dataset, open_rows
+from kerasrecipes.rows import open_rows
 from kerasrecipes.rows.files import open_table_file
+from rows.specs import load_dataset
 
 pytestmark = pytest.mark.reliability("hostile")
 CSV = "a,y\n" + "".join(f"{i * 7 % 5}.5,{i}\n" for i in range(20))
@@ -237,8 +238,9 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, change: str) -> No
         if change == "append":
             path.write_text(f"{CSV}1,2\n")
         elif change == "replace":
+            moment_ns = path.stat().st_mtime_ns
             path.write_text(CSV.replace(",", ";"))
-            os.utime(path, (1, 1))
+            os.utime(path, ns=(moment_ns, moment_ns + 1))  # of the same size, in the same second
         else:
             path.unlink()
         with pytest.raises(DataError) as caught:

@@ -9,7 +9,7 @@ import pytest
 from kerasrecipes.comparison.statistics import Verdict, rank_scores
 from kerasrecipes.model.built import build
 from kerasrecipes.recipe import load_recipe
-from kerasrecipes.rows import load_dataset
+from rows.specs import load_dataset
 
 RECIPE = """
 dataset: {name: digits, validation_split: 0.3}

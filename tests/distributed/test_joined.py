@@ -82,7 +82,7 @@ def test_the_number_of_workers_must_be_that_of_tf_config(monkeypatch):
 )
 def test_recipes_that_would_train_in_another_way(make_recipe, keys, said):
     with pytest.raises(InputError, match=said):
-        check_recipe(make_recipe(**keys))
+        check_recipe(make_recipe(**keys), 2)
 
 
 def test_no_more_workers_than_rows_of_a_batch():

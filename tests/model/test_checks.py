@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 from kerasrecipes.errors import RecipeError
 from kerasrecipes.model.built import build
 from kerasrecipes.pipeline import train
-from kerasrecipes.rows import load_dataset
+from rows.specs import load_dataset
 
 
 def refuse(recipe):

@@ -19,9 +19,10 @@ from kerasrecipes.model.built import build
 from kerasrecipes.model.encoder import ROWS_AT_ONCE, Encoder, fit_encoder
 from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows import Column, Dataset, Part, load_dataset
+from kerasrecipes.rows import Column, Dataset, Part
 from kerasrecipes.rows.dataset import Inputs
 from kerasrecipes.rows.kinds import make_column
+from rows.specs import load_dataset
 
 RNG = np.random.default_rng(0)
 NAN = float("nan")

@@ -16,9 +16,10 @@ from kerasrecipes.model.built import build
 from kerasrecipes.model.encoder import Encoder
 from kerasrecipes.model.serving import make_predictor, verify_saved
 from kerasrecipes.recipe.components import FEATURES
-from kerasrecipes.rows import Dataset, Part, load_dataset
+from kerasrecipes.rows import Dataset, Part
 from kerasrecipes.rows.dataset import take_rows
 from kerasrecipes.rows.kinds import make_column
+from rows.specs import load_dataset
 
 CASES = {
     "regression": {

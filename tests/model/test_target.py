@@ -10,7 +10,8 @@ import pytest
 
 from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe.rules import LossKind
-from kerasrecipes.rows import Dataset, Part, load_dataset
+from kerasrecipes.rows import Dataset, Part
+from rows.specs import load_dataset
 
 LABELS = np.array([2, 0, 1])
 CLASSES = ("a", "b", "c")

@@ -213,7 +213,7 @@ def test_numbers_of_any_length_are_read() -> None:
 
 
 COMMA = "A comma is missing before this place, or the bracket opened in line {} is not closed"
-COLON = "A key is followed by a colon and a plain space: 'key: value'. Write this line so."
+COLON = "A key is followed by a colon and a plain space: 'key: value'. Write this line like that."
 MISFIT = (
     "This line does not fit the lines above. Lines of one list or mapping start in the same "
     "column, and each item of a list with '- '."

@@ -79,7 +79,7 @@ def test_recipe_opens_with_its_command_and_what_it_teaches(name: str) -> None:
 def test_networks_and_parts_are_those_of_the_source(
     name: str, network: str, rows: tuple[int, ...]
 ) -> None:
-    from kerasrecipes.rows import load_dataset
+    from rows.specs import load_dataset
 
     assert describe_network(name) == network
     dataset = load_dataset(kr.load_recipe(CONFIGS / f"{name}.yaml").dataset)

@@ -1,4 +1,4 @@
-"""The keys of ``dataset``, read as a recipe reads them."""
+"""The keys of ``dataset``, read as a recipe reads them, and their rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 from kerasrecipes.recipe.components import read_components
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.recipe.yaml_file import Document
+from kerasrecipes.rows import Dataset, open_rows
+from kerasrecipes.rows.splits import split_source
 
 
 def read_spec(**keys: Any) -> DatasetSpec:
@@ -14,3 +16,9 @@ def read_spec(**keys: Any) -> DatasetSpec:
     tree, problems = read_components(Document({"dataset": keys}))
     assert problems == []
     return DatasetSpec.model_validate(tree["dataset"])
+
+
+def load_dataset(spec: DatasetSpec, data: Any = None) -> Dataset:
+    """Load and split a data set without a recipe around it."""
+    rows = open_rows(data, spec)
+    return split_source(rows.name, rows.load(spec), spec)

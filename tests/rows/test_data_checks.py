@@ -13,9 +13,8 @@ import pytest
 from sklearn import datasets
 
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows import load_dataset
 
-from .specs import read_spec
+from .specs import load_dataset, read_spec
 
 N = 300
 RNG = np.random.default_rng(0)

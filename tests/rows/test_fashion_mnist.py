@@ -17,10 +17,12 @@ import pytest
 
 from kerasrecipes.errors import DataUnavailable
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows import downloads, load_dataset
+from kerasrecipes.rows import downloads
 from kerasrecipes.rows.builtin import load_builtin
 from kerasrecipes.rows.dataset import Source
 from kerasrecipes.rows.downloads import CACHE_FOLDER, FILES, SHA256, find_homes
+
+from .specs import load_dataset
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES
 IMAGES = np.arange(3 * 28 * 28).reshape(3, 28, 28).astype(np.uint8)

@@ -12,10 +12,9 @@ import pytest
 
 from kerasrecipes.errors import DataError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows import load_dataset
 from kerasrecipes.rows.dataset import take_rows
 
-from .specs import read_spec
+from .specs import load_dataset, read_spec
 
 
 def test_a_recipe_s_dataset_comes_loaded_split_and_checked() -> None:

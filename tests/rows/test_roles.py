@@ -11,10 +11,10 @@ import pytest
 
 from kerasrecipes.errors import DataError, RecipeError
 from kerasrecipes.recipe.schema import DatasetSpec
-from kerasrecipes.rows import load_dataset, load_for
+from kerasrecipes.rows import load_for
 from kerasrecipes.rows.dataset import Dataset
 
-from .specs import read_spec
+from .specs import load_dataset, read_spec
 
 N_ROWS = 40
 DAYS = pd.date_range("2024-01-01", periods=N_ROWS)

@@ -54,8 +54,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a recipe, score it, and write a report."""
-    from kerasrecipes.distributed import check_recipe, join_team
-    from kerasrecipes.training.team import Team
+    from kerasrecipes.distributed import check_recipe, join_team, train_here
 
     if address and (not workers or weights_from or profile or os.environ.get("TF_CONFIG")):
         raise InputError(
@@ -80,9 +79,7 @@ def train(
             raise InputError("--allow-changes is an option of --resume. Add --resume.")
         checked = load_recipe(recipe, overrides or ())
     n_workers = workers or team.size
-    if n_workers > 1:
-        check_recipe(checked)
-        Team(n_workers).check_batch(checked.batch_size)
+    check_recipe(checked, n_workers)
 
     from kerasrecipes import pipeline
     from kerasrecipes.prediction.ready import find_ready
@@ -90,8 +87,6 @@ def train(
 
     console = SafeConsole(quiet=quiet or as_json or team.number > 0)
     if n_workers > team.size and not address:
-        from kerasrecipes.distributed import train_here
-
         options = [f"--workers={n_workers}", f"--checkpoint-every={checkpoint_every}"]
         options += ["--quiet"] * quiet + ["--json"] * as_json + ["--profile"] * profile
         folder = output_dir / make_folder_name(checked.name)

@@ -150,7 +150,7 @@ class Seat:
 
     def interrupt(self) -> None:
         """Stop as Ctrl-C does, with a checkpoint."""
-        self.crew.__exit__(KeyboardInterrupt)
+        self.crew.close(interrupts=True)
 
     def _train(self, job: Job, unfinished: Files) -> Result:
         """Train in a temporary folder, which texts of the run do not name."""

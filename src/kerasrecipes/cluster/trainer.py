@@ -6,7 +6,6 @@ arrive here at once, the run's files at each checkpoint and at the end.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ import ray
 
 from kerasrecipes.cluster import crew
 from kerasrecipes.console import redirect_stderr
+from kerasrecipes.distributed import N_RESTARTS, write_place
 from kerasrecipes.errors import InputError, RunFailed
 from kerasrecipes.interrupts import Interrupts, catching_signals
 from kerasrecipes.pipeline import Listener
@@ -33,7 +33,6 @@ from kerasrecipes.runs import Run, RunWriter, create_run, is_run
 from kerasrecipes.training.team import Team
 from kerasrecipes.workers import GRACE_S, Job
 
-_N_RESTARTS = 3
 _POLL_S = 0.2
 _END_S = 5
 _RESTART = "warning  A worker was lost. All workers begin again from the last checkpoint."
@@ -122,11 +121,11 @@ class _Training:
         actor = ray.remote(crew.Seat).options(
             **self.resources,
             max_concurrency=4,
-            max_restarts=_N_RESTARTS,
+            max_restarts=N_RESTARTS,
             scheduling_strategy="SPREAD",
         )
         commit, n_threads = find_git_commit() or "", self.resources["num_cpus"]
-        n_left = _N_RESTARTS
+        n_left = N_RESTARTS
         self.listener.note("starting workers")
         with ExitStack() as stack:
             while True:
@@ -154,7 +153,7 @@ class _Training:
             if self.interrupts.number:
                 return crew.Result({}, "It was stopped.", was_killed=True)
         # An actor that began on a node that was lost meanwhile has another address now.
-        cluster = {"worker": ray.get([seat.find_address.remote() for seat in seats])}
+        addresses = ray.get([seat.find_address.remote() for seat in seats])
         job, path = self.job, self.run.path.resolve()
         if any(path.glob("checkpoints/[!.]*.npz")):
             changes = bool(job.resumption and job.resumption.allow_changes)
@@ -163,9 +162,9 @@ class _Training:
         files = crew.read_run(job.resumption.run.path) if job.resumption else {}
         beginnings = []
         for number, seat in enumerate(seats):
-            place = {"cluster": cluster, "task": {"type": "worker", "index": number}}
             mine = replace(job, team=Team(self.n_workers, number))
-            beginnings.append(seat.start.remote(mine, self.rows, files, json.dumps(place)))
+            place = write_place(addresses, number)
+            beginnings.append(seat.start.remote(mine, self.rows, files, place))
         ray.get(beginnings)
         leader, result = seats[0], crew.Result({}, "It was stopped.", was_killed=True)
         endings = {seat.wait_for_end.remote(): seat for seat in seats}

@@ -201,7 +201,7 @@ def plot_scores(
     ax: Axes,
     *,
     label: str,
-) -> Axes:
+) -> None:
     """Plot every seed's score as a dot, and below the dots the mean with its interval.
 
     Intervals have the shape (n_names, 2), and NaN where a mean has none.
@@ -223,7 +223,6 @@ def plot_scores(
     ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
     ax.grid(visible=False, axis="y")
     ax.margins(x=0.06)
-    return ax
 
 
 def plot_seed_curves(
@@ -232,7 +231,7 @@ def plot_seed_curves(
     ax: Axes,
     *,
     color: str,
-) -> Axes:
+) -> None:
     """Plot one recipe's seeds by epoch, each to its end, and their mean as far as all go.
 
     The other recipes' means are drawn faintly to compare with.
@@ -246,7 +245,6 @@ def plot_seed_curves(
             ax.plot(ends[-1] + 1, values[ends[-1]], "o", color=color, ms=3.2, mec="none")
     if len(curves) > 1:
         _plot_thinned(average_curves(curves), ax, color=color, lw=2.2)
-    return ax
 
 
 def average_curves(curves: Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -132,12 +132,10 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     try:
         table = rows.read_some(spec)
     except HeaderMissing:
-        csv = spec.csv.model_copy(update={"header": "none"})
-        spec = spec.model_copy(update={"csv": csv})
+        spec = spec.change_csv(header="none")
         table = rows.read_some(spec)
     if table.notation.decimal == ",":  # One row to predict may not show what 1,234 means.
-        csv = spec.csv.model_copy(update={"decimal": ","})
-        spec = spec.model_copy(update={"csv": csv})
+        spec = spec.change_csv(decimal=",")
     kept, kept_hints = _find_kept_words(table)
     keep = spec.model_copy(update={"missing_values": MissingValues(keep=kept)})
     table = table.with_missing(Missing.read(keep))

@@ -37,7 +37,6 @@ from kerasrecipes.recipe.names import make_keras_name, to_snake_case
 from kerasrecipes.recipe.rules import LossKind, find_loss_kind, has_logits, name_in_logs
 from kerasrecipes.rows.downloads import downloading, find_homes
 
-_ACCURACIES = ("accuracy", "acc")
 _FILE_ARGUMENTS = {"directory", "filepath", "filename", "log_dir", "backup_dir"}
 _TAKE_CLASSES = {"Accuracy", "IoU", "MeanIoU"}
 """Metrics of Keras that compare class numbers; they would cut probabilities to 0."""
@@ -218,16 +217,16 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
     # A threshold of 0 is one of logits.
     has_zero = arguments.get("threshold") == 0 or arguments.get("thresholds") in (0, [0])
     is_ready = arguments.get("from_logits") or has_zero or kind is LossKind.NUMBERS
-    takes_logits = has_logits(recipe.loss) and not is_ready
-    takes_classes = kind is not LossKind.NUMBERS and canonical in _TAKE_CLASSES
+    needs_chances = has_logits(recipe.loss) and not is_ready
+    needs_classes = kind is not LossKind.NUMBERS and canonical in _TAKE_CLASSES
     is_open = ">" in canonical or canonical in ("Mean", "Sum")  # whatever they get
-    takes_numbers = takes_classes or is_open or canonical.lower().startswith("sparse")
-    takes_rows = kind is LossKind.INTEGERS and not takes_numbers
-    if name in _ACCURACIES:
+    takes_integers = needs_classes or is_open or canonical.lower().startswith("sparse")
+    needs_rows = kind is LossKind.INTEGERS and not takes_integers
+    if name in COMPILE_METRICS:
         if kind is not LossKind.BINARY:
             return metric  # the class of the largest output
         metric = keras.metrics.BinaryAccuracy(name=name)
-    if not (takes_logits or takes_rows or takes_classes):
+    if not (needs_chances or needs_rows or needs_classes):
         return metric
     adapted = keras.metrics.get(metric)
     if not isinstance(adapted, keras.metrics.Metric):
@@ -236,13 +235,13 @@ def make_metric(recipe: Recipe, component: Component, n_units: int) -> Any:
     update = adapted.update_state
 
     def update_state(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        if takes_logits:
+        if needs_chances:
             y_pred = (keras.ops.sigmoid if is_binary else keras.ops.softmax)(y_pred)
-        if takes_rows:
+        if needs_rows:
             y_true = keras.ops.one_hot(keras.ops.squeeze(y_true, -1), n_units)
-        if takes_classes and arguments.get("sparse_y_pred", True):
+        if needs_classes and arguments.get("sparse_y_pred", True):
             y_pred = y_pred > 0.5 if is_binary else keras.ops.argmax(y_pred, -1)[..., None]
-        if takes_classes and kind is LossKind.ONE_HOT and arguments.get("sparse_y_true", True):
+        if needs_classes and kind is LossKind.ONE_HOT and arguments.get("sparse_y_true", True):
             y_true = keras.ops.argmax(y_true, -1)[..., None]
         return update(y_true, y_pred, sample_weight)
 

@@ -23,7 +23,7 @@ from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Column, Dataset
 from kerasrecipes.rows.dataset import Inputs, count_rows, take_rows
 from kerasrecipes.rows.disk import DiskRows, are_on_disk
-from kerasrecipes.rows.kinds import find_fill, make_column
+from kerasrecipes.rows.kinds import MODEL_INPUTS, find_fill, group_inputs, make_column
 from kerasrecipes.rows.windows import Series, WindowArray
 
 Raw = NDArray[Any] | dict[str, NDArray[Any]]
@@ -58,11 +58,8 @@ class Encoder:
 
     @property
     def inputs(self) -> dict[str, list[str]]:
-        """By input of the model, what it takes, in order; a date gives a number for each part."""
-        names: dict[str, list[str]] = {"numbers": [], "categories": [], "texts": []}
-        for column in self.columns:
-            names[column.model_input] += column.inputs
-        return {name: taken for name, taken in names.items() if taken}
+        """By input of the model, what it takes, in order."""
+        return group_inputs(self.columns)
 
     def stack(self, inputs: Inputs) -> Raw:
         """Raw rows as the saved model takes them."""
@@ -118,20 +115,20 @@ def fit_encoder(dataset: Dataset, spec: DatasetSpec) -> Encoder:
         return Encoder()
     columns = dataset.columns or tuple(map(make_column, inputs))
     # Without a name scope of its own, a saved model's inputs are named as its reader expects.
-    made: dict[str, keras.KerasTensor] = {}
-    for name, taken in Encoder(columns).inputs.items():
-        dtype = "float32" if name == "numbers" else "string"
-        made[name] = keras.Input((len(taken),), dtype=dtype, name=name)
+    made = {
+        name: keras.Input((len(taken),), dtype=MODEL_INPUTS[name], name=name)
+        for name, taken in group_inputs(columns).items()
+    }
     outputs: list[keras.KerasTensor] = []
     rare: dict[str, list[str]] = {}
     numeric, categories, texts = (
-        [column for column in columns if column.model_input == name]
-        for name in ("numbers", "categories", "texts")
+        [column for column in columns if column.model_input == name] for name in MODEL_INPUTS
     )
     if numeric:
         outputs += _encode_numbers(made["numbers"], numeric, inputs, spec)
     if categories:
-        outputs += _encode_categories(made["categories"], categories, inputs, spec, rare)
+        encoded, rare = _encode_categories(made["categories"], categories, inputs, spec)
+        outputs += encoded
     for i, column in enumerate(texts):
         vectorization = _fit_vectorization(column, i, np.asarray(inputs[column.name]))
         # Keras 3.15 finds the shape of split texts only where these have no axis of 1.
@@ -181,14 +178,10 @@ def _pick(tensor: keras.KerasTensor, places: Sequence[int]) -> keras.KerasTensor
 
 
 def _encode_categories(
-    raw: keras.KerasTensor,
-    columns: Sequence[Any],
-    inputs: Mapping[str, Any],
-    spec: DatasetSpec,
-    rare: dict[str, list[str]],
-) -> list[keras.KerasTensor]:
-    """One-hot rows of every category column, and of crossed ones; ``rare`` is filled."""
-    outputs, texts = [], {}
+    raw: keras.KerasTensor, columns: Sequence[Any], inputs: Mapping[str, Any], spec: DatasetSpec
+) -> tuple[list[keras.KerasTensor], dict[str, list[str]]]:
+    """One-hot rows of category columns and of crossed ones; and the rare categories by column."""
+    outputs, texts, rare = [], {}, {}
     for i, column in enumerate(columns):
         text = raw[:, i : i + 1]
         texts[column.name] = text
@@ -210,7 +203,7 @@ def _encode_categories(
             cross.crossing_dim, output_mode="one_hot", name=f"cross_{i}"
         )
         outputs.append(crossing(tuple(texts[name] for name in cross.feature_names)))
-    return [ops.cast(output, "float32") for output in outputs]
+    return [ops.cast(output, "float32") for output in outputs], rare
 
 
 def _fit_vectorization(

@@ -167,8 +167,7 @@ def load_saved(run: Run, encoding: str | None = None) -> Saved:
     target = Target(tuple(targets), task, codec.class_names, codec.class_type, codec.target_shape)
     shape, spec = () if columns else tuple(model.input_shape[1:]), recipe.dataset
     if encoding is not None:
-        csv = spec.csv.model_copy(update={"encoding": encoding})
-        spec = spec.model_copy(update={"csv": csv})
+        spec = spec.change_csv(encoding=encoding)
     schema = Schema(columns, target, shape, spec)
     answer = make_predictor(model, encoder)
     return Saved(run, recipe, model, encoder, codec, schema, answer, vocabularies)

@@ -157,7 +157,7 @@ def _read_definition(category: str, name: str) -> Definition:
     module, symbol = names[name] if name in names else names[list_aliases(category)[name]]
     found = _find_symbol(module, symbol)
     if found is None:
-        raise KerasRecipesError(f"The installed Keras exports {category}.{name} from nowhere.")
+        raise KerasRecipesError(f"No file of the installed Keras defines {category}.{name}.")
     module, node = found
     docstring = ast.get_docstring(node) or ""
     if isinstance(node, ast.FunctionDef):

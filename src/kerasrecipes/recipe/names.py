@@ -43,10 +43,9 @@ def make_lines_printable(text: str) -> str:
 def make_folder_name(words: str) -> str:
     """A folder's name in the same script; it cannot lead out of the folder it is put in."""
     name = re.sub(r"[^\w.+=,@-]+", "_", unicodedata.normalize("NFC", words)).strip("._")
-    while len(name.encode("utf-8")) > 100:
-        name = name[:-1]
+    short = name.encode("utf-8")[:100].decode("utf-8", "ignore")
     # In a locale that is not UTF-8, the folder has the same bytes as in one that is.
-    return os.fsdecode(name.encode("utf-8")) or "recipe"
+    return os.fsdecode(short.encode("utf-8")) or "recipe"
 
 
 def make_keras_name(words: str, default: str) -> str:

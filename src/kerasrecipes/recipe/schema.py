@@ -158,6 +158,10 @@ class DatasetSpec(Model):
         """The columns to predict."""
         return [self.target] if isinstance(self.target, str) else [*(self.target or ())]
 
+    def change_csv(self, **keys: Any) -> DatasetSpec:
+        """The same data, read with other keys of ``csv``."""
+        return self.model_copy(update={"csv": self.csv.model_copy(update=keys)})
+
     @property
     def roles(self) -> dict[str, str]:
         """The columns that decide which part a row belongs to, by key; they are no inputs."""

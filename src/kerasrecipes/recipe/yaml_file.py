@@ -313,7 +313,7 @@ _SYNTAX = {
     "mapping values are not allowed": "There is one ': ' too many in this line. Put text that "
     "contains ': ' in quotes; in a list, start each item with '- ' in the same column.",
     "could not find expected ':'": "A key is followed by a colon and a plain space: 'key: value'. "
-    "Write this line so.",
+    "Write this line like that.",
     "'\\t'": "This line is indented with a tab. Indent with spaces.",
     "expected <block end>": "This line does not fit the lines above. Lines of one list or mapping "
     "start in the same column, and each item of a list with '- '.",

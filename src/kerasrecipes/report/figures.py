@@ -80,10 +80,7 @@ def _label(name: str, fonts: style.Fonts, instead: str) -> str:
 
 
 def _label_classes(results: Results, fonts: style.Fonts) -> list[str]:
-    names, noun = results.class_names, "class"
-    if results.is_multilabel:
-        names, noun = results.targets, "label"
-    return _label_each(names, fonts, noun)
+    return _label_each(results.names, fonts, results.class_noun)
 
 
 def _label_each(names: Iterable[str], fonts: style.Fonts, noun: str) -> list[str]:

@@ -125,6 +125,9 @@ class Results:
         self.class_names: list[str] = self.dataset.get("class_names", [])
         self.target = self.dataset.get("target") or "the target"  # or the names of several
         self.targets: list[str] = self.dataset.get("targets") or [self.target]
+        # A class, or a label of several, and the names of all.
+        self.class_noun = "label" if self.is_multilabel else "class"
+        self.names = self.targets if self.is_multilabel else self.class_names
         self.has_several = len(self.targets) > 1 or self.is_multilabel
         self.unit = self.dataset.get("target_unit") or ""
         # Whether the target of a row is an array, which no CSV file contains.

@@ -10,7 +10,7 @@ from pathlib import Path
 from pprint import pformat
 from typing import Any
 
-from kerasrecipes.rows.kinds import make_column
+from kerasrecipes.rows.kinds import MODEL_INPUTS, group_inputs, make_column
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,11 @@ def list_inputs(dataset: Mapping[str, Any]) -> list[ModelInput]:
     """List the inputs of a saved model, in order, from the facts about the data in run.json."""
     if "shape" in dataset:
         return [ModelInput("inputs", "float32", tuple(dataset["shape"]))]
-    inputs: dict[str, list[str]] = {"numbers": [], "categories": [], "texts": []}
-    for column in (make_column(**each) for each in dataset.get("columns", ())):
-        inputs[column.model_input] += column.inputs
-    dtypes = {"numbers": "float32", "categories": "string", "texts": "string"}
+    columns = (make_column(**each) for each in dataset.get("columns", ()))
     steps = [dataset["n_steps"]] if "n_steps" in dataset else []
     return [
-        ModelInput(name, dtypes[name], (*steps, len(columns)), tuple(columns))
-        for name, columns in inputs.items()
-        if columns
+        ModelInput(name, MODEL_INPUTS[name], (*steps, len(taken)), tuple(taken))
+        for name, taken in group_inputs(columns).items()
     ]
 
 

@@ -89,13 +89,10 @@ def list_layers(info: Mapping[str, Any]) -> Table:
 
 def score_classes(results: Results) -> Table:
     """Score each class or label as scikit-learn does, and count its rows in each part."""
-    names, noun = results.class_names, "Class"
-    if results.is_multilabel:
-        names, noun = results.targets, "Label"
-    counts = results.dataset.get("class_counts", {})
+    names, counts = results.names, results.dataset.get("class_counts", {})
     counts = {part: each for part, each in counts.items() if len(each) == len(names)}
     columns = ("Precision", "Recall", "F1-score", *(part.capitalize() for part in counts))
-    headings = {noun: False} | dict.fromkeys(columns, True)
+    headings = {results.class_noun.capitalize(): False} | dict.fromkeys(columns, True)
     if not (results.has_classes and results.has_predictions):
         return Table(headings, [])
     from sklearn.metrics import precision_recall_fscore_support

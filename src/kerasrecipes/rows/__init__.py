@@ -9,6 +9,7 @@ import io
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.endings import has_arrays
-from kerasrecipes.recipe.rules import SOURCES, LossKind, find_loss_kind
+from kerasrecipes.recipe.rules import SOURCES, find_loss_kind
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows.arrays import Arrays, load_arrays
 from kerasrecipes.rows.builtin import load_builtin, load_by_sklearn
@@ -41,7 +42,6 @@ __all__ = [
     "Rows",
     "Schema",
     "check_file",
-    "load_dataset",
     "load_for",
     "open_rows",
     "read_for",
@@ -98,14 +98,6 @@ def check_file(recipe: Recipe) -> None:
         raise recipe.locate_problems(error) from error
 
 
-def load_dataset(
-    spec: DatasetSpec, say: Say = say_nothing, *, hint: LossKind | None = None, data: Any = None
-) -> Dataset:
-    """Load and split a data set without a recipe around it; ``hint`` is what a loss requires."""
-    rows = open_rows(data, spec, say)
-    return split_source(rows.name, rows.load(spec, hint), spec)
-
-
 def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
     """Open rows, wherever they are: what ``spec`` names, or else ``data``.
 
@@ -122,7 +114,7 @@ def open_rows(data: Any, spec: DatasetSpec, say: Say = say_nothing) -> Rows:
         return _open_path(Path(os.path.expanduser(data)).absolute(), spec)
     if hasattr(data, "read") and not isinstance(data, io.TextIOBase):
         name = "standard input" if data is sys.stdin.buffer else "the stream"
-        return Table(lambda spec, wanted: open_stream(data, spec, wanted), name, name)
+        return Table(partial(open_stream, data, name), name, name)
     if isinstance(data, np.ndarray):
         return Arrays({"": data}, "array", "an array")
     if is_frame(data):
@@ -161,4 +153,4 @@ def _open_path(path: Path, spec: DatasetSpec) -> Rows:
     if has_arrays(path):
         return load_arrays(path, spec.stream)
     check_keys(spec, name, find_kind(file), name)
-    return Table(lambda spec, wanted: open_table_file(file, spec, wanted), name, file)
+    return Table(partial(open_table_file, file), name, file)

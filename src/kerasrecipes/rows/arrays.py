@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -66,8 +65,8 @@ class Arrays(Rows):
     def as_table(self) -> Table:
         """The table of which the arrays are the columns; raise DataError if they are none."""
         if isinstance(array := self._arrays.get(""), np.memmap):
-            file = partial(_MappedColumns, array, name=self.name)
-            return Table(lambda spec, wanted: file(spec), self.name, self._origin)
+            name = self.name
+            return Table(lambda spec, _: _MappedColumns(array, spec, name), name, self._origin)
         return Table.hold(_make_table(self._arrays, self.name), self.name, self._origin)
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:

@@ -70,16 +70,7 @@ def find_columns(
     numbered: dict[str, str] = {}
     for name in [name for name in names if name not in aside]:
         if name in features:
-            use = features[name]
-            column = take_column(table.take_cells(name), use)
-            if use is text:
-                column = replace(column, reason="the first layer vectorises texts")
-            elif column.kind != "date":  # which has its reason
-                found = table.recognise(name).column or column
-                is_same = found.arguments.items() <= column.arguments.items()
-                if is_same and found.feature == column.feature:
-                    column = replace(column, reason=found.reason)
-            used.append(column)
+            used.append(_take_as_set(table, name, features[name], text))
             continue
         finding = table.recognise(name)
         if finding.wrong:
@@ -100,6 +91,19 @@ def find_columns(
     left_out = tuple((name, reasons[name]) for name in names if name in reasons)
     raise_problems(table.name, problems or _check_used(used, left_out, spec))
     return tuple(used), left_out
+
+
+def _take_as_set(table: LoadedTable, name: str, use: Component, text: Component | None) -> Column:
+    """Take a column as set in ``features``; the reason is that of its values if they agree."""
+    column = take_column(table.take_cells(name), use)
+    if use is text:
+        return replace(column, reason="the first layer vectorises texts")
+    if column.kind == "date":  # which has its reason
+        return column
+    found = table.recognise(name).column or column
+    is_same = found.arguments.items() <= column.arguments.items()
+    is_same &= found.feature == column.feature
+    return replace(column, reason=found.reason) if is_same else column
 
 
 def _expand_patterns(features: Mapping[str, Component], names: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from kerasrecipes.recipe import Component, Recipe
 from kerasrecipes.recipe.keras_names import list_bases, list_names
 from kerasrecipes.recipe.names import suggest
 from kerasrecipes.recipe.rules import (
+    Broken,
     LossKind,
     OutputLayer,
     check_callbacks,
@@ -39,9 +40,6 @@ _NEED_UNITS = {
     "squared_hinge",
 }
 """Losses whose value depends on where 0 is."""
-
-Found = Iterator[tuple[KeyPath, str]]
-"""Broken rules, each at its place in the recipe."""
 
 
 def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
@@ -75,7 +73,7 @@ def takes_ids(recipe: Recipe) -> bool:
     return find_first_layer(recipe)[1].name in _TAKE_IDS
 
 
-def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Found:
+def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Broken:
     """Check that text reaches the layer that takes it, in the form that the next layer takes."""
     texts = [column for column in columns if column.kind == "text"]
     for i, layer in enumerate(recipe.layers):
@@ -100,7 +98,7 @@ def _check_text(recipe: Recipe, columns: Sequence[Column]) -> Found:
         yield path, f"{message} Write max_tokens: {n_ids}."
 
 
-def check_ids(recipe: Recipe, parts: Iterable[Part | Piece], columns: Sequence[Column]) -> Found:
+def check_ids(recipe: Recipe, parts: Iterable[Part | Piece], columns: Sequence[Column]) -> Broken:
     """Check that a first layer that takes ids, such as Embedding, gets ids that it has.
 
     Keras casts fractions to whole numbers, takes negative ids from the end, and leaves out ids
@@ -197,7 +195,7 @@ def find_doubts(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
             yield f"metrics[{i}]: {rule}. Write mae."
 
 
-def _check_answers(recipe: Recipe, dataset: Dataset, output: OutputLayer | None) -> Found:
+def _check_answers(recipe: Recipe, dataset: Dataset, output: OutputLayer | None) -> Broken:
     """Check that class weights, threshold and calibrate have what they need."""
     is_one_class = dataset.task == "classification" and not dataset.target_shape
     if recipe.class_weight is not None and not is_one_class:
@@ -224,7 +222,7 @@ def _check_answers(recipe: Recipe, dataset: Dataset, output: OutputLayer | None)
 
 def _check_classes(
     recipe: Recipe, dataset: Dataset, output: OutputLayer | None, kind: LossKind
-) -> Found:
+) -> Broken:
     """Check loss and outputs for classes, or for labels."""
     name, n_classes, loss = dataset.name, dataset.n_classes, recipe.loss.name
     if not n_classes and kind is not LossKind.BINARY:
@@ -250,7 +248,7 @@ def _check_classes(
         yield from _check_units(dataset, output, needed)
 
 
-def _check_units(dataset: Dataset, output: OutputLayer, needed: int) -> Found:
+def _check_units(dataset: Dataset, output: OutputLayer, needed: int) -> Broken:
     """Check the units of the output layer; one unit may give a number for each step of an array."""
     gives_steps = output.units == 1 and not dataset.is_table and not dataset.n_classes
     if output.units in (None, needed) or gives_steps:
@@ -263,7 +261,7 @@ def _check_units(dataset: Dataset, output: OutputLayer, needed: int) -> Found:
 
 def _check_numbers(
     recipe: Recipe, dataset: Dataset, output: OutputLayer | None, kind: LossKind
-) -> Found:
+) -> Broken:
     """Check loss and outputs for numbers, which may be shares of 1, or pixels."""
     loss = recipe.loss.name
     targets: list[Any] = [part.target for part in dataset.parts.values()]

@@ -213,7 +213,7 @@ class _Splitter:
         """Hold out rows for a part."""
         spec, key = self.spec, f"{part}_split"
         if part == "test" and spec.folds:
-            return self._hold_out_fold(rows, spec.folds, spec.fold or 1)
+            return self._hold_out_fold(rows, spec.folds)
         fraction = getattr(spec, key)
         if fraction == 0:
             return rows, rows[:0]
@@ -268,9 +268,7 @@ class _Splitter:
                 least, best = off, is_held_out
         return rows[~best], rows[best]
 
-    def _hold_out_fold(
-        self, rows: RowNumbers, folds: int, fold: int
-    ) -> tuple[RowNumbers, RowNumbers]:
+    def _hold_out_fold(self, rows: RowNumbers, folds: int) -> tuple[RowNumbers, RowNumbers]:
         """Hold out a fold: random, stratified, of whole groups; or in order, as in TimeSeriesSplit.
 
         In order, rows form folds + 1 blocks. Each block but the first is the test part of one fold,
@@ -278,7 +276,7 @@ class _Splitter:
         """
         if self.spec.is_in_order:
             ends = [len(rows) * i / (folds + 1) for i in range(1, folds + 1)]
-            return self._hold_out_block("folds", ends, fold, rows)
+            return self._hold_out_block("folds", ends, self.spec.fold, rows)
         groups = None if self.source.groups is None else self.source.groups[rows]
         unit, n = ("row", len(rows)) if groups is None else ("group", len(np.unique(groups)))
         if n < folds:
@@ -293,7 +291,8 @@ class _Splitter:
         kind = StratifiedKFold if groups is None else grouped
         splitter = kind(folds, shuffle=True, random_state=self.spec.split_seed)
         with warnings.catch_warnings(action="ignore"):  # of classes with fewer rows than folds
-            kept, held_out = next(islice(splitter.split(rows, labels, groups), fold - 1, None))
+            splits = splitter.split(rows, labels, groups)
+            kept, held_out = next(islice(splits, self.spec.fold - 1, None))
         return rows[kept], rows[held_out]
 
     def _hold_out_block(

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a fit, written beside training and restored bit for bit.
+"""Checkpoints: the whole state of a fit, written in the background and restored bit for bit.
 
 A checkpoint is one ``.npz`` file: an array for every variable, and JSON for the rest, each with the
 checksum of a ZIP archive. Nothing is pickled. Its name gives the epoch and step to continue with:
@@ -116,7 +116,7 @@ class Checkpointer:
             raise Interrupted(agreed // 2)
 
     def write(self, epoch: int, step: int) -> None:
-        """Write a checkpoint beside training; ``close`` waits for it."""
+        """Write a checkpoint in the background; ``close`` waits for it."""
         if self.folder is None:
             return
         metrics = self.team.sum_metrics(self._model)

@@ -215,8 +215,8 @@ def make_train_function(
             places = tf.range(tf.shape(rows[1])[0])
             order.assign(tf.random.experimental.stateless_shuffle(places, seed=seeds))
 
-        _call_if(is_ordered == 0, order_rows)
-        _call_if(first == 0, model.reset_metrics)
+        tf.cond(is_ordered == 0, order_rows, lambda: None)
+        tf.cond(first == 0, model.reset_metrics, lambda: None)
         n_even = tf.minimum(end, n_full)
         number, is_finite = tf.while_loop(
             lambda number, is_finite: (number < n_even) & is_finite,
@@ -284,7 +284,7 @@ def make_score_function(
             strategy.run(take_share)
             return (start + team.size * batch_size,)
 
-        _call_if(begins, model.reset_metrics)
+        tf.cond(begins, model.reset_metrics, lambda: None)
         first = team.number * batch_size
         tf.while_loop(lambda start: start < n_rows, take_step, (first,))
         return _name_numbers(team.read_metrics(model))
@@ -309,13 +309,3 @@ def _find_replica() -> tuple[int, int]:
     replica = tf.distribute.get_replica_context()
     number = int(tf.get_static_value(replica.replica_id_in_sync_group))
     return number, replica.num_replicas_in_sync
-
-
-def _call_if(condition: tf.Tensor, call: Callable[[], Any]) -> None:
-    """Call inside a graph, if the condition is true when the graph runs."""
-
-    def call_it() -> tf.Tensor:
-        call()
-        return tf.constant(0)
-
-    tf.cond(condition, call_it, lambda: tf.constant(0))

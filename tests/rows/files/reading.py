@@ -23,7 +23,7 @@ Source = Path | bytes
 def open_source(source: Source, wanted: Sequence[str] | None = None, **keys: Any) -> TableFile:
     spec = DatasetSpec.model_validate(keys)
     if isinstance(source, bytes):
-        return open_stream(io.BytesIO(source), spec, wanted)
+        return open_stream(io.BytesIO(source), "the stream", spec, wanted)
     return open_table_file(str(source), spec, wanted)
 
 

@@ -89,7 +89,7 @@ def test_standard_input_is_csv_or_json_lines(
 ) -> None:
     stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
     monkeypatch.setattr(sys, "stdin", stdin)
-    file = open_stream(sys.stdin.buffer, DatasetSpec(), ["x", "t"])
+    file = open_stream(sys.stdin.buffer, "standard input", DatasetSpec(), ["x", "t"])
     assert file.name == "standard input"
     values = gather(file.iterate(["x", "t"], ["x"], 10), file.notation)
     assert values in ({"x": ["1,5"], "t": ["a"]}, {"x": [1.5], "t": ["a"]})
@@ -117,7 +117,7 @@ class Pipe(io.RawIOBase):
 
 def test_a_stream_may_come_in_small_parts() -> None:
     stream: Any = Pipe(b"x,t\n" + b"1,a\n" * 500)
-    file = open_stream(stream, DatasetSpec(), ["x", "t"])
+    file = open_stream(stream, "the stream", DatasetSpec(), ["x", "t"])
     values = gather(file.iterate(["x", "t"], ["x"], 10), file.notation)
     assert values == {"x": [1.0] * 500, "t": ["a"] * 500}
 
@@ -130,13 +130,13 @@ class BrokenPipe(Pipe):
 def test_a_stream_that_cannot_be_read() -> None:
     stream: Any = BrokenPipe(b"")
     with pytest.raises(DataError) as caught:
-        open_stream(stream, DatasetSpec())
+        open_stream(stream, "the stream", DatasetSpec())
     assert caught.value.problems == ("the file cannot be read: Input/output error.",)
 
 
 def test_a_stream_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    file = open_stream(io.BytesIO(b"x,t\n1,a\n2,b\n"), DatasetSpec())
+    file = open_stream(io.BytesIO(b"x,t\n1,a\n2,b\n"), "the stream", DatasetSpec())
     assert len(file.read()) == 2
     assert len([*tmp_path.iterdir()]) == 1
     del file

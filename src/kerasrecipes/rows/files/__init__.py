@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import sys
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
@@ -59,12 +58,13 @@ def _open_file(file: Path, spec: DatasetSpec, wanted: Names | None) -> TableFile
     return _FORMATS[ending](file, spec, file.name, wanted)
 
 
-def open_stream(stream: BinaryIO, spec: DatasetSpec, wanted: Names | None = None) -> TableFile:
+def open_stream(
+    stream: BinaryIO, name: str, spec: DatasetSpec, wanted: Names | None = None
+) -> TableFile:
     """Open a stream of CSV or JSON lines, such as standard input; it may be compressed.
 
     It is kept in a temporary file, since a table is read more than once.
     """
-    name = "standard input" if stream is sys.stdin.buffer else "the stream"
     folder = tempfile.TemporaryDirectory()
     path = Path(folder.name, "rows")
     with raw.explain_damage(name):

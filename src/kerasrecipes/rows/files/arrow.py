@@ -193,7 +193,7 @@ class JsonFile(FileOnDisk):
         if table.num_rows == 1 and table.schema.types and all(map(is_nested, table.schema.types)):
             problem = (
                 "rows must be objects on lines, or in one array (received: one object of lists or "
-                "objects). Write them so: pandas.DataFrame(…).to_json(orient='records')."
+                "objects). Write them with pandas.DataFrame(…).to_json(orient='records')."
             )
             raise DataError(self.name, [problem])
         if table.num_rows != data.rstrip().count(b"\n") + 1:

@@ -45,7 +45,7 @@ class DelimitedFile(FileOnDisk):
     def __init__(self, path: Path, spec: DatasetSpec, name: str, wanted: Names | None) -> None:
         super().__init__(path, spec, name, wanted)
         with raw.explain_damage(name), raw.open_decompressed(path, name) as file:
-            self._stamp = path.stat()[6::2]  # size and time
+            self._stamp = _read_stamp(path)
             head = bytes(file.read(SAMPLE_BYTES))
             if len(re.findall(rb"[\r\n]", head)) < _FEWEST_ENDS:  # names of many columns
                 head += file.read(LONGEST_LINE - SAMPLE_BYTES)
@@ -140,7 +140,7 @@ class DelimitedFile(FileOnDisk):
             except pa.ArrowInvalid as error:
                 raise DataError(self.name, [f"the file cannot be read: {error}."]) from error
             finally:
-                if self.path.stat()[6::2] != self._stamp:
+                if _read_stamp(self.path) != self._stamp:
                     problem = "the file changed while it was read. Wait until it is complete."
                     raise DataError(self.name, [problem])
 
@@ -368,3 +368,9 @@ class DelimitedFile(FileOnDisk):
             f"(received: {received}). {remedy}; put a value that contains "
             f"{self._form.delimiter!r} in quotation marks."
         )
+
+
+def _read_stamp(file: Path) -> tuple[int, int]:
+    """A file's size and time, which change when it is written."""
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns

@@ -22,7 +22,7 @@ from kerasrecipes.recipe.endings import ARRAYS, ARROW, EXCEL, PARQUET, find_endi
 from kerasrecipes.rows.limits import check_unpacked
 from kerasrecipes.rows.words import list_some
 
-_FORMATS = (
+_FORMATS = (  # the first of the endings is the one to suggest
     (b"PAR1", "a Parquet file", PARQUET),
     (b"ARROW1", "an Arrow file", ARROW[::-1]),
     (b"\xd0\xcf\x11\xe0", "an old Excel file", EXCEL[::-1]),

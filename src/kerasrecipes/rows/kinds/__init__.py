@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from kerasrecipes.rows.kinds.date import DateColumn
 from kerasrecipes.rows.kinds.number import NumberColumn, find_fill, find_row_number
 
 __all__ = [
+    "MODEL_INPUTS",
     "BooleanColumn",
     "CategoryColumn",
     "Column",
@@ -24,6 +25,7 @@ __all__ = [
     "NumberColumn",
     "find_fill",
     "find_row_number",
+    "group_inputs",
     "make_column",
     "recognise_column",
     "take_column",
@@ -31,6 +33,9 @@ __all__ = [
 
 KINDS = (BooleanColumn, DateColumn, NumberColumn, TextColumn, CategoryColumn)
 """In the order in which a column is compared with them."""
+
+MODEL_INPUTS = {"numbers": "float32", "categories": "string", "texts": "string"}
+"""The inputs that the saved model of a table may have, in order, and their types."""
 
 _BY_WORD = {word: kind for kind in KINDS for word in kind.words}
 
@@ -65,3 +70,11 @@ def make_column(
 ) -> Column:
     """A column of the kind that its feature belongs to; also what ``Column.to_dict`` gave."""
     return _BY_WORD[feature](name, feature, arguments or {}, tuple(parts), reason)
+
+
+def group_inputs(columns: Iterable[Column]) -> dict[str, list[str]]:
+    """By input of a saved model, what it takes, in order; a date gives a number for each part."""
+    groups: dict[str, list[str]] = {name: [] for name in MODEL_INPUTS}
+    for column in columns:
+        groups[column.model_input] += column.inputs
+    return {name: taken for name, taken in groups.items() if taken}
