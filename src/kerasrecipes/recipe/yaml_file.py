@@ -196,8 +196,8 @@ def read_yaml(file: Path) -> Document:
             with open(file, encoding="utf-8-sig") as stream:
                 return parse_yaml(stream.read(MAX_CHARACTERS + 1), str(file))
     except FileNotFoundError:
-        nearby = [str(path) for path in file.parent.glob("*.y*ml")]
-        message = f"There is no such file. {suggest(str(file), nearby)}"
+        nearby = [path.name for path in file.parent.glob("*.y*ml") if path.is_file()]
+        message = f"There is no such file. {suggest(file.name, nearby)}"
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         message = f"Line {line} is not UTF-8 text. Save the file with the encoding UTF-8."
