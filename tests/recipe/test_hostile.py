@@ -100,7 +100,7 @@ def write(content: bytes) -> Callable[[Path], None]:
 
 
 DEVICE = "This is a pipe or a device. Give a file."
-FOLDER = "This is a folder. Give a file. To continue a run, add --resume."
+FOLDER = "This is a folder. Give a file, or continue a run: --resume (resume=True)."
 UTF_8 = "is not UTF-8 text. Save the file with the encoding UTF-8."
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a FIFO": (os.mkfifo, DEVICE),

@@ -187,7 +187,7 @@ def read_yaml(file: Path) -> Document:
     try:
         mode = os.stat(file).st_mode
         if stat.S_ISDIR(mode):
-            message = "This is a folder. Give a file. To continue a run, add --resume."
+            message = "This is a folder. Give a file, or continue a run: --resume (resume=True)."
         elif not stat.S_ISREG(mode):  # reading it may never end
             message = "This is a pipe or a device. Give a file."
         elif find_ending(file) in _DATA:
