@@ -521,8 +521,8 @@ def test_keys_that_say_how_a_file_is_read_are_written_into_the_recipe() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ("epochs=3", "init takes keys of csv and excel, such as csv.skip_rows=2 (received: "
-         "epochs=3). Change other keys in the recipe that is written."),
+        ("epochs=3", "init takes --target NAME, and keys of csv and excel, such as "
+         "csv.skip_rows=2 (received: epochs=3). Change other keys in the recipe that is written."),
         ("csv.delimeter=;", "There is no key 'delimeter' here. Did you mean 'delimiter'?"),
         ("csv.skip_rows=two", "skip_rows must be a valid integer (received: 'two')."),
         ("csv.delimiter='\\t'", "delimiter must be the text between two values, such as \"\\t\" "
