@@ -146,6 +146,7 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
         (["dataset.split_seed=1", "epochs=2"], {}, "differ (received: dataset.split_seed: 1 and"),
         (["loss=mae", "loss=mse"], {"metric": "loss"}, "Recipes with different losses"),
         (["epochs=2", "epochs=3"], {"part": "tests"}, "part must be one that all recipes have"),
+        (["epochs=2", "epochs=3"], {"folds": "3"}, "from 2 on, and cannot be combined with splits"),
         (["epochs=2", "epochs=3"], {"seeds": 0}, "whole numbers from 1 on (received: 0)"),
         (
             ["epochs=2", "epochs=3"],

@@ -181,8 +181,9 @@ def _check_options(seeds: int, splits: int | None, folds: int | None, tune: str 
         raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
     if not hasattr(n := splits or seeds, "__index__") or n < 1:
         raise InputError(f"seeds and splits must be whole numbers from 1 on (received: {n!r}).")
-    if folds is not None and (splits or folds < 2):
-        raise InputError("folds must be 2 or more, and cannot be combined with splits.")
+    if folds is not None and (splits or not hasattr(folds, "__index__") or folds < 2):
+        rule = "folds must be a whole number from 2 on, and cannot be combined with splits"
+        raise InputError(f"{rule} (received: folds={folds!r}, splits={splits!r}).")
     if tune and (splits or folds):
         problem = "tune would choose by rows that are test rows of other splits or folds."
         raise InputError(f"{problem} Use seeds in their place.")

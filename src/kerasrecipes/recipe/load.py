@@ -22,7 +22,7 @@ _DEEPEST = 50
 
 def load_recipe(
     source: str | os.PathLike[str] | Mapping[str, Any] | Recipe,
-    overrides: Sequence[str] = (),
+    overrides: str | Sequence[str] = (),
     *,
     needs_source: bool = True,
     **keys: Any,
@@ -44,6 +44,7 @@ def load_recipe(
     given: Any = source
     is_source = isinstance(given, str | os.PathLike | Mapping | Recipe)
     wrong = [] if is_source else [given]
+    overrides = [overrides] if isinstance(overrides, str) else overrides
     wrong += [change for change in overrides if not isinstance(change, str)]
     if wrong:
         raise InputError(
