@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -452,6 +453,18 @@ def test_several_files(random, tmp_path: Path) -> None:
     draft = draft_recipe("years/*.csv")
     assert draft.file == Path("years.yaml")
     assert sum(map(len, draft.dataset.parts.values())) == 2 * N_ROWS
+
+
+def test_a_full_disk_leaves_no_file_behind(random) -> None:
+    write_churn(random)
+    before, limit = sorted(Path().iterdir()), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: 'churn.yaml'"):
+            draft_recipe("churn.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert sorted(Path().iterdir()) == before
 
 
 BAD = [
