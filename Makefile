@@ -65,6 +65,7 @@ test-lowest test-newest: test-%: .venv/.installed-dev
 	$(BIN)/uv venv --quiet --clear --python $(TEST_PYTHON) .venv-$*
 	$(BIN)/uv pip install --quiet --python .venv-$* --resolution $(RESOLUTION) -e '.[test]'
 	.venv-$*/bin/python -m pytest -n 2 --dist loadfile -m "not (slow and reliability)" $(VERSION_TESTS) $(ARGS)
+	rm -rf .venv-$*  # 3 GB
 
 lint: .venv/.installed-dev ## check style, format, types and import contracts
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -454,6 +455,18 @@ def test_several_files(random, tmp_path: Path) -> None:
     assert sum(map(len, draft.dataset.parts.values())) == 2 * N_ROWS
 
 
+def test_a_full_disk_leaves_no_file_behind(random) -> None:
+    write_churn(random)
+    before, limit = sorted(Path().iterdir()), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: 'churn.yaml'"):
+            draft_recipe("churn.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert sorted(Path().iterdir()) == before
+
+
 BAD = [
     ({}, "churn.csv", "z_", None, DataError,
      "dataset churn.csv\n  --target: no column 'z_'. Did you mean 'z'? The columns: y, x, z."),
@@ -521,8 +534,8 @@ def test_keys_that_say_how_a_file_is_read_are_written_into_the_recipe() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ("epochs=3", "init takes keys of csv and excel, such as csv.skip_rows=2 (received: "
-         "epochs=3). Change other keys in the recipe that is written."),
+        ("epochs=3", "init takes --target NAME, and keys of csv and excel, such as "
+         "csv.skip_rows=2 (received: epochs=3). Change other keys in the recipe that is written."),
         ("csv.delimeter=;", "There is no key 'delimeter' here. Did you mean 'delimiter'?"),
         ("csv.skip_rows=two", "skip_rows must be a valid integer (received: 'two')."),
         ("csv.delimiter='\\t'", "delimiter must be the text between two values, such as \"\\t\" "

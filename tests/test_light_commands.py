@@ -136,6 +136,15 @@ def test_a_bad_override_is_told_before_anything_heavy() -> None:
     assert (done.returncode, done.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_missing_rows_are_told_before_anything_heavy(command: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"status": "finished", "codec": {}}')
+    (tmp_path / "model.keras").touch()
+    done = run(command, ".", "--data", "houses.csv", cwd=tmp_path)
+    assert "there is no file" in check_light(done)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 @pytest.mark.parametrize(
     "arguments", [["tran"], ["ls", "lairs"], ["validate"], ["report", "runs/nowhere"]]
 )

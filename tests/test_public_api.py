@@ -112,10 +112,17 @@ def test_a_class_is_no_callback_of_the_caller(tmp_path: Path) -> None:
     class CB(keras.callbacks.Callback):
         pass
 
-    with pytest.raises(InputError) as caught:
-        kerasrecipes.train(RECIPE, callbacks=[CB], output_dir=tmp_path)
-    assert "callbacks takes objects of keras.callbacks.Callback" in str(caught.value)
+    for wrong in ([CB], "EarlyStopping"):
+        with pytest.raises(InputError) as caught:
+            kerasrecipes.train(RECIPE, callbacks=wrong, output_dir=tmp_path)
+        assert "callbacks takes objects of keras.callbacks.Callback" in str(caught.value)
+        assert "(received: 'E')" not in str(caught.value)
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_folder_is_not_the_value_of_resume(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"resume is True or False \(received: 'runs/boston'\)"):
+        kerasrecipes.train(RECIPE, resume="runs/boston", output_dir=tmp_path)
 
 
 def test_registered_classes_train_save_and_predict(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_finished_run_needs_more_epochs(folder: Path, run: Run):
     said = refusal(folder / "r.yaml", ["epochs=3"], folder / "runs")
     assert said == (
         f"{run.path} is finished, and has trained all 3 epochs: give more, such as epochs=6. To "
-        f"begin a new run with its weights: --from {run.path}"
+        f"begin a new run with its weights: --from {run.path} (in Python, weights_from)"
     )
     assert plan_resumption(run.path, ["epochs=6"], folder / "runs").changed == ("epochs",)
 

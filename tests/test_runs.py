@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -230,6 +231,15 @@ class TestFiles:
         with pytest.raises(FileNotFoundError) as caught:
             write_file(file, b"new")
         assert caught.value.filename == str(file)
+
+    def test_a_write_to_a_read_only_disk_names_the_file(self, tmp_path: Path, monkeypatch):
+        def refuse(file: Path, missing_ok: bool = False) -> None:
+            raise OSError(errno.EROFS, "Read-only file system", str(file))
+
+        monkeypatch.setattr(Path, "unlink", refuse)
+        monkeypatch.setattr(Path, "write_bytes", lambda file, content: refuse(file))
+        with pytest.raises(OSError, match=r"Read-only file system: '\S+/report.html'"):
+            write_file(tmp_path / "report.html", b"new")
 
     def test_a_partial_file_keeps_the_suffix_that_keras_looks_at(self, tmp_path: Path):
         run = start_run(tmp_path)

@@ -110,6 +110,7 @@ def open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
         if stream is getattr(sys, f"__{name}__") and number:  # else a test or a notebook reads it
             setattr(sys, name, open_stream(number, stream.encoding if stream else "utf-8"))
+    sys.stdin = sys.stdin or os.fdopen(0)
 
 
 @contextmanager

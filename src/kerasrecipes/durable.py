@@ -36,7 +36,8 @@ def replacing(file: Path) -> Iterator[Path]:
             error.filename = str(file)
         raise
     finally:
-        partial.unlink(missing_ok=True)
+        if os.path.lexists(partial):  # on a read-only disk, unlink fails where nothing is, too
+            partial.unlink()
 
 
 def _flush(path: Path) -> None:

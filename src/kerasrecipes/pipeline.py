@@ -404,7 +404,7 @@ class Training:
         if reason:
             raise InputError(
                 f"{path} cannot be continued: {reason}. To begin a new run with its weights: "
-                f"--from {path}"
+                f"--from {path} (in Python, weights_from)"
             )
         where = f"after epoch {found.epoch:,} of {self.recipe.epochs:,}"
         if found.step:

@@ -46,7 +46,7 @@ class Resumption:
         if differences and not self.allow_changes:
             raise InputError(
                 f"{self.run.path} would not continue as it began: {'; '.join(differences)}. To "
-                "continue anyway: --allow-changes"
+                "continue anyway: --allow-changes (in Python, allow_changes=True)"
             )
 
 
@@ -86,7 +86,7 @@ def plan_resumption(
         raise InputError(
             f"The recipe has changed since {run.path} began: {', '.join(unnamed)}. To continue "
             f"with its own recipe: kerasrecipes train {run.path} --resume. To continue with the "
-            "changed recipe, as a new run: --allow-changes"
+            "changed recipe, as a new run: --allow-changes (in Python, allow_changes=True)"
         )
     if run.status == "finished":
         stopped_by, n = run.info.get("stopped_by"), run.info["epochs"]
@@ -103,7 +103,7 @@ def plan_resumption(
         if reason:
             raise InputError(
                 f"{run.path} is finished, and {reason}. To begin a new run with its weights: "
-                f"--from {run.path}"
+                f"--from {run.path} (in Python, weights_from)"
             )
     return Resumption(run, recipe, changed, allow_changes)
 

@@ -176,6 +176,11 @@ def train(
             "one with pandas.DataFrame(data), or name a file in the recipe: dataset: {path: "
             "data.npz}. Save arrays to one with numpy.savez('data.npz', x=x, y=y)."
         )
+    if not isinstance(resume, bool):
+        raise InputError(
+            f"resume is True or False (received: {resume!r}). To continue a run, give its folder "
+            "in place of the recipe."
+        )
     options: dict[str, Any] = {"data": data, "callbacks": _check_callbacks(callbacks)}
     folder, notes = Path(output_dir), list[str]()
     if resume:
@@ -199,7 +204,8 @@ def _check_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
     """Return callbacks as a list, as Keras's ``fit`` takes one or several."""
     if callbacks is None:  # as in Keras's fit
         return []
-    several = [*callbacks] if isinstance(callbacks, Iterable) else [callbacks]
+    is_one = isinstance(callbacks, str) or not isinstance(callbacks, Iterable)
+    several = [callbacks] if is_one else [*callbacks]
     for each in several:
         is_callback = hasattr(each, "set_model") and not isinstance(each, type)
         if not is_callback or type(each).__name__ == "BackupAndRestore":

@@ -120,6 +120,15 @@ def test_a_message_that_cannot_be_printed_leaves_the_exit_code(folder: Path, whe
     assert shell(folder, f"kr validate nothing.yaml {where}").returncode == 2
 
 
+def test_a_closed_standard_input_has_no_rows(folder: Path) -> None:
+    code = (
+        "import sys; from kerasrecipes.console import open_standard_streams; "
+        "open_standard_streams(); print(sys.stdin.buffer.read())"
+    )
+    done = shell(folder, f"{sys.executable} -c '{code}' <&-")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "b''\n", "")
+
+
 @slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "euc-kr", "utf-16"])
 def test_a_run_may_have_a_name_that_the_encoding_lacks(folder: Path, encoding: str) -> None:

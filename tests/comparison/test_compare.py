@@ -123,7 +123,7 @@ def test_other_splits_of_data_with_parts_of_their_own_are_refused(
     frame["part"] = (["train"] * 3 + ["validation", "test"]) * 20
     options: dict[str, Any] = {"data": frame, "output_dir": tmp_path, "splits": 2}
     variants = [f"dataset.split=part dataset.validation_split=0 epochs={n}" for n in (1, 2)]
-    with pytest.raises(InputError, match="--splits changes nothing: the data have parts of their"):
+    with pytest.raises(InputError, match="splits changes nothing: the data have parts of their"):
         kr.compare(folder / "roads.yaml", *variants, **options)
 
 
@@ -146,6 +146,7 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
         (["dataset.split_seed=1", "epochs=2"], {}, "differ (received: dataset.split_seed: 1 and"),
         (["loss=mae", "loss=mse"], {"metric": "loss"}, "Recipes with different losses"),
         (["epochs=2", "epochs=3"], {"part": "tests"}, "part must be one that all recipes have"),
+        (["epochs=2", "epochs=3"], {"folds": "3"}, "from 2 on, and cannot be combined with splits"),
         (["epochs=2", "epochs=3"], {"seeds": 0}, "whole numbers from 1 on (received: 0)"),
         (
             ["epochs=2", "epochs=3"],
@@ -155,7 +156,7 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
         (
             ["dataset.shuffle=false epochs=2", "dataset.shuffle=false epochs=3"],
             {"splits": 2},
-            "--splits draws rows at random (received: rows in order).",
+            "splits draws rows at random (received: rows in order).",
         ),
         (["epochs=2", "epochs=3"], {"splits": 2, "folds": 2}, "cannot be combined with splits"),
         (["epochs=2", "epochs=3"], {"tune": "learning_rate", "folds": 2}, "of other splits"),
@@ -164,7 +165,7 @@ def test_only_draws_that_finished_runs_share_are_trained_for_them(
         (
             ["dataset.time=lanes epochs=2", "dataset.time=lanes epochs=3"],
             {"splits": 2},
-            "--splits draws rows at random (received: rows in order). Use --folds",
+            "splits draws rows at random (received: rows in order). Use folds",
         ),
         (
             ["dataset.group=lanes epochs=2", "dataset.drop=[lanes] epochs=3"],
@@ -276,7 +277,7 @@ def test_a_schedule_is_not_tuned(folder: Path, tmp_path: Path) -> None:
     schedule = "{CosineDecay: {initial_learning_rate: 0.1, decay_steps: 9}}"
     variants = ("epochs=2", f"optimizer.SGD.learning_rate={schedule}")
     frame, options = pd.read_csv(folder / "roads.csv"), {"tune": "learning_rate"}
-    with pytest.raises(InputError, match="--tune needs a learning rate that is a number"):
+    with pytest.raises(InputError, match="tune needs a learning rate that is a number"):
         kr.compare(folder / "roads.yaml", *variants, data=frame, output_dir=tmp_path, **options)
     assert not [*tmp_path.rglob("run.json")]
 

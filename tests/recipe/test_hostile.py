@@ -100,7 +100,7 @@ def write(content: bytes) -> Callable[[Path], None]:
 
 
 DEVICE = "This is a pipe or a device. Give a file."
-FOLDER = "This is a folder. Give a file. To continue a run, add --resume."
+FOLDER = "This is a folder. Give a file, or continue a run: --resume (resume=True)."
 UTF_8 = "is not UTF-8 text. Save the file with the encoding UTF-8."
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a FIFO": (os.mkfifo, DEVICE),
@@ -169,8 +169,19 @@ def test_bases_in_a_long_chain_or_circle(tmp_path: Path) -> None:
         load_recipe(tmp_path / "0.yaml")
     (tmp_path / "link.yaml").symlink_to("self.yaml")
     (tmp_path / "self.yaml").write_text("extends: link.yaml\n")
-    with pytest.raises(RecipeError, match="may not extend each other in a circle"):
+    with pytest.raises(RecipeError, match=r"in a circle: self.yaml → self.yaml"):
         load_recipe(tmp_path / "self.yaml")
+
+
+def test_a_link_to_nothing_is_not_suggested(tmp_path: Path) -> None:
+    (tmp_path / "link.yaml").symlink_to("link.yaml")
+    (tmp_path / "lost.yaml").symlink_to("nowhere.yaml")
+    for name in ("link", "lost"):
+        (tmp_path / "child.yaml").write_text(f"extends: {name}.yaml\n")
+        with pytest.raises(RecipeError, match=rf"There is no recipe '{name}.yaml'.$"):
+            load_recipe(tmp_path / "child.yaml")
+    with pytest.raises(RecipeError, match=r"There is no such file. Choose from: child.yaml.$"):
+        load_recipe(tmp_path / "lost.yaml")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ class TestMappings:
         recipe = load_recipe(KEYS, ["layers.0.Dense.units=9"], epochs=7)
         assert (recipe.layers[0].arguments["units"], recipe.epochs) == (9, 7)
         assert KEYS["layers"][0] == {"Dense": {"units": 8}}
+        assert load_recipe(KEYS, "epochs=7").epochs == 7
 
     def test_problems_name_the_key(self) -> None:
         layers = [{"Dense": {"units": 3, "activaton": "softmax"}}]

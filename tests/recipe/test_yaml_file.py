@@ -267,9 +267,13 @@ class TestFiles:
         with pytest.raises(RecipeError) as caught:
             read_yaml(tmp_path / "bostn.yaml")
         assert str(caught.value) == (
-            f"{tmp_path}/bostn.yaml\n"
-            f"  There is no such file. Did you mean '{tmp_path}/boston.yaml'?"
+            f"{tmp_path}/bostn.yaml\n  There is no such file. Did you mean 'boston.yaml'?"
         )
+
+    def test_a_file_in_the_same_folder_is_no_guess(self, tmp_path: Path) -> None:
+        (tmp_path / "boston.yaml").touch()
+        with pytest.raises(RecipeError, match=r"Choose from: boston.yaml"):
+            read_yaml(tmp_path / "iris.yaml")
 
     def test_a_missing_folder_has_no_guess(self, tmp_path: Path) -> None:
         with pytest.raises(RecipeError, match=r"There is no such file\.$"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -46,3 +48,14 @@ def test_categories_are_named_and_have_no_line_between_them():
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["Bonn", "Ulm"]
     means = [line.get_ydata() for line in ax.lines if line.get_marker() == "o"]
     np.testing.assert_allclose(means[0], [5, 2])
+
+
+def test_the_same_residuals_give_the_same_picture():
+    texts, residuals = np.array(["Ulm", "Bonn", "Ulm"] * 20), np.arange(60.0)
+    pictures = []
+    for _ in range(2):
+        figure = Figure()
+        plot_residuals_by_column(texts, residuals, figure.subplots())
+        figure.savefig(picture := BytesIO())
+        pictures.append(picture.getvalue())
+    assert pictures[0] == pictures[1]

@@ -146,7 +146,7 @@ def test_a_sweep_whose_trials_all_fail_is_an_error(folder: Path, tmp_path: Path)
     assert "1.0e+30" in text
     assert "1.0e+31" in text
     assert "Best recipe" not in text
-    with pytest.raises(InputError, match=r"no unfinished sweep .*\. Without --resume, a new sweep"):
+    with pytest.raises(InputError, match=r"no unfinished sweep .*\. Without resume, a new sweep"):
         kr.sweep(*sources, resume=True, output_dir=tmp_path)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A file, or a shipped recipe.")]
 Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes, such as epochs=10.")
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes, such as epochs=10.")
 ]
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run's folder, or runs/NAME for its newest run.")
@@ -43,7 +43,7 @@ _LISTS = ("recipes", "datasets", "runs", *_CATEGORIES)
 def init(
     data: Annotated[str, typer.Argument(metavar="DATA", help="A table, arrays, images or texts.")],
     changes: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Such as excel.sheet=2.")
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Such as excel.sheet=2.")
     ] = None,
     target: Annotated[
         str | None, typer.Option(help="The column to predict; if not given, it is guessed.")
@@ -70,7 +70,7 @@ def init(
 def validate(
     recipes: Annotated[
         list[Path],
-        typer.Argument(metavar="RECIPE...", help="Recipe files, or names of shipped recipes."),
+        typer.Argument(metavar="RECIPE", help="Recipe files, or names of shipped recipes."),
     ],
     build: Annotated[
         bool, typer.Option("--build", help="Also load the data and build the model (slower).")
@@ -156,7 +156,7 @@ def predict(
     # Standard output is for predictions alone. TensorFlow's messages are dropped, ours are not.
     with open_stream(os.dup(2)) as stderr, redirect_stderr():
         console = SafeConsole(file=stderr)
-        found = _find(run, console)
+        found = _find(run, data, console)
         check_output(output, data)
         with console.status("importing TensorFlow") as status:
             from kerasrecipes.prediction.saved import load_saved
@@ -186,7 +186,7 @@ def evaluate(
     from kerasrecipes.terminal import print_evaluation, print_json
 
     console = SafeConsole(quiet=as_json)
-    found = _find(run, console)
+    found = _find(run, data, console)
     with console.status("importing TensorFlow"), redirect_stderr():
         from kerasrecipes.prediction.saved import evaluate as evaluate_run
         from kerasrecipes.prediction.saved import load_saved
@@ -210,13 +210,15 @@ def report(run: RunFolder) -> None:
     echo(found.report_path)
 
 
-def _find(path: Path, console: Console) -> Run:
-    """Find the run with a saved model that a path means."""
-    from kerasrecipes.prediction.ready import check_ready, find_ready
+def _find(path: Path, data: str | None, console: Console) -> Run:
+    """Find the run with a saved model that a path means; check that there are data at theirs."""
+    from kerasrecipes.prediction.ready import check_exists, check_ready, find_ready
     from kerasrecipes.terminal import print_warnings
 
     found, notes = find_ready(path)
     check_ready(found)
+    if data and data != "-":
+        check_exists(data)
     print_warnings(console, notes)
     return found
 

@@ -121,7 +121,7 @@ def compare(
     recipes: Annotated[
         list[str],
         typer.Argument(
-            metavar="RECIPE|RUN|KEY=VALUE...",
+            metavar="RECIPE|RUN|KEY=VALUE",
             help="Recipe files, which are trained, and folders of finished runs. KEY=VALUE "
             "is a variant of the one recipe: optimizer=sgd 'optimizer=adam epochs=20'.",
         ),

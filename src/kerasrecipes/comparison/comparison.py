@@ -181,8 +181,9 @@ def _check_options(seeds: int, splits: int | None, folds: int | None, tune: str 
         raise InputError(f"tune must be 'learning_rate' (received: {tune!r}).")
     if not hasattr(n := splits or seeds, "__index__") or n < 1:
         raise InputError(f"seeds and splits must be whole numbers from 1 on (received: {n!r}).")
-    if folds is not None and (splits or folds < 2):
-        raise InputError("folds must be 2 or more, and cannot be combined with splits.")
+    if folds is not None and (splits or not hasattr(folds, "__index__") or folds < 2):
+        rule = "folds must be a whole number from 2 on, and cannot be combined with splits"
+        raise InputError(f"{rule} (received: folds={folds!r}, splits={splits!r}).")
     if tune and (splits or folds):
         problem = "tune would choose by rows that are test rows of other splits or folds."
         raise InputError(f"{problem} Use seeds in their place.")
@@ -192,7 +193,7 @@ def _check_splits(last: Recipe, data: Any, first: Facts) -> None:
     """Check that the last split of a recipe has other rows than the first one."""
     (facts,) = describe_recipes([last], data)
     if facts.data["target_fingerprint"] == first.data["target_fingerprint"]:
-        raise InputError("--splits changes nothing: the data have parts of their own. Use --seeds.")
+        raise InputError("splits changes nothing: the data have parts of their own. Use seeds.")
 
 
 def _choose_part(facts: Sequence[Facts], part: str | None, tune: str | None, draw_name: str) -> str:
@@ -201,7 +202,7 @@ def _choose_part(facts: Sequence[Facts], part: str | None, tune: str | None, dra
         raise InputError(f"part must be one that all recipes have (received: {part!r}).")
     lacking = [one.name for one in facts if "validation" not in one.data["rows"]]
     if tune and lacking:
-        problem = f"--tune chooses on validation rows: {lacking[0]} has none."
+        problem = f"tune chooses on validation rows: {lacking[0]} has none."
         raise InputError(f"{problem} Set dataset.validation_split.")
     return part or ("test" if lacking or tune or draw_name == "fold" else "validation")
 
@@ -212,7 +213,7 @@ def _warn_of_equals(facts: Sequence[Facts], console: Console) -> None:
         has_same_rows = one.data["fingerprint"] == other.data["fingerprint"]
         if has_same_rows and not find_differences([one.settings, other.settings]):
             same = f"{one.name} and {other.name} are the same recipe, trained with the same seeds."
-            print_warnings(console, [f"{same} For more seeds: --seeds N"])
+            print_warnings(console, [f"{same} To train more, set seeds."])
             return
 
 
@@ -232,9 +233,7 @@ def _plan_draws(
     if candidates:
         first, spec = candidates[0], candidates[0].dataset
         if splits and spec.is_in_order:
-            raise InputError(
-                "--splits draws rows at random (received: rows in order). Use --folds."
-            )
+            raise InputError("splits draws rows at random (received: rows in order). Use folds.")
         seed, split_seed, fold = first.seed, spec.split_seed, (spec.folds or 0, spec.fold)
         planned = [
             (seed + i, split_seed + (i if splits else 0), *((folds, i + 1) if folds else fold))
@@ -340,6 +339,6 @@ def _list_rates(recipe: Recipe) -> list[str]:
     rate = optimizer.arguments.get("learning_rate", default)
     key = ("optimizer", optimizer.name, "learning_rate")
     if not isinstance(rate, Real):
-        message = "--tune needs a learning rate that is a number, not a schedule."
+        message = "tune needs a learning rate that is a number, not a schedule."
         raise InputError(str(recipe.problem(key, message)))
     return [f"{'.'.join(key)}={float(rate) * factor:.6g}" for factor in TUNING_FACTORS]

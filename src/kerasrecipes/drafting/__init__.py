@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kerasrecipes.drafting.findings import Findings, look_at
 from kerasrecipes.drafting.plan import plan_recipe
+from kerasrecipes.durable import write_file
 from kerasrecipes.errors import DataError, InputError
 from kerasrecipes.recipe import Recipe, load_recipe
 from kerasrecipes.recipe.names import make_folder_name
@@ -50,14 +51,13 @@ def draft_recipe(
     if glob.has_magic(path.name) and not os.path.exists(path):
         name = path.parent.name
     file = file or Path(f"{make_folder_name(name)}.yaml")
-    if os.path.exists(file):
+    if os.path.lexists(file):
         raise InputError(f"{file} exists already and is not changed. Name another file with -o.")
     if not file.parent.is_dir():
         raise InputError(f"There is no folder {file.parent} for the recipe. Make it, or use -o.")
     found = look_at(path, target, changes)
     text = plan_recipe(found, file).write()
-    with file.open("x", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
+    write_file(file, text.encode("utf-8"))
     try:
         recipe = load_recipe(file)
         return Draft(file, recipe, found, load_for(recipe))

@@ -71,7 +71,7 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
     """Look at a table, at arrays, or at a folder of images or texts; see ``draft_recipe``."""
     for change in changes:
         if not re.match(r"(dataset\.)?(csv|excel)\.", change):
-            rule = "init takes keys of csv and excel, such as csv.skip_rows=2"
+            rule = "init takes --target NAME, and keys of csv and excel, such as csv.skip_rows=2"
             remedy = "Change other keys in the recipe that is written."
             raise InputError(f"{rule} (received: {change}). {remedy}")
     dataset = {"path": str(path), "missing": "median"} | ({"target": target} if target else {})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from os.path import lexists
+from os.path import expanduser, lexists
 from pathlib import Path
 
 from kerasrecipes.errors import InputError
+from kerasrecipes.rows.files import expand, find_files
 from kerasrecipes.runs import Run, check_network, find_run, list_runs_of
 
 
@@ -45,3 +46,10 @@ def check_ready(run: Run) -> None:
     rule = f"{run.path} has no saved model that this version can use (status: {status})."
     remedy = "Train" if status == "finished" else "Continue it with --resume, or train"
     raise InputError(f"{rule} {remedy} it again: kerasrecipes train {run.recipe_path}")
+
+
+def check_exists(data: str) -> None:
+    """Raise DataError unless a file or folder is at a path that a person gave."""
+    path = str(Path(expanduser(data)).absolute())
+    if not any(map(lexists, expand(path))):
+        find_files(path)

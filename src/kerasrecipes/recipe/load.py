@@ -22,7 +22,7 @@ _DEEPEST = 50
 
 def load_recipe(
     source: str | os.PathLike[str] | Mapping[str, Any] | Recipe,
-    overrides: Sequence[str] = (),
+    overrides: str | Sequence[str] = (),
     *,
     needs_source: bool = True,
     **keys: Any,
@@ -44,6 +44,7 @@ def load_recipe(
     given: Any = source
     is_source = isinstance(given, str | os.PathLike | Mapping | Recipe)
     wrong = [] if is_source else [given]
+    overrides = [overrides] if isinstance(overrides, str) else overrides
     wrong += [change for change in overrides if not isinstance(change, str)]
     if wrong:
         raise InputError(
@@ -133,11 +134,11 @@ def _add_bases(document: Document, folder: Path, chain: tuple[Path, ...]) -> Doc
     place, base_name = document.locate(("extends",)), tree.pop("extends")
     file, message, base = folder / str(base_name), "", Document({})
     if not os.path.isfile(file):
-        nearby = {path.name for path in folder.glob("*.yaml")} - {path.name for path in chain}
-        remedy = suggest(str(base_name), nearby)
+        nearby = {path.name for path in folder.glob("*.yaml") if path.is_file()}
+        remedy = suggest(str(base_name), nearby - {path.name for path in chain})
         message = f"There is no recipe {write_value(base_name)}. {remedy}"
     elif file.resolve() in chain:
-        names = " → ".join(path.name for path in (*chain, file))
+        names = " → ".join(path.name for path in (*chain, file.resolve()))
         message = f"Recipes may not extend each other in a circle: {names}."
     elif len(chain) > _DEEPEST:
         message = f"A recipe may extend at most {_DEEPEST} others, directly or through each other."

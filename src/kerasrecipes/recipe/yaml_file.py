@@ -187,7 +187,7 @@ def read_yaml(file: Path) -> Document:
     try:
         mode = os.stat(file).st_mode
         if stat.S_ISDIR(mode):
-            message = "This is a folder. Give a file. To continue a run, add --resume."
+            message = "This is a folder. Give a file, or continue a run: --resume (resume=True)."
         elif not stat.S_ISREG(mode):  # reading it may never end
             message = "This is a pipe or a device. Give a file."
         elif find_ending(file) in _DATA:
@@ -196,8 +196,8 @@ def read_yaml(file: Path) -> Document:
             with open(file, encoding="utf-8-sig") as stream:
                 return parse_yaml(stream.read(MAX_CHARACTERS + 1), str(file))
     except FileNotFoundError:
-        nearby = [str(path) for path in file.parent.glob("*.y*ml")]
-        message = f"There is no such file. {suggest(str(file), nearby)}"
+        nearby = [path.name for path in file.parent.glob("*.y*ml") if path.is_file()]
+        message = f"There is no such file. {suggest(file.name, nearby)}"
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         message = f"Line {line} is not UTF-8 text. Save the file with the encoding UTF-8."

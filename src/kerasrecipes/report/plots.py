@@ -126,8 +126,10 @@ def plot_residuals_by_column(values: NDArray[Any], residuals: Numbers, ax: Axes)
         ax.scatter(values[shown], residuals[shown], **_POINTS)
         sns.regplot(**points, **means, x_bins=10, fit_reg=False)
     else:
-        order = np.unique(values[shown])
-        sns.stripplot(**points, order=order, color=COLORS["train"], alpha=0.5)
+        order, places = np.unique(values[shown], return_inverse=True)
+        # Those of seaborn's stripplot differ at each call.
+        shifts = np.random.default_rng(0).uniform(-0.1, 0.1, len(places))
+        ax.scatter(places + shifts, residuals[shown], **_POINTS)
         sns.pointplot(**points, **means, order=order, ls="none")
         ax.tick_params(axis="x", rotation=30)
     ax.axhline(0, color=MUTED, lw=1.2, ls="--")

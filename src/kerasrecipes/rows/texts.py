@@ -63,7 +63,7 @@ class Texts(Table):
         if with_class and {*map(str.lower, classes)} <= PART_NAMES.keys():
             received = f"received: {list_some([*dict.fromkeys(classes)]) or 'none'}"
             problem = f"a folder of texts must have a sub-folder for each class ({received})."
-            raise DataError(self.name, [f"{problem} Give the path of such a folder."])
+            raise DataError(self.name, [f"{problem} Give the path of such a folder, or a file."])
         columns = {"text": self._read_files(names), "class": classes}
         columns |= {"part": [each[0] for each in folders]} if spec.split else {}
         columns |= {"file": [*map(str, names.values())]} if wanted else {}

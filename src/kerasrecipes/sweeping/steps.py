@@ -186,7 +186,7 @@ def _find_folder(plan: Plan, parent: Path, resume: bool) -> Path:
             return folder
     raise InputError(
         f"{parent} has no unfinished sweep of this recipe. If the recipe has changed, continue "
-        f"with its copy in the sweep's folder, {_RECIPE}. Without --resume, a new sweep begins."
+        f"with its copy in the sweep's folder, {_RECIPE}. Without resume, a new sweep begins."
     )
 
 
@@ -212,7 +212,7 @@ def _opening_study(plan: Plan, folder: Path) -> Iterator[optuna.Study]:
         now = {"data": plan.facts["fingerprint"], "versions": find_versions()}
         if study.user_attrs.get("began_with", now) != now:
             raise InputError(
-                f"Data or versions have changed since {folder} began. Leave out --resume."
+                f"Data or versions have changed since {folder} began. Leave out resume."
             )
         study.set_user_attr("began_with", now)
         yield study

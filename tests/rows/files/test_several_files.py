@@ -231,6 +231,10 @@ def test_columns_of_a_pattern_have_one_type(tmp_path: Path) -> None:
     ("name", "problem"),
     [
         ("data.csv", "there is no file {folder}/data.csv. Did you mean 'dat.csv'?"),
+        (
+            "https://here.org/a.csv",
+            "a.csv is at a URL. Download it, and give the path of the file.",
+        ),
         ("no/data.csv", "there is no file {folder}/no/data.csv. Check the path."),
         ("*.tsv", "there is no file {folder}/*.tsv. Choose from: dat.csv, empty.csv."),
         ("sub", "{folder}/sub is a folder. For the files in it, write {folder}/sub/*.csv."),

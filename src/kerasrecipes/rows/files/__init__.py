@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
@@ -128,6 +129,8 @@ def _describe_unreadable(file: Path) -> str:
         return f"path: {file} {what}. Write its rows into a file, or pipe them to --data -."
     if file.is_symlink():
         return f"path: {file} is a link to {os.readlink(file)}, which is not there. Correct it."
+    if re.search(r"/(https?|ftp|s3|gs):/", str(file)):
+        return f"path: {file.name} is at a URL. Download it, and give the path of the file."
     readable = (*endings.TABLES, *endings.ARRAYS, *endings.IMAGES)
     others = file.parent.iterdir() if file.parent.is_dir() else ()
     names = [other.name for other in others if endings.find_ending(other) in readable]
