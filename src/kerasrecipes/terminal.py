@@ -69,7 +69,7 @@ def print_evaluation(console: Console, run: Run) -> None:
     )
     print_table(console, list_scores(results))
     if thresholds := results.codec.get("thresholds"):
-        values = ", ".join(f"{each:g}" for each in thresholds)
+        values = ", ".join(f"{each:.4g}" for each in thresholds)
         said = f"These scores are at 0.5; the classes are predicted at threshold {values}."
         console.print(Text(f"\n{said}"), soft_wrap=True)
     classes = score_classes(results)
