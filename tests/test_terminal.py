@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from kerasrecipes.console import SafeConsole
-from kerasrecipes.report.tables import list_columns
-from kerasrecipes.terminal import TerminalListener, print_path
+from kerasrecipes.report.tables import Table, list_columns
+from kerasrecipes.terminal import TerminalListener, print_path, print_table
 from report.fake_runs import write_regression, write_table
 
 LONG_REASON = "a reason that is told in so many words that no terminal of 80 columns has room"
@@ -35,6 +35,14 @@ def test_a_terminal_of_80_columns_is_enough(tmp_path: Path, screen: Console) -> 
     assert lines[0] == "houses  Rents of flats"
     assert max(map(len, lines)) <= 80
     assert "standardised" in "\n".join(lines)
+
+
+def test_names_stay_readable_in_a_narrow_terminal() -> None:
+    console = Console(file=io.StringIO(), width=60)
+    numbers = ("16 × 16 × 8", "3×3×1×8+8", "80", "18,432")
+    headings = dict.fromkeys(("Output", "Arithmetic", "Parameters", "Multiply-adds"), True)
+    print_table(console, Table({"Layer": False} | headings, [["conv2d (Conv2D)", *numbers]]))
+    assert [line.split(" ")[0] for line in read(console)] == ["", "Layer", "conv2d", "(Conv2D)"]
 
 
 def test_in_a_pipe_a_row_is_one_line(tmp_path: Path) -> None:

@@ -26,20 +26,23 @@ if TYPE_CHECKING:
     import keras
 
 _LONGEST_WHOLE = 24  # of the names in a table's first column, which are then not broken
+_LEAST_NAME = 12  # characters of a line of these names; a narrow terminal has smaller gaps instead
 _MOST_CLASSES = 50
 _MOST_NAMES = 20  # of columns in one row of the table
 
 
 def print_table(console: Console, table: Table) -> None:
     """Print a table after an empty line."""
-    shown = RichTable(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
     widths: list[int] = []
     columns = zip(table.headings, *table.rows, strict=True)
     for column, is_number in zip(columns, table.headings.values(), strict=True):
         text, is_whole = "\n".join(column), is_number or not widths  # other texts break at spaces
         widths.append(max(map(cell_len, text.split("\n" if is_whole else None)), default=0))
     name_width, *others = widths
-    room = console.width - sum(width + 3 for width in others)  # where no word is broken
+    least = console.width - sum(others) - min(name_width, _LEAST_NAME)
+    gap = 3 if 3 * len(others) <= least else 1
+    shown = RichTable(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
+    room = console.width - sum(width + gap for width in others)  # where no word is broken
     keeps_names = name_width <= min(room, _LONGEST_WHOLE)
     for i, (heading, is_number) in enumerate(table.headings.items()):
         no_wrap = is_number or (i == 0 and keeps_names)
@@ -69,7 +72,7 @@ def print_evaluation(console: Console, run: Run) -> None:
     )
     print_table(console, list_scores(results))
     if thresholds := results.codec.get("thresholds"):
-        values = ", ".join(f"{each:g}" for each in thresholds)
+        values = ", ".join(f"{each:.4g}" for each in thresholds)
         said = f"These scores are at 0.5; the classes are predicted at threshold {values}."
         console.print(Text(f"\n{said}"), soft_wrap=True)
     classes = score_classes(results)

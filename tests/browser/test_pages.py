@@ -188,3 +188,16 @@ def test_drawings_follow_the_page_into_the_dark(view: View) -> None:
         pixels = Image.open(io.BytesIO(base64.b64decode(png))).convert("L")
         is_dark = np.median(np.asarray(pixels)[:4, :80]) < 128  # above the plot
         assert is_dark == (view.scheme == "dark")
+
+
+def test_answers_are_printed_although_they_are_closed(
+    browser: WebDriver, pages: dict[str, Path]
+) -> None:
+    browser.get(pages["classification"].as_uri())
+    ask = "return [...document.querySelectorAll('details > div')].map((e) => e.checkVisibility())"
+    assert set(browser.execute_script(ask)) == {False}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert set(browser.execute_script(ask)) == {True}
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -66,7 +66,7 @@ def test_classes_have_a_table_of_their_own(call, runs) -> None:
     assert table == {
         "cheap": str(counts["cheap"]),
         "dear": str(counts["dear"]),
-        "Mean": "75",
+        "Mean or total": "75",
     }
     assert lines[-2] == (
         "warning  town: 75 rows have a category that no training row had ('Rom'); it is taken "

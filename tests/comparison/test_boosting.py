@@ -74,6 +74,8 @@ def test_it_is_ranked_tested_and_listed_with_the_recipes(comparison):
     assert to_csv(comparison).count("\n") == 4
     page = comparison.page.read_text(encoding="utf-8")
     assert page.count(BOOSTING) > 5
+    assert f"How each recipe differs from {names[1]}:" in page
+    assert page.count('class="diff"') == 1
 
 
 def test_another_comparison_uses_its_runs_again(comparison):

@@ -17,6 +17,7 @@ from sklearn import metrics
 from kerasrecipes.report import INPUT, choose_plots, figures, plots
 from kerasrecipes.report.results import read_results
 from kerasrecipes.report.style import WRONG, choose_fonts, new_figure, use_style
+from kerasrecipes.report.words import shorten_each, write_number
 
 from .fake_runs import draw_shapes, write_classification, write_regression
 
@@ -76,6 +77,11 @@ def test_regplot_of_many_rows_stays_cheap(ax: Axes) -> None:
     assert "fitted line, 95% band" in [line.get_label() for line in ax.get_lines()]
 
 
+def test_regplot_names_no_line_that_it_does_not_draw(ax: Axes) -> None:
+    plots.plot_regplot(np.full(9, 5.0), np.arange(9.0), ax)
+    assert [line.get_label() for line in ax.get_lines()] == ["perfect prediction"]
+
+
 @pytest.mark.parametrize("n_samples", [1, 2, 3])
 def test_regplot_of_few_rows(ax: Axes, n_samples: int) -> None:
     plots.plot_regplot(*numbers(n_samples), ax)
@@ -105,6 +111,14 @@ def test_ticks_of_large_numbers_stay_apart(plot: Callable[..., None]) -> None:
     gap = boxes[0].height / 2
     assert all("," in label.get_text() for label in labels if label.get_text() != "0")
     assert all(left.x1 + gap < right.x0 for left, right in pairwise(boxes))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.00312, "0.00312"), (24_049.6, "24,050"), (-1_240_467, "−1,240,000"), (4.332e9, "4.33e+09")],
+)
+def test_large_numbers_have_three_digits(value: float, words: str) -> None:
+    assert write_number(value) == words
 
 
 def test_learning_curves_name_their_lines_and_mark_the_best_epoch(ax: Axes) -> None:
@@ -153,6 +167,11 @@ def test_confusion_matrix_has_numbers_while_they_can_be_read(
     named = names if is_annotated else names[::2]
     assert [label.get_text() for label in ax.get_yticklabels()] == named
     assert bool(ax.texts) is is_annotated
+    ax.figure.draw_without_rendering()
+    labels = [label.get_window_extent() for label in ax.get_xticklabels()]
+    assert all(label.y1 <= ax.get_window_extent().y0 + 1 for label in labels)
+    angles = {label.get_rotation() for label in ax.get_xticklabels()}
+    assert angles == {45 if is_annotated else 90}  # many names are too close to be slanted
     if is_annotated:
         assert ax.texts[0].get_text() == f"{counts[0, 0]:,}\n{share:.0%}"
 
@@ -218,12 +237,15 @@ def test_no_text_covers_data(ax: Axes, draw: Callable[[Axes], None]) -> None:
 
 
 def test_titles_are_inside_their_figure(tmp_path: Path) -> None:
-    results = read_results(write_regression(tmp_path / "run"))
+    run = write_regression(tmp_path / "run")
+    run.update(dataset=run.info["dataset"] | {"target_unit": "thousand euros"})
+    results = read_results(run)
     with use_style():
         for name in ("regplot", "residuals"):
             (panel,) = figures._PLOTS[name][0](results, choose_fonts([]))
             panel.draw_without_rendering()
             assert panel.get_tightbbox().y1 <= panel.get_figheight()
+            assert panel.get_tightbbox().x1 <= panel.get_figwidth()
 
 
 def test_texts_that_are_equal_when_shortened_stay_apart(tmp_path: Path) -> None:
@@ -234,7 +256,32 @@ def test_texts_that_are_equal_when_shortened_stay_apart(tmp_path: Path) -> None:
     with use_style():
         (panel,) = figures._PLOTS["residuals_by_column"][0](read_results(run), choose_fonts([]))
         labels = [text.get_text() for text in panel.axes[0].get_xticklabels()]
-    assert labels == ["in the houses…e long river (1)", "in the houses…e long river (2)"]
+    assert labels == ["…ouses north …e long river", "…ouses south …e long river"]
+
+
+def test_columns_that_are_equal_when_shortened_stay_apart(tmp_path: Path) -> None:
+    run = write_regression(tmp_path / "run")
+    names = [f"in the houses {place} of the long river" for place in ("north", "south")]
+    columns = {f"{INPUT}{name}": run.predictions["actual"] for name in names}
+    run.write_predictions(run.predictions | columns)
+    with use_style():
+        panels = figures._PLOTS["residuals_by_column"][0](read_results(run), choose_fonts([]))
+        labels = [panel.axes[0].get_xlabel() for panel in panels]
+    assert labels == ["…ouses north …e long river", "…ouses south …e long river"]
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["sensor 1 of the hall", "price"], ["sens…all", "price"]),
+        (["sensor 1 of the hall", "sensor 2 of the hall"], ["…r 1…all", "…r 2…all"]),
+        (["the sensor 1a", "the sensor 1b"], ["the … 1a", "the … 1b"]),
+        ([f"{x} of the many sensors {y}m" for x in "ab" for y in "12"], ["a of… 1m", "a of… 2m"]),
+        ([f"a{x} of the {y} long hall" for x in "bc" for y in "12"], ["…e 1…all (1)"]),
+    ],
+)
+def test_shortened_names_keep_what_differs(names: list[str], labels: list[str]) -> None:
+    assert shorten_each(names, 8)[: len(labels)] == labels
 
 
 def test_a_class_has_the_number_of_its_place_if_others_have_no_curve(tmp_path: Path) -> None:
@@ -246,7 +293,7 @@ def test_a_class_has_the_number_of_its_place_if_others_have_no_curve(tmp_path: P
         roc, _ = figures._PLOTS["roc_pr_curves"][0](read_results(run), choose_fonts([]))
         _, names_of_lines = roc.axes[0].get_legend_handles_labels()
     labels = [name.partition(":")[0] for name in names_of_lines]
-    assert labels == [f"in the houses…e long river ({i})" for i in (2, 3)]
+    assert labels == ["…ouses north …e long river", "…ouses west o…e long river"]
 
 
 def test_text_is_at_least_nine_pixels_high_on_a_phone(tmp_path: Path) -> None:
@@ -278,6 +325,21 @@ def test_words_that_no_font_can_draw_are_replaced(monkeypatch: pytest.MonkeyPatc
     assert fonts.missing == {*"नमस्ते"}
     assert fonts.spell("नमस्ते", "class 0") == "class 0"
     assert fonts.spell("a\nb", "class 0") == "a b"
+
+
+def test_a_font_is_found_that_was_installed_after_matplotlib_listed_its_fonts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = font_manager.findfont("DejaVu Serif")
+    manager = font_manager.fontManager
+    monkeypatch.setattr(
+        manager, "ttflist", [f for f in manager.ttflist if f.name != "DejaVu Serif"]
+    )
+    (tmp_path / "damaged.ttf").write_bytes(b"no font")
+    files = [file, str(tmp_path / "damaged.ttf")]
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: files)
+    choose_fonts(["नमस्ते"])
+    assert "DejaVu Serif" in font_manager.get_font_names()
 
 
 def test_plain_words_need_no_search_among_fonts() -> None:

@@ -105,6 +105,12 @@ def test_a_model_worse_than_the_mean_is_not_praised(tmp_path: Path) -> None:
     assert "The model explains none of the variance (R²)." in report(run)
 
 
+def test_one_epoch_is_singular(tmp_path: Path) -> None:
+    run = write_regression(tmp_path / "run", epochs=1)
+    run.write_history({"loss": [1.0]})
+    assert "<dt>epoch</dt><dd>1</dd>" in report(run)
+
+
 def test_a_classification_is_told_with_its_interval_and_its_baseline(tmp_path: Path) -> None:
     run = write_classification(tmp_path / "run", images=draw_shapes())
     page = report(run)
@@ -266,7 +272,7 @@ def test_each_class_has_scikit_learns_scores(tmp_path: Path) -> None:
     columns = run.predictions
     expected = classification_report(columns["actual"], columns["predicted"], output_dict=True)
     rows = [*FASHION, "macro avg"]
-    assert [row[0] for row in table[1:]] == [*FASHION, "Mean"]
+    assert [row[0] for row in table[1:]] == [*FASHION, "Mean or total"]
     for name, (_, *values) in zip(rows, table[1:], strict=True):
         of_class = expected[name]
         scores = [f"{of_class[key]:.3f}" for key in ("precision", "recall", "f1-score")]
@@ -283,7 +289,7 @@ def test_a_class_without_rows_has_no_scores(tmp_path: Path) -> None:
         ["a", "0.500", "1.000", "0.667"],
         ["b", "–", "0.000", "0.000"],
         ["c", "–", "–", "–"],
-        ["Mean", "0.500", "0.500", "0.333"],
+        ["Mean or total", "0.500", "0.500", "0.333"],
     ]
 
 

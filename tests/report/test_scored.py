@@ -106,12 +106,12 @@ def test_a_class_of_one_row_among_very_many_has_areas():
 
 
 def test_classes_are_scored_at_the_threshold_and_at_a_half():
-    scored = make_scored(weights=True, threshold=0.3)
-    first, second = score_thresholds([scored], [0.3]).rows
+    scored = make_scored(weights=True, threshold=0.3123456)
+    first, second = score_thresholds([scored], [0.3123456]).rows
     given = {"sample_weight": scored.weights}
-    for row, threshold in ((first, 0.5), (second, 0.3)):
+    for row, threshold in ((first, 0.5), (second, 0.3123456)):
         predicted = scored.chances > threshold
-        assert row[:2] == ["ill", f"{threshold:g}"]
+        assert row[:2] == ["ill", f"{threshold:.4g}"]
         assert row[2] == f"{accuracy_score(scored.y_true, predicted, **given):.3f}"
         assert row[-1] == f"{f1_score(scored.y_true, predicted, **given):.3f}"
     assert score_thresholds([make_scored()], []).rows == []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasrecipes.report.results import Results
-from kerasrecipes.report.verdict import describe_fit, describe_linear
+from kerasrecipes.report.verdict import describe_fit, describe_linear, describe_score
 
 N_ROWS = 40
 
@@ -105,6 +105,16 @@ def test_accuracies_differ_by_no_more_than_100_points() -> None:
     results.info["linear_model"] = facts
     said = describe_linear(results)
     assert said.endswith("(difference −80 points, 95% interval −100 to −60).")
+
+
+def test_arrays_without_a_mistake_do_not_prove_that_there_is_none() -> None:
+    values = np.array([[0, 1, 1]] * N_ROWS)
+    results = make_results([0.1], [], {}, task="classification", class_names=["0", "1"])
+    results = replace(results, predictions={"actual": values, "predicted": values})
+    assert describe_score(results) == (
+        "The model predicts the right class for 100.0% of the 120 values of 40 test rows (95% "
+        "confidence interval 91.2–100.0%, Wilson, over rows)."
+    )
 
 
 def test_a_loss_of_zero_is_described() -> None:

@@ -64,6 +64,9 @@ def render_comparison(comparison: Comparison) -> tuple[str, list[str]]:
     ranking, contenders = comparison.ranking, comparison.contenders
     infos = [run.info for contender in contenders for run in contender.runs]
     dataset = infos[0]["dataset"]
+    names = shorten_names([contender.name for contender in contenders])
+    named = zip(names, contenders, strict=True)
+    networks = [(name, each) for name, each in named if each.runs[0].has_network]
     fit_s = sum(info.get("seconds", {}).get("fit", 0) for info in infos)
 
     def link(run: Run) -> str:
@@ -75,7 +78,7 @@ def render_comparison(comparison: Comparison) -> tuple[str, list[str]]:
         f"{comparison.part} {lower_first(comparison.metric_name)}",
         comparison=comparison,
         lines=str(comparison).splitlines(),
-        names=shorten_names([contender.name for contender in contenders]),
+        names=names,
         dataset=dataset,
         facts={"Data": dataset.get("origin"), "Rows": write_rows(dataset["rows"])},
         tiles=[
@@ -86,7 +89,8 @@ def render_comparison(comparison: Comparison) -> tuple[str, list[str]]:
         ],
         figures=figures,
         tables=make_tables(comparison),
-        diffs=[_diff_recipes([contenders[0], each]) for each in contenders[1:]],
+        best=networks[0][0],
+        diffs={name: _diff_recipes([networks[0][1], each]) for name, each in networks[1:]},
         score=write_score,
         link=link,
         warnings=dict.fromkeys([*(w for i in infos for w in i.get("warnings", ())), *warnings]),

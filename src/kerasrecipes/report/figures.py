@@ -12,12 +12,13 @@ import numpy as np
 from kerasrecipes.report import N_SAMPLES, plots, style
 from kerasrecipes.report.results import Results
 from kerasrecipes.report.words import name_metric, shorten, shorten_each
+from kerasrecipes.rows.words import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LONGEST_NAME = 26  # characters of a target's, a column's or a class's name
-_LONGEST_UNDER_IMAGE = 12
+_LONGEST_UNDER_IMAGE = 10
 _MOST_TARGETS = 8  # of several targets, so many are drawn
 _MOST_COLUMNS = 20
 _ARRAYS_SHOWN = plots.IMAGES_IN_A_ROW  # rows with an array as target
@@ -107,7 +108,8 @@ def _draw_numbers(
 def _draw_residuals_by_column(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     if len(results.targets) > 1 or results.has_classes or not results.has_predictions:
         return
-    for name, texts in results.columns.items():
+    labels = _label_each(results.columns, fonts, "column")
+    for label, texts in zip(labels, results.columns.values(), strict=True):
         try:
             values = np.array(texts, dtype=float)
         except ValueError:
@@ -115,7 +117,7 @@ def _draw_residuals_by_column(results: Results, fonts: style.Fonts) -> Iterator[
             values = np.array(_label_each(different, fonts, "value"))[places]
         ax = _new_axes(4.4, 3)
         plots.plot_residuals_by_column(values, results.y_true - results.y_pred, ax)
-        ax.set_xlabel(_label(name, fonts, "column"))
+        ax.set_xlabel(label)
         yield ax.figure
 
 
@@ -217,7 +219,7 @@ def _draw_samples(
     for title, group in groups.items():
         for start in range(0, len(group), plots.IMAGES_IN_A_ROW):
             chosen = group[start : start + plots.IMAGES_IN_A_ROW]
-            ax = _new_axes(4.8, 2.9 if with_heat else 2)
+            ax = _new_axes(4.8, 2.9 if with_heat else 1.85)
             plots.plot_images(
                 dict.fromkeys(("", " ") if with_heat else ("",), images[chosen]),
                 ax,
@@ -284,7 +286,7 @@ def _draw_importance(results: Results, fonts: style.Fonts) -> Iterator[Figure]:
     rises = scale * np.array([columns[name] for name in shown])
     plots.plot_importance(names, rises, ax, label=label)
     rows = f"{facts['rows']:,} of {facts['of_rows']:,} test rows"
-    style.write_facts(ax, f"{rows}, {facts['repeats']} shuffles")
+    style.write_facts(ax, f"{rows}, {count(facts['repeats'], 'shuffle')}")
     yield ax.figure
 
 
@@ -326,13 +328,15 @@ _PLOTS: dict[str, tuple[Callable[[Results, style.Fonts], Iterator[Figure]], str,
         _draw_roc_pr_curves,
         "ROC and precision-recall curves",
         "Each point of a curve is a threshold. Of more than two classes, each is separated from "
-        "all others. Brackets contain 95% intervals. The dashed line is chance.",
+        "all others, and the first eight are drawn. Brackets contain 95% intervals. The dashed "
+        "line is chance.",
     ),
     "reliability": (
         _draw_reliability,
         "Reliability curve",
         "Each point is a tenth of the rows, of similar probability. On the dashed line, a "
-        "probability of 80% is right in 80% of the rows; below it, probabilities are too high.",
+        "probability of 80% is right in 80% of the rows; below it, probabilities are too high. Of "
+        "more than eight labels, the first eight are drawn.",
     ),
     "samples": (
         _draw_samples,

@@ -74,7 +74,7 @@ def _list_sections(results: Results, drawn: Collection[str]) -> list[Section]:
             f"Logits are divided by {temperature:.3g}, the temperature with the lowest log loss on "
             "validation rows. The loss in the table of scores is computed before calibration."
         )
-    values = ", ".join(f"{each:g}" for each in thresholds)
+    values = ", ".join(f"{each:.4g}" for each in thresholds)
     sections = (
         Section("Which columns are important?", plots=("importance",)),
         Section("Which places of an image are important?", plots=("occlusion",)),
@@ -130,7 +130,8 @@ def _choose_tiles(results: Results) -> list[tuple[str, str]]:
     }
     tiles = [(f"{n:,}", what) for what, n in counts.items() if n]
     if not results.evaluated:
-        tiles.append((write_epochs(results.epochs_run, info.get("epochs", 0)), "epochs"))
+        epochs = write_epochs(results.epochs_run, info.get("epochs", 0))
+        tiles.append((epochs, "epoch" if epochs == "1" else "epochs"))
     if fit := info.get("seconds", {}).get("fit"):
         tiles.append((write_seconds(fit), "to fit"))
     return tiles

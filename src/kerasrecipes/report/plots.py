@@ -72,7 +72,7 @@ def plot_regplot(
         x=y_true[shown],
         y=y_pred[shown],
         ax=ax,
-        fit_reg=len(y_true) > 2,
+        fit_reg=len(y_true) > 2 and np.ptp(y_true[shown]) > 0,
         seed=0,
         scatter_kws=_POINTS,
         line_kws={"color": COLORS["validation"], "lw": 1.8, "label": "fitted line, 95% band"},
@@ -112,7 +112,7 @@ def plot_residuals(y_true: Numbers, y_pred: Numbers, ax: Axes, *, unit: str = ""
     ax.set(xlabel=f"Predicted values{in_unit(unit)}", ylabel=f"Actual − predicted{in_unit(unit)}")
     write_ticks(ax)
     middle = " to ".join(write_with_unit(end, unit) for end in (low, high))
-    write_facts(ax, f"shaded: the middle 90%, {middle}")
+    write_facts(ax, f"shaded: the middle 90%\n{middle}")
 
 
 def plot_residuals_by_column(values: NDArray[Any], residuals: Numbers, ax: Axes) -> None:
@@ -179,7 +179,8 @@ def plot_confusion_matrix(
             in_layout=False,  # the layout of many texts takes time
         )
     ticks = _thin_out(class_names, offset=0.5)
-    ax.set_xticks(**ticks, rotation=45, ha="right", rotation_mode="anchor")
+    angle = 45 if is_annotated else 90
+    ax.set_xticks(**ticks, rotation=angle, ha="right", va="center", rotation_mode="anchor")
     ax.set_yticks(**ticks)
     ax.set(xlabel="Predicted class", ylabel="Actual class", aspect="equal")
     ax.invert_yaxis()
@@ -225,7 +226,7 @@ def plot_images(
     for i, note in enumerate(notes):
         color = WRONG if is_wrong[i] else INK
         ax.text(i + 0.5, -0.05, note, color=color, size=SMALL, ha="center", va="top")
-    left, low = -0.75 * any(map(str.strip, rows)), -0.7 * bool(notes)
+    left, low = -0.75 * any(map(str.strip, rows)), -0.55 * bool(notes)
     ax.set(xlim=(left, IMAGES_IN_A_ROW), ylim=(low, len(rows)), aspect="equal")
     ax.axis("off")
 

@@ -6,7 +6,7 @@ import io
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -132,6 +132,12 @@ def choose_fonts(texts: Iterable[str]) -> Fonts:
     base = next((name for name in _PREFERRED if name in installed), _ALWAYS_THERE)
     families = list(dict.fromkeys((base, _ALWAYS_THERE)))
     missing = set(_on_one_line("".join(texts))).difference(*map(_list_characters, families))
+    if missing:  # matplotlib lists fonts only once: some may be newer
+        known = {entry.fname for entry in font_manager.fontManager.ttflist}
+        for file in set(font_manager.findSystemFonts()) - known:
+            with suppress(OSError, RuntimeError):  # damaged, or of bitmaps
+                font_manager.fontManager.addfont(file)
+        installed = set(font_manager.get_font_names())
     words = [name for name in installed - {*families} if not _NOT_FOR_WORDS.search(name)]
     for family in sorted(words, key=lambda name: (bool(_SECOND_CHOICE.search(name)), name)):
         if not missing:
@@ -225,7 +231,7 @@ def write_ticks(ax: Axes) -> None:
 
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(4))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace("-", "−")))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}".replace("-", "−")))
 
 
 def scale_curves(ax: Axes, curves: Iterable[NDArray[np.float64]]) -> None:

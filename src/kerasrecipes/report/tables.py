@@ -107,8 +107,9 @@ def score_classes(results: Results) -> Table:
         [name, *_write_shares(scores[i]), *(f"{of_part[i]:,}" for of_part in counts.values())]
         for i, name in enumerate(names)
     ]
+    name = "Mean or total" if counts else "Mean"
     totals = (f"{sum(of_part):,}" for of_part in counts.values())
-    return Table(headings, rows, ["Mean", *_write_shares(means), *totals])
+    return Table(headings, rows, [name, *_write_shares(means), *totals])
 
 
 def score_probabilities(several: Sequence[Scored]) -> Table:
@@ -143,7 +144,7 @@ def score_thresholds(several: Sequence[Scored], thresholds: Sequence[float]) -> 
             )
             accuracy = metrics.accuracy_score(*pair, **given)
             balanced = metrics.balanced_accuracy_score(*pair, **given)
-            rows.append([each.name, f"{at:g}", *_write_shares([accuracy, balanced, *scores])])
+            rows.append([each.name, f"{at:.4g}", *_write_shares([accuracy, balanced, *scores])])
     names = ("Threshold", "Accuracy", "Balanced accuracy", "Precision", "Recall", "F1")
     return Table({"Predicted": False} | dict.fromkeys(names, True), rows)
 

@@ -54,7 +54,8 @@ def describe_score(results: Results) -> str:
         return f"The mean absolute error on {rows} is {list_some(errors)}.{explained}"
     method = "Wilson"
     if results.actual.ndim > 1:
-        method = "Student, over rows"
+        is_sure = results.row_errors.mean() in (0, 1)
+        method = f"{'Wilson' if is_sure else 'Student'}, over rows"
         values = count(results.actual.count(), "label" if results.is_multilabel else "value")
         rows = f"the {values} of {rows}"
     weights, weighted = np.array(results.info.get("class_weights", ())), ""
@@ -64,7 +65,7 @@ def describe_score(results: Results) -> str:
         weighted = f" Weighted by class_weight, as in training, it is {share:.1%}."
     is_right = "is right" if results.is_multilabel else "predicts the right class"
     thresholds = results.codec.get("thresholds", ())
-    at = f" at threshold {thresholds[0]:g}" if len(thresholds) == 1 else ""
+    at = f" at threshold {thresholds[0]:.4g}" if len(thresholds) == 1 else ""
     low, high = _find_interval(results)
     return (
         f"The model {is_right} for {(1 - results.row_errors).mean():.1%} of {rows}{at} (95% "
@@ -182,7 +183,7 @@ def _find_interval(results: Results) -> tuple[float, float]:
     from scipy import stats
 
     errors = results.row_errors
-    if results.has_classes and results.actual.ndim == 1:
+    if results.has_classes and (results.actual.ndim == 1 or errors.mean() in (0, 1)):
         # doi:10.1080/01621459.1927.10502953
         test = stats.binomtest(int((errors == 0).sum()), len(errors))
         wilson = test.proportion_ci(method="wilson")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 _METRIC_WORDS = {"r2": "R²"} | {
@@ -23,8 +24,21 @@ def shorten(text: str, length: int) -> str:
 
 
 def shorten_each(names: Iterable[str], length: int) -> list[str]:
-    """Shorten names that differ; those that become equal get their numbers: ``a…b (2)``."""
-    short = [shorten(name, length) for name in names]
+    """Shorten names that differ; those that become equal lose their common beginning instead.
+
+    If this does not tell them apart, they get their numbers: ``a…b (2)``.
+    """
+    alike = defaultdict[str, set[str]](set)
+    for name in (names := [*names]):
+        alike[shorten(name, length)].add(name)
+
+    def cut(name: str) -> str:
+        if len(group := alike[shorten(name, length)]) == 1:
+            return shorten(name, length)
+        same = takewhile(lambda letters: len({*letters}) == 1, zip(*group, strict=False))
+        return shorten(f"…{name[sum(1 for _ in same) - length // 4 :]}", length)
+
+    short = [*map(cut, names)]
     counts = Counter(short)
     return [f"{name} ({i})" if counts[name] > 1 else name for i, name in enumerate(short, 1)]
 
@@ -36,7 +50,9 @@ def write_number(value: float, digits: int = 3, *, pad: bool = False) -> str:
     """
     if not math.isfinite(value):
         return "not finite"
-    if abs(value) >= 10 ** (digits - 1):
+    if abs(value) >= 1e6:
+        value = float(f"{value:.{digits}g}")
+    if 10 ** (digits - 1) <= abs(value) < 1e9:
         return f"{value:,.0f}".replace("-", "−")
     return f"{value:{'#' * pad}.{digits}g}".rstrip(".").replace("-", "−")
 
