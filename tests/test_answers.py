@@ -174,6 +174,14 @@ def test_a_threshold_that_cannot_be_chosen_is_a_half_with_a_warning(tmp_path: Pa
     assert run.info["codec"]["thresholds"] == [0.5]
 
 
+def test_a_temperature_does_not_correct_class_weights(tmp_path: Path):
+    keys = {"calibrate": "temperature", "class_weight": {"no": 1, "yes": 20}}
+    with pytest.warns(UserWarning, match="does not correct the probabilities for class_weight"):
+        run = train(tmp_path, "ill", SIGMOID, **keys)
+    answers = run.predict(make_rows())
+    assert answers["probability_yes"].mean() > (make_rows()["ill"] == "yes").mean() + 0.05
+
+
 ONLY_CHANCES = "threshold needs two classes or labels, and probabilities as outputs. Remove it."
 
 

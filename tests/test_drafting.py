@@ -268,6 +268,8 @@ def test_two_classes(random) -> None:
     assert recipe.layers[-1].arguments["activation"].name == "sigmoid"
     assert recipe.loss.name == "binary_crossentropy"
     assert [metric.name for metric in recipe.metrics] == ["accuracy", "AUC"]
+    assert recipe.metrics[1].arguments == {"num_thresholds": 10_000}
+    assert "falls. Always predicting " in " ".join(Path("churn.yaml").read_text().split(" # "))
     assert recipe.class_weight is None
     assert recipe.dataset.stratify
 
@@ -327,6 +329,15 @@ def test_several_numbers_to_predict(random) -> None:
     assert recipe.layers[0].name == "Normalization"
     assert recipe.layers[-1].arguments == {"units": 2}
     assert recipe.dataset.standardize_target
+
+
+@pytest.mark.parametrize(("top", "loss"), [(1, "sparse_categorical_crossentropy"), (255, "mse")])
+def test_each_pixel_of_a_mask_has_outputs_of_its_own(top: int, loss: str, random) -> None:
+    x = random.integers(0, 256, (N_ROWS, 8, 12), dtype=np.uint8)
+    np.savez("masks.npz", x=x, y=(x > 128) * np.uint8(top))
+    recipe = draft_recipe("masks.npz").recipe
+    assert recipe.loss.name == loss
+    assert {layer.name for layer in recipe.layers} <= {"Rescaling", "Reshape", "Conv2D", "Softmax"}
 
 
 # ---- the target that nobody named -------------------------------------------------------------

@@ -189,7 +189,10 @@ def _plan_layers(plan: CommentedRecipe, source: Source, n_train: int) -> None:
     plan.add(("layers",), above=f"{above}against overfitting.")
     for layer in choose_hidden(source, n_train, n_outputs):
         plan.add(("layers", 0), layer)
-    plan.add(("layers", 0), {"Dense": output}, why)
+    kind = "Dense"
+    if _is_for_pixels(source):
+        kind, output = "Conv2D", {"filters": math.prod(array_shape[2:]), "kernel_size": 1}
+    plan.add(("layers", 0), {kind: output}, why)
     if array_shape:
         plan.add(("layers", 0), {"Reshape": {"target_shape": list(array_shape)}})
     if array_shape and source.class_names:
@@ -220,6 +223,9 @@ def choose_hidden(source: Source, n_rows: int, n_outputs: int) -> Layers:
     image_shape = _find_image_shape(source)
     if image_shape and source.inputs.ndim == 3:
         layers.append({"Reshape": {"target_shape": list(image_shape)}})
+    if _is_for_pixels(source):
+        size = {"filters": 32, "kernel_size": 3, "padding": "same", "activation": "relu"}
+        return [*layers, *({"Conv2D": {**size, "dilation_rate": rate}} for rate in (1, 2, 4))]
     if image_shape:
         layers += make_convolutions(image_shape)
     if source.inputs.ndim > 2:
@@ -258,6 +264,12 @@ def _find_image_shape(source: Source) -> tuple[int, ...] | None:
     if len(shape) == 2 and min(shape) >= _SMALLEST_MAP and source.inputs.dtype == np.uint8:
         return (*shape, 1)
     return shape if len(shape) == 3 and shape[-1] in (1, 3) else None
+
+
+def _is_for_pixels(source: Source) -> bool:
+    """Whether each pixel of an image has a class or numbers of its own."""
+    shape = _find_image_shape(source) or ()
+    return bool(shape) and source.target.shape[1:3] == shape[:2]
 
 
 def _find_rescaling(inputs: np.ndarray[Any, Any]) -> Any:
@@ -299,7 +311,9 @@ def plan_training(plan: CommentedRecipe, source: Source, n_train: int) -> None:
         commonest = max(counts, key=counts.__getitem__)
         is_uneven = counts[commonest] >= _IMBALANCED * min(counts.values())
         share = counts[commonest] / sum(counts.values())
-        metrics = ["accuracy", "AUC"] if is_binary and is_uneven else ["accuracy"]
+        metrics: list[Any] = ["accuracy"]
+        if is_binary and is_uneven:  # Keras's 200 thresholds lie above most rare classes' chances
+            metrics.append({"AUC": {"num_thresholds": 10_000}})
         baseline = f"always predicting {commonest} gives {share:.0%}"
         plan.add(("metrics",), metrics, baseline, _CLASS_WEIGHT if is_uneven else "")
     choices = _IMAGE_EPOCHS if is_image else _EPOCHS
@@ -339,8 +353,10 @@ class CommentedRecipe:
         comment = f"# {make_printable(beside)}"
         if beside and start + cell_len(comment) <= _WIDTH:
             line += " " * (start - cell_len(line)) + comment
+        elif above and beside:
+            above += f" {beside[0].upper()}{beside[1:]}."
         else:
-            above = f"{above} {beside}"
+            above = above or beside
         if len(path) == 1:
             if is_block or self._was_block or above.strip():
                 self._lines.append("")

@@ -228,6 +228,11 @@ def calibrate(recipe: Recipe, dataset: Dataset, built: Built) -> tuple[Built, li
                 "calibrate: no temperature from 0.05 to 20 minimises the log loss of the "
                 "validation rows. The probabilities are not calibrated."
             )
+        if recipe.class_weight:
+            warnings.append(
+                "calibrate: a temperature does not correct the probabilities for class_weight, "
+                "which shifts them between classes. Remove class_weight to calibrate them."
+            )
     names = codec.names if codec.is_multilabel else codec.class_names[1:]
     aim, reason = recipe.threshold, "set in the recipe"
     thresholds: list[Any] = [aim] * len(names)

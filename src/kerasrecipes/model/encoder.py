@@ -195,7 +195,7 @@ def _encode_categories(
         if code.rare:
             rare[column.name] = code.rare
         lookup = keras.layers.StringLookup(
-            vocabulary=[*code.vocabulary, ""], mask_token=None, name=f"category_{i}"
+            vocabulary=code.vocabulary, mask_token=None, name=f"category_{i}"
         )
         outputs.append(ops.take(code.rows, lookup(text)[:, 0], axis=0))
     for i, cross in enumerate(spec.crosses):

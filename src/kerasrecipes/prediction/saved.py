@@ -131,7 +131,7 @@ class Saved:
         for (column, is_rare), counts in sorted(self.unplaced.items()):
             what = "was rare in training" if is_rare else "no training row had"
             effect = "rare ones share a place" if is_rare else "it is taken as unknown"
-            shown = list_some([f"'{value}'" for value, _ in counts.most_common()])
+            shown = list_some([f"'{v}'" if v else "missing" for v, _ in counts.most_common()])
             rows = f"{count(counts.total(), 'row')} {'has' if counts.total() == 1 else 'have'}"
             lines.append(f"{column}: {rows} a category that {what} ({shown}); {effect}.")
         return lines
@@ -158,7 +158,7 @@ def load_saved(run: Run, encoding: str | None = None) -> Saved:
         found = {each.name: each for each in layers if hasattr(each, "get_vocabulary")}
         lookups = {name: found.get(f"category_{i}") for i, name in names}
         vocabularies = {
-            name: {*each.get_vocabulary(), ""} for name, each in lookups.items() if each is not None
+            name: {*each.get_vocabulary()} for name, each in lookups.items() if each is not None
         }
     task: Task = "classification" if codec.class_names else "regression"
     task = "multilabel" if codec.is_multilabel else task

@@ -32,7 +32,7 @@ def find_array_target(
     numbers or of classes, such as a class for each step of a sequence or each pixel of an image.
     ``hint`` is what the recipe's loss requires. DataError: The values do not suit the task.
     """
-    if values.dtype.kind not in "biufU":
+    if values.dtype.kind not in "biufU" or not values.size:
         raise DataError(dataset, [_describe(name, "a number or text", values)])
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -47,7 +47,9 @@ def find_array_target(
         target = Target((), "classification", classes, "integer", values.shape[1:-1])
         return target, (name,), values.argmax(axis=-1)
     is_binary = values.dtype.kind == "b"
-    if _is_number(values) and (hint is LossKind.BINARY or (not hint and values.dtype.kind == "i")):
+    # Bytes are pixels, except those of a mask.
+    may_be_classes = values.dtype.kind == "i" or (values.dtype.kind == "u" and values.max() == 1)
+    if _is_number(values) and (hint is LossKind.BINARY or (not hint and may_be_classes)):
         is_binary |= bool(np.isin(values, (values.min(), values.max())).all())
     elif values.dtype.kind == "U" and hint in (LossKind.BINARY, None):  # yes and no
         cells = make_cells(values.ravel(), dataset, name)

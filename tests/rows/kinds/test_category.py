@@ -128,9 +128,9 @@ def test_words_taken_for_missing_are_counted() -> None:
     assert cells.n_values == 1
 
 
-def test_the_most_frequent_categories_come_first() -> None:
-    values = np.array(["b", "a", "", "c", "b", ""], dtype=object)
-    assert CATEGORY.fit_categories(values, DatasetSpec()).vocabulary == ["b", "a", "c"]
+def test_the_most_frequent_categories_come_first_and_missing_ones_last() -> None:
+    values = np.array(["b", "a", "", "c", "b", "", ""], dtype=object)
+    assert CATEGORY.fit_categories(values, DatasetSpec()).vocabulary == ["b", "a", "c", ""]
 
 
 def test_lists_are_no_categories() -> None:

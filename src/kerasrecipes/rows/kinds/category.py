@@ -58,8 +58,8 @@ class BooleanColumn(Column):
 class CategoryCode(NamedTuple):
     """How categories become the model's input: those with a column each, and those that share one.
 
-    ``rows`` has the encoded row of an unknown category, of each of the vocabulary, and of a missing
-    one, of shape (n_vocabulary + 2, n_places).
+    ``rows`` has the encoded row of an unknown category and of each of the vocabulary, in which a
+    missing one is "", of shape (n_vocabulary + 1, n_places).
     """
 
     vocabulary: list[str]
@@ -122,7 +122,7 @@ class CategoryColumn(Column):
 
         A place that no training row fills would keep its random first weights, so a category that
         was never seen gives a row of zeros. Only where rare categories exceed the bound do they and
-        the unseen share a place. ``spec`` says how missing values are treated.
+        the unseen share a place. Where ``spec`` does not fill missing values, they are a category.
         """
         counts = Counter(values.tolist())
         n_missing = counts.pop("", 0)
@@ -131,16 +131,16 @@ class CategoryColumn(Column):
         kept, rare = ordered[:n_kept], ordered[n_kept:]
         is_filled = spec.missing == "most_frequent" and bool(kept)
         has_missing = bool(n_missing) and (spec.missing_indicator or not is_filled)
-        # Rows: unknown, each category, missing.
-        rows = np.zeros((n_kept + 2, max(n_kept + bool(rare) + has_missing, 1)), np.float32)
-        rows[1:-1, :n_kept] = np.eye(n_kept)
+        n_rows = 1 + n_kept + (is_filled or has_missing)  # unknown, each category, missing
+        rows = np.zeros((n_rows, n_kept + bool(rare) + has_missing), np.float32)
+        rows[1 : n_kept + 1, :n_kept] = np.eye(n_kept)
         if rare:
             rows[0, n_kept] = 1
         if is_filled:
             rows[-1] = rows[1]
         if has_missing:
             rows[-1, -1] = 1
-        return CategoryCode(kept, rare, rows)
+        return CategoryCode([*kept, ""][: n_rows - 1], rare, rows)
 
 
 class TextColumn(Column):
