@@ -280,6 +280,15 @@ def test_words_that_no_font_can_draw_are_replaced(monkeypatch: pytest.MonkeyPatc
     assert fonts.spell("a\nb", "class 0") == "a b"
 
 
+def test_fonts_installed_after_matplotlib_listed_them_are_found(monkeypatch) -> None:
+    listed = [font for font in font_manager.fontManager.ttflist if font.name == "DejaVu Sans"]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", listed)
+    choose_fonts(["plain"])
+    assert font_manager.get_font_names() == ["DejaVu Sans"]
+    choose_fonts(["नमस्ते"])
+    assert "STIXGeneral" in font_manager.get_font_names()
+
+
 def test_plain_words_need_no_search_among_fonts() -> None:
     assert "DejaVu Sans" in choose_fonts(["Größe ✗"]).families
     assert len(choose_fonts(["plain"]).families) <= 2

@@ -128,10 +128,20 @@ def choose_fonts(texts: Iterable[str]) -> Fonts:
     """Choose as few installed families as have the glyphs of all texts."""
     from matplotlib import font_manager
 
+    words = "".join(texts)
+    if (fonts := _choose_listed(words)).missing:  # matplotlib's list is older than newer fonts
+        font_manager.fontManager.ttflist = font_manager.FontManager().ttflist
+        fonts = _choose_listed(words)
+    return fonts
+
+
+def _choose_listed(text: str) -> Fonts:
+    from matplotlib import font_manager
+
     installed = set(font_manager.get_font_names())
     base = next((name for name in _PREFERRED if name in installed), _ALWAYS_THERE)
     families = list(dict.fromkeys((base, _ALWAYS_THERE)))
-    missing = set(_on_one_line("".join(texts))).difference(*map(_list_characters, families))
+    missing = set(_on_one_line(text)).difference(*map(_list_characters, families))
     words = [name for name in installed - {*families} if not _NOT_FOR_WORDS.search(name)]
     for family in sorted(words, key=lambda name: (bool(_SECOND_CHOICE.search(name)), name)):
         if not missing:
