@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kerasrecipes.report.results import Results
+from kerasrecipes.report.serving import name_thresholds
 from kerasrecipes.report.words import write_number, write_with_unit
 from kerasrecipes.rows.words import count, list_some
 
@@ -102,6 +103,14 @@ def describe_linear(results: Results) -> str:
     )
 
 
+def describe_thresholds(results: Results) -> str:
+    """Say what the chosen thresholds apply to, and how they were chosen; empty without any."""
+    values = [f"{value:g} for {name}" for name, value in name_thresholds(results.codec).items()]
+    why = results.codec.get("threshold_reason")
+    at = f"Threshold {', '.join(values)}: {why}. Accuracy in the table of scores is at 0.5."
+    return at if values else ""
+
+
 def describe_fit(results: Results) -> str:
     """Say whether the model has learned, whether it overfits, and of which epoch its weights are.
 
@@ -153,8 +162,9 @@ def _describe_baseline(results: Results) -> str:
         counts = [np.bincount(each.y_true) for each in results.by_target]
         share = float(np.mean([each.max() / each.sum() for each in counts]))
         what = "value of each label" if results.is_multilabel else "class"
-        is_better = _find_interval(results)[0] > share
-        doubt = "" if is_better else ": the model is not clearly better"
+        low, high = _find_interval(results)
+        doubt = "" if low > share else ": the model is not clearly better"
+        doubt = ": the model's score is lower" if high < share else doubt
         return f"Always predicting the most frequent {what} would score {share:.1%}{doubt}."
     if len(results.targets) > 1:
         return ""
