@@ -122,7 +122,7 @@ def test_a_classification_is_told_with_its_interval_and_its_baseline(tmp_path: P
 
 @pytest.mark.parametrize(
     ("n_correct", "judged"),
-    [(95, "."), (80, ": the model is not clearly better."), (60, ": the model's score is lower.")],
+    [(95, "."), (80, ": the model is not clearly better."), (60, ": the model scores lower.")],
 )
 def test_classes_are_compared_with_the_most_frequent_one(
     tmp_path: Path, n_correct: int, judged: str

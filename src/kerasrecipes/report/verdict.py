@@ -164,7 +164,7 @@ def _describe_baseline(results: Results) -> str:
         what = "value of each label" if results.is_multilabel else "class"
         low, high = _find_interval(results)
         doubt = "" if low > share else ": the model is not clearly better"
-        doubt = ": the model's score is lower" if high < share else doubt
+        doubt = ": the model scores lower" if high < share else doubt
         return f"Always predicting the most frequent {what} would score {share:.1%}{doubt}."
     if len(results.targets) > 1:
         return ""
