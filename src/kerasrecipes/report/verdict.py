@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+from operator import sub
+
 import numpy as np
 
 from kerasrecipes.report.results import Results
@@ -147,12 +150,16 @@ def _describe_losses(results: Results) -> str:
             f"The {both} Validation loss was lowest in the last epoch: more epochs may improve the "
             "model."
         )
-    if curve[-1] > _RISE * curve[best - 1] > 0:
-        return (
-            f"Signs of overfitting: the {both} Validation loss was lowest after epoch {best:,} of "
-            f"{results.epochs_run:,} ({write_number(curve[best - 1])}) and ended at "
-            f"{write_number(curve[-1])}."
+    lowest, last = curve[best - 1], curve[-1]
+    if last > _RISE * lowest > 0:
+        both += (
+            f" Validation loss was lowest after epoch {best:,} of {results.epochs_run:,} "
+            f"({write_number(lowest)}) and ended at {write_number(last)}"
         )
+        # Rises before that epoch were noise, since the loss fell further afterwards.
+        if last - lowest > max(map(sub, curve[:best], accumulate(curve, min))):
+            return f"Signs of overfitting: the {both}."
+        return f"The {both}; it rose as much before that epoch and fell again."
     return f"The {both}"
 
 
