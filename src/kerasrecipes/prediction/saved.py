@@ -240,7 +240,7 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
         labelled.check_weights(name, spec.sample_weight or "sample_weight")
         task, targets = saved.schema.target.task, saved.codec.names
         rows = Source(**vars(labelled), task=task, target_names=targets)
-        if compute_fingerprint(rows) == facts["fingerprint"]:
+        if compute_fingerprint(rows) == facts.get("fingerprint"):
             some = f"{facts['rows']['train']:,} of these {count(len(read.rows), 'row')}"
             effect = "so these scores are too good. Evaluate rows that it was not trained on."
             saved.warnings.append(f"The model was trained on {some}, {effect}")
