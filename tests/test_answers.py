@@ -98,7 +98,7 @@ def test_every_command_predicts_at_the_threshold(tmp_path: Path):
     accuracy = accuracy_score(predicted["actual"], predicted["predicted"])
     page = run.report_path.read_text(encoding="utf-8")
     assert f"right class for {accuracy:.1%} of 80 test rows at threshold 0.2" in page
-    assert "Threshold 0.2: set in the recipe." in page
+    assert "Threshold 0.2 for yes: set in the recipe." in page
     run.evaluate(make_rows())
     (evaluation,) = (run.path / "evaluations").iterdir()
     scored = pd.read_csv(evaluation / "predictions.csv")
@@ -124,7 +124,8 @@ def test_a_threshold_is_chosen_on_calibrated_probabilities_of_validation_rows(tm
     assert found == pytest.approx(max(f1_score(y_true, chances >= each) for each in chances))
     assert codec["threshold_reason"] == f"chosen on {len(rows)} validation rows (maximize f1)"
     page = run.report_path.read_text(encoding="utf-8")
-    assert f"Threshold {codec['thresholds'][0]:g}: {codec['threshold_reason']}." in page
+    said = f"Threshold {codec['thresholds'][0]:g} for yes: {codec['threshold_reason']}."
+    assert said in page
 
 
 def test_calibration_lowers_the_log_loss_of_validation_rows_and_changes_no_class(tmp_path: Path):

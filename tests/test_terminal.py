@@ -12,7 +12,7 @@ from rich.console import Console
 from kerasrecipes.console import SafeConsole
 from kerasrecipes.report.tables import Table, list_columns
 from kerasrecipes.terminal import TerminalListener, print_path, print_table
-from report.fake_runs import write_regression, write_table
+from report.fake_runs import write_classification, write_regression, write_table
 
 LONG_REASON = "a reason that is told in so many words that no terminal of 80 columns has room"
 
@@ -109,6 +109,16 @@ def test_scores_are_those_of_the_page(tmp_path: Path, screen: Console) -> None:
         ["Rows", "283", "71", "152"],
         [],
     ]
+
+
+def test_a_chosen_threshold_is_named_with_its_class(tmp_path: Path, screen: Console) -> None:
+    run = write_classification(tmp_path / "run", ("ill", "well"), n_samples=100)
+    reason = "chosen on 80 validation rows (recall 0.9)"
+    codec = {"class_names": ["ill", "well"], "thresholds": [0.25], "threshold_reason": reason}
+    run.update(codec=codec)
+    TerminalListener(screen).end(run, [])
+    said = f"Threshold 0.25 for well: {reason}. Accuracy in the table of scores is at 0.5."
+    assert said in " ".join(read(screen))
 
 
 def test_a_path_is_never_broken(screen: Console) -> None:

@@ -17,7 +17,7 @@ from kerasrecipes.pipeline import Listener
 from kerasrecipes.recipe.names import make_printable
 from kerasrecipes.report.results import read_results
 from kerasrecipes.report.tables import Table, list_columns, list_layers, list_scores, score_classes
-from kerasrecipes.report.verdict import describe_linear
+from kerasrecipes.report.verdict import describe_linear, describe_thresholds
 from kerasrecipes.report.words import write_epochs, write_rows, write_seconds
 from kerasrecipes.rows.words import count
 from kerasrecipes.runs import Run
@@ -71,10 +71,8 @@ def print_evaluation(console: Console, run: Run) -> None:
         title.append(f"  evaluation of {results.evaluated}", style="not bold dim"), soft_wrap=True
     )
     print_table(console, list_scores(results))
-    if thresholds := results.codec.get("thresholds"):
-        values = ", ".join(f"{each:.4g}" for each in thresholds)
-        said = f"These scores are at 0.5; the classes are predicted at threshold {values}."
-        console.print(Text(f"\n{said}"), soft_wrap=True)
+    if thresholds := describe_thresholds(results):
+        console.print(Text(f"\n{thresholds}"), soft_wrap=True)
     classes = score_classes(results)
     if 0 < len(classes.rows) <= _MOST_CLASSES:
         print_table(console, classes)
@@ -164,8 +162,8 @@ class TerminalListener(Listener):
         if facts:
             console.print(Text("; ".join(facts)), soft_wrap=True)
         print_table(console, list_scores(results))
-        if linear := describe_linear(results):
-            console.print(Text(f"\n{linear}"), soft_wrap=True)
+        for said in filter(None, (describe_thresholds(results), describe_linear(results))):
+            console.print(Text(f"\n{said}"), soft_wrap=True)
         seconds = info["seconds"]
         stages = ", ".join(f"{stage} {s:.1f}" for stage, s in seconds.items() if s >= 0.05)
         console.print(Text(f"\n{write_seconds(sum(seconds.values()))}: {stages}", style="dim"))

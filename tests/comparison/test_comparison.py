@@ -21,7 +21,9 @@ def test_recipes_stand_from_best_to_worst_in_everything_it_has(tmp_path: Path) -
     table = pd.DataFrame(comparison.rows)
     assert table["recipe"].tolist() == names
     assert table["mean"].is_monotonic_decreasing
-    assert str(comparison).startswith("adam leads and is better than sgd and adagrad on accuracy")
+    assert str(comparison).startswith(
+        "adam leads and is better than sgd and adagrad on validation accuracy"
+    )
 
 
 def test_a_metric_has_the_name_and_unit_that_train_prints(tmp_path: Path) -> None:
@@ -34,7 +36,7 @@ def test_a_metric_has_the_name_and_unit_that_train_prints(tmp_path: Path) -> Non
         RunWriter(run.path).write_metrics({"test": run.metrics["test"] | {"mae": 0.4}})
     comparison = compare(contenders, "test", "mae", higher_is_better=False)
     assert comparison.metric_name == "MAE (standardised)"
-    assert " on MAE (standardised)" in str(comparison)
+    assert " on test MAE (standardised)" in str(comparison)
 
 
 def test_it_is_ranked_by_the_direction_of_the_metric(tmp_path: Path) -> None:

@@ -95,9 +95,22 @@ def test_images_by_class_and_arrays_score_alike(load, runs, here: Path) -> None:
     assert others == [pytest.approx(first, rel=1e-6)] * 3
 
 
+@pytest.mark.parametrize("name", ["houses.csv", "codes.csv", "truths.csv", "images.npz"])
+def test_training_rows_among_the_rows_are_reported(load, runs, name: str) -> None:
+    file, saved = runs["houses"].parents[2] / name, load(Path(name).stem)
+    (warning,) = list_warnings(evaluate(saved, str(file)))
+    rows = saved.run.info["dataset"]["rows"]
+    some = f"{rows['train']} of these {sum(rows.values())} rows"
+    assert warning.startswith(f"The model was trained on {some}, so these scores are too good.")
+    if file.suffix == ".csv":
+        frame = pd.read_csv(file, dtype=str)
+        assert list_warnings(evaluate(saved, frame)) == [warning]
+        assert list_warnings(evaluate(saved, frame.head(50))) == []
+
+
 def test_unseen_categories_are_told_of_each_evaluation_alone(load, houses: Frame) -> None:
     predict_frame(load("houses"), houses.assign(town="Rom"))
-    assert list_warnings(evaluate(load("houses"), houses)) == []
+    assert list_warnings(evaluate(load("houses"), houses.head(70))) == []
     assert list_warnings(evaluate(load("houses"), houses.assign(town="Oslo"))) == [
         "town: 80 rows have a category that no training row had ('Oslo'); it is taken as unknown."
     ]

@@ -126,6 +126,22 @@ def test_a_classification_is_told_with_its_interval_and_its_baseline(tmp_path: P
     }
 
 
+@pytest.mark.parametrize(
+    ("n_correct", "judged"),
+    [(95, "."), (80, ": the model is not clearly better."), (60, ": the model scores lower.")],
+)
+def test_classes_are_compared_with_the_most_frequent_one(
+    tmp_path: Path, n_correct: int, judged: str
+) -> None:
+    run = write_classification(tmp_path / "run", ("no", "yes"), n_samples=100)
+    actual = ["no"] * 80 + ["yes"] * 20
+    other = {"no": "yes", "yes": "no"}
+    predicted = [name if i < n_correct else other[name] for i, name in enumerate(actual)]
+    run.write_predictions({"row": [*range(100)], "actual": actual, "predicted": predicted})
+    share = "Always predicting the most frequent class would score 80.0%"
+    assert share + judged in report(run)
+
+
 def test_pictures_are_whole_and_the_page_holds_them(tmp_path: Path) -> None:
     run = write_classification(tmp_path / "run", images=draw_shapes(10, 3))
     page = report(run)

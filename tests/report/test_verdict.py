@@ -72,6 +72,15 @@ def test_a_validation_loss_that_rose_is_overfitting() -> None:
     )
 
 
+def test_a_rise_as_large_as_earlier_ones_is_noise() -> None:
+    results = make_results([1.0, 0.8, 0.6, 0.5, 0.5], [1.1, 0.8, 0.95, 0.6, 0.7], {"r2": 0.9})
+    assert describe_fit(results) == (
+        "The loss is 0.5 on the training part and 0.7 on the validation part. Validation loss was "
+        "lowest after epoch 4 of 5 (0.6) and ended at 0.7; it rose as much before that epoch and "
+        "fell again."
+    )
+
+
 def test_while_validation_loss_falls_nothing_is_claimed() -> None:
     results = make_results([1.0, 0.5, 0.1], [1.1, 0.6, 0.5], {"r2": 0.9})
     assert describe_fit(results) == (

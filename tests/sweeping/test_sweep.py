@@ -85,7 +85,9 @@ def test_fresh_seeds_and_test_rows_decide(found: Sweep) -> None:
     seeds = {run.info["seed"] for c in found.comparison.contenders for run in c.runs}
     assert seeds == {43, 44, 45}
     lines = str(found).splitlines()
-    assert lines[0].startswith("flowers best is better than flowers on accuracy (3 paired seeds")
+    assert lines[0].startswith(
+        "flowers best is better than flowers on test accuracy (3 paired seeds"
+    )
     assert lines[-1] == "The scores are on test rows, which no trial used."
 
 

@@ -88,7 +88,8 @@ class Comparison:
         return name_score(self.ranking.metric, self.contenders[0].runs[0].info["dataset"])
 
     def __str__(self) -> str:
-        return describe(replace(self.ranking, metric=lower_first(self.metric_name)))
+        metric = f"{self.part} {lower_first(self.metric_name)}"
+        return describe(replace(self.ranking, metric=metric))
 
     def __repr__(self) -> str:
         names = ", ".join(contender.name for contender in self.contenders)

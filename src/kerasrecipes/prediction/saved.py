@@ -28,8 +28,9 @@ from kerasrecipes.report.results import find_half_widths
 from kerasrecipes.report.serving import list_inputs
 from kerasrecipes.rows import Part, Piece, Schema, load_for, open_rows
 from kerasrecipes.rows.compatibility import check_ids
-from kerasrecipes.rows.dataset import Inputs, count_classes
+from kerasrecipes.rows.dataset import Inputs, Source, count_classes
 from kerasrecipes.rows.kinds import make_column
+from kerasrecipes.rows.splits import compute_fingerprint
 from kerasrecipes.rows.table import describe_left_out
 from kerasrecipes.rows.target import Target
 from kerasrecipes.rows.windows import join_pieces, name_simple_forecasts
@@ -228,7 +229,7 @@ def evaluate(saved: Saved, data: Any = None, command: Sequence[str] = ()) -> Run
 
 def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
     """Rows with their answers, and where they came from in words."""
-    spec = saved.recipe.dataset
+    spec, facts = saved.recipe.dataset, saved.run.info["dataset"]
     if data is not None:
         read = join_pieces([*saved.read(data, with_target=True)])
         name = Path(data).name if isinstance(data, str) else type(data).__name__
@@ -236,12 +237,18 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
             raise InputError(f"{name} has no row with a target to compare with. Add some.")
         labelled = Part(read.inputs, read.values, read.rows, read.weights)
         labelled.check_weights(name, spec.sample_weight or "sample_weight")
+        task, targets = saved.schema.target.task, saved.codec.names
+        rows = Source(**vars(labelled), task=task, target_names=targets)
+        if compute_fingerprint(rows) == facts.get("fingerprint"):
+            some = f"{facts['rows']['train']:,} of these {count(len(read.rows), 'row')}"
+            effect = "so these scores are too good. Evaluate rows that it was not trained on."
+            saved.warnings.append(f"The model was trained on {some}, {effect}")
         return labelled, name
     remedy = "Give rows that have the target: --data FILE, or evaluate(data) in Python."
     if not (spec.name or spec.path or spec.openml or spec.sklearn):
         raise InputError(f"This run was trained on a DataFrame, which is not saved. {remedy}")
     dataset = load_for(saved.recipe)
-    if dataset.fingerprint != saved.run.info["dataset"]["fingerprint"]:
+    if dataset.fingerprint != facts["fingerprint"]:
         rule = f"{dataset.name} has changed since this run was trained, so it is not known which of"
         raise InputError(f"{rule} its rows were trained on. {remedy}")
     saved.warnings.clear()

@@ -19,7 +19,7 @@ from kerasrecipes.report.results import Results
 from kerasrecipes.report.serving import list_inputs, write_snippet
 from kerasrecipes.report.style import PageFigure
 from kerasrecipes.report.tables import Table
-from kerasrecipes.report.verdict import give_verdict
+from kerasrecipes.report.verdict import describe_thresholds, give_verdict
 from kerasrecipes.report.words import write_epochs, write_rows, write_seconds, write_shape
 from kerasrecipes.rows.words import count
 
@@ -74,7 +74,6 @@ def _list_sections(results: Results, drawn: Collection[str]) -> list[Section]:
             f"Logits are divided by {temperature:.3g}, the temperature with the lowest log loss on "
             "validation rows. The loss in the table of scores is computed before calibration."
         )
-    values = ", ".join(f"{each:.4g}" for each in thresholds)
     sections = (
         Section("Which columns are important?", plots=("importance",)),
         Section("Which places of an image are important?", plots=("occlusion",)),
@@ -89,8 +88,7 @@ def _list_sections(results: Results, drawn: Collection[str]) -> list[Section]:
         ),
         Section(
             "Which threshold?",
-            f"Threshold {values}: {codec.get('threshold_reason')}. Accuracy in the table "
-            "of scores is at 0.5.",
+            describe_thresholds(results),
             tables.score_thresholds(results.scored, thresholds),
             f"Scores of the predicted classes on {results.part} rows",
         ),

@@ -37,13 +37,13 @@ def list_inputs(dataset: Mapping[str, Any]) -> list[ModelInput]:
 
 def add_thresholds(file: Path, codec: Mapping[str, Any]) -> None:
     """Add thresholds.json to a saved model's archive if there are thresholds; Keras ignores it."""
-    if thresholds := _name_thresholds(codec):
+    if thresholds := name_thresholds(codec):
         with zipfile.ZipFile(file, "a") as archive:
             text = json.dumps(thresholds, indent=2, ensure_ascii=False)
             archive.writestr("thresholds.json", text)
 
 
-def _name_thresholds(codec: Mapping[str, Any]) -> dict[str, float]:
+def name_thresholds(codec: Mapping[str, Any]) -> dict[str, float]:
     """The threshold of the second of two classes, or of each label, by name."""
     names = codec.get("names") if codec.get("is_multilabel") else codec.get("class_names", ())[1:]
     return dict(zip(names or (), codec.get("thresholds", ()), strict=False))
@@ -63,7 +63,7 @@ def write_snippet(dataset: Mapping[str, Any], codec: Mapping[str, Any] | None = 
         row = f"tf.zeros({shape})" if each.dtype == "float32" else f'tf.fill({shape}, "")'
         lines.append(f'    "{each.name}": {row},')
     lines += ["}", "answers = model.predict(inputs)", "print(answers)"]
-    if thresholds := _name_thresholds(codec or {}):
+    if thresholds := name_thresholds(codec or {}):
         lines.append(f"thresholds = {pformat(thresholds, width=80)}")
         lines.append("print(answers[:, -len(thresholds):] >= [*thresholds.values()])")
     return "\n".join(lines)

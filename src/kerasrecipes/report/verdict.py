@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+from operator import sub
+
 import numpy as np
 
 from kerasrecipes.report.results import Results
+from kerasrecipes.report.serving import name_thresholds
 from kerasrecipes.report.words import write_number, write_with_unit
 from kerasrecipes.rows.words import count, list_some
 
@@ -103,6 +107,14 @@ def describe_linear(results: Results) -> str:
     )
 
 
+def describe_thresholds(results: Results) -> str:
+    """Say what the chosen thresholds apply to, and how they were chosen; empty without any."""
+    values = [f"{value:.4g} for {name}" for name, value in name_thresholds(results.codec).items()]
+    why = results.codec.get("threshold_reason")
+    at = f"Threshold {', '.join(values)}: {why}. Accuracy in the table of scores is at 0.5."
+    return at if values else ""
+
+
 def describe_fit(results: Results) -> str:
     """Say whether the model has learned, whether it overfits, and of which epoch its weights are.
 
@@ -139,12 +151,16 @@ def _describe_losses(results: Results) -> str:
             f"The {both} Validation loss was lowest in the last epoch: more epochs may improve the "
             "model."
         )
-    if curve[-1] > _RISE * curve[best - 1] > 0:
-        return (
-            f"Signs of overfitting: the {both} Validation loss was lowest after epoch {best:,} of "
-            f"{results.epochs_run:,} ({write_number(curve[best - 1])}) and ended at "
-            f"{write_number(curve[-1])}."
+    lowest, last = curve[best - 1], curve[-1]
+    if last > _RISE * lowest > 0:
+        both += (
+            f" Validation loss was lowest after epoch {best:,} of {results.epochs_run:,} "
+            f"({write_number(lowest)}) and ended at {write_number(last)}"
         )
+        # Rises before that epoch were noise, since the loss fell further afterwards.
+        if last - lowest > max(map(sub, curve[:best], accumulate(curve, min))):
+            return f"Signs of overfitting: the {both}."
+        return f"The {both}; it rose as much before that epoch and fell again."
     return f"The {both}"
 
 
@@ -154,8 +170,9 @@ def _describe_baseline(results: Results) -> str:
         counts = [np.bincount(each.y_true) for each in results.by_target]
         share = float(np.mean([each.max() / each.sum() for each in counts]))
         what = "value of each label" if results.is_multilabel else "class"
-        is_better = _find_interval(results)[0] > share
-        doubt = "" if is_better else ": the model is not clearly better"
+        low, high = _find_interval(results)
+        doubt = "" if low > share else ": the model is not clearly better"
+        doubt = ": the model scores lower" if high < share else doubt
         return f"Always predicting the most frequent {what} would score {share:.1%}{doubt}."
     if len(results.targets) > 1:
         return ""

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _N_CHECKS = 10  # of a training's scores, at equal distances, by which it may end early
 _MOST_POINTS = 10_000  # that are tried one by one, except of a grid
-_FEWEST_SCORES = 4  # for the importance of ranges
+_FEWEST_TRIALS = 20  # for the importance of ranges: two of them are the best tenth
+_FEWEST_SCORES = 4  # different ones
 
 Point = dict[str, Any]
 """By range, a number or the text of a value; ranges that do not apply are missing."""
@@ -178,8 +179,8 @@ class Search:
         """
         from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-        scores = {trial.values[0] for trial in self.study.trials if trial.values}
-        if len(scores) < _FEWEST_SCORES:
+        scores = [trial.values[0] for trial in self.study.trials if trial.values]
+        if len(scores) < _FEWEST_TRIALS or len({*scores}) < _FEWEST_SCORES:
             return {}
         with warnings.catch_warnings(action="ignore"):  # of few trials, as the page says
             return get_param_importances(self.study, evaluator=PedAnovaImportanceEvaluator())
