@@ -26,7 +26,7 @@ from kerasrecipes.rows.images import find_size
 from kerasrecipes.rows.kinds import Column, NumberColumn, find_row_number
 from kerasrecipes.rows.table import LoadedTable, Table, describe_words
 from kerasrecipes.rows.target import MAX_CODES, check_type, recognise_target
-from kerasrecipes.rows.texts import find_texts
+from kerasrecipes.rows.texts import Texts, find_texts
 from kerasrecipes.rows.words import ask_meant, list_columns
 
 _FEWEST_ROWS = 10
@@ -88,10 +88,12 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
     if isinstance(rows, Arrays) and rows.are_columns:
         rows = rows.as_table()
     if isinstance(rows, Table):
+        spec = rows.add_parts(spec) if isinstance(rows, Texts) else spec
         found = _look_at_table(path, rows, spec)
     else:
         spec = spec.model_copy(update={"missing": "error", **keys})
-        found = Findings(path, rows.load(spec), spec)
+        source = rows.load(spec)
+        found = Findings(path, source, spec, hints=source.warnings)
     n_rows = len(found.source.target)
     if n_rows < _FEWEST_ROWS:
         without = f", and {found.n_unanswered} without a target" if found.n_unanswered else ""
@@ -162,7 +164,7 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
         hints.append(f"{target}: {amounts}.")
     hints += [f"{note[0].upper()}{note[1:]}." for note in table.notes]
     hints += [_NO_HEADER] if spec.csv.header == "none" else []
-    n_unanswered = len(table) - len(source.target)
+    n_unanswered = len(table) - sum(map(len, (source, *source.own_parts.values())))
     return Findings(path, source, spec, reason, n_unanswered, (*hints, *table.remarks))
 
 

@@ -12,7 +12,15 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import Task
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import BooleanColumn
-from kerasrecipes.rows.target import MAX_CLASSES, ClassType, Target, find_target, make_cells
+from kerasrecipes.rows.target import (
+    MAX_CLASSES,
+    MAX_CODES,
+    ClassType,
+    Target,
+    are_classes,
+    find_target,
+    make_cells,
+)
 from kerasrecipes.rows.words import list_some, show_places
 
 MOST_NUMBERS = 10
@@ -61,6 +69,7 @@ def find_array_target(
         is_binary
         or task == "classification"
         or (hint is LossKind.INTEGERS and _are_whole(values))
+        or (hint is None and task is None and _are_codes(values, name))
         or not _is_number(values)
     ):
         values = values[..., 0] if n_last == 1 else values
@@ -180,6 +189,13 @@ def read_finite(
 
 def _are_whole(values: NDArray[Any]) -> bool:
     return _is_number(values) and bool((values == np.floor(values)).all())
+
+
+def _are_codes(values: NDArray[Any], name: str) -> bool:
+    """Whether whole numbers are probably the classes 0, 1, … of steps or pixels."""
+    if values.dtype.kind not in "iu" or values.min() or values.max() >= MAX_CODES:
+        return False
+    return len(np.unique(values)) == values.max() + 1 and are_classes(values.ravel(), name)
 
 
 def _is_number(values: NDArray[Any]) -> bool:

@@ -100,7 +100,7 @@ class Arrays(Rows):
                    for name, _, weight in parts.values()]  # fmt: skip
         used = {name for several in parts.values() for name in several} | {*spec.roles.values()}
         unused = [name for name in self._arrays if name not in used]
-        note = f"arrays not used: {list_some(unused)}. Parts are x_val, y_val, x_test, …"
+        note = f"arrays not used: {list_some(unused)}. A part is a pair, such as x_test and y_test."
         ends = np.cumsum([len(array) for array in inputs])
         rows = zip(inputs, np.split(values, ends[:-1]), weights, strict=True)
         roles = {key: self._take_role(key, name, x) for key, name in spec.roles.items()}
