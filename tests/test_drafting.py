@@ -145,7 +145,7 @@ def write_texts_in_parts(random: np.random.Generator) -> Path:
     for part, name, i in itertools.product(["train", "val"], words, range(12)):
         folder = Path("parts", part, name)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{i}.txt").write_text(" ".join(random.choice(words[name], 8)))
+        (folder / f"{i}.txt").write_text(" ".join(random.choice(words[name], 3)))
     return Path("parts")
 
 
@@ -330,6 +330,14 @@ def test_large_images_are_made_smaller_and_keep_their_shape() -> None:
         for i in range(5):
             Image.new("RGB", (640, 320), (i, 0, 0)).save(f"images/{name}/{i}.jpg")
     assert draft_recipe("images").recipe.dataset.image_size == [80, 160]
+
+
+def test_images_of_one_class_are_refused() -> None:
+    Path("images", "cat").mkdir(parents=True)
+    for i in range(12):
+        Image.new("RGB", (16, 16), (i, 0, 0)).save(f"images/cat/{i}.png")
+    with pytest.raises(DataError, match=r"a recipe needs two classes or more \(received: cat\)"):
+        draft_recipe("images")
 
 
 def test_arrays_with_their_own_test_part(random) -> None:
@@ -698,6 +706,7 @@ def test_a_folder_of_texts_is_drafted(random: np.random.Generator) -> None:
 
 def test_texts_in_folders_of_parts_keep_these(random: np.random.Generator) -> None:
     draft = draft_recipe(str(write_texts_in_parts(random)))
+    assert draft.recipe.layers[0].name == "TextVectorization"  # although the texts are short
     assert {name: len(part) for name, part in draft.dataset.parts.items()} == {
         "train": 19,
         "validation": 24,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +81,17 @@ def test_a_file_is_read_as_predict_reads_it(load, here: Path) -> None:
     )
     assert run.predictions["actual"] == frame["y"].tolist()
     assert saved.list_warnings() == []
+
+
+def test_training_rows_in_a_file_are_warned_of(load, runs, here: Path) -> None:
+    folder = runs["houses"].parents[2]
+    for data in (str(folder / "houses.csv"), os.path.relpath(folder / "runs/../houses.csv")):
+        assert list_warnings(evaluate(load("houses"), data)) == [
+            "houses.csv contains the training rows, so scores of new rows are likely worse. To "
+            "score only the test part, give no data."
+        ]
+    shutil.copy(folder / "houses.csv", "others.csv")
+    assert list_warnings(evaluate(load("houses"), "others.csv")) == []
 
 
 def test_images_by_class_and_arrays_score_alike(load, runs, here: Path) -> None:

@@ -333,7 +333,8 @@ BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
             "again."
         ],
     ),
-    ({"x": IMAGES[:0], "y": CODES[:0]}, {}, ["x and y have no rows. Add rows."]),
+    ({"x": IMAGES[:0], "y": CODES[:0]}, {}, ["x or y has no values. Add some."]),
+    ({"x": IMAGES[:, :0], "y": CODES}, {}, ["x or y has no values. Add some."]),
     (
         {"x_train": IMAGES, "y_train": CODES, "x_test": IMAGES, "y_test": CODES[:, None]},
         {},

@@ -94,6 +94,10 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
         spec = spec.model_copy(update={"missing": "error", **keys})
         source = rows.load(spec)
         found = Findings(path, source, spec, hints=source.warnings)
+    if len(classes := found.source.class_names) == 1:
+        raise DataError(
+            path.name, [f"a recipe needs two classes or more (received: {classes[0]})."]
+        )
     n_rows = len(found.source.target)
     if n_rows < _FEWEST_ROWS:
         without = f", and {found.n_unanswered} without a target" if found.n_unanswered else ""
@@ -145,7 +149,9 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     table = table.with_missing(Missing.read(keep))
     target, reason = _choose_target(table, path.name, str(spec.target) if spec.target else None)
     missing, wrong_hints = _find_wrong_words(table, target, kept)
-    texts = [name for name in table.names if name != target and _find_kind(table, name) == "text"]
+    found = {name: _find_kind(table, name) for name in table.names if name != target}
+    found |= {"text": "text"} if isinstance(rows, Texts) else {}  # short ones, too
+    texts = [name for name, kind in found.items() if kind == "text"]
     features = dict.fromkeys(texts, Component("features", "text"))
     known = {"target": target, "missing_values": missing, "features": features}
     spec = spec.model_copy(update=known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -237,6 +238,11 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
             raise InputError(f"{name} has no row with a target to compare with. Add some.")
         labelled = Part(read.inputs, read.values, read.rows, read.weights)
         labelled.check_weights(name, spec.sample_weight or "sample_weight")
+        path = os.path.abspath(os.path.expanduser(data)) if isinstance(data, str) else ""
+        has_trained = spec.path is not None and path == os.path.abspath(spec.path)
+        if has_trained and len(labelled) > saved.run.info["dataset"]["rows"].get("test", 0):
+            rule = f"{name} contains the training rows, so scores of new rows are likely worse."
+            saved.warnings.append(f"{rule} To score only the test part, give no data.")
         return labelled, name
     remedy = "Give rows that have the target: --data FILE, or evaluate(data) in Python."
     if not (spec.name or spec.path or spec.openml or spec.sklearn):

@@ -12,15 +12,7 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import Task
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import BooleanColumn
-from kerasrecipes.rows.target import (
-    MAX_CLASSES,
-    MAX_CODES,
-    ClassType,
-    Target,
-    are_classes,
-    find_target,
-    make_cells,
-)
+from kerasrecipes.rows.target import MAX_CLASSES, Target, are_classes, find_target, make_cells
 from kerasrecipes.rows.words import list_some, show_places
 
 MOST_NUMBERS = 10
@@ -167,8 +159,8 @@ def _find_classes(values: NDArray[Any], name: str, dataset: str, *, is_binary: b
     if len(names) == 1 or (len(found) > MAX_CLASSES and not _is_number(values)):
         problem = f"target {name} must have 2 classes or more, and {MAX_CLASSES:,} texts at most "
         raise DataError(dataset, [f"{problem}(received: {len(names):,})."])
-    class_type: ClassType = "integer" if all(each.isdecimal() for each in names) else "text"
-    return Target((), "classification", names, class_type, values.shape[1:])
+    are_whole = all(each.isdecimal() for each in names)
+    return Target((), "classification", names, "integer" if are_whole else "text", values.shape[1:])
 
 
 def read_finite(
@@ -193,7 +185,7 @@ def _are_whole(values: NDArray[Any]) -> bool:
 
 def _are_codes(values: NDArray[Any], name: str) -> bool:
     """Whether whole numbers are probably the classes 0, 1, … of steps or pixels."""
-    if values.dtype.kind not in "iu" or values.min() or values.max() >= MAX_CODES:
+    if values.dtype.kind not in "iu" or values.min() or values.max() >= MAX_CLASSES:
         return False
     return len(np.unique(values)) == values.max() + 1 and are_classes(values.ravel(), name)
 

@@ -206,8 +206,8 @@ class Arrays(Rows):
                     f"inputs and target must have the same length (received: {x} of "
                     f"{n_inputs:,}, {y} of {n_targets:,}). Save them again."
                 )
-            elif not n_inputs:
-                problems.append(f"{x} and {y} have no rows. Add rows.")
+            elif not (self._arrays[x].size and self._arrays[y].size):
+                problems.append(f"{x} or {y} has no values. Add some.")
         for names in zip(*pairs, strict=True):
             if len({self._arrays[name].shape[1:] for name in names}) > 1:
                 shapes = _describe_arrays({name: self._arrays[name] for name in names})
