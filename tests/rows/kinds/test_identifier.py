@@ -52,7 +52,11 @@ def test_what_is_left_out_and_why(values: Any, reason: str, hint: str) -> None:
     [
         ("c", list(range(1, 11)), "a row number, counted from 1"),
         ("c", list(range(10)), "a row number, counted from 0"),
-        ("c", list(range(1000, 1020)), "a row number, counted from 1000"),
+        (
+            "c",
+            list(range(1000, 1020)),
+            "20 distinct numbers in 20 rows: an identifier counted from 1000",
+        ),
         *(
             (name, DISTINCT, "20 distinct numbers in 20 rows: an identifier by its name")
             for name in (
