@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,21 @@ def write_columns(random: np.random.Generator) -> Path:
     return Path("columns.npy")
 
 
+def write_steps(random: np.random.Generator) -> Path:
+    x = random.normal(size=(N_ROWS, 6, 2))
+    np.savez("steps.npz", x=x, y=random.integers(0, 4, (N_ROWS, 6)), speed=x[:, 0, 0])
+    return Path("steps.npz")
+
+
+def write_texts_in_parts(random: np.random.Generator) -> Path:
+    words = {"neg": ["bad", "film", "long"], "pos": ["good", "film", "short"]}
+    for part, name, i in itertools.product(["train", "val"], words, range(12)):
+        folder = Path("parts", part, name)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{i}.txt").write_text(" ".join(random.choice(words[name], 3)))
+    return Path("parts")
+
+
 ALL = [
     write_houses,
     write_churn,
@@ -143,6 +159,8 @@ ALL = [
     write_arrays,
     write_digits,
     write_columns,
+    write_steps,
+    write_texts_in_parts,
 ]
 
 
@@ -317,11 +335,32 @@ def test_large_images_are_made_smaller_and_keep_their_shape() -> None:
     assert draft_recipe("images").recipe.dataset.image_size == [80, 160]
 
 
+def test_images_of_one_class_are_refused() -> None:
+    Path("images", "cat").mkdir(parents=True)
+    for i in range(12):
+        Image.new("RGB", (16, 16), (i, 0, 0)).save(f"images/cat/{i}.png")
+    with pytest.raises(DataError, match=r"a recipe needs two classes or more \(received: cat\)"):
+        draft_recipe("images")
+
+
 def test_arrays_with_their_own_test_part(random) -> None:
     recipe = draft_recipe(str(write_digits(random))).recipe
     assert recipe.dataset.test_split is None
     assert recipe.layers[0].arguments == {"scale": 1 / 16}
     assert [layer.name for layer in recipe.layers[1:3]] == ["Reshape", "Conv2D"]
+
+
+def test_few_whole_numbers_of_each_step_are_classes(random) -> None:
+    draft = draft_recipe(str(write_steps(random)))
+    assert draft.recipe.dataset.task == "classification"
+    assert draft.dataset.class_names == ("0", "1", "2", "3")
+    assert draft.found.hints == (
+        "arrays not used: speed. A part is a pair, such as x_test and y_test.",
+    )
+    x, counts = random.normal(size=(N_ROWS, 6)), random.integers(20, 60, (N_ROWS, 6))
+    for name, y in {"many": counts, "below_0": counts % 4 - 1, "gaps": 2 * (counts % 4)}.items():
+        np.savez(f"{name}.npz", x=x, y=y)
+        assert draft_recipe(f"{name}.npz").recipe.dataset.task == "regression"
 
 
 def test_several_numbers_to_predict(random) -> None:
@@ -432,7 +471,7 @@ def test_of_many_columns_only_the_unusual_are_written_one_by_one(random) -> None
 
 
 def test_numbers_that_float32_cannot_distinguish_give_a_hint(random) -> None:
-    columns = {"n": 10**11 + np.arange(N_ROWS), "x": None, "y": 10**9 + random.random(N_ROWS)}
+    columns = {"n": 10**11 + 2 * np.arange(N_ROWS), "x": None, "y": 10**9 + random.random(N_ROWS)}
     hints = draft_recipe(str(write_table(random, **columns))).found.hints
     assert hints[0].startswith("n: float32, in which networks compute, cannot distinguish")
     assert hints[1].startswith("y: float32")
@@ -687,6 +726,18 @@ def test_a_folder_of_texts_is_drafted(random: np.random.Generator) -> None:
     draft = draft_recipe("texts")
     assert draft.recipe.layers[0].name == "TextVectorization"
     assert draft.dataset.class_names == ("neg", "pos")
+
+
+def test_texts_in_folders_of_parts_keep_these(random: np.random.Generator) -> None:
+    draft = draft_recipe(str(write_texts_in_parts(random)))
+    assert draft.recipe.layers[0].name == "TextVectorization"  # although the texts are short
+    assert {name: len(part) for name, part in draft.dataset.parts.items()} == {
+        "train": 19,
+        "validation": 24,
+        "test": 5,
+    }
+    assert draft.recipe.dataset.drop == []
+    assert draft.found.n_unanswered == 0
 
 
 def test_rows_in_order_of_time_are_split_at_random_with_a_warning() -> None:

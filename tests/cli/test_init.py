@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kerasrecipes.cli.app import main
@@ -49,6 +50,17 @@ def test_faults_of_the_data_are_warned_of(call, tmp_path: Path):
     code, out, err = call("twice.csv")
     assert (code, err) == (0, "")
     assert "\nwarning  " in out
+
+
+def test_faults_of_the_split_are_warned_of(call, tmp_path: Path):
+    series = np.sin(np.arange(69) / 3)
+    windows = np.lib.stride_tricks.sliding_window_view(series[:-1], 9)
+    np.savez(tmp_path / "windows.npz", x=windows, y=series[9:])
+    code, out, err = call("windows.npz")
+    assert (code, err) == (0, "")
+    assert "warning  Each row shares steps with the next 8, as windows of a series do." in " ".join(
+        out.split("\n")
+    )
 
 
 def test_target_and_file_can_be_given(call, tmp_path: Path):

@@ -96,7 +96,9 @@ def test_the_file_s_own_validation_part(tmp_path: Path, ending: str) -> None:
 
 def test_arrays_that_are_not_used_are_named(tmp_path: Path) -> None:
     source = load(tmp_path, x=IMAGES, y=CODES, x_val=IMAGES[:2], notes=np.arange(3))
-    assert source.warnings == ("arrays not used: x_val, notes. Parts are x_val, y_val, x_test, …",)
+    assert source.warnings == (
+        "arrays not used: x_val, notes. A part is a pair, such as x_test and y_test.",
+    )
 
 
 def test_target_may_name_an_array(tmp_path: Path) -> None:
@@ -105,7 +107,9 @@ def test_target_may_name_an_array(tmp_path: Path) -> None:
     assert source.task == "regression"
     assert source.target.dtype == np.float32
     assert source.target_names == ("age",)
-    assert source.warnings == ("arrays not used: ids. Parts are x_val, y_val, x_test, …",)
+    assert source.warnings == (
+        "arrays not used: ids. A part is a pair, such as x_test and y_test.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -329,7 +333,8 @@ BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
             "again."
         ],
     ),
-    ({"x": IMAGES[:0], "y": CODES[:0]}, {}, ["x and y have no rows. Add rows."]),
+    ({"x": IMAGES[:0], "y": CODES[:0]}, {}, ["x or y has no values. Add some."]),
+    ({"x": IMAGES[:, :0], "y": CODES}, {}, ["x or y has no values. Add some."]),
     (
         {"x_train": IMAGES, "y_train": CODES, "x_test": IMAGES, "y_test": CODES[:, None]},
         {},

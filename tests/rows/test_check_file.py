@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,13 @@ import pandas as pd
 import pytest
 
 from kerasrecipes.errors import DataError
-from kerasrecipes.recipe import Recipe, load_recipe
+from kerasrecipes.recipe import Component, Recipe, load_recipe
 from kerasrecipes.rows import check_file, load_for
 
 FRAME = pd.DataFrame({"rooms": [3, 4, 5, 6, 7], "price": [1.0, 2.0, 3.0, 4.0, 5.0]})
 
 
-def make(path: str, target: str = "prise") -> Recipe:
+def make(path: str, target: str | int = "prise") -> Recipe:
     keys = {"layers": [{"Dense": {"units": 1}}], "loss": "mse"}
     return load_recipe({"dataset": {"path": path, "target": target}, **keys})
 
@@ -56,6 +57,23 @@ def test_no_rows_are_read_for_it_elsewhere(path: str) -> None:
 def test_a_file_that_is_not_there_is_found_in_every_format(path: str) -> None:
     with pytest.raises(DataError, match="path: "):
         check_file(make(path))
+
+
+def test_a_pattern_is_no_misnamed_column() -> None:
+    recipe = make("a.csv", "price")
+    for pattern, is_valid in {"r*": True, "x*": False, "p*": False}.items():
+        features = {pattern: Component("features", "float")}
+        spec = recipe.dataset.model_copy(update={"features": features})
+        with nullcontext() if is_valid else pytest.raises(DataError, match="no column"):
+            check_file(recipe.model_copy(update={"dataset": spec}))
+
+
+def test_a_number_that_yaml_reads_without_its_zero_is_put_in_quotation_marks() -> None:
+    FRAME.rename(columns={"price": "07"}).to_csv("zero.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        check_file(make("zero.csv", 7))
+    (problem,) = caught.value.problems
+    assert "no column '7'. Write it in quotation marks: '07'." in problem
 
 
 def test_data_without_a_file_are_left_alone() -> None:

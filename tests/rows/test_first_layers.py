@@ -12,6 +12,7 @@ import pytest
 
 from kerasrecipes import pipeline
 from kerasrecipes.errors import DataError, RecipeError
+from kerasrecipes.model.built import build
 from kerasrecipes.prediction.predict import predict_frame
 from kerasrecipes.prediction.saved import load_saved
 from kerasrecipes.recipe import Recipe, load_recipe
@@ -86,6 +87,28 @@ def test_ids_that_an_embedding_does_not_have_are_refused(tmp_path: Path, wrong, 
     said = refuse(make(tmp_path, save_arrays(tmp_path, x), EMBEDDING))
     rule = "Embedding takes ids, which are whole numbers from 0 to 49"
     assert said.endswith(f"layers[0].Embedding\n  {rule} {message}")
+
+
+@pytest.mark.parametrize(
+    ("first", "layer", "message"),
+    [
+        ("Masking", EMBEDDING, "Write input_dim: 80."),
+        ("Normalization", EMBEDDING, "from 0 to 49 (received: "),
+        ({"Discretization": {"num_bins": 9}}, {"Embedding": {"input_dim": 8, "output_dim": 4}},
+         "(received: 8 in row"),
+        ({"Discretization": {"bin_boundaries": [20, 75]}}, {"CategoryEncoding": {"num_tokens": 2}},
+         "Write num_tokens: 3."),
+    ],
+)  # fmt: skip
+def test_ids_from_layers_before_are_checked_too(tmp_path: Path, first, layer, message):
+    (name,) = layer
+    head = HEAD if name == "Embedding" else HEAD[1:]
+    keys = make(tmp_path, save_arrays(tmp_path, np.arange(80)[:, None]), first).to_dict()
+    recipe = load_recipe(keys | {"layers": [first, layer, *head]})
+    with pytest.raises(RecipeError) as error:
+        build(recipe, load_for(recipe))
+    assert f"layers[1].{name}\n  {name} takes ids, which are" in str(error.value)
+    assert message in str(error.value)
 
 
 def test_ids_that_an_encoding_does_not_have_are_refused(tmp_path: Path):

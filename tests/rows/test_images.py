@@ -283,8 +283,11 @@ def test_the_test_folder_is_evaluated(tmp_path: Path) -> None:
     assert piece.values is not None
     assert piece.values.tolist() == [0, 1]
     (tmp_path / "test").rename(tmp_path / "val")
-    with pytest.raises(DataError, match="without images of their own: train, val"):
-        read(tmp_path, 4, 6, 3, with_target=True)
+    piece = read(tmp_path, 4, 6, 3, with_target=True)  # without a test part, all images
+    assert piece.values is not None
+    assert piece.values.tolist() == [0, 0, 1, 1]
+    pairs = zip(drawn["train"], drawn["test"], strict=True)
+    np.testing.assert_array_equal(piece.inputs, [image for pair in pairs for image in pair])
 
 
 def test_unsorted_images_of_parts_are_no_classes(tmp_path: Path) -> None:

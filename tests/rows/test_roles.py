@@ -214,7 +214,9 @@ def test_arrays_have_groups_times_and_parts_too(tmp_path: Path) -> None:
 
     dataset = load(group="who")
     assert not {*dataset.parts["train"].groups} & {*dataset.parts["test"].groups}
-    assert dataset.warnings == ("arrays not used: when, part. Parts are x_val, y_val, x_test, …",)
+    assert dataset.warnings == (
+        "arrays not used: when, part. A part is a pair, such as x_test and y_test.",
+    )
     assert [*load(time="when").parts["test"].rows] == [*range(7, -1, -1)]
     assert [*load(split="part").parts["validation"].rows] == [*range(10)]
     for keys in ({"group": "y"}, {"time": "y"}, {"sample_weight": "y"}):

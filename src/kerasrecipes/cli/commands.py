@@ -62,7 +62,9 @@ def init(
         draft = draft_recipe(data, target, output, changes or ())
     console.print(Text(draft.file.read_text(encoding="utf-8")), soft_wrap=True, end="")
     console.print()
-    print_warnings(console, draft.dataset.checks)
+    in_recipe = draft.found.source.warnings
+    notes = [each for each in draft.dataset.warnings if each not in in_recipe]
+    print_warnings(console, [*notes, *draft.dataset.checks])
     command = f"kerasrecipes train {shlex.quote(str(draft.file))}"
     console.print(Text(f"Train it, or change it first:  {command}", "bold"), soft_wrap=True)
 

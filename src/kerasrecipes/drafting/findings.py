@@ -26,7 +26,7 @@ from kerasrecipes.rows.images import find_size
 from kerasrecipes.rows.kinds import Column, NumberColumn, find_row_number
 from kerasrecipes.rows.table import LoadedTable, Table, describe_words
 from kerasrecipes.rows.target import MAX_CODES, check_type, recognise_target
-from kerasrecipes.rows.texts import find_texts
+from kerasrecipes.rows.texts import Texts, find_texts
 from kerasrecipes.rows.words import ask_meant, list_columns
 
 _FEWEST_ROWS = 10
@@ -88,10 +88,16 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
     if isinstance(rows, Arrays) and rows.are_columns:
         rows = rows.as_table()
     if isinstance(rows, Table):
+        spec = rows.add_parts(spec) if isinstance(rows, Texts) else spec
         found = _look_at_table(path, rows, spec)
     else:
         spec = spec.model_copy(update={"missing": "error", **keys})
-        found = Findings(path, rows.load(spec), spec)
+        source = rows.load(spec)
+        found = Findings(path, source, spec, hints=source.warnings)
+    if len(classes := found.source.class_names) == 1:
+        raise DataError(
+            path.name, [f"a recipe needs two classes or more (received: {classes[0]})."]
+        )
     n_rows = len(found.source.target)
     if n_rows < _FEWEST_ROWS:
         without = f", and {found.n_unanswered} without a target" if found.n_unanswered else ""
@@ -141,7 +147,9 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
     table = table.with_missing(Missing.read(keep))
     target, reason = _choose_target(table, path.name, str(spec.target) if spec.target else None)
     missing, wrong_hints = _find_wrong_words(table, target, kept)
-    texts = [name for name in table.names if name != target and _find_kind(table, name) == "text"]
+    found = {name: _find_kind(table, name) for name in table.names if name != target}
+    found |= {"text": "text"} if isinstance(rows, Texts) else {}  # short ones, too
+    texts = [name for name, kind in found.items() if kind == "text"]
     features = dict.fromkeys(texts, Component("features", "text"))
     known = {"target": target, "missing_values": missing, "features": features}
     spec = spec.model_copy(update=known)
@@ -160,7 +168,7 @@ def _look_at_table(path: Path, rows: Table, spec: DatasetSpec) -> Findings:
         hints.append(f"{target}: {amounts}.")
     hints += [f"{note[0].upper()}{note[1:]}." for note in table.notes]
     hints += [_NO_HEADER] if spec.csv.header == "none" else []
-    n_unanswered = len(table) - len(source.target)
+    n_unanswered = len(table) - sum(map(len, (source, *source.own_parts.values())))
     return Findings(path, source, spec, reason, n_unanswered, (*hints, *table.remarks))
 
 

@@ -88,8 +88,9 @@ def _plan_source(plan: CommentedRecipe, found: Findings, file: Path) -> None:
         plan.add(("dataset", "target"), found.spec.target, "the column to predict", above)
     source, about = found.source, "labels, each 0 or 1"
     if source.task == "classification":
+        rows = "rows" if source.target.ndim == 1 else "values"
         classes = [f"{name}: {n:,}" for name, n in _count_classes(source).items()]
-        about = f"{len(classes):,} classes ({list_some(classes)} rows)"
+        about = f"{len(classes):,} classes ({list_some(classes)} {rows})"
     elif source.task == "regression":
         about = f"from {float(source.target.min()):,.6g} to {float(source.target.max()):,.6g}"
         numbers = [column for column in source.target_columns if isinstance(column, NumberColumn)]
@@ -140,9 +141,10 @@ def _plan_columns(plan: CommentedRecipe, found: Findings) -> None:
         }
         use = {column.feature: arguments} if arguments else column.feature
         plan.add(("dataset", "features", column.name), use, text)
-    if found.source.left_out:
+    left_out = [pair for pair in found.source.left_out if pair[0] not in found.spec.roles.values()]
+    if left_out:
         plan.add(("dataset", "drop"), above="Columns that are left out.")
-    for name, reason in found.source.left_out:
+    for name, reason in left_out:
         plan.add(("dataset", "drop", 0), name, reason.split("; to use it")[0])
 
 

@@ -26,6 +26,7 @@ from kerasrecipes.model.target import TargetCodec, fit_target
 from kerasrecipes.recipe import Recipe
 from kerasrecipes.recipe.rules import LossKind, find_directions, find_loss_kind
 from kerasrecipes.rows import Dataset, Part
+from kerasrecipes.rows.compatibility import check_ids
 from kerasrecipes.rows.dataset import Weights, sample_rows, take_rows
 from kerasrecipes.rows.disk import are_on_disk
 from kerasrecipes.rows.words import count
@@ -110,6 +111,7 @@ def build(recipe: Recipe, dataset: Dataset, *, computes_once: bool = True) -> Bu
         _check_output(recipe, dataset, network)
         *steps, n_units = network.output_shape[1:]
         codec = fit_target(recipe, dataset, n_units, tuple(steps))
+        _check_inner_ids(recipe, dataset, network, encoder)
         check_batch(recipe, network, inputs[:2], codec.encode(train.target[:2]))
         compute_features = None
         if computes_once and (n_frozen := _count_frozen(network)):
@@ -159,6 +161,19 @@ def _check_output(recipe: Recipe, dataset: Dataset, model: keras.Sequential) -> 
     elif any(getattr(layer, "return_sequences", None) is False for layer in model.layers):
         message += " Write return_sequences: true in the recurrent layers."
     raise RecipeError([recipe.problem(("layers", len(recipe.layers) - 1), message)])
+
+
+def _check_inner_ids(
+    recipe: Recipe, dataset: Dataset, network: keras.Sequential, encoder: Encoder
+) -> None:
+    """Check the ids that layers get from those before them."""
+    for i, layer in enumerate(network.layers[1:], len(recipe.layers) - len(network.layers) + 1):
+        if recipe.layers[i].name in ("Embedding", "CategoryEncoding"):
+            compute = make_predictor(keras.Model(network.inputs, layer.input), encoder)
+            parts = (replace(each, inputs=compute(each.inputs)) for each in dataset.parts.values())
+            rest = recipe.model_copy(update={"layers": recipe.layers[i:]})
+            for _, problem in check_ids(rest, parts, ()):
+                raise RecipeError([recipe.problem(("layers", i, recipe.layers[i].name), problem)])
 
 
 def _count_frozen(network: keras.Sequential) -> int:

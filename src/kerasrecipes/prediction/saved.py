@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -239,9 +240,13 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
         labelled.check_weights(name, spec.sample_weight or "sample_weight")
         task, targets = saved.schema.target.task, saved.codec.names
         rows = Source(**vars(labelled), task=task, target_names=targets)
-        if compute_fingerprint(rows) == facts.get("fingerprint"):
+        is_same = compute_fingerprint(rows) == facts.get("fingerprint")
+        path = os.path.abspath(os.path.expanduser(data)) if isinstance(data, str) else ""
+        has_trained = spec.path is not None and path == os.path.abspath(spec.path)
+        if is_same or (has_trained and len(labelled) > facts["rows"].get("test", 0)):
             some = f"{facts['rows']['train']:,} of these {count(len(read.rows), 'row')}"
-            effect = "so these scores are too good. Evaluate rows that it was not trained on."
+            some = some if is_same else f"rows of {name}"
+            effect = "so these scores are probably too good. Evaluate rows that are new to it."
             saved.warnings.append(f"The model was trained on {some}, {effect}")
         return labelled, name
     remedy = "Give rows that have the target: --data FILE, or evaluate(data) in Python."

@@ -12,7 +12,7 @@ from kerasrecipes.recipe.rules import LossKind
 from kerasrecipes.recipe.schema import Task
 from kerasrecipes.rows.cells import Cells
 from kerasrecipes.rows.kinds import BooleanColumn
-from kerasrecipes.rows.target import MAX_CLASSES, ClassType, Target, find_target, make_cells
+from kerasrecipes.rows.target import MAX_CLASSES, Target, are_classes, find_target, make_cells
 from kerasrecipes.rows.words import list_some, show_places
 
 MOST_NUMBERS = 10
@@ -63,6 +63,7 @@ def find_array_target(
         is_binary
         or task == "classification"
         or (hint is LossKind.INTEGERS and _are_whole(values))
+        or (hint is None and task is None and _are_codes(values, name))
         or not _is_number(values)
     ):
         values = values[..., 0] if n_last == 1 else values
@@ -160,8 +161,8 @@ def _find_classes(values: NDArray[Any], name: str, dataset: str, *, is_binary: b
     if len(names) == 1 or (len(found) > MAX_CLASSES and not _is_number(values)):
         problem = f"target {name} must have 2 classes or more, and {MAX_CLASSES:,} texts at most "
         raise DataError(dataset, [f"{problem}(received: {len(names):,})."])
-    class_type: ClassType = "integer" if all(each.isdecimal() for each in names) else "text"
-    return Target((), "classification", names, class_type, values.shape[1:])
+    are_whole = all(each.isdecimal() for each in names)
+    return Target((), "classification", names, "integer" if are_whole else "text", values.shape[1:])
 
 
 def read_finite(
@@ -182,6 +183,13 @@ def read_finite(
 
 def _are_whole(values: NDArray[Any]) -> bool:
     return _is_number(values) and bool((values == np.floor(values)).all())
+
+
+def _are_codes(values: NDArray[Any], name: str) -> bool:
+    """Whether whole numbers are probably the classes 0, 1, … of steps or pixels."""
+    if values.dtype.kind not in "iu" or values.min() or values.max() >= MAX_CLASSES:
+        return False
+    return len(np.unique(values)) == values.max() + 1 and are_classes(values.ravel(), name)
 
 
 def _is_number(values: NDArray[Any]) -> bool:

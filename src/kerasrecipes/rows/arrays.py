@@ -99,7 +99,7 @@ class Arrays(Rows):
                    for name, _, weight in parts.values()]  # fmt: skip
         used = {name for several in parts.values() for name in several} | {*spec.roles.values()}
         unused = [name for name in self._arrays if name not in used]
-        note = f"arrays not used: {list_some(unused)}. Parts are x_val, y_val, x_test, …"
+        note = f"arrays not used: {list_some(unused)}. A part is a pair, such as x_test and y_test."
         ends = np.cumsum([len(array) for array in inputs])
         rows = zip(inputs, np.split(values, ends[:-1]), weights, strict=True)
         roles = {key: self._take_role(key, name, x) for key, name in spec.roles.items()}
@@ -205,8 +205,8 @@ class Arrays(Rows):
                     f"inputs and target must have the same length (received: {x} of "
                     f"{n_inputs:,}, {y} of {n_targets:,}). Save them again."
                 )
-            elif not n_inputs:
-                problems.append(f"{x} and {y} have no rows. Add rows.")
+            elif not (self._arrays[x].size and self._arrays[y].size):
+                problems.append(f"{x} or {y} has no values. Add some.")
         for names in zip(*pairs, strict=True):
             if len({self._arrays[name].shape[1:] for name in names}) > 1:
                 shapes = _describe_arrays({name: self._arrays[name] for name in names})

@@ -119,16 +119,22 @@ def _expand_patterns(features: Mapping[str, Component], names: Sequence[str]) ->
 
 def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str]) -> Iterator[str]:
     """Check the columns that a recipe names, before their values are read."""
-    named = [("target", targets), ("drop", spec.drop), ("features", spec.features)]
-    named += [(key, [name]) for key, name in spec.roles.items()]
     weights = [spec.sample_weight] if spec.sample_weight else []
-    named += [("sample_weight", weights), *(("crosses", c.feature_names) for c in spec.crosses)]
     roles = dict.fromkeys(weights, "sample_weight")
     roles |= {} if spec.timeseries else dict.fromkeys(targets, "target")
+    free = [name for name in names if name not in roles and name not in spec.drop]
+    named = [("target", targets), ("drop", spec.drop)]
+    named += [("features", [*_expand_patterns(spec.features, free)])]
+    named += [(key, [name]) for key, name in spec.roles.items()]
+    named += [("sample_weight", weights), *(("crosses", c.feature_names) for c in spec.crosses)]
     for key, columns in named:
         for name in columns:
             if name not in names:
-                yield f"{key}: no column '{name}'.{ask_meant(name, names)} {list_columns(names)}"
+                # YAML reads 07 as the number 7.
+                padded = [each for each in names if name.isdecimal() and each.lstrip("0") == name]
+                meant = f" Write it in quotation marks: '{padded[0]}'." if padded else None
+                meant = meant or ask_meant(name, names)
+                yield f"{key}: no column '{name}'.{meant} {list_columns(names)}"
             elif key != (role := roles.get(name, key)):
                 yield f"{key}: '{name}' is the {role}. Remove it from {key}."
             elif key == "features" and name == spec.time:  # it may only say how dates are written

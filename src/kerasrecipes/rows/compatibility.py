@@ -32,6 +32,7 @@ from kerasrecipes.rows.words import count, list_some
 
 _TAKE_IDS = ("Embedding", "Hashing", "IntegerLookup", "CategoryEncoding")
 _SIZES = {"Embedding": "input_dim", "CategoryEncoding": "num_tokens"}
+_MOVE = ("TextVectorization", "Masking", "Reshape", "Flatten", "Permute", "RepeatVector")
 _ANY_RANK = ("Rescaling", "Normalization", "BatchNormalization", "GaussianNoise", "Dropout")
 _SCALED = ("float_normalized", "float_rescaled", "float_discretized")
 _CHANCE_ACTIVATIONS = ("softmax", "sigmoid")
@@ -62,9 +63,9 @@ def check_compatibility(recipe: Recipe, dataset: Dataset) -> None:
 
 
 def find_first_layer(recipe: Recipe) -> tuple[KeyPath, Component]:
-    """The first layer that does more than encode its inputs or reshape them, and its place."""
-    layers, others = [*enumerate(recipe.layers)], ("Reshape", "Flatten", "TextVectorization")
-    i, layer = next((pair for pair in layers if pair[1].name not in others), layers[-1])
+    """The first layer that does more than encode its inputs or move them, and its place."""
+    layers = [*enumerate(recipe.layers)]
+    i, layer = next((pair for pair in layers if pair[1].name not in _MOVE), layers[-1])
     return ("layers", i, layer.name), layer
 
 

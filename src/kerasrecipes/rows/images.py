@@ -99,7 +99,10 @@ class Images(Rows):
         folder, values = self._files[0], None
         with explain_damage(self.name):
             if with_target:
-                found = _find_classes(_find_parts(folder).get("test", folder))
+                parts, found = _find_parts(folder), dict[str, list[Path]]()
+                for part in [parts["test"]] if "test" in parts else parts.values():
+                    for name, images in _find_classes(part).items():
+                        found.setdefault(name, []).extend(images)
                 names = schema.target.class_names
                 if unknown := [name for name in found if name not in names]:
                     problem = f"{list_some(unknown)}: no class that the model was trained on."

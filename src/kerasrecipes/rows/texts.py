@@ -45,9 +45,11 @@ class Texts(Table):
         return super().iterate(schema, ids, with_target=with_target)
 
     def load(self, spec: DatasetSpec, hint: LossKind | None = None) -> Source:
-        if self._has_parts:
-            spec = spec.model_copy(update={"split": "part"})
-        return super().load(spec, hint)
+        return super().load(self.add_parts(spec), hint)
+
+    def add_parts(self, spec: DatasetSpec) -> DatasetSpec:
+        """The recipe's ``dataset`` with the parts of the folder, if it has some."""
+        return spec.model_copy(update={"split": "part"}) if self._has_parts else spec
 
     def _read(self, spec: DatasetSpec, wanted: Sequence[str] | None) -> TableInMemory:
         names, depth = self._names, int(self._has_parts)

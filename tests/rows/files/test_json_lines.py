@@ -92,7 +92,8 @@ def test_a_name_may_end_early(tmp_path: Path) -> None:
 def test_a_type_that_changes_between_blocks(tmp_path: Path) -> None:
     path = write(tmp_path / "data.jsonl", '{"a": 11}\n' * 20 + '{"a": "x"}\n' * 20)
     assert find_problems(path) == [
-        "line 21 cannot be read: Column(/a) changed from number to string. Correct or remove it."
+        "line 21 cannot be read: 'a' is of type string, and of type number in a row above. "
+        "Correct or remove it."
     ]
 
 
@@ -114,13 +115,13 @@ NOT_AN_OBJECT = 'must contain an object (received: {}). Write a row as {{"name":
     [
         (
             '{"a": 1}\n{"a": "x"}\n',
-            "line 2 cannot be read: Column(/a) changed from number to string. Correct or remove "
-            "it.",
+            "line 2 cannot be read: 'a' is of type string, and of type number in a row above. "
+            "Correct or remove it.",
         ),
         (
             '{"a": true}\n{"a": 1}\n',
-            "line 2 cannot be read: Column(/a) changed from boolean to number. Correct or remove "
-            "it.",
+            "line 2 cannot be read: 'a' is of type number, and of type boolean in a row above. "
+            "Correct or remove it.",
         ),
         (
             '{"a": 1}\n\n{"a": \n',

@@ -52,6 +52,11 @@ def test_what_is_left_out_and_why(values: Any, reason: str, hint: str) -> None:
     [
         ("c", list(range(1, 11)), "a row number, counted from 1"),
         ("c", list(range(10)), "a row number, counted from 0"),
+        (
+            "c",
+            list(range(1000, 1020)),
+            "20 distinct numbers in 20 rows: an identifier counted from 1000",
+        ),
         *(
             (name, DISTINCT, "20 distinct numbers in 20 rows: an identifier by its name")
             for name in (
@@ -84,6 +89,7 @@ def test_numbers_that_name_their_rows(name: str, values: list[int], reason: str)
     [
         ("c", list(range(9))),
         ("c", list(range(2, 14))),
+        ("c", list(range(1990, 2020))),  # years
         ("c", [*range(9), 8, 10]),
         ("c", [float(i) for i in range(12)]),
         ("c", [*range(12), None]),

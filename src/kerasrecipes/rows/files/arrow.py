@@ -225,7 +225,9 @@ class JsonFile(FileOnDisk):
             return problems or [f"the file cannot be read: {error.rstrip('.')}."]
         # Arrow counts lines that are not blank, from 0.
         place, _ = lines[min(int(match[2]), len(lines) - 1)]
-        return [f"{noun} {place} cannot be read: {match[1]}. Correct or remove it."]
+        types = r"'\1' is of type \3, and of type \2 in a row above"
+        reason = re.sub(r"Column\(/(.*)\) changed from (\w+) to (\w+)", types, match[1])
+        return [f"{noun} {place} cannot be read: {reason}. Correct or remove it."]
 
 
 def _find_fault(line: str) -> str:

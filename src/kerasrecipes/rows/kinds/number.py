@@ -71,6 +71,8 @@ _NO_UNITS = frozenset(
 """Endings that change what a number means, or make it the name of a thing."""
 
 _FEWEST_NUMBERED = 10
+_LEAST_ID, _FIRST_YEAR, _LAST_YEAR = 1000, 1500, 2100
+"""Rows are counted from 0, from 1, or from a large number that is no year."""
 _ID_NAMES = re.compile(
     r"(?:.*[\W_])?(?i:id|ids|uid|uuid|guid|key|index|idx|rownum|phone|mobile|tel|isbn|ean|ssn)|"
     r"(?:.*[\W_])?(?i:no\.?|nr\.?|serial|s/n)|(?i:account)|"
@@ -217,11 +219,13 @@ def find_row_number(cells: Cells) -> str:
     if not pa.types.is_integer(cells.type) or cells.is_category or n_rows < _FEWEST_NUMBERED:
         return ""
     start, end = pc.min_max(cells.values).as_py().values()
-    is_counted = start in (0, 1) and end == start + n_rows - 1
+    is_counted = start in (0, 1) or (start >= _LEAST_ID and not _FIRST_YEAR <= end <= _LAST_YEAR)
+    is_counted &= end == start + n_rows - 1
     if not (is_counted or _ID_NAMES.fullmatch(cells.name)) or len(cells.distinct) < n_rows:
         return ""
-    what = f"{n_rows:,} distinct numbers in {n_rows:,} rows: an identifier by its name"
-    what = f"a row number, counted from {start}" if is_counted else what
+    by = "by its name" if _ID_NAMES.fullmatch(cells.name) else f"counted from {start}"
+    what = f"{n_rows:,} distinct numbers in {n_rows:,} rows: an identifier {by}"
+    what = f"a row number, counted from {start}" if is_counted and start in (0, 1) else what
     return f"{what}; to use it: {write_use(cells.name, 'float_normalized')}"
 
 
