@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,11 +102,22 @@ def test_training_rows_among_the_rows_are_reported(load, runs, name: str) -> Non
     (warning,) = list_warnings(evaluate(saved, str(file)))
     rows = saved.run.info["dataset"]["rows"]
     some = f"{rows['train']} of these {sum(rows.values())} rows"
-    assert warning.startswith(f"The model was trained on {some}, so these scores are probably too good.")
+    assert warning.startswith(
+        f"The model was trained on {some}, so these scores are probably too good."
+    )
     if file.suffix == ".csv":
         frame = pd.read_csv(file, dtype=str)
         assert list_warnings(evaluate(saved, frame)) == [warning]
         assert list_warnings(evaluate(saved, frame.head(50))) == []
+
+
+def test_more_rows_of_the_file_of_training_are_reported(load, houses: Frame, here: Path) -> None:
+    saved = load("houses")
+    houses.head(79).to_csv("now.csv", index=False)  # a row has been removed since
+    dataset = saved.recipe.dataset.model_copy(update={"path": str(here / "now.csv")})
+    saved = replace(saved, recipe=saved.recipe.model_copy(update={"dataset": dataset}))
+    (warning,) = list_warnings(evaluate(saved, "now.csv"))
+    assert warning.startswith("The model was trained on rows of now.csv, so these scores are")
 
 
 def test_unseen_categories_are_told_of_each_evaluation_alone(load, houses: Frame) -> None:
