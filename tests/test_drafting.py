@@ -286,10 +286,18 @@ def test_two_classes(random) -> None:
     assert recipe.layers[-1].arguments["activation"].name == "sigmoid"
     assert recipe.loss.name == "binary_crossentropy"
     assert [metric.name for metric in recipe.metrics] == ["accuracy", "AUC"]
-    assert recipe.metrics[1].arguments == {"num_thresholds": 10_000}
-    assert "falls. Always predicting " in " ".join(Path("churn.yaml").read_text().split(" # "))
+    assert recipe.metrics[1].arguments == {}
     assert recipe.class_weight is None
     assert recipe.dataset.stratify
+
+
+def test_the_auc_of_a_rare_class_has_many_thresholds(random) -> None:
+    table = {"a": random.normal(size=500), "y": ["yes"] * 15 + ["no"] * 485}
+    pd.DataFrame(table).to_csv("rare.csv", index=False)
+    draft = draft_recipe("rare.csv")
+    assert draft.recipe.metrics[1].arguments == {"num_thresholds": 10_000}
+    text = " ".join(draft.file.read_text(encoding="utf-8").replace("#", "").split())
+    assert "accuracy often falls. Always predicting no gives 97%." in text
 
 
 def test_five_uneven_classes(random) -> None:

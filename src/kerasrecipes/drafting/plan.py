@@ -39,6 +39,7 @@ _LONGEST_KEY = 1000  # of YAML, in one line
 _HELD_OUT = 0.2
 _FEWEST_TO_STRATIFY = 8
 _IMBALANCED = 3
+_RARE = 0.95  # the share of the other class
 _CLASS_WEIGHT = (
     "class_weight: balanced would give rows of rare classes more weight in the loss: the model "
     "finds more of them, but also predicts them for more other rows: accuracy often falls."
@@ -313,9 +314,9 @@ def plan_training(plan: CommentedRecipe, source: Source, n_train: int) -> None:
         commonest = max(counts, key=counts.__getitem__)
         is_uneven = counts[commonest] >= _IMBALANCED * min(counts.values())
         share = counts[commonest] / sum(counts.values())
-        metrics: list[Any] = ["accuracy"]
-        if is_binary and is_uneven:  # Keras's 200 thresholds lie above most rare classes' chances
-            metrics.append({"AUC": {"num_thresholds": 10_000}})
+        # Keras's 200 thresholds are too few between the probabilities of a rare class.
+        auc = {"AUC": {"num_thresholds": 10_000}} if share > _RARE else "AUC"
+        metrics = ["accuracy", auc] if is_binary and is_uneven else ["accuracy"]
         baseline = f"always predicting {commonest} gives {share:.0%}"
         plan.add(("metrics",), metrics, baseline, _CLASS_WEIGHT if is_uneven else "")
     choices = _IMAGE_EPOCHS if is_image else _EPOCHS

@@ -189,7 +189,7 @@ def _are_codes(values: NDArray[Any], name: str) -> bool:
     """Whether whole numbers are probably the classes 0, 1, … of steps or pixels."""
     if values.dtype.kind not in "iu" or values.min() or values.max() >= MAX_CLASSES:
         return False
-    return len(np.unique(values)) == values.max() + 1 and are_classes(values.ravel(), name)
+    return len(np.unique(values)) == int(values.max()) + 1 and are_classes(values.ravel(), name)
 
 
 def _is_number(values: NDArray[Any]) -> bool:
