@@ -46,12 +46,13 @@ import json, sys
 from pathlib import Path
 from kerasrecipes.errors import InputError
 from kerasrecipes.recipe.schema import DatasetSpec
-from rows.specs import load_dataset
+from kerasrecipes.rows import open_rows
 messages = {}
 for path in sys.argv[1:]:
     target = {} if path.endswith(("npz", "images")) else {"target": "y"}
     try:
-        load_dataset(DatasetSpec(path=path, **target))
+        spec = DatasetSpec(path=path, **target)
+        open_rows(None, spec).load(spec)
     except InputError as error:
         messages[path] = str(error)
 # ru_maxrss would count the memory of the process that started this one.

@@ -372,14 +372,7 @@ BAD_ARRAYS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
             "complex128). Save it again."
         ],
     ),
-    (
-        {"x": IMAGES, "y": np.zeros((6, 0), np.uint8)},
-        {},
-        [
-            "target y must contain a number or text for each row (received: shape (6, 0) of "
-            "uint8). Save it again."
-        ],
-    ),
+    ({"x": IMAGES, "y": np.zeros((6, 0), np.uint8)}, {}, ["x or y has no values. Add some."]),
     (
         {"x": IMAGES, "y": np.full((6, 2), 0.5)},
         {"task": "classification"},

@@ -32,7 +32,7 @@ def find_array_target(
     numbers or of classes, such as a class for each step of a sequence or each pixel of an image.
     ``hint`` is what the recipe's loss requires. DataError: The values do not suit the task.
     """
-    if values.dtype.kind not in "biufU" or not values.size:
+    if values.dtype.kind not in "biufU":
         raise DataError(dataset, [_describe(name, "a number or text", values)])
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
