@@ -99,5 +99,5 @@ def test_a_recipe_has_the_same_short_name_in_every_figure(
     plots._draw_pictures(compare(contenders))
     scores, curves = (figure.axes for figure in drawn[1:4:2])  # on a phone
     labels = [text.get_text() for text in scores[0].get_yticklabels()]
-    assert labels[1:] == ["…izer=adam epochs=5", "…izer=nadam epochs=5"]
+    assert labels[1:] == ["…izer=nadam epochs=5", "…izer=adam epochs=5"]
     assert [ax.get_title("left") for ax in curves] == labels[1:]
