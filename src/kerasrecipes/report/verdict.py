@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from operator import sub
+from operator import truediv
 
 import numpy as np
 
@@ -158,7 +158,7 @@ def _describe_losses(results: Results) -> str:
             f"({write_number(lowest)}) and ended at {write_number(last)}"
         )
         # Rises before that epoch were noise, since the loss fell further afterwards.
-        if last - lowest > max(map(sub, curve[:best], accumulate(curve, min))):
+        if last / lowest > max(map(truediv, curve[:best], accumulate(curve, min))):
             return f"Signs of overfitting: the {both}."
         return f"The {both}; it rose as much before that epoch and fell again."
     return f"The {both}"
