@@ -142,10 +142,13 @@ def _describe_losses(results: Results) -> str:
     if best is None:
         return ""
     train, validation = (
-        write_number(results.metrics.get(part, {}).get("loss", losses[-1]))
+        results.metrics.get(part, {}).get("loss", losses[-1])
         for part, losses in (("train", results.history["loss"]), ("validation", curve))
     )
-    both = f"loss is {train} on the training part and {validation} on the validation part."
+    both = (
+        f"loss is {write_number(train)} on the training part and {write_number(validation)} on the "
+        "validation part."
+    )
     if best == len(curve) > 1:
         return (
             f"The {both} Validation loss was lowest in the last epoch: more epochs may improve the "
@@ -158,9 +161,9 @@ def _describe_losses(results: Results) -> str:
             f"({write_number(lowest)}) and ended at {write_number(last)}"
         )
         # Rises before that epoch were noise, since the loss fell further afterwards.
-        if last / lowest > max(map(truediv, curve[:best], accumulate(curve, min))):
-            return f"Signs of overfitting: the {both}."
-        return f"The {both}; it rose as much before that epoch and fell again."
+        if last / lowest <= max(map(truediv, curve[:best], accumulate(curve, min))):
+            return f"The {both}; it rose as much before that epoch and fell again."
+        return f"{'Signs of overfitting: the' if validation > train else 'The'} {both}."
     return f"The {both}"
 
 

@@ -50,7 +50,7 @@ def write_number(value: float, digits: int = 3, *, pad: bool = False) -> str:
     """
     if not math.isfinite(value):
         return "not finite"
-    if abs(value) >= 1e6:
+    if abs(value) >= 10 ** (digits + 3):
         value = float(f"{value:.{digits}g}")
     if 10 ** (digits - 1) <= abs(value) < 1e9:
         return f"{value:,.0f}".replace("-", "−")
