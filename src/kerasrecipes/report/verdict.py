@@ -141,14 +141,12 @@ def _describe_losses(results: Results) -> str:
         return "No rows were held out for validation, so overfitting cannot be judged."
     if best is None:
         return ""
-    train, validation = (
+    ends = [
         results.metrics.get(part, {}).get("loss", losses[-1])
         for part, losses in (("train", results.history["loss"]), ("validation", curve))
-    )
-    both = (
-        f"loss is {write_number(train)} on the training part and {write_number(validation)} on the "
-        "validation part."
-    )
+    ]
+    train, validation = map(write_number, ends)
+    both = f"loss is {train} on the training part and {validation} on the validation part."
     if best == len(curve) > 1:
         return (
             f"The {both} Validation loss was lowest in the last epoch: more epochs may improve the "
@@ -163,7 +161,7 @@ def _describe_losses(results: Results) -> str:
         # Rises before that epoch were noise, since the loss fell further afterwards.
         if last / lowest <= max(map(truediv, curve[:best], accumulate(curve, min))):
             return f"The {both}; it rose as much before that epoch and fell again."
-        return f"{'Signs of overfitting: the' if validation > train else 'The'} {both}."
+        return f"{'Signs of overfitting: the' if ends[1] > ends[0] else 'The'} {both}."
     return f"The {both}"
 
 
