@@ -124,7 +124,7 @@ def test_a_threshold_is_chosen_on_calibrated_probabilities_of_validation_rows(tm
     assert found == pytest.approx(max(f1_score(y_true, chances >= each) for each in chances))
     assert codec["threshold_reason"] == f"chosen on {len(rows)} validation rows (maximize f1)"
     page = run.report_path.read_text(encoding="utf-8")
-    said = f"Threshold {codec['thresholds'][0]:g} for yes: {codec['threshold_reason']}."
+    said = f"Threshold {codec['thresholds'][0]:.4g} for yes: {codec['threshold_reason']}."
     assert said in page
 
 

@@ -45,6 +45,18 @@ def test_names_stay_readable_in_a_narrow_terminal() -> None:
     assert [line.split(" ")[0] for line in read(console)] == ["", "Layer", "conv2d", "(Conv2D)"]
 
 
+@pytest.mark.parametrize(("width", "is_whole"), [(64, True), (50, True), (36, False)])
+def test_a_number_is_whole_or_marked_as_cut(width: int, is_whole: bool) -> None:
+    console = Console(file=io.StringIO(), width=width)
+    headings = dict.fromkeys(("Precision", "Recall", "F1-score", "Validation", "Test"), True)
+    scores = ["0.9950", "0.9950", "0.9950", "1,283", "152"]
+    total = ["Mean or total", *scores]
+    print_table(console, Table({"Class": False} | headings, [["no", *scores]], total))
+    row = read(console)[2].split()[-5:]
+    assert (row == scores) is is_whole
+    assert all(cell in scores or cell.endswith("…") for cell in row)
+
+
 def test_in_a_pipe_a_row_is_one_line(tmp_path: Path) -> None:
     console = SafeConsole(file=io.StringIO())
     info = write_table(tmp_path / "run").info

@@ -36,7 +36,7 @@ def replacing(file: Path) -> Iterator[Path]:
             error.filename = str(file)
         raise
     finally:
-        if os.path.lexists(partial):  # on a read-only disk, unlink fails where nothing is, too
+        if os.path.lexists(partial):  # unlink fails on a read-only disk even without a file
             partial.unlink()
 
 

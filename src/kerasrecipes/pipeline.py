@@ -361,20 +361,14 @@ class Training:
             raise
         finally:
             if checkpointer.has_begun:
-                self._write_history(built.model, callbacks)
+                history = built.model.history.history
+                n_epochs = len(history.get("loss", ()))
+                # A run that continues with other metrics or callbacks has shorter columns.
+                run.write_history({name: v for name, v in history.items() if len(v) == n_epochs})
+                stopped = (each for each in callbacks if getattr(each, "stopped_epoch", 0))
+                stopped_by = next((type(each).__name__ for each in stopped), "")
+                run.update(epochs_run=n_epochs, stopped_by=stopped_by)
         return scorer
-
-    def _write_history(
-        self, model: keras.Sequential, callbacks: Sequence[keras.callbacks.Callback]
-    ) -> None:
-        """Write the history of a fit, and the callback that stopped it."""
-        history = model.history.history
-        n_epochs = len(history.get("loss", ()))
-        # A run that continues with other metrics or callbacks has shorter columns.
-        self.run.write_history({name: v for name, v in history.items() if len(v) == n_epochs})
-        stopped = (each for each in callbacks if getattr(each, "stopped_epoch", 0))
-        stopped_by = next((type(each).__name__ for each in stopped), "")
-        self.run.update(epochs_run=n_epochs, stopped_by=stopped_by)
 
     def _find_checkpoint(self, model: keras.Sequential, n_steps: int) -> Checkpoint | None:
         """The state to continue from, if a run is continued."""

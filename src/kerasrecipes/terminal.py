@@ -34,7 +34,7 @@ _MOST_NAMES = 20  # of columns in one row of the table
 def print_table(console: Console, table: Table) -> None:
     """Print a table after an empty line."""
     widths: list[int] = []
-    columns = zip(table.headings, *table.rows, strict=True)
+    columns = zip(table.headings, *table.rows, *filter(None, [table.total]), strict=True)
     for column, is_number in zip(columns, table.headings.values(), strict=True):
         text, is_whole = "\n".join(column), is_number or not widths  # other texts break at spaces
         widths.append(max(map(cell_len, text.split("\n" if is_whole else None)), default=0))
@@ -45,9 +45,11 @@ def print_table(console: Console, table: Table) -> None:
     room = console.width - sum(width + gap for width in others)  # where no word is broken
     keeps_names = name_width <= min(room, _LONGEST_WHOLE)
     for i, (heading, is_number) in enumerate(table.headings.items()):
-        no_wrap = is_number or (i == 0 and keeps_names)
         shown.add_column(
-            heading, justify="right" if is_number else "left", overflow="fold", no_wrap=no_wrap
+            heading,
+            justify="right" if is_number else "left",
+            overflow="ellipsis" if is_number else "fold",  # a number without its end is another
+            no_wrap=is_number or (i == 0 and keeps_names),
         )
     for row in table.rows:
         shown.add_row(*[Text(make_printable(cell)) for cell in row])

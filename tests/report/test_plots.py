@@ -113,12 +113,28 @@ def test_ticks_of_large_numbers_stay_apart(plot: Callable[..., None]) -> None:
     assert all(left.x1 + gap < right.x0 for left, right in pairwise(boxes))
 
 
+@pytest.mark.parametrize("plot", [plots.plot_regplot, plots.plot_residuals])
+@pytest.mark.parametrize(("scale", "angle"), [(1e3, 0), (2e7, 30)])
+def test_ticks_of_millions_are_slanted(
+    ax: Axes, plot: Callable[..., None], scale: float, angle: int
+) -> None:
+    y_true, y_pred = numbers()
+    plot(y_true * scale, y_pred * scale, ax)
+    assert {label.get_rotation() for label in ax.get_xticklabels()} == {angle}
+
+
 @pytest.mark.parametrize(
-    ("value", "words"),
-    [(0.00312, "0.00312"), (24_049.6, "24,050"), (-1_240_467, "−1,240,000"), (4.332e9, "4.33e+09")],
+    ("value", "digits", "words"),
+    [
+        (0.00312, 3, "0.00312"),
+        (24_049.6, 3, "24,050"),
+        (-1_240_467, 3, "−1,240,000"),
+        (-497_928, 2, "−500,000"),
+        (4.332e9, 3, "4.33e+09"),
+    ],
 )
-def test_large_numbers_have_three_digits(value: float, words: str) -> None:
-    assert write_number(value) == words
+def test_large_numbers_have_few_digits(value: float, digits: int, words: str) -> None:
+    assert write_number(value, digits) == words
 
 
 def test_learning_curves_name_their_lines_and_mark_the_best_epoch(ax: Axes) -> None:

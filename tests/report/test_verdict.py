@@ -81,6 +81,16 @@ def test_a_rise_as_large_as_earlier_ones_is_noise() -> None:
     )
 
 
+def test_a_large_loss_of_the_first_epochs_hides_no_overfitting() -> None:
+    results = make_results([3.0, 2.0, 0.5, 0.2, 0.1], [3.0, 5.0, 0.5, 0.9, 1.5], {"r2": 0.9})
+    assert describe_fit(results).startswith("Signs of overfitting:")
+
+
+def test_a_model_that_is_better_on_validation_rows_does_not_overfit() -> None:
+    results = make_results([1.0, 0.8, 0.8], [1.1, 0.6, 0.7], {"r2": 0.9})
+    assert describe_fit(results).startswith("The loss is 0.8 on the training part and 0.7 on")
+
+
 def test_while_validation_loss_falls_nothing_is_claimed() -> None:
     results = make_results([1.0, 0.5, 0.1], [1.1, 0.6, 0.5], {"r2": 0.9})
     assert describe_fit(results) == (

@@ -328,15 +328,15 @@ _PLOTS: dict[str, tuple[Callable[[Results, style.Fonts], Iterator[Figure]], str,
         _draw_roc_pr_curves,
         "ROC and precision-recall curves",
         "Each point of a curve is a threshold. Of more than two classes, each is separated from "
-        "all others, and the first eight are drawn. Brackets contain 95% intervals. The dashed "
+        "all others. At most the first eight are drawn. Brackets contain 95% intervals. The dashed "
         "line is chance.",
     ),
     "reliability": (
         _draw_reliability,
         "Reliability curve",
         "Each point is a tenth of the rows, of similar probability. On the dashed line, a "
-        "probability of 80% is right in 80% of the rows; below it, probabilities are too high. Of "
-        "more than eight labels, the first eight are drawn.",
+        "probability of 80% is right in 80% of the rows; below it, probabilities are too high. At "
+        "most the first eight labels are drawn.",
     ),
     "samples": (
         _draw_samples,

@@ -231,7 +231,9 @@ def write_ticks(ax: Axes) -> None:
 
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(4))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}".replace("-", "−")))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}".replace("-", "−")))
+    if max(map(abs, ax.get_xlim())) >= 1e6:  # numbers too long to stand side by side
+        ax.tick_params("x", rotation=30)
 
 
 def scale_curves(ax: Axes, curves: Iterable[NDArray[np.float64]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from operator import sub
+from operator import truediv
 
 import numpy as np
 
@@ -141,10 +141,11 @@ def _describe_losses(results: Results) -> str:
         return "No rows were held out for validation, so overfitting cannot be judged."
     if best is None:
         return ""
-    train, validation = (
-        write_number(results.metrics.get(part, {}).get("loss", losses[-1]))
+    ends = [
+        results.metrics.get(part, {}).get("loss", losses[-1])
         for part, losses in (("train", results.history["loss"]), ("validation", curve))
-    )
+    ]
+    train, validation = map(write_number, ends)
     both = f"loss is {train} on the training part and {validation} on the validation part."
     if best == len(curve) > 1:
         return (
@@ -158,9 +159,9 @@ def _describe_losses(results: Results) -> str:
             f"({write_number(lowest)}) and ended at {write_number(last)}"
         )
         # Rises before that epoch were noise, since the loss fell further afterwards.
-        if last - lowest > max(map(sub, curve[:best], accumulate(curve, min))):
-            return f"Signs of overfitting: the {both}."
-        return f"The {both}; it rose as much before that epoch and fell again."
+        if last / lowest <= max(map(truediv, curve[:best], accumulate(curve, min))):
+            return f"The {both}; it rose as much before that epoch and fell again."
+        return f"{'Signs of overfitting: the' if ends[1] > ends[0] else 'The'} {both}."
     return f"The {both}"
 
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
+from operator import eq
 from typing import Any
 
 _METRIC_WORDS = {"r2": "R²"} | {
@@ -28,17 +29,16 @@ def shorten_each(names: Iterable[str], length: int) -> list[str]:
 
     If this does not tell them apart, they get their numbers: ``a…b (2)``.
     """
-    alike = defaultdict[str, set[str]](set)
-    for name in (names := [*names]):
-        alike[shorten(name, length)].add(name)
-
-    def cut(name: str) -> str:
-        if len(group := alike[shorten(name, length)]) == 1:
-            return shorten(name, length)
-        same = takewhile(lambda letters: len({*letters}) == 1, zip(*group, strict=False))
-        return shorten(f"…{name[sum(1 for _ in same) - length // 4 :]}", length)
-
-    short = [*map(cut, names)]
+    names = [*names]
+    alike, cut = defaultdict[str, list[str]](list), dict[str, str]()
+    for name in dict.fromkeys(names):
+        alike[shorten(name, length)].append(name)
+    for short_name, group in alike.items():
+        n_same = sum(takewhile(bool, map(eq, min(group), max(group))))  # letters that begin all
+        start = n_same - length // 4
+        for name in group:
+            cut[name] = shorten(f"…{name[start:]}", length) if len(group) > 1 else short_name
+    short = [cut[name] for name in names]
     counts = Counter(short)
     return [f"{name} ({i})" if counts[name] > 1 else name for i, name in enumerate(short, 1)]
 
@@ -50,7 +50,7 @@ def write_number(value: float, digits: int = 3, *, pad: bool = False) -> str:
     """
     if not math.isfinite(value):
         return "not finite"
-    if abs(value) >= 1e6:
+    if abs(value) >= 10 ** (digits + 3):
         value = float(f"{value:.{digits}g}")
     if 10 ** (digits - 1) <= abs(value) < 1e9:
         return f"{value:,.0f}".replace("-", "−")
