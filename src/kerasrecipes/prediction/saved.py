@@ -238,14 +238,16 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
             raise InputError(f"{name} has no row with a target to compare with. Add some.")
         labelled = Part(read.inputs, read.values, read.rows, read.weights)
         labelled.check_weights(name, spec.sample_weight or "sample_weight")
+        counts, n_rows = facts["rows"], len(labelled)
         task, targets = saved.schema.target.task, saved.codec.names
         rows = Source(**vars(labelled), task=task, target_names=targets)
-        is_same = compute_fingerprint(rows) == facts.get("fingerprint")
+        has_all = n_rows >= sum(counts.values())
+        is_same = has_all and compute_fingerprint(rows) == facts.get("fingerprint")
         path = os.path.abspath(os.path.expanduser(data)) if isinstance(data, str) else ""
         has_trained = spec.path is not None and path == os.path.abspath(spec.path)
-        if is_same or (has_trained and len(labelled) > facts["rows"].get("test", 0)):
-            some = f"{facts['rows']['train']:,} of these {count(len(read.rows), 'row')}"
-            some = some if is_same else f"rows of {name}"
+        if is_same or (has_trained and n_rows > counts.get("test", 0)):
+            some = f"rows of {name}, unless they have been replaced"
+            some = f"{counts['train']:,} of these {n_rows:,} rows" if is_same else some
             effect = "so these scores are probably too good. Evaluate rows that are new to it."
             saved.warnings.append(f"The model was trained on {some}, {effect}")
         return labelled, name
