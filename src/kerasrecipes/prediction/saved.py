@@ -30,7 +30,7 @@ from kerasrecipes.report.serving import list_inputs
 from kerasrecipes.rows import Part, Piece, Schema, load_for, open_rows
 from kerasrecipes.rows.compatibility import check_ids
 from kerasrecipes.rows.dataset import Inputs, Source, count_classes
-from kerasrecipes.rows.kinds import make_column
+from kerasrecipes.rows.kinds import group_inputs, make_column
 from kerasrecipes.rows.splits import compute_fingerprint
 from kerasrecipes.rows.table import describe_left_out
 from kerasrecipes.rows.target import Target
@@ -154,7 +154,7 @@ def load_saved(run: Run, encoding: str | None = None) -> Saved:
             raise ValueError("it describes another model than model.keras")
         codec.decode(np.zeros((1, *codec.steps, codec.n_units), np.float32))
         encoder = Encoder(columns, model.get_layer(ENCODER_NAME) if columns else None)
-        names = enumerate(encoder.inputs.get("categories", ()))
+        names = enumerate(group_inputs(columns).get("categories", ()))
         layers = encoder.model.layers if encoder.model else ()
         # A hashed column has no vocabulary.
         found = {each.name: each for each in layers if hasattr(each, "get_vocabulary")}
