@@ -170,13 +170,11 @@ def _check_inner_ids(
     for i, layer in enumerate(network.layers[1:], len(recipe.layers) - len(network.layers) + 1):
         if recipe.layers[i].name in ("Embedding", "CategoryEncoding"):
             compute = make_predictor(keras.Model(network.inputs, layer.input), Encoder())
-            parts = (
-                replace(each, inputs=compute(encoder.encode(each.inputs)))
-                for each in dataset.parts.values()
-            )
             rest = recipe.model_copy(update={"layers": recipe.layers[i:]})
-            for _, problem in check_ids(rest, parts, ()):
-                raise RecipeError([recipe.problem(("layers", i, recipe.layers[i].name), problem)])
+            for part in dataset.parts.values():
+                ids = replace(part, inputs=compute(encoder.encode(part.inputs)))
+                for (*_, name), problem in check_ids(rest, [ids], ()):
+                    raise RecipeError([recipe.problem(("layers", i, name), problem)])
 
 
 def _count_frozen(network: keras.Sequential) -> int:
