@@ -21,7 +21,7 @@ from kerasrecipes.recipe.components import FEATURES
 from kerasrecipes.recipe.schema import DatasetSpec
 from kerasrecipes.rows import Column, Dataset, Part
 from kerasrecipes.rows.dataset import Inputs
-from kerasrecipes.rows.kinds import make_column
+from kerasrecipes.rows.kinds import group_inputs, make_column
 from rows.specs import load_dataset
 
 RNG = np.random.default_rng(0)
@@ -365,7 +365,7 @@ MIXED_ROWS = {"a": [1, 2], "b": ["x", "y"], "c": [3, 4], "d": ["p", "q"]}
 class TestShapes:
     def test_a_saved_model_takes_numbers_and_categories_each_as_one_array(self) -> None:
         encoder = fit(MIXED, MIXED_ROWS)
-        assert encoder.inputs == {"numbers": ["a", "c"], "categories": ["b", "d"]}
+        assert group_inputs(encoder.columns) == {"numbers": ["a", "c"], "categories": ["b", "d"]}
         raw = encoder.stack(make_inputs(MIXED, MIXED_ROWS))
         assert isinstance(raw, dict)
         assert raw["numbers"].tolist() == [[1, 3], [2, 4]]

@@ -117,7 +117,9 @@ def test_more_rows_of_the_file_of_training_are_reported(load, houses: Frame, her
     dataset = saved.recipe.dataset.model_copy(update={"path": str(here / "now.csv")})
     saved = replace(saved, recipe=saved.recipe.model_copy(update={"dataset": dataset}))
     (warning,) = list_warnings(evaluate(saved, "now.csv"))
-    assert warning.startswith("The model was trained on rows of now.csv, so these scores are")
+    assert warning.startswith(
+        "The model was trained on rows of now.csv, unless they have been replaced, so these scores"
+    )
 
 
 def test_unseen_categories_are_told_of_each_evaluation_alone(load, houses: Frame) -> None:

@@ -73,7 +73,7 @@ def test_a_number_that_yaml_reads_without_its_zero_is_put_in_quotation_marks() -
     with pytest.raises(DataError) as caught:
         check_file(make("zero.csv", 7))
     (problem,) = caught.value.problems
-    assert "no column '7'. Write it in quotation marks: '07'." in problem
+    assert "no column '7'. Put it in quotes: '07'." in problem
 
 
 def test_data_without_a_file_are_left_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,21 @@ def test_ids_from_layers_before_are_checked_too(tmp_path: Path, first, layer, me
         build(recipe, load_for(recipe))
     assert f"layers[1].{name}\n  {name} takes ids, which are" in str(error.value)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("dataset", [{}, {"shuffle": False, "timeseries": {"sequence_length": 2}}])
+def test_ids_from_standardised_columns_are_checked(ids, tmp_path: Path, dataset):
+    first = {"Discretization": {"bin_boundaries": [0, 20]}}  # ids 0 and 1
+    keys = make(tmp_path, ids, first, target="w0", **dataset).to_dict() | {"loss": "mse"}
+    for n_ids, problem in (
+        (2, nullcontext()),
+        (1, pytest.raises(RecipeError, match="from 0 to 0")),
+    ):
+        embedding = {"Embedding": {"input_dim": n_ids, "output_dim": 2}}
+        layers = [first, embedding, "Flatten", {"Dense": {"units": 1}}]
+        recipe = load_recipe(keys | {"layers": layers})
+        with problem:
+            build(recipe, load_for(recipe))
 
 
 def test_ids_that_an_encoding_does_not_have_are_refused(tmp_path: Path):

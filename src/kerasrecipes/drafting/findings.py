@@ -95,9 +95,8 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
         source = rows.load(spec)
         found = Findings(path, source, spec, hints=source.warnings)
     if len(classes := found.source.class_names) == 1:
-        raise DataError(
-            path.name, [f"a recipe needs two classes or more (received: {classes[0]})."]
-        )
+        problem = f"a recipe needs two classes or more (received: {classes[0]})."
+        raise DataError(path.name, [problem])
     n_rows = len(found.source.target)
     if n_rows < _FEWEST_ROWS:
         without = f", and {found.n_unanswered} without a target" if found.n_unanswered else ""

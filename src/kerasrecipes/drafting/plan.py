@@ -188,15 +188,20 @@ def _plan_layers(plan: CommentedRecipe, source: Source, n_train: int) -> None:
         why = f"the probability of {source.class_names[1]}"
     else:
         output["activation"], why = "softmax", "a probability for each class"
-    above = "The input shape comes from the data. Dropout zeroes units at random in training, "
-    plan.add(("layers",), above=f"{above}against overfitting.")
-    for layer in choose_hidden(source, n_train, n_outputs):
+    hidden = choose_hidden(source, n_train, n_outputs)
+    above = "The input shape comes from the data."
+    if any("Dropout" in layer for layer in hidden):
+        above += " Dropout zeroes units at random in training, against overfitting."
+    plan.add(("layers",), above=above)
+    for layer in hidden:
         plan.add(("layers", 0), layer)
-    kind = "Dense"
+    kind, has_shape = "Dense", not array_shape
     if _is_for_pixels(source):
         kind, output = "Conv2D", {"filters": math.prod(array_shape[2:]), "kernel_size": 1}
+        if has_shape := len(array_shape) == 3:
+            why = "a filter for each output of a pixel"
     plan.add(("layers", 0), {kind: output}, why)
-    if array_shape:
+    if not has_shape:
         plan.add(("layers", 0), {"Reshape": {"target_shape": list(array_shape)}})
     if array_shape and source.class_names:
         plan.add(("layers", 0), "Softmax")

@@ -169,11 +169,12 @@ def _check_inner_ids(
     """Check the ids that layers get from those before them."""
     for i, layer in enumerate(network.layers[1:], len(recipe.layers) - len(network.layers) + 1):
         if recipe.layers[i].name in ("Embedding", "CategoryEncoding"):
-            compute = make_predictor(keras.Model(network.inputs, layer.input), encoder)
-            parts = (replace(each, inputs=compute(each.inputs)) for each in dataset.parts.values())
+            compute = make_predictor(keras.Model(network.inputs, layer.input), Encoder())
             rest = recipe.model_copy(update={"layers": recipe.layers[i:]})
-            for _, problem in check_ids(rest, parts, ()):
-                raise RecipeError([recipe.problem(("layers", i, recipe.layers[i].name), problem)])
+            for part in dataset.parts.values():
+                ids = replace(part, inputs=compute(encoder.encode(part.inputs)))
+                for (*_, name), problem in check_ids(rest, [ids], ()):
+                    raise RecipeError([recipe.problem(("layers", i, name), problem)])
 
 
 def _count_frozen(network: keras.Sequential) -> int:

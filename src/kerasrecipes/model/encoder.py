@@ -56,17 +56,12 @@ class Encoder:
     model: keras.Model | None = None
     rare: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    @property
-    def inputs(self) -> dict[str, list[str]]:
-        """By input of the model, what it takes, in order."""
-        return group_inputs(self.columns)
-
     def stack(self, inputs: Inputs) -> Raw:
         """Raw rows as the saved model takes them."""
         if not isinstance(inputs, dict):
             return inputs
         stacks = {}
-        for name, taken in self.inputs.items():
+        for name, taken in group_inputs(self.columns).items():
             dtype = np.float32 if name == "numbers" else object
             columns = [inputs[each] for each in taken]
             stacks[name] = np.stack(columns, axis=1, dtype=dtype, casting="unsafe")

@@ -30,7 +30,7 @@ from kerasrecipes.report.serving import list_inputs
 from kerasrecipes.rows import Part, Piece, Schema, load_for, open_rows
 from kerasrecipes.rows.compatibility import check_ids
 from kerasrecipes.rows.dataset import Inputs, Source, count_classes
-from kerasrecipes.rows.kinds import make_column
+from kerasrecipes.rows.kinds import group_inputs, make_column
 from kerasrecipes.rows.splits import compute_fingerprint
 from kerasrecipes.rows.table import describe_left_out
 from kerasrecipes.rows.target import Target
@@ -154,7 +154,7 @@ def load_saved(run: Run, encoding: str | None = None) -> Saved:
             raise ValueError("it describes another model than model.keras")
         codec.decode(np.zeros((1, *codec.steps, codec.n_units), np.float32))
         encoder = Encoder(columns, model.get_layer(ENCODER_NAME) if columns else None)
-        names = enumerate(encoder.inputs.get("categories", ()))
+        names = enumerate(group_inputs(columns).get("categories", ()))
         layers = encoder.model.layers if encoder.model else ()
         # A hashed column has no vocabulary.
         found = {each.name: each for each in layers if hasattr(each, "get_vocabulary")}
@@ -238,14 +238,16 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
             raise InputError(f"{name} has no row with a target to compare with. Add some.")
         labelled = Part(read.inputs, read.values, read.rows, read.weights)
         labelled.check_weights(name, spec.sample_weight or "sample_weight")
+        counts, n_rows = facts["rows"], len(labelled)
         task, targets = saved.schema.target.task, saved.codec.names
         rows = Source(**vars(labelled), task=task, target_names=targets)
-        is_same = compute_fingerprint(rows) == facts.get("fingerprint")
+        has_all = n_rows >= sum(counts.values())
+        is_same = has_all and compute_fingerprint(rows) == facts.get("fingerprint")
         path = os.path.abspath(os.path.expanduser(data)) if isinstance(data, str) else ""
         has_trained = spec.path is not None and path == os.path.abspath(spec.path)
-        if is_same or (has_trained and len(labelled) > facts["rows"].get("test", 0)):
-            some = f"{facts['rows']['train']:,} of these {count(len(read.rows), 'row')}"
-            some = some if is_same else f"rows of {name}"
+        if is_same or (has_trained and n_rows > counts.get("test", 0)):
+            some = f"rows of {name}, unless they have been replaced"
+            some = f"{counts['train']:,} of these {n_rows:,} rows" if is_same else some
             effect = "so these scores are probably too good. Evaluate rows that are new to it."
             saved.warnings.append(f"The model was trained on {some}, {effect}")
         return labelled, name

@@ -359,7 +359,8 @@ def _find_misfits(dataset: dict[str, Any], given: list[str]) -> Iterator[tuple[s
                 yield setting, f"{other} cannot be combined with {key}. Remove one of them."
     fold, folds = dataset.get("fold", 1), dataset.get("folds")
     if isinstance(fold, int) and fold > (folds if isinstance(folds, int) else 1):
-        yield "fold", f"fold must be 1 to folds (received: {fold} of {folds or 0}). Lower it."
+        remedy = "Lower it." if folds else "Write folds, too, such as folds: 5."
+        yield "fold", f"fold must be 1 to folds (received: {fold} of {folds or 0}). {remedy}"
 
 
 def find_unusable(

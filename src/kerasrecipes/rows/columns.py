@@ -132,8 +132,7 @@ def check_names(names: Sequence[str], spec: DatasetSpec, targets: Sequence[str])
             if name not in names:
                 # YAML reads 07 as the number 7.
                 padded = [each for each in names if name.isdecimal() and each.lstrip("0") == name]
-                meant = f" Write it in quotation marks: '{padded[0]}'." if padded else None
-                meant = meant or ask_meant(name, names)
+                meant = f" Put it in quotes: '{padded[0]}'." if padded else ask_meant(name, names)
                 yield f"{key}: no column '{name}'.{meant} {list_columns(names)}"
             elif key != (role := roles.get(name, key)):
                 yield f"{key}: '{name}' is the {role}. Remove it from {key}."

@@ -55,9 +55,9 @@ def take_rows(inputs: Inputs, rows: slice | NDArray[np.int64]) -> Inputs:
         return inputs.take(rows)
     if isinstance(inputs, dict):
         return {name: column[rows] for name, column in inputs.items()}
-    is_plain = not are_on_disk(inputs) and inputs.flags.c_contiguous and not inputs.dtype.hasobject
-    if isinstance(rows, slice) or not is_plain:  # np.take would copy all rows of other arrays
-        return inputs[rows]
+    is_plain = isinstance(inputs, np.ndarray) and inputs.flags.c_contiguous
+    if isinstance(rows, slice) or not is_plain or inputs.dtype.hasobject:
+        return inputs[rows]  # np.take would copy all rows of other arrays
     taken = make_aligned((len(rows), *inputs.shape[1:]), inputs.dtype)
     return np.take(inputs, rows, axis=0, out=taken, mode="wrap")  # "raise" would copy it once more
 

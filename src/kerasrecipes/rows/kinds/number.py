@@ -223,10 +223,10 @@ def find_row_number(cells: Cells) -> str:
     is_counted &= end == start + n_rows - 1
     if not (is_counted or _ID_NAMES.fullmatch(cells.name)) or len(cells.distinct) < n_rows:
         return ""
-    by = "by its name" if _ID_NAMES.fullmatch(cells.name) else f"counted from {start}"
-    what = f"{n_rows:,} distinct numbers in {n_rows:,} rows: an identifier {by}"
-    what = f"a row number, counted from {start}" if is_counted and start in (0, 1) else what
-    return f"{what}; to use it: {write_use(cells.name, 'float_normalized')}"
+    what = f"{n_rows:,} distinct numbers in {n_rows:,} rows: an identifier"
+    what = "a row number," if is_counted and start in (0, 1) else what
+    how = f"counted from {start}" if is_counted else "by its name"
+    return f"{what} {how}; to use it: {write_use(cells.name, 'float_normalized')}"
 
 
 def find_fill(values: NDArray[Any], strategy: str) -> float:
