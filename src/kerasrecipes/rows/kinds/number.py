@@ -221,12 +221,14 @@ def find_row_number(cells: Cells) -> str:
     start, end = pc.min_max(cells.values).as_py().values()
     is_counted = start in (0, 1) or (start >= _LEAST_ID and not _FIRST_YEAR <= end <= _LAST_YEAR)
     is_counted &= end == start + n_rows - 1
-    if not (is_counted or _ID_NAMES.fullmatch(cells.name)) or len(cells.distinct) < n_rows:
+    is_named = bool(_ID_NAMES.fullmatch(cells.name))
+    if not (is_counted or is_named) or len(cells.distinct) < n_rows:
         return ""
-    what = f"{n_rows:,} distinct numbers in {n_rows:,} rows: an identifier"
-    what = "a row number," if is_counted and start in (0, 1) else what
-    how = f"counted from {start}" if is_counted else "by its name"
-    return f"{what} {how}; to use it: {write_use(cells.name, 'float_normalized')}"
+    how = "by its name" if is_named else f"counted from {start}"
+    what = f"{n_rows:,} distinct numbers in {n_rows:,} rows: an identifier {how}"
+    if is_counted and start in (0, 1):
+        what = f"a row number, counted from {start}"
+    return f"{what}; to use it: {write_use(cells.name, 'float_normalized')}"
 
 
 def find_fill(values: NDArray[Any], strategy: str) -> float:
