@@ -95,7 +95,7 @@ def look_at(path: Path, target: str | None, changes: Sequence[str] = ()) -> Find
         source = rows.load(spec)
         found = Findings(path, source, spec, hints=source.warnings)
     if len(classes := found.source.class_names) == 1:
-        problem = f"a recipe needs two classes or more (received: {classes[0]})."
+        problem = f"a recipe needs two classes or more (received: {classes[0]}). Add another."
         raise DataError(path.name, [problem])
     n_rows = len(found.source.target)
     if n_rows < _FEWEST_ROWS:

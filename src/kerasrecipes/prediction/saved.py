@@ -248,7 +248,7 @@ def _read_labelled(saved: Saved, data: Any) -> tuple[Part, str]:
         if is_same or (has_trained and n_rows > counts.get("test", 0)):
             some = f"rows of {name}, unless they have been replaced"
             some = f"{counts['train']:,} of these {n_rows:,} rows" if is_same else some
-            effect = "so these scores are probably too good. Evaluate rows that are new to it."
+            effect = "so these scores are probably too good. Evaluate other rows."
             saved.warnings.append(f"The model was trained on {some}, {effect}")
         return labelled, name
     remedy = "Give rows that have the target: --data FILE, or evaluate(data) in Python."
